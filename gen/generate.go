@@ -14,6 +14,7 @@ const generator = "github.com/lowbit-go/lowbit/gen"
 type file interface {
 	plan.Machine
 	mover
+	Routines() // prints those that functions call
 	File(generator, pkg string) (asm, stubs []byte, err error)
 }
 
@@ -61,6 +62,19 @@ func Generate() (map[string][]byte, error) {
 			base := name + "_" + t.name + "_" + t.arch
 			out[base+".s"], out[base+".go"] = asm, stubs
 		}
+	}
+	for _, t := range targets {
+		if t.others != "" { // has routines too
+			continue
+		}
+		m := t.open()
+		m.Routines()
+		asm, stubs, err := m.File(generator, "asm")
+		if err != nil {
+			return nil, err
+		}
+		base := "stage_" + t.name + "_" + t.arch
+		out[base+".s"], out[base+".go"] = asm, stubs
 	}
 	text, err := packageFile()
 	if err != nil {

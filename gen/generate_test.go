@@ -73,7 +73,7 @@ func TestARM64Text(t *testing.T) {
 			t.Fatalf("%s: %s: no frame size", file, name)
 		}
 		// what NOSPLIT functions may use of the stack is near 800 bytes
-		if size, err := strconv.Atoi(m[1]); err != nil || size > 528 {
+		if size, err := strconv.Atoi(m[1]); err != nil || size > 528 && strings.Contains(m[0]+text[:strings.Index(text, "\n")], "NOSPLIT") {
 			t.Errorf("%s: %s: NOSPLIT with a frame of %s", file, name, m[1])
 		}
 	})
@@ -84,13 +84,14 @@ func TestAMD64Text(t *testing.T) {
 	frame := regexp.MustCompile(`\$(\d+)-\d+`)
 	for isa, gate := range gates {
 		functions(t, "*_"+isa+"_amd64.s", func(file, comment, text string) {
+			routine := strings.HasPrefix(file, "stage_") // which kernels call
 			name, _, _ := strings.Cut(text, "(SB)")
 			lines := strings.Split(text, "\n")
 			returns := 0
 			for i, l := range lines {
 				if strings.TrimSpace(l) == "RET" {
 					returns++
-					if strings.TrimSpace(lines[i-1]) != "VZEROUPPER" {
+					if !routine && strings.TrimSpace(lines[i-1]) != "VZEROUPPER" {
 						t.Errorf("%s: %s returns without VZEROUPPER", file, name)
 					}
 				}
@@ -109,6 +110,9 @@ func TestAMD64Text(t *testing.T) {
 				if !strings.Contains(" "+gate+" ", " "+r+" ") {
 					t.Errorf("%s: %s requires %s, which dispatch does not check", file, name, r)
 				}
+			}
+			if routine {
+				return
 			}
 			m := frame.FindStringSubmatch(lines[0])
 			if m == nil {

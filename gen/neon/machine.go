@@ -75,9 +75,6 @@ func (m *Machine) GPRName(r plan.GPR) string { return fmt.Sprintf("R%d", r) }
 // RegName names a vector register.
 func (m *Machine) RegName(_ plan.Class, r int) string { return fmt.Sprintf("V%d", r) }
 
-// Staged: there are no masked loads or stores, so all tails use the frame.
-func (m *Machine) Staged(ir.Mem) bool { return true }
-
 // FoldWays hides the latency of FMIN and FMAX.
 func (m *Machine) FoldWays() int { return 4 }
 
@@ -203,58 +200,9 @@ func (m *Machine) scaled(d, p, n asm.R, bits int) {
 // Ret leaves the function.
 func (m *Machine) Ret() { m.RET() }
 
-// TailMasks has nothing to do.
-func (m *Machine) TailMasks(plan.GPR) {}
-
 func (m *Machine) newLabel(kind string) string {
 	m.labels++
 	return fmt.Sprintf("%s%d", kind, m.labels)
-}
-
-// StageIn copies n < 16 elements to the frame, over zeros or copies of the first.
-func (m *Machine) StageIn(a plan.Addr, p, n plan.GPR, bits int, fill bool) {
-	if fill {
-		m.LD1R(map[int]asm.Size{16: asm.H, 32: asm.S}[bits], spare, asm.R(p))
-	} else {
-		m.MOVI(spare, 0)
-	}
-	for off := 0; off < max(16, 16*bits/8); off += 16 {
-		m.STR(asm.Q, asm.Frame(a.Disp+off), spare)
-	}
-	m.XMOV(r0, asm.R(p))
-	m.XFRAME(r1, a.Disp)
-	m.copy(asm.R(n), bits)
-}
-
-// StageOut copies n elements back; bits behind the last are zero.
-func (m *Machine) StageOut(p plan.GPR, a plan.Addr, n plan.GPR, bits int) {
-	if bits < 8 { // all are in one word
-		size := map[int]asm.Size{1: asm.H, 2: asm.S, 4: asm.D}[bits]
-		m.XMOVI(r1, 0)
-		m.scaled(r0, r1, asm.R(n), 8*bits)
-		m.XMOVI(r1, 1)
-		m.XLSL(r0, r1, r0)
-		m.XSUBI(r0, r0, 1)
-		m.XLDR(size, r2, asm.Frame(a.Disp))
-		m.XAND(r2, r2, r0)
-		m.XSTR(size, asm.Frame(a.Disp), r2)
-	}
-	m.XFRAME(r0, a.Disp)
-	m.XMOV(r1, asm.R(p))
-	m.copy(asm.R(n), bits)
-}
-
-// StageOutMask copies a mask back, and brings p behind it.
-func (m *Machine) StageOutMask(p plan.GPR, a plan.Addr, n plan.GPR, kind string) {
-	m.maskKind(kind, func(bits int) {
-		m.StageOut(p, a, n, bits)
-		if bits == 1 { // none begins in the middle of a byte
-			m.XADDI(r0, asm.R(n), 7)
-			m.XADDLSR(asm.R(p), asm.R(p), r0, 3)
-		} else {
-			m.AddBits(p, n, bits)
-		}
-	})
 }
 
 // maskKind prints what is done for either kind of mask, and nothing for none.
@@ -269,32 +217,6 @@ func (m *Machine) maskKind(word string, print func(bits int)) {
 	m.Label(bytes)
 	print(8)
 	m.Label(done)
-}
-
-// copy moves n < 16 elements from r0 to r1, in the powers of two that n, or its number of bytes, consists of.
-func (m *Machine) copy(n asm.R, bits int) {
-	bit := 3
-	if bits < 8 {
-		m.XADDI(r3, n, 8/bits-1)
-		m.XMOVI(r2, 0)
-		m.scaled(r3, r2, r3, bits)
-		n, bit, bits = r3, map[int]int{1: 1, 2: 2, 4: 3}[bits], 8
-	}
-	for ; bit >= 0; bit-- {
-		next := m.newLabel("piece")
-		m.TBZ(n, bit, next)
-		for size := bits << bit / 8; size > 0; size -= 16 {
-			if size >= 16 {
-				m.LD1P(spare, 1, r0)
-				m.ST1P(r1, spare, 1)
-				continue
-			}
-			s := map[int]asm.Size{1: asm.B, 2: asm.H, 4: asm.S, 8: asm.D}[size]
-			m.XLDRP(s, r2, r0)
-			m.XSTRP(s, r1, r2)
-		}
-		m.Label(next)
-	}
 }
 
 func (m *Machine) mem(a plan.Addr) asm.Mem {

@@ -116,11 +116,7 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) 
 	switch n.Mem {
 	case ir.MemF32, ir.MemI32, ir.MemI16, ir.MemI8, ir.MemU8, ir.MemByte:
 		put(asm.Q, v[0])
-	case ir.MemF16: // two of them together; in a tail the second may not be there
-		if s.Tail {
-			put(asm.D, m.unary(s, m.FCVTN, v[0]))
-			return
-		}
+	case ir.MemF16: // two of them together
 		off := at.Disp % 16
 		at.Disp -= off
 		h := s.Once(n, at.Disp, func() plan.V { return m.unary(s, m.FCVTN, v[0]) })
@@ -173,9 +169,7 @@ func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, v []plan.V, weights plan.V,
 				m.USHR(asm.B, a, a, 7)
 			}
 			m.STR(size, m.mem(at), a)
-			if !at.Stack {
-				m.AddImm(at.Reg, 16*bits/8)
-			}
+			m.AddImm(at.Reg, 16*bits/8)
 		})
 	}})
 }

@@ -39,7 +39,7 @@ func liveOut(s *Seg, later ...*Seg) []V {
 
 // pin gives registers that live through a loop their places, from the sixteenth
 // of each file down and then behind it: x86 has shorter codes for the first
-// sixteen, and Zen 4 is faster with those.
+// sixteen, and Zen 4 is faster with those. The first two vector registers are for routines.
 func (p *planner) pin(vs []V, taken map[V]int) bool {
 	used := [classes]map[int]bool{{}, {}}
 	for v, r := range taken {
@@ -55,7 +55,7 @@ func (p *planner) pin(vs []V, taken map[V]int) bool {
 			if i < len(low) {
 				r = low[len(low)-1-i]
 			}
-			if !ok && !used[c][r] {
+			if !ok && !used[c][r] && (c != Vec || r > 1) {
 				used[c][r], taken[v], ok = true, r, true
 			}
 		}
@@ -146,11 +146,6 @@ func (p *planner) release(vs []V, at assignment, busy *[classes]map[int]bool) {
 	}
 }
 
-// segments are those of a tile.
-func (sh *shape) segments() []*Seg {
-	return []*Seg{sh.body, sh.rare[sh.body], sh.tail, sh.rare[sh.tail]}
-}
-
 // allocation is the result for a whole program.
 type allocation map[*Seg]assignment
 
@@ -164,8 +159,9 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		}
 	}
 	for _, sh := range shapes {
-		all = append(all, append(sh.segments(), sh.group, sh.first, sh.ahead, sh.turn, sh.last, sh.after, sh.values, sh.meet)...)
+		all = append(all, sh.body, sh.tail, sh.group, sh.first, sh.ahead, sh.turn, sh.last, sh.after, sh.values, sh.meet)
 	}
+	all = append(all, pr.rare)
 	callPins := map[V]int{}
 	if !p.pin(liveOut(pr.call, all...), callPins) {
 		return nil, false
@@ -181,12 +177,13 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		}
 	}
 	place(pr.call, callPins)
+	place(pr.rare, callPins)
 	for _, sh := range shapes {
 		pins := map[V]int{}
 		for v, r := range callPins {
 			pins[v] = r
 		}
-		if !p.pin(liveOut(sh.group, append(sh.segments(), sh.first, sh.ahead, sh.turn, sh.last, sh.after)...), pins) {
+		if !p.pin(liveOut(sh.group, sh.body, sh.tail, sh.first, sh.ahead, sh.turn, sh.last, sh.after), pins) {
 			return nil, false
 		}
 		carried := pins
@@ -201,9 +198,8 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 			place(sh.last, carried)
 		}
 		place(sh.group, carried) // behind a turn a tile is begun already
-		for _, s := range sh.segments() {
-			place(s, pins)
-		}
+		place(sh.body, pins)
+		place(sh.tail, pins)
 		place(sh.after, pins)
 	}
 	if sh := pr.groups; ok && sh != nil && sh.meet != nil {

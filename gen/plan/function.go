@@ -59,11 +59,12 @@ func Generate(k *ir.Kernel, m Machine) error {
 	}
 	pp := &printer{planner: p, pr: pr, alloc: alloc}
 	pp.function()
-	for len(p.aside) > 0 {
-		more := p.aside[0]
-		p.aside = p.aside[1:]
+	for len(pp.aside) > 0 {
+		more := pp.aside[0]
+		pp.aside = pp.aside[1:]
 		more()
 	}
+	pp.rarely()
 	return nil
 }
 
@@ -91,14 +92,14 @@ func (p *planner) assignPointers() error {
 		}
 		return regs[next-1]
 	}
+	c := counts{n: take()} // where routines find it
+	p.n = c.n
 	for _, a := range p.arrays() {
 		p.ptr[a.Name] = take()
 	}
 	for _, r := range p.k.Results {
 		p.ptr[r.Name] = take()
 	}
-	c := counts{n: take()}
-	p.n = c.n
 	if p.k.Grouped() {
 		c.groups, c.length = take(), take()
 		if p.k.Folds() {
@@ -116,24 +117,9 @@ func (p *planner) assignPointers() error {
 
 type printer struct {
 	*planner
-	pr    *program
-	alloc allocation
-}
-
-// tile prints a shape's body or tail; the rare way comes behind the function.
-func (p *printer) tile(sh *shape, s *Seg) {
-	p.run(s)
-	rare := sh.rare[s]
-	if rare == nil {
-		return
-	}
-	back := s.name + "back"
-	p.m.Label(back)
-	p.aside = append(p.aside, func() {
-		p.m.Label(s.RareLabel())
-		p.run(rare)
-		p.m.Jump(back)
-	})
+	pr      *program
+	alloc   allocation
+	origins []*shape // those with tiles that may be rare
 }
 
 func (p *printer) run(s *Seg) {
@@ -155,7 +141,7 @@ func (s *Seg) print(at assignment) {
 
 func (p *printer) function() {
 	k, m := p.k, p.m
-	f := &Func{Kernel: k, Name: k.Name + m.Name(), Args: Args(k), Frame: (p.pr.frame + 15) &^ 15}
+	f := &Func{Kernel: k, Name: k.Name + m.Name(), Args: Args(k), Frame: (p.pr.frame.size + 15) &^ 15}
 	f.Doc = p.doc(f)
 	m.Begin(f)
 	m.Comment(p.registerMap()...)
@@ -278,7 +264,7 @@ func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string)
 	}
 	p.pipelined(sh, count, tile, end)
 	m.LoopHead(sh.name + "loop")
-	round(sh.name+"loop", func() { p.tile(sh, sh.body) })
+	round(sh.name+"loop", func() { p.tile(sh) })
 }
 
 // short is the loop in which a tile holds several whole groups; the last few go the general way.
@@ -296,15 +282,9 @@ func (p *printer) short(sh *shape) {
 // tiles is the loop over n elements, and its tail.
 func (p *printer) tiles(sh *shape) {
 	m, tile, name := p.m, 4*p.m.Width(), sh.name
-	m.Branch(p.counts.n, Less, tile, name+"tail")
+	m.Branch(p.counts.n, Less, tile, sh.rest())
 	p.loop(sh, p.large() && !(sh.lanes && p.k.Grouped()), p.counts.n, tile, name+"tail")
-	m.Label(name + "tail")
-	m.Branch(p.counts.n, Equal, 0, name+"end")
 	p.tail(sh)
-	if !sh.lanes && p.k.Grouped() {
-		p.advanceTail()
-	}
-	m.Label(name + "end")
 }
 
 // pipelined is the loop that looks ahead, where that pays. What it has not done is for the plain one.
@@ -368,39 +348,6 @@ func (p *printer) turn(sh *shape, count GPR, tile int, end string) {
 // fewTiles are so few that to look ahead does not pay, and of manyTiles it does
 // pay to compute more per group.
 const fewTiles, manyTiles = 4, 8
-
-// tail runs a tile's code on what is left of one.
-func (p *printer) tail(sh *shape) {
-	m, n := p.m, p.counts.n
-	arrays := p.streams
-	if sh.lanes {
-		arrays = p.arrays()
-	}
-	for _, a := range arrays {
-		if at, ok := p.pr.stage[a.Name]; ok && a.In {
-			m.StageIn(at, p.ptr[a.Name], n, a.Mem.Bits(), p.k.Folds())
-		}
-	}
-	m.TailMasks(n)
-	p.tile(sh, sh.tail)
-	for _, a := range arrays {
-		switch at, ok := p.pr.stage[a.Name]; {
-		case ok && a.Mem == ir.MemMask:
-			m.StageOutMask(p.ptr[a.Name], at, n, a.Kind)
-		case ok && a.Out:
-			m.StageOut(p.ptr[a.Name], at, n, a.Mem.Bits())
-		}
-	}
-}
-
-// advanceTail brings the streams behind n elements that a tail has done.
-func (p *printer) advanceTail() {
-	for _, s := range p.streams {
-		if s.Mem != ir.MemMask {
-			p.m.AddBits(p.ptr[s.Name], p.counts.n, s.Mem.Bits())
-		}
-	}
-}
 
 func (p *planner) advanceResults(groups int) {
 	for _, r := range p.k.Results {

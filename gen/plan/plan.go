@@ -5,6 +5,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 
@@ -62,13 +63,12 @@ const (
 
 // Machine is a target: an instruction set, and how it prints.
 type Machine interface {
-	Name() string         // suffix of function names
-	Width() int           // float32 per vector register
-	Regs(c Class) []int   // allocatable registers
-	GPRs() []GPR          // for pointers and counts, in order of use
-	Staged(m ir.Mem) bool // a tail of such a stream goes through the stack frame
-	FoldWays() int        // accumulators per fold, at most 4
-	Shares() []int        // how many short groups a tile may hold, of 2 and 4
+	Name() string       // suffix of function names
+	Width() int         // float32 per vector register
+	Regs(c Class) []int // allocatable registers; routines use the first two between tiles
+	GPRs() []GPR        // for counts and pointers, in order of use
+	FoldWays() int      // accumulators per fold, at most 4
+	Shares() []int      // how many short groups a tile may hold, of 2 and 4
 	// Watched is which of an alarm's arguments the machine looks at.
 	Watched(alarm *ir.Node) *ir.Node
 	Ahead() bool // it has the registers to begin a tile before the one in front is done
@@ -143,15 +143,30 @@ type Machine interface {
 	BranchOdd(arg, l string)
 	Fence()
 
-	// TailMasks prepares masks for n < 4W remaining elements, where not all is staged.
+	// StageIn copies the elements left, less than a tile, from p to the frame, where the rest of the
+	// tile is filled with zeros, or with the first element; StageOut copies them back. StageOutMask
+	// does so with a mask of the kind that a word says, and brings p behind it. SpreadTile puts
+	// the parameters of a tile's groups there, once for each element. The first of the
+	// general registers has the number of elements.
+	StageIn(a Addr, p GPR, bits int, fill bool)
+	StageOut(p GPR, a Addr, bits int)
+	StageOutMask(p GPR, a Addr, kind string)
+	SpreadTile(a Addr, p GPR, groups int)
+	// Keep stores a general register in the frame, KeepNumber a number, and Recall loads one;
+	// Point sets one to a place in the frame. BranchKept jumps if a number was kept.
+	Keep(a Addr, r GPR)
+	KeepNumber(a Addr, imm int)
+	Recall(r GPR, a Addr)
+	Point(r GPR, a Addr)
+	BranchKept(a Addr, imm int, l string)
+
+	// Masks reports whether the machine loads and stores parts of registers. TailMasks prepares them for the
+	// n elements of a Tail, of which masks are stored in the frame, and PartMask that of LoadPart for n
+	// elements, fewer than a register holds: what is behind them are copies of the first.
+	Masks() bool
 	TailMasks(n GPR)
-	// StageIn copies n elements from p to the frame, where the rest of the tile is
-	// filled with zeros, or with the first element; StageOut copies n back.
-	StageIn(a Addr, p, n GPR, bits int, fill bool)
-	StageOut(p GPR, a Addr, n GPR, bits int)
-	// StageOutMask copies back what a store of MemMask left in the frame, as the
-	// word kind says, and brings p behind it.
-	StageOutMask(p GPR, a Addr, n GPR, kind string)
+	PartMask(n GPR)
+	LoadPart(s *Seg, bits int, at Addr) V
 }
 
 // Func describes a generated function to its machine.
@@ -222,8 +237,7 @@ type Seg struct {
 	next    int      // groups between those of the segment and those that the pointers are at
 	inplace bool     // parameters stay in memory, for a machine that takes such operands
 	mixture *mixture // where groups meet
-	Tail    bool     // fewer elements than a tile are left
-	Fill    bool     // the missing ones must be values of the group
+	Tail    bool     // fewer elements than a tile are left, and masks say which
 }
 
 // RareLabel is where an alarm goes.
@@ -486,11 +500,9 @@ func (p *planner) seg(up *Seg, lanes bool, share int) *Seg {
 
 // body emits all nodes of the tile, one 32-bit register after the other so
 // that few values are alive at once; narrow lanes follow when their halves are
-// there. A tail skips registers that hold nothing, and so narrows at its end, but for the rare
-// one, whose values are too many.
+// there. A tail skips registers that hold nothing, and so narrows at its end.
 // Alarms for floats and codes come before all else.
 func (s *Seg) body(accs map[*ir.Node][]V) {
-	skips := s.Tail && !s.rare && !s.p.k.Folds()
 	for _, n := range s.p.k.Nodes {
 		if early(n) && s.wants(n) {
 			for slot := 0; slot < 4 && s.mixture != nil; slot++ {
@@ -506,9 +518,9 @@ func (s *Seg) body(accs map[*ir.Node][]V) {
 	for slot := range 4 {
 		s.with(slot, func() { s.nodes(4, slot, accs) })
 		switch {
-		case skips && slot < 3:
+		case s.Tail && slot < 3:
 			s.Add(Inst{Emit: func([]int, []int) { s.p.m.Branch(s.p.n, Less, s.p.m.Width()*(slot+1)+1, s.name+"narrow") }})
-		case skips:
+		case s.Tail:
 			s.Add(Inst{Emit: func([]int, []int) { s.p.m.Label(s.name + "narrow") }})
 			s.nodes(2, 0, accs)
 			s.nodes(2, 1, accs)
@@ -591,20 +603,20 @@ func (p *planner) roots(level ir.Level, lanes, long bool) []*ir.Node {
 
 // shape is one loop of a function, with its segments.
 type shape struct {
-	name       string
-	share      int
-	lanes      bool
-	group      *Seg
-	body, tail *Seg
-	values     *Seg          // of a group, for meet
-	meet       *Seg          // a tile in which groups meet
-	rare       map[*Seg]*Seg // what is done instead of body or tail
-	first      *Seg          // the first half of a tile, up to what an alarm looks at
-	ahead      *Seg          // the first half of the next tile and the second half of this one
-	turn       *Seg          // the same where the next tile begins another group
-	last       *Seg          // the second half alone
-	after      *Seg
-	tree       *tree
+	name   string
+	share  int
+	lanes  bool
+	group  *Seg
+	body   *Seg
+	tail   *Seg // of what is left of a tile, for a machine that masks; an alarm has it staged
+	values *Seg // of a group, for meet
+	meet   *Seg // a tile in which groups meet
+	first  *Seg // the first half of a tile, up to what an alarm looks at
+	ahead  *Seg // the first half of the next tile and the second half of this one
+	turn   *Seg // the same where the next tile begins another group
+	last   *Seg // the second half alone
+	after  *Seg
+	tree   *tree
 }
 
 // program is a function before printing.
@@ -615,28 +627,22 @@ type program struct {
 	short  []*shape
 	lanes  *shape // nil where a kernel folds
 	trees  []*shape
-	frame  int
-	stage  map[string]Addr
+	rare   *Seg // what is done instead of a tile, with its parameters one for each element
+	frame
 }
 
 func (p *planner) build() *program {
-	pr := &program{stage: map[string]Addr{}}
+	pr := &program{}
 	p.class = nil
 	pr.call = p.seg(nil, false, 1)
 	// Every shape must find all constants, so the call's roots are those of all kinds of loop.
 	for _, n := range slices.Concat(p.roots(ir.PerCall, false, false), p.roots(ir.PerCall, false, true), p.roots(ir.PerCall, true, false)) {
 		pr.call.demand(n, 0)
 	}
-	for _, a := range p.arrays() {
-		if p.m.Staged(a.Mem) {
-			pr.stage[a.Name] = Addr{Stack: true, Disp: pr.frame}
-			pr.frame += max(16, 4*p.m.Width()*staged(a.Mem)/8)
-		}
-	}
+	pr.frame = p.layout()
 	for _, n := range p.k.Nodes {
 		if _, ok := p.crowd.spilled[n.ID]; ok {
-			p.crowd.spilled[n.ID] = Addr{Stack: true, Disp: pr.frame}
-			pr.frame += 16 * p.m.Width()
+			p.crowd.spilled[n.ID] = pr.take(16 * p.m.Width())
 		}
 	}
 	if !p.k.Grouped() {
@@ -663,17 +669,12 @@ func (p *planner) build() *program {
 	return pr
 }
 
-// staged is how many bits of the frame an element takes.
-func staged(m ir.Mem) int {
-	if m == ir.MemMask {
-		return ir.MemByte.Bits()
-	}
-	return m.Bits()
-}
+// arrays are the streams, and the parameters as such: they are where each element is a group.
+func (p *planner) arrays() []*ir.Stream { return append(slices.Clone(p.streams), p.params()...) }
 
-// arrays are what a tail reads and writes; parameters too where each element is a group.
-func (p *planner) arrays() []*ir.Stream {
-	out := append([]*ir.Stream(nil), p.streams...)
+// params are the parameters as streams.
+func (p *planner) params() []*ir.Stream {
+	var out []*ir.Stream
 	for _, q := range p.k.Params {
 		out = append(out, &ir.Stream{Name: q.Name, Mem: q.Mem, In: true})
 	}
@@ -681,7 +682,7 @@ func (p *planner) arrays() []*ir.Stream {
 }
 
 func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
-	sh := &shape{share: share, lanes: lanes, name: "group", rare: map[*Seg]*Seg{}}
+	sh := &shape{share: share, lanes: lanes, name: "group"}
 	switch {
 	case lanes || !p.k.Grouped():
 		sh.name = "lane"
@@ -709,34 +710,31 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 	for _, a := range p.arrays() {
 		direct[a.Name] = Addr{Reg: p.ptr[a.Name]}
 	}
-	// tile makes a segment, and what is done instead of it
-	tile := func(name string, at map[string]Addr, tail bool) *Seg {
-		make := func(name string, rare bool) *Seg {
-			s := p.seg(sh.group, lanes, share)
-			s.name, s.at, s.rare, s.alarm = name, at, rare, name+"rare"
-			s.Tail, s.Fill = tail, tail && p.k.Folds()
-			s.body(accs)
-			return s
-		}
-		s := make(name, false)
-		if p.hasRare() {
-			sh.rare[s] = make(s.alarm, true)
-		}
+	tile := func(name, alarm string, at map[string]Addr) *Seg {
+		s := p.seg(sh.group, lanes, share)
+		s.name, s.at, s.alarm = name, at, alarm
 		return s
 	}
-	sh.body = tile(sh.name, direct, false)
-	if lanes || share == 1 {
-		staged := map[string]Addr{}
-		for name, a := range direct {
-			if st, ok := pr.stage[name]; ok {
-				a = st
+	sh.body = tile(sh.name, sh.name+"rare", direct)
+	sh.body.body(accs)
+	if sh.name == "lane" && p.hasRare() {
+		pr.rare = tile("rare", "", direct)
+		pr.rare.rare = true
+		pr.rare.body(accs)
+	}
+	if p.m.Masks() && !p.k.Folds() && share == 1 {
+		at := maps.Clone(direct)
+		for _, a := range p.streams {
+			if a.Mem == ir.MemBits || a.Mem == ir.MemMask {
+				at[a.Name] = pr.stage[a.Name]
 			}
-			staged[name] = a
 		}
-		sh.tail = tile(sh.name+"tail", staged, true)
-		if !lanes && !long && !p.k.Folds() {
-			sh.meet = p.meeting(pr, sh, direct)
-		}
+		sh.tail = tile(sh.name+"tail", sh.name+"stage", at)
+		sh.tail.Tail = true
+		sh.tail.body(accs)
+	}
+	if share == 1 && p.k.Grouped() && !lanes && !long && !p.k.Folds() {
+		sh.meet = p.meeting(pr, sh, direct)
 	}
 	if len(p.needs[long].between) > 0 && !lanes && p.m.Ahead() {
 		p.pipeline(pr, sh, direct)
@@ -756,7 +754,7 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 
 // unload drops the loads of parameters that are in no register's use.
 func (sh *shape) unload() {
-	all := append(sh.segments(), sh.group, sh.first, sh.ahead, sh.turn, sh.last)
+	all := append([]*Seg{}, sh.body, sh.tail, sh.group, sh.first, sh.ahead, sh.turn, sh.last)
 	used := map[V]bool{}
 	for _, s := range all {
 		if s != nil {

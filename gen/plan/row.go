@@ -301,6 +301,9 @@ func (p *printer) row() {
 	m.Sub(n, behind)
 	p.loop(sh, p.large(), behind, tile, "groupwhole")
 	m.Label("groupwhole")
+	if sh.tail == nil || p.hasRare() {
+		m.Branch(behind, Less, 0, "groupstaged")
+	}
 	m.Add(n, behind)
 	m.Branch(behind, Equal, 0, "groupnext")
 	m.Branch(n, Less, tile, "grouptail")
@@ -339,8 +342,28 @@ func (p *printer) row() {
 	m.Move(n, behind)
 	m.Label("grouppiece")
 	p.run(sh.group)
-	p.tail(sh)
-	p.advanceTail()
+	stage := func() {
+		p.stageIn(sh)
+		m.Keep(p.pr.left, behind)
+		m.Sub(behind, behind) // and below zero behind the tile
+		m.Jump("grouploop")
+		m.Label("groupstaged")
+		p.stageOut(sh)
+		m.Recall(behind, p.pr.left)
+	}
+	if sh.tail == nil {
+		stage()
+	} else {
+		p.masked(sh)
+		if p.hasRare() {
+			p.aside = append(p.aside, func() {
+				m.Label("groupstage")
+				stage()
+				m.Jump("grouprest")
+			})
+		}
+	}
+	m.Label("grouprest")
 	m.Sub(behind, n)
 	m.Sub(part, n)
 	m.Sub(total, n)

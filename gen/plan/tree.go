@@ -42,7 +42,7 @@ func (p *planner) treeKinds() []*tree {
 	}
 	kinds = append(kinds, &tree{name: "tree4", group: turns, registers: 4}, &tree{name: "tree1", group: turns, registers: 1, any: true})
 	switch {
-	case !p.m.Staged(p.streams[0].Mem):
+	case p.m.Masks():
 		kinds = append(kinds, &tree{name: "treepart", group: part})
 	case splits:
 		kinds = append(kinds, &tree{name: "treehalves", group: halves})
@@ -103,7 +103,6 @@ func (p *planner) tree(pr *program, t *tree) *shape {
 	stream := p.streams[0]
 	bits := stream.Mem.Bits()
 	g := &grower{Seg: p.seg(pr.call, false, 1), t: t, accs: map[*ir.Node][]V{}, start: p.ptr[stream.Name], bits: bits, register: p.perRegister() * bits / 8}
-	g.Tail, g.Fill = t.group == part, t.group == part
 	for _, n := range p.k.Nodes {
 		switch {
 		case n.Op == ir.OpFoldNaN:
@@ -174,7 +173,7 @@ func (g *grower) leaf(i int) []V {
 		x = g.loadHalves(Addr{Reg: c.at}, Addr{Reg: g.p.n})
 		g.do(func() { m.AddBits(c.at, c.length, g.bits) })
 	case g.t.group == part:
-		x = g.load(c.at, 0)
+		x = g.element(g.folds[0].Args[0], func(*ir.Node, [][]V) V { return m.LoadPart(g.Seg, g.bits, Addr{Reg: c.at}) })
 		g.do(func() { m.AddBits(c.at, c.length, g.bits) })
 	}
 	if i%2 == 1 {
@@ -316,7 +315,7 @@ func (p *printer) tree(sh *shape) {
 	case halves:
 		behind(register / 2)
 	case part:
-		m.TailMasks(c.length)
+		m.PartMask(c.length)
 	case turns:
 		behind(t.registers * register)
 	}

@@ -30,9 +30,9 @@ type Machine struct {
 	data     []byte
 	frame    operand.Mem
 	labels   int
+	streams  bool
 	tailN    plan.GPR
 	tailSlot int // the slot whose lanes K7 has; -1 if none
-	streams  bool
 }
 
 // AVX2 begins a file of AVX2 code, AVX512 one of AVX-512 code, and AVX512VBMI
@@ -92,7 +92,7 @@ func (m *Machine) Width() int {
 	return 8
 }
 
-// Regs lists what may be allocated; K0 and K7 hold a tail's masks.
+// Regs lists what may be allocated; K0 and K7 hold a tail's masks, and are left for short sequences.
 func (m *Machine) Regs(c plan.Class) []int {
 	switch {
 	case c == plan.Mask && m.wide:
@@ -143,12 +143,9 @@ func (m *Machine) Watched(alarm *ir.Node) *ir.Node {
 	return alarm.Args[0]
 }
 
-// Staged tells which streams pass through the frame in a tail.
-func (m *Machine) Staged(mem ir.Mem) bool { return !m.wide || mem == ir.MemBits || mem == ir.MemMask }
-
 var gprs = []reg.GPPhysical{reg.RDI, reg.RSI, reg.RDX, reg.RBX, reg.R8, reg.R9, reg.R10, reg.R11, reg.R12, reg.R13, reg.R15}
 
-// RAX and RCX are left for the hooks below.
+// RAX and RCX are left for the hooks below, and R14 for routines.
 var scratch, scratch2 = reg.RAX, reg.RCX
 
 // GPRs are indices of general registers.
@@ -371,12 +368,12 @@ func (m *Machine) BranchOdd(arg, l string) {
 	m.i("JNE", operand.LabelRef(l))
 }
 
+// Masks: loads and stores of a part of a register are of AVX-512.
+func (m *Machine) Masks() bool { return m.wide }
+
 // TailMasks puts one bit for each of n elements into K0.
 func (m *Machine) TailMasks(n plan.GPR) {
 	m.tailN, m.tailSlot = n, -1
-	if !m.wide {
-		return
-	}
 	m.i("MOVQ", operand.I32(-1), scratch)
 	m.i("BZHIQ", gprs[n], scratch, scratch)
 	m.i("KMOVQ", scratch, ks[0])
@@ -400,95 +397,6 @@ func (m *Machine) newLabel(kind string) string {
 	return fmt.Sprintf("%s%d", kind, m.labels)
 }
 
-// StageIn copies n elements to the frame, behind zeros or the first element in the rest of the tile.
-func (m *Machine) StageIn(a plan.Addr, p, n plan.GPR, bits int, fill bool) {
-	if fillBits := bits; fill {
-		switch bits {
-		case 32:
-			m.i("MOVL", operand.Mem{Base: gprs[p]}, scratch.As32())
-		case 16:
-			m.i("MOVWLZX", operand.Mem{Base: gprs[p]}, scratch.As32())
-		default:
-			panic(fmt.Sprintf("x86: elements of %d bits cannot fill a tail", bits))
-		}
-		for ; bits < 64; bits *= 2 {
-			m.i("MOVQ", scratch, scratch2)
-			m.i("SHLQ", operand.Imm(uint64(bits)), scratch2)
-			m.i("ORQ", scratch2, scratch)
-		}
-		bits = fillBits
-	} else {
-		m.i("XORL", scratch.As32(), scratch.As32())
-	}
-	for off := 0; off < max(8, 4*m.Width()*bits/8); off += 8 {
-		m.i("MOVQ", scratch, m.mem(a, off))
-	}
-	if bits == 1 {
-		end := m.newLabel("staged")
-		for i := range 4 * m.Width() / 8 {
-			if i > 0 {
-				m.Branch(n, plan.Less, 8*i+1, end)
-			}
-			m.i("MOVB", operand.Mem{Base: gprs[p], Disp: i}, scratch.As8())
-			m.i("MOVB", scratch.As8(), m.mem(a, i))
-		}
-		m.Label(end)
-		return
-	}
-	m.pieces(n, bits, func(size, off int) {
-		m.move(size, operand.Mem{Base: gprs[p], Index: scratch, Scale: 1, Disp: off}, m.mem(a, off).Idx(scratch, 1))
-	})
-}
-
-// StageOut copies n elements back; bits behind the last are zero.
-func (m *Machine) StageOut(p plan.GPR, a plan.Addr, n plan.GPR, bits int) {
-	if bits == 1 {
-		end := m.newLabel("staged")
-		m.i("MOVQ", m.mem(a, 0), scratch)
-		m.i("BZHIQ", gprs[n], scratch, scratch)
-		for i := range 4 * m.Width() / 8 {
-			if i > 0 {
-				m.Branch(n, plan.Less, 8*i+1, end)
-				m.i("SHRQ", operand.Imm(8), scratch)
-			}
-			m.i("MOVB", scratch.As8(), operand.Mem{Base: gprs[p], Disp: i})
-		}
-		m.Label(end)
-		return
-	}
-	switch bits {
-	case 2: // one word
-		m.i("MOVQ", m.mem(a, 0), scratch)
-		m.i("LEAQ", operand.Mem{Base: gprs[n], Index: gprs[n], Scale: 1}, scratch2)
-		m.i("BZHIQ", scratch2, scratch, scratch)
-		m.i("MOVQ", scratch, m.mem(a, 0))
-	case 4: // the nibble behind an odd last one
-		even := m.newLabel("even")
-		m.i("MOVQ", gprs[n], scratch)
-		m.i("SHRQ", operand.Imm(1), scratch)
-		m.i("JCC", operand.LabelRef(even))
-		m.i("ANDB", operand.U8(15), m.mem(a, 0).Idx(scratch, 1))
-		m.Label(even)
-	}
-	m.pieces(n, bits, func(size, off int) {
-		m.move(size, m.mem(a, off).Idx(scratch, 1), operand.Mem{Base: gprs[p], Index: scratch, Scale: 1, Disp: off})
-	})
-}
-
-// StageOutMask copies a mask back, and brings p behind it.
-func (m *Machine) StageOutMask(p plan.GPR, a plan.Addr, n plan.GPR, kind string) {
-	m.maskKind(kind, func(bits int) {
-		m.StageOut(p, a, n, bits)
-		if bits == 1 { // none begins in the middle of a byte
-			m.i("LEAQ", operand.Mem{Base: gprs[n], Disp: 7}, scratch)
-			m.i("SHRQ", operand.Imm(3), scratch)
-			m.i("ADDQ", scratch, gprs[p])
-		} else {
-			m.i("ADDQ", gprs[n], gprs[p])
-		}
-	})
-}
-
 // maskKind prints what is done for either kind of mask, and nothing for none.
 func (m *Machine) maskKind(word string, print func(bits int)) {
 	bytes, done := m.newLabel("maskbytes"), m.newLabel("maskdone")
@@ -507,36 +415,8 @@ func (m *Machine) maskKind(word string, print func(bits int)) {
 	m.tailSlot = -1
 }
 
-// pieces visits the powers of two of which n < 4W elements consist, largest
-// first, with the offset of the piece in scratch.
-func (m *Machine) pieces(n plan.GPR, bits int, move func(size, off int)) {
-	for count := 2 * m.Width(); count > 0; count /= 2 {
-		next := m.newLabel("piece")
-		m.i("TESTQ", operand.U32(uint32(count)), gprs[n])
-		m.i("JEQ", operand.LabelRef(next))
-		m.i("MOVQ", gprs[n], scratch)
-		m.i("ANDQ", immediate(-2*count), scratch)
-		if bits > 8 {
-			m.i("SHLQ", operand.Imm(uint64(log2(bits/8))), scratch)
-		} else if bits < 8 {
-			m.i("SHRQ", operand.Imm(uint64(log2(8/bits))), scratch)
-		}
-		for size, off := max(1, count*bits/8), 0; off < size; off += 8 {
-			move(min(8, size), off)
-		}
-		m.Label(next)
-	}
-}
-
-// move copies up to eight bytes through scratch2.
-func (m *Machine) move(size int, from, to operand.Mem) {
-	name, r := map[int]string{1: "MOVB", 2: "MOVW", 4: "MOVL", 8: "MOVQ"}[size], map[int]operand.Op{1: scratch2.As8(), 2: scratch2.As16(), 4: scratch2.As32(), 8: scratch2}[size]
-	m.i(name, from, r)
-	m.i(name, r, to)
-}
-
-// whole are the registers through which 64 bytes pass, and where each finds its part.
-func (m *Machine) whole(line int, a plan.Addr, move func(r reg.VecPhysical, at operand.Mem)) {
+// line are the registers through which 64 bytes pass, and where each finds its part.
+func (m *Machine) line(line int, a plan.Addr, move func(r reg.VecPhysical, at operand.Mem)) {
 	count := 16 / m.Width()
 	for i := range count {
 		move(m.vec(count*line+i), m.mem(a, 4*m.Width()*i))
@@ -545,13 +425,13 @@ func (m *Machine) whole(line int, a plan.Addr, move func(r reg.VecPhysical, at o
 
 // LoadLine loads 64 bytes.
 func (m *Machine) LoadLine(line int, from plan.Addr) {
-	m.whole(line, from, func(r reg.VecPhysical, at operand.Mem) { m.i("VMOVUPS", at, r) })
+	m.line(line, from, func(r reg.VecPhysical, at operand.Mem) { m.i("VMOVUPS", at, r) })
 }
 
 // StoreLine stores what LoadLine loaded, past the caches if that is asked for.
 func (m *Machine) StoreLine(to plan.Addr, line int, past bool) {
 	name := map[bool]string{false: "VMOVUPS", true: "VMOVNTPS"}[past]
-	m.whole(line, to, func(r reg.VecPhysical, at operand.Mem) { m.i(name, r, at) })
+	m.line(line, to, func(r reg.VecPhysical, at operand.Mem) { m.i(name, r, at) })
 }
 
 // Fence puts stores past the caches before all that follow.

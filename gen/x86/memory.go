@@ -141,9 +141,6 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 	case ir.MemF32, ir.MemI32:
 		return s.Op(plan.Vec, func(d int, _ []int) {
 			switch {
-			case masked && s.Fill:
-				m.i("VBROADCASTSS", m.mem(at, -64*slot), m.vec(d))
-				m.i("VMOVUPS", m.mem(at, 0), m.lanes(slot), m.vec(d))
 			case masked:
 				m.i("VMOVUPS_Z", m.mem(at, 0), m.lanes(slot), m.vec(d))
 			default:
@@ -153,9 +150,6 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 	case ir.MemI16:
 		return s.Op(plan.Vec, func(d int, _ []int) {
 			switch {
-			case masked && s.Fill:
-				m.i("VPBROADCASTW", m.mem(at, -64*slot), m.vec(d))
-				m.i("VMOVDQU16", m.mem(at, 0), m.lanes(2*slot), m.vec(d))
 			case masked:
 				m.i("VMOVDQU16_Z", m.mem(at, 0), m.lanes(2*slot), m.vec(d))
 			default:
@@ -224,16 +218,12 @@ func (m *Machine) narrow(v int) reg.VecPhysical {
 func (m *Machine) loadHalf(s *plan.Seg, name string, slot int, at plan.Addr, masked bool) plan.V {
 	return s.Op(plan.Vec, func(d int, _ []int) {
 		switch {
-		case masked && s.Fill:
-			m.i("VPBROADCASTW", m.mem(at, -32*slot), half(d))
-			m.i("VMOVDQU16", m.mem(at, 0), m.lanes(slot), half(d))
 		case masked:
 			m.i("VMOVDQU16_Z", m.mem(at, 0), m.lanes(slot), half(d))
+			m.i(name, half(d), m.vec(d))
 		default:
 			m.i(name, m.mem(at, 0), m.vec(d))
-			return
 		}
-		m.i(name, half(d), m.vec(d))
 	})
 }
 
@@ -474,7 +464,7 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 // storeMask stores a mask of the kind that a word says, and brings the pointer behind it.
 func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, v []plan.V, c plan.V, at plan.Addr) {
 	advance := func(bytes int) {
-		if !at.Stack {
+		if !at.Stack { // else a tail's end does
 			m.AddImm(at.Reg, bytes)
 		}
 	}

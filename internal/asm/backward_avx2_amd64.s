@@ -6,35 +6,35 @@
 
 // func BackwardBytesAVX2(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·BackwardBytesAVX2(SB), $288-40
-	// pointers: DI dx, SI dy, DX mask, BX elements left
+TEXT ·BackwardBytesAVX2(SB), $336-40
+	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 6
-	MOVQ dx+0(FP), DI
-	MOVQ dy+8(FP), SI
-	MOVQ mask+16(FP), DX
-	MOVQ n+24(FP), BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ dx+0(FP), SI
+	MOVQ dy+8(FP), DX
+	MOVQ mask+16(FP), BX
+	MOVQ n+24(FP), DI
+	CMPQ DI, $+32
+	JLT  lanestage
 	MOVQ ahead+32(FP), CX
 	CMPQ CX, $+1
 	JGT  lanestream
 
 laneloop:
-	VMOVUPS   (SI), Y0
-	VPMOVZXBD (DX), Y1
+	VMOVUPS   (DX), Y0
+	VPMOVZXBD (BX), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VPMOVZXBD 8(DX), Y2
+	VMOVUPS   32(DX), Y1
+	VPMOVZXBD 8(BX), Y2
 	VCVTDQ2PS Y2, Y2
 	VMULPS    Y2, Y1, Y1
-	VMOVUPS   64(SI), Y2
-	VPMOVZXBD 16(DX), Y3
+	VMOVUPS   64(DX), Y2
+	VPMOVZXBD 16(BX), Y3
 	VCVTDQ2PS Y3, Y3
 	VMULPS    Y3, Y2, Y2
-	VMOVUPS   96(SI), Y3
-	VPMOVZXBD 24(DX), Y4
+	VMOVUPS   96(DX), Y3
+	VPMOVZXBD 24(BX), Y4
 	VCVTDQ2PS Y4, Y4
 	VMULPS    Y4, Y3, Y3
 	VCMPPS    $0x03, Y1, Y0, Y4
@@ -43,255 +43,32 @@ laneloop:
 	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       lanerare
-	VMOVUPS   Y0, (DI)
-	VMOVUPS   Y1, 32(DI)
-	VMOVUPS   Y2, 64(DI)
-	VMOVUPS   Y3, 96(DI)
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   Y3, 96(SI)
 
 laneback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
-	ADDQ $+32, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
+	ADDQ $+128, DX
+	ADDQ $+32, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  laneloop
 
 lanetail:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  288(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  296(SP), DX
+	MOVQ  304(SP), BX
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece5:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 256(SP)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (DX)(AX*1), CL
-	MOVB  CL, 256(SP)(AX*1)
-
-piece10:
-	VMOVUPS   128(SP), Y0
-	VPMOVZXBD 256(SP), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   160(SP), Y1
-	VPMOVZXBD 264(SP), Y2
-	VCVTDQ2PS Y2, Y2
-	VMULPS    Y2, Y1, Y1
-	VMOVUPS   192(SP), Y2
-	VPMOVZXBD 272(SP), Y3
-	VCVTDQ2PS Y3, Y3
-	VMULPS    Y3, Y2, Y2
-	VMOVUPS   224(SP), Y3
-	VPMOVZXBD 280(SP), Y4
-	VCVTDQ2PS Y4, Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VMOVUPS   Y0, (SP)
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VMOVUPS   Y1, 32(SP)
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VMOVUPS   Y2, 64(SP)
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VMOVUPS   Y3, 96(SP)
-
-lanetailnarrow:
-lanetailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece15:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -305,23 +82,23 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
 	PREFETCHNTA (DX)(CX*1)
-	VMOVUPS     (SI), Y0
-	VPMOVZXBD   (DX), Y1
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA (BX)(CX*1)
+	VMOVUPS     (DX), Y0
+	VPMOVZXBD   (BX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMULPS      Y1, Y0, Y0
-	VMOVUPS     32(SI), Y1
-	VPMOVZXBD   8(DX), Y2
+	VMOVUPS     32(DX), Y1
+	VPMOVZXBD   8(BX), Y2
 	VCVTDQ2PS   Y2, Y2
 	VMULPS      Y2, Y1, Y1
-	VMOVUPS     64(SI), Y2
-	VPMOVZXBD   16(DX), Y3
+	VMOVUPS     64(DX), Y2
+	VPMOVZXBD   16(BX), Y3
 	VCVTDQ2PS   Y3, Y3
 	VMULPS      Y3, Y2, Y2
-	VMOVUPS     96(SI), Y3
-	VPMOVZXBD   24(DX), Y4
+	VMOVUPS     96(DX), Y3
+	VPMOVZXBD   24(BX), Y4
 	VCVTDQ2PS   Y4, Y4
 	VMULPS      Y4, Y3, Y3
 	VCMPPS      $0x03, Y1, Y0, Y4
@@ -330,124 +107,110 @@ lanestream:
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
 	JNE         lanerare
-	VMOVNTPS    Y0, (DI)
-	VMOVNTPS    Y1, 32(DI)
-	VMOVNTPS    Y2, 64(DI)
-	VMOVNTPS    Y3, 96(DI)
-	ADDQ        $+128, DI
+	VMOVNTPS    Y0, (SI)
+	VMOVNTPS    Y1, 32(SI)
+	VMOVNTPS    Y2, 64(SI)
+	VMOVNTPS    Y3, 96(SI)
 	ADDQ        $+128, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	ADDQ        $+128, DX
+	ADDQ        $+32, BX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VPMOVZXBD    (DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(SI), Y0
-	VPMOVZXBD    8(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VPMOVZXBD    16(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VPMOVZXBD    24(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	VMOVUPS      128(SP), Y0
-	VPMOVZXBD    256(SP), Y1
+lanestage:
+	MOVQ SI, 288(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 296(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VPMOVZXBD    (BX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (SP)
-	VMOVUPS      160(SP), Y0
-	VPMOVZXBD    264(SP), Y1
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      32(DX), Y0
+	VPMOVZXBD    8(BX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMOVUPS      192(SP), Y0
-	VPMOVZXBD    272(SP), Y1
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      64(DX), Y0
+	VPMOVZXBD    16(BX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMOVUPS      224(SP), Y0
-	VPMOVZXBD    280(SP), Y1
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      96(DX), Y0
+	VPMOVZXBD    24(BX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(SP)
-	JMP          lanetailback
+	VMOVUPS      Y1, 96(SI)
+	JMP          laneback
 
 // func BackwardBitsAVX2(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·BackwardBitsAVX2(SB), $272-40
-	// pointers: DI dx, SI dy, DX mask, BX elements left
+TEXT ·BackwardBitsAVX2(SB), $320-40
+	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table
 	// vector registers in use at once: 11
-	MOVQ         dx+0(FP), DI
-	MOVQ         dy+8(FP), SI
-	MOVQ         mask+16(FP), DX
+	MOVQ         dx+0(FP), SI
+	MOVQ         dy+8(FP), DX
+	MOVQ         mask+16(FP), BX
 	VBROADCASTSS constantsAVX2<>+4(SB), Y15
 	VMOVUPS      constantsAVX2<>+8(SB), Y14
 	VMOVUPS      constantsAVX2<>+40(SB), Y13
 	VMOVUPS      constantsAVX2<>+72(SB), Y12
 	VMOVUPS      constantsAVX2<>+104(SB), Y11
-	MOVQ         n+24(FP), BX
-	CMPQ         BX, $+32
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VPBROADCASTD (DX), Y1
+	VMOVUPS      (DX), Y0
+	VPBROADCASTD (BX), Y1
 	VPAND        Y14, Y1, Y1
 	VPCMPEQD     Y14, Y1, Y1
 	VANDPS       Y15, Y1, Y1
 	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VPBROADCASTD (DX), Y2
+	VMOVUPS      32(DX), Y1
+	VPBROADCASTD (BX), Y2
 	VPAND        Y13, Y2, Y2
 	VPCMPEQD     Y13, Y2, Y2
 	VANDPS       Y15, Y2, Y2
 	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VPBROADCASTD (DX), Y3
+	VMOVUPS      64(DX), Y2
+	VPBROADCASTD (BX), Y3
 	VPAND        Y12, Y3, Y3
 	VPCMPEQD     Y12, Y3, Y3
 	VANDPS       Y15, Y3, Y3
 	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VPBROADCASTD (DX), Y4
+	VMOVUPS      96(DX), Y3
+	VPBROADCASTD (BX), Y4
 	VPAND        Y11, Y4, Y4
 	VPCMPEQD     Y11, Y4, Y4
 	VANDPS       Y15, Y4, Y4
@@ -458,234 +221,32 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      Y3, 96(DI)
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y3, 96(SI)
 
 laneback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
-	ADDQ $+4, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
+	ADDQ $+128, DX
+	ADDQ $+4, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  laneloop
 
 lanetail:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  272(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  280(SP), DX
+	MOVQ  288(SP), BX
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece5:
-	XORL AX, AX
-	MOVQ AX, 256(SP)
-	MOVB (DX), AL
-	MOVB AL, 256(SP)
-	CMPQ BX, $+9
-	JLT  staged6
-	MOVB 1(DX), AL
-	MOVB AL, 257(SP)
-	CMPQ BX, $+17
-	JLT  staged6
-	MOVB 2(DX), AL
-	MOVB AL, 258(SP)
-	CMPQ BX, $+25
-	JLT  staged6
-	MOVB 3(DX), AL
-	MOVB AL, 259(SP)
-
-staged6:
-	VMOVUPS      128(SP), Y0
-	VPBROADCASTD 256(SP), Y1
-	VPAND        Y14, Y1, Y1
-	VPCMPEQD     Y14, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VPBROADCASTD 256(SP), Y2
-	VPAND        Y13, Y2, Y2
-	VPCMPEQD     Y13, Y2, Y2
-	VANDPS       Y15, Y2, Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      192(SP), Y2
-	VPBROADCASTD 256(SP), Y3
-	VPAND        Y12, Y3, Y3
-	VPCMPEQD     Y12, Y3, Y3
-	VANDPS       Y15, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      224(SP), Y3
-	VPBROADCASTD 256(SP), Y4
-	VPAND        Y11, Y4, Y4
-	VPCMPEQD     Y11, Y4, Y4
-	VANDPS       Y15, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      Y0, (SP)
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      Y1, 32(SP)
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      Y2, 64(SP)
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      Y3, 96(SP)
-
-lanetailnarrow:
-lanetailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece11:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -699,29 +260,29 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
 	PREFETCHNTA  (DX)(CX*1)
-	VMOVUPS      (SI), Y0
-	VPBROADCASTD (DX), Y1
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  (BX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VPBROADCASTD (BX), Y1
 	VPAND        Y14, Y1, Y1
 	VPCMPEQD     Y14, Y1, Y1
 	VANDPS       Y15, Y1, Y1
 	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VPBROADCASTD (DX), Y2
+	VMOVUPS      32(DX), Y1
+	VPBROADCASTD (BX), Y2
 	VPAND        Y13, Y2, Y2
 	VPCMPEQD     Y13, Y2, Y2
 	VANDPS       Y15, Y2, Y2
 	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VPBROADCASTD (DX), Y3
+	VMOVUPS      64(DX), Y2
+	VPBROADCASTD (BX), Y3
 	VPAND        Y12, Y3, Y3
 	VPCMPEQD     Y12, Y3, Y3
 	VANDPS       Y15, Y3, Y3
 	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VPBROADCASTD (DX), Y4
+	VMOVUPS      96(DX), Y3
+	VPBROADCASTD (BX), Y4
 	VPAND        Y11, Y4, Y4
 	VPCMPEQD     Y11, Y4, Y4
 	VANDPS       Y15, Y4, Y4
@@ -732,61 +293,39 @@ lanestream:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVNTPS     Y0, (DI)
-	VMOVNTPS     Y1, 32(DI)
-	VMOVNTPS     Y2, 64(DI)
-	VMOVNTPS     Y3, 96(DI)
-	ADDQ         $+128, DI
+	VMOVNTPS     Y0, (SI)
+	VMOVNTPS     Y1, 32(SI)
+	VMOVNTPS     Y2, 64(SI)
+	VMOVNTPS     Y3, 96(SI)
 	ADDQ         $+128, SI
-	ADDQ         $+4, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	ADDQ         $+128, DX
+	ADDQ         $+4, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          lanestream
 	JMP          lanetail
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VPBROADCASTD (DX), Y1
-	VPAND        Y14, Y1, Y1
-	VPCMPEQD     Y14, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(SI), Y0
-	VPBROADCASTD (DX), Y1
-	VPAND        Y13, Y1, Y1
-	VPCMPEQD     Y13, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VPBROADCASTD (DX), Y1
-	VPAND        Y12, Y1, Y1
-	VPCMPEQD     Y12, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VPBROADCASTD (DX), Y1
-	VPAND        Y11, Y1, Y1
-	VPCMPEQD     Y11, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	VMOVUPS      128(SP), Y0
-	VPBROADCASTD 256(SP), Y1
+lanestage:
+	MOVQ SI, 272(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 280(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn1AVX2(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VPBROADCASTD (BX), Y1
 	VPAND        Y14, Y1, Y1
 	VPCMPEQD     Y14, Y1, Y1
 	VANDPS       Y15, Y1, Y1
@@ -794,67 +333,67 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (SP)
-	VMOVUPS      160(SP), Y0
-	VPBROADCASTD 256(SP), Y1
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      32(DX), Y0
+	VPBROADCASTD (BX), Y1
 	VPAND        Y13, Y1, Y1
 	VPCMPEQD     Y13, Y1, Y1
 	VANDPS       Y15, Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMOVUPS      192(SP), Y0
-	VPBROADCASTD 256(SP), Y1
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      64(DX), Y0
+	VPBROADCASTD (BX), Y1
 	VPAND        Y12, Y1, Y1
 	VPCMPEQD     Y12, Y1, Y1
 	VANDPS       Y15, Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMOVUPS      224(SP), Y0
-	VPBROADCASTD 256(SP), Y1
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      96(DX), Y0
+	VPBROADCASTD (BX), Y1
 	VPAND        Y11, Y1, Y1
 	VPCMPEQD     Y11, Y1, Y1
 	VANDPS       Y15, Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(SP)
-	JMP          lanetailback
+	VMOVUPS      Y1, 96(SI)
+	JMP          laneback
 
 // func BackwardBytesF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·BackwardBytesF16AVX2(SB), NOSPLIT, $160-40
-	// pointers: DI dx, SI dy, DX mask, BX elements left
+TEXT ·BackwardBytesF16AVX2(SB), NOSPLIT, $208-40
+	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 6
-	MOVQ dx+0(FP), DI
-	MOVQ dy+8(FP), SI
-	MOVQ mask+16(FP), DX
-	MOVQ n+24(FP), BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ dx+0(FP), SI
+	MOVQ dy+8(FP), DX
+	MOVQ mask+16(FP), BX
+	MOVQ n+24(FP), DI
+	CMPQ DI, $+32
+	JLT  lanestage
 	MOVQ ahead+32(FP), CX
 	CMPQ CX, $+1
 	JGT  lanestream
 
 laneloop:
-	VCVTPH2PS (SI), Y0
-	VPMOVZXBD (DX), Y1
+	VCVTPH2PS (DX), Y0
+	VPMOVZXBD (BX), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VPMOVZXBD 8(DX), Y2
+	VCVTPH2PS 16(DX), Y1
+	VPMOVZXBD 8(BX), Y2
 	VCVTDQ2PS Y2, Y2
 	VMULPS    Y2, Y1, Y1
-	VCVTPH2PS 32(SI), Y2
-	VPMOVZXBD 16(DX), Y3
+	VCVTPH2PS 32(DX), Y2
+	VPMOVZXBD 16(BX), Y3
 	VCVTDQ2PS Y3, Y3
 	VMULPS    Y3, Y2, Y2
-	VCVTPH2PS 48(SI), Y3
-	VPMOVZXBD 24(DX), Y4
+	VCVTPH2PS 48(DX), Y3
+	VPMOVZXBD 24(BX), Y4
 	VCVTDQ2PS Y4, Y4
 	VMULPS    Y4, Y3, Y3
 	VCMPPS    $0x03, Y1, Y0, Y4
@@ -864,226 +403,35 @@ laneloop:
 	TESTL     AX, AX
 	JNE       lanerare
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (DI)
+	VMOVUPS   X0, (SI)
 	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(DI)
+	VMOVUPS   X1, 16(SI)
 	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(DI)
+	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(DI)
+	VMOVUPS   X3, 48(SI)
 
 laneback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
+	ADDQ $+64, DX
+	ADDQ $+32, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  laneloop
 
 lanetail:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  160(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  168(SP), DX
+	MOVQ  176(SP), BX
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece5:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (DX)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece10:
-	VCVTPH2PS 64(SP), Y0
-	VPMOVZXBD 128(SP), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPH2PS 80(SP), Y1
-	VPMOVZXBD 136(SP), Y2
-	VCVTDQ2PS Y2, Y2
-	VMULPS    Y2, Y1, Y1
-	VCVTPH2PS 96(SP), Y2
-	VPMOVZXBD 144(SP), Y3
-	VCVTDQ2PS Y3, Y3
-	VMULPS    Y3, Y2, Y2
-	VCVTPH2PS 112(SP), Y3
-	VPMOVZXBD 152(SP), Y4
-	VCVTDQ2PS Y4, Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SP)
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SP)
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SP)
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SP)
-
-lanetailnarrow:
-lanetailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece15:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -1097,22 +445,22 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA (DX)(CX*1)
-	VCVTPH2PS   (SI), Y0
-	VPMOVZXBD   (DX), Y1
+	PREFETCHNTA (BX)(CX*1)
+	VCVTPH2PS   (DX), Y0
+	VPMOVZXBD   (BX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMULPS      Y1, Y0, Y0
-	VCVTPH2PS   16(SI), Y1
-	VPMOVZXBD   8(DX), Y2
+	VCVTPH2PS   16(DX), Y1
+	VPMOVZXBD   8(BX), Y2
 	VCVTDQ2PS   Y2, Y2
 	VMULPS      Y2, Y1, Y1
-	VCVTPH2PS   32(SI), Y2
-	VPMOVZXBD   16(DX), Y3
+	VCVTPH2PS   32(DX), Y2
+	VPMOVZXBD   16(BX), Y3
 	VCVTDQ2PS   Y3, Y3
 	VMULPS      Y3, Y2, Y2
-	VCVTPH2PS   48(SI), Y3
-	VPMOVZXBD   24(DX), Y4
+	VCVTPH2PS   48(DX), Y3
+	VPMOVZXBD   24(BX), Y4
 	VCVTDQ2PS   Y4, Y4
 	VMULPS      Y4, Y3, Y3
 	VCMPPS      $0x03, Y1, Y0, Y4
@@ -1122,135 +470,117 @@ lanestream:
 	TESTL       AX, AX
 	JNE         lanerare
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, (DI)
+	VMOVNTPS    X0, (SI)
 	VCVTPS2PH   $0x00, Y1, X1
-	VMOVNTPS    X1, 16(DI)
+	VMOVNTPS    X1, 16(SI)
 	VCVTPS2PH   $0x00, Y2, X2
-	VMOVNTPS    X2, 32(DI)
+	VMOVNTPS    X2, 32(SI)
 	VCVTPS2PH   $0x00, Y3, X3
-	VMOVNTPS    X3, 48(DI)
-	ADDQ        $+64, DI
+	VMOVNTPS    X3, 48(SI)
 	ADDQ        $+64, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	ADDQ        $+64, DX
+	ADDQ        $+32, BX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VPMOVZXBD    (DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VPMOVZXBD    8(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VPMOVZXBD    16(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VPMOVZXBD    24(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	VCVTPH2PS    64(SP), Y0
-	VPMOVZXBD    128(SP), Y1
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ BX, 176(SP)
+	LEAQ 128(SP), BX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VPMOVZXBD    (BX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	VCVTPH2PS    80(SP), Y0
-	VPMOVZXBD    136(SP), Y1
+	VMOVUPS      X1, (SI)
+	VCVTPH2PS    16(DX), Y0
+	VPMOVZXBD    8(BX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	VCVTPH2PS    96(SP), Y0
-	VPMOVZXBD    144(SP), Y1
+	VMOVUPS      X1, 16(SI)
+	VCVTPH2PS    32(DX), Y0
+	VPMOVZXBD    16(BX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	VCVTPH2PS    112(SP), Y0
-	VPMOVZXBD    152(SP), Y1
+	VMOVUPS      X1, 32(SI)
+	VCVTPH2PS    48(DX), Y0
+	VPMOVZXBD    24(BX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-	JMP          lanetailback
+	VMOVUPS      X1, 48(SI)
+	JMP          laneback
 
 // func BackwardBitsF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·BackwardBitsF16AVX2(SB), NOSPLIT, $144-40
-	// pointers: DI dx, SI dy, DX mask, BX elements left
+TEXT ·BackwardBitsF16AVX2(SB), NOSPLIT, $192-40
+	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table
 	// vector registers in use at once: 11
-	MOVQ         dx+0(FP), DI
-	MOVQ         dy+8(FP), SI
-	MOVQ         mask+16(FP), DX
+	MOVQ         dx+0(FP), SI
+	MOVQ         dy+8(FP), DX
+	MOVQ         mask+16(FP), BX
 	VBROADCASTSS constantsAVX2<>+4(SB), Y15
 	VMOVUPS      constantsAVX2<>+8(SB), Y14
 	VMOVUPS      constantsAVX2<>+40(SB), Y13
 	VMOVUPS      constantsAVX2<>+72(SB), Y12
 	VMOVUPS      constantsAVX2<>+104(SB), Y11
-	MOVQ         n+24(FP), BX
-	CMPQ         BX, $+32
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VPBROADCASTD (DX), Y1
+	VCVTPH2PS    (DX), Y0
+	VPBROADCASTD (BX), Y1
 	VPAND        Y14, Y1, Y1
 	VPCMPEQD     Y14, Y1, Y1
 	VANDPS       Y15, Y1, Y1
 	VMULPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VPBROADCASTD (DX), Y2
+	VCVTPH2PS    16(DX), Y1
+	VPBROADCASTD (BX), Y2
 	VPAND        Y13, Y2, Y2
 	VPCMPEQD     Y13, Y2, Y2
 	VANDPS       Y15, Y2, Y2
 	VMULPS       Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VPBROADCASTD (DX), Y3
+	VCVTPH2PS    32(DX), Y2
+	VPBROADCASTD (BX), Y3
 	VPAND        Y12, Y3, Y3
 	VPCMPEQD     Y12, Y3, Y3
 	VANDPS       Y15, Y3, Y3
 	VMULPS       Y3, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VPBROADCASTD (DX), Y4
+	VCVTPH2PS    48(DX), Y3
+	VPBROADCASTD (BX), Y4
 	VPAND        Y11, Y4, Y4
 	VPCMPEQD     Y11, Y4, Y4
 	VANDPS       Y15, Y4, Y4
@@ -1262,205 +592,35 @@ laneloop:
 	TESTL        AX, AX
 	JNE          lanerare
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
+	VMOVUPS      X1, 16(SI)
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 32(DI)
+	VMOVUPS      X2, 32(SI)
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 48(DI)
+	VMOVUPS      X3, 48(SI)
 
 laneback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
-	ADDQ $+4, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
+	ADDQ $+64, DX
+	ADDQ $+4, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  laneloop
 
 lanetail:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  144(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  152(SP), DX
+	MOVQ  160(SP), BX
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece5:
-	XORL AX, AX
-	MOVQ AX, 128(SP)
-	MOVB (DX), AL
-	MOVB AL, 128(SP)
-	CMPQ BX, $+9
-	JLT  staged6
-	MOVB 1(DX), AL
-	MOVB AL, 129(SP)
-	CMPQ BX, $+17
-	JLT  staged6
-	MOVB 2(DX), AL
-	MOVB AL, 130(SP)
-	CMPQ BX, $+25
-	JLT  staged6
-	MOVB 3(DX), AL
-	MOVB AL, 131(SP)
-
-staged6:
-	VCVTPH2PS    64(SP), Y0
-	VPBROADCASTD 128(SP), Y1
-	VPAND        Y14, Y1, Y1
-	VPCMPEQD     Y14, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCVTPH2PS    80(SP), Y1
-	VPBROADCASTD 128(SP), Y2
-	VPAND        Y13, Y2, Y2
-	VPCMPEQD     Y13, Y2, Y2
-	VANDPS       Y15, Y2, Y2
-	VMULPS       Y2, Y1, Y1
-	VCVTPH2PS    96(SP), Y2
-	VPBROADCASTD 128(SP), Y3
-	VPAND        Y12, Y3, Y3
-	VPCMPEQD     Y12, Y3, Y3
-	VANDPS       Y15, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VCVTPH2PS    112(SP), Y3
-	VPBROADCASTD 128(SP), Y4
-	VPAND        Y11, Y4, Y4
-	VPCMPEQD     Y11, Y4, Y4
-	VANDPS       Y15, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 32(SP)
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 48(SP)
-
-lanetailnarrow:
-lanetailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece11:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -1474,28 +634,28 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  (DX)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VPBROADCASTD (DX), Y1
+	PREFETCHNTA  (BX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VPBROADCASTD (BX), Y1
 	VPAND        Y14, Y1, Y1
 	VPCMPEQD     Y14, Y1, Y1
 	VANDPS       Y15, Y1, Y1
 	VMULPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VPBROADCASTD (DX), Y2
+	VCVTPH2PS    16(DX), Y1
+	VPBROADCASTD (BX), Y2
 	VPAND        Y13, Y2, Y2
 	VPCMPEQD     Y13, Y2, Y2
 	VANDPS       Y15, Y2, Y2
 	VMULPS       Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VPBROADCASTD (DX), Y3
+	VCVTPH2PS    32(DX), Y2
+	VPBROADCASTD (BX), Y3
 	VPAND        Y12, Y3, Y3
 	VPCMPEQD     Y12, Y3, Y3
 	VANDPS       Y15, Y3, Y3
 	VMULPS       Y3, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VPBROADCASTD (DX), Y4
+	VCVTPH2PS    48(DX), Y3
+	VPBROADCASTD (BX), Y4
 	VPAND        Y11, Y4, Y4
 	VPCMPEQD     Y11, Y4, Y4
 	VANDPS       Y15, Y4, Y4
@@ -1507,68 +667,42 @@ lanestream:
 	TESTL        AX, AX
 	JNE          lanerare
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
+	VMOVNTPS     X0, (SI)
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, 16(DI)
+	VMOVNTPS     X1, 16(SI)
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVNTPS     X2, 32(DI)
+	VMOVNTPS     X2, 32(SI)
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVNTPS     X3, 48(DI)
-	ADDQ         $+64, DI
+	VMOVNTPS     X3, 48(SI)
 	ADDQ         $+64, SI
-	ADDQ         $+4, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	ADDQ         $+64, DX
+	ADDQ         $+4, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          lanestream
 	JMP          lanetail
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VPBROADCASTD (DX), Y1
-	VPAND        Y14, Y1, Y1
-	VPCMPEQD     Y14, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VPBROADCASTD (DX), Y1
-	VPAND        Y13, Y1, Y1
-	VPCMPEQD     Y13, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VPBROADCASTD (DX), Y1
-	VPAND        Y12, Y1, Y1
-	VPCMPEQD     Y12, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VPBROADCASTD (DX), Y1
-	VPAND        Y11, Y1, Y1
-	VPCMPEQD     Y11, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	VCVTPH2PS    64(SP), Y0
-	VPBROADCASTD 128(SP), Y1
+lanestage:
+	MOVQ SI, 144(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 152(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn1AVX2(SB)
+	MOVQ BX, 160(SP)
+	LEAQ 128(SP), BX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VPBROADCASTD (BX), Y1
 	VPAND        Y14, Y1, Y1
 	VPCMPEQD     Y14, Y1, Y1
 	VANDPS       Y15, Y1, Y1
@@ -1577,9 +711,9 @@ lanetailrare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	VCVTPH2PS    80(SP), Y0
-	VPBROADCASTD 128(SP), Y1
+	VMOVUPS      X1, (SI)
+	VCVTPH2PS    16(DX), Y0
+	VPBROADCASTD (BX), Y1
 	VPAND        Y13, Y1, Y1
 	VPCMPEQD     Y13, Y1, Y1
 	VANDPS       Y15, Y1, Y1
@@ -1587,9 +721,9 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	VCVTPH2PS    96(SP), Y0
-	VPBROADCASTD 128(SP), Y1
+	VMOVUPS      X1, 16(SI)
+	VCVTPH2PS    32(DX), Y0
+	VPBROADCASTD (BX), Y1
 	VPAND        Y12, Y1, Y1
 	VPCMPEQD     Y12, Y1, Y1
 	VANDPS       Y15, Y1, Y1
@@ -1597,9 +731,9 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	VCVTPH2PS    112(SP), Y0
-	VPBROADCASTD 128(SP), Y1
+	VMOVUPS      X1, 32(SI)
+	VCVTPH2PS    48(DX), Y0
+	VPBROADCASTD (BX), Y1
 	VPAND        Y11, Y1, Y1
 	VPCMPEQD     Y11, Y1, Y1
 	VANDPS       Y15, Y1, Y1
@@ -1607,45 +741,45 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-	JMP          lanetailback
+	VMOVUPS      X1, 48(SI)
+	JMP          laneback
 
 // func BackwardBytesBF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·BackwardBytesBF16AVX2(SB), NOSPLIT, $160-40
-	// pointers: DI dx, SI dy, DX mask, BX elements left
+TEXT ·BackwardBytesBF16AVX2(SB), NOSPLIT, $208-40
+	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: Y15 0x7fff
 	// vector registers in use at once: 7
-	MOVQ         dx+0(FP), DI
-	MOVQ         dy+8(FP), SI
-	MOVQ         mask+16(FP), DX
+	MOVQ         dx+0(FP), SI
+	MOVQ         dy+8(FP), DX
+	MOVQ         mask+16(FP), BX
 	VBROADCASTSS constantsAVX2<>+136(SB), Y15
-	MOVQ         n+24(FP), BX
-	CMPQ         BX, $+32
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXWD (SI), Y0
+	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXBD (DX), Y1
+	VPMOVZXBD (BX), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
+	VPMOVZXWD 16(DX), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXBD 8(DX), Y2
+	VPMOVZXBD 8(BX), Y2
 	VCVTDQ2PS Y2, Y2
 	VMULPS    Y2, Y1, Y1
-	VPMOVZXWD 32(SI), Y2
+	VPMOVZXWD 32(DX), Y2
 	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXBD 16(DX), Y3
+	VPMOVZXBD 16(BX), Y3
 	VCVTDQ2PS Y3, Y3
 	VMULPS    Y3, Y2, Y2
-	VPMOVZXWD 48(SI), Y3
+	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
-	VPMOVZXBD 24(DX), Y4
+	VPMOVZXBD 24(BX), Y4
 	VCVTDQ2PS Y4, Y4
 	VMULPS    Y4, Y3, Y3
 	VCMPPS    $0x03, Y1, Y0, Y4
@@ -1666,7 +800,7 @@ laneloop:
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (DI)
+	VMOVUPS   Y4, (SI)
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
@@ -1679,243 +813,29 @@ laneloop:
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
+	VMOVUPS   Y0, 32(SI)
 
 laneback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
+	ADDQ $+64, DX
+	ADDQ $+32, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  laneloop
 
 lanetail:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  160(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  168(SP), DX
+	MOVQ  176(SP), BX
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece5:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (DX)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece10:
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXBD 128(SP), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VPMOVZXWD 80(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXBD 136(SP), Y2
-	VCVTDQ2PS Y2, Y2
-	VMULPS    Y2, Y1, Y1
-	VPMOVZXWD 96(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXBD 144(SP), Y3
-	VCVTDQ2PS Y3, Y3
-	VMULPS    Y3, Y2, Y2
-	VPMOVZXWD 112(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMOVZXBD 152(SP), Y4
-	VCVTDQ2PS Y4, Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y15, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y15, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y15, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y15, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-
-lanetailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece15:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -1929,26 +849,26 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXWD   (SI), Y0
+	PREFETCHNTA (BX)(CX*1)
+	VPMOVZXWD   (DX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VPMOVZXBD   (DX), Y1
+	VPMOVZXBD   (BX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMULPS      Y1, Y0, Y0
-	VPMOVZXWD   16(SI), Y1
+	VPMOVZXWD   16(DX), Y1
 	VPSLLD      $0x10, Y1, Y1
-	VPMOVZXBD   8(DX), Y2
+	VPMOVZXBD   8(BX), Y2
 	VCVTDQ2PS   Y2, Y2
 	VMULPS      Y2, Y1, Y1
-	VPMOVZXWD   32(SI), Y2
+	VPMOVZXWD   32(DX), Y2
 	VPSLLD      $0x10, Y2, Y2
-	VPMOVZXBD   16(DX), Y3
+	VPMOVZXBD   16(BX), Y3
 	VCVTDQ2PS   Y3, Y3
 	VMULPS      Y3, Y2, Y2
-	VPMOVZXWD   48(SI), Y3
+	VPMOVZXWD   48(DX), Y3
 	VPSLLD      $0x10, Y3, Y3
-	VPMOVZXBD   24(DX), Y4
+	VPMOVZXBD   24(BX), Y4
 	VCVTDQ2PS   Y4, Y4
 	VMULPS      Y4, Y3, Y3
 	VCMPPS      $0x03, Y1, Y0, Y4
@@ -1969,7 +889,7 @@ lanestream:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
-	VMOVNTPS    Y4, (DI)
+	VMOVNTPS    Y4, (SI)
 	VPSLLD      $0x0f, Y2, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y2, Y0
@@ -1982,85 +902,45 @@ lanestream:
 	VPSRLD      $0x10, Y1, Y1
 	VPACKUSDW   Y1, Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	ADDQ        $+64, DI
+	VMOVNTPS    Y0, 32(SI)
 	ADDQ        $+64, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	ADDQ        $+64, DX
+	ADDQ        $+32, BX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXBD    (DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXBD    8(DX), Y3
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y15, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y15, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXBD    16(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXBD    24(DX), Y3
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y15, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y15, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	VPMOVZXWD    64(SP), Y0
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ BX, 176(SP)
+	LEAQ 128(SP), BX
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXBD    128(SP), Y1
+	VPMOVZXBD    (BX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    80(SP), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXBD    136(SP), Y3
+	VPMOVZXBD    8(BX), Y3
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
@@ -2077,17 +957,17 @@ lanetailrare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	VPMOVZXWD    96(SP), Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXBD    144(SP), Y1
+	VPMOVZXBD    16(BX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    112(SP), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXBD    152(SP), Y3
+	VPMOVZXBD    24(BX), Y3
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
@@ -2104,56 +984,56 @@ lanetailrare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	JMP          lanetailback
+	VMOVUPS      Y0, 32(SI)
+	JMP          laneback
 
 // func BackwardBitsBF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $144-40
-	// pointers: DI dx, SI dy, DX mask, BX elements left
+TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $192-40
+	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table, Y10 0x7fff
 	// vector registers in use at once: 12
-	MOVQ         dx+0(FP), DI
-	MOVQ         dy+8(FP), SI
-	MOVQ         mask+16(FP), DX
+	MOVQ         dx+0(FP), SI
+	MOVQ         dy+8(FP), DX
+	MOVQ         mask+16(FP), BX
 	VBROADCASTSS constantsAVX2<>+4(SB), Y15
 	VMOVUPS      constantsAVX2<>+8(SB), Y14
 	VMOVUPS      constantsAVX2<>+40(SB), Y13
 	VMOVUPS      constantsAVX2<>+72(SB), Y12
 	VMOVUPS      constantsAVX2<>+104(SB), Y11
 	VBROADCASTSS constantsAVX2<>+136(SB), Y10
-	MOVQ         n+24(FP), BX
-	CMPQ         BX, $+32
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD (DX), Y1
+	VPBROADCASTD (BX), Y1
 	VPAND        Y14, Y1, Y1
 	VPCMPEQD     Y14, Y1, Y1
 	VANDPS       Y15, Y1, Y1
 	VMULPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
+	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VPBROADCASTD (DX), Y2
+	VPBROADCASTD (BX), Y2
 	VPAND        Y13, Y2, Y2
 	VPCMPEQD     Y13, Y2, Y2
 	VANDPS       Y15, Y2, Y2
 	VMULPS       Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VPBROADCASTD (DX), Y3
+	VPBROADCASTD (BX), Y3
 	VPAND        Y12, Y3, Y3
 	VPCMPEQD     Y12, Y3, Y3
 	VANDPS       Y15, Y3, Y3
 	VMULPS       Y3, Y2, Y2
-	VPMOVZXWD    48(SI), Y3
+	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VPBROADCASTD (DX), Y4
+	VPBROADCASTD (BX), Y4
 	VPAND        Y11, Y4, Y4
 	VPCMPEQD     Y11, Y4, Y4
 	VANDPS       Y15, Y4, Y4
@@ -2176,7 +1056,7 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VMOVUPS      Y4, (SI)
 	VPSLLD       $0x0f, Y2, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y2, Y0
@@ -2189,222 +1069,29 @@ laneloop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 
 laneback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
-	ADDQ $+4, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
+	ADDQ $+64, DX
+	ADDQ $+4, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  laneloop
 
 lanetail:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  144(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  152(SP), DX
+	MOVQ  160(SP), BX
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece5:
-	XORL AX, AX
-	MOVQ AX, 128(SP)
-	MOVB (DX), AL
-	MOVB AL, 128(SP)
-	CMPQ BX, $+9
-	JLT  staged6
-	MOVB 1(DX), AL
-	MOVB AL, 129(SP)
-	CMPQ BX, $+17
-	JLT  staged6
-	MOVB 2(DX), AL
-	MOVB AL, 130(SP)
-	CMPQ BX, $+25
-	JLT  staged6
-	MOVB 3(DX), AL
-	MOVB AL, 131(SP)
-
-staged6:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD 128(SP), Y1
-	VPAND        Y14, Y1, Y1
-	VPCMPEQD     Y14, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VPMOVZXWD    80(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPBROADCASTD 128(SP), Y2
-	VPAND        Y13, Y2, Y2
-	VPCMPEQD     Y13, Y2, Y2
-	VANDPS       Y15, Y2, Y2
-	VMULPS       Y2, Y1, Y1
-	VPMOVZXWD    96(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPBROADCASTD 128(SP), Y3
-	VPAND        Y12, Y3, Y3
-	VPCMPEQD     Y12, Y3, Y3
-	VANDPS       Y15, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPMOVZXWD    112(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VPBROADCASTD 128(SP), Y4
-	VPAND        Y11, Y4, Y4
-	VPCMPEQD     Y11, Y4, Y4
-	VANDPS       Y15, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y10, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y10, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-
-lanetailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece11:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -2418,32 +1105,32 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD (DX), Y1
+	VPBROADCASTD (BX), Y1
 	VPAND        Y14, Y1, Y1
 	VPCMPEQD     Y14, Y1, Y1
 	VANDPS       Y15, Y1, Y1
 	VMULPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
+	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VPBROADCASTD (DX), Y2
+	VPBROADCASTD (BX), Y2
 	VPAND        Y13, Y2, Y2
 	VPCMPEQD     Y13, Y2, Y2
 	VANDPS       Y15, Y2, Y2
 	VMULPS       Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VPBROADCASTD (DX), Y3
+	VPBROADCASTD (BX), Y3
 	VPAND        Y12, Y3, Y3
 	VPCMPEQD     Y12, Y3, Y3
 	VANDPS       Y15, Y3, Y3
 	VMULPS       Y3, Y2, Y2
-	VPMOVZXWD    48(SI), Y3
+	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VPBROADCASTD (DX), Y4
+	VPBROADCASTD (BX), Y4
 	VPAND        Y11, Y4, Y4
 	VPCMPEQD     Y11, Y4, Y4
 	VANDPS       Y15, Y4, Y4
@@ -2466,7 +1153,7 @@ lanestream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, (DI)
+	VMOVNTPS     Y4, (SI)
 	VPSLLD       $0x0f, Y2, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y2, Y0
@@ -2479,85 +1166,37 @@ lanestream:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	ADDQ         $+64, DI
+	VMOVNTPS     Y0, 32(SI)
 	ADDQ         $+64, SI
-	ADDQ         $+4, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	ADDQ         $+64, DX
+	ADDQ         $+4, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          lanestream
 	JMP          lanetail
 
 lanerare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD (DX), Y1
-	VPAND        Y14, Y1, Y1
-	VPCMPEQD     Y14, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD (DX), Y3
-	VPAND        Y13, Y3, Y3
-	VPCMPEQD     Y13, Y3, Y3
-	VANDPS       Y15, Y3, Y3
-	VMULPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD (DX), Y1
-	VPAND        Y12, Y1, Y1
-	VPCMPEQD     Y12, Y1, Y1
-	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD (DX), Y3
-	VPAND        Y11, Y3, Y3
-	VPCMPEQD     Y11, Y3, Y3
-	VANDPS       Y15, Y3, Y3
-	VMULPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	VPMOVZXWD    64(SP), Y0
+lanestage:
+	MOVQ SI, 144(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 152(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn1AVX2(SB)
+	MOVQ BX, 160(SP)
+	LEAQ 128(SP), BX
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD 128(SP), Y1
+	VPBROADCASTD (BX), Y1
 	VPAND        Y14, Y1, Y1
 	VPCMPEQD     Y14, Y1, Y1
 	VANDPS       Y15, Y1, Y1
@@ -2565,9 +1204,9 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    80(SP), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD 128(SP), Y3
+	VPBROADCASTD (BX), Y3
 	VPAND        Y13, Y3, Y3
 	VPCMPEQD     Y13, Y3, Y3
 	VANDPS       Y15, Y3, Y3
@@ -2586,19 +1225,19 @@ lanetailrare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	VPMOVZXWD    96(SP), Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD 128(SP), Y1
+	VPBROADCASTD (BX), Y1
 	VPAND        Y12, Y1, Y1
 	VPCMPEQD     Y12, Y1, Y1
 	VANDPS       Y15, Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    112(SP), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VPBROADCASTD 128(SP), Y3
+	VPBROADCASTD (BX), Y3
 	VPAND        Y11, Y3, Y3
 	VPCMPEQD     Y11, Y3, Y3
 	VANDPS       Y15, Y3, Y3
@@ -2617,8 +1256,8 @@ lanetailrare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	JMP          lanetailback
+	VMOVUPS      Y0, 32(SI)
+	JMP          laneback
 
 DATA constantsAVX2<>+0(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+4(SB)/4, $0x3f800000

@@ -6,155 +6,158 @@
 
 // func BackwardBytesAVX512(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·BackwardBytesAVX512(SB), NOSPLIT, $0-40
-	// pointers: DI dx, SI dy, DX mask, BX elements left
+TEXT ·BackwardBytesAVX512(SB), $624-40
+	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 9
-	MOVQ      dx+0(FP), DI
-	MOVQ      dy+8(FP), SI
-	MOVQ      mask+16(FP), DX
-	MOVQ      n+24(FP), BX
-	CMPQ      BX, $+64
-	JLT       lanetail
+	MOVQ      dx+0(FP), SI
+	MOVQ      dy+8(FP), DX
+	MOVQ      mask+16(FP), BX
+	MOVQ      n+24(FP), DI
+	CMPQ      DI, $+64
+	JLT       lanerest
 	MOVQ      ahead+32(FP), CX
 	CMPQ      CX, $+1
 	JGT       lanestream
-	CMPQ      BX, $+256
+	CMPQ      DI, $+256
 	JLT       laneloop
-	VMOVUPS   (SI), Z0
-	VPMOVZXBD (DX), Z1
+	VMOVUPS   (DX), Z0
+	VPMOVZXBD (BX), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z1, Z0, Z15
-	VMOVUPS   64(SI), Z0
-	VPMOVZXBD 16(DX), Z1
+	VMOVUPS   64(DX), Z0
+	VPMOVZXBD 16(BX), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z1, Z0, Z14
-	VMOVUPS   128(SI), Z0
-	VPMOVZXBD 32(DX), Z1
+	VMOVUPS   128(DX), Z0
+	VPMOVZXBD 32(BX), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z1, Z0, Z13
-	VMOVUPS   192(SI), Z0
-	VPMOVZXBD 48(DX), Z1
+	VMOVUPS   192(DX), Z0
+	VPMOVZXBD 48(BX), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z1, Z0, Z12
 
 laneahead:
-	VMOVUPS   256(SI), Z0
-	VPMOVZXBD 64(DX), Z1
+	VMOVUPS   256(DX), Z0
+	VPMOVZXBD 64(BX), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z1, Z0, Z0
-	VMOVUPS   320(SI), Z1
-	VPMOVZXBD 80(DX), Z2
+	VMOVUPS   320(DX), Z1
+	VPMOVZXBD 80(BX), Z2
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z2, Z1, Z1
-	VMOVUPS   384(SI), Z2
-	VPMOVZXBD 96(DX), Z3
+	VMOVUPS   384(DX), Z2
+	VPMOVZXBD 96(BX), Z3
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z3, Z2, Z2
-	VMOVUPS   448(SI), Z3
-	VPMOVZXBD 112(DX), Z4
+	VMOVUPS   448(DX), Z3
+	VPMOVZXBD 112(BX), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z4, Z3, Z3
 	VCMPPS    $0x03, Z14, Z15, K1
 	VCMPPS    $0x03, Z12, Z13, K2
 	KORTESTQ  K1, K2
 	JNE       laneloop
-	VMOVUPS   Z15, (DI)
-	VMOVUPS   Z14, 64(DI)
-	VMOVUPS   Z13, 128(DI)
-	VMOVUPS   Z12, 192(DI)
+	VMOVUPS   Z15, (SI)
+	VMOVUPS   Z14, 64(SI)
+	VMOVUPS   Z13, 128(SI)
+	VMOVUPS   Z12, 192(SI)
 	VMOVAPS   Z0, Z15
 	VMOVAPS   Z1, Z14
 	VMOVAPS   Z2, Z13
 	VMOVAPS   Z3, Z12
-	ADDQ      $+256, DI
 	ADDQ      $+256, SI
-	ADDQ      $+64, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+128
+	ADDQ      $+256, DX
+	ADDQ      $+64, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+128
 	JGE       laneahead
 
 laneloop:
-	VMOVUPS   (SI), Z0
-	VPMOVZXBD (DX), Z1
+	VMOVUPS   (DX), Z0
+	VPMOVZXBD (BX), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z1, Z0, Z0
-	VMOVUPS   64(SI), Z1
-	VPMOVZXBD 16(DX), Z2
+	VMOVUPS   64(DX), Z1
+	VPMOVZXBD 16(BX), Z2
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z2, Z1, Z1
-	VMOVUPS   128(SI), Z2
-	VPMOVZXBD 32(DX), Z3
+	VMOVUPS   128(DX), Z2
+	VPMOVZXBD 32(BX), Z3
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z3, Z2, Z2
-	VMOVUPS   192(SI), Z3
-	VPMOVZXBD 48(DX), Z4
+	VMOVUPS   192(DX), Z3
+	VPMOVZXBD 48(BX), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z4, Z3, Z3
 	VCMPPS    $0x03, Z1, Z0, K1
 	VCMPPS    $0x03, Z3, Z2, K2
 	KORTESTQ  K1, K2
 	JNE       lanerare
-	VMOVUPS   Z0, (DI)
-	VMOVUPS   Z1, 64(DI)
-	VMOVUPS   Z2, 128(DI)
-	VMOVUPS   Z3, 192(DI)
+	VMOVUPS   Z0, (SI)
+	VMOVUPS   Z1, 64(SI)
+	VMOVUPS   Z2, 128(SI)
+	VMOVUPS   Z3, 192(SI)
 
 laneback:
-	ADDQ $+256, DI
 	ADDQ $+256, SI
-	ADDQ $+64, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	ADDQ $+256, DX
+	ADDQ $+64, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VPMOVZXBD.Z (DX), K7, Z1
+	VMOVUPS.Z   (DX), K7, Z0
+	VPMOVZXBD.Z (BX), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z1
-	VPMOVZXBD.Z 16(DX), K7, Z2
+	VMOVUPS.Z   64(DX), K7, Z1
+	VPMOVZXBD.Z 16(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VMULPS      Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z2
-	VPMOVZXBD.Z 32(DX), K7, Z3
+	VMOVUPS.Z   128(DX), K7, Z2
+	VPMOVZXBD.Z 32(BX), K7, Z3
 	VCVTDQ2PS   Z3, Z3
 	VMULPS      Z3, Z2, Z2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z3
-	VPMOVZXBD.Z 48(DX), K7, Z4
+	VMOVUPS.Z   192(DX), K7, Z3
+	VPMOVZXBD.Z 48(BX), K7, Z4
 	VCVTDQ2PS   Z4, Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
-	JNE         lanetailrare
+	JNE         lanestage
 	KMOVQ       K0, K7
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        BX, $+17
+	VMOVUPS     Z0, K7, (SI)
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS     Z1, K7, 64(DI)
-	CMPQ        BX, $+33
+	VMOVUPS     Z1, K7, 64(SI)
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS     Z2, K7, 128(DI)
-	CMPQ        BX, $+49
+	VMOVUPS     Z2, K7, 128(SI)
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS     Z3, K7, 192(DI)
+	VMOVUPS     Z3, K7, 192(SI)
 
 lanetailnarrow:
-lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -168,297 +171,261 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
 	PREFETCHNTA (DX)(CX*1)
-	VMOVUPS     (SI), Z0
-	VPMOVZXBD   (DX), Z1
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	PREFETCHNTA (BX)(CX*1)
+	VMOVUPS     (DX), Z0
+	VPMOVZXBD   (BX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VPMOVZXBD   16(DX), Z2
+	VMOVUPS     64(DX), Z1
+	VPMOVZXBD   16(BX), Z2
 	VCVTDQ2PS   Z2, Z2
 	VMULPS      Z2, Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VPMOVZXBD   32(DX), Z3
+	VMOVUPS     128(DX), Z2
+	VPMOVZXBD   32(BX), Z3
 	VCVTDQ2PS   Z3, Z3
 	VMULPS      Z3, Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VPMOVZXBD   48(DX), Z4
+	VMOVUPS     192(DX), Z3
+	VPMOVZXBD   48(BX), Z4
 	VCVTDQ2PS   Z4, Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanerare
-	VMOVNTPS    Z0, (DI)
-	VMOVNTPS    Z1, 64(DI)
-	VMOVNTPS    Z2, 128(DI)
-	VMOVNTPS    Z3, 192(DI)
-	ADDQ        $+256, DI
+	VMOVNTPS    Z0, (SI)
+	VMOVNTPS    Z1, 64(SI)
+	VMOVNTPS    Z2, 128(SI)
+	VMOVNTPS    Z3, 192(SI)
 	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	ADDQ        $+256, DX
+	ADDQ        $+64, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VMOVUPS      (SI), Z0
-	VPMOVZXBD    (DX), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMULPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      64(SI), Z0
-	VPMOVZXBD    16(DX), Z2
-	VCVTDQ2PS    Z2, Z2
-	VMULPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VPMOVZXBD    32(DX), Z2
-	VCVTDQ2PS    Z2, Z2
-	VMULPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VPMOVZXBD    48(DX), Z2
-	VCVTDQ2PS    Z2, Z2
-	VMULPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VPMOVZXBD.Z  (DX), K7, Z1
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 576(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	MOVQ 584(SP), DX
+	MOVQ 592(SP), BX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 576(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 584(SP)
+	LEAQ 256(SP), DX
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 512(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Z0
+	VPMOVZXBD    (BX), Z1
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS constantsAVX512<>+0(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VPMOVZXBD.Z  16(DX), K7, Z2
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      64(DX), Z0
+	VPMOVZXBD    16(BX), Z2
 	VCVTDQ2PS    Z2, Z2
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VPMOVZXBD.Z  32(DX), K7, Z2
+	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      128(DX), Z0
+	VPMOVZXBD    32(BX), Z2
 	VCVTDQ2PS    Z2, Z2
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VPMOVZXBD.Z  48(DX), K7, Z2
+	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      192(DX), Z0
+	VPMOVZXBD    48(BX), Z2
 	VCVTDQ2PS    Z2, Z2
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 192(DI)
-	JMP          lanetailback
+	VMOVUPS      Z0, 192(SI)
+	JMP          laneback
 
 // func BackwardBitsAVX512(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·BackwardBitsAVX512(SB), NOSPLIT, $16-40
-	// pointers: DI dx, SI dy, DX mask, BX elements left
+TEXT ·BackwardBitsAVX512(SB), $576-40
+	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: Z15 0x3f800000
 	// vector registers in use at once: 10
-	MOVQ         dx+0(FP), DI
-	MOVQ         dy+8(FP), SI
-	MOVQ         mask+16(FP), DX
+	MOVQ         dx+0(FP), SI
+	MOVQ         dy+8(FP), DX
+	MOVQ         mask+16(FP), BX
 	VBROADCASTSS constantsAVX512<>+4(SB), Z15
-	MOVQ         n+24(FP), BX
-	CMPQ         BX, $+64
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VMOVUPS      (SI), Z0
-	KMOVW        (DX), K1
+	VMOVUPS      (DX), Z0
+	KMOVW        (BX), K1
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z14
-	VMOVUPS      64(SI), Z0
-	KMOVW        2(DX), K1
+	VMOVUPS      64(DX), Z0
+	KMOVW        2(BX), K1
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z13
-	VMOVUPS      128(SI), Z0
-	KMOVW        4(DX), K1
+	VMOVUPS      128(DX), Z0
+	KMOVW        4(BX), K1
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z12
-	VMOVUPS      192(SI), Z0
-	KMOVW        6(DX), K1
+	VMOVUPS      192(DX), Z0
+	KMOVW        6(BX), K1
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z11
 
 laneahead:
-	VMOVUPS   256(SI), Z0
-	KMOVW     8(DX), K1
+	VMOVUPS   256(DX), Z0
+	KMOVW     8(BX), K1
 	VMOVAPS.Z Z15, K1, Z1
 	VMULPS    Z1, Z0, Z0
-	VMOVUPS   320(SI), Z1
-	KMOVW     10(DX), K1
+	VMOVUPS   320(DX), Z1
+	KMOVW     10(BX), K1
 	VMOVAPS.Z Z15, K1, Z2
 	VMULPS    Z2, Z1, Z1
-	VMOVUPS   384(SI), Z2
-	KMOVW     12(DX), K1
+	VMOVUPS   384(DX), Z2
+	KMOVW     12(BX), K1
 	VMOVAPS.Z Z15, K1, Z3
 	VMULPS    Z3, Z2, Z2
-	VMOVUPS   448(SI), Z3
-	KMOVW     14(DX), K1
+	VMOVUPS   448(DX), Z3
+	KMOVW     14(BX), K1
 	VMOVAPS.Z Z15, K1, Z4
 	VMULPS    Z4, Z3, Z3
 	VCMPPS    $0x03, Z13, Z14, K1
 	VCMPPS    $0x03, Z11, Z12, K2
 	KORTESTQ  K1, K2
 	JNE       laneloop
-	VMOVUPS   Z14, (DI)
-	VMOVUPS   Z13, 64(DI)
-	VMOVUPS   Z12, 128(DI)
-	VMOVUPS   Z11, 192(DI)
+	VMOVUPS   Z14, (SI)
+	VMOVUPS   Z13, 64(SI)
+	VMOVUPS   Z12, 128(SI)
+	VMOVUPS   Z11, 192(SI)
 	VMOVAPS   Z0, Z14
 	VMOVAPS   Z1, Z13
 	VMOVAPS   Z2, Z12
 	VMOVAPS   Z3, Z11
-	ADDQ      $+256, DI
 	ADDQ      $+256, SI
-	ADDQ      $+8, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+128
+	ADDQ      $+256, DX
+	ADDQ      $+8, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+128
 	JGE       laneahead
 
 laneloop:
-	VMOVUPS   (SI), Z0
-	KMOVW     (DX), K1
+	VMOVUPS   (DX), Z0
+	KMOVW     (BX), K1
 	VMOVAPS.Z Z15, K1, Z1
 	VMULPS    Z1, Z0, Z0
-	VMOVUPS   64(SI), Z1
-	KMOVW     2(DX), K1
+	VMOVUPS   64(DX), Z1
+	KMOVW     2(BX), K1
 	VMOVAPS.Z Z15, K1, Z2
 	VMULPS    Z2, Z1, Z1
-	VMOVUPS   128(SI), Z2
-	KMOVW     4(DX), K1
+	VMOVUPS   128(DX), Z2
+	KMOVW     4(BX), K1
 	VMOVAPS.Z Z15, K1, Z3
 	VMULPS    Z3, Z2, Z2
-	VMOVUPS   192(SI), Z3
-	KMOVW     6(DX), K1
+	VMOVUPS   192(DX), Z3
+	KMOVW     6(BX), K1
 	VMOVAPS.Z Z15, K1, Z4
 	VMULPS    Z4, Z3, Z3
 	VCMPPS    $0x03, Z1, Z0, K1
 	VCMPPS    $0x03, Z3, Z2, K2
 	KORTESTQ  K1, K2
 	JNE       lanerare
-	VMOVUPS   Z0, (DI)
-	VMOVUPS   Z1, 64(DI)
-	VMOVUPS   Z2, 128(DI)
-	VMOVUPS   Z3, 192(DI)
+	VMOVUPS   Z0, (SI)
+	VMOVUPS   Z1, 64(SI)
+	VMOVUPS   Z2, 128(SI)
+	VMOVUPS   Z3, 192(SI)
 
 laneback:
-	ADDQ $+256, DI
 	ADDQ $+256, SI
-	ADDQ $+8, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	ADDQ $+256, DX
+	ADDQ $+8, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, (SP)
-	MOVB  (DX), AL
-	MOVB  AL, (SP)
-	CMPQ  BX, $+9
-	JLT   staged1
-	MOVB  1(DX), AL
-	MOVB  AL, 1(SP)
-	CMPQ  BX, $+17
-	JLT   staged1
-	MOVB  2(DX), AL
-	MOVB  AL, 2(SP)
-	CMPQ  BX, $+25
-	JLT   staged1
-	MOVB  3(DX), AL
-	MOVB  AL, 3(SP)
-	CMPQ  BX, $+33
-	JLT   staged1
-	MOVB  4(DX), AL
-	MOVB  AL, 4(SP)
-	CMPQ  BX, $+41
-	JLT   staged1
-	MOVB  5(DX), AL
-	MOVB  AL, 5(SP)
-	CMPQ  BX, $+49
-	JLT   staged1
-	MOVB  6(DX), AL
-	MOVB  AL, 6(SP)
-	CMPQ  BX, $+57
-	JLT   staged1
-	MOVB  7(DX), AL
-	MOVB  AL, 7(SP)
+	CMPQ  DI, $+0
+	JLT   lanestaged
 
-staged1:
+lanerest:
+	LEAQ      512(SP), AX
+	MOVQ      BX, CX
+	CALL      ·stageIn1AVX512(SB)
 	MOVQ      $-1, AX
-	BZHIQ     BX, AX, AX
+	BZHIQ     DI, AX, AX
 	KMOVQ     AX, K0
 	KMOVQ     K0, K7
-	VMOVUPS.Z (SI), K7, Z0
-	KMOVW     (SP), K1
+	VMOVUPS.Z (DX), K7, Z0
+	KMOVW     512(SP), K1
 	VMOVAPS.Z Z15, K1, Z1
 	VMULPS    Z1, Z0, Z0
 	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(SI), K7, Z1
-	KMOVW     2(SP), K1
+	VMOVUPS.Z 64(DX), K7, Z1
+	KMOVW     514(SP), K1
 	VMOVAPS.Z Z15, K1, Z2
 	VMULPS    Z2, Z1, Z1
 	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(SI), K7, Z2
-	KMOVW     4(SP), K1
+	VMOVUPS.Z 128(DX), K7, Z2
+	KMOVW     516(SP), K1
 	VMOVAPS.Z Z15, K1, Z3
 	VMULPS    Z3, Z2, Z2
 	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(SI), K7, Z3
-	KMOVW     6(SP), K1
+	VMOVUPS.Z 192(DX), K7, Z3
+	KMOVW     518(SP), K1
 	VMOVAPS.Z Z15, K1, Z4
 	VMULPS    Z4, Z3, Z3
 	VCMPPS    $0x03, Z1, Z0, K1
 	VCMPPS    $0x03, Z3, Z2, K2
 	KORTESTQ  K1, K2
-	JNE       lanetailrare
+	JNE       lanestage
 	KMOVQ     K0, K7
-	VMOVUPS   Z0, K7, (DI)
-	CMPQ      BX, $+17
+	VMOVUPS   Z0, K7, (SI)
+	CMPQ      DI, $+17
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS   Z1, K7, 64(DI)
-	CMPQ      BX, $+33
+	VMOVUPS   Z1, K7, 64(SI)
+	CMPQ      DI, $+33
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS   Z2, K7, 128(DI)
-	CMPQ      BX, $+49
+	VMOVUPS   Z2, K7, 128(SI)
+	CMPQ      DI, $+49
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS   Z3, K7, 192(DI)
+	VMOVUPS   Z3, K7, 192(SI)
 
 lanetailnarrow:
-lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -472,160 +439,152 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
 	PREFETCHNTA (DX)(CX*1)
-	VMOVUPS     (SI), Z0
-	KMOVW       (DX), K1
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	PREFETCHNTA (BX)(CX*1)
+	VMOVUPS     (DX), Z0
+	KMOVW       (BX), K1
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
-	VMOVUPS     64(SI), Z1
-	KMOVW       2(DX), K1
+	VMOVUPS     64(DX), Z1
+	KMOVW       2(BX), K1
 	VMOVAPS.Z   Z15, K1, Z2
 	VMULPS      Z2, Z1, Z1
-	VMOVUPS     128(SI), Z2
-	KMOVW       4(DX), K1
+	VMOVUPS     128(DX), Z2
+	KMOVW       4(BX), K1
 	VMOVAPS.Z   Z15, K1, Z3
 	VMULPS      Z3, Z2, Z2
-	VMOVUPS     192(SI), Z3
-	KMOVW       6(DX), K1
+	VMOVUPS     192(DX), Z3
+	KMOVW       6(BX), K1
 	VMOVAPS.Z   Z15, K1, Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanerare
-	VMOVNTPS    Z0, (DI)
-	VMOVNTPS    Z1, 64(DI)
-	VMOVNTPS    Z2, 128(DI)
-	VMOVNTPS    Z3, 192(DI)
-	ADDQ        $+256, DI
+	VMOVNTPS    Z0, (SI)
+	VMOVNTPS    Z1, 64(SI)
+	VMOVNTPS    Z2, 128(SI)
+	VMOVNTPS    Z3, 192(SI)
 	ADDQ        $+256, SI
-	ADDQ        $+8, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	ADDQ        $+256, DX
+	ADDQ        $+8, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VMOVUPS      (SI), Z0
-	KMOVW        (DX), K1
-	VMOVAPS.Z    Z15, K1, Z1
-	VMULPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      64(SI), Z0
-	KMOVW        2(DX), K1
-	VMOVAPS.Z    Z15, K1, Z2
-	VMULPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVUPS      128(SI), Z0
-	KMOVW        4(DX), K1
-	VMOVAPS.Z    Z15, K1, Z2
-	VMULPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VMOVUPS      192(SI), Z0
-	KMOVW        6(DX), K1
-	VMOVAPS.Z    Z15, K1, Z2
-	VMULPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	KMOVW        (SP), K1
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 528(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	MOVQ 536(SP), DX
+	MOVQ 544(SP), BX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 528(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 536(SP)
+	LEAQ 256(SP), DX
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn1AVX512(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 512(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Z0
+	KMOVW        (BX), K1
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS constantsAVX512<>+0(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	KMOVW        2(SP), K1
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      64(DX), Z0
+	KMOVW        2(BX), K1
 	VMOVAPS.Z    Z15, K1, Z2
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	KMOVW        4(SP), K1
+	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      128(DX), Z0
+	KMOVW        4(BX), K1
 	VMOVAPS.Z    Z15, K1, Z2
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	KMOVW        6(SP), K1
+	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      192(DX), Z0
+	KMOVW        6(BX), K1
 	VMOVAPS.Z    Z15, K1, Z2
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 192(DI)
-	JMP          lanetailback
+	VMOVUPS      Z0, 192(SI)
+	JMP          laneback
 
 // func BackwardBytesF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·BackwardBytesF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI dx, SI dy, DX mask, BX elements left
+TEXT ·BackwardBytesF16AVX512(SB), $368-40
+	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 9
-	MOVQ      dx+0(FP), DI
-	MOVQ      dy+8(FP), SI
-	MOVQ      mask+16(FP), DX
-	MOVQ      n+24(FP), BX
-	CMPQ      BX, $+64
-	JLT       lanetail
+	MOVQ      dx+0(FP), SI
+	MOVQ      dy+8(FP), DX
+	MOVQ      mask+16(FP), BX
+	MOVQ      n+24(FP), DI
+	CMPQ      DI, $+64
+	JLT       lanerest
 	MOVQ      ahead+32(FP), CX
 	CMPQ      CX, $+1
 	JGT       lanestream
-	CMPQ      BX, $+256
+	CMPQ      DI, $+256
 	JLT       laneloop
-	VCVTPH2PS (SI), Z0
-	VPMOVZXBD (DX), Z1
+	VCVTPH2PS (DX), Z0
+	VPMOVZXBD (BX), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z1, Z0, Z15
-	VCVTPH2PS 32(SI), Z0
-	VPMOVZXBD 16(DX), Z1
+	VCVTPH2PS 32(DX), Z0
+	VPMOVZXBD 16(BX), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z1, Z0, Z14
-	VCVTPH2PS 64(SI), Z0
-	VPMOVZXBD 32(DX), Z1
+	VCVTPH2PS 64(DX), Z0
+	VPMOVZXBD 32(BX), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z1, Z0, Z13
-	VCVTPH2PS 96(SI), Z0
-	VPMOVZXBD 48(DX), Z1
+	VCVTPH2PS 96(DX), Z0
+	VPMOVZXBD 48(BX), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z1, Z0, Z12
 
 laneahead:
-	VCVTPH2PS 128(SI), Z0
-	VPMOVZXBD 64(DX), Z1
+	VCVTPH2PS 128(DX), Z0
+	VPMOVZXBD 64(BX), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z1, Z0, Z0
-	VCVTPH2PS 160(SI), Z1
-	VPMOVZXBD 80(DX), Z2
+	VCVTPH2PS 160(DX), Z1
+	VPMOVZXBD 80(BX), Z2
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z2, Z1, Z1
-	VCVTPH2PS 192(SI), Z2
-	VPMOVZXBD 96(DX), Z3
+	VCVTPH2PS 192(DX), Z2
+	VPMOVZXBD 96(BX), Z3
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z3, Z2, Z2
-	VCVTPH2PS 224(SI), Z3
-	VPMOVZXBD 112(DX), Z4
+	VCVTPH2PS 224(DX), Z3
+	VPMOVZXBD 112(BX), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z4, Z3, Z3
 	VCMPPS    $0x03, Z14, Z15, K1
@@ -633,39 +592,39 @@ laneahead:
 	KORTESTQ  K1, K2
 	JNE       laneloop
 	VCVTPS2PH $0x00, Z15, Y4
-	VMOVUPS   Y4, (DI)
+	VMOVUPS   Y4, (SI)
 	VCVTPS2PH $0x00, Z14, Y4
-	VMOVUPS   Y4, 32(DI)
+	VMOVUPS   Y4, 32(SI)
 	VCVTPS2PH $0x00, Z13, Y4
-	VMOVUPS   Y4, 64(DI)
+	VMOVUPS   Y4, 64(SI)
 	VCVTPS2PH $0x00, Z12, Y4
-	VMOVUPS   Y4, 96(DI)
+	VMOVUPS   Y4, 96(SI)
 	VMOVAPS   Z0, Z15
 	VMOVAPS   Z1, Z14
 	VMOVAPS   Z2, Z13
 	VMOVAPS   Z3, Z12
-	ADDQ      $+128, DI
 	ADDQ      $+128, SI
-	ADDQ      $+64, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+128
+	ADDQ      $+128, DX
+	ADDQ      $+64, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+128
 	JGE       laneahead
 
 laneloop:
-	VCVTPH2PS (SI), Z0
-	VPMOVZXBD (DX), Z1
+	VCVTPH2PS (DX), Z0
+	VPMOVZXBD (BX), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z1, Z0, Z0
-	VCVTPH2PS 32(SI), Z1
-	VPMOVZXBD 16(DX), Z2
+	VCVTPH2PS 32(DX), Z1
+	VPMOVZXBD 16(BX), Z2
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z2, Z1, Z1
-	VCVTPH2PS 64(SI), Z2
-	VPMOVZXBD 32(DX), Z3
+	VCVTPH2PS 64(DX), Z2
+	VPMOVZXBD 32(BX), Z3
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z3, Z2, Z2
-	VCVTPH2PS 96(SI), Z3
-	VPMOVZXBD 48(DX), Z4
+	VCVTPH2PS 96(DX), Z3
+	VPMOVZXBD 48(BX), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z4, Z3, Z3
 	VCMPPS    $0x03, Z1, Z0, K1
@@ -673,77 +632,80 @@ laneloop:
 	KORTESTQ  K1, K2
 	JNE       lanerare
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, (DI)
+	VMOVUPS   Y0, (SI)
 	VCVTPS2PH $0x00, Z1, Y1
-	VMOVUPS   Y1, 32(DI)
+	VMOVUPS   Y1, 32(SI)
 	VCVTPS2PH $0x00, Z2, Y2
-	VMOVUPS   Y2, 64(DI)
+	VMOVUPS   Y2, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y3
-	VMOVUPS   Y3, 96(DI)
+	VMOVUPS   Y3, 96(SI)
 
 laneback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
-	ADDQ $+64, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	ADDQ $+128, DX
+	ADDQ $+64, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VPMOVZXBD.Z (DX), K7, Z1
+	VPMOVZXBD.Z (BX), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VCVTPH2PS   Y1, Z1
-	VPMOVZXBD.Z 16(DX), K7, Z2
+	VPMOVZXBD.Z 16(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VMULPS      Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VCVTPH2PS   Y2, Z2
-	VPMOVZXBD.Z 32(DX), K7, Z3
+	VPMOVZXBD.Z 32(BX), K7, Z3
 	VCVTDQ2PS   Z3, Z3
 	VMULPS      Z3, Z2, Z2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VCVTPH2PS   Y3, Z3
-	VPMOVZXBD.Z 48(DX), K7, Z4
+	VPMOVZXBD.Z 48(BX), K7, Z4
 	VCVTDQ2PS   Z4, Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
-	JNE         lanetailrare
+	JNE         lanestage
 	VCVTPS2PH   $0x00, Z0, Y0
 	KMOVQ       K0, K7
-	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        BX, $+17
+	VMOVDQU16   Y0, K7, (SI)
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	VCVTPS2PH   $0x00, Z1, Y1
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y1, K7, 32(DI)
-	CMPQ        BX, $+33
+	VMOVDQU16   Y1, K7, 32(SI)
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	VCVTPS2PH   $0x00, Z2, Y2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y2, K7, 64(DI)
-	CMPQ        BX, $+49
+	VMOVDQU16   Y2, K7, 64(SI)
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	VCVTPS2PH   $0x00, Z3, Y3
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y3, K7, 96(DI)
+	VMOVDQU16   Y3, K7, 96(SI)
 
 lanetailnarrow:
-lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -757,23 +719,23 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
 	PREFETCHNTA (DX)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VPMOVZXBD   (DX), Z1
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA (BX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VPMOVZXBD   (BX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VPMOVZXBD   16(DX), Z2
+	VCVTPH2PS   32(DX), Z1
+	VPMOVZXBD   16(BX), Z2
 	VCVTDQ2PS   Z2, Z2
 	VMULPS      Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VPMOVZXBD   32(DX), Z3
+	VCVTPH2PS   64(DX), Z2
+	VPMOVZXBD   32(BX), Z3
 	VCVTDQ2PS   Z3, Z3
 	VMULPS      Z3, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VPMOVZXBD   48(DX), Z4
+	VCVTPH2PS   96(DX), Z3
+	VPMOVZXBD   48(BX), Z4
 	VCVTDQ2PS   Z4, Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
@@ -781,151 +743,135 @@ lanestream:
 	KORTESTQ    K1, K2
 	JNE         lanerare
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
+	VMOVNTPS    Y0, (SI)
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 32(DI)
+	VMOVNTPS    Y1, 32(SI)
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVNTPS    Y2, 64(DI)
+	VMOVNTPS    Y2, 64(SI)
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVNTPS    Y3, 96(DI)
-	ADDQ        $+128, DI
+	VMOVNTPS    Y3, 96(SI)
 	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	ADDQ        $+128, DX
+	ADDQ        $+64, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
-	VPMOVZXBD    (DX), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMULPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VCVTPH2PS    32(SI), Z0
-	VPMOVZXBD    16(DX), Z2
-	VCVTDQ2PS    Z2, Z2
-	VMULPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VCVTPH2PS    64(SI), Z0
-	VPMOVZXBD    32(DX), Z2
-	VCVTDQ2PS    Z2, Z2
-	VMULPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VCVTPH2PS    96(SI), Z0
-	VPMOVZXBD    48(DX), Z2
-	VCVTDQ2PS    Z2, Z2
-	VMULPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VPMOVZXBD.Z  (DX), K7, Z1
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 320(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 328(SP), DX
+	MOVQ 336(SP), BX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 320(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 328(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ BX, 336(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
+	VPMOVZXBD    (BX), Z1
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS constantsAVX512<>+0(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VPMOVZXBD.Z  16(DX), K7, Z2
+	VMOVUPS      Y0, (SI)
+	VCVTPH2PS    32(DX), Z0
+	VPMOVZXBD    16(BX), Z2
 	VCVTDQ2PS    Z2, Z2
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 32(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VPMOVZXBD.Z  32(DX), K7, Z2
+	VMOVUPS      Y0, 32(SI)
+	VCVTPH2PS    64(DX), Z0
+	VPMOVZXBD    32(BX), Z2
 	VCVTDQ2PS    Z2, Z2
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 64(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VPMOVZXBD.Z  48(DX), K7, Z2
+	VMOVUPS      Y0, 64(SI)
+	VCVTPH2PS    96(DX), Z0
+	VPMOVZXBD    48(BX), Z2
 	VCVTDQ2PS    Z2, Z2
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 96(DI)
-	JMP          lanetailback
+	VMOVUPS      Y0, 96(SI)
+	JMP          laneback
 
 // func BackwardBitsF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·BackwardBitsF16AVX512(SB), NOSPLIT, $16-40
-	// pointers: DI dx, SI dy, DX mask, BX elements left
+TEXT ·BackwardBitsF16AVX512(SB), $320-40
+	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: Z15 0x3f800000
 	// vector registers in use at once: 10
-	MOVQ         dx+0(FP), DI
-	MOVQ         dy+8(FP), SI
-	MOVQ         mask+16(FP), DX
+	MOVQ         dx+0(FP), SI
+	MOVQ         dy+8(FP), DX
+	MOVQ         mask+16(FP), BX
 	VBROADCASTSS constantsAVX512<>+4(SB), Z15
-	MOVQ         n+24(FP), BX
-	CMPQ         BX, $+64
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VCVTPH2PS    (SI), Z0
-	KMOVW        (DX), K1
+	VCVTPH2PS    (DX), Z0
+	KMOVW        (BX), K1
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z14
-	VCVTPH2PS    32(SI), Z0
-	KMOVW        2(DX), K1
+	VCVTPH2PS    32(DX), Z0
+	KMOVW        2(BX), K1
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z13
-	VCVTPH2PS    64(SI), Z0
-	KMOVW        4(DX), K1
+	VCVTPH2PS    64(DX), Z0
+	KMOVW        4(BX), K1
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z12
-	VCVTPH2PS    96(SI), Z0
-	KMOVW        6(DX), K1
+	VCVTPH2PS    96(DX), Z0
+	KMOVW        6(BX), K1
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z11
 
 laneahead:
-	VCVTPH2PS 128(SI), Z0
-	KMOVW     8(DX), K1
+	VCVTPH2PS 128(DX), Z0
+	KMOVW     8(BX), K1
 	VMOVAPS.Z Z15, K1, Z1
 	VMULPS    Z1, Z0, Z0
-	VCVTPH2PS 160(SI), Z1
-	KMOVW     10(DX), K1
+	VCVTPH2PS 160(DX), Z1
+	KMOVW     10(BX), K1
 	VMOVAPS.Z Z15, K1, Z2
 	VMULPS    Z2, Z1, Z1
-	VCVTPH2PS 192(SI), Z2
-	KMOVW     12(DX), K1
+	VCVTPH2PS 192(DX), Z2
+	KMOVW     12(BX), K1
 	VMOVAPS.Z Z15, K1, Z3
 	VMULPS    Z3, Z2, Z2
-	VCVTPH2PS 224(SI), Z3
-	KMOVW     14(DX), K1
+	VCVTPH2PS 224(DX), Z3
+	KMOVW     14(BX), K1
 	VMOVAPS.Z Z15, K1, Z4
 	VMULPS    Z4, Z3, Z3
 	VCMPPS    $0x03, Z13, Z14, K1
@@ -933,39 +879,39 @@ laneahead:
 	KORTESTQ  K1, K2
 	JNE       laneloop
 	VCVTPS2PH $0x00, Z14, Y4
-	VMOVUPS   Y4, (DI)
+	VMOVUPS   Y4, (SI)
 	VCVTPS2PH $0x00, Z13, Y4
-	VMOVUPS   Y4, 32(DI)
+	VMOVUPS   Y4, 32(SI)
 	VCVTPS2PH $0x00, Z12, Y4
-	VMOVUPS   Y4, 64(DI)
+	VMOVUPS   Y4, 64(SI)
 	VCVTPS2PH $0x00, Z11, Y4
-	VMOVUPS   Y4, 96(DI)
+	VMOVUPS   Y4, 96(SI)
 	VMOVAPS   Z0, Z14
 	VMOVAPS   Z1, Z13
 	VMOVAPS   Z2, Z12
 	VMOVAPS   Z3, Z11
-	ADDQ      $+128, DI
 	ADDQ      $+128, SI
-	ADDQ      $+8, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+128
+	ADDQ      $+128, DX
+	ADDQ      $+8, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+128
 	JGE       laneahead
 
 laneloop:
-	VCVTPH2PS (SI), Z0
-	KMOVW     (DX), K1
+	VCVTPH2PS (DX), Z0
+	KMOVW     (BX), K1
 	VMOVAPS.Z Z15, K1, Z1
 	VMULPS    Z1, Z0, Z0
-	VCVTPH2PS 32(SI), Z1
-	KMOVW     2(DX), K1
+	VCVTPH2PS 32(DX), Z1
+	KMOVW     2(BX), K1
 	VMOVAPS.Z Z15, K1, Z2
 	VMULPS    Z2, Z1, Z1
-	VCVTPH2PS 64(SI), Z2
-	KMOVW     4(DX), K1
+	VCVTPH2PS 64(DX), Z2
+	KMOVW     4(BX), K1
 	VMOVAPS.Z Z15, K1, Z3
 	VMULPS    Z3, Z2, Z2
-	VCVTPH2PS 96(SI), Z3
-	KMOVW     6(DX), K1
+	VCVTPH2PS 96(DX), Z3
+	KMOVW     6(BX), K1
 	VMOVAPS.Z Z15, K1, Z4
 	VMULPS    Z4, Z3, Z3
 	VCMPPS    $0x03, Z1, Z0, K1
@@ -973,111 +919,83 @@ laneloop:
 	KORTESTQ  K1, K2
 	JNE       lanerare
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, (DI)
+	VMOVUPS   Y0, (SI)
 	VCVTPS2PH $0x00, Z1, Y1
-	VMOVUPS   Y1, 32(DI)
+	VMOVUPS   Y1, 32(SI)
 	VCVTPS2PH $0x00, Z2, Y2
-	VMOVUPS   Y2, 64(DI)
+	VMOVUPS   Y2, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y3
-	VMOVUPS   Y3, 96(DI)
+	VMOVUPS   Y3, 96(SI)
 
 laneback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
-	ADDQ $+8, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	ADDQ $+128, DX
+	ADDQ $+8, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, (SP)
-	MOVB  (DX), AL
-	MOVB  AL, (SP)
-	CMPQ  BX, $+9
-	JLT   staged1
-	MOVB  1(DX), AL
-	MOVB  AL, 1(SP)
-	CMPQ  BX, $+17
-	JLT   staged1
-	MOVB  2(DX), AL
-	MOVB  AL, 2(SP)
-	CMPQ  BX, $+25
-	JLT   staged1
-	MOVB  3(DX), AL
-	MOVB  AL, 3(SP)
-	CMPQ  BX, $+33
-	JLT   staged1
-	MOVB  4(DX), AL
-	MOVB  AL, 4(SP)
-	CMPQ  BX, $+41
-	JLT   staged1
-	MOVB  5(DX), AL
-	MOVB  AL, 5(SP)
-	CMPQ  BX, $+49
-	JLT   staged1
-	MOVB  6(DX), AL
-	MOVB  AL, 6(SP)
-	CMPQ  BX, $+57
-	JLT   staged1
-	MOVB  7(DX), AL
-	MOVB  AL, 7(SP)
+	CMPQ  DI, $+0
+	JLT   lanestaged
 
-staged1:
+lanerest:
+	LEAQ        256(SP), AX
+	MOVQ        BX, CX
+	CALL        ·stageIn1AVX512(SB)
 	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	KMOVW       (SP), K1
+	KMOVW       256(SP), K1
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VCVTPH2PS   Y1, Z1
-	KMOVW       2(SP), K1
+	KMOVW       258(SP), K1
 	VMOVAPS.Z   Z15, K1, Z2
 	VMULPS      Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VCVTPH2PS   Y2, Z2
-	KMOVW       4(SP), K1
+	KMOVW       260(SP), K1
 	VMOVAPS.Z   Z15, K1, Z3
 	VMULPS      Z3, Z2, Z2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VCVTPH2PS   Y3, Z3
-	KMOVW       6(SP), K1
+	KMOVW       262(SP), K1
 	VMOVAPS.Z   Z15, K1, Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
-	JNE         lanetailrare
+	JNE         lanestage
 	VCVTPS2PH   $0x00, Z0, Y0
 	KMOVQ       K0, K7
-	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        BX, $+17
+	VMOVDQU16   Y0, K7, (SI)
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	VCVTPS2PH   $0x00, Z1, Y1
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y1, K7, 32(DI)
-	CMPQ        BX, $+33
+	VMOVDQU16   Y1, K7, 32(SI)
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	VCVTPS2PH   $0x00, Z2, Y2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y2, K7, 64(DI)
-	CMPQ        BX, $+49
+	VMOVDQU16   Y2, K7, 64(SI)
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	VCVTPS2PH   $0x00, Z3, Y3
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y3, K7, 96(DI)
+	VMOVDQU16   Y3, K7, 96(SI)
 
 lanetailnarrow:
-lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -1091,23 +1009,23 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
 	PREFETCHNTA (DX)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	KMOVW       (DX), K1
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA (BX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	KMOVW       (BX), K1
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	KMOVW       2(DX), K1
+	VCVTPH2PS   32(DX), Z1
+	KMOVW       2(BX), K1
 	VMOVAPS.Z   Z15, K1, Z2
 	VMULPS      Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	KMOVW       4(DX), K1
+	VCVTPH2PS   64(DX), Z2
+	KMOVW       4(BX), K1
 	VMOVAPS.Z   Z15, K1, Z3
 	VMULPS      Z3, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	KMOVW       6(DX), K1
+	VCVTPH2PS   96(DX), Z3
+	KMOVW       6(BX), K1
 	VMOVAPS.Z   Z15, K1, Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
@@ -1115,110 +1033,94 @@ lanestream:
 	KORTESTQ    K1, K2
 	JNE         lanerare
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
+	VMOVNTPS    Y0, (SI)
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 32(DI)
+	VMOVNTPS    Y1, 32(SI)
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVNTPS    Y2, 64(DI)
+	VMOVNTPS    Y2, 64(SI)
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVNTPS    Y3, 96(DI)
-	ADDQ        $+128, DI
+	VMOVNTPS    Y3, 96(SI)
 	ADDQ        $+128, SI
-	ADDQ        $+8, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	ADDQ        $+128, DX
+	ADDQ        $+8, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
-	KMOVW        (DX), K1
-	VMOVAPS.Z    Z15, K1, Z1
-	VMULPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VCVTPH2PS    32(SI), Z0
-	KMOVW        2(DX), K1
-	VMOVAPS.Z    Z15, K1, Z2
-	VMULPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VCVTPH2PS    64(SI), Z0
-	KMOVW        4(DX), K1
-	VMOVAPS.Z    Z15, K1, Z2
-	VMULPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VCVTPH2PS    96(SI), Z0
-	KMOVW        6(DX), K1
-	VMOVAPS.Z    Z15, K1, Z2
-	VMULPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	KMOVW        (SP), K1
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 272(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 280(SP), DX
+	MOVQ 288(SP), BX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 272(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 280(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn1AVX512(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
+	KMOVW        (BX), K1
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS constantsAVX512<>+0(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	KMOVW        2(SP), K1
+	VMOVUPS      Y0, (SI)
+	VCVTPH2PS    32(DX), Z0
+	KMOVW        2(BX), K1
 	VMOVAPS.Z    Z15, K1, Z2
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 32(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	KMOVW        4(SP), K1
+	VMOVUPS      Y0, 32(SI)
+	VCVTPH2PS    64(DX), Z0
+	KMOVW        4(BX), K1
 	VMOVAPS.Z    Z15, K1, Z2
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 64(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	KMOVW        6(SP), K1
+	VMOVUPS      Y0, 64(SI)
+	VCVTPH2PS    96(DX), Z0
+	KMOVW        6(BX), K1
 	VMOVAPS.Z    Z15, K1, Z2
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 96(DI)
-	JMP          lanetailback
+	VMOVUPS      Y0, 96(SI)
+	JMP          laneback
 
 // func BackwardBytesBF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·BackwardBytesBF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI dx, SI dy, DX mask, BX elements left
+TEXT ·BackwardBytesBF16AVX512(SB), $368-40
+	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: Z15 table, Z14 table, K6 Uppers, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
 	// vector registers in use at once: 16
-	MOVQ         dx+0(FP), DI
-	MOVQ         dy+8(FP), SI
-	MOVQ         mask+16(FP), DX
+	MOVQ         dx+0(FP), SI
+	MOVQ         dy+8(FP), DX
+	MOVQ         mask+16(FP), BX
 	VMOVUPS      constantsAVX512<>+8(SB), Z15
 	VMOVUPS      constantsAVX512<>+72(SB), Z14
 	MOVL         $0xaaaaaaaa, AX
@@ -1227,46 +1129,46 @@ TEXT ·BackwardBytesBF16AVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS constantsAVX512<>+140(SB), Z12
 	VMOVUPS      constantsAVX512<>+144(SB), Z11
 	VMOVUPS      constantsAVX512<>+208(SB), Z10
-	MOVQ         n+24(FP), BX
-	CMPQ         BX, $+64
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VPERMW.Z     (SI), Z15, K6, Z0
-	VPMOVZXBD    (DX), Z1
+	VPERMW.Z     (DX), Z15, K6, Z0
+	VPMOVZXBD    (BX), Z1
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z1, Z0, Z9
-	VPERMW.Z     (SI), Z14, K6, Z0
-	VPMOVZXBD    16(DX), Z1
+	VPERMW.Z     (DX), Z14, K6, Z0
+	VPMOVZXBD    16(BX), Z1
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z1, Z0, Z8
-	VPERMW.Z     64(SI), Z15, K6, Z0
-	VPMOVZXBD    32(DX), Z1
+	VPERMW.Z     64(DX), Z15, K6, Z0
+	VPMOVZXBD    32(BX), Z1
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z1, Z0, Z7
-	VPERMW.Z     64(SI), Z14, K6, Z0
-	VPMOVZXBD    48(DX), Z1
+	VPERMW.Z     64(DX), Z14, K6, Z0
+	VPMOVZXBD    48(BX), Z1
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z1, Z0, Z6
 
 laneahead:
-	VPERMW.Z   128(SI), Z15, K6, Z0
-	VPMOVZXBD  64(DX), Z1
+	VPERMW.Z   128(DX), Z15, K6, Z0
+	VPMOVZXBD  64(BX), Z1
 	VCVTDQ2PS  Z1, Z1
 	VMULPS     Z1, Z0, Z0
-	VPERMW.Z   128(SI), Z14, K6, Z1
-	VPMOVZXBD  80(DX), Z2
+	VPERMW.Z   128(DX), Z14, K6, Z1
+	VPMOVZXBD  80(BX), Z2
 	VCVTDQ2PS  Z2, Z2
 	VMULPS     Z2, Z1, Z1
-	VPERMW.Z   192(SI), Z15, K6, Z2
-	VPMOVZXBD  96(DX), Z3
+	VPERMW.Z   192(DX), Z15, K6, Z2
+	VPMOVZXBD  96(BX), Z3
 	VCVTDQ2PS  Z3, Z3
 	VMULPS     Z3, Z2, Z2
-	VPERMW.Z   192(SI), Z14, K6, Z3
-	VPMOVZXBD  112(DX), Z4
+	VPERMW.Z   192(DX), Z14, K6, Z3
+	VPMOVZXBD  112(BX), Z4
 	VCVTDQ2PS  Z4, Z4
 	VMULPS     Z4, Z3, Z3
 	VCMPPS     $0x03, Z8, Z9, K1
@@ -1280,7 +1182,7 @@ laneahead:
 	VPTERNLOGD $0xf8, Z13, Z4, Z5
 	VPCMPUW    $0x06, Z12, Z5, K1
 	VPADDW     Z13, Z4, K1, Z4
-	VMOVUPS    Z4, (DI)
+	VMOVUPS    Z4, (SI)
 	VMOVDQA64  Z7, Z4
 	VPERMT2W   Z6, Z10, Z4
 	VMOVDQA64  Z7, Z5
@@ -1288,33 +1190,33 @@ laneahead:
 	VPTERNLOGD $0xf8, Z13, Z4, Z5
 	VPCMPUW    $0x06, Z12, Z5, K1
 	VPADDW     Z13, Z4, K1, Z4
-	VMOVUPS    Z4, 64(DI)
+	VMOVUPS    Z4, 64(SI)
 	VMOVAPS    Z0, Z9
 	VMOVAPS    Z1, Z8
 	VMOVAPS    Z2, Z7
 	VMOVAPS    Z3, Z6
-	ADDQ       $+128, DI
 	ADDQ       $+128, SI
-	ADDQ       $+64, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+128
+	ADDQ       $+128, DX
+	ADDQ       $+64, BX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+128
 	JGE        laneahead
 
 laneloop:
-	VPERMW.Z   (SI), Z15, K6, Z0
-	VPMOVZXBD  (DX), Z1
+	VPERMW.Z   (DX), Z15, K6, Z0
+	VPMOVZXBD  (BX), Z1
 	VCVTDQ2PS  Z1, Z1
 	VMULPS     Z1, Z0, Z0
-	VPERMW.Z   (SI), Z14, K6, Z1
-	VPMOVZXBD  16(DX), Z2
+	VPERMW.Z   (DX), Z14, K6, Z1
+	VPMOVZXBD  16(BX), Z2
 	VCVTDQ2PS  Z2, Z2
 	VMULPS     Z2, Z1, Z1
-	VPERMW.Z   64(SI), Z15, K6, Z2
-	VPMOVZXBD  32(DX), Z3
+	VPERMW.Z   64(DX), Z15, K6, Z2
+	VPMOVZXBD  32(BX), Z3
 	VCVTDQ2PS  Z3, Z3
 	VMULPS     Z3, Z2, Z2
-	VPERMW.Z   64(SI), Z14, K6, Z3
-	VPMOVZXBD  48(DX), Z4
+	VPERMW.Z   64(DX), Z14, K6, Z3
+	VPMOVZXBD  48(BX), Z4
 	VCVTDQ2PS  Z4, Z4
 	VMULPS     Z4, Z3, Z3
 	VCMPPS     $0x03, Z1, Z0, K1
@@ -1327,66 +1229,70 @@ laneloop:
 	VPTERNLOGD $0xf8, Z13, Z4, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
 	VPADDW     Z13, Z4, K1, Z4
-	VMOVUPS    Z4, (DI)
+	VMOVUPS    Z4, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z10, Z0
 	VPERMT2W   Z3, Z11, Z2
 	VPTERNLOGD $0xf8, Z13, Z0, Z2
 	VPCMPUW    $0x06, Z12, Z2, K1
 	VPADDW     Z13, Z0, K1, Z0
-	VMOVUPS    Z0, 64(DI)
+	VMOVUPS    Z0, 64(SI)
 
 laneback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
-	ADDQ $+64, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	ADDQ $+128, DX
+	ADDQ $+64, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VPMOVZXBD.Z (DX), K7, Z1
+	VPMOVZXBD.Z (BX), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
-	VPMOVZXBD.Z 16(DX), K7, Z2
+	VPMOVZXBD.Z 16(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VMULPS      Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
-	VPMOVZXBD.Z 32(DX), K7, Z3
+	VPMOVZXBD.Z 32(BX), K7, Z3
 	VCVTDQ2PS   Z3, Z3
 	VMULPS      Z3, Z2, Z2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
-	VPMOVZXBD.Z 48(DX), K7, Z4
+	VPMOVZXBD.Z 48(BX), K7, Z4
 	VCVTDQ2PS   Z4, Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
-	JNE         lanetailrare
-	CMPQ        BX, $+17
+	JNE         lanestage
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
-	CMPQ        BX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
-	CMPQ        BX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 
 lanetailnarrow:
@@ -1397,7 +1303,7 @@ lanetailnarrow:
 	VPCMPUW    $0x06, Z12, Z0, K1
 	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z10, Z0
 	VPERMT2W   Z3, Z11, Z2
@@ -1405,9 +1311,8 @@ lanetailnarrow:
 	VPCMPUW    $0x06, Z12, Z2, K1
 	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	VMOVDQU16  Z0, K7, 64(SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -1421,23 +1326,23 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
 	PREFETCHNTA (DX)(CX*1)
-	VPERMW.Z    (SI), Z15, K6, Z0
-	VPMOVZXBD   (DX), Z1
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA (BX)(CX*1)
+	VPERMW.Z    (DX), Z15, K6, Z0
+	VPMOVZXBD   (BX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
-	VPERMW.Z    (SI), Z14, K6, Z1
-	VPMOVZXBD   16(DX), Z2
+	VPERMW.Z    (DX), Z14, K6, Z1
+	VPMOVZXBD   16(BX), Z2
 	VCVTDQ2PS   Z2, Z2
 	VMULPS      Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z15, K6, Z2
-	VPMOVZXBD   32(DX), Z3
+	VPERMW.Z    64(DX), Z15, K6, Z2
+	VPMOVZXBD   32(BX), Z3
 	VCVTDQ2PS   Z3, Z3
 	VMULPS      Z3, Z2, Z2
-	VPERMW.Z    64(SI), Z14, K6, Z3
-	VPMOVZXBD   48(DX), Z4
+	VPERMW.Z    64(DX), Z14, K6, Z3
+	VPMOVZXBD   48(BX), Z4
 	VCVTDQ2PS   Z4, Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
@@ -1450,80 +1355,60 @@ lanestream:
 	VPTERNLOGD  $0xf8, Z13, Z4, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
 	VPADDW      Z13, Z4, K1, Z4
-	VMOVNTPS    Z4, (DI)
+	VMOVNTPS    Z4, (SI)
 	VMOVDQA64   Z2, Z0
 	VPERMT2W    Z3, Z10, Z0
 	VPERMT2W    Z3, Z11, Z2
 	VPTERNLOGD  $0xf8, Z13, Z0, Z2
 	VPCMPUW     $0x06, Z12, Z2, K1
 	VPADDW      Z13, Z0, K1, Z0
-	VMOVNTPS    Z0, 64(DI)
-	ADDQ        $+128, DI
+	VMOVNTPS    Z0, 64(SI)
 	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	ADDQ        $+128, DX
+	ADDQ        $+64, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VPERMW.Z     (SI), Z15, K6, Z0
-	VPMOVZXBD    (DX), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMULPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     (SI), Z14, K6, Z2
-	VPMOVZXBD    16(DX), Z3
-	VCVTDQ2PS    Z3, Z3
-	VMULPS       Z3, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z10, Z3
-	VPERMT2W     Z2, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z3, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z3, K1, Z3
-	VMOVUPS      Z3, (DI)
-	VPERMW.Z     64(SI), Z15, K6, Z0
-	VPMOVZXBD    32(DX), Z2
-	VCVTDQ2PS    Z2, Z2
-	VMULPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     64(SI), Z14, K6, Z2
-	VPMOVZXBD    48(DX), Z3
-	VCVTDQ2PS    Z3, Z3
-	VMULPS       Z3, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z10, Z1
-	VPERMT2W     Z2, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z1, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VPMOVZXBD.Z  (DX), K7, Z1
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 320(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 328(SP), DX
+	MOVQ 336(SP), BX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 320(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 328(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ BX, 336(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z15, K6, Z0
+	VPMOVZXBD    (BX), Z1
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS constantsAVX512<>+0(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VPMOVZXBD.Z  16(DX), K7, Z3
+	VPERMW.Z     (DX), Z14, K6, Z2
+	VPMOVZXBD    16(BX), Z3
 	VCVTDQ2PS    Z3, Z3
 	VMULPS       Z3, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
@@ -1534,22 +1419,15 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z13, Z3, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
 	VPADDW       Z13, Z3, K1, Z3
-	KMOVQ        K0, K7
-	VMOVDQU16    Z3, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VPMOVZXBD.Z  32(DX), K7, Z2
+	VMOVUPS      Z3, (SI)
+	VPERMW.Z     64(DX), Z15, K6, Z0
+	VPMOVZXBD    32(BX), Z2
 	VCVTDQ2PS    Z2, Z2
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VPMOVZXBD.Z  48(DX), K7, Z3
+	VPERMW.Z     64(DX), Z14, K6, Z2
+	VPMOVZXBD    48(BX), Z3
 	VCVTDQ2PS    Z3, Z3
 	VMULPS       Z3, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
@@ -1560,19 +1438,18 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z13, Z1, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
 	VPADDW       Z13, Z1, K1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z1, K7, 64(DI)
-	JMP          lanetailback
+	VMOVUPS      Z1, 64(SI)
+	JMP          laneback
 
 // func BackwardBitsBF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·BackwardBitsBF16AVX512(SB), NOSPLIT, $16-40
-	// pointers: DI dx, SI dy, DX mask, BX elements left
+TEXT ·BackwardBitsBF16AVX512(SB), $320-40
+	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: Z15 0x3f800000, Z14 table, Z13 table, K6 Uppers, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
 	// vector registers in use at once: 17
-	MOVQ         dx+0(FP), DI
-	MOVQ         dy+8(FP), SI
-	MOVQ         mask+16(FP), DX
+	MOVQ         dx+0(FP), SI
+	MOVQ         dy+8(FP), DX
+	MOVQ         mask+16(FP), BX
 	VBROADCASTSS constantsAVX512<>+4(SB), Z15
 	VMOVUPS      constantsAVX512<>+8(SB), Z14
 	VMOVUPS      constantsAVX512<>+72(SB), Z13
@@ -1582,46 +1459,46 @@ TEXT ·BackwardBitsBF16AVX512(SB), NOSPLIT, $16-40
 	VBROADCASTSS constantsAVX512<>+140(SB), Z11
 	VMOVUPS      constantsAVX512<>+144(SB), Z10
 	VMOVUPS      constantsAVX512<>+208(SB), Z9
-	MOVQ         n+24(FP), BX
-	CMPQ         BX, $+64
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VPERMW.Z     (SI), Z14, K6, Z0
-	KMOVW        (DX), K1
+	VPERMW.Z     (DX), Z14, K6, Z0
+	KMOVW        (BX), K1
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z8
-	VPERMW.Z     (SI), Z13, K6, Z0
-	KMOVW        2(DX), K1
+	VPERMW.Z     (DX), Z13, K6, Z0
+	KMOVW        2(BX), K1
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z7
-	VPERMW.Z     64(SI), Z14, K6, Z0
-	KMOVW        4(DX), K1
+	VPERMW.Z     64(DX), Z14, K6, Z0
+	KMOVW        4(BX), K1
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z6
-	VPERMW.Z     64(SI), Z13, K6, Z0
-	KMOVW        6(DX), K1
+	VPERMW.Z     64(DX), Z13, K6, Z0
+	KMOVW        6(BX), K1
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z5
 
 laneahead:
-	VPERMW.Z   128(SI), Z14, K6, Z0
-	KMOVW      8(DX), K1
+	VPERMW.Z   128(DX), Z14, K6, Z0
+	KMOVW      8(BX), K1
 	VMOVAPS.Z  Z15, K1, Z1
 	VMULPS     Z1, Z0, Z0
-	VPERMW.Z   128(SI), Z13, K6, Z1
-	KMOVW      10(DX), K1
+	VPERMW.Z   128(DX), Z13, K6, Z1
+	KMOVW      10(BX), K1
 	VMOVAPS.Z  Z15, K1, Z2
 	VMULPS     Z2, Z1, Z1
-	VPERMW.Z   192(SI), Z14, K6, Z2
-	KMOVW      12(DX), K1
+	VPERMW.Z   192(DX), Z14, K6, Z2
+	KMOVW      12(BX), K1
 	VMOVAPS.Z  Z15, K1, Z3
 	VMULPS     Z3, Z2, Z2
-	VPERMW.Z   192(SI), Z13, K6, Z3
-	KMOVW      14(DX), K1
+	VPERMW.Z   192(DX), Z13, K6, Z3
+	KMOVW      14(BX), K1
 	VMOVAPS.Z  Z15, K1, Z4
 	VMULPS     Z4, Z3, Z3
 	VCMPPS     $0x03, Z7, Z8, K1
@@ -1635,7 +1512,7 @@ laneahead:
 	VPTERNLOGD $0xf8, Z12, Z4, Z16
 	VPCMPUW    $0x06, Z11, Z16, K1
 	VPADDW     Z12, Z4, K1, Z4
-	VMOVUPS    Z4, (DI)
+	VMOVUPS    Z4, (SI)
 	VMOVDQA64  Z6, Z4
 	VPERMT2W   Z5, Z9, Z4
 	VMOVDQA64  Z6, Z16
@@ -1643,33 +1520,33 @@ laneahead:
 	VPTERNLOGD $0xf8, Z12, Z4, Z16
 	VPCMPUW    $0x06, Z11, Z16, K1
 	VPADDW     Z12, Z4, K1, Z4
-	VMOVUPS    Z4, 64(DI)
+	VMOVUPS    Z4, 64(SI)
 	VMOVAPS    Z0, Z8
 	VMOVAPS    Z1, Z7
 	VMOVAPS    Z2, Z6
 	VMOVAPS    Z3, Z5
-	ADDQ       $+128, DI
 	ADDQ       $+128, SI
-	ADDQ       $+8, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+128
+	ADDQ       $+128, DX
+	ADDQ       $+8, BX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+128
 	JGE        laneahead
 
 laneloop:
-	VPERMW.Z   (SI), Z14, K6, Z0
-	KMOVW      (DX), K1
+	VPERMW.Z   (DX), Z14, K6, Z0
+	KMOVW      (BX), K1
 	VMOVAPS.Z  Z15, K1, Z1
 	VMULPS     Z1, Z0, Z0
-	VPERMW.Z   (SI), Z13, K6, Z1
-	KMOVW      2(DX), K1
+	VPERMW.Z   (DX), Z13, K6, Z1
+	KMOVW      2(BX), K1
 	VMOVAPS.Z  Z15, K1, Z2
 	VMULPS     Z2, Z1, Z1
-	VPERMW.Z   64(SI), Z14, K6, Z2
-	KMOVW      4(DX), K1
+	VPERMW.Z   64(DX), Z14, K6, Z2
+	KMOVW      4(BX), K1
 	VMOVAPS.Z  Z15, K1, Z3
 	VMULPS     Z3, Z2, Z2
-	VPERMW.Z   64(SI), Z13, K6, Z3
-	KMOVW      6(DX), K1
+	VPERMW.Z   64(DX), Z13, K6, Z3
+	KMOVW      6(BX), K1
 	VMOVAPS.Z  Z15, K1, Z4
 	VMULPS     Z4, Z3, Z3
 	VCMPPS     $0x03, Z1, Z0, K1
@@ -1682,100 +1559,73 @@ laneloop:
 	VPTERNLOGD $0xf8, Z12, Z4, Z0
 	VPCMPUW    $0x06, Z11, Z0, K1
 	VPADDW     Z12, Z4, K1, Z4
-	VMOVUPS    Z4, (DI)
+	VMOVUPS    Z4, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z9, Z0
 	VPERMT2W   Z3, Z10, Z2
 	VPTERNLOGD $0xf8, Z12, Z0, Z2
 	VPCMPUW    $0x06, Z11, Z2, K1
 	VPADDW     Z12, Z0, K1, Z0
-	VMOVUPS    Z0, 64(DI)
+	VMOVUPS    Z0, 64(SI)
 
 laneback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
-	ADDQ $+8, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	ADDQ $+128, DX
+	ADDQ $+8, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, (SP)
-	MOVB  (DX), AL
-	MOVB  AL, (SP)
-	CMPQ  BX, $+9
-	JLT   staged1
-	MOVB  1(DX), AL
-	MOVB  AL, 1(SP)
-	CMPQ  BX, $+17
-	JLT   staged1
-	MOVB  2(DX), AL
-	MOVB  AL, 2(SP)
-	CMPQ  BX, $+25
-	JLT   staged1
-	MOVB  3(DX), AL
-	MOVB  AL, 3(SP)
-	CMPQ  BX, $+33
-	JLT   staged1
-	MOVB  4(DX), AL
-	MOVB  AL, 4(SP)
-	CMPQ  BX, $+41
-	JLT   staged1
-	MOVB  5(DX), AL
-	MOVB  AL, 5(SP)
-	CMPQ  BX, $+49
-	JLT   staged1
-	MOVB  6(DX), AL
-	MOVB  AL, 6(SP)
-	CMPQ  BX, $+57
-	JLT   staged1
-	MOVB  7(DX), AL
-	MOVB  AL, 7(SP)
+	CMPQ  DI, $+0
+	JLT   lanestaged
 
-staged1:
+lanerest:
+	LEAQ        256(SP), AX
+	MOVQ        BX, CX
+	CALL        ·stageIn1AVX512(SB)
 	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	KMOVW       (SP), K1
+	KMOVW       256(SP), K1
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
-	KMOVW       2(SP), K1
+	KMOVW       258(SP), K1
 	VMOVAPS.Z   Z15, K1, Z2
 	VMULPS      Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
-	KMOVW       4(SP), K1
+	KMOVW       260(SP), K1
 	VMOVAPS.Z   Z15, K1, Z3
 	VMULPS      Z3, Z2, Z2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
-	KMOVW       6(SP), K1
+	KMOVW       262(SP), K1
 	VMOVAPS.Z   Z15, K1, Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
-	JNE         lanetailrare
-	CMPQ        BX, $+17
+	JNE         lanestage
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
-	CMPQ        BX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
-	CMPQ        BX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 
 lanetailnarrow:
@@ -1786,7 +1636,7 @@ lanetailnarrow:
 	VPCMPUW    $0x06, Z11, Z0, K1
 	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z9, Z0
 	VPERMT2W   Z3, Z10, Z2
@@ -1794,9 +1644,8 @@ lanetailnarrow:
 	VPCMPUW    $0x06, Z11, Z2, K1
 	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	VMOVDQU16  Z0, K7, 64(SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -1810,23 +1659,23 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
 	PREFETCHNTA (DX)(CX*1)
-	VPERMW.Z    (SI), Z14, K6, Z0
-	KMOVW       (DX), K1
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA (BX)(CX*1)
+	VPERMW.Z    (DX), Z14, K6, Z0
+	KMOVW       (BX), K1
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
-	VPERMW.Z    (SI), Z13, K6, Z1
-	KMOVW       2(DX), K1
+	VPERMW.Z    (DX), Z13, K6, Z1
+	KMOVW       2(BX), K1
 	VMOVAPS.Z   Z15, K1, Z2
 	VMULPS      Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z14, K6, Z2
-	KMOVW       4(DX), K1
+	VPERMW.Z    64(DX), Z14, K6, Z2
+	KMOVW       4(BX), K1
 	VMOVAPS.Z   Z15, K1, Z3
 	VMULPS      Z3, Z2, Z2
-	VPERMW.Z    64(SI), Z13, K6, Z3
-	KMOVW       6(DX), K1
+	VPERMW.Z    64(DX), Z13, K6, Z3
+	KMOVW       6(BX), K1
 	VMOVAPS.Z   Z15, K1, Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
@@ -1839,80 +1688,60 @@ lanestream:
 	VPTERNLOGD  $0xf8, Z12, Z4, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z4, K1, Z4
-	VMOVNTPS    Z4, (DI)
+	VMOVNTPS    Z4, (SI)
 	VMOVDQA64   Z2, Z0
 	VPERMT2W    Z3, Z9, Z0
 	VPERMT2W    Z3, Z10, Z2
 	VPTERNLOGD  $0xf8, Z12, Z0, Z2
 	VPCMPUW     $0x06, Z11, Z2, K1
 	VPADDW      Z12, Z0, K1, Z0
-	VMOVNTPS    Z0, 64(DI)
-	ADDQ        $+128, DI
+	VMOVNTPS    Z0, 64(SI)
 	ADDQ        $+128, SI
-	ADDQ        $+8, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	ADDQ        $+128, DX
+	ADDQ        $+8, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VPERMW.Z     (SI), Z14, K6, Z0
-	KMOVW        (DX), K1
-	VMOVAPS.Z    Z15, K1, Z1
-	VMULPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     (SI), Z13, K6, Z2
-	KMOVW        2(DX), K1
-	VMOVAPS.Z    Z15, K1, Z3
-	VMULPS       Z3, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z9, Z3
-	VPERMT2W     Z2, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z3, Z0
-	VPCMPUW      $0x06, Z11, Z0, K1
-	VPADDW       Z12, Z3, K1, Z3
-	VMOVUPS      Z3, (DI)
-	VPERMW.Z     64(SI), Z14, K6, Z0
-	KMOVW        4(DX), K1
-	VMOVAPS.Z    Z15, K1, Z2
-	VMULPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     64(SI), Z13, K6, Z2
-	KMOVW        6(DX), K1
-	VMOVAPS.Z    Z15, K1, Z3
-	VMULPS       Z3, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z9, Z1
-	VPERMT2W     Z2, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z1, Z0
-	VPCMPUW      $0x06, Z11, Z0, K1
-	VPADDW       Z12, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	KMOVW        (SP), K1
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 272(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 280(SP), DX
+	MOVQ 288(SP), BX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 272(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 280(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn1AVX512(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z14, K6, Z0
+	KMOVW        (BX), K1
 	VMOVAPS.Z    Z15, K1, Z1
 	VMULPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS constantsAVX512<>+0(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	KMOVW        2(SP), K1
+	VPERMW.Z     (DX), Z13, K6, Z2
+	KMOVW        2(BX), K1
 	VMOVAPS.Z    Z15, K1, Z3
 	VMULPS       Z3, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
@@ -1923,22 +1752,15 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z12, Z3, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z3, K1, Z3
-	KMOVQ        K0, K7
-	VMOVDQU16    Z3, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	KMOVW        4(SP), K1
+	VMOVUPS      Z3, (SI)
+	VPERMW.Z     64(DX), Z14, K6, Z0
+	KMOVW        4(BX), K1
 	VMOVAPS.Z    Z15, K1, Z2
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	KMOVW        6(SP), K1
+	VPERMW.Z     64(DX), Z13, K6, Z2
+	KMOVW        6(BX), K1
 	VMOVAPS.Z    Z15, K1, Z3
 	VMULPS       Z3, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
@@ -1949,9 +1771,8 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z12, Z1, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z1, K1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z1, K7, 64(DI)
-	JMP          lanetailback
+	VMOVUPS      Z1, 64(SI)
+	JMP          laneback
 
 DATA constantsAVX512<>+0(SB)/4, $0x7fc00000
 DATA constantsAVX512<>+4(SB)/4, $0x3f800000

@@ -6,37 +6,37 @@
 
 // func BackwardBytesNEON(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 
-TEXT ·BackwardBytesNEON(SB), NOSPLIT, $152-40
-	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
+TEXT ·BackwardBytesNEON(SB), NOSPLIT, $200-40
+	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
 	// per call: V15 0x4b004b00, V14 0x4b000000
 	// vector registers in use at once: 8
-	MOVD dx+0(FP), R0
-	MOVD dy+8(FP), R1
-	MOVD mask+16(FP), R2
+	MOVD dx+0(FP), R1
+	MOVD dy+8(FP), R2
+	MOVD mask+16(FP), R3
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
 	MOVD $1258291200, R16
 	VDUP R16, V14.S4
-	MOVD n+24(FP), R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD n+24(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
 	VUXTL V1.B8, V2.H8
 	VZIP1 V15.H8, V2.H8, V3.H8
 	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ 16(R1), F3
+	FMOVQ 16(R2), F3
 	VZIP2 V15.H8, V2.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	VUXTL2 V1.B16, V1.H8
 	VZIP1 V15.H8, V1.H8, V4.H8
 	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	FMOVQ 48(R1), F4
+	FMOVQ 48(R2), F4
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
@@ -46,126 +46,49 @@ laneloop:
 	WORD $0x6e30f821 // fmaxv s1, v1.4s
 	FCMPS F1, F1
 	BVS lanerare
-	FMOVQ F0, (R0)
-	FMOVQ F3, 16(R0)
-	FMOVQ F2, 32(R0)
-	FMOVQ F4, 48(R0)
+	FMOVQ F0, (R1)
+	FMOVQ F3, 16(R1)
+	FMOVQ F2, 32(R1)
+	FMOVQ F4, 48(R1)
 laneback:
-	ADD $64, R0, R0
 	ADD $64, R1, R1
-	ADD $16, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $64, R2, R2
+	ADD $16, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $144, RSP, R17
-	TBZ $3, R3, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F1
-	VUXTL V1.B8, V2.H8
-	VZIP1 V15.H8, V2.H8, V3.H8
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ 96(RSP), F3
-	VZIP2 V15.H8, V2.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	VUXTL2 V1.B16, V1.H8
-	VZIP1 V15.H8, V1.H8, V4.H8
-	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	FMOVQ 128(RSP), F4
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
-	WORD $0x4e24f445 // fmax v5.4s, v2.4s, v4.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS lanetailrare
-	FMOVQ F0, 16(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	FMOVQ F3, 32(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	FMOVQ F2, 48(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	FMOVQ F4, 64(RSP)
-lanetailnarrow:
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 168(RSP), R2
+	MOVD 176(RSP), R3
 laneend:
 	RET
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
+	B rare
+lanestage:
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $144, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
 	VUXTL V1.B8, V2.H8
 	VZIP1 V15.H8, V2.H8, V3.H8
 	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
@@ -174,100 +97,65 @@ lanerare:
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
 	VBSL V4.B16, V0.B16, V3.B16
-	FMOVQ F3, (R0)
-	FMOVQ 16(R1), F0
+	FMOVQ F3, (R1)
+	FMOVQ 16(R2), F0
 	VZIP2 V15.H8, V2.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
 	VBSL V4.B16, V0.B16, V2.B16
-	FMOVQ F2, 16(R0)
-	FMOVQ 32(R1), F0
+	FMOVQ F2, 16(R1)
+	FMOVQ 32(R2), F0
 	VUXTL2 V1.B16, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
 	VBSL V4.B16, V0.B16, V2.B16
-	FMOVQ F2, 32(R0)
-	FMOVQ 48(R1), F0
+	FMOVQ F2, 32(R1)
+	FMOVQ 48(R2), F0
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V4.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R0)
+	FMOVQ F1, 48(R1)
 	B laneback
-lanetailrare:
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F1
-	VUXTL V1.B8, V2.H8
-	VZIP1 V15.H8, V2.H8, V3.H8
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V0.B16, V3.B16
-	FMOVQ F3, 16(RSP)
-	FMOVQ 96(RSP), F0
-	VZIP2 V15.H8, V2.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V2.B16
-	FMOVQ F2, 32(RSP)
-	FMOVQ 112(RSP), F0
-	VUXTL2 V1.B16, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V2.B16
-	FMOVQ F2, 48(RSP)
-	FMOVQ 128(RSP), F0
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	B lanetailback
 
 // func BackwardBitsNEON(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 
-TEXT ·BackwardBitsNEON(SB), NOSPLIT, $152-40
-	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
+TEXT ·BackwardBitsNEON(SB), NOSPLIT, $200-40
+	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
 	// per call: V15 0x3f800000, V14 table, V13 table
 	// vector registers in use at once: 9
-	MOVD dx+0(FP), R0
-	MOVD dy+8(FP), R1
-	MOVD mask+16(FP), R2
+	MOVD dx+0(FP), R1
+	MOVD dy+8(FP), R2
+	MOVD mask+16(FP), R3
 	MOVD $1065353216, R16
 	VDUP R16, V15.S4
 	VMOVQ $0x0000000200000001, $0x0000000800000004, V14
 	VMOVQ $0x0000002000000010, $0x0000008000000040, V13
-	MOVD n+24(FP), R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD n+24(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	MOVBU (R2), R16
+	FMOVQ (R2), F0
+	MOVBU (R3), R16
 	VDUP R16, V1.S4
 	VCMTST V14.S4, V1.S4, V2.S4
 	VAND V15.B16, V2.B16, V2.B16
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	VCMTST V13.S4, V1.S4, V1.S4
 	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	FMOVQ 32(R1), F1
-	MOVBU 1(R2), R16
+	FMOVQ 32(R2), F1
+	MOVBU 1(R3), R16
 	VDUP R16, V3.S4
 	VCMTST V14.S4, V3.S4, V4.S4
 	VAND V15.B16, V4.B16, V4.B16
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ 48(R1), F4
+	FMOVQ 48(R2), F4
 	VCMTST V13.S4, V3.S4, V3.S4
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
@@ -277,122 +165,49 @@ laneloop:
 	WORD $0x6e30f863 // fmaxv s3, v3.4s
 	FCMPS F3, F3
 	BVS lanerare
-	FMOVQ F0, (R0)
-	FMOVQ F2, 16(R0)
-	FMOVQ F1, 32(R0)
-	FMOVQ F4, 48(R0)
+	FMOVQ F0, (R1)
+	FMOVQ F2, 16(R1)
+	FMOVQ F1, 32(R1)
+	FMOVQ F4, 48(R1)
 laneback:
-	ADD $64, R0, R0
 	ADD $64, R1, R1
-	ADD $2, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $64, R2, R2
+	ADD $2, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $144, RSP, R17
-	ADD $7, R3, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece5
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece5:
-	TBZ $0, R20, piece6
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece6:
-	FMOVQ 80(RSP), F0
-	MOVBU 144(RSP), R16
-	VDUP R16, V1.S4
-	VCMTST V14.S4, V1.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	VCMTST V13.S4, V1.S4, V1.S4
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	FMOVQ 112(RSP), F1
-	MOVBU 145(RSP), R16
-	VDUP R16, V3.S4
-	VCMTST V14.S4, V3.S4, V4.S4
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ 128(RSP), F4
-	VCMTST V13.S4, V3.S4, V3.S4
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e22f403 // fmax v3.4s, v0.4s, v2.4s
-	WORD $0x4e24f425 // fmax v5.4s, v1.4s, v4.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanetailrare
-	FMOVQ F0, 16(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	FMOVQ F2, 32(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	FMOVQ F1, 48(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	FMOVQ F4, 64(RSP)
-lanetailnarrow:
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece7
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece7:
-	TBZ $2, R3, piece8
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece8:
-	TBZ $1, R3, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $0, R3, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 168(RSP), R2
+	MOVD 176(RSP), R3
 laneend:
 	RET
 lanerare:
-	FMOVQ (R1), F0
-	MOVBU (R2), R16
+	B rare
+lanestage:
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn1NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $144, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	MOVBU (R3), R16
 	VDUP R16, V1.S4
 	VCMTST V14.S4, V1.S4, V2.S4
 	VAND V15.B16, V2.B16, V2.B16
@@ -401,88 +216,52 @@ lanerare:
 	MOVD $2143289344, R16
 	VDUP R16, V3.S4
 	VBSL V3.B16, V0.B16, V2.B16
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
+	FMOVQ F2, (R1)
+	FMOVQ 16(R2), F0
 	VCMTST V13.S4, V1.S4, V1.S4
 	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V3.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R0)
-	FMOVQ 32(R1), F0
-	MOVBU 1(R2), R16
+	FMOVQ F1, 16(R1)
+	FMOVQ 32(R2), F0
+	MOVBU 1(R3), R16
 	VDUP R16, V1.S4
 	VCMTST V14.S4, V1.S4, V2.S4
 	VAND V15.B16, V2.B16, V2.B16
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
 	VBSL V3.B16, V0.B16, V2.B16
-	FMOVQ F2, 32(R0)
-	FMOVQ 48(R1), F0
+	FMOVQ F2, 32(R1)
+	FMOVQ 48(R2), F0
 	VCMTST V13.S4, V1.S4, V1.S4
 	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V3.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R0)
+	FMOVQ F1, 48(R1)
 	B laneback
-lanetailrare:
-	FMOVQ 80(RSP), F0
-	MOVBU 144(RSP), R16
-	VDUP R16, V1.S4
-	VCMTST V14.S4, V1.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V0.B16, V2.B16
-	FMOVQ F2, 16(RSP)
-	FMOVQ 96(RSP), F0
-	VCMTST V13.S4, V1.S4, V1.S4
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	FMOVQ 112(RSP), F0
-	MOVBU 145(RSP), R16
-	VDUP R16, V1.S4
-	VCMTST V14.S4, V1.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V2.B16
-	FMOVQ F2, 48(RSP)
-	FMOVQ 128(RSP), F0
-	VCMTST V13.S4, V1.S4, V1.S4
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	B lanetailback
 
 // func BackwardBytesF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 
-TEXT ·BackwardBytesF16NEON(SB), NOSPLIT, $88-40
-	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
+TEXT ·BackwardBytesF16NEON(SB), NOSPLIT, $136-40
+	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
 	// per call: V15 0x4b004b00, V14 0x4b000000
 	// vector registers in use at once: 8
-	MOVD dx+0(FP), R0
-	MOVD dy+8(FP), R1
-	MOVD mask+16(FP), R2
+	MOVD dx+0(FP), R1
+	MOVD dy+8(FP), R2
+	MOVD mask+16(FP), R3
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
 	MOVD $1258291200, R16
 	VDUP R16, V14.S4
-	MOVD n+24(FP), R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD n+24(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	VUXTL V2.B8, V3.H8
 	VZIP1 V15.H8, V3.H8, V4.H8
 	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
@@ -491,7 +270,7 @@ laneloop:
 	VZIP2 V15.H8, V3.H8, V3.H8
 	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ 16(R1), F3
+	FMOVQ 16(R2), F3
 	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
 	VUXTL2 V2.B16, V2.H8
 	VZIP1 V15.H8, V2.H8, V5.H8
@@ -509,127 +288,50 @@ laneloop:
 	BVS lanerare
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
-	FMOVQ F4, 16(R0)
+	FMOVQ F4, 16(R1)
 laneback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
-	ADD $16, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $32, R2, R2
+	ADD $16, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R3, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 80(RSP), F2
-	VUXTL V2.B8, V3.H8
-	VZIP1 V15.H8, V3.H8, V4.H8
-	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VZIP2 V15.H8, V3.H8, V3.H8
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ 64(RSP), F3
-	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
-	VUXTL2 V2.B16, V2.H8
-	VZIP1 V15.H8, V2.H8, V5.H8
-	WORD $0x4eaed4a5 // fsub v5.4s, v5.4s, v14.4s
-	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	VZIP2 V15.H8, V2.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e20f422 // fmax v2.4s, v1.4s, v0.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS lanetailrare
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 40(RSP)
-lanetailnarrow:
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 104(RSP), R2
+	MOVD 112(RSP), R3
 laneend:
 	RET
 lanerare:
-	FMOVQ (R1), F0
+	B rare
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R3, 112(RSP)
+	ADD $80, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	VUXTL V2.B8, V3.H8
 	VZIP1 V15.H8, V3.H8, V4.H8
 	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
@@ -646,8 +348,8 @@ lanerare:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V5.B16, V0.B16, V1.B16
 	WORD $0x4e216824 // fcvtn2 v4.8h, v1.4s
-	FMOVQ F4, (R0)
-	FMOVQ 16(R1), F0
+	FMOVQ F4, (R1)
+	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	VUXTL2 V2.B16, V2.H8
 	VZIP1 V15.H8, V2.H8, V3.H8
@@ -663,70 +365,29 @@ lanerare:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V5.B16, V0.B16, V1.B16
 	WORD $0x4e216823 // fcvtn2 v3.8h, v1.4s
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	B laneback
-lanetailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 80(RSP), F2
-	VUXTL V2.B8, V3.H8
-	VZIP1 V15.H8, V3.H8, V4.H8
-	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V1.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VZIP2 V15.H8, V3.H8, V3.H8
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V5.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	VUXTL2 V2.B16, V2.H8
-	VZIP1 V15.H8, V2.H8, V3.H8
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V5.B16, V1.B16, V3.B16
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VZIP2 V15.H8, V2.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V5.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	B lanetailback
 
 // func BackwardBitsF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 
-TEXT ·BackwardBitsF16NEON(SB), NOSPLIT, $88-40
-	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
+TEXT ·BackwardBitsF16NEON(SB), NOSPLIT, $136-40
+	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
 	// per call: V15 0x3f800000, V14 table, V13 table
 	// vector registers in use at once: 9
-	MOVD dx+0(FP), R0
-	MOVD dy+8(FP), R1
-	MOVD mask+16(FP), R2
+	MOVD dx+0(FP), R1
+	MOVD dy+8(FP), R2
+	MOVD mask+16(FP), R3
 	MOVD $1065353216, R16
 	VDUP R16, V15.S4
 	VMOVQ $0x0000000200000001, $0x0000000800000004, V14
 	VMOVQ $0x0000002000000010, $0x0000008000000040, V13
-	MOVD n+24(FP), R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD n+24(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	MOVBU (R2), R16
+	MOVBU (R3), R16
 	VDUP R16, V2.S4
 	VCMTST V14.S4, V2.S4, V3.S4
 	VAND V15.B16, V3.B16, V3.B16
@@ -735,9 +396,9 @@ laneloop:
 	VCMTST V13.S4, V2.S4, V2.S4
 	VAND V15.B16, V2.B16, V2.B16
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	MOVBU 1(R2), R16
+	MOVBU 1(R3), R16
 	VDUP R16, V4.S4
 	VCMTST V14.S4, V4.S4, V5.S4
 	VAND V15.B16, V5.B16, V5.B16
@@ -754,123 +415,50 @@ laneloop:
 	BVS lanerare
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 laneback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
-	ADD $2, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $32, R2, R2
+	ADD $2, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	ADD $7, R3, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece5
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece5:
-	TBZ $0, R20, piece6
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece6:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	MOVBU 80(RSP), R16
-	VDUP R16, V2.S4
-	VCMTST V14.S4, V2.S4, V3.S4
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VCMTST V13.S4, V2.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	MOVBU 81(RSP), R16
-	VDUP R16, V4.S4
-	VCMTST V14.S4, V4.S4, V5.S4
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	VCMTST V13.S4, V4.S4, V4.S4
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
-	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-lanetailnarrow:
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece7
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece7:
-	TBZ $2, R3, piece8
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece8:
-	TBZ $1, R3, piece9
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece9:
-	TBZ $0, R3, piece10
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece10:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 104(RSP), R2
+	MOVD 112(RSP), R3
 laneend:
 	RET
 lanerare:
-	FMOVQ (R1), F0
+	B rare
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn1NEON(SB)
+	MOVD R3, 112(RSP)
+	ADD $80, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	MOVBU (R2), R16
+	MOVBU (R3), R16
 	VDUP R16, V2.S4
 	VCMTST V14.S4, V2.S4, V3.S4
 	VAND V15.B16, V3.B16, V3.B16
@@ -887,10 +475,10 @@ lanerare:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V4.B16, V0.B16, V1.B16
 	WORD $0x4e216823 // fcvtn2 v3.8h, v1.4s
-	FMOVQ F3, (R0)
-	FMOVQ 16(R1), F0
+	FMOVQ F3, (R1)
+	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	MOVBU 1(R2), R16
+	MOVBU 1(R3), R16
 	VDUP R16, V2.S4
 	VCMTST V14.S4, V2.S4, V3.S4
 	VAND V15.B16, V3.B16, V3.B16
@@ -905,60 +493,18 @@ lanerare:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V4.B16, V0.B16, V1.B16
 	WORD $0x4e216823 // fcvtn2 v3.8h, v1.4s
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	B laneback
-lanetailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	MOVBU 80(RSP), R16
-	VDUP R16, V2.S4
-	VCMTST V14.S4, V2.S4, V3.S4
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V1.B16, V3.B16
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VCMTST V13.S4, V2.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	MOVBU 81(RSP), R16
-	VDUP R16, V2.S4
-	VCMTST V14.S4, V2.S4, V3.S4
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V3.B16
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VCMTST V13.S4, V2.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	B lanetailback
 
 // func BackwardBytesBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 
-TEXT ·BackwardBytesBF16NEON(SB), NOSPLIT, $88-40
-	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
+TEXT ·BackwardBytesBF16NEON(SB), NOSPLIT, $136-40
+	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
 	// per call: V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
 	// vector registers in use at once: 10
-	MOVD dx+0(FP), R0
-	MOVD dy+8(FP), R1
-	MOVD mask+16(FP), R2
+	MOVD dx+0(FP), R1
+	MOVD dy+8(FP), R2
+	MOVD mask+16(FP), R3
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
 	MOVD $1258291200, R16
@@ -967,13 +513,13 @@ TEXT ·BackwardBytesBF16NEON(SB), NOSPLIT, $88-40
 	VDUP R16, V13.S4
 	MOVD $32767, R16
 	VDUP R16, V12.S4
-	MOVD n+24(FP), R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD n+24(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	VUXTL V2.B8, V3.H8
 	VZIP1 V15.H8, V3.H8, V4.H8
 	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
@@ -982,7 +528,7 @@ laneloop:
 	VZIP2 V15.H8, V3.H8, V3.H8
 	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ 16(R1), F3
+	FMOVQ 16(R2), F3
 	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
 	VUXTL2 V2.B16, V2.H8
 	VZIP1 V15.H8, V2.H8, V5.H8
@@ -1004,137 +550,54 @@ laneloop:
 	VSUB V5.S4, V12.S4, V5.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	VCMTST V13.S4, V4.S4, V0.S4
 	VSUB V0.S4, V12.S4, V0.S4
 	VCMTST V13.S4, V3.S4, V1.S4
 	VSUB V1.S4, V12.S4, V1.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
-	FMOVQ F4, 16(R0)
+	FMOVQ F4, 16(R1)
 laneback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
-	ADD $16, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $32, R2, R2
+	ADD $16, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R3, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 80(RSP), F2
-	VUXTL V2.B8, V3.H8
-	VZIP1 V15.H8, V3.H8, V4.H8
-	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VZIP2 V15.H8, V3.H8, V3.H8
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ 64(RSP), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	VUXTL2 V2.B16, V2.H8
-	VZIP1 V15.H8, V2.H8, V5.H8
-	WORD $0x4eaed4a5 // fsub v5.4s, v5.4s, v14.4s
-	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	VZIP2 V15.H8, V2.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e20f422 // fmax v2.4s, v1.4s, v0.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS lanetailrare
-	CMP $5, R3
-	BLT lanetailnarrow
-	CMP $9, R3
-	BLT lanetailnarrow
-	CMP $13, R3
-	BLT lanetailnarrow
-lanetailnarrow:
-	VCMTST V13.S4, V1.S4, V2.S4
-	VSUB V2.S4, V12.S4, V2.S4
-	VCMTST V13.S4, V0.S4, V5.S4
-	VSUB V5.S4, V12.S4, V5.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
-	FMOVQ F1, 16(RSP)
-	VCMTST V13.S4, V4.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V3.S4, V1.S4
-	VSUB V1.S4, V12.S4, V1.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
-	FMOVQ F4, 32(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 104(RSP), R2
+	MOVD 112(RSP), R3
 laneend:
 	RET
 lanerare:
-	FMOVQ (R1), F0
+	B rare
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R3, 112(RSP)
+	ADD $80, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	VUXTL V2.B8, V3.H8
 	VZIP1 V15.H8, V3.H8, V4.H8
 	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
@@ -1155,8 +618,8 @@ lanerare:
 	VSUB V3.S4, V12.S4, V3.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e634024 // addhn2 v4.8h, v1.4s, v3.4s
-	FMOVQ F4, (R0)
-	FMOVQ 16(R1), F0
+	FMOVQ F4, (R1)
+	FMOVQ 16(R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	VUXTL2 V2.B16, V2.H8
 	VZIP1 V15.H8, V2.H8, V3.H8
@@ -1176,65 +639,18 @@ lanerare:
 	VSUB V2.S4, V12.S4, V2.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	B laneback
-lanetailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 80(RSP), F2
-	VUXTL V2.B8, V3.H8
-	VZIP1 V15.H8, V3.H8, V4.H8
-	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V1.B16, V4.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VZIP2 V15.H8, V3.H8, V3.H8
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V5.B16, V0.B16, V1.B16
-	VCMTST V13.S4, V4.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V1.S4, V3.S4
-	VSUB V3.S4, V12.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e634024 // addhn2 v4.8h, v1.4s, v3.4s
-	FMOVQ F4, 16(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	VUXTL2 V2.B16, V2.H8
-	VZIP1 V15.H8, V2.H8, V3.H8
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V5.B16, V1.B16, V3.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VZIP2 V15.H8, V2.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V5.B16, V0.B16, V1.B16
-	VCMTST V13.S4, V3.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V1.S4, V2.S4
-	VSUB V2.S4, V12.S4, V2.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
-	FMOVQ F3, 32(RSP)
-	B lanetailback
 
 // func BackwardBitsBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 
-TEXT ·BackwardBitsBF16NEON(SB), NOSPLIT, $88-40
-	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
+TEXT ·BackwardBitsBF16NEON(SB), NOSPLIT, $136-40
+	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
 	// per call: V15 0x3f800000, V14 table, V13 table, V12 0x10000, V11 0x7fff
 	// vector registers in use at once: 11
-	MOVD dx+0(FP), R0
-	MOVD dy+8(FP), R1
-	MOVD mask+16(FP), R2
+	MOVD dx+0(FP), R1
+	MOVD dy+8(FP), R2
+	MOVD mask+16(FP), R3
 	MOVD $1065353216, R16
 	VDUP R16, V15.S4
 	VMOVQ $0x0000000200000001, $0x0000000800000004, V14
@@ -1243,13 +659,13 @@ TEXT ·BackwardBitsBF16NEON(SB), NOSPLIT, $88-40
 	VDUP R16, V12.S4
 	MOVD $32767, R16
 	VDUP R16, V11.S4
-	MOVD n+24(FP), R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD n+24(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	MOVBU (R2), R16
+	MOVBU (R3), R16
 	VDUP R16, V2.S4
 	VCMTST V14.S4, V2.S4, V3.S4
 	VAND V15.B16, V3.B16, V3.B16
@@ -1258,9 +674,9 @@ laneloop:
 	VCMTST V13.S4, V2.S4, V2.S4
 	VAND V15.B16, V2.B16, V2.B16
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	MOVBU 1(R2), R16
+	MOVBU 1(R3), R16
 	VDUP R16, V4.S4
 	VCMTST V14.S4, V4.S4, V5.S4
 	VAND V15.B16, V5.B16, V5.B16
@@ -1281,133 +697,54 @@ laneloop:
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
 	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	VCMTST V12.S4, V3.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
 	VCMTST V12.S4, V2.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 laneback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
-	ADD $2, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $32, R2, R2
+	ADD $2, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	ADD $7, R3, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece5
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece5:
-	TBZ $0, R20, piece6
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece6:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	MOVBU 80(RSP), R16
-	VDUP R16, V2.S4
-	VCMTST V14.S4, V2.S4, V3.S4
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VCMTST V13.S4, V2.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	MOVBU 81(RSP), R16
-	VDUP R16, V4.S4
-	VCMTST V14.S4, V4.S4, V5.S4
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	VCMTST V13.S4, V4.S4, V4.S4
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
-	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	CMP $5, R3
-	BLT lanetailnarrow
-	CMP $9, R3
-	BLT lanetailnarrow
-	CMP $13, R3
-	BLT lanetailnarrow
-lanetailnarrow:
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	VCMTST V12.S4, V0.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
-	FMOVQ F1, 16(RSP)
-	VCMTST V12.S4, V3.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V2.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
-	FMOVQ F3, 32(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece7
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece7:
-	TBZ $2, R3, piece8
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece8:
-	TBZ $1, R3, piece9
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece9:
-	TBZ $0, R3, piece10
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece10:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 104(RSP), R2
+	MOVD 112(RSP), R3
 laneend:
 	RET
 lanerare:
-	FMOVQ (R1), F0
+	B rare
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn1NEON(SB)
+	MOVD R3, 112(RSP)
+	ADD $80, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	MOVBU (R2), R16
+	MOVBU (R3), R16
 	VDUP R16, V2.S4
 	VCMTST V14.S4, V2.S4, V3.S4
 	VAND V15.B16, V3.B16, V3.B16
@@ -1428,10 +765,10 @@ lanerare:
 	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
-	FMOVQ F3, (R0)
-	FMOVQ 16(R1), F0
+	FMOVQ F3, (R1)
+	FMOVQ 16(R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	MOVBU 1(R2), R16
+	MOVBU 1(R3), R16
 	VDUP R16, V2.S4
 	VCMTST V14.S4, V2.S4, V3.S4
 	VAND V15.B16, V3.B16, V3.B16
@@ -1450,53 +787,5 @@ lanerare:
 	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	B laneback
-lanetailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	MOVBU 80(RSP), R16
-	VDUP R16, V2.S4
-	VCMTST V14.S4, V2.S4, V3.S4
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V1.B16, V3.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VCMTST V13.S4, V2.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V3.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
-	FMOVQ F3, 16(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	MOVBU 81(RSP), R16
-	VDUP R16, V2.S4
-	VCMTST V14.S4, V2.S4, V3.S4
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V3.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VCMTST V13.S4, V2.S4, V2.S4
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V3.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
-	FMOVQ F3, 32(RSP)
-	B lanetailback

@@ -6,198 +6,50 @@
 
 // func EncodeF16AVX2(y *uint16, x *float32, n int, ahead int)
 // Requires: AVX, F16C, MMX+
-TEXT ·EncodeF16AVX2(SB), NOSPLIT, $192-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·EncodeF16AVX2(SB), NOSPLIT, $224-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 1
-	MOVQ y+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ n+16(FP), DX
-	CMPQ DX, $+32
-	JLT  lanetail
+	MOVQ y+0(FP), SI
+	MOVQ x+8(FP), DX
+	MOVQ n+16(FP), DI
+	CMPQ DI, $+32
+	JLT  lanestage
 	MOVQ ahead+24(FP), CX
 	CMPQ CX, $+1
 	JGT  lanestream
 
 laneloop:
-	VMOVUPS   (SI), Y0
+	VMOVUPS   (DX), Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (DI)
-	VMOVUPS   32(SI), Y0
+	VMOVUPS   X0, (SI)
+	VMOVUPS   32(DX), Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(DI)
-	VMOVUPS   64(SI), Y0
+	VMOVUPS   X0, 16(SI)
+	VMOVUPS   64(DX), Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(DI)
-	VMOVUPS   96(SI), Y0
+	VMOVUPS   X0, 32(SI)
+	VMOVUPS   96(DX), Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
-	SUBQ      $+32, DX
-	CMPQ      DX, $+32
+	VMOVUPS   X0, 48(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  192(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  200(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece5:
-	VMOVUPS   64(SP), Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SP)
-	CMPQ      DX, $+9
-	JLT       lanetailnarrow
-	VMOVUPS   96(SP), Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SP)
-	CMPQ      DX, $+17
-	JLT       lanetailnarrow
-	VMOVUPS   128(SP), Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SP)
-	CMPQ      DX, $+25
-	JLT       lanetailnarrow
-	VMOVUPS   160(SP), Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -211,205 +63,79 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VMOVUPS     (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VMOVUPS     (DX), Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, (DI)
-	VMOVUPS     32(SI), Y0
+	VMOVNTPS    X0, (SI)
+	VMOVUPS     32(DX), Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 16(DI)
-	VMOVUPS     64(SI), Y0
+	VMOVNTPS    X0, 16(SI)
+	VMOVUPS     64(DX), Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 32(DI)
-	VMOVUPS     96(SI), Y0
+	VMOVNTPS    X0, 32(SI)
+	VMOVUPS     96(DX), Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVNTPS    X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
+
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
 
 // func DecodeF16AVX2(y *float32, x *uint16, n int, ahead int)
 // Requires: AVX, F16C, MMX+
-TEXT ·DecodeF16AVX2(SB), NOSPLIT, $192-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·DecodeF16AVX2(SB), NOSPLIT, $224-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 1
-	MOVQ y+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ n+16(FP), DX
-	CMPQ DX, $+32
-	JLT  lanetail
+	MOVQ y+0(FP), SI
+	MOVQ x+8(FP), DX
+	MOVQ n+16(FP), DI
+	CMPQ DI, $+32
+	JLT  lanestage
 	MOVQ ahead+24(FP), CX
 	CMPQ CX, $+1
 	JGT  lanestream
 
 laneloop:
-	VCVTPH2PS (SI), Y0
-	VMOVUPS   Y0, (DI)
-	VCVTPH2PS 16(SI), Y0
-	VMOVUPS   Y0, 32(DI)
-	VCVTPH2PS 32(SI), Y0
-	VMOVUPS   Y0, 64(DI)
-	VCVTPH2PS 48(SI), Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+64, SI
-	SUBQ      $+32, DX
-	CMPQ      DX, $+32
+	VCVTPH2PS (DX), Y0
+	VMOVUPS   Y0, (SI)
+	VCVTPH2PS 16(DX), Y0
+	VMOVUPS   Y0, 32(SI)
+	VCVTPH2PS 32(DX), Y0
+	VMOVUPS   Y0, 64(SI)
+	VCVTPH2PS 48(DX), Y0
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+64, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  192(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  200(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS 128(SP), Y0
-	VMOVUPS   Y0, (SP)
-	CMPQ      DX, $+9
-	JLT       lanetailnarrow
-	VCVTPH2PS 144(SP), Y0
-	VMOVUPS   Y0, 32(SP)
-	CMPQ      DX, $+17
-	JLT       lanetailnarrow
-	VCVTPH2PS 160(SP), Y0
-	VMOVUPS   Y0, 64(SP)
-	CMPQ      DX, $+25
-	JLT       lanetailnarrow
-	VCVTPH2PS 176(SP), Y0
-	VMOVUPS   Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -423,43 +149,53 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VCVTPH2PS   (SI), Y0
-	VMOVNTPS    Y0, (DI)
-	VCVTPH2PS   16(SI), Y0
-	VMOVNTPS    Y0, 32(DI)
-	VCVTPH2PS   32(SI), Y0
-	VMOVNTPS    Y0, 64(DI)
-	VCVTPH2PS   48(SI), Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	PREFETCHNTA (DX)(CX*1)
+	VCVTPH2PS   (DX), Y0
+	VMOVNTPS    Y0, (SI)
+	VCVTPH2PS   16(DX), Y0
+	VMOVNTPS    Y0, 32(SI)
+	VCVTPH2PS   32(DX), Y0
+	VMOVNTPS    Y0, 64(SI)
+	VCVTPH2PS   48(DX), Y0
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
 
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 128(SP), DX
+	JMP  laneloop
+
 // func EncodeBF16AVX2(y *uint16, x *float32, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·EncodeBF16AVX2(SB), NOSPLIT, $192-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·EncodeBF16AVX2(SB), NOSPLIT, $224-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x7fff
 	// vector registers in use at once: 7
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS   (SI), Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   64(SI), Y2
-	VMOVUPS   96(SI), Y3
+	VMOVUPS   (DX), Y0
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   64(DX), Y2
+	VMOVUPS   96(DX), Y3
 	VCMPPS    $0x03, Y1, Y0, Y4
 	VCMPPS    $0x03, Y3, Y2, Y5
 	VORPS     Y5, Y4, Y4
@@ -478,7 +214,7 @@ laneloop:
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (DI)
+	VMOVUPS   Y4, (SI)
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
@@ -491,201 +227,27 @@ laneloop:
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
+	VMOVUPS   Y0, 32(SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+32, DX
-	CMPQ DX, $+32
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  192(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  200(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece5:
-	VMOVUPS   64(SP), Y0
-	VMOVUPS   96(SP), Y1
-	VMOVUPS   128(SP), Y2
-	VMOVUPS   160(SP), Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	CMPQ      DX, $+9
-	JLT       lanetailnarrow
-	CMPQ      DX, $+17
-	JLT       lanetailnarrow
-	CMPQ      DX, $+25
-	JLT       lanetailnarrow
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y15, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y15, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y15, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y15, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-
-lanetailback:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -699,12 +261,12 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VMOVUPS     (SI), Y0
-	VMOVUPS     32(SI), Y1
-	VMOVUPS     64(SI), Y2
-	VMOVUPS     96(SI), Y3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VMOVUPS     (DX), Y0
+	VMOVUPS     32(DX), Y1
+	VMOVUPS     64(DX), Y2
+	VMOVUPS     96(DX), Y3
 	VCMPPS      $0x03, Y1, Y0, Y4
 	VCMPPS      $0x03, Y3, Y2, Y5
 	VORPS       Y5, Y4, Y4
@@ -723,7 +285,7 @@ lanestream:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y4, Y4
 	VPERMQ      $0xd8, Y4, Y4
-	VMOVNTPS    Y4, (DI)
+	VMOVNTPS    Y4, (SI)
 	VPSLLD      $0x0f, Y2, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y2, Y0
@@ -736,74 +298,36 @@ lanestream:
 	VPSRLD      $0x10, Y1, Y1
 	VPACKUSDW   Y1, Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVNTPS    Y0, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPOR         Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBLENDVPS    Y4, Y0, Y2, Y4
-	VMOVUPS      32(SI), Y0
-	VPAND        Y1, Y0, Y2
-	VPOR         Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y5
-	VBLENDVPS    Y5, Y0, Y2, Y5
-	VPSLLD       $0x0f, Y4, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y4, Y0
-	VPADDD       Y15, Y0, Y0
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y15, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      64(SI), Y0
-	VPAND        Y1, Y0, Y2
-	VPOR         Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBLENDVPS    Y4, Y0, Y2, Y4
-	VMOVUPS      96(SI), Y0
-	VPAND        Y1, Y0, Y1
-	VPOR         Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y0, Y1, Y2
-	VPSLLD       $0x0f, Y4, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y4, Y0
-	VPADDD       Y15, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y15, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	VMOVUPS      64(SP), Y0
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPOR         Y3, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VBLENDVPS    Y4, Y0, Y2, Y4
-	VMOVUPS      96(SP), Y0
+	VMOVUPS      32(DX), Y0
 	VPAND        Y1, Y0, Y2
 	VPOR         Y3, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y5
@@ -820,13 +344,13 @@ lanetailrare:
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	VMOVUPS      128(SP), Y0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      64(DX), Y0
 	VPAND        Y1, Y0, Y2
 	VPOR         Y3, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VBLENDVPS    Y4, Y0, Y2, Y4
-	VMOVUPS      160(SP), Y0
+	VMOVUPS      96(DX), Y0
 	VPAND        Y1, Y0, Y1
 	VPOR         Y3, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y2
@@ -843,195 +367,55 @@ lanetailrare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	JMP          lanetailback
+	VMOVUPS      Y0, 32(SI)
+	JMP          laneback
 
 // func DecodeBF16AVX2(y *float32, x *uint16, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·DecodeBF16AVX2(SB), NOSPLIT, $192-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·DecodeBF16AVX2(SB), NOSPLIT, $224-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 1
-	MOVQ y+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ n+16(FP), DX
-	CMPQ DX, $+32
-	JLT  lanetail
+	MOVQ y+0(FP), SI
+	MOVQ x+8(FP), DX
+	MOVQ n+16(FP), DI
+	CMPQ DI, $+32
+	JLT  lanestage
 	MOVQ ahead+24(FP), CX
 	CMPQ CX, $+1
 	JGT  lanestream
 
 laneloop:
-	VPMOVZXWD (SI), Y0
+	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVZXWD 16(SI), Y0
+	VMOVUPS   Y0, (SI)
+	VPMOVZXWD 16(DX), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVZXWD 32(SI), Y0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVZXWD 32(DX), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVZXWD 48(SI), Y0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVZXWD 48(DX), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+64, SI
-	SUBQ      $+32, DX
-	CMPQ      DX, $+32
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+64, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  192(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  200(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD 128(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	CMPQ      DX, $+9
-	JLT       lanetailnarrow
-	VPMOVZXWD 144(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	CMPQ      DX, $+17
-	JLT       lanetailnarrow
-	VPMOVZXWD 160(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	CMPQ      DX, $+25
-	JLT       lanetailnarrow
-	VPMOVZXWD 176(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -1045,206 +429,87 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXWD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXWD   (DX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXWD   16(SI), Y0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXWD   16(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXWD   32(SI), Y0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXWD   32(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXWD   48(SI), Y0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXWD   48(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
 
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 128(SP), DX
+	JMP  laneloop
+
 // func DecodeFpE5M2AVX2(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, F16C, MMX+
-TEXT ·DecodeFpE5M2AVX2(SB), NOSPLIT, $160-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·DecodeFpE5M2AVX2(SB), NOSPLIT, $192-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 table
 	// vector registers in use at once: 2
-	MOVQ    y+0(FP), DI
-	MOVQ    x+8(FP), SI
+	MOVQ    y+0(FP), SI
+	MOVQ    x+8(FP), DX
 	VMOVUPS constantsAVX2<>+12(SB), Y15
-	MOVQ    n+16(FP), DX
-	CMPQ    DX, $+32
-	JLT     lanetail
+	MOVQ    n+16(FP), DI
+	CMPQ    DI, $+32
+	JLT     lanestage
 	MOVQ    ahead+24(FP), CX
 	CMPQ    CX, $+1
 	JGT     lanestream
 
 laneloop:
-	VMOVQ     (SI), X0
+	VMOVQ     (DX), X0
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, (DI)
-	VMOVQ     8(SI), X0
+	VMOVUPS   Y0, (SI)
+	VMOVQ     8(DX), X0
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VMOVQ     16(SI), X0
+	VMOVUPS   Y0, 32(SI)
+	VMOVQ     16(DX), X0
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VMOVQ     24(SI), X0
+	VMOVUPS   Y0, 64(SI)
+	VMOVQ     24(DX), X0
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	SUBQ      $+32, DX
-	CMPQ      DX, $+32
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  160(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  168(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VMOVQ     128(SP), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, (SP)
-	CMPQ      DX, $+9
-	JLT       lanetailnarrow
-	VMOVQ     136(SP), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 32(SP)
-	CMPQ      DX, $+17
-	JLT       lanetailnarrow
-	VMOVQ     144(SP), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 64(SP)
-	CMPQ      DX, $+25
-	JLT       lanetailnarrow
-	VMOVQ     152(SP), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -1258,53 +523,63 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VMOVQ       (SI), X0
+	PREFETCHNTA (DX)(CX*1)
+	VMOVQ       (DX), X0
 	VPSHUFB     X15, X0, X0
 	VCVTPH2PS   X0, Y0
-	VMOVNTPS    Y0, (DI)
-	VMOVQ       8(SI), X0
+	VMOVNTPS    Y0, (SI)
+	VMOVQ       8(DX), X0
 	VPSHUFB     X15, X0, X0
 	VCVTPH2PS   X0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VMOVQ       16(SI), X0
+	VMOVNTPS    Y0, 32(SI)
+	VMOVQ       16(DX), X0
 	VPSHUFB     X15, X0, X0
 	VCVTPH2PS   X0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VMOVQ       24(SI), X0
+	VMOVNTPS    Y0, 64(SI)
+	VMOVQ       24(DX), X0
 	VPSHUFB     X15, X0, X0
 	VCVTPH2PS   X0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
 
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 128(SP), DX
+	JMP  laneloop
+
 // func DecodeFpE4M3FNUZAVX2(y *float32, x *int8, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DecodeFpE4M3FNUZAVX2(SB), NOSPLIT, $160-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·DecodeFpE4M3FNUZAVX2(SB), NOSPLIT, $192-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x7f, Y14 0x3b800000, Y13 0x40000000, Y12 0xbc000000, Y11 0x80000000, Y10 0x7fc00000
 	// vector registers in use at once: 10
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+44(SB), Y15
 	VBROADCASTSS constantsAVX2<>+48(SB), Y14
 	VBROADCASTSS constantsAVX2<>+52(SB), Y13
 	VBROADCASTSS constantsAVX2<>+56(SB), Y12
 	VBROADCASTSS constantsAVX2<>+60(SB), Y11
 	VBROADCASTSS constantsAVX2<>+64(SB), Y10
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
 	VPSLLD      $0x14, Y2, Y2
@@ -1316,8 +591,8 @@ laneloop:
 	VPOR        Y0, Y3, Y3
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
-	VMOVUPS     Y3, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVUPS     Y3, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
 	VPSLLD      $0x14, Y2, Y2
@@ -1329,8 +604,8 @@ laneloop:
 	VPOR        Y0, Y3, Y3
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
-	VMOVUPS     Y3, 32(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVUPS     Y3, 32(SI)
+	VPMOVSXBD   16(DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
 	VPSLLD      $0x14, Y2, Y2
@@ -1342,8 +617,8 @@ laneloop:
 	VPOR        Y0, Y3, Y3
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
-	VMOVUPS     Y3, 64(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVUPS     Y3, 64(SI)
+	VPMOVSXBD   24(DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
 	VPSLLD      $0x14, Y2, Y2
@@ -1355,190 +630,25 @@ laneloop:
 	VPOR        Y0, Y3, Y3
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
-	VMOVUPS     Y3, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVUPS     Y3, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  160(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  168(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPMOVSXBD   128(SP), Y0
-	VPADDD      Y15, Y0, Y1
-	VPAND       Y15, Y0, Y2
-	VPSLLD      $0x14, Y2, Y2
-	VPADDD      Y14, Y2, Y2
-	VMOVAPS     Y12, Y3
-	VFMADD231PS Y13, Y2, Y3
-	VMINPS      Y3, Y2, Y3
-	VPAND       Y11, Y0, Y0
-	VPOR        Y0, Y3, Y3
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y3, Y3
-	VMOVUPS     Y3, (SP)
-	CMPQ        DX, $+9
-	JLT         lanetailnarrow
-	VPMOVSXBD   136(SP), Y0
-	VPADDD      Y15, Y0, Y1
-	VPAND       Y15, Y0, Y2
-	VPSLLD      $0x14, Y2, Y2
-	VPADDD      Y14, Y2, Y2
-	VMOVAPS     Y12, Y3
-	VFMADD231PS Y13, Y2, Y3
-	VMINPS      Y3, Y2, Y3
-	VPAND       Y11, Y0, Y0
-	VPOR        Y0, Y3, Y3
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y3, Y3
-	VMOVUPS     Y3, 32(SP)
-	CMPQ        DX, $+17
-	JLT         lanetailnarrow
-	VPMOVSXBD   144(SP), Y0
-	VPADDD      Y15, Y0, Y1
-	VPAND       Y15, Y0, Y2
-	VPSLLD      $0x14, Y2, Y2
-	VPADDD      Y14, Y2, Y2
-	VMOVAPS     Y12, Y3
-	VFMADD231PS Y13, Y2, Y3
-	VMINPS      Y3, Y2, Y3
-	VPAND       Y11, Y0, Y0
-	VPOR        Y0, Y3, Y3
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y3, Y3
-	VMOVUPS     Y3, 64(SP)
-	CMPQ        DX, $+25
-	JLT         lanetailnarrow
-	VPMOVSXBD   152(SP), Y0
-	VPADDD      Y15, Y0, Y1
-	VPAND       Y15, Y0, Y2
-	VPSLLD      $0x14, Y2, Y2
-	VPADDD      Y14, Y2, Y2
-	VMOVAPS     Y12, Y3
-	VFMADD231PS Y13, Y2, Y3
-	VMINPS      Y3, Y2, Y3
-	VPAND       Y11, Y0, Y0
-	VPOR        Y0, Y3, Y3
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y3, Y3
-	VMOVUPS     Y3, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -1552,8 +662,8 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
 	VPSLLD      $0x14, Y2, Y2
@@ -1565,8 +675,8 @@ lanestream:
 	VPOR        Y0, Y3, Y3
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
-	VMOVNTPS    Y3, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVNTPS    Y3, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
 	VPSLLD      $0x14, Y2, Y2
@@ -1578,8 +688,8 @@ lanestream:
 	VPOR        Y0, Y3, Y3
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
-	VMOVNTPS    Y3, 32(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVNTPS    Y3, 32(SI)
+	VPMOVSXBD   16(DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
 	VPSLLD      $0x14, Y2, Y2
@@ -1591,8 +701,8 @@ lanestream:
 	VPOR        Y0, Y3, Y3
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
-	VMOVNTPS    Y3, 64(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVNTPS    Y3, 64(SI)
+	VPMOVSXBD   24(DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
 	VPSLLD      $0x14, Y2, Y2
@@ -1604,37 +714,47 @@ lanestream:
 	VPOR        Y0, Y3, Y3
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
-	VMOVNTPS    Y3, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVNTPS    Y3, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
 
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 128(SP), DX
+	JMP  laneloop
+
 // func DecodeFpE5M2FNUZAVX2(y *float32, x *int8, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DecodeFpE5M2FNUZAVX2(SB), NOSPLIT, $160-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·DecodeFpE5M2FNUZAVX2(SB), NOSPLIT, $192-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x7f, Y14 0x37800000, Y13 0x40000000, Y12 0xb8000000, Y11 0x80000000, Y10 0x7fc00000
 	// vector registers in use at once: 10
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+44(SB), Y15
 	VBROADCASTSS constantsAVX2<>+68(SB), Y14
 	VBROADCASTSS constantsAVX2<>+52(SB), Y13
 	VBROADCASTSS constantsAVX2<>+72(SB), Y12
 	VBROADCASTSS constantsAVX2<>+60(SB), Y11
 	VBROADCASTSS constantsAVX2<>+64(SB), Y10
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
 	VPSLLD      $0x15, Y2, Y2
@@ -1646,8 +766,8 @@ laneloop:
 	VPOR        Y0, Y3, Y3
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
-	VMOVUPS     Y3, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVUPS     Y3, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
 	VPSLLD      $0x15, Y2, Y2
@@ -1659,8 +779,8 @@ laneloop:
 	VPOR        Y0, Y3, Y3
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
-	VMOVUPS     Y3, 32(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVUPS     Y3, 32(SI)
+	VPMOVSXBD   16(DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
 	VPSLLD      $0x15, Y2, Y2
@@ -1672,8 +792,8 @@ laneloop:
 	VPOR        Y0, Y3, Y3
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
-	VMOVUPS     Y3, 64(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVUPS     Y3, 64(SI)
+	VPMOVSXBD   24(DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
 	VPSLLD      $0x15, Y2, Y2
@@ -1685,190 +805,25 @@ laneloop:
 	VPOR        Y0, Y3, Y3
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
-	VMOVUPS     Y3, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVUPS     Y3, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  160(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  168(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPMOVSXBD   128(SP), Y0
-	VPADDD      Y15, Y0, Y1
-	VPAND       Y15, Y0, Y2
-	VPSLLD      $0x15, Y2, Y2
-	VPADDD      Y14, Y2, Y2
-	VMOVAPS     Y12, Y3
-	VFMADD231PS Y13, Y2, Y3
-	VMINPS      Y3, Y2, Y3
-	VPAND       Y11, Y0, Y0
-	VPOR        Y0, Y3, Y3
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y3, Y3
-	VMOVUPS     Y3, (SP)
-	CMPQ        DX, $+9
-	JLT         lanetailnarrow
-	VPMOVSXBD   136(SP), Y0
-	VPADDD      Y15, Y0, Y1
-	VPAND       Y15, Y0, Y2
-	VPSLLD      $0x15, Y2, Y2
-	VPADDD      Y14, Y2, Y2
-	VMOVAPS     Y12, Y3
-	VFMADD231PS Y13, Y2, Y3
-	VMINPS      Y3, Y2, Y3
-	VPAND       Y11, Y0, Y0
-	VPOR        Y0, Y3, Y3
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y3, Y3
-	VMOVUPS     Y3, 32(SP)
-	CMPQ        DX, $+17
-	JLT         lanetailnarrow
-	VPMOVSXBD   144(SP), Y0
-	VPADDD      Y15, Y0, Y1
-	VPAND       Y15, Y0, Y2
-	VPSLLD      $0x15, Y2, Y2
-	VPADDD      Y14, Y2, Y2
-	VMOVAPS     Y12, Y3
-	VFMADD231PS Y13, Y2, Y3
-	VMINPS      Y3, Y2, Y3
-	VPAND       Y11, Y0, Y0
-	VPOR        Y0, Y3, Y3
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y3, Y3
-	VMOVUPS     Y3, 64(SP)
-	CMPQ        DX, $+25
-	JLT         lanetailnarrow
-	VPMOVSXBD   152(SP), Y0
-	VPADDD      Y15, Y0, Y1
-	VPAND       Y15, Y0, Y2
-	VPSLLD      $0x15, Y2, Y2
-	VPADDD      Y14, Y2, Y2
-	VMOVAPS     Y12, Y3
-	VFMADD231PS Y13, Y2, Y3
-	VMINPS      Y3, Y2, Y3
-	VPAND       Y11, Y0, Y0
-	VPOR        Y0, Y3, Y3
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y3, Y3
-	VMOVUPS     Y3, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -1882,8 +837,8 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
 	VPSLLD      $0x15, Y2, Y2
@@ -1895,8 +850,8 @@ lanestream:
 	VPOR        Y0, Y3, Y3
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
-	VMOVNTPS    Y3, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVNTPS    Y3, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
 	VPSLLD      $0x15, Y2, Y2
@@ -1908,8 +863,8 @@ lanestream:
 	VPOR        Y0, Y3, Y3
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
-	VMOVNTPS    Y3, 32(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVNTPS    Y3, 32(SI)
+	VPMOVSXBD   16(DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
 	VPSLLD      $0x15, Y2, Y2
@@ -1921,8 +876,8 @@ lanestream:
 	VPOR        Y0, Y3, Y3
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
-	VMOVNTPS    Y3, 64(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVNTPS    Y3, 64(SI)
+	VPMOVSXBD   24(DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
 	VPSLLD      $0x15, Y2, Y2
@@ -1934,212 +889,85 @@ lanestream:
 	VPOR        Y0, Y3, Y3
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
-	VMOVNTPS    Y3, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVNTPS    Y3, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
+
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 128(SP), DX
+	JMP  laneloop
 
 // func DecodeFpE8M0AVX2(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DecodeFpE8M0AVX2(SB), NOSPLIT, $160-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·DecodeFpE8M0AVX2(SB), NOSPLIT, $192-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x0, Y14 0x7fffffff, Y13 0x400000
 	// vector registers in use at once: 4
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+76(SB), Y14
 	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
 	VPAND       Y14, Y0, Y0
 	VPMAXUD     Y13, Y0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
 	VPAND       Y14, Y0, Y0
 	VPMAXUD     Y13, Y0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBD   16(DX), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
 	VPAND       Y14, Y0, Y0
 	VPMAXUD     Y13, Y0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBD   24(DX), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
 	VPAND       Y14, Y0, Y0
 	VPMAXUD     Y13, Y0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  160(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  168(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPMOVZXBD   128(SP), Y0
-	VPSLLD      $0x17, Y0, Y0
-	VFMADD231PS Y15, Y0, Y0
-	VPAND       Y14, Y0, Y0
-	VPMAXUD     Y13, Y0, Y0
-	VMOVUPS     Y0, (SP)
-	CMPQ        DX, $+9
-	JLT         lanetailnarrow
-	VPMOVZXBD   136(SP), Y0
-	VPSLLD      $0x17, Y0, Y0
-	VFMADD231PS Y15, Y0, Y0
-	VPAND       Y14, Y0, Y0
-	VPMAXUD     Y13, Y0, Y0
-	VMOVUPS     Y0, 32(SP)
-	CMPQ        DX, $+17
-	JLT         lanetailnarrow
-	VPMOVZXBD   144(SP), Y0
-	VPSLLD      $0x17, Y0, Y0
-	VFMADD231PS Y15, Y0, Y0
-	VPAND       Y14, Y0, Y0
-	VPMAXUD     Y13, Y0, Y0
-	VMOVUPS     Y0, 64(SP)
-	CMPQ        DX, $+25
-	JLT         lanetailnarrow
-	VPMOVZXBD   152(SP), Y0
-	VPSLLD      $0x17, Y0, Y0
-	VFMADD231PS Y15, Y0, Y0
-	VPAND       Y14, Y0, Y0
-	VPMAXUD     Y13, Y0, Y0
-	VMOVUPS     Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -2153,60 +981,70 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
 	VPAND       Y14, Y0, Y0
 	VPMAXUD     Y13, Y0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
 	VPAND       Y14, Y0, Y0
 	VPMAXUD     Y13, Y0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXBD   16(DX), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
 	VPAND       Y14, Y0, Y0
 	VPMAXUD     Y13, Y0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXBD   24(DX), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
 	VPAND       Y14, Y0, Y0
 	VPMAXUD     Y13, Y0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
 
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 128(SP), DX
+	JMP  laneloop
+
 // func DecodeFpE2M1AVX2(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DecodeFpE2M1AVX2(SB), NOSPLIT, $160-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·DecodeFpE2M1AVX2(SB), NOSPLIT, $192-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x7, Y14 0x3f000000, Y13 0x40000000, Y12 0xbf800000, Y11 0x80000000
 	// vector registers in use at once: 8
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+80(SB), Y15
 	VBROADCASTSS constantsAVX2<>+84(SB), Y14
 	VBROADCASTSS constantsAVX2<>+52(SB), Y13
 	VBROADCASTSS constantsAVX2<>+88(SB), Y12
 	VBROADCASTSS constantsAVX2<>+60(SB), Y11
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VPSLLD      $0x1c, Y0, Y1
 	VPAND       Y15, Y0, Y0
 	VPSLLD      $0x16, Y0, Y0
@@ -2216,8 +1054,8 @@ laneloop:
 	VMINPS      Y2, Y0, Y2
 	VPAND       Y11, Y1, Y1
 	VPOR        Y1, Y2, Y2
-	VMOVUPS     Y2, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVUPS     Y2, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VPSLLD      $0x1c, Y0, Y1
 	VPAND       Y15, Y0, Y0
 	VPSLLD      $0x16, Y0, Y0
@@ -2227,8 +1065,8 @@ laneloop:
 	VMINPS      Y2, Y0, Y2
 	VPAND       Y11, Y1, Y1
 	VPOR        Y1, Y2, Y2
-	VMOVUPS     Y2, 32(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVUPS     Y2, 32(SI)
+	VPMOVZXBD   16(DX), Y0
 	VPSLLD      $0x1c, Y0, Y1
 	VPAND       Y15, Y0, Y0
 	VPSLLD      $0x16, Y0, Y0
@@ -2238,8 +1076,8 @@ laneloop:
 	VMINPS      Y2, Y0, Y2
 	VPAND       Y11, Y1, Y1
 	VPOR        Y1, Y2, Y2
-	VMOVUPS     Y2, 64(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVUPS     Y2, 64(SI)
+	VPMOVZXBD   24(DX), Y0
 	VPSLLD      $0x1c, Y0, Y1
 	VPAND       Y15, Y0, Y0
 	VPSLLD      $0x16, Y0, Y0
@@ -2249,182 +1087,25 @@ laneloop:
 	VMINPS      Y2, Y0, Y2
 	VPAND       Y11, Y1, Y1
 	VPOR        Y1, Y2, Y2
-	VMOVUPS     Y2, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVUPS     Y2, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  160(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  168(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPMOVZXBD   128(SP), Y0
-	VPSLLD      $0x1c, Y0, Y1
-	VPAND       Y15, Y0, Y0
-	VPSLLD      $0x16, Y0, Y0
-	VPADDD      Y14, Y0, Y0
-	VMOVAPS     Y12, Y2
-	VFMADD231PS Y13, Y0, Y2
-	VMINPS      Y2, Y0, Y2
-	VPAND       Y11, Y1, Y1
-	VPOR        Y1, Y2, Y2
-	VMOVUPS     Y2, (SP)
-	CMPQ        DX, $+9
-	JLT         lanetailnarrow
-	VPMOVZXBD   136(SP), Y0
-	VPSLLD      $0x1c, Y0, Y1
-	VPAND       Y15, Y0, Y0
-	VPSLLD      $0x16, Y0, Y0
-	VPADDD      Y14, Y0, Y0
-	VMOVAPS     Y12, Y2
-	VFMADD231PS Y13, Y0, Y2
-	VMINPS      Y2, Y0, Y2
-	VPAND       Y11, Y1, Y1
-	VPOR        Y1, Y2, Y2
-	VMOVUPS     Y2, 32(SP)
-	CMPQ        DX, $+17
-	JLT         lanetailnarrow
-	VPMOVZXBD   144(SP), Y0
-	VPSLLD      $0x1c, Y0, Y1
-	VPAND       Y15, Y0, Y0
-	VPSLLD      $0x16, Y0, Y0
-	VPADDD      Y14, Y0, Y0
-	VMOVAPS     Y12, Y2
-	VFMADD231PS Y13, Y0, Y2
-	VMINPS      Y2, Y0, Y2
-	VPAND       Y11, Y1, Y1
-	VPOR        Y1, Y2, Y2
-	VMOVUPS     Y2, 64(SP)
-	CMPQ        DX, $+25
-	JLT         lanetailnarrow
-	VPMOVZXBD   152(SP), Y0
-	VPSLLD      $0x1c, Y0, Y1
-	VPAND       Y15, Y0, Y0
-	VPSLLD      $0x16, Y0, Y0
-	VPADDD      Y14, Y0, Y0
-	VMOVAPS     Y12, Y2
-	VFMADD231PS Y13, Y0, Y2
-	VMINPS      Y2, Y0, Y2
-	VPAND       Y11, Y1, Y1
-	VPOR        Y1, Y2, Y2
-	VMOVUPS     Y2, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -2438,8 +1119,8 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Y0
 	VPSLLD      $0x1c, Y0, Y1
 	VPAND       Y15, Y0, Y0
 	VPSLLD      $0x16, Y0, Y0
@@ -2449,8 +1130,8 @@ lanestream:
 	VMINPS      Y2, Y0, Y2
 	VPAND       Y11, Y1, Y1
 	VPOR        Y1, Y2, Y2
-	VMOVNTPS    Y2, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVNTPS    Y2, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VPSLLD      $0x1c, Y0, Y1
 	VPAND       Y15, Y0, Y0
 	VPSLLD      $0x16, Y0, Y0
@@ -2460,8 +1141,8 @@ lanestream:
 	VMINPS      Y2, Y0, Y2
 	VPAND       Y11, Y1, Y1
 	VPOR        Y1, Y2, Y2
-	VMOVNTPS    Y2, 32(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVNTPS    Y2, 32(SI)
+	VPMOVZXBD   16(DX), Y0
 	VPSLLD      $0x1c, Y0, Y1
 	VPAND       Y15, Y0, Y0
 	VPSLLD      $0x16, Y0, Y0
@@ -2471,8 +1152,8 @@ lanestream:
 	VMINPS      Y2, Y0, Y2
 	VPAND       Y11, Y1, Y1
 	VPOR        Y1, Y2, Y2
-	VMOVNTPS    Y2, 64(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVNTPS    Y2, 64(SI)
+	VPMOVZXBD   24(DX), Y0
 	VPSLLD      $0x1c, Y0, Y1
 	VPAND       Y15, Y0, Y0
 	VPSLLD      $0x16, Y0, Y0
@@ -2482,228 +1163,92 @@ lanestream:
 	VMINPS      Y2, Y0, Y2
 	VPAND       Y11, Y1, Y1
 	VPOR        Y1, Y2, Y2
-	VMOVNTPS    Y2, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVNTPS    Y2, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
 
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 128(SP), DX
+	JMP  laneloop
+
 // func DecodeFpE2M1PackedAVX2(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·DecodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·DecodeFpE2M1PackedAVX2(SB), NOSPLIT, $176-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 table, Y14 0x80000000
 	// vector registers in use at once: 4
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VMOVUPS      constantsAVX2<>+92(SB), Y15
 	VBROADCASTSS constantsAVX2<>+60(SB), Y14
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXBQ (SI), Y0
+	VPMOVZXBQ (DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
 	VPERMPS   Y15, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVZXBQ 4(SI), Y0
+	VMOVUPS   Y0, (SI)
+	VPMOVZXBQ 4(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
 	VPERMPS   Y15, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVZXBQ 8(SI), Y0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVZXBQ 8(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
 	VPERMPS   Y15, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVZXBQ 12(SI), Y0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVZXBQ 12(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
 	VPERMPS   Y15, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+16, SI
-	SUBQ      $+32, DX
-	CMPQ      DX, $+32
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+16, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  144(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  152(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPMOVZXBQ 128(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	CMPQ      DX, $+9
-	JLT       lanetailnarrow
-	VPMOVZXBQ 132(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	CMPQ      DX, $+17
-	JLT       lanetailnarrow
-	VPMOVZXBQ 136(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	CMPQ      DX, $+25
-	JLT       lanetailnarrow
-	VPMOVZXBQ 140(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -2717,267 +1262,130 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Y0
 	VPSLLQ      $0x1c, Y0, Y1
 	VPOR        Y0, Y1, Y1
 	VPERMPS     Y15, Y1, Y0
 	VPSLLD      $0x1c, Y1, Y1
 	VPAND       Y14, Y1, Y1
 	VPOR        Y1, Y0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXBQ   4(SI), Y0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXBQ   4(DX), Y0
 	VPSLLQ      $0x1c, Y0, Y1
 	VPOR        Y0, Y1, Y1
 	VPERMPS     Y15, Y1, Y0
 	VPSLLD      $0x1c, Y1, Y1
 	VPAND       Y14, Y1, Y1
 	VPOR        Y1, Y0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXBQ   8(SI), Y0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXBQ   8(DX), Y0
 	VPSLLQ      $0x1c, Y0, Y1
 	VPOR        Y0, Y1, Y1
 	VPERMPS     Y15, Y1, Y0
 	VPSLLD      $0x1c, Y1, Y1
 	VPAND       Y14, Y1, Y1
 	VPOR        Y1, Y0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXBQ   12(SI), Y0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXBQ   12(DX), Y0
 	VPSLLQ      $0x1c, Y0, Y1
 	VPOR        Y0, Y1, Y1
 	VPERMPS     Y15, Y1, Y0
 	VPSLLD      $0x1c, Y1, Y1
 	VPAND       Y14, Y1, Y1
 	VPOR        Y1, Y0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+16, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+16, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
 
+lanestage:
+	MOVQ SI, 144(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	MOVQ DX, 152(SP)
+	LEAQ 128(SP), DX
+	JMP  laneloop
+
 // func DecodeFpE4M3AVX2(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $160-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $192-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x80808080, Y14 0x43800000, Y13 0xffffffff, Y12 table, Y11 0xbfffbfff
 	// vector registers in use at once: 15
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+124(SB), Y15
 	VBROADCASTSS constantsAVX2<>+128(SB), Y14
 	VBROADCASTSS constantsAVX2<>+132(SB), Y13
 	VMOVUPS      constantsAVX2<>+12(SB), Y12
 	VBROADCASTSS constantsAVX2<>+136(SB), Y11
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPOR      (SI), Y15, Y0
+	VPOR      (DX), Y15, Y0
 	VPCMPEQB  Y13, Y0, Y0
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       lanerare
-	VMOVQ     (SI), X0
+	VMOVQ     (DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
 	VPAND     X11, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y14, Y1, Y1
-	VMOVUPS   Y1, (DI)
-	VMOVQ     8(SI), X0
+	VMOVUPS   Y1, (SI)
+	VMOVQ     8(DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
 	VPAND     X11, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y14, Y1, Y1
-	VMOVUPS   Y1, 32(DI)
-	VMOVQ     16(SI), X0
+	VMOVUPS   Y1, 32(SI)
+	VMOVQ     16(DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
 	VPAND     X11, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y14, Y1, Y1
-	VMOVUPS   Y1, 64(DI)
-	VMOVQ     24(SI), X0
+	VMOVUPS   Y1, 64(SI)
+	VMOVQ     24(DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
 	VPAND     X11, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y14, Y1, Y1
-	VMOVUPS   Y1, 96(DI)
+	VMOVUPS   Y1, 96(SI)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+32, SI
-	SUBQ $+32, DX
-	CMPQ DX, $+32
+	ADDQ $+128, SI
+	ADDQ $+32, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  160(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  168(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPOR      128(SP), Y15, Y0
-	VPCMPEQB  Y13, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VMOVQ     128(SP), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVUPS   Y1, (SP)
-	CMPQ      DX, $+9
-	JLT       lanetailnarrow
-	VMOVQ     136(SP), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVUPS   Y1, 32(SP)
-	CMPQ      DX, $+17
-	JLT       lanetailnarrow
-	VMOVQ     144(SP), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVUPS   Y1, 64(SP)
-	CMPQ      DX, $+25
-	JLT       lanetailnarrow
-	VMOVQ     152(SP), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVUPS   Y1, 96(SP)
-
-lanetailnarrow:
-lanetailback:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -2991,117 +1399,62 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPOR        (SI), Y15, Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPOR        (DX), Y15, Y0
 	VPCMPEQB    Y13, Y0, Y0
 	VPMOVMSKB   Y0, AX
 	TESTL       AX, AX
 	JNE         lanerare
-	VMOVQ       (SI), X0
+	VMOVQ       (DX), X0
 	VPSHUFB     X12, X0, X0
 	VPSRAW      $0x01, X0, X1
 	VPAND       X11, X1, X1
 	VCVTPH2PS   X1, Y1
 	VMULPS      Y14, Y1, Y1
-	VMOVNTPS    Y1, (DI)
-	VMOVQ       8(SI), X0
+	VMOVNTPS    Y1, (SI)
+	VMOVQ       8(DX), X0
 	VPSHUFB     X12, X0, X0
 	VPSRAW      $0x01, X0, X1
 	VPAND       X11, X1, X1
 	VCVTPH2PS   X1, Y1
 	VMULPS      Y14, Y1, Y1
-	VMOVNTPS    Y1, 32(DI)
-	VMOVQ       16(SI), X0
+	VMOVNTPS    Y1, 32(SI)
+	VMOVQ       16(DX), X0
 	VPSHUFB     X12, X0, X0
 	VPSRAW      $0x01, X0, X1
 	VPAND       X11, X1, X1
 	VCVTPH2PS   X1, Y1
 	VMULPS      Y14, Y1, Y1
-	VMOVNTPS    Y1, 64(DI)
-	VMOVQ       24(SI), X0
+	VMOVNTPS    Y1, 64(SI)
+	VMOVQ       24(DX), X0
 	VPSHUFB     X12, X0, X0
 	VPSRAW      $0x01, X0, X1
 	VPAND       X11, X1, X1
 	VCVTPH2PS   X1, Y1
 	VMULPS      Y14, Y1, Y1
-	VMOVNTPS    Y1, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVNTPS    Y1, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VPMOVZXBD    (SI), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y1, Y0, Y2
-	VPCMPEQD     Y1, Y2, Y3
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+140(SB), Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBROADCASTSS constantsAVX2<>+144(SB), Y6
-	VMOVAPS      Y6, Y7
-	VFMADD231PS  Y5, Y2, Y7
-	VMINPS       Y7, Y2, Y7
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VPAND        Y2, Y0, Y8
-	VPOR         Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+64(SB), Y8
-	VBLENDVPS    Y3, Y8, Y7, Y3
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXBD    8(SI), Y0
-	VPAND        Y1, Y0, Y3
-	VPCMPEQD     Y1, Y3, Y7
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y3, Y3
-	VPADDD       Y4, Y3, Y3
-	VMOVAPS      Y6, Y9
-	VFMADD231PS  Y5, Y3, Y9
-	VMINPS       Y9, Y3, Y9
-	VPAND        Y2, Y0, Y3
-	VPOR         Y3, Y9, Y9
-	VBLENDVPS    Y7, Y8, Y9, Y7
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VPMOVZXBD    16(SI), Y0
-	VPAND        Y1, Y0, Y3
-	VPCMPEQD     Y1, Y3, Y7
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y3, Y3
-	VPADDD       Y4, Y3, Y3
-	VMOVAPS      Y6, Y9
-	VFMADD231PS  Y5, Y3, Y9
-	VMINPS       Y9, Y3, Y9
-	VPAND        Y2, Y0, Y3
-	VPOR         Y3, Y9, Y9
-	VBLENDVPS    Y7, Y8, Y9, Y7
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMOVUPS      Y7, 64(DI)
-	VPMOVZXBD    24(SI), Y0
-	VPAND        Y1, Y0, Y3
-	VPCMPEQD     Y1, Y3, Y1
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y3, Y3
-	VPADDD       Y4, Y3, Y3
-	VFMADD231PS  Y5, Y3, Y6
-	VMINPS       Y6, Y3, Y6
-	VPAND        Y2, Y0, Y3
-	VPOR         Y3, Y6, Y6
-	VBLENDVPS    Y1, Y8, Y6, Y1
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	VPMOVZXBD    128(SP), Y0
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 128(SP), DX
+	JMP  laneloop
+
+rare:
+	VPMOVZXBD    (DX), Y0
 	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y1, Y0, Y2
 	VPCMPEQD     Y1, Y2, Y3
@@ -3121,8 +1474,8 @@ lanetailrare:
 	VBLENDVPS    Y3, Y8, Y7, Y3
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	VPMOVZXBD    136(SP), Y0
+	VMOVUPS      Y3, (SI)
+	VPMOVZXBD    8(DX), Y0
 	VPAND        Y1, Y0, Y3
 	VPCMPEQD     Y1, Y3, Y7
 	VPSLLD       $0x18, Y0, Y0
@@ -3136,8 +1489,8 @@ lanetailrare:
 	VBLENDVPS    Y7, Y8, Y9, Y7
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VPMOVZXBD    144(SP), Y0
+	VMOVUPS      Y7, 32(SI)
+	VPMOVZXBD    16(DX), Y0
 	VPAND        Y1, Y0, Y3
 	VPCMPEQD     Y1, Y3, Y7
 	VPSLLD       $0x18, Y0, Y0
@@ -3151,8 +1504,8 @@ lanetailrare:
 	VBLENDVPS    Y7, Y8, Y9, Y7
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y7, Y7
-	VMOVUPS      Y7, 64(SP)
-	VPMOVZXBD    152(SP), Y0
+	VMOVUPS      Y7, 64(SI)
+	VPMOVZXBD    24(DX), Y0
 	VPAND        Y1, Y0, Y3
 	VPCMPEQD     Y1, Y3, Y1
 	VPSLLD       $0x18, Y0, Y0
@@ -3165,36 +1518,36 @@ lanetailrare:
 	VBLENDVPS    Y1, Y8, Y6, Y1
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	JMP          lanetailback
+	VMOVUPS      Y1, 96(SI)
+	JMP          laneback
 
 // func EncodeFpFloat8FNUZAVX2(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpFloat8FNUZAVX2(SB), NOSPLIT, $160-56
-	// pointers: DI y, SI x, DX elements left
+TEXT ·EncodeFpFloat8FNUZAVX2(SB), NOSPLIT, $192-56
+	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff, Y10 table
 	// loaded at each use: top, nan, 0x81818181, 0x80808080, 0x1010101
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS least+16(FP), Y15
 	VBROADCASTSS ruler+20(FP), Y14
 	VBROADCASTSS weights+24(FP), Y13
 	VBROADCASTSS constantsAVX2<>+148(SB), Y12
 	VBROADCASTSS constantsAVX2<>+76(SB), Y11
 	VMOVUPS      constantsAVX2<>+152(SB), Y10
-	MOVQ         n+40(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      96(SI), Y3
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      96(DX), Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -3238,202 +1591,27 @@ laneloop:
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, DX
-	CMPQ DX, $+32
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  160(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  168(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS     32(SP), Y0
-	VMOVUPS     64(SP), Y1
-	VMOVUPS     96(SP), Y2
-	VMOVUPS     128(SP), Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanetailrare
-	VPAND       Y12, Y0, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y11, Y0, Y5
-	VFMADD231PS Y14, Y4, Y5
-	CMPQ        DX, $+9
-	JLT         lanetailnarrow
-	VPAND       Y12, Y1, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y11, Y1, Y6
-	VFMADD231PS Y14, Y4, Y6
-	CMPQ        DX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y12, Y2, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y11, Y2, Y7
-	VFMADD231PS Y14, Y4, Y7
-	CMPQ        DX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y12, Y3, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y11, Y3, Y8
-	VFMADD231PS Y14, Y4, Y8
-
-lanetailnarrow:
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y13, Y7, Y7
-	VPMADDWD     Y13, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VBROADCASTSS top+28(FP), Y1
-	VPMINUB      Y1, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+184(SB), Y1
-	VPSUBB       Y1, Y5, Y1
-	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VMOVUPS      Y5, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -3447,12 +1625,12 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      96(SI), Y3
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      96(DX), Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -3496,86 +1674,36 @@ lanestream:
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, DX
-	CMPQ         DX, $+32
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          lanestream
 	JMP          lanetail
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y0, Y2
-	VFMADD231PS  Y14, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VMOVUPS      32(SI), Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y3, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPMADDWD     Y13, Y2, Y2
-	VPMADDWD     Y13, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
-	VMOVUPS      64(SI), Y3
-	VPAND        Y12, Y3, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y11, Y3, Y6
-	VFMADD231PS  Y14, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VMOVUPS      96(SI), Y7
-	VPAND        Y12, Y7, Y8
-	VPMAXUD      Y15, Y8, Y8
-	VPAND        Y11, Y7, Y9
-	VFMADD231PS  Y14, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
-	VPMADDWD     Y13, Y6, Y6
-	VPMADDWD     Y13, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x07, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VBROADCASTSS top+28(FP), Y3
-	VPMINUB      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+184(SB), Y3
-	VPSUBB       Y3, Y2, Y3
-	VPAND        Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPERMD       Y2, Y10, Y2
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y10, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+188(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+32(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	VMOVUPS      32(SP), Y0
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 32(SP), DX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
 	VPAND        Y12, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y11, Y0, Y2
 	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
-	VMOVUPS      64(SP), Y3
+	VMOVUPS      32(DX), Y3
 	VPAND        Y12, Y3, Y4
 	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y11, Y3, Y5
@@ -3587,14 +1715,14 @@ lanetailrare:
 	VPMADDWD     Y13, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
-	VMOVUPS      96(SP), Y3
+	VMOVUPS      64(DX), Y3
 	VPAND        Y12, Y3, Y5
 	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y11, Y3, Y6
 	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
-	VMOVUPS      128(SP), Y7
+	VMOVUPS      96(DX), Y7
 	VPAND        Y12, Y7, Y8
 	VPMAXUD      Y15, Y8, Y8
 	VPAND        Y11, Y7, Y9
@@ -3627,36 +1755,36 @@ lanetailrare:
 	VBROADCASTSS nan+32(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          lanetailback
+	VMOVUPS      Y2, (SI)
+	JMP          laneback
 
 // func EncodeFpFloat8AVX2(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpFloat8AVX2(SB), NOSPLIT, $160-56
-	// pointers: DI y, SI x, DX elements left
+TEXT ·EncodeFpFloat8AVX2(SB), NOSPLIT, $192-56
+	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff, Y10 table
 	// loaded at each use: top, nan, 0x80808080, 0x1010101
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS least+16(FP), Y15
 	VBROADCASTSS ruler+20(FP), Y14
 	VBROADCASTSS weights+24(FP), Y13
 	VBROADCASTSS constantsAVX2<>+148(SB), Y12
 	VBROADCASTSS constantsAVX2<>+76(SB), Y11
 	VMOVUPS      constantsAVX2<>+152(SB), Y10
-	MOVQ         n+40(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      96(SI), Y3
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      96(DX), Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -3697,199 +1825,27 @@ laneloop:
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, DX
-	CMPQ DX, $+32
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  160(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  168(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS     32(SP), Y0
-	VMOVUPS     64(SP), Y1
-	VMOVUPS     96(SP), Y2
-	VMOVUPS     128(SP), Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanetailrare
-	VPAND       Y12, Y0, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y11, Y0, Y5
-	VFMADD231PS Y14, Y4, Y5
-	CMPQ        DX, $+9
-	JLT         lanetailnarrow
-	VPAND       Y12, Y1, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y11, Y1, Y6
-	VFMADD231PS Y14, Y4, Y6
-	CMPQ        DX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y12, Y2, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y11, Y2, Y7
-	VFMADD231PS Y14, Y4, Y7
-	CMPQ        DX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y12, Y3, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y11, Y3, Y8
-	VFMADD231PS Y14, Y4, Y8
-
-lanetailnarrow:
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y13, Y7, Y7
-	VPMADDWD     Y13, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VBROADCASTSS top+28(FP), Y1
-	VPMINUB      Y1, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VMOVUPS      Y5, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -3903,12 +1859,12 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      96(SI), Y3
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      96(DX), Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -3949,83 +1905,36 @@ lanestream:
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, DX
-	CMPQ         DX, $+32
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          lanestream
 	JMP          lanetail
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y0, Y2
-	VFMADD231PS  Y14, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VMOVUPS      32(SI), Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y3, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPMADDWD     Y13, Y2, Y2
-	VPMADDWD     Y13, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
-	VMOVUPS      64(SI), Y3
-	VPAND        Y12, Y3, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y11, Y3, Y6
-	VFMADD231PS  Y14, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VMOVUPS      96(SI), Y7
-	VPAND        Y12, Y7, Y8
-	VPMAXUD      Y15, Y8, Y8
-	VPAND        Y11, Y7, Y9
-	VFMADD231PS  Y14, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
-	VPMADDWD     Y13, Y6, Y6
-	VPMADDWD     Y13, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x07, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VBROADCASTSS top+28(FP), Y3
-	VPMINUB      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPERMD       Y2, Y10, Y2
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y10, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+188(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+32(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	VMOVUPS      32(SP), Y0
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 32(SP), DX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
 	VPAND        Y12, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y11, Y0, Y2
 	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
-	VMOVUPS      64(SP), Y3
+	VMOVUPS      32(DX), Y3
 	VPAND        Y12, Y3, Y4
 	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y11, Y3, Y5
@@ -4037,14 +1946,14 @@ lanetailrare:
 	VPMADDWD     Y13, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
-	VMOVUPS      96(SP), Y3
+	VMOVUPS      64(DX), Y3
 	VPAND        Y12, Y3, Y5
 	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y11, Y3, Y6
 	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
-	VMOVUPS      128(SP), Y7
+	VMOVUPS      96(DX), Y7
 	VPAND        Y12, Y7, Y8
 	VPMAXUD      Y15, Y8, Y8
 	VPAND        Y11, Y7, Y9
@@ -4074,17 +1983,17 @@ lanetailrare:
 	VBROADCASTSS nan+32(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          lanetailback
+	VMOVUPS      Y2, (SI)
+	JMP          laneback
 
 // func EncodeFpE2M1AVX2(y *uint8, x *float32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $160-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $192-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x8080808, Y10 0x401000, Y9 table
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	// vector registers in use at once: 14
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+192(SB), Y15
 	VBROADCASTSS constantsAVX2<>+196(SB), Y14
 	VBROADCASTSS constantsAVX2<>+148(SB), Y13
@@ -4092,18 +2001,18 @@ TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $160-32
 	VBROADCASTSS constantsAVX2<>+200(SB), Y11
 	VBROADCASTSS constantsAVX2<>+204(SB), Y10
 	VMOVUPS      constantsAVX2<>+152(SB), Y9
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS     (SI), Y0
-	VMOVUPS     32(SI), Y1
-	VMOVUPS     64(SI), Y2
-	VMOVUPS     96(SI), Y3
+	VMOVUPS     (DX), Y0
+	VMOVUPS     32(DX), Y1
+	VMOVUPS     64(DX), Y2
+	VMOVUPS     96(DX), Y3
 	VCMPPS      $0x03, Y1, Y0, Y4
 	VCMPPS      $0x03, Y3, Y2, Y5
 	VORPS       Y5, Y4, Y4
@@ -4142,197 +2051,27 @@ laneloop:
 	VPAND       Y11, Y0, Y0
 	VPOR        Y0, Y5, Y5
 	VPERMD      Y5, Y9, Y5
-	VMOVUPS     Y5, (DI)
+	VMOVUPS     Y5, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, DX
-	CMPQ DX, $+32
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  160(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  168(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS     32(SP), Y0
-	VMOVUPS     64(SP), Y1
-	VMOVUPS     96(SP), Y2
-	VMOVUPS     128(SP), Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanetailrare
-	VPAND       Y13, Y0, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y14, Y4, Y5
-	CMPQ        DX, $+9
-	JLT         lanetailnarrow
-	VPAND       Y13, Y1, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y14, Y4, Y6
-	CMPQ        DX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y13, Y2, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y14, Y4, Y7
-	CMPQ        DX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y13, Y3, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y14, Y4, Y8
-
-lanetailnarrow:
-	VPMADDWD  Y10, Y5, Y5
-	VPMADDWD  Y10, Y6, Y6
-	VPACKSSDW Y6, Y5, Y5
-	VPSRLW    $0x0c, Y5, Y5
-	VPACKSSDW Y1, Y0, Y0
-	VPMADDWD  Y10, Y7, Y7
-	VPMADDWD  Y10, Y8, Y8
-	VPACKSSDW Y8, Y7, Y7
-	VPSRLW    $0x0c, Y7, Y7
-	VPACKSSDW Y3, Y2, Y2
-	VPACKUSWB Y7, Y5, Y5
-	VPACKSSWB Y2, Y0, Y0
-	VPSRLW    $0x04, Y0, Y0
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y5, Y5
-	VPERMD    Y5, Y9, Y5
-	VMOVUPS   Y5, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -4346,12 +2085,12 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VMOVUPS     (SI), Y0
-	VMOVUPS     32(SI), Y1
-	VMOVUPS     64(SI), Y2
-	VMOVUPS     96(SI), Y3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VMOVUPS     (DX), Y0
+	VMOVUPS     32(DX), Y1
+	VMOVUPS     64(DX), Y2
+	VMOVUPS     96(DX), Y3
 	VCMPPS      $0x03, Y1, Y0, Y4
 	VCMPPS      $0x03, Y3, Y2, Y5
 	VORPS       Y5, Y4, Y4
@@ -4390,68 +2129,29 @@ lanestream:
 	VPAND       Y11, Y0, Y0
 	VPOR        Y0, Y5, Y5
 	VPERMD      Y5, Y9, Y5
-	VMOVNTPS    Y5, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVNTPS    Y5, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VMOVUPS     (SI), Y0
-	VPAND       Y13, Y0, Y1
-	VPMAXUD     Y15, Y1, Y1
-	VPAND       Y12, Y0, Y2
-	VFMADD231PS Y14, Y1, Y2
-	VCMPPS      $0x07, Y0, Y0, Y1
-	VANDPS      Y2, Y1, Y2
-	VANDPS      Y0, Y1, Y1
-	VMOVUPS     32(SI), Y0
-	VPAND       Y13, Y0, Y3
-	VPMAXUD     Y15, Y3, Y3
-	VPAND       Y12, Y0, Y4
-	VFMADD231PS Y14, Y3, Y4
-	VCMPPS      $0x07, Y0, Y0, Y3
-	VANDPS      Y4, Y3, Y4
-	VANDPS      Y0, Y3, Y3
-	VPMADDWD    Y10, Y2, Y2
-	VPMADDWD    Y10, Y4, Y4
-	VPACKSSDW   Y4, Y2, Y2
-	VPSRLW      $0x0c, Y2, Y2
-	VPACKSSDW   Y3, Y1, Y1
-	VMOVUPS     64(SI), Y0
-	VPAND       Y13, Y0, Y3
-	VPMAXUD     Y15, Y3, Y3
-	VPAND       Y12, Y0, Y4
-	VFMADD231PS Y14, Y3, Y4
-	VCMPPS      $0x07, Y0, Y0, Y3
-	VANDPS      Y4, Y3, Y4
-	VANDPS      Y0, Y3, Y3
-	VMOVUPS     96(SI), Y0
-	VPAND       Y13, Y0, Y5
-	VPMAXUD     Y15, Y5, Y5
-	VPAND       Y12, Y0, Y6
-	VFMADD231PS Y14, Y5, Y6
-	VCMPPS      $0x07, Y0, Y0, Y5
-	VANDPS      Y6, Y5, Y6
-	VANDPS      Y0, Y5, Y5
-	VPMADDWD    Y10, Y4, Y4
-	VPMADDWD    Y10, Y6, Y6
-	VPACKSSDW   Y6, Y4, Y4
-	VPSRLW      $0x0c, Y4, Y4
-	VPACKSSDW   Y5, Y3, Y3
-	VPACKUSWB   Y4, Y2, Y2
-	VPACKSSWB   Y3, Y1, Y1
-	VPSRLW      $0x04, Y1, Y1
-	VPAND       Y11, Y1, Y1
-	VPOR        Y1, Y2, Y2
-	VPERMD      Y2, Y9, Y2
-	VMOVUPS     Y2, (DI)
-	JMP         laneback
+	JMP rare
 
-lanetailrare:
-	VMOVUPS     32(SP), Y0
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 32(SP), DX
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Y0
 	VPAND       Y13, Y0, Y1
 	VPMAXUD     Y15, Y1, Y1
 	VPAND       Y12, Y0, Y2
@@ -4459,7 +2159,7 @@ lanetailrare:
 	VCMPPS      $0x07, Y0, Y0, Y1
 	VANDPS      Y2, Y1, Y2
 	VANDPS      Y0, Y1, Y1
-	VMOVUPS     64(SP), Y0
+	VMOVUPS     32(DX), Y0
 	VPAND       Y13, Y0, Y3
 	VPMAXUD     Y15, Y3, Y3
 	VPAND       Y12, Y0, Y4
@@ -4472,7 +2172,7 @@ lanetailrare:
 	VPACKSSDW   Y4, Y2, Y2
 	VPSRLW      $0x0c, Y2, Y2
 	VPACKSSDW   Y3, Y1, Y1
-	VMOVUPS     96(SP), Y0
+	VMOVUPS     64(DX), Y0
 	VPAND       Y13, Y0, Y3
 	VPMAXUD     Y15, Y3, Y3
 	VPAND       Y12, Y0, Y4
@@ -4480,7 +2180,7 @@ lanetailrare:
 	VCMPPS      $0x07, Y0, Y0, Y3
 	VANDPS      Y4, Y3, Y4
 	VANDPS      Y0, Y3, Y3
-	VMOVUPS     128(SP), Y0
+	VMOVUPS     96(DX), Y0
 	VPAND       Y13, Y0, Y5
 	VPMAXUD     Y15, Y5, Y5
 	VPAND       Y12, Y0, Y6
@@ -4499,283 +2199,99 @@ lanetailrare:
 	VPAND       Y11, Y1, Y1
 	VPOR        Y1, Y2, Y2
 	VPERMD      Y2, Y9, Y2
-	VMOVUPS     Y2, (SP)
-	JMP         lanetailback
+	VMOVUPS     Y2, (SI)
+	JMP         laneback
 
 // func EncodeFpE2M1PackedAVX2(y *uint8, x *float32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-32
-	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 0x10011001
-	// loaded at each use: 0x8080808
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $176-32
+	// pointers: SI y, DX x, DI elements left
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x8080808, Y10 0x401000, Y9 table, Y8 0x10011001
+	// vector registers in use at once: 15
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+192(SB), Y15
 	VBROADCASTSS constantsAVX2<>+196(SB), Y14
 	VBROADCASTSS constantsAVX2<>+148(SB), Y13
 	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS constantsAVX2<>+204(SB), Y11
-	VMOVUPS      constantsAVX2<>+152(SB), Y10
-	VBROADCASTSS constantsAVX2<>+208(SB), Y9
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	VBROADCASTSS constantsAVX2<>+200(SB), Y11
+	VBROADCASTSS constantsAVX2<>+204(SB), Y10
+	VMOVUPS      constantsAVX2<>+152(SB), Y9
+	VBROADCASTSS constantsAVX2<>+208(SB), Y8
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      96(SI), Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+200(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (DI)
-
-laneback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	SUBQ $+32, DX
-	CMPQ DX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ DX, DX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece5:
-	VMOVUPS     16(SP), Y0
-	VMOVUPS     48(SP), Y1
-	VMOVUPS     80(SP), Y2
-	VMOVUPS     112(SP), Y3
+	VMOVUPS     (DX), Y0
+	VMOVUPS     32(DX), Y1
+	VMOVUPS     64(DX), Y2
+	VMOVUPS     96(DX), Y3
 	VCMPPS      $0x03, Y1, Y0, Y4
 	VCMPPS      $0x03, Y3, Y2, Y5
 	VORPS       Y5, Y4, Y4
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
-	JNE         lanetailrare
+	JNE         lanerare
 	VPAND       Y13, Y0, Y4
 	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y0, Y5
 	VFMADD231PS Y14, Y4, Y5
-	CMPQ        DX, $+9
-	JLT         lanetailnarrow
 	VPAND       Y13, Y1, Y4
 	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y1, Y6
 	VFMADD231PS Y14, Y4, Y6
-	CMPQ        DX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y13, Y2, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y14, Y4, Y7
-	CMPQ        DX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y13, Y3, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y14, Y4, Y8
+	VPMADDWD    Y10, Y5, Y5
+	VPMADDWD    Y10, Y6, Y6
+	VPACKSSDW   Y6, Y5, Y5
+	VPSRLW      $0x0c, Y5, Y5
+	VPACKSSDW   Y1, Y0, Y0
+	VPAND       Y13, Y2, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y12, Y2, Y4
+	VFMADD231PS Y14, Y1, Y4
+	VPAND       Y13, Y3, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y12, Y3, Y6
+	VFMADD231PS Y14, Y1, Y6
+	VPMADDWD    Y10, Y4, Y4
+	VPMADDWD    Y10, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPSRLW      $0x0c, Y4, Y4
+	VPACKSSDW   Y3, Y2, Y2
+	VPACKUSWB   Y4, Y5, Y5
+	VPACKSSWB   Y2, Y0, Y0
+	VPSRLW      $0x04, Y0, Y0
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y5, Y5
+	VPERMD      Y5, Y9, Y5
+	VPMADDUBSW  Y8, Y5, Y0
+	VPACKUSWB   Y0, Y0, Y0
+	VPERMQ      $0x08, Y0, Y0
+	VMOVUPS     X0, (SI)
 
-lanetailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+200(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SP)
+laneback:
+	ADDQ $+16, SI
+	ADDQ $+128, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  laneloop
 
-lanetailback:
-	MOVQ DX, AX
-	SHRQ $0x01, AX
-	JCC  even6
-	ANDB $0x0f, (SP)(AX*1)
+lanetail:
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  144(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  152(SP), DX
 
-even6:
-	TESTQ $0x00000010, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, DX
-	JEQ   piece11
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece11:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -4789,379 +2305,188 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      96(SI), Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+200(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVNTPS     X0, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, DX
-	CMPQ         DX, $+32
-	JGE          lanestream
-	JMP          lanetail
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VMOVUPS     (DX), Y0
+	VMOVUPS     32(DX), Y1
+	VMOVUPS     64(DX), Y2
+	VMOVUPS     96(DX), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPAND       Y13, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y14, Y4, Y5
+	VPAND       Y13, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y14, Y4, Y6
+	VPMADDWD    Y10, Y5, Y5
+	VPMADDWD    Y10, Y6, Y6
+	VPACKSSDW   Y6, Y5, Y5
+	VPSRLW      $0x0c, Y5, Y5
+	VPACKSSDW   Y1, Y0, Y0
+	VPAND       Y13, Y2, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y12, Y2, Y4
+	VFMADD231PS Y14, Y1, Y4
+	VPAND       Y13, Y3, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y12, Y3, Y6
+	VFMADD231PS Y14, Y1, Y6
+	VPMADDWD    Y10, Y4, Y4
+	VPMADDWD    Y10, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPSRLW      $0x0c, Y4, Y4
+	VPACKSSDW   Y3, Y2, Y2
+	VPACKUSWB   Y4, Y5, Y5
+	VPACKSSWB   Y2, Y0, Y0
+	VPSRLW      $0x04, Y0, Y0
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y5, Y5
+	VPERMD      Y5, Y9, Y5
+	VPMADDUBSW  Y8, Y5, Y0
+	VPACKUSWB   Y0, Y0, Y0
+	VPERMQ      $0x08, Y0, Y0
+	VMOVNTPS    X0, (SI)
+	ADDQ        $+16, SI
+	ADDQ        $+128, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y14, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VMOVUPS      96(SI), Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y5, Y6
-	VCMPPS       $0x07, Y0, Y0, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y0, Y5, Y5
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKUSWB    Y4, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+200(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VPERMD       Y2, Y10, Y2
-	VPMADDUBSW   Y9, Y2, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	VMOVUPS      16(SP), Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y14, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VMOVUPS      48(SP), Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      80(SP), Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VMOVUPS      112(SP), Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y5, Y6
-	VCMPPS       $0x07, Y0, Y0, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y0, Y5, Y5
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKUSWB    Y4, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+200(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VPERMD       Y2, Y10, Y2
-	VPMADDUBSW   Y9, Y2, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SP)
-	JMP          lanetailback
+lanestage:
+	MOVQ SI, 144(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 152(SP)
+	LEAQ 16(SP), DX
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Y0
+	VPAND       Y13, Y0, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y12, Y0, Y2
+	VFMADD231PS Y14, Y1, Y2
+	VCMPPS      $0x07, Y0, Y0, Y1
+	VANDPS      Y2, Y1, Y2
+	VANDPS      Y0, Y1, Y1
+	VMOVUPS     32(DX), Y0
+	VPAND       Y13, Y0, Y3
+	VPMAXUD     Y15, Y3, Y3
+	VPAND       Y12, Y0, Y4
+	VFMADD231PS Y14, Y3, Y4
+	VCMPPS      $0x07, Y0, Y0, Y3
+	VANDPS      Y4, Y3, Y4
+	VANDPS      Y0, Y3, Y3
+	VPMADDWD    Y10, Y2, Y2
+	VPMADDWD    Y10, Y4, Y4
+	VPACKSSDW   Y4, Y2, Y2
+	VPSRLW      $0x0c, Y2, Y2
+	VPACKSSDW   Y3, Y1, Y1
+	VMOVUPS     64(DX), Y0
+	VPAND       Y13, Y0, Y3
+	VPMAXUD     Y15, Y3, Y3
+	VPAND       Y12, Y0, Y4
+	VFMADD231PS Y14, Y3, Y4
+	VCMPPS      $0x07, Y0, Y0, Y3
+	VANDPS      Y4, Y3, Y4
+	VANDPS      Y0, Y3, Y3
+	VMOVUPS     96(DX), Y0
+	VPAND       Y13, Y0, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPAND       Y12, Y0, Y6
+	VFMADD231PS Y14, Y5, Y6
+	VCMPPS      $0x07, Y0, Y0, Y5
+	VANDPS      Y6, Y5, Y6
+	VANDPS      Y0, Y5, Y5
+	VPMADDWD    Y10, Y4, Y4
+	VPMADDWD    Y10, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPSRLW      $0x0c, Y4, Y4
+	VPACKSSDW   Y5, Y3, Y3
+	VPACKUSWB   Y4, Y2, Y2
+	VPACKSSWB   Y3, Y1, Y1
+	VPSRLW      $0x04, Y1, Y1
+	VPAND       Y11, Y1, Y1
+	VPOR        Y1, Y2, Y2
+	VPERMD      Y2, Y9, Y2
+	VPMADDUBSW  Y8, Y2, Y0
+	VPACKUSWB   Y0, Y0, Y0
+	VPERMQ      $0x08, Y0, Y0
+	VMOVUPS     X0, (SI)
+	JMP         laneback
 
 // func EncodeE8M0AVX2(y *uint8, x *float32, most float32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeE8M0AVX2(SB), NOSPLIT, $160-40
-	// pointers: DI y, SI x, DX elements left
+TEXT ·EncodeE8M0AVX2(SB), NOSPLIT, $192-40
+	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 most, Y14 0x3faaaaab, Y13 0x0, Y12 table
-	// vector registers in use at once: 8
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	// vector registers in use at once: 7
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS most+16(FP), Y15
 	VBROADCASTSS constantsAVX2<>+212(SB), Y14
 	VXORPS       Y13, Y13, Y13
 	VMOVUPS      constantsAVX2<>+152(SB), Y12
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS     (SI), Y0
+	VMOVUPS     (DX), Y0
 	VMINPS      Y0, Y15, Y0
 	VFMADD213PS Y13, Y14, Y0
 	VPSRLD      $0x17, Y0, Y0
-	VMOVUPS     32(SI), Y1
+	VMOVUPS     32(DX), Y1
 	VMINPS      Y1, Y15, Y1
 	VFMADD213PS Y13, Y14, Y1
 	VPSRLD      $0x17, Y1, Y1
 	VPACKSSDW   Y1, Y0, Y0
-	VMOVUPS     64(SI), Y1
+	VMOVUPS     64(DX), Y1
 	VMINPS      Y1, Y15, Y1
 	VFMADD213PS Y13, Y14, Y1
 	VPSRLD      $0x17, Y1, Y1
-	VMOVUPS     96(SI), Y2
+	VMOVUPS     96(DX), Y2
 	VMINPS      Y2, Y15, Y2
 	VFMADD213PS Y13, Y14, Y2
 	VPSRLD      $0x17, Y2, Y2
 	VPACKSSDW   Y2, Y1, Y1
 	VPACKUSWB   Y1, Y0, Y0
 	VPERMD      Y0, Y12, Y0
-	VMOVUPS     Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  160(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  168(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS     32(SP), Y0
-	VMINPS      Y0, Y15, Y0
-	VFMADD213PS Y13, Y14, Y0
-	VPSRLD      $0x17, Y0, Y0
-	CMPQ        DX, $+9
-	JLT         lanetailnarrow
-	VMOVUPS     64(SP), Y1
-	VMINPS      Y1, Y15, Y1
-	VFMADD213PS Y13, Y14, Y1
-	VPSRLD      $0x17, Y1, Y1
-	CMPQ        DX, $+17
-	JLT         lanetailnarrow
-	VMOVUPS     96(SP), Y2
-	VMINPS      Y2, Y15, Y2
-	VFMADD213PS Y13, Y14, Y2
-	VPSRLD      $0x17, Y2, Y2
-	CMPQ        DX, $+25
-	JLT         lanetailnarrow
-	VMOVUPS     128(SP), Y3
-	VMINPS      Y3, Y15, Y3
-	VFMADD213PS Y13, Y14, Y3
-	VPSRLD      $0x17, Y3, Y3
-
-lanetailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y12, Y0
-	VMOVUPS   Y0, (SP)
-	TESTQ     $0x00000010, DX
-	JEQ       piece6
-	MOVQ      DX, AX
-	ANDQ      $-32, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -5175,35 +2500,45 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VMOVUPS     (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VMOVUPS     (DX), Y0
 	VMINPS      Y0, Y15, Y0
 	VFMADD213PS Y13, Y14, Y0
 	VPSRLD      $0x17, Y0, Y0
-	VMOVUPS     32(SI), Y1
+	VMOVUPS     32(DX), Y1
 	VMINPS      Y1, Y15, Y1
 	VFMADD213PS Y13, Y14, Y1
 	VPSRLD      $0x17, Y1, Y1
 	VPACKSSDW   Y1, Y0, Y0
-	VMOVUPS     64(SI), Y1
+	VMOVUPS     64(DX), Y1
 	VMINPS      Y1, Y15, Y1
 	VFMADD213PS Y13, Y14, Y1
 	VPSRLD      $0x17, Y1, Y1
-	VMOVUPS     96(SI), Y2
+	VMOVUPS     96(DX), Y2
 	VMINPS      Y2, Y15, Y2
 	VFMADD213PS Y13, Y14, Y2
 	VPSRLD      $0x17, Y2, Y2
 	VPACKSSDW   Y2, Y1, Y1
 	VPACKUSWB   Y1, Y0, Y0
 	VPERMD      Y0, Y12, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
+
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 32(SP), DX
+	JMP  laneloop
 
 DATA constantsAVX2<>+0(SB)/4, $0x00007fff
 DATA constantsAVX2<>+4(SB)/4, $0xffff0000

@@ -7,65 +7,67 @@
 // func EncodeF16AVX512(y *uint16, x *float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·EncodeF16AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 1
-	MOVQ y+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ n+16(FP), DX
-	CMPQ DX, $+64
-	JLT  lanetail
+	MOVQ y+0(FP), SI
+	MOVQ x+8(FP), DX
+	MOVQ n+16(FP), DI
+	CMPQ DI, $+64
+	JLT  lanerest
 	MOVQ ahead+24(FP), CX
 	CMPQ CX, $+1
 	JGT  lanestream
 
 laneloop:
-	VMOVUPS   (SI), Z0
+	VMOVUPS   (DX), Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, (DI)
-	VMOVUPS   64(SI), Z0
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   64(DX), Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VMOVUPS   128(SI), Z0
+	VMOVUPS   Y0, 32(SI)
+	VMOVUPS   128(DX), Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VMOVUPS   192(SI), Z0
+	VMOVUPS   Y0, 64(SI)
+	VMOVUPS   192(DX), Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+256, SI
-	SUBQ      $+64, DX
-	CMPQ      DX, $+64
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+256, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
 	JGE       laneloop
 
 lanetail:
-	TESTQ     DX, DX
-	JEQ       laneend
+	TESTQ DI, DI
+	JEQ   laneend
+
+lanerest:
 	MOVQ      $-1, AX
-	BZHIQ     DX, AX, AX
+	BZHIQ     DI, AX, AX
 	KMOVQ     AX, K0
 	KMOVQ     K0, K7
-	VMOVUPS.Z (SI), K7, Z0
+	VMOVUPS.Z (DX), K7, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVDQU16 Y0, K7, (DI)
-	CMPQ      DX, $+17
+	VMOVDQU16 Y0, K7, (SI)
+	CMPQ      DI, $+17
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(SI), K7, Z0
+	VMOVUPS.Z 64(DX), K7, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVDQU16 Y0, K7, 32(DI)
-	CMPQ      DX, $+33
+	VMOVDQU16 Y0, K7, 32(SI)
+	CMPQ      DI, $+33
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(SI), K7, Z0
+	VMOVUPS.Z 128(DX), K7, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVDQU16 Y0, K7, 64(DI)
-	CMPQ      DX, $+49
+	VMOVDQU16 Y0, K7, 64(SI)
+	CMPQ      DI, $+49
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(SI), K7, Z0
+	VMOVUPS.Z 192(DX), K7, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVDQU16 Y0, K7, 96(DI)
+	VMOVDQU16 Y0, K7, 96(SI)
 
 lanetailnarrow:
 laneend:
@@ -81,87 +83,89 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	VMOVUPS     (DX), Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	VMOVUPS     64(SI), Z0
+	VMOVNTPS    Y0, (SI)
+	VMOVUPS     64(DX), Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VMOVUPS     128(SI), Z0
+	VMOVNTPS    Y0, 32(SI)
+	VMOVUPS     128(DX), Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VMOVUPS     192(SI), Z0
+	VMOVNTPS    Y0, 64(SI)
+	VMOVUPS     192(DX), Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 // func DecodeF16AVX512(y *float32, x *uint16, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DecodeF16AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 1
-	MOVQ y+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ n+16(FP), DX
-	CMPQ DX, $+64
-	JLT  lanetail
+	MOVQ y+0(FP), SI
+	MOVQ x+8(FP), DX
+	MOVQ n+16(FP), DI
+	CMPQ DI, $+64
+	JLT  lanerest
 	MOVQ ahead+24(FP), CX
 	CMPQ CX, $+1
 	JGT  lanestream
 
 laneloop:
-	VCVTPH2PS (SI), Z0
-	VMOVUPS   Z0, (DI)
-	VCVTPH2PS 32(SI), Z0
-	VMOVUPS   Z0, 64(DI)
-	VCVTPH2PS 64(SI), Z0
-	VMOVUPS   Z0, 128(DI)
-	VCVTPH2PS 96(SI), Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+128, SI
-	SUBQ      $+64, DX
-	CMPQ      DX, $+64
+	VCVTPH2PS (DX), Z0
+	VMOVUPS   Z0, (SI)
+	VCVTPH2PS 32(DX), Z0
+	VMOVUPS   Z0, 64(SI)
+	VCVTPH2PS 64(DX), Z0
+	VMOVUPS   Z0, 128(SI)
+	VCVTPH2PS 96(DX), Z0
+	VMOVUPS   Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+128, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
 	JGE       laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        DX, $+17
+	VMOVUPS     Z0, K7, (SI)
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        DX, $+33
+	VMOVUPS     Z0, K7, 64(SI)
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        DX, $+49
+	VMOVUPS     Z0, K7, 128(SI)
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS     Z0, K7, 192(DI)
+	VMOVUPS     Z0, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -177,53 +181,53 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMOVNTPS    Z0, (DI)
-	VCVTPH2PS   32(SI), Z0
-	VMOVNTPS    Z0, 64(DI)
-	VCVTPH2PS   64(SI), Z0
-	VMOVNTPS    Z0, 128(DI)
-	VCVTPH2PS   96(SI), Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMOVNTPS    Z0, (SI)
+	VCVTPH2PS   32(DX), Z0
+	VMOVNTPS    Z0, 64(SI)
+	VCVTPH2PS   64(DX), Z0
+	VMOVNTPS    Z0, 128(SI)
+	VCVTPH2PS   96(DX), Z0
+	VMOVNTPS    Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 // func EncodeBF16AVX512(y *uint16, x *float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·EncodeBF16AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·EncodeBF16AVX512(SB), $416-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 0x10001, Z14 0x80008000, Z13 table, Z12 table
 	// vector registers in use at once: 14
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
 	VMOVUPS      constantsAVX512<>+8(SB), Z13
 	VMOVUPS      constantsAVX512<>+72(SB), Z12
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VMOVUPS      (SI), Z11
-	VMOVUPS      64(SI), Z10
-	VMOVUPS      128(SI), Z9
-	VMOVUPS      192(SI), Z8
+	VMOVUPS      (DX), Z11
+	VMOVUPS      64(DX), Z10
+	VMOVUPS      128(DX), Z9
+	VMOVUPS      192(DX), Z8
 
 laneahead:
-	VMOVUPS    256(SI), Z0
-	VMOVUPS    320(SI), Z1
-	VMOVUPS    384(SI), Z2
-	VMOVUPS    448(SI), Z3
+	VMOVUPS    256(DX), Z0
+	VMOVUPS    320(DX), Z1
+	VMOVUPS    384(DX), Z2
+	VMOVUPS    448(DX), Z3
 	VCMPPS     $0x03, Z10, Z11, K1
 	VCMPPS     $0x03, Z8, Z9, K2
 	KORTESTQ   K1, K2
@@ -235,7 +239,7 @@ laneahead:
 	VPTERNLOGD $0xf8, Z15, Z4, Z5
 	VPCMPUW    $0x06, Z14, Z5, K1
 	VPADDW     Z15, Z4, K1, Z4
-	VMOVUPS    Z4, (DI)
+	VMOVUPS    Z4, (SI)
 	VMOVDQA64  Z9, Z4
 	VPERMT2W   Z8, Z12, Z4
 	VMOVDQA64  Z9, Z5
@@ -243,22 +247,22 @@ laneahead:
 	VPTERNLOGD $0xf8, Z15, Z4, Z5
 	VPCMPUW    $0x06, Z14, Z5, K1
 	VPADDW     Z15, Z4, K1, Z4
-	VMOVUPS    Z4, 64(DI)
+	VMOVUPS    Z4, 64(SI)
 	VMOVAPS    Z0, Z11
 	VMOVAPS    Z1, Z10
 	VMOVAPS    Z2, Z9
 	VMOVAPS    Z3, Z8
-	ADDQ       $+128, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+128
+	ADDQ       $+128, SI
+	ADDQ       $+256, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+128
 	JGE        laneahead
 
 laneloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
+	VMOVUPS    (DX), Z0
+	VMOVUPS    64(DX), Z1
+	VMOVUPS    128(DX), Z2
+	VMOVUPS    192(DX), Z3
 	VCMPPS     $0x03, Z1, Z0, K1
 	VCMPPS     $0x03, Z3, Z2, K2
 	KORTESTQ   K1, K2
@@ -269,45 +273,49 @@ laneloop:
 	VPTERNLOGD $0xf8, Z15, Z4, Z0
 	VPCMPUW    $0x06, Z14, Z0, K1
 	VPADDW     Z15, Z4, K1, Z4
-	VMOVUPS    Z4, (DI)
+	VMOVUPS    Z4, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z12, Z0
 	VPERMT2W   Z3, Z13, Z2
 	VPTERNLOGD $0xf8, Z15, Z0, Z2
 	VPCMPUW    $0x06, Z14, Z2, K1
 	VPADDW     Z15, Z0, K1, Z0
-	VMOVUPS    Z0, 64(DI)
+	VMOVUPS    Z0, 64(SI)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+256, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ     DX, DX
-	JEQ       laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ      $-1, AX
-	BZHIQ     DX, AX, AX
+	BZHIQ     DI, AX, AX
 	KMOVQ     AX, K0
 	KMOVQ     K0, K7
-	VMOVUPS.Z (SI), K7, Z0
+	VMOVUPS.Z (DX), K7, Z0
 	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(SI), K7, Z1
+	VMOVUPS.Z 64(DX), K7, Z1
 	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(SI), K7, Z2
+	VMOVUPS.Z 128(DX), K7, Z2
 	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(SI), K7, Z3
+	VMOVUPS.Z 192(DX), K7, Z3
 	VCMPPS    $0x03, Z1, Z0, K1
 	VCMPPS    $0x03, Z3, Z2, K2
 	KORTESTQ  K1, K2
-	JNE       lanetailrare
-	CMPQ      DX, $+17
+	JNE       lanestage
+	CMPQ      DI, $+17
 	JLT       lanetailnarrow
-	CMPQ      DX, $+33
+	CMPQ      DI, $+33
 	JLT       lanetailnarrow
-	CMPQ      DX, $+49
+	CMPQ      DI, $+49
 	JLT       lanetailnarrow
 
 lanetailnarrow:
@@ -318,7 +326,7 @@ lanetailnarrow:
 	VPCMPUW    $0x06, Z14, Z0, K1
 	VPADDW     Z15, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z12, Z0
 	VPERMT2W   Z3, Z13, Z2
@@ -326,9 +334,8 @@ lanetailnarrow:
 	VPCMPUW    $0x06, Z14, Z2, K1
 	VPADDW     Z15, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	VMOVDQU16  Z0, K7, 64(SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -342,14 +349,14 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     128(SI), Z2
-	VMOVUPS     192(SI), Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	VMOVUPS     (DX), Z0
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     192(DX), Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -360,71 +367,52 @@ lanestream:
 	VPTERNLOGD  $0xf8, Z15, Z4, Z0
 	VPCMPUW     $0x06, Z14, Z0, K1
 	VPADDW      Z15, Z4, K1, Z4
-	VMOVNTPS    Z4, (DI)
+	VMOVNTPS    Z4, (SI)
 	VMOVDQA64   Z2, Z0
 	VPERMT2W    Z3, Z12, Z0
 	VPERMT2W    Z3, Z13, Z2
 	VPTERNLOGD  $0xf8, Z15, Z0, Z2
 	VPCMPUW     $0x06, Z14, Z2, K1
 	VPADDW      Z15, Z0, K1, Z0
-	VMOVNTPS    Z0, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z0, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VMOVUPS      (SI), Z0
-	VBROADCASTSS constantsAVX512<>+136(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VBROADCASTSS constantsAVX512<>+140(SB), Z3
-	VPORD        Z3, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z2, K1, Z0
-	VMOVUPS      64(SI), Z2
-	VPANDD       Z1, Z2, Z4
-	VPORD        Z3, Z4, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z4, K1, Z2
-	VMOVDQA64    Z0, Z4
-	VPERMT2W     Z2, Z12, Z4
-	VPERMT2W     Z2, Z13, Z0
-	VPTERNLOGD   $0xf8, Z15, Z4, Z0
-	VPCMPUW      $0x06, Z14, Z0, K1
-	VPADDW       Z15, Z4, K1, Z4
-	VMOVUPS      Z4, (DI)
-	VMOVUPS      128(SI), Z0
-	VPANDD       Z1, Z0, Z2
-	VPORD        Z3, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z2, K1, Z0
-	VMOVUPS      192(SI), Z2
-	VPANDD       Z1, Z2, Z1
-	VPORD        Z3, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z12, Z1
-	VPERMT2W     Z2, Z13, Z0
-	VPTERNLOGD   $0xf8, Z15, Z1, Z0
-	VPCMPUW      $0x06, Z14, Z0, K1
-	VPADDW       Z15, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 384(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 392(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 392(SP)
+	LEAQ 128(SP), DX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Z0
 	VBROADCASTSS constantsAVX512<>+136(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VBROADCASTSS constantsAVX512<>+140(SB), Z3
 	VPORD        Z3, Z2, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z2, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z2
+	VMOVUPS      64(DX), Z2
 	VPANDD       Z1, Z2, Z4
 	VPORD        Z3, Z4, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
@@ -435,16 +423,13 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z15, Z4, Z0
 	VPCMPUW      $0x06, Z14, Z0, K1
 	VPADDW       Z15, Z4, K1, Z4
-	KMOVQ        K0, K7
-	VMOVDQU16    Z4, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      128(DX), Z0
 	VPANDD       Z1, Z0, Z2
 	VPORD        Z3, Z2, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z2, K1, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z2
+	VMOVUPS      192(DX), Z2
 	VPANDD       Z1, Z2, Z1
 	VPORD        Z3, Z1, Z1
 	VCMPPS       $0x07, Z2, Z2, K1
@@ -455,76 +440,77 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z15, Z1, Z0
 	VPCMPUW      $0x06, Z14, Z0, K1
 	VPADDW       Z15, Z1, K1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z1, K7, 64(DI)
-	JMP          lanetailback
+	VMOVUPS      Z1, 64(SI)
+	JMP          laneback
 
 // func DecodeBF16AVX512(y *float32, x *uint16, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DecodeBF16AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 table, Z14 table, K6 Uppers
 	// vector registers in use at once: 3
-	MOVQ    y+0(FP), DI
-	MOVQ    x+8(FP), SI
+	MOVQ    y+0(FP), SI
+	MOVQ    x+8(FP), DX
 	VMOVUPS constantsAVX512<>+144(SB), Z15
 	VMOVUPS constantsAVX512<>+208(SB), Z14
 	MOVL    $0xaaaaaaaa, AX
 	KMOVD   AX, K6
-	MOVQ    n+16(FP), DX
-	CMPQ    DX, $+64
-	JLT     lanetail
+	MOVQ    n+16(FP), DI
+	CMPQ    DI, $+64
+	JLT     lanerest
 	MOVQ    ahead+24(FP), CX
 	CMPQ    CX, $+1
 	JGT     lanestream
 
 laneloop:
-	VPERMW.Z (SI), Z15, K6, Z0
-	VMOVUPS  Z0, (DI)
-	VPERMW.Z (SI), Z14, K6, Z0
-	VMOVUPS  Z0, 64(DI)
-	VPERMW.Z 64(SI), Z15, K6, Z0
-	VMOVUPS  Z0, 128(DI)
-	VPERMW.Z 64(SI), Z14, K6, Z0
-	VMOVUPS  Z0, 192(DI)
-	ADDQ     $+256, DI
-	ADDQ     $+128, SI
-	SUBQ     $+64, DX
-	CMPQ     DX, $+64
+	VPERMW.Z (DX), Z15, K6, Z0
+	VMOVUPS  Z0, (SI)
+	VPERMW.Z (DX), Z14, K6, Z0
+	VMOVUPS  Z0, 64(SI)
+	VPERMW.Z 64(DX), Z15, K6, Z0
+	VMOVUPS  Z0, 128(SI)
+	VPERMW.Z 64(DX), Z14, K6, Z0
+	VMOVUPS  Z0, 192(SI)
+	ADDQ     $+256, SI
+	ADDQ     $+128, DX
+	SUBQ     $+64, DI
+	CMPQ     DI, $+64
 	JGE      laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        DX, $+17
+	VMOVUPS     Z0, K7, (SI)
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        DX, $+33
+	VMOVUPS     Z0, K7, 64(SI)
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        DX, $+49
+	VMOVUPS     Z0, K7, 128(SI)
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     Z0, K7, 192(DI)
+	VMOVUPS     Z0, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -540,94 +526,96 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z15, K6, Z0
-	VMOVNTPS    Z0, (DI)
-	VPERMW.Z    (SI), Z14, K6, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPERMW.Z    64(SI), Z15, K6, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPERMW.Z    64(SI), Z14, K6, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z15, K6, Z0
+	VMOVNTPS    Z0, (SI)
+	VPERMW.Z    (DX), Z14, K6, Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPERMW.Z    64(DX), Z15, K6, Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPERMW.Z    64(DX), Z14, K6, Z0
+	VMOVNTPS    Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 // func DecodeFpE5M2AVX512(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DecodeFpE5M2AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 table
 	// vector registers in use at once: 2
-	MOVQ    y+0(FP), DI
-	MOVQ    x+8(FP), SI
+	MOVQ    y+0(FP), SI
+	MOVQ    x+8(FP), DX
 	VMOVUPS constantsAVX512<>+272(SB), Z15
-	MOVQ    n+16(FP), DX
-	CMPQ    DX, $+64
-	JLT     lanetail
+	MOVQ    n+16(FP), DI
+	CMPQ    DI, $+64
+	JLT     lanerest
 	MOVQ    ahead+24(FP), CX
 	CMPQ    CX, $+1
 	JGT     lanestream
 
 laneloop:
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMOVUPS        Z0, (DI)
-	VBROADCASTI128 16(SI), Y0
+	VMOVUPS        Z0, (SI)
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMOVUPS        Z0, 64(DI)
-	VBROADCASTI128 32(SI), Y0
+	VMOVUPS        Z0, 64(SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMOVUPS        Z0, 128(DI)
-	VBROADCASTI128 48(SI), Y0
+	VMOVUPS        Z0, 128(SI)
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMOVUPS        Z0, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+64, SI
-	SUBQ           $+64, DX
-	CMPQ           DX, $+64
+	VMOVUPS        Z0, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+64, DX
+	SUBQ           $+64, DI
+	CMPQ           DI, $+64
 	JGE            laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VPMOVZXBW.Z (SI), K7, Y0
+	VPMOVZXBW.Z (DX), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        DX, $+17
+	VMOVUPS     Z0, K7, (SI)
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBW.Z 16(SI), K7, Y0
+	VPMOVZXBW.Z 16(DX), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        DX, $+33
+	VMOVUPS     Z0, K7, 64(SI)
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBW.Z 32(SI), K7, Y0
+	VPMOVZXBW.Z 32(DX), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        DX, $+49
+	VMOVUPS     Z0, K7, 128(SI)
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBW.Z 48(SI), K7, Y0
+	VPMOVZXBW.Z 48(DX), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS     Z0, K7, 192(DI)
+	VMOVUPS     Z0, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -643,53 +631,53 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA    (SI)(CX*1)
-	VBROADCASTI128 (SI), Y0
+	PREFETCHNTA    (DX)(CX*1)
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMOVNTPS       Z0, (DI)
-	VBROADCASTI128 16(SI), Y0
+	VMOVNTPS       Z0, (SI)
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMOVNTPS       Z0, 64(DI)
-	VBROADCASTI128 32(SI), Y0
+	VMOVNTPS       Z0, 64(SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMOVNTPS       Z0, 128(DI)
-	VBROADCASTI128 48(SI), Y0
+	VMOVNTPS       Z0, 128(SI)
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMOVNTPS       Z0, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+64, SI
-	SUBQ           $+64, DX
-	CMPQ           DX, $+64
+	VMOVNTPS       Z0, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+64, DX
+	SUBQ           $+64, DI
+	CMPQ           DI, $+64
 	JGE            lanestream
 	JMP            lanetail
 
 // func DecodeFpE4M3FNUZAVX512(y *float32, x *int8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DecodeFpE4M3FNUZAVX512(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 0x7f, Z14 0x3b800000, Z13 0x40000000, Z12 0xbc000000, Z11 0x80000000, Z10 0x7fc00000
 	// vector registers in use at once: 10
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+336(SB), Z15
 	VBROADCASTSS constantsAVX512<>+340(SB), Z14
 	VBROADCASTSS constantsAVX512<>+344(SB), Z13
 	VBROADCASTSS constantsAVX512<>+348(SB), Z12
 	VBROADCASTSS constantsAVX512<>+352(SB), Z11
 	VBROADCASTSS constantsAVX512<>+356(SB), Z10
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x14, Z2, Z2
@@ -699,8 +687,8 @@ laneloop:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVUPS     Z3, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x14, Z2, Z2
@@ -710,8 +698,8 @@ laneloop:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, 64(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Z3, 64(SI)
+	VPMOVSXBD   32(DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x14, Z2, Z2
@@ -721,8 +709,8 @@ laneloop:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, 128(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVUPS     Z3, 128(SI)
+	VPMOVSXBD   48(DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x14, Z2, Z2
@@ -732,21 +720,23 @@ laneloop:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVUPS     Z3, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VPMOVSXBD.Z (SI), K7, Z0
+	VPMOVSXBD.Z (DX), K7, Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x14, Z2, Z2
@@ -756,11 +746,11 @@ lanetail:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, K7, (DI)
-	CMPQ        DX, $+17
+	VMOVUPS     Z3, K7, (SI)
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VPMOVSXBD.Z 16(SI), K7, Z0
+	VPMOVSXBD.Z 16(DX), K7, Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x14, Z2, Z2
@@ -770,11 +760,11 @@ lanetail:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, K7, 64(DI)
-	CMPQ        DX, $+33
+	VMOVUPS     Z3, K7, 64(SI)
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VPMOVSXBD.Z 32(SI), K7, Z0
+	VPMOVSXBD.Z 32(DX), K7, Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x14, Z2, Z2
@@ -784,11 +774,11 @@ lanetail:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, K7, 128(DI)
-	CMPQ        DX, $+49
+	VMOVUPS     Z3, K7, 128(SI)
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VPMOVSXBD.Z 48(SI), K7, Z0
+	VPMOVSXBD.Z 48(DX), K7, Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x14, Z2, Z2
@@ -798,7 +788,7 @@ lanetail:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, K7, 192(DI)
+	VMOVUPS     Z3, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -814,8 +804,8 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x14, Z2, Z2
@@ -825,8 +815,8 @@ lanestream:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVNTPS    Z3, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVNTPS    Z3, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x14, Z2, Z2
@@ -836,8 +826,8 @@ lanestream:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVNTPS    Z3, 64(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVNTPS    Z3, 64(SI)
+	VPMOVSXBD   32(DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x14, Z2, Z2
@@ -847,8 +837,8 @@ lanestream:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVNTPS    Z3, 128(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVNTPS    Z3, 128(SI)
+	VPMOVSXBD   48(DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x14, Z2, Z2
@@ -858,37 +848,37 @@ lanestream:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVNTPS    Z3, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z3, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 // func DecodeFpE5M2FNUZAVX512(y *float32, x *int8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DecodeFpE5M2FNUZAVX512(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 0x7f, Z14 0x37800000, Z13 0x40000000, Z12 0xb8000000, Z11 0x80000000, Z10 0x7fc00000
 	// vector registers in use at once: 10
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+336(SB), Z15
 	VBROADCASTSS constantsAVX512<>+360(SB), Z14
 	VBROADCASTSS constantsAVX512<>+344(SB), Z13
 	VBROADCASTSS constantsAVX512<>+364(SB), Z12
 	VBROADCASTSS constantsAVX512<>+352(SB), Z11
 	VBROADCASTSS constantsAVX512<>+356(SB), Z10
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x15, Z2, Z2
@@ -898,8 +888,8 @@ laneloop:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVUPS     Z3, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x15, Z2, Z2
@@ -909,8 +899,8 @@ laneloop:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, 64(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Z3, 64(SI)
+	VPMOVSXBD   32(DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x15, Z2, Z2
@@ -920,8 +910,8 @@ laneloop:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, 128(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVUPS     Z3, 128(SI)
+	VPMOVSXBD   48(DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x15, Z2, Z2
@@ -931,21 +921,23 @@ laneloop:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVUPS     Z3, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VPMOVSXBD.Z (SI), K7, Z0
+	VPMOVSXBD.Z (DX), K7, Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x15, Z2, Z2
@@ -955,11 +947,11 @@ lanetail:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, K7, (DI)
-	CMPQ        DX, $+17
+	VMOVUPS     Z3, K7, (SI)
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VPMOVSXBD.Z 16(SI), K7, Z0
+	VPMOVSXBD.Z 16(DX), K7, Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x15, Z2, Z2
@@ -969,11 +961,11 @@ lanetail:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, K7, 64(DI)
-	CMPQ        DX, $+33
+	VMOVUPS     Z3, K7, 64(SI)
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VPMOVSXBD.Z 32(SI), K7, Z0
+	VPMOVSXBD.Z 32(DX), K7, Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x15, Z2, Z2
@@ -983,11 +975,11 @@ lanetail:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, K7, 128(DI)
-	CMPQ        DX, $+49
+	VMOVUPS     Z3, K7, 128(SI)
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VPMOVSXBD.Z 48(SI), K7, Z0
+	VPMOVSXBD.Z 48(DX), K7, Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x15, Z2, Z2
@@ -997,7 +989,7 @@ lanetail:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, K7, 192(DI)
+	VMOVUPS     Z3, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -1013,8 +1005,8 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x15, Z2, Z2
@@ -1024,8 +1016,8 @@ lanestream:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVNTPS    Z3, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVNTPS    Z3, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x15, Z2, Z2
@@ -1035,8 +1027,8 @@ lanestream:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVNTPS    Z3, 64(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVNTPS    Z3, 64(SI)
+	VPMOVSXBD   32(DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x15, Z2, Z2
@@ -1046,8 +1038,8 @@ lanestream:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVNTPS    Z3, 128(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVNTPS    Z3, 128(SI)
+	VPMOVSXBD   48(DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x15, Z2, Z2
@@ -1057,103 +1049,105 @@ lanestream:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVNTPS    Z3, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z3, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 // func DecodeFpE8M0AVX512(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DecodeFpE8M0AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 0x0, Z14 0x7fffffff, Z13 0x400000
 	// vector registers in use at once: 4
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VPXORD       Z15, Z15, Z15
 	VBROADCASTSS constantsAVX512<>+368(SB), Z14
 	VBROADCASTSS constantsAVX512<>+140(SB), Z13
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
 	VPANDD      Z14, Z0, Z0
 	VPMAXUD     Z13, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
 	VPANDD      Z14, Z0, Z0
 	VPMAXUD     Z13, Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
 	VPANDD      Z14, Z0, Z0
 	VPMAXUD     Z13, Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
 	VPANDD      Z14, Z0, Z0
 	VPMAXUD     Z13, Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VPMOVZXBD.Z (SI), K7, Z0
+	VPMOVZXBD.Z (DX), K7, Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
 	VPANDD      Z14, Z0, Z0
 	VPMAXUD     Z13, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        DX, $+17
+	VMOVUPS     Z0, K7, (SI)
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBD.Z 16(SI), K7, Z0
+	VPMOVZXBD.Z 16(DX), K7, Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
 	VPANDD      Z14, Z0, Z0
 	VPMAXUD     Z13, Z0, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        DX, $+33
+	VMOVUPS     Z0, K7, 64(SI)
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBD.Z 32(SI), K7, Z0
+	VPMOVZXBD.Z 32(DX), K7, Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
 	VPANDD      Z14, Z0, Z0
 	VPMAXUD     Z13, Z0, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        DX, $+49
+	VMOVUPS     Z0, K7, 128(SI)
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBD.Z 48(SI), K7, Z0
+	VPMOVZXBD.Z 48(DX), K7, Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
 	VPANDD      Z14, Z0, Z0
 	VPMAXUD     Z13, Z0, Z0
-	VMOVUPS     Z0, K7, 192(DI)
+	VMOVUPS     Z0, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -1169,60 +1163,60 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
 	VPANDD      Z14, Z0, Z0
 	VPMAXUD     Z13, Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
 	VPANDD      Z14, Z0, Z0
 	VPMAXUD     Z13, Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
 	VPANDD      Z14, Z0, Z0
 	VPMAXUD     Z13, Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
 	VPANDD      Z14, Z0, Z0
 	VPMAXUD     Z13, Z0, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 // func DecodeFpE2M1AVX512(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DecodeFpE2M1AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 0x7, Z14 0x3f000000, Z13 0x40000000, Z12 0xbf800000, Z11 0x80000000
 	// vector registers in use at once: 8
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+372(SB), Z15
 	VBROADCASTSS constantsAVX512<>+376(SB), Z14
 	VBROADCASTSS constantsAVX512<>+344(SB), Z13
 	VBROADCASTSS constantsAVX512<>+380(SB), Z12
 	VBROADCASTSS constantsAVX512<>+352(SB), Z11
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
 	VPSLLD      $0x16, Z0, Z0
@@ -1231,8 +1225,8 @@ laneloop:
 	VFMADD231PS Z13, Z0, Z2
 	VMINPS      Z2, Z0, Z2
 	VPTERNLOGD  $0xf8, Z11, Z1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
 	VPSLLD      $0x16, Z0, Z0
@@ -1241,8 +1235,8 @@ laneloop:
 	VFMADD231PS Z13, Z0, Z2
 	VMINPS      Z2, Z0, Z2
 	VPTERNLOGD  $0xf8, Z11, Z1, Z2
-	VMOVUPS     Z2, 64(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Z2, 64(SI)
+	VPMOVZXBD   32(DX), Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
 	VPSLLD      $0x16, Z0, Z0
@@ -1251,8 +1245,8 @@ laneloop:
 	VFMADD231PS Z13, Z0, Z2
 	VMINPS      Z2, Z0, Z2
 	VPTERNLOGD  $0xf8, Z11, Z1, Z2
-	VMOVUPS     Z2, 128(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVUPS     Z2, 128(SI)
+	VPMOVZXBD   48(DX), Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
 	VPSLLD      $0x16, Z0, Z0
@@ -1261,21 +1255,23 @@ laneloop:
 	VFMADD231PS Z13, Z0, Z2
 	VMINPS      Z2, Z0, Z2
 	VPTERNLOGD  $0xf8, Z11, Z1, Z2
-	VMOVUPS     Z2, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVUPS     Z2, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VPMOVZXBD.Z (SI), K7, Z0
+	VPMOVZXBD.Z (DX), K7, Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
 	VPSLLD      $0x16, Z0, Z0
@@ -1284,11 +1280,11 @@ lanetail:
 	VFMADD231PS Z13, Z0, Z2
 	VMINPS      Z2, Z0, Z2
 	VPTERNLOGD  $0xf8, Z11, Z1, Z2
-	VMOVUPS     Z2, K7, (DI)
-	CMPQ        DX, $+17
+	VMOVUPS     Z2, K7, (SI)
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBD.Z 16(SI), K7, Z0
+	VPMOVZXBD.Z 16(DX), K7, Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
 	VPSLLD      $0x16, Z0, Z0
@@ -1297,11 +1293,11 @@ lanetail:
 	VFMADD231PS Z13, Z0, Z2
 	VMINPS      Z2, Z0, Z2
 	VPTERNLOGD  $0xf8, Z11, Z1, Z2
-	VMOVUPS     Z2, K7, 64(DI)
-	CMPQ        DX, $+33
+	VMOVUPS     Z2, K7, 64(SI)
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBD.Z 32(SI), K7, Z0
+	VPMOVZXBD.Z 32(DX), K7, Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
 	VPSLLD      $0x16, Z0, Z0
@@ -1310,11 +1306,11 @@ lanetail:
 	VFMADD231PS Z13, Z0, Z2
 	VMINPS      Z2, Z0, Z2
 	VPTERNLOGD  $0xf8, Z11, Z1, Z2
-	VMOVUPS     Z2, K7, 128(DI)
-	CMPQ        DX, $+49
+	VMOVUPS     Z2, K7, 128(SI)
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBD.Z 48(SI), K7, Z0
+	VPMOVZXBD.Z 48(DX), K7, Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
 	VPSLLD      $0x16, Z0, Z0
@@ -1323,7 +1319,7 @@ lanetail:
 	VFMADD231PS Z13, Z0, Z2
 	VMINPS      Z2, Z0, Z2
 	VPTERNLOGD  $0xf8, Z11, Z1, Z2
-	VMOVUPS     Z2, K7, 192(DI)
+	VMOVUPS     Z2, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -1339,8 +1335,8 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
 	VPSLLD      $0x16, Z0, Z0
@@ -1349,8 +1345,8 @@ lanestream:
 	VFMADD231PS Z13, Z0, Z2
 	VMINPS      Z2, Z0, Z2
 	VPTERNLOGD  $0xf8, Z11, Z1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
 	VPSLLD      $0x16, Z0, Z0
@@ -1359,8 +1355,8 @@ lanestream:
 	VFMADD231PS Z13, Z0, Z2
 	VMINPS      Z2, Z0, Z2
 	VPTERNLOGD  $0xf8, Z11, Z1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVNTPS    Z2, 64(SI)
+	VPMOVZXBD   32(DX), Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
 	VPSLLD      $0x16, Z0, Z0
@@ -1369,8 +1365,8 @@ lanestream:
 	VFMADD231PS Z13, Z0, Z2
 	VMINPS      Z2, Z0, Z2
 	VPTERNLOGD  $0xf8, Z11, Z1, Z2
-	VMOVNTPS    Z2, 128(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVNTPS    Z2, 128(SI)
+	VPMOVZXBD   48(DX), Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
 	VPSLLD      $0x16, Z0, Z0
@@ -1379,109 +1375,111 @@ lanestream:
 	VFMADD231PS Z13, Z0, Z2
 	VMINPS      Z2, Z0, Z2
 	VPTERNLOGD  $0xf8, Z11, Z1, Z2
-	VMOVNTPS    Z2, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z2, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 // func DecodeFpE2M1PackedAVX512(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DecodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 table, Z14 0x10000001
 	// vector registers in use at once: 3
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VMOVUPS      constantsAVX512<>+384(SB), Z15
 	VBROADCASTSS constantsAVX512<>+448(SB), Z14
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXBQ (SI), Z0
+	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	VPMOVZXBQ 8(SI), Z0
+	VMOVUPS   Z0, (SI)
+	VPMOVZXBQ 8(DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
-	VPMOVZXBQ 16(SI), Z0
+	VMOVUPS   Z0, 64(SI)
+	VPMOVZXBQ 16(DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
-	VPMOVZXBQ 24(SI), Z0
+	VMOVUPS   Z0, 128(SI)
+	VPMOVZXBQ 24(DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+32, SI
-	SUBQ      $+64, DX
-	CMPQ      DX, $+64
+	VMOVUPS   Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+32, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
 	JGE       laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
-	LEAQ        1(DX), CX
+	LEAQ        1(DI), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
 	KMOVQ       AX, K7
-	VPMOVZXBQ.Z (SI), K7, Z0
+	VPMOVZXBQ.Z (DX), K7, Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
 	KMOVQ       K0, K7
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        DX, $+17
+	VMOVUPS     Z0, K7, (SI)
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
-	LEAQ        1(DX), CX
+	LEAQ        1(DI), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
 	KMOVQ       AX, K7
 	KSHIFTRQ    $0x08, K7, K7
-	VPMOVZXBQ.Z 8(SI), K7, Z0
+	VPMOVZXBQ.Z 8(DX), K7, Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        DX, $+33
+	VMOVUPS     Z0, K7, 64(SI)
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
-	LEAQ        1(DX), CX
+	LEAQ        1(DI), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
 	KMOVQ       AX, K7
 	KSHIFTRQ    $0x10, K7, K7
-	VPMOVZXBQ.Z 16(SI), K7, Z0
+	VPMOVZXBQ.Z 16(DX), K7, Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        DX, $+49
+	VMOVUPS     Z0, K7, 128(SI)
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
-	LEAQ        1(DX), CX
+	LEAQ        1(DI), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
 	KMOVQ       AX, K7
 	KSHIFTRQ    $0x18, K7, K7
-	VPMOVZXBQ.Z 24(SI), K7, Z0
+	VPMOVZXBQ.Z 24(DX), K7, Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS     Z0, K7, 192(DI)
+	VMOVUPS     Z0, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -1497,146 +1495,149 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 // func DecodeFpE4M3AVX512(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DecodeFpE4M3AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·DecodeFpE4M3AVX512(SB), $352-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 0x80808080, Z14 0x43800000, Z13 0xffffffff, Z12 table, Z11 0xbfffbfff
 	// vector registers in use at once: 14
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+452(SB), Z15
 	VBROADCASTSS constantsAVX512<>+456(SB), Z14
 	VBROADCASTSS constantsAVX512<>+460(SB), Z13
 	VMOVUPS      constantsAVX512<>+272(SB), Z12
 	VBROADCASTSS constantsAVX512<>+464(SB), Z11
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPOR           (SI), Y15, Y0
-	VPOR           32(SI), Y15, Y1
+	VPOR           (DX), Y15, Y0
+	VPOR           32(DX), Y15, Y1
 	VPMAXUB        Y1, Y0, Y0
 	VPCMPEQB       Y13, Y0, Y0
 	VPMOVMSKB      Y0, AX
 	TESTL          AX, AX
 	JNE            lanerare
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z14, Z1, Z1
-	VMOVUPS        Z1, (DI)
-	VBROADCASTI128 16(SI), Y0
+	VMOVUPS        Z1, (SI)
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z14, Z1, Z1
-	VMOVUPS        Z1, 64(DI)
-	VBROADCASTI128 32(SI), Y0
+	VMOVUPS        Z1, 64(SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z14, Z1, Z1
-	VMOVUPS        Z1, 128(DI)
-	VBROADCASTI128 48(SI), Y0
+	VMOVUPS        Z1, 128(SI)
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z14, Z1, Z1
-	VMOVUPS        Z1, 192(DI)
+	VMOVUPS        Z1, 192(SI)
 
 laneback:
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+256, SI
+	ADDQ $+64, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU8.Z  (SI), K7, Z0
+	VMOVDQU8.Z  (DX), K7, Z0
 	VPORD       Z15, Z0, Z0
 	VPCMPEQB    Z13, Z0, K1
 	KORTESTQ    K1, K1
-	JNE         lanetailrare
-	VPMOVZXBW.Z (SI), K7, Y0
+	JNE         lanestage
+	VPMOVZXBW.Z (DX), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VPSRAW      $0x01, Y0, Y1
 	VPAND       Y11, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z14, Z1, Z1
-	VMOVUPS     Z1, K7, (DI)
-	CMPQ        DX, $+17
+	VMOVUPS     Z1, K7, (SI)
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBW.Z 16(SI), K7, Y0
+	VPMOVZXBW.Z 16(DX), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VPSRAW      $0x01, Y0, Y1
 	VPAND       Y11, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z14, Z1, Z1
-	VMOVUPS     Z1, K7, 64(DI)
-	CMPQ        DX, $+33
+	VMOVUPS     Z1, K7, 64(SI)
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBW.Z 32(SI), K7, Y0
+	VPMOVZXBW.Z 32(DX), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VPSRAW      $0x01, Y0, Y1
 	VPAND       Y11, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z14, Z1, Z1
-	VMOVUPS     Z1, K7, 128(DI)
-	CMPQ        DX, $+49
+	VMOVUPS     Z1, K7, 128(SI)
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBW.Z 48(SI), K7, Y0
+	VPMOVZXBW.Z 48(DX), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VPSRAW      $0x01, Y0, Y1
 	VPAND       Y11, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z14, Z1, Z1
-	VMOVUPS     Z1, K7, 192(DI)
+	VMOVUPS     Z1, K7, 192(SI)
 
 lanetailnarrow:
-lanetailback:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -1650,112 +1651,73 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA    (SI)(CX*1)
-	VPOR           (SI), Y15, Y0
-	VPOR           32(SI), Y15, Y1
+	PREFETCHNTA    (DX)(CX*1)
+	VPOR           (DX), Y15, Y0
+	VPOR           32(DX), Y15, Y1
 	VPMAXUB        Y1, Y0, Y0
 	VPCMPEQB       Y13, Y0, Y0
 	VPMOVMSKB      Y0, AX
 	TESTL          AX, AX
 	JNE            lanerare
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z14, Z1, Z1
-	VMOVNTPS       Z1, (DI)
-	VBROADCASTI128 16(SI), Y0
+	VMOVNTPS       Z1, (SI)
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z14, Z1, Z1
-	VMOVNTPS       Z1, 64(DI)
-	VBROADCASTI128 32(SI), Y0
+	VMOVNTPS       Z1, 64(SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z14, Z1, Z1
-	VMOVNTPS       Z1, 128(DI)
-	VBROADCASTI128 48(SI), Y0
+	VMOVNTPS       Z1, 128(SI)
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z14, Z1, Z1
-	VMOVNTPS       Z1, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+64, SI
-	SUBQ           $+64, DX
-	CMPQ           DX, $+64
+	VMOVNTPS       Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+64, DX
+	SUBQ           $+64, DI
+	CMPQ           DI, $+64
 	JGE            lanestream
 	JMP            lanetail
 
 lanerare:
-	VPMOVZXBD    (SI), Z0
-	VBROADCASTSS constantsAVX512<>+336(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VPCMPEQD     Z1, Z2, K1
-	VPSLLD       $0x18, Z0, Z0
-	VPSLLD       $0x14, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+468(SB), Z3
-	VPADDD       Z3, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+344(SB), Z4
-	VBROADCASTSS constantsAVX512<>+472(SB), Z5
-	VMOVAPS      Z5, Z6
-	VFMADD231PS  Z4, Z2, Z6
-	VMINPS       Z6, Z2, Z6
-	VBROADCASTSS constantsAVX512<>+352(SB), Z2
-	VPTERNLOGD   $0xf8, Z2, Z0, Z6
-	VBROADCASTSS constantsAVX512<>+356(SB), Z7
-	VBLENDMPS    Z7, Z6, K1, Z6
-	VPTERNLOGD   $0xf8, Z2, Z0, Z6
-	VMOVUPS      Z6, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VPANDD       Z1, Z0, Z6
-	VPCMPEQD     Z1, Z6, K1
-	VPSLLD       $0x18, Z0, Z0
-	VPSLLD       $0x14, Z6, Z6
-	VPADDD       Z3, Z6, Z6
-	VMOVAPS      Z5, Z8
-	VFMADD231PS  Z4, Z6, Z8
-	VMINPS       Z8, Z6, Z8
-	VPTERNLOGD   $0xf8, Z2, Z0, Z8
-	VBLENDMPS    Z7, Z8, K1, Z8
-	VPTERNLOGD   $0xf8, Z2, Z0, Z8
-	VMOVUPS      Z8, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VPANDD       Z1, Z0, Z6
-	VPCMPEQD     Z1, Z6, K1
-	VPSLLD       $0x18, Z0, Z0
-	VPSLLD       $0x14, Z6, Z6
-	VPADDD       Z3, Z6, Z6
-	VMOVAPS      Z5, Z8
-	VFMADD231PS  Z4, Z6, Z8
-	VMINPS       Z8, Z6, Z8
-	VPTERNLOGD   $0xf8, Z2, Z0, Z8
-	VBLENDMPS    Z7, Z8, K1, Z8
-	VPTERNLOGD   $0xf8, Z2, Z0, Z8
-	VMOVUPS      Z8, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VPANDD       Z1, Z0, Z6
-	VPCMPEQD     Z1, Z6, K1
-	VPSLLD       $0x18, Z0, Z0
-	VPSLLD       $0x14, Z6, Z6
-	VPADDD       Z3, Z6, Z6
-	VFMADD231PS  Z4, Z6, Z5
-	VMINPS       Z5, Z6, Z5
-	VPTERNLOGD   $0xf8, Z2, Z0, Z5
-	VBLENDMPS    Z7, Z5, K1, Z7
-	VPTERNLOGD   $0xf8, Z2, Z0, Z7
-	VMOVUPS      Z7, 192(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (SI), K7, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 320(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	MOVQ 328(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 320(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 328(SP)
+	LEAQ 256(SP), DX
+	JMP  laneloop
+
+rare:
+	VPMOVZXBD    (DX), Z0
 	VBROADCASTSS constantsAVX512<>+336(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VPCMPEQD     Z1, Z2, K1
@@ -1773,9 +1735,8 @@ lanetailrare:
 	VBROADCASTSS constantsAVX512<>+356(SB), Z7
 	VBLENDMPS    Z7, Z6, K1, Z6
 	VPTERNLOGD   $0xf8, Z2, Z0, Z6
-	VMOVUPS      Z6, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(SI), K7, Z0
+	VMOVUPS      Z6, (SI)
+	VPMOVZXBD    16(DX), Z0
 	VPANDD       Z1, Z0, Z6
 	VPCMPEQD     Z1, Z6, K1
 	VPSLLD       $0x18, Z0, Z0
@@ -1787,9 +1748,8 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z2, Z0, Z8
 	VBLENDMPS    Z7, Z8, K1, Z8
 	VPTERNLOGD   $0xf8, Z2, Z0, Z8
-	VMOVUPS      Z8, K7, 64(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(SI), K7, Z0
+	VMOVUPS      Z8, 64(SI)
+	VPMOVZXBD    32(DX), Z0
 	VPANDD       Z1, Z0, Z6
 	VPCMPEQD     Z1, Z6, K1
 	VPSLLD       $0x18, Z0, Z0
@@ -1801,9 +1761,8 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z2, Z0, Z8
 	VBLENDMPS    Z7, Z8, K1, Z8
 	VPTERNLOGD   $0xf8, Z2, Z0, Z8
-	VMOVUPS      Z8, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(SI), K7, Z0
+	VMOVUPS      Z8, 128(SI)
+	VPMOVZXBD    48(DX), Z0
 	VPANDD       Z1, Z0, Z6
 	VPCMPEQD     Z1, Z6, K1
 	VPSLLD       $0x18, Z0, Z0
@@ -1814,17 +1773,17 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z2, Z0, Z5
 	VBLENDMPS    Z7, Z5, K1, Z7
 	VPTERNLOGD   $0xf8, Z2, Z0, Z7
-	VMOVUPS      Z7, K7, 192(DI)
-	JMP          lanetailback
+	VMOVUPS      Z7, 192(SI)
+	JMP          laneback
 
 // func EncodeFpFloat8FNUZAVX512(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·EncodeFpFloat8FNUZAVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI x, DX elements left
+TEXT ·EncodeFpFloat8FNUZAVX512(SB), $352-56
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x81818181, Z8 0x80808080, Z7 table
 	// vector registers in use at once: 25
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS least+16(FP), Z15
 	VBROADCASTSS ruler+20(FP), Z14
 	VBROADCASTSS weights+24(FP), Z13
@@ -1834,24 +1793,24 @@ TEXT ·EncodeFpFloat8FNUZAVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+480(SB), Z9
 	VBROADCASTSS constantsAVX512<>+452(SB), Z8
 	VMOVUPS      constantsAVX512<>+484(SB), Z7
-	MOVQ         n+40(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VMOVUPS      (SI), Z6
-	VMOVUPS      64(SI), Z5
-	VMOVUPS      128(SI), Z4
-	VMOVUPS      192(SI), Z3
+	VMOVUPS      (DX), Z6
+	VMOVUPS      64(DX), Z5
+	VMOVUPS      128(DX), Z4
+	VMOVUPS      192(DX), Z3
 
 laneahead:
-	VMOVUPS     256(SI), Z0
-	VMOVUPS     320(SI), Z1
-	VMOVUPS     384(SI), Z2
-	VMOVUPS     448(SI), Z16
+	VMOVUPS     256(DX), Z0
+	VMOVUPS     320(DX), Z1
+	VMOVUPS     384(DX), Z2
+	VMOVUPS     448(DX), Z16
 	VCMPPS      $0x03, Z5, Z6, K1
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
@@ -1889,22 +1848,22 @@ laneahead:
 	VPANDD      Z18, Z17, Z17
 	VPTERNLOGD  $0xf8, Z8, Z17, Z21
 	VPERMD      Z21, Z7, Z21
-	VMOVUPS     Z21, (DI)
+	VMOVUPS     Z21, (SI)
 	VMOVAPS     Z0, Z6
 	VMOVAPS     Z1, Z5
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+128
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         laneahead
 
 laneloop:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     128(SI), Z2
-	VMOVUPS     192(SI), Z3
+	VMOVUPS     (DX), Z0
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     192(DX), Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -1942,50 +1901,54 @@ laneloop:
 	VPANDD      Z1, Z0, Z0
 	VPTERNLOGD  $0xf8, Z8, Z0, Z5
 	VPERMD      Z5, Z7, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+64, SI
+	ADDQ $+256, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
+	VMOVUPS.Z   (DX), K7, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z1
+	VMOVUPS.Z   64(DX), K7, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z2
+	VMOVUPS.Z   128(DX), K7, Z2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z3
+	VMOVUPS.Z   192(DX), K7, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
-	JNE         lanetailrare
+	JNE         lanestage
 	VPANDD      Z11, Z0, Z4
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z10, Z0, Z5
 	VFMADD231PS Z14, Z4, Z5
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	VPANDD      Z11, Z1, Z4
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z10, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	VPANDD      Z11, Z2, Z4
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z10, Z2, Z16
 	VFMADD231PS Z14, Z4, Z16
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	VPANDD      Z11, Z3, Z4
 	VPMAXUD     Z15, Z4, Z4
@@ -2011,9 +1974,8 @@ lanetailnarrow:
 	VPTERNLOGD $0xf8, Z8, Z0, Z5
 	VPERMD     Z5, Z7, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
+	VMOVDQU8   Z5, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -2027,14 +1989,14 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     128(SI), Z2
-	VMOVUPS     192(SI), Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	VMOVUPS     (DX), Z0
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     192(DX), Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -2072,83 +2034,45 @@ lanestream:
 	VPANDD      Z1, Z0, Z0
 	VPTERNLOGD  $0xf8, Z8, Z0, Z5
 	VPERMD      Z5, Z7, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VMOVUPS      (SI), Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVUPS      64(SI), Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VPACKSSDW    Z1, Z0, Z0
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VMOVUPS      128(SI), Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVUPS      192(SI), Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VPACKSSDW    Z3, Z1, Z1
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSWB    Z1, Z0, Z0
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPSUBB       Z9, Z2, Z1
-	VPANDD       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VPERMD       Z2, Z7, Z2
-	VBROADCASTSS constantsAVX512<>+548(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+548(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+32(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 320(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 328(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 320(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 328(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Z0
 	VPANDD       Z11, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z10, Z0, Z2
 	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
+	VMOVUPS      64(DX), Z1
 	VPANDD       Z11, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z10, Z1, Z4
@@ -2160,16 +2084,14 @@ lanetailrare:
 	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x07, Z2, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z1
+	VMOVUPS      128(DX), Z1
 	VPANDD       Z11, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z10, Z1, Z4
 	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
+	VMOVUPS      192(DX), Z3
 	VPANDD       Z11, Z3, Z5
 	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z10, Z3, Z6
@@ -2197,18 +2119,17 @@ lanetailrare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS nan+32(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+	VMOVUPS      Z2, (SI)
+	JMP          laneback
 
 // func EncodeFpFloat8AVX512(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·EncodeFpFloat8AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI x, DX elements left
+TEXT ·EncodeFpFloat8AVX512(SB), $352-56
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table
 	// vector registers in use at once: 24
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS least+16(FP), Z15
 	VBROADCASTSS ruler+20(FP), Z14
 	VBROADCASTSS weights+24(FP), Z13
@@ -2217,24 +2138,24 @@ TEXT ·EncodeFpFloat8AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+368(SB), Z10
 	VBROADCASTSS constantsAVX512<>+452(SB), Z9
 	VMOVUPS      constantsAVX512<>+484(SB), Z8
-	MOVQ         n+40(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VMOVUPS      (SI), Z7
-	VMOVUPS      64(SI), Z6
-	VMOVUPS      128(SI), Z5
-	VMOVUPS      192(SI), Z4
+	VMOVUPS      (DX), Z7
+	VMOVUPS      64(DX), Z6
+	VMOVUPS      128(DX), Z5
+	VMOVUPS      192(DX), Z4
 
 laneahead:
-	VMOVUPS     256(SI), Z0
-	VMOVUPS     320(SI), Z1
-	VMOVUPS     384(SI), Z2
-	VMOVUPS     448(SI), Z3
+	VMOVUPS     256(DX), Z0
+	VMOVUPS     320(DX), Z1
+	VMOVUPS     384(DX), Z2
+	VMOVUPS     448(DX), Z3
 	VCMPPS      $0x03, Z6, Z7, K1
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
@@ -2270,22 +2191,22 @@ laneahead:
 	VPACKSSWB   Z17, Z16, Z16
 	VPTERNLOGD  $0xf8, Z9, Z16, Z20
 	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (DI)
+	VMOVUPS     Z20, (SI)
 	VMOVAPS     Z0, Z7
 	VMOVAPS     Z1, Z6
 	VMOVAPS     Z2, Z5
 	VMOVAPS     Z3, Z4
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+128
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         laneahead
 
 laneloop:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     128(SI), Z2
-	VMOVUPS     192(SI), Z3
+	VMOVUPS     (DX), Z0
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     192(DX), Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -2321,50 +2242,54 @@ laneloop:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+64, SI
+	ADDQ $+256, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
+	VMOVUPS.Z   (DX), K7, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z1
+	VMOVUPS.Z   64(DX), K7, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z2
+	VMOVUPS.Z   128(DX), K7, Z2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z3
+	VMOVUPS.Z   192(DX), K7, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
-	JNE         lanetailrare
+	JNE         lanestage
 	VPANDD      Z11, Z0, Z4
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z10, Z0, Z5
 	VFMADD231PS Z14, Z4, Z5
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	VPANDD      Z11, Z1, Z4
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z10, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	VPANDD      Z11, Z2, Z4
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z10, Z2, Z7
 	VFMADD231PS Z14, Z4, Z7
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	VPANDD      Z11, Z3, Z4
 	VPMAXUD     Z15, Z4, Z4
@@ -2388,9 +2313,8 @@ lanetailnarrow:
 	VPTERNLOGD $0xf8, Z9, Z0, Z5
 	VPERMD     Z5, Z8, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
+	VMOVDQU8   Z5, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -2404,14 +2328,14 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     128(SI), Z2
-	VMOVUPS     192(SI), Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	VMOVUPS     (DX), Z0
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     192(DX), Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -2447,81 +2371,45 @@ lanestream:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VMOVUPS      (SI), Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVUPS      64(SI), Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VPACKSSDW    Z1, Z0, Z0
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VMOVUPS      128(SI), Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVUPS      192(SI), Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VPACKSSDW    Z3, Z1, Z1
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSWB    Z1, Z0, Z0
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+548(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+548(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+32(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 320(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 328(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 320(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 328(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Z0
 	VPANDD       Z11, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z10, Z0, Z2
 	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
+	VMOVUPS      64(DX), Z1
 	VPANDD       Z11, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z10, Z1, Z4
@@ -2533,16 +2421,14 @@ lanetailrare:
 	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x07, Z2, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z1
+	VMOVUPS      128(DX), Z1
 	VPANDD       Z11, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z10, Z1, Z4
 	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
+	VMOVUPS      192(DX), Z3
 	VPANDD       Z11, Z3, Z5
 	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z10, Z3, Z6
@@ -2568,18 +2454,17 @@ lanetailrare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS nan+32(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+	VMOVUPS      Z2, (SI)
+	JMP          laneback
 
 // func EncodeFpE2M1AVX512(y *uint8, x *float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·EncodeFpE2M1AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·EncodeFpE2M1AVX512(SB), $352-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table
 	// vector registers in use at once: 23
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+552(SB), Z15
 	VBROADCASTSS constantsAVX512<>+556(SB), Z14
 	VBROADCASTSS constantsAVX512<>+476(SB), Z13
@@ -2587,24 +2472,24 @@ TEXT ·EncodeFpE2M1AVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS constantsAVX512<>+560(SB), Z11
 	VBROADCASTSS constantsAVX512<>+564(SB), Z10
 	VMOVUPS      constantsAVX512<>+484(SB), Z9
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VMOVUPS      (SI), Z8
-	VMOVUPS      64(SI), Z7
-	VMOVUPS      128(SI), Z6
-	VMOVUPS      192(SI), Z5
+	VMOVUPS      (DX), Z8
+	VMOVUPS      64(DX), Z7
+	VMOVUPS      128(DX), Z6
+	VMOVUPS      192(DX), Z5
 
 laneahead:
-	VMOVUPS     256(SI), Z0
-	VMOVUPS     320(SI), Z1
-	VMOVUPS     384(SI), Z2
-	VMOVUPS     448(SI), Z3
+	VMOVUPS     256(DX), Z0
+	VMOVUPS     320(DX), Z1
+	VMOVUPS     384(DX), Z2
+	VMOVUPS     448(DX), Z3
 	VCMPPS      $0x03, Z7, Z8, K1
 	VCMPPS      $0x03, Z5, Z6, K2
 	KORTESTQ    K1, K2
@@ -2640,22 +2525,22 @@ laneahead:
 	VPSRLW      $0x04, Z4, Z4
 	VPTERNLOGD  $0xf8, Z11, Z4, Z19
 	VPERMD      Z19, Z9, Z19
-	VMOVUPS     Z19, (DI)
+	VMOVUPS     Z19, (SI)
 	VMOVAPS     Z0, Z8
 	VMOVAPS     Z1, Z7
 	VMOVAPS     Z2, Z6
 	VMOVAPS     Z3, Z5
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+128
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         laneahead
 
 laneloop:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     128(SI), Z2
-	VMOVUPS     192(SI), Z3
+	VMOVUPS     (DX), Z0
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     192(DX), Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -2691,50 +2576,54 @@ laneloop:
 	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+64, SI
+	ADDQ $+256, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
+	VMOVUPS.Z   (DX), K7, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z1
+	VMOVUPS.Z   64(DX), K7, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z2
+	VMOVUPS.Z   128(DX), K7, Z2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z3
+	VMOVUPS.Z   192(DX), K7, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
-	JNE         lanetailrare
+	JNE         lanestage
 	VPANDD      Z13, Z0, Z4
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
 	VFMADD231PS Z14, Z4, Z5
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	VPANDD      Z13, Z1, Z4
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	VPANDD      Z13, Z2, Z4
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z2, Z7
 	VFMADD231PS Z14, Z4, Z7
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	VPANDD      Z13, Z3, Z4
 	VPMAXUD     Z15, Z4, Z4
@@ -2758,9 +2647,8 @@ lanetailnarrow:
 	VPTERNLOGD $0xf8, Z11, Z0, Z5
 	VPERMD     Z5, Z9, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
+	VMOVDQU8   Z5, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -2774,14 +2662,14 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     128(SI), Z2
-	VMOVUPS     192(SI), Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	VMOVUPS     (DX), Z0
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     192(DX), Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -2817,68 +2705,38 @@ lanestream:
 	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     64(SI), Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VMOVUPS     128(SI), Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     192(SI), Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VMOVUPS     Z2, (DI)
-	JMP         laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 320(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 328(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 320(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 328(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Z0
 	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
@@ -2886,8 +2744,7 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z1
+	VMOVUPS     64(DX), Z1
 	VPANDD      Z13, Z1, Z3
 	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
@@ -2900,8 +2757,7 @@ lanetailrare:
 	VPACKSSDW   Z4, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
 	VPACKSSDW   Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z1
+	VMOVUPS     128(DX), Z1
 	VPANDD      Z13, Z1, Z3
 	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
@@ -2909,8 +2765,7 @@ lanetailrare:
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z3
+	VMOVUPS     192(DX), Z3
 	VPANDD      Z13, Z3, Z5
 	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
@@ -2928,18 +2783,17 @@ lanetailrare:
 	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z2
 	VPERMD      Z2, Z9, Z2
-	KMOVQ       K0, K7
-	VMOVDQU8    Z2, K7, (DI)
-	JMP         lanetailback
+	VMOVUPS     Z2, (SI)
+	JMP         laneback
 
 // func EncodeFpE2M1PackedAVX512(y *uint8, x *float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·EncodeFpE2M1PackedAVX512(SB), $320-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// vector registers in use at once: 24
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+552(SB), Z15
 	VBROADCASTSS constantsAVX512<>+556(SB), Z14
 	VBROADCASTSS constantsAVX512<>+476(SB), Z13
@@ -2948,24 +2802,24 @@ TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS constantsAVX512<>+564(SB), Z10
 	VMOVUPS      constantsAVX512<>+484(SB), Z9
 	VBROADCASTSS constantsAVX512<>+568(SB), Z8
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VMOVUPS      (SI), Z7
-	VMOVUPS      64(SI), Z6
-	VMOVUPS      128(SI), Z5
-	VMOVUPS      192(SI), Z4
+	VMOVUPS      (DX), Z7
+	VMOVUPS      64(DX), Z6
+	VMOVUPS      128(DX), Z5
+	VMOVUPS      192(DX), Z4
 
 laneahead:
-	VMOVUPS     256(SI), Z0
-	VMOVUPS     320(SI), Z1
-	VMOVUPS     384(SI), Z2
-	VMOVUPS     448(SI), Z3
+	VMOVUPS     256(DX), Z0
+	VMOVUPS     320(DX), Z1
+	VMOVUPS     384(DX), Z2
+	VMOVUPS     448(DX), Z3
 	VCMPPS      $0x03, Z6, Z7, K1
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
@@ -3003,22 +2857,22 @@ laneahead:
 	VPERMD      Z20, Z9, Z20
 	VPMADDUBSW  Z8, Z20, Z16
 	VPMOVWB     Z16, Y16
-	VMOVUPS     Y16, (DI)
+	VMOVUPS     Y16, (SI)
 	VMOVAPS     Z0, Z7
 	VMOVAPS     Z1, Z6
 	VMOVAPS     Z2, Z5
 	VMOVAPS     Z3, Z4
-	ADDQ        $+32, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+128
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         laneahead
 
 laneloop:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     128(SI), Z2
-	VMOVUPS     192(SI), Z3
+	VMOVUPS     (DX), Z0
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     192(DX), Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -3056,50 +2910,54 @@ laneloop:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+256, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+32, SI
+	ADDQ $+256, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
+	VMOVUPS.Z   (DX), K7, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z1
+	VMOVUPS.Z   64(DX), K7, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z2
+	VMOVUPS.Z   128(DX), K7, Z2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z3
+	VMOVUPS.Z   192(DX), K7, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
-	JNE         lanetailrare
+	JNE         lanestage
 	VPANDD      Z13, Z0, Z4
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
 	VFMADD231PS Z14, Z4, Z5
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	VPANDD      Z13, Z1, Z4
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	VPANDD      Z13, Z2, Z4
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z2, Z7
 	VFMADD231PS Z14, Z4, Z7
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	VPANDD      Z13, Z3, Z4
 	VPMAXUD     Z15, Z4, Z4
@@ -3126,14 +2984,13 @@ lanetailnarrow:
 	VMOVDQU8.Z Z5, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(DX), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
+	VMOVDQU8   Y0, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -3147,14 +3004,14 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     128(SI), Z2
-	VMOVUPS     192(SI), Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	VMOVUPS     (DX), Z0
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     192(DX), Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -3192,16 +3049,38 @@ lanestream:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VMOVUPS     (SI), Z0
+	JMP rare
+
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 288(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ 296(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 288(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 296(SP)
+	LEAQ 32(SP), DX
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Z0
 	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
@@ -3209,7 +3088,7 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     64(SI), Z1
+	VMOVUPS     64(DX), Z1
 	VPANDD      Z13, Z1, Z3
 	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
@@ -3222,7 +3101,7 @@ lanerare:
 	VPACKSSDW   Z4, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
 	VPACKSSDW   Z1, Z0, Z0
-	VMOVUPS     128(SI), Z1
+	VMOVUPS     128(DX), Z1
 	VPANDD      Z13, Z1, Z3
 	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
@@ -3230,7 +3109,7 @@ lanerare:
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(DX), Z3
 	VPANDD      Z13, Z3, Z5
 	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
@@ -3250,149 +3129,87 @@ lanerare:
 	VPERMD      Z2, Z9, Z2
 	VPMADDUBSW  Z8, Z2, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 	JMP         laneback
-
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z2, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(DX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         lanetailback
 
 // func EncodeE8M0AVX512(y *uint8, x *float32, most float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·EncodeE8M0AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 most, Z14 0x3faaaaab, Z13 0x0, Z12 table
 	// vector registers in use at once: 8
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS most+16(FP), Z15
 	VBROADCASTSS constantsAVX512<>+572(SB), Z14
 	VPXORD       Z13, Z13, Z13
 	VMOVUPS      constantsAVX512<>+484(SB), Z12
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS     (SI), Z0
+	VMOVUPS     (DX), Z0
 	VMINPS      Z0, Z15, Z0
 	VFMADD213PS Z13, Z14, Z0
 	VPSRLD      $0x17, Z0, Z0
-	VMOVUPS     64(SI), Z1
+	VMOVUPS     64(DX), Z1
 	VMINPS      Z1, Z15, Z1
 	VFMADD213PS Z13, Z14, Z1
 	VPSRLD      $0x17, Z1, Z1
 	VPACKSSDW   Z1, Z0, Z0
-	VMOVUPS     128(SI), Z1
+	VMOVUPS     128(DX), Z1
 	VMINPS      Z1, Z15, Z1
 	VFMADD213PS Z13, Z14, Z1
 	VPSRLD      $0x17, Z1, Z1
-	VMOVUPS     192(SI), Z2
+	VMOVUPS     192(DX), Z2
 	VMINPS      Z2, Z15, Z2
 	VFMADD213PS Z13, Z14, Z2
 	VPSRLD      $0x17, Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
 	VPACKUSWB   Z1, Z0, Z0
 	VPERMD      Z0, Z12, Z0
-	VMOVUPS     Z0, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVUPS     Z0, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
+	VMOVUPS.Z   (DX), K7, Z0
 	VMINPS      Z0, Z15, Z0
 	VFMADD213PS Z13, Z14, Z0
 	VPSRLD      $0x17, Z0, Z0
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z1
+	VMOVUPS.Z   64(DX), K7, Z1
 	VMINPS      Z1, Z15, Z1
 	VFMADD213PS Z13, Z14, Z1
 	VPSRLD      $0x17, Z1, Z1
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z2
+	VMOVUPS.Z   128(DX), K7, Z2
 	VMINPS      Z2, Z15, Z2
 	VFMADD213PS Z13, Z14, Z2
 	VPSRLD      $0x17, Z2, Z2
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z3
+	VMOVUPS.Z   192(DX), K7, Z3
 	VMINPS      Z3, Z15, Z3
 	VFMADD213PS Z13, Z14, Z3
 	VPSRLD      $0x17, Z3, Z3
@@ -3403,7 +3220,7 @@ lanetailnarrow:
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z12, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VMOVDQU8  Z0, K7, (SI)
 
 laneend:
 	MOVQ  ahead+32(FP), AX
@@ -3418,35 +3235,35 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	VMOVUPS     (DX), Z0
 	VMINPS      Z0, Z15, Z0
 	VFMADD213PS Z13, Z14, Z0
 	VPSRLD      $0x17, Z0, Z0
-	VMOVUPS     64(SI), Z1
+	VMOVUPS     64(DX), Z1
 	VMINPS      Z1, Z15, Z1
 	VFMADD213PS Z13, Z14, Z1
 	VPSRLD      $0x17, Z1, Z1
 	VPACKSSDW   Z1, Z0, Z0
-	VMOVUPS     128(SI), Z1
+	VMOVUPS     128(DX), Z1
 	VMINPS      Z1, Z15, Z1
 	VFMADD213PS Z13, Z14, Z1
 	VPSRLD      $0x17, Z1, Z1
-	VMOVUPS     192(SI), Z2
+	VMOVUPS     192(DX), Z2
 	VMINPS      Z2, Z15, Z2
 	VFMADD213PS Z13, Z14, Z2
 	VPSRLD      $0x17, Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
 	VPACKUSWB   Z1, Z0, Z0
 	VPERMD      Z0, Z12, Z0
-	VMOVNTPS    Z0, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z0, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 

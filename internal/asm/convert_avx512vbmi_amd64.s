@@ -7,11 +7,11 @@
 // func DecodeFpE4M3AVX512VBMI(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
 TEXT ·DecodeFpE4M3AVX512VBMI(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 table, Z14 0xffff0000, Z13 table, Z12 table, Z11 table, Z10 table, Z9 0x80808080
 	// vector registers in use at once: 11
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VMOVUPS      constantsAVX512VBMI<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512VBMI<>+64(SB), Z14
 	VMOVUPS      constantsAVX512VBMI<>+68(SB), Z13
@@ -19,15 +19,15 @@ TEXT ·DecodeFpE4M3AVX512VBMI(SB), NOSPLIT, $0-32
 	VMOVUPS      constantsAVX512VBMI<>+196(SB), Z11
 	VMOVUPS      constantsAVX512VBMI<>+260(SB), Z10
 	VBROADCASTSS constantsAVX512VBMI<>+324(SB), Z9
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPERMB     (SI), Z15, Z0
+	VPERMB     (DX), Z15, Z0
 	VMOVDQA64  Z0, Z1
 	VPERMI2B   Z12, Z13, Z1
 	VMOVDQA64  Z0, Z2
@@ -35,28 +35,30 @@ laneloop:
 	VPTERNLOGD $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW Z2, Z1, Z0
 	VPSLLD     $0x10, Z0, Z3
-	VMOVUPS    Z3, (DI)
+	VMOVUPS    Z3, (SI)
 	VPANDD     Z14, Z0, Z0
-	VMOVUPS    Z0, 64(DI)
+	VMOVUPS    Z0, 64(SI)
 	VPUNPCKHBW Z2, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
-	VMOVUPS    Z0, 128(DI)
+	VMOVUPS    Z0, 128(SI)
 	VPANDD     Z14, Z1, Z1
-	VMOVUPS    Z1, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
+	VMOVUPS    Z1, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
 	JGE        laneloop
 
 lanetail:
-	TESTQ      DX, DX
-	JEQ        laneend
+	TESTQ DI, DI
+	JEQ   laneend
+
+lanerest:
 	MOVQ       $-1, AX
-	BZHIQ      DX, AX, AX
+	BZHIQ      DI, AX, AX
 	KMOVQ      AX, K0
 	KMOVQ      K0, K7
-	VMOVDQU8.Z (SI), K7, Z0
+	VMOVDQU8.Z (DX), K7, Z0
 	VPERMB     Z0, Z15, Z0
 	VMOVDQA64  Z0, Z1
 	VPERMI2B   Z12, Z13, Z1
@@ -65,23 +67,23 @@ lanetail:
 	VPTERNLOGD $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW Z2, Z1, Z0
 	VPSLLD     $0x10, Z0, Z3
-	VMOVUPS    Z3, K7, (DI)
-	CMPQ       DX, $+17
+	VMOVUPS    Z3, K7, (SI)
+	CMPQ       DI, $+17
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z0, Z0
 	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS    Z0, K7, 64(DI)
-	CMPQ       DX, $+33
+	VMOVUPS    Z0, K7, 64(SI)
+	CMPQ       DI, $+33
 	JLT        lanetailnarrow
 	VPUNPCKHBW Z2, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS    Z0, K7, 128(DI)
-	CMPQ       DX, $+49
+	VMOVUPS    Z0, K7, 128(SI)
+	CMPQ       DI, $+49
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z1, Z1
 	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS    Z1, K7, 192(DI)
+	VMOVUPS    Z1, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -97,8 +99,8 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPERMB      (SI), Z15, Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPERMB      (DX), Z15, Z0
 	VMOVDQA64   Z0, Z1
 	VPERMI2B    Z12, Z13, Z1
 	VMOVDQA64   Z0, Z2
@@ -106,29 +108,29 @@ lanestream:
 	VPTERNLOGD  $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
-	VMOVNTPS    Z3, (DI)
+	VMOVNTPS    Z3, (SI)
 	VPANDD      Z14, Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
+	VMOVNTPS    Z0, 64(SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMOVNTPS    Z0, 128(DI)
+	VMOVNTPS    Z0, 128(SI)
 	VPANDD      Z14, Z1, Z1
-	VMOVNTPS    Z1, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z1, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 // func DecodeFpE4M3FNUZAVX512VBMI(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
 TEXT ·DecodeFpE4M3FNUZAVX512VBMI(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 table, Z14 0xffff0000, Z13 table, Z12 table, Z11 table, Z10 table, Z9 0x80808080
 	// vector registers in use at once: 11
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VMOVUPS      constantsAVX512VBMI<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512VBMI<>+64(SB), Z14
 	VMOVUPS      constantsAVX512VBMI<>+328(SB), Z13
@@ -136,15 +138,15 @@ TEXT ·DecodeFpE4M3FNUZAVX512VBMI(SB), NOSPLIT, $0-32
 	VMOVUPS      constantsAVX512VBMI<>+456(SB), Z11
 	VMOVUPS      constantsAVX512VBMI<>+520(SB), Z10
 	VBROADCASTSS constantsAVX512VBMI<>+324(SB), Z9
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPERMB     (SI), Z15, Z0
+	VPERMB     (DX), Z15, Z0
 	VPTESTMB   Z0, Z0, K1
 	VMOVDQA64  Z0, Z1
 	VPERMI2B.Z Z12, Z13, K1, Z1
@@ -153,28 +155,30 @@ laneloop:
 	VPTERNLOGD $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW Z2, Z1, Z0
 	VPSLLD     $0x10, Z0, Z3
-	VMOVUPS    Z3, (DI)
+	VMOVUPS    Z3, (SI)
 	VPANDD     Z14, Z0, Z0
-	VMOVUPS    Z0, 64(DI)
+	VMOVUPS    Z0, 64(SI)
 	VPUNPCKHBW Z2, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
-	VMOVUPS    Z0, 128(DI)
+	VMOVUPS    Z0, 128(SI)
 	VPANDD     Z14, Z1, Z1
-	VMOVUPS    Z1, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
+	VMOVUPS    Z1, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
 	JGE        laneloop
 
 lanetail:
-	TESTQ      DX, DX
-	JEQ        laneend
+	TESTQ DI, DI
+	JEQ   laneend
+
+lanerest:
 	MOVQ       $-1, AX
-	BZHIQ      DX, AX, AX
+	BZHIQ      DI, AX, AX
 	KMOVQ      AX, K0
 	KMOVQ      K0, K7
-	VMOVDQU8.Z (SI), K7, Z0
+	VMOVDQU8.Z (DX), K7, Z0
 	VPERMB     Z0, Z15, Z0
 	VPTESTMB   Z0, Z0, K1
 	VMOVDQA64  Z0, Z1
@@ -184,23 +188,23 @@ lanetail:
 	VPTERNLOGD $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW Z2, Z1, Z0
 	VPSLLD     $0x10, Z0, Z3
-	VMOVUPS    Z3, K7, (DI)
-	CMPQ       DX, $+17
+	VMOVUPS    Z3, K7, (SI)
+	CMPQ       DI, $+17
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z0, Z0
 	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS    Z0, K7, 64(DI)
-	CMPQ       DX, $+33
+	VMOVUPS    Z0, K7, 64(SI)
+	CMPQ       DI, $+33
 	JLT        lanetailnarrow
 	VPUNPCKHBW Z2, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS    Z0, K7, 128(DI)
-	CMPQ       DX, $+49
+	VMOVUPS    Z0, K7, 128(SI)
+	CMPQ       DI, $+49
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z1, Z1
 	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS    Z1, K7, 192(DI)
+	VMOVUPS    Z1, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -216,8 +220,8 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPERMB      (SI), Z15, Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPERMB      (DX), Z15, Z0
 	VPTESTMB    Z0, Z0, K1
 	VMOVDQA64   Z0, Z1
 	VPERMI2B.Z  Z12, Z13, K1, Z1
@@ -226,29 +230,29 @@ lanestream:
 	VPTERNLOGD  $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
-	VMOVNTPS    Z3, (DI)
+	VMOVNTPS    Z3, (SI)
 	VPANDD      Z14, Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
+	VMOVNTPS    Z0, 64(SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMOVNTPS    Z0, 128(DI)
+	VMOVNTPS    Z0, 128(SI)
 	VPANDD      Z14, Z1, Z1
-	VMOVNTPS    Z1, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z1, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 // func DecodeFpE5M2FNUZAVX512VBMI(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
 TEXT ·DecodeFpE5M2FNUZAVX512VBMI(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 table, Z14 0xffff0000, Z13 table, Z12 table, Z11 table, Z10 table, Z9 0x80808080
 	// vector registers in use at once: 11
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VMOVUPS      constantsAVX512VBMI<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512VBMI<>+64(SB), Z14
 	VMOVUPS      constantsAVX512VBMI<>+584(SB), Z13
@@ -256,15 +260,15 @@ TEXT ·DecodeFpE5M2FNUZAVX512VBMI(SB), NOSPLIT, $0-32
 	VMOVUPS      constantsAVX512VBMI<>+712(SB), Z11
 	VMOVUPS      constantsAVX512VBMI<>+776(SB), Z10
 	VBROADCASTSS constantsAVX512VBMI<>+324(SB), Z9
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPERMB     (SI), Z15, Z0
+	VPERMB     (DX), Z15, Z0
 	VPTESTMB   Z0, Z0, K1
 	VMOVDQA64  Z0, Z1
 	VPERMI2B.Z Z12, Z13, K1, Z1
@@ -273,28 +277,30 @@ laneloop:
 	VPTERNLOGD $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW Z2, Z1, Z0
 	VPSLLD     $0x10, Z0, Z3
-	VMOVUPS    Z3, (DI)
+	VMOVUPS    Z3, (SI)
 	VPANDD     Z14, Z0, Z0
-	VMOVUPS    Z0, 64(DI)
+	VMOVUPS    Z0, 64(SI)
 	VPUNPCKHBW Z2, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
-	VMOVUPS    Z0, 128(DI)
+	VMOVUPS    Z0, 128(SI)
 	VPANDD     Z14, Z1, Z1
-	VMOVUPS    Z1, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
+	VMOVUPS    Z1, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
 	JGE        laneloop
 
 lanetail:
-	TESTQ      DX, DX
-	JEQ        laneend
+	TESTQ DI, DI
+	JEQ   laneend
+
+lanerest:
 	MOVQ       $-1, AX
-	BZHIQ      DX, AX, AX
+	BZHIQ      DI, AX, AX
 	KMOVQ      AX, K0
 	KMOVQ      K0, K7
-	VMOVDQU8.Z (SI), K7, Z0
+	VMOVDQU8.Z (DX), K7, Z0
 	VPERMB     Z0, Z15, Z0
 	VPTESTMB   Z0, Z0, K1
 	VMOVDQA64  Z0, Z1
@@ -304,23 +310,23 @@ lanetail:
 	VPTERNLOGD $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW Z2, Z1, Z0
 	VPSLLD     $0x10, Z0, Z3
-	VMOVUPS    Z3, K7, (DI)
-	CMPQ       DX, $+17
+	VMOVUPS    Z3, K7, (SI)
+	CMPQ       DI, $+17
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z0, Z0
 	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS    Z0, K7, 64(DI)
-	CMPQ       DX, $+33
+	VMOVUPS    Z0, K7, 64(SI)
+	CMPQ       DI, $+33
 	JLT        lanetailnarrow
 	VPUNPCKHBW Z2, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS    Z0, K7, 128(DI)
-	CMPQ       DX, $+49
+	VMOVUPS    Z0, K7, 128(SI)
+	CMPQ       DI, $+49
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z1, Z1
 	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS    Z1, K7, 192(DI)
+	VMOVUPS    Z1, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -336,8 +342,8 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPERMB      (SI), Z15, Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPERMB      (DX), Z15, Z0
 	VPTESTMB    Z0, Z0, K1
 	VMOVDQA64   Z0, Z1
 	VPERMI2B.Z  Z12, Z13, K1, Z1
@@ -346,93 +352,95 @@ lanestream:
 	VPTERNLOGD  $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
-	VMOVNTPS    Z3, (DI)
+	VMOVNTPS    Z3, (SI)
 	VPANDD      Z14, Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
+	VMOVNTPS    Z0, 64(SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMOVNTPS    Z0, 128(DI)
+	VMOVNTPS    Z0, 128(SI)
 	VPANDD      Z14, Z1, Z1
-	VMOVNTPS    Z1, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z1, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 // func DecodeFpE2M1AVX512VBMI(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
 TEXT ·DecodeFpE2M1AVX512VBMI(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 table, Z14 0xffff0000, Z13 table, Z12 table, Z0 0x80808080
 	// vector registers in use at once: 8
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VMOVUPS      constantsAVX512VBMI<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512VBMI<>+64(SB), Z14
 	VMOVUPS      constantsAVX512VBMI<>+840(SB), Z13
 	VMOVUPS      constantsAVX512VBMI<>+904(SB), Z12
 	VBROADCASTSS constantsAVX512VBMI<>+324(SB), Z0
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPERMB     (SI), Z15, Z0
+	VPERMB     (DX), Z15, Z0
 	VMOVDQA64  Z0, Z1
 	VPERMI2B   Z13, Z13, Z1
 	VPERMI2B   Z12, Z12, Z0
 	VPUNPCKLBW Z0, Z1, Z2
 	VPSLLD     $0x10, Z2, Z3
-	VMOVUPS    Z3, (DI)
+	VMOVUPS    Z3, (SI)
 	VPANDD     Z14, Z2, Z2
-	VMOVUPS    Z2, 64(DI)
+	VMOVUPS    Z2, 64(SI)
 	VPUNPCKHBW Z0, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
-	VMOVUPS    Z0, 128(DI)
+	VMOVUPS    Z0, 128(SI)
 	VPANDD     Z14, Z1, Z1
-	VMOVUPS    Z1, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
+	VMOVUPS    Z1, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
 	JGE        laneloop
 
 lanetail:
-	TESTQ      DX, DX
-	JEQ        laneend
+	TESTQ DI, DI
+	JEQ   laneend
+
+lanerest:
 	MOVQ       $-1, AX
-	BZHIQ      DX, AX, AX
+	BZHIQ      DI, AX, AX
 	KMOVQ      AX, K0
 	KMOVQ      K0, K7
-	VMOVDQU8.Z (SI), K7, Z0
+	VMOVDQU8.Z (DX), K7, Z0
 	VPERMB     Z0, Z15, Z0
 	VMOVDQA64  Z0, Z1
 	VPERMI2B   Z13, Z13, Z1
 	VPERMI2B   Z12, Z12, Z0
 	VPUNPCKLBW Z0, Z1, Z2
 	VPSLLD     $0x10, Z2, Z3
-	VMOVUPS    Z3, K7, (DI)
-	CMPQ       DX, $+17
+	VMOVUPS    Z3, K7, (SI)
+	CMPQ       DI, $+17
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z2, Z2
 	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS    Z2, K7, 64(DI)
-	CMPQ       DX, $+33
+	VMOVUPS    Z2, K7, 64(SI)
+	CMPQ       DI, $+33
 	JLT        lanetailnarrow
 	VPUNPCKHBW Z0, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS    Z0, K7, 128(DI)
-	CMPQ       DX, $+49
+	VMOVUPS    Z0, K7, 128(SI)
+	CMPQ       DI, $+49
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z1, Z1
 	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS    Z1, K7, 192(DI)
+	VMOVUPS    Z1, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -448,82 +456,84 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPERMB      (SI), Z15, Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPERMB      (DX), Z15, Z0
 	VMOVDQA64   Z0, Z1
 	VPERMI2B    Z13, Z13, Z1
 	VPERMI2B    Z12, Z12, Z0
 	VPUNPCKLBW  Z0, Z1, Z2
 	VPSLLD      $0x10, Z2, Z3
-	VMOVNTPS    Z3, (DI)
+	VMOVNTPS    Z3, (SI)
 	VPANDD      Z14, Z2, Z2
-	VMOVNTPS    Z2, 64(DI)
+	VMOVNTPS    Z2, 64(SI)
 	VPUNPCKHBW  Z0, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMOVNTPS    Z0, 128(DI)
+	VMOVNTPS    Z0, 128(SI)
 	VPANDD      Z14, Z1, Z1
-	VMOVNTPS    Z1, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z1, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 // func DecodeFpE2M1PackedAVX512VBMI(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
 TEXT ·DecodeFpE2M1PackedAVX512VBMI(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 table, Z14 0xffff0000, Z13 table, Z12 table, Z11 table
 	// vector registers in use at once: 9
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VMOVUPS      constantsAVX512VBMI<>+968(SB), Z15
 	VBROADCASTSS constantsAVX512VBMI<>+64(SB), Z14
 	VMOVUPS      constantsAVX512VBMI<>+1032(SB), Z13
 	VMOVUPS      constantsAVX512VBMI<>+840(SB), Z12
 	VMOVUPS      constantsAVX512VBMI<>+904(SB), Z11
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS        (SI), Y0
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
 	VPERMB         Z12, Z0, Z1
 	VPERMB         Z11, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMOVUPS        Z3, (DI)
+	VMOVUPS        Z3, (SI)
 	VPANDD         Z14, Z2, Z2
-	VMOVUPS        Z2, 64(DI)
+	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VMOVUPS        Z0, 128(DI)
+	VMOVUPS        Z0, 128(SI)
 	VPANDD         Z14, Z1, Z1
-	VMOVUPS        Z1, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
-	SUBQ           $+64, DX
-	CMPQ           DX, $+64
+	VMOVUPS        Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
+	SUBQ           $+64, DI
+	CMPQ           DI, $+64
 	JGE            laneloop
 
 lanetail:
-	TESTQ          DX, DX
-	JEQ            laneend
+	TESTQ DI, DI
+	JEQ   laneend
+
+lanerest:
 	MOVQ           $-1, AX
-	BZHIQ          DX, AX, AX
+	BZHIQ          DI, AX, AX
 	KMOVQ          AX, K0
-	LEAQ           1(DX), CX
+	LEAQ           1(DI), CX
 	SHRQ           $0x01, CX
 	MOVQ           $-1, AX
 	BZHIQ          CX, AX, AX
 	KMOVQ          AX, K7
-	VMOVDQU8.Z     (SI), K7, Z0
+	VMOVDQU8.Z     (DX), K7, Z0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
 	VPERMB         Z12, Z0, Z1
@@ -531,23 +541,23 @@ lanetail:
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
 	KMOVQ          K0, K7
-	VMOVUPS        Z3, K7, (DI)
-	CMPQ           DX, $+17
+	VMOVUPS        Z3, K7, (SI)
+	CMPQ           DI, $+17
 	JLT            lanetailnarrow
 	VPANDD         Z14, Z2, Z2
 	KSHIFTRQ       $0x10, K0, K7
-	VMOVUPS        Z2, K7, 64(DI)
-	CMPQ           DX, $+33
+	VMOVUPS        Z2, K7, 64(SI)
+	CMPQ           DI, $+33
 	JLT            lanetailnarrow
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	KSHIFTRQ       $0x20, K0, K7
-	VMOVUPS        Z0, K7, 128(DI)
-	CMPQ           DX, $+49
+	VMOVUPS        Z0, K7, 128(SI)
+	CMPQ           DI, $+49
 	JLT            lanetailnarrow
 	VPANDD         Z14, Z1, Z1
 	KSHIFTRQ       $0x30, K0, K7
-	VMOVUPS        Z1, K7, 192(DI)
+	VMOVUPS        Z1, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -563,26 +573,26 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA    (SI)(CX*1)
-	VMOVUPS        (SI), Y0
+	PREFETCHNTA    (DX)(CX*1)
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
 	VPERMB         Z12, Z0, Z1
 	VPERMB         Z11, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMOVNTPS       Z3, (DI)
+	VMOVNTPS       Z3, (SI)
 	VPANDD         Z14, Z2, Z2
-	VMOVNTPS       Z2, 64(DI)
+	VMOVNTPS       Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VMOVNTPS       Z0, 128(DI)
+	VMOVNTPS       Z0, 128(SI)
 	VPANDD         Z14, Z1, Z1
-	VMOVNTPS       Z1, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
-	SUBQ           $+64, DX
-	CMPQ           DX, $+64
+	VMOVNTPS       Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
+	SUBQ           $+64, DI
+	CMPQ           DI, $+64
 	JGE            lanestream
 	JMP            lanetail
 

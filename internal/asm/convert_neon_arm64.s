@@ -6,208 +6,122 @@
 
 // func EncodeF16NEON(y *uint16, x *float32, n int, ahead int)
 
-TEXT ·EncodeF16NEON(SB), NOSPLIT, $104-32
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·EncodeF16NEON(SB), NOSPLIT, $136-32
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: nothing
 	// vector registers in use at once: 2
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD n+16(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD n+16(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVQ 16(R1), F1
+	FMOVQ 16(R2), F1
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, (R0)
-	FMOVQ 32(R1), F0
+	FMOVQ F0, (R1)
+	FMOVQ 32(R2), F0
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVQ 48(R1), F1
+	FMOVQ 48(R2), F1
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
-	ADD $32, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	FMOVQ F0, 16(R1)
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R2
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F0
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R2
-	BLT lanetailnarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R2
-	BLT lanetailnarrow
-	FMOVQ 96(RSP), F0
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 112(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R2, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 120(RSP), R2
 laneend:
 	RET
+lanestage:
+	MOVD R1, 112(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 120(RSP)
+	ADD $48, RSP, R2
+	B laneloop
 
 // func DecodeF16NEON(y *float32, x *uint16, n int, ahead int)
 
-TEXT ·DecodeF16NEON(SB), NOSPLIT, $104-32
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·DecodeF16NEON(SB), NOSPLIT, $136-32
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: nothing
 	// vector registers in use at once: 2
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD n+16(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD n+16(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ F0, 16(R0)
-	FMOVQ 16(R1), F0
+	FMOVQ F0, 16(R1)
+	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ F1, 16(RSP)
-	CMP $5, R2
-	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ F0, 32(RSP)
-	CMP $9, R2
-	BLT lanetailnarrow
-	FMOVQ 96(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ F1, 48(RSP)
-	CMP $13, R2
-	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ F0, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 112(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R2, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 120(RSP), R2
 laneend:
 	RET
+lanestage:
+	MOVD R1, 112(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 120(RSP)
+	ADD $80, RSP, R2
+	B laneloop
 
 // func EncodeBF16NEON(y *uint16, x *float32, n int, ahead int)
 
-TEXT ·EncodeBF16NEON(SB), NOSPLIT, $104-32
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·EncodeBF16NEON(SB), NOSPLIT, $136-32
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: V15 0x10000, V14 0x7fff
 	// vector registers in use at once: 8
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
 	MOVD $65536, R16
 	VDUP R16, V15.S4
 	MOVD $32767, R16
 	VDUP R16, V14.S4
-	MOVD n+16(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD n+16(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	FMOVQ (R2), F0
+	FMOVQ 16(R2), F1
+	FMOVQ 32(R2), F2
+	FMOVQ 48(R2), F3
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
@@ -220,101 +134,45 @@ laneloop:
 	VSUB V5.S4, V14.S4, V5.S4
 	WORD $0x0e644000 // addhn v0.4h, v0.4s, v4.4s
 	WORD $0x4e654020 // addhn2 v0.8h, v1.4s, v5.4s
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	VCMTST V15.S4, V2.S4, V0.S4
 	VSUB V0.S4, V14.S4, V0.S4
 	VCMTST V15.S4, V3.S4, V1.S4
 	VSUB V1.S4, V14.S4, V1.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e614062 // addhn2 v2.8h, v3.4s, v1.4s
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 laneback:
-	ADD $32, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	FMOVQ 64(RSP), F1
-	FMOVQ 80(RSP), F2
-	FMOVQ 96(RSP), F3
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	CMP $5, R2
-	BLT lanetailnarrow
-	CMP $9, R2
-	BLT lanetailnarrow
-	CMP $13, R2
-	BLT lanetailnarrow
-lanetailnarrow:
-	VCMTST V15.S4, V0.S4, V4.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	VCMTST V15.S4, V1.S4, V5.S4
-	VSUB V5.S4, V14.S4, V5.S4
-	WORD $0x0e644000 // addhn v0.4h, v0.4s, v4.4s
-	WORD $0x4e654020 // addhn2 v0.8h, v1.4s, v5.4s
-	FMOVQ F0, 16(RSP)
-	VCMTST V15.S4, V2.S4, V0.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	VCMTST V15.S4, V3.S4, V1.S4
-	VSUB V1.S4, V14.S4, V1.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e614062 // addhn2 v2.8h, v3.4s, v1.4s
-	FMOVQ F2, 32(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 112(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R2, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 120(RSP), R2
 laneend:
 	RET
 lanerare:
-	FMOVQ (R1), F0
+	B rare
+lanestage:
+	MOVD R1, 112(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 120(RSP)
+	ADD $48, RSP, R2
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	MOVD $4294901760, R16
 	VDUP R16, V1.S4
 	VAND V1.B16, V0.B16, V2.B16
@@ -323,7 +181,7 @@ lanerare:
 	VORR V3.B16, V2.B16, V2.B16
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V2.B16, V0.B16, V4.B16
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	VAND V1.B16, V0.B16, V2.B16
 	VORR V3.B16, V2.B16, V2.B16
 	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
@@ -334,13 +192,13 @@ lanerare:
 	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e6240a4 // addhn2 v4.8h, v5.4s, v2.4s
-	FMOVQ F4, (R0)
-	FMOVQ 32(R1), F0
+	FMOVQ F4, (R1)
+	FMOVQ 32(R2), F0
 	VAND V1.B16, V0.B16, V2.B16
 	VORR V3.B16, V2.B16, V2.B16
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V2.B16, V0.B16, V4.B16
-	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F0
 	VAND V1.B16, V0.B16, V1.B16
 	VORR V3.B16, V1.B16, V1.B16
 	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
@@ -351,238 +209,116 @@ lanerare:
 	VSUB V1.S4, V14.S4, V1.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e614044 // addhn2 v4.8h, v2.4s, v1.4s
-	FMOVQ F4, 16(R0)
+	FMOVQ F4, 16(R1)
 	B laneback
-lanetailrare:
-	FMOVQ 48(RSP), F0
-	MOVD $4294901760, R16
-	VDUP R16, V1.S4
-	VAND V1.B16, V0.B16, V2.B16
-	MOVD $4194304, R16
-	VDUP R16, V3.S4
-	VORR V3.B16, V2.B16, V2.B16
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	FMOVQ 64(RSP), F0
-	VAND V1.B16, V0.B16, V2.B16
-	VORR V3.B16, V2.B16, V2.B16
-	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V5.B16
-	VCMTST V15.S4, V4.S4, V0.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	VCMTST V15.S4, V5.S4, V2.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6240a4 // addhn2 v4.8h, v5.4s, v2.4s
-	FMOVQ F4, 16(RSP)
-	FMOVQ 80(RSP), F0
-	VAND V1.B16, V0.B16, V2.B16
-	VORR V3.B16, V2.B16, V2.B16
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	FMOVQ 96(RSP), F0
-	VAND V1.B16, V0.B16, V1.B16
-	VORR V3.B16, V1.B16, V1.B16
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VBSL V1.B16, V0.B16, V2.B16
-	VCMTST V15.S4, V4.S4, V0.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	VCMTST V15.S4, V2.S4, V1.S4
-	VSUB V1.S4, V14.S4, V1.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e614044 // addhn2 v4.8h, v2.4s, v1.4s
-	FMOVQ F4, 32(RSP)
-	B lanetailback
 
 // func DecodeBF16NEON(y *float32, x *uint16, n int, ahead int)
 
-TEXT ·DecodeBF16NEON(SB), NOSPLIT, $104-32
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·DecodeBF16NEON(SB), NOSPLIT, $136-32
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: nothing
 	// vector registers in use at once: 2
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD n+16(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD n+16(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ F0, 16(R0)
-	FMOVQ 16(R1), F0
+	FMOVQ F0, 16(R1)
+	FMOVQ 16(R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ F1, 16(RSP)
-	CMP $5, R2
-	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ F0, 32(RSP)
-	CMP $9, R2
-	BLT lanetailnarrow
-	FMOVQ 96(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ F1, 48(RSP)
-	CMP $13, R2
-	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ F0, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 112(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R2, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 120(RSP), R2
 laneend:
 	RET
+lanestage:
+	MOVD R1, 112(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 120(RSP)
+	ADD $80, RSP, R2
+	B laneloop
 
 // func DecodeFpE5M2NEON(y *float32, x *uint8, n int, ahead int)
 
-TEXT ·DecodeFpE5M2NEON(SB), NOSPLIT, $88-32
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·DecodeFpE5M2NEON(SB), NOSPLIT, $120-32
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: nothing
 	// vector registers in use at once: 3
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD n+16(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD n+16(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R2, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R2, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	FMOVQ F2, 16(RSP)
-	CMP $5, R2
-	BLT lanetailnarrow
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ F1, 32(RSP)
-	CMP $9, R2
-	BLT lanetailnarrow
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ F1, 48(RSP)
-	CMP $13, R2
-	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ F0, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R2, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 104(RSP), R2
 laneend:
 	RET
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $80, RSP, R2
+	B laneloop
 
 // func DecodeFpE4M3FNUZNEON(y *float32, x *int8, n int, ahead int)
 
-TEXT ·DecodeFpE4M3FNUZNEON(SB), NOSPLIT, $88-32
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·DecodeFpE4M3FNUZNEON(SB), NOSPLIT, $120-32
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: V15 0x7f, V14 0x3b800000, V13 0x40000000, V12 0xbc000000, V11 0x80000000, V10 0x7fc00000
 	// vector registers in use at once: 12
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
 	MOVD $127, R16
 	VDUP R16, V15.S4
 	MOVD $998244352, R16
@@ -595,11 +331,11 @@ TEXT ·DecodeFpE4M3FNUZNEON(SB), NOSPLIT, $88-32
 	VDUP R16, V11.S4
 	MOVD $2143289344, R16
 	VDUP R16, V10.S4
-	MOVD n+16(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD n+16(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	VADD V15.S4, V2.S4, V3.S4
@@ -613,7 +349,7 @@ laneloop:
 	VORR V2.B16, V5.B16, V5.B16
 	VAND V10.B16, V3.B16, V3.B16
 	VORR V3.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	VADD V15.S4, V1.S4, V2.S4
 	VAND V15.B16, V1.B16, V3.B16
@@ -626,7 +362,7 @@ laneloop:
 	VORR V1.B16, V4.B16, V4.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V4.B16, V4.B16
-	FMOVQ F4, 16(R0)
+	FMOVQ F4, 16(R1)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	VADD V15.S4, V1.S4, V2.S4
@@ -640,7 +376,7 @@ laneloop:
 	VORR V1.B16, V4.B16, V4.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V4.B16, V4.B16
-	FMOVQ F4, 32(R0)
+	FMOVQ F4, 32(R1)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	VADD V15.S4, V0.S4, V1.S4
 	VAND V15.B16, V0.B16, V2.B16
@@ -653,127 +389,42 @@ laneloop:
 	VORR V0.B16, V3.B16, V3.B16
 	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
-	FMOVQ F3, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	FMOVQ F3, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R2, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R2, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	VADD V15.S4, V2.S4, V3.S4
-	VAND V15.B16, V2.B16, V4.B16
-	VSHL $20, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
-	VMOV V12.B16, V5.B16
-	VFMLA V13.S4, V4.S4, V5.S4
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V5.B16, V5.B16
-	VAND V10.B16, V3.B16, V3.B16
-	VORR V3.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	CMP $5, R2
-	BLT lanetailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	VADD V15.S4, V1.S4, V2.S4
-	VAND V15.B16, V1.B16, V3.B16
-	VSHL $20, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
-	VMOV V12.B16, V4.B16
-	VFMLA V13.S4, V3.S4, V4.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V4.B16, V4.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VORR V2.B16, V4.B16, V4.B16
-	FMOVQ F4, 32(RSP)
-	CMP $9, R2
-	BLT lanetailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	VADD V15.S4, V1.S4, V2.S4
-	VAND V15.B16, V1.B16, V3.B16
-	VSHL $20, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
-	VMOV V12.B16, V4.B16
-	VFMLA V13.S4, V3.S4, V4.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V4.B16, V4.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VORR V2.B16, V4.B16, V4.B16
-	FMOVQ F4, 48(RSP)
-	CMP $13, R2
-	BLT lanetailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	VADD V15.S4, V0.S4, V1.S4
-	VAND V15.B16, V0.B16, V2.B16
-	VSHL $20, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
-	VMOV V12.B16, V3.B16
-	VFMLA V13.S4, V2.S4, V3.S4
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	FMOVQ F3, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R2, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 104(RSP), R2
 laneend:
 	RET
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $80, RSP, R2
+	B laneloop
 
 // func DecodeFpE5M2FNUZNEON(y *float32, x *int8, n int, ahead int)
 
-TEXT ·DecodeFpE5M2FNUZNEON(SB), NOSPLIT, $88-32
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·DecodeFpE5M2FNUZNEON(SB), NOSPLIT, $120-32
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: V15 0x7f, V14 0x37800000, V13 0x40000000, V12 0xb8000000, V11 0x80000000, V10 0x7fc00000
 	// vector registers in use at once: 12
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
 	MOVD $127, R16
 	VDUP R16, V15.S4
 	MOVD $931135488, R16
@@ -786,11 +437,11 @@ TEXT ·DecodeFpE5M2FNUZNEON(SB), NOSPLIT, $88-32
 	VDUP R16, V11.S4
 	MOVD $2143289344, R16
 	VDUP R16, V10.S4
-	MOVD n+16(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD n+16(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	VADD V15.S4, V2.S4, V3.S4
@@ -804,7 +455,7 @@ laneloop:
 	VORR V2.B16, V5.B16, V5.B16
 	VAND V10.B16, V3.B16, V3.B16
 	VORR V3.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	VADD V15.S4, V1.S4, V2.S4
 	VAND V15.B16, V1.B16, V3.B16
@@ -817,7 +468,7 @@ laneloop:
 	VORR V1.B16, V4.B16, V4.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V4.B16, V4.B16
-	FMOVQ F4, 16(R0)
+	FMOVQ F4, 16(R1)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	VADD V15.S4, V1.S4, V2.S4
@@ -831,7 +482,7 @@ laneloop:
 	VORR V1.B16, V4.B16, V4.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V4.B16, V4.B16
-	FMOVQ F4, 32(R0)
+	FMOVQ F4, 32(R1)
 	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	VADD V15.S4, V0.S4, V1.S4
 	VAND V15.B16, V0.B16, V2.B16
@@ -844,137 +495,52 @@ laneloop:
 	VORR V0.B16, V3.B16, V3.B16
 	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
-	FMOVQ F3, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	FMOVQ F3, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R2, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R2, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	VADD V15.S4, V2.S4, V3.S4
-	VAND V15.B16, V2.B16, V4.B16
-	VSHL $21, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
-	VMOV V12.B16, V5.B16
-	VFMLA V13.S4, V4.S4, V5.S4
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V5.B16, V5.B16
-	VAND V10.B16, V3.B16, V3.B16
-	VORR V3.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	CMP $5, R2
-	BLT lanetailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	VADD V15.S4, V1.S4, V2.S4
-	VAND V15.B16, V1.B16, V3.B16
-	VSHL $21, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
-	VMOV V12.B16, V4.B16
-	VFMLA V13.S4, V3.S4, V4.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V4.B16, V4.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VORR V2.B16, V4.B16, V4.B16
-	FMOVQ F4, 32(RSP)
-	CMP $9, R2
-	BLT lanetailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	VADD V15.S4, V1.S4, V2.S4
-	VAND V15.B16, V1.B16, V3.B16
-	VSHL $21, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
-	VMOV V12.B16, V4.B16
-	VFMLA V13.S4, V3.S4, V4.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V4.B16, V4.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VORR V2.B16, V4.B16, V4.B16
-	FMOVQ F4, 48(RSP)
-	CMP $13, R2
-	BLT lanetailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	VADD V15.S4, V0.S4, V1.S4
-	VAND V15.B16, V0.B16, V2.B16
-	VSHL $21, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
-	VMOV V12.B16, V3.B16
-	VFMLA V13.S4, V2.S4, V3.S4
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	FMOVQ F3, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R2, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 104(RSP), R2
 laneend:
 	RET
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $80, RSP, R2
+	B laneloop
 
 // func DecodeFpE8M0NEON(y *float32, x *uint8, n int, ahead int)
 
-TEXT ·DecodeFpE8M0NEON(SB), NOSPLIT, $88-32
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·DecodeFpE8M0NEON(SB), NOSPLIT, $120-32
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: V15 0x0, V14 0x7fffffff, V13 0x400000
 	// vector registers in use at once: 7
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	MOVD $2147483647, R16
 	VDUP R16, V14.S4
 	MOVD $4194304, R16
 	VDUP R16, V13.S4
-	MOVD n+16(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD n+16(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VUXTL V1.H4, V2.S4
 	VSHL $23, V2.S4, V2.S4
@@ -982,14 +548,14 @@ laneloop:
 	VFMLA V15.S4, V2.S4, V3.S4
 	VAND V14.B16, V3.B16, V3.B16
 	VUMAX V13.S4, V3.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V1.H8, V1.S4
 	VSHL $23, V1.S4, V1.S4
 	VMOV V1.B16, V2.B16
 	VFMLA V15.S4, V1.S4, V2.S4
 	VAND V14.B16, V2.B16, V2.B16
 	VUMAX V13.S4, V2.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	VSHL $23, V1.S4, V1.S4
@@ -997,110 +563,49 @@ laneloop:
 	VFMLA V15.S4, V1.S4, V2.S4
 	VAND V14.B16, V2.B16, V2.B16
 	VUMAX V13.S4, V2.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	VUXTL2 V0.H8, V0.S4
 	VSHL $23, V0.S4, V0.S4
 	VMOV V0.B16, V1.B16
 	VFMLA V15.S4, V0.S4, V1.S4
 	VAND V14.B16, V1.B16, V1.B16
 	VUMAX V13.S4, V1.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R2, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R2, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	VSHL $23, V2.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
-	VAND V14.B16, V3.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
-	FMOVQ F3, 16(RSP)
-	CMP $5, R2
-	BLT lanetailnarrow
-	VUXTL2 V1.H8, V1.S4
-	VSHL $23, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
-	VAND V14.B16, V2.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	FMOVQ F2, 32(RSP)
-	CMP $9, R2
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	VSHL $23, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
-	VAND V14.B16, V2.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	FMOVQ F2, 48(RSP)
-	CMP $13, R2
-	BLT lanetailnarrow
-	VUXTL2 V0.H8, V0.S4
-	VSHL $23, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VFMLA V15.S4, V0.S4, V1.S4
-	VAND V14.B16, V1.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	FMOVQ F1, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R2, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 104(RSP), R2
 laneend:
 	RET
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $80, RSP, R2
+	B laneloop
 
 // func DecodeFpE2M1NEON(y *float32, x *uint8, n int, ahead int)
 
-TEXT ·DecodeFpE2M1NEON(SB), NOSPLIT, $88-32
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·DecodeFpE2M1NEON(SB), NOSPLIT, $120-32
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: V15 0x7, V14 0x3f000000, V13 0x40000000, V12 0xbf800000, V11 0x80000000
 	// vector registers in use at once: 10
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
 	MOVD $7, R16
 	VDUP R16, V15.S4
 	MOVD $1056964608, R16
@@ -1111,11 +616,11 @@ TEXT ·DecodeFpE2M1NEON(SB), NOSPLIT, $88-32
 	VDUP R16, V12.S4
 	MOVD $2147483648, R16
 	VDUP R16, V11.S4
-	MOVD n+16(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD n+16(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VUXTL V1.H4, V2.S4
 	VSHL $28, V2.S4, V3.S4
@@ -1127,7 +632,7 @@ laneloop:
 	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
 	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V4.B16, V4.B16
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V1.H8, V1.S4
 	VSHL $28, V1.S4, V2.S4
 	VAND V15.B16, V1.B16, V1.B16
@@ -1138,7 +643,7 @@ laneloop:
 	WORD $0x4ea1f463 // fmin v3.4s, v3.4s, v1.4s
 	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V3.B16, V3.B16
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	VSHL $28, V1.S4, V2.S4
@@ -1150,7 +655,7 @@ laneloop:
 	WORD $0x4ea1f463 // fmin v3.4s, v3.4s, v1.4s
 	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V3.B16, V3.B16
-	FMOVQ F3, 32(R0)
+	FMOVQ F3, 32(R1)
 	VUXTL2 V0.H8, V0.S4
 	VSHL $28, V0.S4, V1.S4
 	VAND V15.B16, V0.B16, V0.B16
@@ -1161,224 +666,99 @@ laneloop:
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	FMOVQ F2, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R2, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R2, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	VSHL $28, V2.S4, V3.S4
-	VAND V15.B16, V2.B16, V2.B16
-	VSHL $22, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
-	VMOV V12.B16, V4.B16
-	VFMLA V13.S4, V2.S4, V4.S4
-	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V4.B16, V4.B16
-	FMOVQ F4, 16(RSP)
-	CMP $5, R2
-	BLT lanetailnarrow
-	VUXTL2 V1.H8, V1.S4
-	VSHL $28, V1.S4, V2.S4
-	VAND V15.B16, V1.B16, V1.B16
-	VSHL $22, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
-	VMOV V12.B16, V3.B16
-	VFMLA V13.S4, V1.S4, V3.S4
-	WORD $0x4ea1f463 // fmin v3.4s, v3.4s, v1.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V3.B16, V3.B16
-	FMOVQ F3, 32(RSP)
-	CMP $9, R2
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	VSHL $28, V1.S4, V2.S4
-	VAND V15.B16, V1.B16, V1.B16
-	VSHL $22, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
-	VMOV V12.B16, V3.B16
-	VFMLA V13.S4, V1.S4, V3.S4
-	WORD $0x4ea1f463 // fmin v3.4s, v3.4s, v1.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V3.B16, V3.B16
-	FMOVQ F3, 48(RSP)
-	CMP $13, R2
-	BLT lanetailnarrow
-	VUXTL2 V0.H8, V0.S4
-	VSHL $28, V0.S4, V1.S4
-	VAND V15.B16, V0.B16, V0.B16
-	VSHL $22, V0.S4, V0.S4
-	VADD V14.S4, V0.S4, V0.S4
-	VMOV V12.B16, V2.B16
-	VFMLA V13.S4, V0.S4, V2.S4
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R2, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 104(RSP), R2
 laneend:
 	RET
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $80, RSP, R2
+	B laneloop
 
 // func DecodeFpE2M1PackedNEON(y *float32, x *uint8, n int, ahead int)
 
-TEXT ·DecodeFpE2M1PackedNEON(SB), NOSPLIT, $88-32
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·DecodeFpE2M1PackedNEON(SB), NOSPLIT, $120-32
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: V15 0xf0f0f0f, V14 table
 	// vector registers in use at once: 5
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
 	MOVD $252645135, R16
 	VDUP R16, V15.S4
 	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V14
-	MOVD n+16(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD n+16(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V14.B16], V0.B16
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $8, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $8, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	ADD $1, R2, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R20, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R20, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R20, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVD 80(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V14.B16], V0.B16
-	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	FMOVQ F2, 16(RSP)
-	CMP $5, R2
-	BLT lanetailnarrow
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ F1, 32(RSP)
-	CMP $9, R2
-	BLT lanetailnarrow
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ F1, 48(RSP)
-	CMP $13, R2
-	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ F0, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R2, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 104(RSP), R2
 laneend:
 	RET
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $80, RSP, R2
+	B laneloop
 
 // func DecodeFpE4M3NEON(y *float32, x *uint8, n int, ahead int)
 
-TEXT ·DecodeFpE4M3NEON(SB), NOSPLIT, $88-32
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·DecodeFpE4M3NEON(SB), NOSPLIT, $120-32
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: V15 0x80808080, V14 0x43800000, V13 0xffffffff, V12 0xbfffbfff
 	// vector registers in use at once: 15
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
 	MOVD $2155905152, R16
 	VDUP R16, V15.S4
 	MOVD $1132462080, R16
@@ -1387,122 +767,67 @@ TEXT ·DecodeFpE4M3NEON(SB), NOSPLIT, $88-32
 	VDUP R16, V13.S4
 	MOVD $3221209087, R16
 	VDUP R16, V12.S4
-	MOVD n+16(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD n+16(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VORR V15.B16, V0.B16, V0.B16
 	VCMEQ V13.B16, V0.B16, V0.B16
 	VCMTST V0.S4, V0.S4, V0.S4
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	VSHL $7, V1.H8, V1.H8
 	VAND V12.B16, V1.B16, V1.B16
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
 	VAND V12.B16, V0.B16, V0.B16
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
-	FMOVQ F0, 48(R0)
+	FMOVQ F0, 48(R1)
 laneback:
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R2, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R2, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	VORR V15.B16, V0.B16, V0.B16
-	VCMEQ V13.B16, V0.B16, V0.B16
-	VCMTST V0.S4, V0.S4, V0.S4
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	FMOVQ 80(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	VSHL $7, V1.H8, V1.H8
-	VAND V12.B16, V1.B16, V1.B16
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	FMOVQ F2, 16(RSP)
-	CMP $5, R2
-	BLT lanetailnarrow
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
-	FMOVQ F1, 32(RSP)
-	CMP $9, R2
-	BLT lanetailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V12.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
-	FMOVQ F1, 48(RSP)
-	CMP $13, R2
-	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
-	FMOVQ F0, 64(RSP)
-lanetailnarrow:
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R2, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 104(RSP), R2
 laneend:
 	RET
 lanerare:
-	FMOVQ (R1), F0
+	B rare
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $80, RSP, R2
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VUXTL V1.H4, V2.S4
 	MOVD $127, R16
@@ -1530,7 +855,7 @@ lanerare:
 	VBSL V9.B16, V10.B16, V5.B16
 	VAND V4.B16, V2.B16, V2.B16
 	VORR V2.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	VUXTL2 V1.H8, V1.S4
 	VAND V3.B16, V1.B16, V2.B16
 	VCMEQ V3.S4, V2.S4, V5.S4
@@ -1545,7 +870,7 @@ lanerare:
 	VBSL V9.B16, V10.B16, V5.B16
 	VAND V4.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	VAND V3.B16, V1.B16, V2.B16
@@ -1561,7 +886,7 @@ lanerare:
 	VBSL V9.B16, V10.B16, V5.B16
 	VAND V4.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, 32(R0)
+	FMOVQ F5, 32(R1)
 	VUXTL2 V0.H8, V0.S4
 	VAND V3.B16, V0.B16, V1.B16
 	VCMEQ V3.S4, V1.S4, V3.S4
@@ -1575,93 +900,17 @@ lanerare:
 	VBSL V8.B16, V10.B16, V3.B16
 	VAND V4.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	FMOVQ F3, 48(R0)
+	FMOVQ F3, 48(R1)
 	B laneback
-lanetailrare:
-	FMOVQ 80(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	MOVD $127, R16
-	VDUP R16, V3.S4
-	VAND V3.B16, V2.B16, V4.B16
-	VCMEQ V3.S4, V4.S4, V5.S4
-	VSHL $24, V2.S4, V2.S4
-	VSHL $20, V4.S4, V4.S4
-	MOVD $1006632960, R16
-	VDUP R16, V6.S4
-	VADD V6.S4, V4.S4, V4.S4
-	MOVD $1073741824, R16
-	VDUP R16, V7.S4
-	MOVD $3162505216, R16
-	VDUP R16, V8.S4
-	VMOV V8.B16, V9.B16
-	VFMLA V7.S4, V4.S4, V9.S4
-	WORD $0x4ea4f529 // fmin v9.4s, v9.4s, v4.4s
-	MOVD $2147483648, R16
-	VDUP R16, V4.S4
-	VAND V4.B16, V2.B16, V10.B16
-	VORR V10.B16, V9.B16, V9.B16
-	MOVD $2143289344, R16
-	VDUP R16, V10.S4
-	VBSL V9.B16, V10.B16, V5.B16
-	VAND V4.B16, V2.B16, V2.B16
-	VORR V2.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	VUXTL2 V1.H8, V1.S4
-	VAND V3.B16, V1.B16, V2.B16
-	VCMEQ V3.S4, V2.S4, V5.S4
-	VSHL $24, V1.S4, V1.S4
-	VSHL $20, V2.S4, V2.S4
-	VADD V6.S4, V2.S4, V2.S4
-	VMOV V8.B16, V9.B16
-	VFMLA V7.S4, V2.S4, V9.S4
-	WORD $0x4ea2f529 // fmin v9.4s, v9.4s, v2.4s
-	VAND V4.B16, V1.B16, V2.B16
-	VORR V2.B16, V9.B16, V9.B16
-	VBSL V9.B16, V10.B16, V5.B16
-	VAND V4.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, 32(RSP)
-	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	VAND V3.B16, V1.B16, V2.B16
-	VCMEQ V3.S4, V2.S4, V5.S4
-	VSHL $24, V1.S4, V1.S4
-	VSHL $20, V2.S4, V2.S4
-	VADD V6.S4, V2.S4, V2.S4
-	VMOV V8.B16, V9.B16
-	VFMLA V7.S4, V2.S4, V9.S4
-	WORD $0x4ea2f529 // fmin v9.4s, v9.4s, v2.4s
-	VAND V4.B16, V1.B16, V2.B16
-	VORR V2.B16, V9.B16, V9.B16
-	VBSL V9.B16, V10.B16, V5.B16
-	VAND V4.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, 48(RSP)
-	VUXTL2 V0.H8, V0.S4
-	VAND V3.B16, V0.B16, V1.B16
-	VCMEQ V3.S4, V1.S4, V3.S4
-	VSHL $24, V0.S4, V0.S4
-	VSHL $20, V1.S4, V1.S4
-	VADD V6.S4, V1.S4, V1.S4
-	VFMLA V7.S4, V1.S4, V8.S4
-	WORD $0x4ea1f508 // fmin v8.4s, v8.4s, v1.4s
-	VAND V4.B16, V0.B16, V1.B16
-	VORR V1.B16, V8.B16, V8.B16
-	VBSL V8.B16, V10.B16, V3.B16
-	VAND V4.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	FMOVQ F3, 64(RSP)
-	B lanetailback
 
 // func EncodeFpFloat8FNUZNEON(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 
-TEXT ·EncodeFpFloat8FNUZNEON(SB), NOSPLIT, $88-56
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·EncodeFpFloat8FNUZNEON(SB), NOSPLIT, $120-56
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V10 0x81818181, V9 0x80808080, V0 Shr, V0 Shl, V1 Shl, V8 Or
 	// vector registers in use at once: 18
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
 	FMOVS least+16(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS ruler+20(FP), F14
@@ -1682,14 +931,14 @@ TEXT ·EncodeFpFloat8FNUZNEON(SB), NOSPLIT, $88-56
 	VSHL $8, V0.S4, V0.S4
 	VSHL $16, V0.S4, V1.S4
 	VORR V1.B16, V0.B16, V8.B16
-	MOVD n+40(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD n+40(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	FMOVQ (R2), F0
+	FMOVQ 16(R2), F1
+	FMOVQ 32(R2), F2
+	FMOVQ 48(R2), F3
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
@@ -1730,122 +979,45 @@ laneloop:
 	VAND V1.B16, V0.B16, V0.B16
 	VAND V9.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	FMOVQ 48(RSP), F1
-	FMOVQ 64(RSP), F2
-	FMOVQ 80(RSP), F3
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	VAND V12.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	CMP $5, R2
-	BLT lanetailnarrow
-	VAND V12.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	CMP $9, R2
-	BLT lanetailnarrow
-	VAND V12.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V2.B16, V7.B16
-	VFMLA V14.S4, V4.S4, V7.S4
-	CMP $13, R2
-	BLT lanetailnarrow
-	VAND V12.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V3.B16, V16.B16
-	VFMLA V14.S4, V4.S4, V16.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e68b4a5 // sqdmulh v5.8h, v5.8h, v8.8h
-	VADD V5.H8, V4.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V16.H8, V7.H8, V1.H8
-	VUZP2 V16.H8, V7.H8, V7.H8
-	WORD $0x4e68b4e7 // sqdmulh v7.8h, v7.8h, v8.8h
-	VADD V7.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V13.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VSUB V10.B16, V4.B16, V1.B16
-	VAND V1.B16, V0.B16, V0.B16
-	VAND V9.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R2, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 104(RSP), R2
 laneend:
 	RET
 lanerare:
-	FMOVQ (R1), F0
+	B rare
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $32, RSP, R2
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	VAND V12.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V11.B16, V0.B16, V2.B16
 	VFMLA V14.S4, V1.S4, V2.S4
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V2.B16, V1.B16, V2.B16
-	FMOVQ 16(R1), F3
+	FMOVQ 16(R2), F3
 	VAND V12.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V11.B16, V3.B16, V5.B16
@@ -1857,14 +1029,14 @@ lanerare:
 	VUZP2 V5.H8, V2.H8, V2.H8
 	WORD $0x4e68b442 // sqdmulh v2.8h, v2.8h, v8.8h
 	VADD V2.H8, V3.H8, V3.H8
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	VAND V12.B16, V2.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
 	VAND V11.B16, V2.B16, V6.B16
 	VFMLA V14.S4, V5.S4, V6.S4
 	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
 	VAND V6.B16, V5.B16, V6.B16
-	FMOVQ 48(R1), F7
+	FMOVQ 48(R2), F7
 	VAND V12.B16, V7.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
 	VAND V11.B16, V7.B16, V17.B16
@@ -1895,77 +1067,17 @@ lanerare:
 	VDUP V0.S[0], V0.S4
 	VAND V0.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	VAND V12.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V11.B16, V0.B16, V2.B16
-	VFMLA V14.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	FMOVQ 48(RSP), F3
-	VAND V12.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VUZP2 V3.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V2.H8, V3.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	WORD $0x4e68b442 // sqdmulh v2.8h, v2.8h, v8.8h
-	VADD V2.H8, V3.H8, V3.H8
-	FMOVQ 64(RSP), F2
-	VAND V12.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V11.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
-	VAND V6.B16, V5.B16, V6.B16
-	FMOVQ 80(RSP), F7
-	VAND V12.B16, V7.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V11.B16, V7.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
-	VAND V17.B16, V16.B16, V17.B16
-	VUZP2 V7.H8, V2.H8, V2.H8
-	VUZP1 V17.H8, V6.H8, V7.H8
-	VUZP2 V17.H8, V6.H8, V6.H8
-	WORD $0x4e68b4c6 // sqdmulh v6.8h, v6.8h, v8.8h
-	VADD V6.H8, V7.H8, V7.H8
-	VUZP2 V2.B16, V0.B16, V0.B16
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e2128e3 // sqxtun2 v3.16b, v7.8h
-	VUMIN V13.B16, V3.B16, V3.B16
-	VSUB V10.B16, V3.B16, V2.B16
-	VAND V2.B16, V0.B16, V0.B16
-	VAND V9.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V16.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	FMOVS nan+32(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	FMOVQ F3, 16(RSP)
-	B lanetailback
 
 // func EncodeFpFloat8NEON(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 
-TEXT ·EncodeFpFloat8NEON(SB), NOSPLIT, $88-56
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·EncodeFpFloat8NEON(SB), NOSPLIT, $120-56
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V10 0x80808080, V0 Shr, V0 Shl, V1 Shl, V9 Or
 	// vector registers in use at once: 17
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
 	FMOVS least+16(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS ruler+20(FP), F14
@@ -1984,14 +1096,14 @@ TEXT ·EncodeFpFloat8NEON(SB), NOSPLIT, $88-56
 	VSHL $8, V0.S4, V0.S4
 	VSHL $16, V0.S4, V1.S4
 	VORR V1.B16, V0.B16, V9.B16
-	MOVD n+40(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD n+40(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	FMOVQ (R2), F0
+	FMOVQ 16(R2), F1
+	FMOVQ 32(R2), F2
+	FMOVQ 48(R2), F3
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
@@ -2030,120 +1142,45 @@ laneloop:
 	VUZP2 V2.B16, V0.B16, V0.B16
 	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	FMOVQ 48(RSP), F1
-	FMOVQ 64(RSP), F2
-	FMOVQ 80(RSP), F3
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	VAND V12.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	CMP $5, R2
-	BLT lanetailnarrow
-	VAND V12.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	CMP $9, R2
-	BLT lanetailnarrow
-	VAND V12.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V2.B16, V7.B16
-	VFMLA V14.S4, V4.S4, V7.S4
-	CMP $13, R2
-	BLT lanetailnarrow
-	VAND V12.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V3.B16, V8.B16
-	VFMLA V14.S4, V4.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V4.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
-	VADD V7.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V13.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R2, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 104(RSP), R2
 laneend:
 	RET
 lanerare:
-	FMOVQ (R1), F0
+	B rare
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $32, RSP, R2
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	VAND V12.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V11.B16, V0.B16, V2.B16
 	VFMLA V14.S4, V1.S4, V2.S4
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V2.B16, V1.B16, V2.B16
-	FMOVQ 16(R1), F3
+	FMOVQ 16(R2), F3
 	VAND V12.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V11.B16, V3.B16, V5.B16
@@ -2155,14 +1192,14 @@ lanerare:
 	VUZP2 V5.H8, V2.H8, V2.H8
 	WORD $0x4e69b442 // sqdmulh v2.8h, v2.8h, v9.8h
 	VADD V2.H8, V3.H8, V3.H8
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	VAND V12.B16, V2.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
 	VAND V11.B16, V2.B16, V6.B16
 	VFMLA V14.S4, V5.S4, V6.S4
 	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
 	VAND V6.B16, V5.B16, V6.B16
-	FMOVQ 48(R1), F7
+	FMOVQ 48(R2), F7
 	VAND V12.B16, V7.B16, V8.B16
 	VUMAX V15.S4, V8.S4, V8.S4
 	VAND V11.B16, V7.B16, V16.B16
@@ -2191,75 +1228,17 @@ lanerare:
 	VDUP V0.S[0], V0.S4
 	VAND V0.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	VAND V12.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V11.B16, V0.B16, V2.B16
-	VFMLA V14.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	FMOVQ 48(RSP), F3
-	VAND V12.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VUZP2 V3.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V2.H8, V3.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	WORD $0x4e69b442 // sqdmulh v2.8h, v2.8h, v9.8h
-	VADD V2.H8, V3.H8, V3.H8
-	FMOVQ 64(RSP), F2
-	VAND V12.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V11.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
-	VAND V6.B16, V5.B16, V6.B16
-	FMOVQ 80(RSP), F7
-	VAND V12.B16, V7.B16, V8.B16
-	VUMAX V15.S4, V8.S4, V8.S4
-	VAND V11.B16, V7.B16, V16.B16
-	VFMLA V14.S4, V8.S4, V16.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VAND V16.B16, V8.B16, V16.B16
-	VUZP2 V7.H8, V2.H8, V2.H8
-	VUZP1 V16.H8, V6.H8, V7.H8
-	VUZP2 V16.H8, V6.H8, V6.H8
-	WORD $0x4e69b4c6 // sqdmulh v6.8h, v6.8h, v9.8h
-	VADD V6.H8, V7.H8, V7.H8
-	VUZP2 V2.B16, V0.B16, V0.B16
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e2128e3 // sqxtun2 v3.16b, v7.8h
-	VUMIN V13.B16, V3.B16, V3.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	FMOVS nan+32(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	FMOVQ F3, 16(RSP)
-	B lanetailback
 
 // func EncodeFpE2M1NEON(y *uint8, x *float32, n int, ahead int)
 
-TEXT ·EncodeFpE2M1NEON(SB), NOSPLIT, $88-32
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·EncodeFpE2M1NEON(SB), NOSPLIT, $120-32
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
-	// vector registers in use at once: 15
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
+	// vector registers in use at once: 13
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
 	MOVD $1065353216, R16
 	VDUP R16, V15.S4
 	MOVD $1249967830, R16
@@ -2272,14 +1251,14 @@ TEXT ·EncodeFpE2M1NEON(SB), NOSPLIT, $88-32
 	VDUP R16, V11.S4
 	MOVD $458759, R16
 	VDUP R16, V10.S4
-	MOVD n+16(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD n+16(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	FMOVQ (R2), F0
+	FMOVQ 16(R2), F1
+	FMOVQ 32(R2), F2
+	FMOVQ 48(R2), F3
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
@@ -2318,113 +1297,38 @@ laneloop:
 	VUSHR $4, V0.B16, V0.B16
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	FMOVQ 48(RSP), F1
-	FMOVQ 64(RSP), F2
-	FMOVQ 80(RSP), F3
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	CMP $5, R2
-	BLT lanetailnarrow
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	CMP $9, R2
-	BLT lanetailnarrow
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V14.S4, V4.S4, V7.S4
-	CMP $13, R2
-	BLT lanetailnarrow
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V8.B16
-	VFMLA V14.S4, V4.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V4.H8
-	VUMIN V10.H8, V4.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R2, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 104(RSP), R2
 laneend:
 	RET
 lanerare:
-	FMOVQ (R1), F0
+	B rare
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $32, RSP, R2
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V0.B16, V2.B16
@@ -2432,7 +1336,7 @@ lanerare:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V2.B16, V1.B16, V2.B16
 	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	VAND V13.B16, V0.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V0.B16, V4.B16
@@ -2445,7 +1349,7 @@ lanerare:
 	VUSRA $6, V2.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
 	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V2.B16, V4.B16
@@ -2453,7 +1357,7 @@ lanerare:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V4.B16, V3.B16, V4.B16
 	VAND V2.B16, V3.B16, V3.B16
-	FMOVQ 48(R1), F2
+	FMOVQ 48(R2), F2
 	VAND V13.B16, V2.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
 	VAND V12.B16, V2.B16, V6.B16
@@ -2472,68 +1376,17 @@ lanerare:
 	VUSHR $4, V1.B16, V1.B16
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V14.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ 48(RSP), F0
-	VAND V13.B16, V0.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V0.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VAND V4.B16, V3.B16, V4.B16
-	VAND V0.B16, V3.B16, V3.B16
-	VUZP1 V4.H8, V2.H8, V0.H8
-	VUZP2 V4.H8, V2.H8, V2.H8
-	VUSRA $6, V2.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ 64(RSP), F2
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V4.B16, V3.B16, V4.B16
-	VAND V2.B16, V3.B16, V3.B16
-	FMOVQ 80(RSP), F2
-	VAND V13.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
-	VAND V6.B16, V5.B16, V6.B16
-	VAND V2.B16, V5.B16, V5.B16
-	VUZP1 V6.H8, V4.H8, V2.H8
-	VUZP2 V6.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-	B lanetailback
 
 // func EncodeFpE2M1PackedNEON(y *uint8, x *float32, n int, ahead int)
 
-TEXT ·EncodeFpE2M1PackedNEON(SB), NOSPLIT, $88-32
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·EncodeFpE2M1PackedNEON(SB), NOSPLIT, $120-32
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
-	// vector registers in use at once: 15
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
+	// vector registers in use at once: 13
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
 	MOVD $1065353216, R16
 	VDUP R16, V15.S4
 	MOVD $1249967830, R16
@@ -2546,14 +1399,14 @@ TEXT ·EncodeFpE2M1PackedNEON(SB), NOSPLIT, $88-32
 	VDUP R16, V11.S4
 	MOVD $458759, R16
 	VDUP R16, V10.S4
-	MOVD n+16(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD n+16(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
-	FMOVQ 32(R1), F2
-	FMOVQ 48(R1), F3
+	FMOVQ (R2), F0
+	FMOVQ 16(R2), F1
+	FMOVQ 32(R2), F2
+	FMOVQ 48(R2), F3
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
@@ -2595,127 +1448,38 @@ laneloop:
 	VUZP1 V4.B16, V4.B16, V0.B16
 	VUZP2 V4.B16, V4.B16, V4.B16
 	VSLI $4, V4.B16, V0.B16
-	FMOVD F0, (R0)
+	FMOVD F0, (R1)
 laneback:
-	ADD $8, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	ADD $8, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	FMOVQ 48(RSP), F1
-	FMOVQ 64(RSP), F2
-	FMOVQ 80(RSP), F3
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	CMP $5, R2
-	BLT lanetailnarrow
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	CMP $9, R2
-	BLT lanetailnarrow
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V14.S4, V4.S4, V7.S4
-	CMP $13, R2
-	BLT lanetailnarrow
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V8.B16
-	VFMLA V14.S4, V4.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V4.H8
-	VUMIN V10.H8, V4.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	VUZP1 V4.B16, V4.B16, V0.B16
-	VUZP2 V4.B16, V4.B16, V4.B16
-	VSLI $4, V4.B16, V0.B16
-	FMOVD F0, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R2<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R2, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R20, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R20, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R20, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	MOVD 104(RSP), R2
 laneend:
 	RET
 lanerare:
-	FMOVQ (R1), F0
+	B rare
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $32, RSP, R2
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V0.B16, V2.B16
@@ -2723,7 +1487,7 @@ lanerare:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V2.B16, V1.B16, V2.B16
 	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	VAND V13.B16, V0.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V0.B16, V4.B16
@@ -2736,7 +1500,7 @@ lanerare:
 	VUSRA $6, V2.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
 	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V2.B16, V4.B16
@@ -2744,7 +1508,7 @@ lanerare:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V4.B16, V3.B16, V4.B16
 	VAND V2.B16, V3.B16, V3.B16
-	FMOVQ 48(R1), F2
+	FMOVQ 48(R2), F2
 	VAND V13.B16, V2.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
 	VAND V12.B16, V2.B16, V6.B16
@@ -2766,98 +1530,44 @@ lanerare:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V14.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ 48(RSP), F0
-	VAND V13.B16, V0.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V0.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VAND V4.B16, V3.B16, V4.B16
-	VAND V0.B16, V3.B16, V3.B16
-	VUZP1 V4.H8, V2.H8, V0.H8
-	VUZP2 V4.H8, V2.H8, V2.H8
-	VUSRA $6, V2.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ 64(RSP), F2
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V4.B16, V3.B16, V4.B16
-	VAND V2.B16, V3.B16, V3.B16
-	FMOVQ 80(RSP), F2
-	VAND V13.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
-	VAND V6.B16, V5.B16, V6.B16
-	VAND V2.B16, V5.B16, V5.B16
-	VUZP1 V6.H8, V4.H8, V2.H8
-	VUZP2 V6.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	B lanetailback
 
 // func EncodeE8M0NEON(y *uint8, x *float32, most float32, n int, ahead int)
 
-TEXT ·EncodeE8M0NEON(SB), NOSPLIT, $88-40
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·EncodeE8M0NEON(SB), NOSPLIT, $120-40
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: V15 most, V14 0x3faaaaab, V0 0x0
-	// vector registers in use at once: 7
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
+	// vector registers in use at once: 6
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
 	FMOVS most+16(FP), F15
 	VDUP V15.S[0], V15.S4
 	MOVD $1068149419, R16
 	VDUP R16, V14.S4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	MOVD n+24(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD n+24(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V14.S4, V0.S4, V1.S4
 	VUSHR $23, V1.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V14.S4, V0.S4, V2.S4
 	VUSHR $23, V2.S4, V2.S4
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	FMOVQ 32(R1), F0
+	FMOVQ 32(R2), F0
 	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V14.S4, V0.S4, V2.S4
 	VUSHR $23, V2.S4, V2.S4
-	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F0
 	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V14.S4, V0.S4, V3.S4
@@ -2866,90 +1576,30 @@ laneloop:
 	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V14.S4, V0.S4, V1.S4
-	VUSHR $23, V1.S4, V1.S4
-	CMP $5, R2
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F0
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V14.S4, V0.S4, V2.S4
-	VUSHR $23, V2.S4, V2.S4
-	CMP $9, R2
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F0
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V14.S4, V0.S4, V3.S4
-	VUSHR $23, V3.S4, V3.S4
-	CMP $13, R2
-	BLT lanetailnarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V14.S4, V0.S4, V4.S4
-	VUSHR $23, V4.S4, V4.S4
-lanetailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	FMOVQ F1, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R2, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 104(RSP), R2
 laneend:
 	RET
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $32, RSP, R2
+	B laneloop

@@ -6,14 +6,14 @@
 
 // func DequantizeInt8BF16AVX2(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeInt8BF16AVX2(SB), NOSPLIT, $224-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeInt8BF16AVX2(SB), $272-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale
-	// vector registers in use at once: 8
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	// vector registers in use at once: 7
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	MOVQ         groups+24(FP), R8
@@ -24,26 +24,26 @@ TEXT ·DequantizeInt8BF16AVX2(SB), NOSPLIT, $224-48
 	JEQ          short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y13
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VPMOVSXBD   8(SI), Y1
+	VPMOVSXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
@@ -58,11 +58,11 @@ grouploop:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVUPS     Y2, (SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VPMOVSXBD   24(SI), Y1
+	VPMOVSXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
@@ -77,36 +77,38 @@ grouploop:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 
 groupmeet:
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
 	SUBQ        $+8, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD   8(SI), Y1
+	VPMOVSXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
@@ -121,19 +123,19 @@ groupmeet1:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (DI)
+	VMOVUPS     Y2, (SI)
 	SUBQ        $+8, R8
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD   16(SI), Y0
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
 	SUBQ        $+8, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD   24(SI), Y1
+	VPMOVSXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
@@ -148,203 +150,75 @@ groupmeet3:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, BX
+	VMOVUPS     Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+32
+	CMPQ        DI, $+32
 	JLT         grouptail
 	CMPQ        R8, $+32
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	VBROADCASTSS (BX), Y13
+	MOVQ         SI, 224(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 232(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R8, 248(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPMOVSXBD   64(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
-	CMPQ        BX, $+9
-	JLT         grouptailnarrow
-	VPMOVSXBD   72(SP), Y1
-	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y13, Y1
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	VPMOVSXBD   80(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VFMADD213PS Y15, Y13, Y2
-	CMPQ        BX, $+25
-	JLT         grouptailnarrow
-	VPMOVSXBD   88(SP), Y3
-	VCVTDQ2PS   Y3, Y3
-	VFMADD213PS Y15, Y13, Y3
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece6
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*2), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+groupstaged:
+	MOVQ  224(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  232(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  248(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -362,12 +236,12 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VPMOVSXBD    (SI), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VPMOVSXBD    8(SI), Y1
+	VPMOVSXBD    8(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VFMADD213PS  Y15, Y13, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -382,11 +256,11 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VPMOVSXBD    24(SI), Y1
+	VPMOVSXBD    24(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -401,10 +275,10 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
@@ -419,18 +293,18 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (DX), Y1
+	VMOVUPS     (BX), Y1
 	VFMADD213PS Y15, Y1, Y0
-	VPMOVSXBD   8(SI), Y1
+	VPMOVSXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     32(DX), Y2
+	VMOVUPS     32(BX), Y2
 	VFMADD213PS Y15, Y2, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
@@ -444,14 +318,14 @@ laneloop:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVUPS     Y2, (SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(DX), Y1
+	VMOVUPS     64(BX), Y1
 	VFMADD213PS Y15, Y1, Y0
-	VPMOVSXBD   24(SI), Y1
+	VPMOVSXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     96(DX), Y2
+	VMOVUPS     96(BX), Y2
 	VFMADD213PS Y15, Y2, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
@@ -465,251 +339,25 @@ laneloop:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	VMOVUPS     Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	ADDQ        $+128, BX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
+	TESTQ       DI, DI
+	JEQ         laneend
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+32, DI
+	MOVQ        224(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX2(SB)
+	MOVQ        232(SP), DX
+	MOVQ        240(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	VPMOVSXBD   64(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPMOVSXBD   72(SP), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     128(SP), Y2
-	VFMADD213PS Y15, Y2, Y1
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPMOVSXBD   80(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VMOVUPS     160(SP), Y3
-	VFMADD213PS Y15, Y3, Y2
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPMOVSXBD   88(SP), Y3
-	VCVTDQ2PS   Y3, Y3
-	VMOVUPS     192(SP), Y4
-	VFMADD213PS Y15, Y4, Y3
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -723,11 +371,11 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VPMOVSXBD   8(SI), Y1
+	VPMOVSXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
@@ -742,11 +390,11 @@ groupstream:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVNTPS    Y2, (SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VPMOVSXBD   24(SI), Y1
+	VPMOVSXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
@@ -761,9 +409,9 @@ groupstream:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         groupstream
@@ -776,13 +424,13 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -791,10 +439,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -804,13 +452,13 @@ groupmeet1mix:
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -819,10 +467,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -832,13 +480,13 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -847,10 +495,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -860,23 +508,23 @@ groupmeet3mix:
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VPMOVSXBD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VPMOVSXBD    8(SI), Y1
+	VPMOVSXBD    8(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VFMADD213PS  Y15, Y13, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -891,11 +539,11 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VPMOVSXBD    24(SI), Y1
+	VPMOVSXBD    24(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -910,26 +558,41 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	VMOVNTPS     Y2, 32(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
+
+lanestage:
+	MOVQ SI, 224(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 232(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 240(SP)
+	LEAQ 96(SP), BX
+	JMP  laneloop
 
 // func DequantizeZeroPointInt8BF16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointInt8BF16AVX2(SB), $352-56
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointInt8BF16AVX2(SB), $400-56
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale, Y0 zeroPoint, Y12 ToFloat
 	// vector registers in use at once: 9
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	MOVQ         groups+32(FP), R9
@@ -940,29 +603,29 @@ TEXT ·DequantizeZeroPointInt8BF16AVX2(SB), $352-56
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y12, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VPMOVSXBD   8(SI), Y1
+	VPMOVSXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y12, Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
@@ -978,12 +641,12 @@ grouploop:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVUPS     Y2, (SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y12, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VPMOVSXBD   24(SI), Y1
+	VPMOVSXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y12, Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
@@ -999,31 +662,33 @@ grouploop:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y12
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y12, Y0
@@ -1031,7 +696,7 @@ groupmeet0:
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD   8(SI), Y1
+	VPMOVSXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y13, Y1, Y1
 	VFMADD213PS Y15, Y12, Y1
@@ -1047,12 +712,12 @@ groupmeet1:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (DI)
+	VMOVUPS     Y2, (SI)
 	SUBQ        $+8, R9
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD   16(SI), Y0
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y12, Y0
@@ -1060,7 +725,7 @@ groupmeet2:
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD   24(SI), Y1
+	VPMOVSXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y13, Y1, Y1
 	VFMADD213PS Y15, Y12, Y1
@@ -1076,211 +741,79 @@ groupmeet3:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, R8
+	VMOVUPS     Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
 	CMPQ        R9, $+1
 	JLT         groupnext
-	CMPQ        R8, $+32
+	CMPQ        DI, $+32
 	JLT         grouptail
 	CMPQ        R9, $+32
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 384(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPMOVSXBD   64(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y12, Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
-	CMPQ        R8, $+9
-	JLT         grouptailnarrow
-	VPMOVSXBD   72(SP), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y12, Y1, Y1
-	VFMADD213PS Y15, Y13, Y1
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	VPMOVSXBD   80(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y12, Y2, Y2
-	VFMADD213PS Y15, Y13, Y2
-	CMPQ        R8, $+25
-	JLT         grouptailnarrow
-	VPMOVSXBD   88(SP), Y3
-	VCVTDQ2PS   Y3, Y3
-	VSUBPS      Y12, Y3, Y3
-	VFMADD213PS Y15, Y13, Y3
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece6
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  384(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -1298,17 +831,17 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	VPMOVSXBD    (SI), Y0
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VPMOVSXBD    8(SI), Y1
+	VPMOVSXBD    8(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y11, Y1, Y1
 	VFMADD213PS  Y15, Y13, Y1
@@ -1324,12 +857,12 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VPMOVSXBD    24(SI), Y1
+	VPMOVSXBD    24(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y10, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
@@ -1345,11 +878,11 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -1364,22 +897,22 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (DX), Y1
-	VMOVUPS     (BX), Y2
+	VMOVUPS     (BX), Y1
+	VMOVUPS     (R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
-	VPMOVSXBD   8(SI), Y1
+	VPMOVSXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     32(DX), Y2
-	VMOVUPS     32(BX), Y3
+	VMOVUPS     32(BX), Y2
+	VMOVUPS     32(R8), Y3
 	VCVTDQ2PS   Y3, Y3
 	VSUBPS      Y3, Y1, Y1
 	VFMADD213PS Y15, Y2, Y1
@@ -1395,18 +928,18 @@ laneloop:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVUPS     Y2, (SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(DX), Y1
-	VMOVUPS     64(BX), Y2
+	VMOVUPS     64(BX), Y1
+	VMOVUPS     64(R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
-	VPMOVSXBD   24(SI), Y1
+	VPMOVSXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     96(DX), Y2
-	VMOVUPS     96(BX), Y3
+	VMOVUPS     96(BX), Y2
+	VMOVUPS     96(R8), Y3
 	VCVTDQ2PS   Y3, Y3
 	VSUBPS      Y3, Y1, Y1
 	VFMADD213PS Y15, Y2, Y1
@@ -1422,348 +955,27 @@ laneloop:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	VMOVUPS     Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	ADDQ        $+128, BX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	ADDQ        $+128, R8
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
+	TESTQ       DI, DI
+	JEQ         laneend
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+32, DI
+	MOVQ        352(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX2(SB)
+	MOVQ        360(SP), DX
+	MOVQ        368(SP), BX
+	MOVQ        376(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece25:
-	VPMOVSXBD   64(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(SP), Y1
-	VMOVUPS     224(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	CMPQ        R8, $+9
-	JLT         lanetailnarrow
-	VPMOVSXBD   72(SP), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     128(SP), Y2
-	VMOVUPS     256(SP), Y3
-	VCVTDQ2PS   Y3, Y3
-	VSUBPS      Y3, Y1, Y1
-	VFMADD213PS Y15, Y2, Y1
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	VPMOVSXBD   80(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VMOVUPS     160(SP), Y3
-	VMOVUPS     288(SP), Y4
-	VCVTDQ2PS   Y4, Y4
-	VSUBPS      Y4, Y2, Y2
-	VFMADD213PS Y15, Y3, Y2
-	CMPQ        R8, $+25
-	JLT         lanetailnarrow
-	VPMOVSXBD   88(SP), Y3
-	VCVTDQ2PS   Y3, Y3
-	VMOVUPS     192(SP), Y4
-	VMOVUPS     320(SP), Y5
-	VCVTDQ2PS   Y5, Y5
-	VSUBPS      Y5, Y3, Y3
-	VFMADD213PS Y15, Y4, Y3
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece26
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -1777,12 +989,12 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y12, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VPMOVSXBD   8(SI), Y1
+	VPMOVSXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y12, Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
@@ -1798,12 +1010,12 @@ groupstream:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVNTPS    Y2, (SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y12, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VPMOVSXBD   24(SI), Y1
+	VPMOVSXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y12, Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
@@ -1819,9 +1031,9 @@ groupstream:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         groupstream
@@ -1829,7 +1041,7 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -1837,14 +1049,14 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1853,19 +1065,19 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VCVTDQ2PS    Y3, Y4
 	VMOVAPS      Y4, Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VCVTDQ2PS    Y3, Y4
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
@@ -1873,14 +1085,14 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBLENDVPS    Y1, Y4, Y13, Y13
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1889,19 +1101,19 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -1909,14 +1121,14 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1925,19 +1137,19 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VCVTDQ2PS    Y3, Y4
 	VMOVAPS      Y4, Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VCVTDQ2PS    Y3, Y4
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
@@ -1945,29 +1157,29 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBLENDVPS    Y1, Y4, Y13, Y13
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	VPMOVSXBD    (SI), Y0
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VPMOVSXBD    8(SI), Y1
+	VPMOVSXBD    8(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y11, Y1, Y1
 	VFMADD213PS  Y15, Y13, Y1
@@ -1983,12 +1195,12 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VPMOVSXBD    24(SI), Y1
+	VPMOVSXBD    24(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y10, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
@@ -2004,27 +1216,47 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y2, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalInt8BF16AVX2(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeMinvalInt8BF16AVX2(SB), $352-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalInt8BF16AVX2(SB), $400-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y15 ToFloat, Y14 0x7fff
 	// per group: Y13 scale, Y12 minval
 	// vector registers in use at once: 9
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS least+32(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
@@ -2036,29 +1268,29 @@ TEXT ·DequantizeMinvalInt8BF16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD (SI), Y0
+	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y13, Y0, Y0
 	VADDPS    Y12, Y0, Y0
-	VPMOVSXBD 8(SI), Y1
+	VPMOVSXBD 8(DX), Y1
 	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y15, Y1, Y1
 	VMULPS    Y13, Y1, Y1
@@ -2075,13 +1307,13 @@ grouploop:
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VPMOVSXBD 16(SI), Y0
+	VMOVUPS   Y2, (SI)
+	VPMOVSXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y13, Y0, Y0
 	VADDPS    Y12, Y0, Y0
-	VPMOVSXBD 24(SI), Y1
+	VPMOVSXBD 24(DX), Y1
 	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y15, Y1, Y1
 	VMULPS    Y13, Y1, Y1
@@ -2098,30 +1330,32 @@ grouploop:
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
+	VMOVUPS   Y2, 32(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
 	SUBQ      $+32, R9
 	CMPQ      R9, $+32
 	JGE       grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD (SI), Y0
+	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y13, Y0, Y0
@@ -2130,7 +1364,7 @@ groupmeet0:
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD 8(SI), Y1
+	VPMOVSXBD 8(DX), Y1
 	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y15, Y1, Y1
 	VMULPS    Y13, Y1, Y1
@@ -2147,12 +1381,12 @@ groupmeet1:
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (DI)
+	VMOVUPS   Y2, (SI)
 	SUBQ      $+8, R9
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD 16(SI), Y0
+	VPMOVSXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y13, Y0, Y0
@@ -2161,7 +1395,7 @@ groupmeet2:
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD 24(SI), Y1
+	VPMOVSXBD 24(DX), Y1
 	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y15, Y1, Y1
 	VMULPS    Y13, Y1, Y1
@@ -2178,214 +1412,78 @@ groupmeet3:
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
-	SUBQ      $+32, R8
+	VMOVUPS   Y2, 32(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, DI
 	CMPQ      R9, $+1
 	JLT       groupnext
-	CMPQ      R8, $+32
+	CMPQ      DI, $+32
 	JLT       grouptail
 	CMPQ      R9, $+32
 	JLT       groupmeet
 	JMP       groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 384(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPMOVSXBD 64(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VADDPS    Y12, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       grouptailnarrow
-	VPMOVSXBD 72(SP), Y1
-	VCVTDQ2PS Y1, Y1
-	VSUBPS    Y15, Y1, Y1
-	VMULPS    Y13, Y1, Y1
-	VADDPS    Y12, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       grouptailnarrow
-	VPMOVSXBD 80(SP), Y2
-	VCVTDQ2PS Y2, Y2
-	VSUBPS    Y15, Y2, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y12, Y2, Y2
-	CMPQ      R8, $+25
-	JLT       grouptailnarrow
-	VPMOVSXBD 88(SP), Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y15, Y3, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y12, Y3, Y3
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece6
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  384(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2403,16 +1501,16 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VPMOVSXBD    (SI), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VPMOVSXBD    8(SI), Y1
+	VPMOVSXBD    8(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y13, Y1, Y1
@@ -2429,13 +1527,13 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VPMOVSXBD    24(SI), Y1
+	VPMOVSXBD    24(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y12, Y1, Y1
@@ -2452,11 +1550,11 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -2471,22 +1569,22 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD (SI), Y0
+	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   (DX), Y1
-	VMOVUPS   (BX), Y2
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
-	VPMOVSXBD 8(SI), Y1
+	VPMOVSXBD 8(DX), Y1
 	VCVTDQ2PS Y1, Y1
-	VMOVUPS   32(DX), Y2
-	VMOVUPS   32(BX), Y3
+	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(R8), Y3
 	VSUBPS    Y15, Y1, Y1
 	VMULPS    Y2, Y1, Y1
 	VADDPS    Y3, Y1, Y1
@@ -2502,18 +1600,18 @@ laneloop:
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VPMOVSXBD 16(SI), Y0
+	VMOVUPS   Y2, (SI)
+	VPMOVSXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   64(DX), Y1
-	VMOVUPS   64(BX), Y2
+	VMOVUPS   64(BX), Y1
+	VMOVUPS   64(R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
-	VPMOVSXBD 24(SI), Y1
+	VPMOVSXBD 24(DX), Y1
 	VCVTDQ2PS Y1, Y1
-	VMOVUPS   96(DX), Y2
-	VMOVUPS   96(BX), Y3
+	VMOVUPS   96(BX), Y2
+	VMOVUPS   96(R8), Y3
 	VSUBPS    Y15, Y1, Y1
 	VMULPS    Y2, Y1, Y1
 	VADDPS    Y3, Y1, Y1
@@ -2529,348 +1627,27 @@ laneloop:
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
-	ADDQ      $+128, DX
+	VMOVUPS   Y2, 32(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
 	ADDQ      $+128, BX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	ADDQ      $+128, R8
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      352(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut16AVX2(SB)
+	MOVQ      360(SP), DX
+	MOVQ      368(SP), BX
+	MOVQ      376(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece25:
-	VPMOVSXBD 64(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VMOVUPS   224(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       lanetailnarrow
-	VPMOVSXBD 72(SP), Y1
-	VCVTDQ2PS Y1, Y1
-	VMOVUPS   128(SP), Y2
-	VMOVUPS   256(SP), Y3
-	VSUBPS    Y15, Y1, Y1
-	VMULPS    Y2, Y1, Y1
-	VADDPS    Y3, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       lanetailnarrow
-	VPMOVSXBD 80(SP), Y2
-	VCVTDQ2PS Y2, Y2
-	VMOVUPS   160(SP), Y3
-	VMOVUPS   288(SP), Y4
-	VSUBPS    Y15, Y2, Y2
-	VMULPS    Y3, Y2, Y2
-	VADDPS    Y4, Y2, Y2
-	CMPQ      R8, $+25
-	JLT       lanetailnarrow
-	VPMOVSXBD 88(SP), Y3
-	VCVTDQ2PS Y3, Y3
-	VMOVUPS   192(SP), Y4
-	VMOVUPS   320(SP), Y5
-	VSUBPS    Y15, Y3, Y3
-	VMULPS    Y4, Y3, Y3
-	VADDPS    Y5, Y3, Y3
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece26
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -2884,13 +1661,13 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y13, Y0, Y0
 	VADDPS      Y12, Y0, Y0
-	VPMOVSXBD   8(SI), Y1
+	VPMOVSXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y15, Y1, Y1
 	VMULPS      Y13, Y1, Y1
@@ -2907,13 +1684,13 @@ groupstream:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVNTPS    Y2, (SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y13, Y0, Y0
 	VADDPS      Y12, Y0, Y0
-	VPMOVSXBD   24(SI), Y1
+	VPMOVSXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y15, Y1, Y1
 	VMULPS      Y13, Y1, Y1
@@ -2930,9 +1707,9 @@ groupstream:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         groupstream
@@ -2945,16 +1722,16 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2963,12 +1740,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -2978,16 +1755,16 @@ groupmeet1mix:
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y13, Y13
 	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y13, Y13
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2996,12 +1773,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -3011,16 +1788,16 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3029,12 +1806,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -3044,30 +1821,30 @@ groupmeet3mix:
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y13, Y13
 	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y13, Y13
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VPMOVSXBD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VPMOVSXBD    8(SI), Y1
+	VPMOVSXBD    8(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y13, Y1, Y1
@@ -3084,13 +1861,13 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VPMOVSXBD    24(SI), Y1
+	VPMOVSXBD    24(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y12, Y1, Y1
@@ -3107,26 +1884,46 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y2, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
+
 // func DequantizeUint8BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeUint8BF16AVX2(SB), NOSPLIT, $224-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeUint8BF16AVX2(SB), $272-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale
-	// vector registers in use at once: 8
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	// vector registers in use at once: 7
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	MOVQ         groups+24(FP), R8
@@ -3137,26 +1934,26 @@ TEXT ·DequantizeUint8BF16AVX2(SB), NOSPLIT, $224-48
 	JEQ          short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y13
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VPMOVZXBD   8(SI), Y1
+	VPMOVZXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
@@ -3171,11 +1968,11 @@ grouploop:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVUPS     Y2, (SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VPMOVZXBD   24(SI), Y1
+	VPMOVZXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
@@ -3190,36 +1987,38 @@ grouploop:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 
 groupmeet:
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
 	SUBQ        $+8, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD   8(SI), Y1
+	VPMOVZXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
@@ -3234,19 +2033,19 @@ groupmeet1:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (DI)
+	VMOVUPS     Y2, (SI)
 	SUBQ        $+8, R8
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD   16(SI), Y0
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
 	SUBQ        $+8, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD   24(SI), Y1
+	VPMOVZXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
@@ -3261,203 +2060,75 @@ groupmeet3:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, BX
+	VMOVUPS     Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+32
+	CMPQ        DI, $+32
 	JLT         grouptail
 	CMPQ        R8, $+32
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	VBROADCASTSS (BX), Y13
+	MOVQ         SI, 224(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 232(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R8, 248(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPMOVZXBD   64(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
-	CMPQ        BX, $+9
-	JLT         grouptailnarrow
-	VPMOVZXBD   72(SP), Y1
-	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y13, Y1
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	VPMOVZXBD   80(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VFMADD213PS Y15, Y13, Y2
-	CMPQ        BX, $+25
-	JLT         grouptailnarrow
-	VPMOVZXBD   88(SP), Y3
-	VCVTDQ2PS   Y3, Y3
-	VFMADD213PS Y15, Y13, Y3
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece6
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*2), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+groupstaged:
+	MOVQ  224(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  232(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  248(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3475,12 +2146,12 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VPMOVZXBD    (SI), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VPMOVZXBD    8(SI), Y1
+	VPMOVZXBD    8(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VFMADD213PS  Y15, Y13, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -3495,11 +2166,11 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VPMOVZXBD    24(SI), Y1
+	VPMOVZXBD    24(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -3514,10 +2185,10 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
@@ -3532,18 +2203,18 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (DX), Y1
+	VMOVUPS     (BX), Y1
 	VFMADD213PS Y15, Y1, Y0
-	VPMOVZXBD   8(SI), Y1
+	VPMOVZXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     32(DX), Y2
+	VMOVUPS     32(BX), Y2
 	VFMADD213PS Y15, Y2, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
@@ -3557,14 +2228,14 @@ laneloop:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVUPS     Y2, (SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(DX), Y1
+	VMOVUPS     64(BX), Y1
 	VFMADD213PS Y15, Y1, Y0
-	VPMOVZXBD   24(SI), Y1
+	VPMOVZXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     96(DX), Y2
+	VMOVUPS     96(BX), Y2
 	VFMADD213PS Y15, Y2, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
@@ -3578,251 +2249,25 @@ laneloop:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	VMOVUPS     Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	ADDQ        $+128, BX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
+	TESTQ       DI, DI
+	JEQ         laneend
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+32, DI
+	MOVQ        224(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX2(SB)
+	MOVQ        232(SP), DX
+	MOVQ        240(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	VPMOVZXBD   64(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPMOVZXBD   72(SP), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     128(SP), Y2
-	VFMADD213PS Y15, Y2, Y1
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPMOVZXBD   80(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VMOVUPS     160(SP), Y3
-	VFMADD213PS Y15, Y3, Y2
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPMOVZXBD   88(SP), Y3
-	VCVTDQ2PS   Y3, Y3
-	VMOVUPS     192(SP), Y4
-	VFMADD213PS Y15, Y4, Y3
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -3836,11 +2281,11 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VPMOVZXBD   8(SI), Y1
+	VPMOVZXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
@@ -3855,11 +2300,11 @@ groupstream:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVNTPS    Y2, (SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VPMOVZXBD   24(SI), Y1
+	VPMOVZXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
@@ -3874,9 +2319,9 @@ groupstream:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         groupstream
@@ -3889,13 +2334,13 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3904,10 +2349,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -3917,13 +2362,13 @@ groupmeet1mix:
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3932,10 +2377,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -3945,13 +2390,13 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3960,10 +2405,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -3973,23 +2418,23 @@ groupmeet3mix:
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VPMOVZXBD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VPMOVZXBD    8(SI), Y1
+	VPMOVZXBD    8(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VFMADD213PS  Y15, Y13, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -4004,11 +2449,11 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VPMOVZXBD    24(SI), Y1
+	VPMOVZXBD    24(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -4023,26 +2468,41 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	VMOVNTPS     Y2, 32(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 224(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 232(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 240(SP)
+	LEAQ 96(SP), BX
+	JMP  laneloop
+
 // func DequantizeZeroPointUint8BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointUint8BF16AVX2(SB), $352-56
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointUint8BF16AVX2(SB), $400-56
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale, Y0 zeroPoint, Y12 ToFloat
 	// vector registers in use at once: 9
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	MOVQ         groups+32(FP), R9
@@ -4053,29 +2513,29 @@ TEXT ·DequantizeZeroPointUint8BF16AVX2(SB), $352-56
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y12, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VPMOVZXBD   8(SI), Y1
+	VPMOVZXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y12, Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
@@ -4091,12 +2551,12 @@ grouploop:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVUPS     Y2, (SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y12, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VPMOVZXBD   24(SI), Y1
+	VPMOVZXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y12, Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
@@ -4112,31 +2572,33 @@ grouploop:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y12
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y12, Y0
@@ -4144,7 +2606,7 @@ groupmeet0:
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD   8(SI), Y1
+	VPMOVZXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y13, Y1, Y1
 	VFMADD213PS Y15, Y12, Y1
@@ -4160,12 +2622,12 @@ groupmeet1:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (DI)
+	VMOVUPS     Y2, (SI)
 	SUBQ        $+8, R9
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD   16(SI), Y0
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y12, Y0
@@ -4173,7 +2635,7 @@ groupmeet2:
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD   24(SI), Y1
+	VPMOVZXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y13, Y1, Y1
 	VFMADD213PS Y15, Y12, Y1
@@ -4189,211 +2651,79 @@ groupmeet3:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, R8
+	VMOVUPS     Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
 	CMPQ        R9, $+1
 	JLT         groupnext
-	CMPQ        R8, $+32
+	CMPQ        DI, $+32
 	JLT         grouptail
 	CMPQ        R9, $+32
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 384(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPMOVZXBD   64(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y12, Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
-	CMPQ        R8, $+9
-	JLT         grouptailnarrow
-	VPMOVZXBD   72(SP), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y12, Y1, Y1
-	VFMADD213PS Y15, Y13, Y1
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	VPMOVZXBD   80(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y12, Y2, Y2
-	VFMADD213PS Y15, Y13, Y2
-	CMPQ        R8, $+25
-	JLT         grouptailnarrow
-	VPMOVZXBD   88(SP), Y3
-	VCVTDQ2PS   Y3, Y3
-	VSUBPS      Y12, Y3, Y3
-	VFMADD213PS Y15, Y13, Y3
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece6
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  384(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -4411,17 +2741,17 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	VPMOVZXBD    (SI), Y0
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VPMOVZXBD    8(SI), Y1
+	VPMOVZXBD    8(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y11, Y1, Y1
 	VFMADD213PS  Y15, Y13, Y1
@@ -4437,12 +2767,12 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VPMOVZXBD    24(SI), Y1
+	VPMOVZXBD    24(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y10, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
@@ -4458,11 +2788,11 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -4477,22 +2807,22 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (DX), Y1
-	VMOVUPS     (BX), Y2
+	VMOVUPS     (BX), Y1
+	VMOVUPS     (R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
-	VPMOVZXBD   8(SI), Y1
+	VPMOVZXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     32(DX), Y2
-	VMOVUPS     32(BX), Y3
+	VMOVUPS     32(BX), Y2
+	VMOVUPS     32(R8), Y3
 	VCVTDQ2PS   Y3, Y3
 	VSUBPS      Y3, Y1, Y1
 	VFMADD213PS Y15, Y2, Y1
@@ -4508,18 +2838,18 @@ laneloop:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVUPS     Y2, (SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(DX), Y1
-	VMOVUPS     64(BX), Y2
+	VMOVUPS     64(BX), Y1
+	VMOVUPS     64(R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
-	VPMOVZXBD   24(SI), Y1
+	VPMOVZXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     96(DX), Y2
-	VMOVUPS     96(BX), Y3
+	VMOVUPS     96(BX), Y2
+	VMOVUPS     96(R8), Y3
 	VCVTDQ2PS   Y3, Y3
 	VSUBPS      Y3, Y1, Y1
 	VFMADD213PS Y15, Y2, Y1
@@ -4535,348 +2865,27 @@ laneloop:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	VMOVUPS     Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	ADDQ        $+128, BX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	ADDQ        $+128, R8
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
+	TESTQ       DI, DI
+	JEQ         laneend
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+32, DI
+	MOVQ        352(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX2(SB)
+	MOVQ        360(SP), DX
+	MOVQ        368(SP), BX
+	MOVQ        376(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece25:
-	VPMOVZXBD   64(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(SP), Y1
-	VMOVUPS     224(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	CMPQ        R8, $+9
-	JLT         lanetailnarrow
-	VPMOVZXBD   72(SP), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     128(SP), Y2
-	VMOVUPS     256(SP), Y3
-	VCVTDQ2PS   Y3, Y3
-	VSUBPS      Y3, Y1, Y1
-	VFMADD213PS Y15, Y2, Y1
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	VPMOVZXBD   80(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VMOVUPS     160(SP), Y3
-	VMOVUPS     288(SP), Y4
-	VCVTDQ2PS   Y4, Y4
-	VSUBPS      Y4, Y2, Y2
-	VFMADD213PS Y15, Y3, Y2
-	CMPQ        R8, $+25
-	JLT         lanetailnarrow
-	VPMOVZXBD   88(SP), Y3
-	VCVTDQ2PS   Y3, Y3
-	VMOVUPS     192(SP), Y4
-	VMOVUPS     320(SP), Y5
-	VCVTDQ2PS   Y5, Y5
-	VSUBPS      Y5, Y3, Y3
-	VFMADD213PS Y15, Y4, Y3
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece26
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -4890,12 +2899,12 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y12, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VPMOVZXBD   8(SI), Y1
+	VPMOVZXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y12, Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
@@ -4911,12 +2920,12 @@ groupstream:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVNTPS    Y2, (SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y12, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VPMOVZXBD   24(SI), Y1
+	VPMOVZXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y12, Y1, Y1
 	VFMADD213PS Y15, Y13, Y1
@@ -4932,9 +2941,9 @@ groupstream:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         groupstream
@@ -4942,7 +2951,7 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -4950,14 +2959,14 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4966,19 +2975,19 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VCVTDQ2PS    Y3, Y4
 	VMOVAPS      Y4, Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VCVTDQ2PS    Y3, Y4
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
@@ -4986,14 +2995,14 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBLENDVPS    Y1, Y4, Y13, Y13
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -5002,19 +3011,19 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -5022,14 +3031,14 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -5038,19 +3047,19 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VCVTDQ2PS    Y3, Y4
 	VMOVAPS      Y4, Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VCVTDQ2PS    Y3, Y4
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
@@ -5058,29 +3067,29 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBLENDVPS    Y1, Y4, Y13, Y13
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	VPMOVZXBD    (SI), Y0
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VPMOVZXBD    8(SI), Y1
+	VPMOVZXBD    8(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y11, Y1, Y1
 	VFMADD213PS  Y15, Y13, Y1
@@ -5096,12 +3105,12 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VPMOVZXBD    24(SI), Y1
+	VPMOVZXBD    24(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y10, Y1, Y1
 	VFMADD213PS  Y15, Y12, Y1
@@ -5117,27 +3126,47 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y2, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalUint8BF16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeMinvalUint8BF16AVX2(SB), $352-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalUint8BF16AVX2(SB), $400-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y15 ToFloat, Y14 0x7fff
 	// per group: Y13 scale, Y12 minval
 	// vector registers in use at once: 9
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS least+32(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
@@ -5149,29 +3178,29 @@ TEXT ·DequantizeMinvalUint8BF16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD (SI), Y0
+	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y13, Y0, Y0
 	VADDPS    Y12, Y0, Y0
-	VPMOVZXBD 8(SI), Y1
+	VPMOVZXBD 8(DX), Y1
 	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y15, Y1, Y1
 	VMULPS    Y13, Y1, Y1
@@ -5188,13 +3217,13 @@ grouploop:
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VPMOVZXBD 16(SI), Y0
+	VMOVUPS   Y2, (SI)
+	VPMOVZXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y13, Y0, Y0
 	VADDPS    Y12, Y0, Y0
-	VPMOVZXBD 24(SI), Y1
+	VPMOVZXBD 24(DX), Y1
 	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y15, Y1, Y1
 	VMULPS    Y13, Y1, Y1
@@ -5211,30 +3240,32 @@ grouploop:
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
+	VMOVUPS   Y2, 32(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
 	SUBQ      $+32, R9
 	CMPQ      R9, $+32
 	JGE       grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD (SI), Y0
+	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y13, Y0, Y0
@@ -5243,7 +3274,7 @@ groupmeet0:
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD 8(SI), Y1
+	VPMOVZXBD 8(DX), Y1
 	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y15, Y1, Y1
 	VMULPS    Y13, Y1, Y1
@@ -5260,12 +3291,12 @@ groupmeet1:
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (DI)
+	VMOVUPS   Y2, (SI)
 	SUBQ      $+8, R9
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD 16(SI), Y0
+	VPMOVZXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y13, Y0, Y0
@@ -5274,7 +3305,7 @@ groupmeet2:
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD 24(SI), Y1
+	VPMOVZXBD 24(DX), Y1
 	VCVTDQ2PS Y1, Y1
 	VSUBPS    Y15, Y1, Y1
 	VMULPS    Y13, Y1, Y1
@@ -5291,214 +3322,78 @@ groupmeet3:
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
-	SUBQ      $+32, R8
+	VMOVUPS   Y2, 32(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, DI
 	CMPQ      R9, $+1
 	JLT       groupnext
-	CMPQ      R8, $+32
+	CMPQ      DI, $+32
 	JLT       grouptail
 	CMPQ      R9, $+32
 	JLT       groupmeet
 	JMP       groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 384(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPMOVZXBD 64(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VADDPS    Y12, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       grouptailnarrow
-	VPMOVZXBD 72(SP), Y1
-	VCVTDQ2PS Y1, Y1
-	VSUBPS    Y15, Y1, Y1
-	VMULPS    Y13, Y1, Y1
-	VADDPS    Y12, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       grouptailnarrow
-	VPMOVZXBD 80(SP), Y2
-	VCVTDQ2PS Y2, Y2
-	VSUBPS    Y15, Y2, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y12, Y2, Y2
-	CMPQ      R8, $+25
-	JLT       grouptailnarrow
-	VPMOVZXBD 88(SP), Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y15, Y3, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y12, Y3, Y3
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece6
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  384(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -5516,16 +3411,16 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VPMOVZXBD    (SI), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VPMOVZXBD    8(SI), Y1
+	VPMOVZXBD    8(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y13, Y1, Y1
@@ -5542,13 +3437,13 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VPMOVZXBD    24(SI), Y1
+	VPMOVZXBD    24(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y12, Y1, Y1
@@ -5565,11 +3460,11 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -5584,22 +3479,22 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD (SI), Y0
+	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   (DX), Y1
-	VMOVUPS   (BX), Y2
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
-	VPMOVZXBD 8(SI), Y1
+	VPMOVZXBD 8(DX), Y1
 	VCVTDQ2PS Y1, Y1
-	VMOVUPS   32(DX), Y2
-	VMOVUPS   32(BX), Y3
+	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(R8), Y3
 	VSUBPS    Y15, Y1, Y1
 	VMULPS    Y2, Y1, Y1
 	VADDPS    Y3, Y1, Y1
@@ -5615,18 +3510,18 @@ laneloop:
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VPMOVZXBD 16(SI), Y0
+	VMOVUPS   Y2, (SI)
+	VPMOVZXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   64(DX), Y1
-	VMOVUPS   64(BX), Y2
+	VMOVUPS   64(BX), Y1
+	VMOVUPS   64(R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
-	VPMOVZXBD 24(SI), Y1
+	VPMOVZXBD 24(DX), Y1
 	VCVTDQ2PS Y1, Y1
-	VMOVUPS   96(DX), Y2
-	VMOVUPS   96(BX), Y3
+	VMOVUPS   96(BX), Y2
+	VMOVUPS   96(R8), Y3
 	VSUBPS    Y15, Y1, Y1
 	VMULPS    Y2, Y1, Y1
 	VADDPS    Y3, Y1, Y1
@@ -5642,348 +3537,27 @@ laneloop:
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
-	ADDQ      $+128, DX
+	VMOVUPS   Y2, 32(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
 	ADDQ      $+128, BX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	ADDQ      $+128, R8
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      352(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut16AVX2(SB)
+	MOVQ      360(SP), DX
+	MOVQ      368(SP), BX
+	MOVQ      376(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece25:
-	VPMOVZXBD 64(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VMOVUPS   224(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       lanetailnarrow
-	VPMOVZXBD 72(SP), Y1
-	VCVTDQ2PS Y1, Y1
-	VMOVUPS   128(SP), Y2
-	VMOVUPS   256(SP), Y3
-	VSUBPS    Y15, Y1, Y1
-	VMULPS    Y2, Y1, Y1
-	VADDPS    Y3, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       lanetailnarrow
-	VPMOVZXBD 80(SP), Y2
-	VCVTDQ2PS Y2, Y2
-	VMOVUPS   160(SP), Y3
-	VMOVUPS   288(SP), Y4
-	VSUBPS    Y15, Y2, Y2
-	VMULPS    Y3, Y2, Y2
-	VADDPS    Y4, Y2, Y2
-	CMPQ      R8, $+25
-	JLT       lanetailnarrow
-	VPMOVZXBD 88(SP), Y3
-	VCVTDQ2PS Y3, Y3
-	VMOVUPS   192(SP), Y4
-	VMOVUPS   320(SP), Y5
-	VSUBPS    Y15, Y3, Y3
-	VMULPS    Y4, Y3, Y3
-	VADDPS    Y5, Y3, Y3
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece26
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -5997,13 +3571,13 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y13, Y0, Y0
 	VADDPS      Y12, Y0, Y0
-	VPMOVZXBD   8(SI), Y1
+	VPMOVZXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y15, Y1, Y1
 	VMULPS      Y13, Y1, Y1
@@ -6020,13 +3594,13 @@ groupstream:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVNTPS    Y2, (SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y13, Y0, Y0
 	VADDPS      Y12, Y0, Y0
-	VPMOVZXBD   24(SI), Y1
+	VPMOVZXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VSUBPS      Y15, Y1, Y1
 	VMULPS      Y13, Y1, Y1
@@ -6043,9 +3617,9 @@ groupstream:
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Y2, 32(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         groupstream
@@ -6058,16 +3632,16 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6076,12 +3650,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -6091,16 +3665,16 @@ groupmeet1mix:
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y13, Y13
 	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y13, Y13
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6109,12 +3683,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -6124,16 +3698,16 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6142,12 +3716,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -6157,30 +3731,30 @@ groupmeet3mix:
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y13, Y13
 	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y13, Y13
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VPMOVZXBD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VPMOVZXBD    8(SI), Y1
+	VPMOVZXBD    8(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y13, Y1, Y1
@@ -6197,13 +3771,13 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VPMOVZXBD    24(SI), Y1
+	VPMOVZXBD    24(DX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y12, Y1, Y1
@@ -6220,26 +3794,46 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y2, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
+
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
 
 // func DequantizePacked4BF16AVX2(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizePacked4BF16AVX2(SB), NOSPLIT, $208-56
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizePacked4BF16AVX2(SB), NOSPLIT, $256-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table, Y12 0x7fff
 	// per group: Y11 scale
-	// vector registers in use at once: 10
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	// vector registers in use at once: 9
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VBROADCASTSS sign+24(FP), Y0
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y1, Y1, Y1
@@ -6256,29 +3850,29 @@ TEXT ·DequantizePacked4BF16AVX2(SB), NOSPLIT, $208-56
 	JEQ          short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y11
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y11
+	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -6296,14 +3890,14 @@ grouploop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -6321,29 +3915,31 @@ grouploop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 
 groupmeet:
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -6353,7 +3949,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -6371,12 +3967,12 @@ groupmeet1:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y2, (SI)
 	SUBQ         $+8, R8
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Y0
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -6386,7 +3982,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -6404,218 +4000,77 @@ groupmeet3:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, BX
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
+	SUBQ         $+32, DI
 	CMPQ         R8, $+1
 	JLT          groupnext
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y11
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
+	VBROADCASTSS (BX), Y11
+	MOVQ         SI, 208(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn4AVX2(SB)
+	MOVQ         DX, 216(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R8, 232(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  208(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  216(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 72(SP), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VFMADD213PS  Y15, Y11, Y2
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 76(SP), Y3
-	VPSLLVD      Y13, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VFMADD213PS  Y15, Y11, Y3
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece6
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*2), DI
-	MOVQ  BX, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	ADDQ  AX, DX
+	MOVQ  232(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -6633,15 +4088,15 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VPBROADCASTD (SI), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -6659,14 +4114,14 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -6684,10 +4139,10 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
@@ -6702,24 +4157,24 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(BX), Y2
 	VFMADD213PS  Y15, Y2, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
@@ -6733,20 +4188,20 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      96(DX), Y2
+	VMOVUPS      96(BX), Y2
 	VFMADD213PS  Y15, Y2, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
@@ -6760,264 +4215,25 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         208(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX2(SB)
+	MOVQ         216(SP), DX
+	MOVQ         224(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      112(SP), Y2
-	VFMADD213PS  Y15, Y2, Y1
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 72(SP), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VMOVUPS      144(SP), Y3
-	VFMADD213PS  Y15, Y3, Y2
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 76(SP), Y3
-	VPSLLVD      Y13, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VMOVUPS      176(SP), Y4
-	VFMADD213PS  Y15, Y4, Y3
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -7031,14 +4247,14 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -7056,14 +4272,14 @@ groupstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -7081,9 +4297,9 @@ groupstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
 	JGE          groupstream
@@ -7096,13 +4312,13 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -7111,10 +4327,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -7124,13 +4340,13 @@ groupmeet1mix:
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -7139,10 +4355,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -7152,13 +4368,13 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -7167,10 +4383,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -7180,26 +4396,26 @@ groupmeet3mix:
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -7217,14 +4433,14 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -7242,26 +4458,41 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Y2, 32(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
+
+lanestage:
+	MOVQ SI, 208(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	MOVQ DX, 216(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 224(SP)
+	LEAQ 80(SP), BX
+	JMP  laneloop
 
 // func DequantizeZeroPointPacked4BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointPacked4BF16AVX2(SB), $336-64
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointPacked4BF16AVX2(SB), $384-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table, Y12 0x7fff
 	// per group: Y11 scale, Y0 zeroPoint, Y10 ToFloat
 	// vector registers in use at once: 11
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VBROADCASTSS sign+32(FP), Y0
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y1, Y1, Y1
@@ -7278,32 +4509,32 @@ TEXT ·DequantizeZeroPointPacked4BF16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -7322,15 +4553,15 @@ grouploop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -7349,31 +4580,33 @@ grouploop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y10
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7384,7 +4617,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -7403,12 +4636,12 @@ groupmeet1:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y2, (SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Y0
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7419,7 +4652,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -7438,226 +4671,81 @@ groupmeet3:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         SI, 336(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn4AVX2(SB)
+	MOVQ         DX, 344(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 368(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  344(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 72(SP), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VFMADD213PS  Y15, Y11, Y2
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 76(SP), Y3
-	VPSLLVD      Y13, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y10, Y3, Y3
-	VFMADD213PS  Y15, Y11, Y3
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece6
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	MOVQ  368(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -7675,20 +4763,20 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y8
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -7707,15 +4795,15 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y8, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -7734,11 +4822,11 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -7753,28 +4841,28 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(BX), Y3
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R8), Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y1, Y1
 	VFMADD213PS  Y15, Y2, Y1
@@ -7790,24 +4878,24 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y3
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y1, Y1
 	VFMADD213PS  Y15, Y2, Y1
@@ -7823,361 +4911,27 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	ADDQ         $+128, R8
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         336(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX2(SB)
+	MOVQ         344(SP), DX
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece25:
-	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      112(SP), Y2
-	VMOVUPS      240(SP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y1, Y1
-	VFMADD213PS  Y15, Y2, Y1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 72(SP), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VMOVUPS      144(SP), Y3
-	VMOVUPS      272(SP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VFMADD213PS  Y15, Y3, Y2
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 76(SP), Y3
-	VPSLLVD      Y13, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VMOVUPS      176(SP), Y4
-	VMOVUPS      304(SP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y5, Y3, Y3
-	VFMADD213PS  Y15, Y4, Y3
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece26
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -8191,15 +4945,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -8218,15 +4972,15 @@ groupstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -8245,9 +4999,9 @@ groupstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
@@ -8255,7 +5009,7 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -8263,14 +5017,14 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -8279,19 +5033,19 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VCVTDQ2PS    Y3, Y4
 	VMOVAPS      Y4, Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VCVTDQ2PS    Y3, Y4
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
@@ -8299,14 +5053,14 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBLENDVPS    Y1, Y4, Y11, Y11
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -8315,19 +5069,19 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -8335,14 +5089,14 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -8351,19 +5105,19 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VCVTDQ2PS    Y3, Y4
 	VMOVAPS      Y4, Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VCVTDQ2PS    Y3, Y4
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
@@ -8371,32 +5125,32 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBLENDVPS    Y1, Y4, Y11, Y11
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y8
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -8415,15 +5169,15 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y8, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -8442,27 +5196,47 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y2, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalPacked4BF16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeMinvalPacked4BF16AVX2(SB), $336-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalPacked4BF16AVX2(SB), $384-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y1 least, Y15 ToFloat, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table, Y12 0x7fff
 	// per group: Y11 scale, Y10 minval
 	// vector registers in use at once: 11
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS sign+32(FP), Y0
 	VBROADCASTSS least+36(FP), Y1
 	VCVTDQ2PS    Y1, Y15
@@ -8480,24 +5254,24 @@ TEXT ·DequantizeMinvalPacked4BF16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8505,7 +5279,7 @@ grouploop:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -8525,8 +5299,8 @@ grouploop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8534,7 +5308,7 @@ grouploop:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -8554,30 +5328,32 @@ grouploop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8589,7 +5365,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -8609,12 +5385,12 @@ groupmeet1:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y2, (SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Y0
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8626,7 +5402,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -8646,229 +5422,80 @@ groupmeet3:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	MOVQ         SI, 336(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn4AVX2(SB)
+	MOVQ         DX, 344(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 368(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  344(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y15, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VADDPS       Y10, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 72(SP), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y15, Y2, Y2
-	VMULPS       Y11, Y2, Y2
-	VADDPS       Y10, Y2, Y2
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 76(SP), Y3
-	VPSLLVD      Y13, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y15, Y3, Y3
-	VMULPS       Y11, Y3, Y3
-	VADDPS       Y10, Y3, Y3
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece6
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	MOVQ  368(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -8886,11 +5513,11 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VPBROADCASTD (SI), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8898,7 +5525,7 @@ short2loop:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -8918,8 +5545,8 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8927,7 +5554,7 @@ short2loop:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y8, Y0, Y0
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -8947,11 +5574,11 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -8966,28 +5593,28 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(BX), Y3
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R8), Y3
 	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y2, Y1, Y1
 	VADDPS       Y3, Y1, Y1
@@ -9003,24 +5630,24 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y3
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y3
 	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y2, Y1, Y1
 	VADDPS       Y3, Y1, Y1
@@ -9036,361 +5663,27 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	ADDQ         $+128, R8
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         336(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX2(SB)
+	MOVQ         344(SP), DX
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece25:
-	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      112(SP), Y2
-	VMOVUPS      240(SP), Y3
-	VSUBPS       Y15, Y1, Y1
-	VMULPS       Y2, Y1, Y1
-	VADDPS       Y3, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 72(SP), Y2
-	VPSLLVD      Y13, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VMOVUPS      144(SP), Y3
-	VMOVUPS      272(SP), Y4
-	VSUBPS       Y15, Y2, Y2
-	VMULPS       Y3, Y2, Y2
-	VADDPS       Y4, Y2, Y2
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 76(SP), Y3
-	VPSLLVD      Y13, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y14, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VMOVUPS      176(SP), Y4
-	VMOVUPS      304(SP), Y5
-	VSUBPS       Y15, Y3, Y3
-	VMULPS       Y4, Y3, Y3
-	VADDPS       Y5, Y3, Y3
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece26
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -9404,8 +5697,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -9413,7 +5706,7 @@ groupstream:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -9433,8 +5726,8 @@ groupstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -9442,7 +5735,7 @@ groupstream:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -9462,9 +5755,9 @@ groupstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
@@ -9477,16 +5770,16 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -9495,12 +5788,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -9510,16 +5803,16 @@ groupmeet1mix:
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y11, Y11
 	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y11, Y11
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y1, Y2, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -9528,12 +5821,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -9543,16 +5836,16 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -9561,12 +5854,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -9576,25 +5869,25 @@ groupmeet3mix:
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y11, Y11
 	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y11, Y11
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y1, Y2, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -9602,7 +5895,7 @@ short2stream:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -9622,8 +5915,8 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -9631,7 +5924,7 @@ short2stream:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y8, Y0, Y0
-	VPBROADCASTD 12(SI), Y1
+	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
@@ -9651,26 +5944,46 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y2, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  laneloop
+
 // func DequantizePacked2BF16AVX2(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizePacked2BF16AVX2(SB), NOSPLIT, $208-56
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizePacked2BF16AVX2(SB), NOSPLIT, $256-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table, Y11 0x7fff
 	// per group: Y10 scale
-	// vector registers in use at once: 11
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	// vector registers in use at once: 10
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VBROADCASTSS sign+24(FP), Y0
 	VXORPS       Y15, Y15, Y15
 	VMOVUPS      constantsAVX2<>+72(SB), Y1
@@ -9688,27 +6001,27 @@ TEXT ·DequantizePacked2BF16AVX2(SB), NOSPLIT, $208-56
 	JEQ          short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y10
+	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VFMADD213PS  Y15, Y10, Y1
@@ -9724,12 +6037,12 @@ grouploop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VFMADD213PS  Y15, Y10, Y1
@@ -9745,29 +6058,31 @@ grouploop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y10
 
 groupmeet:
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
@@ -9775,7 +6090,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VFMADD213PS  Y15, Y10, Y1
@@ -9791,12 +6106,12 @@ groupmeet1:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y2, (SI)
 	SUBQ         $+8, R8
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
@@ -9804,7 +6119,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VFMADD213PS  Y15, Y10, Y1
@@ -9820,209 +6135,77 @@ groupmeet3:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, BX
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
+	SUBQ         $+32, DI
 	CMPQ         R8, $+1
 	JLT          groupnext
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x02, AX
-	MOVL         (SI)(AX*1), CX
-	MOVL         CX, 64(SP)(AX*1)
+	VBROADCASTSS (BX), Y10
+	MOVQ         SI, 208(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn2AVX2(SB)
+	MOVQ         DX, 216(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R8, 232(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  208(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  216(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 64(SP), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VFMADD213PS  Y15, Y10, Y1
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMPS      Y14, Y2, Y2
-	VFMADD213PS  Y15, Y10, Y2
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y3
-	VPSRLVD      Y12, Y3, Y3
-	VPERMPS      Y14, Y3, Y3
-	VFMADD213PS  Y15, Y10, Y3
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y11, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y11, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece6
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*2), DI
-	MOVQ  BX, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	ADDQ  AX, DX
+	MOVQ  232(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -10040,13 +6223,13 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VPBROADCASTD (SI), Y0
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VFMADD213PS  Y15, Y10, Y1
@@ -10062,12 +6245,12 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y9, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VFMADD213PS  Y15, Y9, Y1
@@ -10083,10 +6266,10 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+64, SI
 	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
@@ -10101,20 +6284,20 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(BX), Y2
 	VFMADD213PS  Y15, Y2, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
@@ -10128,16 +6311,16 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      96(DX), Y2
+	VMOVUPS      96(BX), Y2
 	VFMADD213PS  Y15, Y2, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
@@ -10151,255 +6334,25 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         208(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX2(SB)
+	MOVQ         216(SP), DX
+	MOVQ         224(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 64(SP), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      112(SP), Y2
-	VFMADD213PS  Y15, Y2, Y1
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMPS      Y14, Y2, Y2
-	VMOVUPS      144(SP), Y3
-	VFMADD213PS  Y15, Y3, Y2
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y3
-	VPSRLVD      Y12, Y3, Y3
-	VPERMPS      Y14, Y3, Y3
-	VMOVUPS      176(SP), Y4
-	VFMADD213PS  Y15, Y4, Y3
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y11, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y11, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -10413,12 +6366,12 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VFMADD213PS  Y15, Y10, Y1
@@ -10434,12 +6387,12 @@ groupstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VFMADD213PS  Y15, Y10, Y1
@@ -10455,9 +6408,9 @@ groupstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	VMOVNTPS     Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
 	JGE          groupstream
@@ -10470,13 +6423,13 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -10485,10 +6438,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y10
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -10498,13 +6451,13 @@ groupmeet1mix:
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -10513,10 +6466,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y10
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -10526,13 +6479,13 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -10541,10 +6494,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y10
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -10554,24 +6507,24 @@ groupmeet3mix:
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VFMADD213PS  Y15, Y10, Y1
@@ -10587,12 +6540,12 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y9, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VFMADD213PS  Y15, Y9, Y1
@@ -10608,26 +6561,41 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
+	VMOVNTPS     Y2, 32(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+64, SI
 	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 208(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+	MOVQ DX, 216(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 224(SP)
+	LEAQ 80(SP), BX
+	JMP  laneloop
+
 // func DequantizeZeroPointPacked2BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointPacked2BF16AVX2(SB), $336-64
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointPacked2BF16AVX2(SB), $384-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table, Y11 0x7fff
 	// per group: Y10 scale, Y0 zeroPoint, Y9 ToFloat
 	// vector registers in use at once: 12
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VBROADCASTSS sign+32(FP), Y0
 	VXORPS       Y15, Y15, Y15
 	VMOVUPS      constantsAVX2<>+72(SB), Y1
@@ -10645,30 +6613,30 @@ TEXT ·DequantizeZeroPointPacked2BF16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y9, Y1, Y1
@@ -10685,13 +6653,13 @@ grouploop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y9, Y1, Y1
@@ -10708,31 +6676,33 @@ grouploop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y9
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
@@ -10741,7 +6711,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y10, Y1, Y1
@@ -10758,12 +6728,12 @@ groupmeet1:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y2, (SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
@@ -10772,7 +6742,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y10, Y1, Y1
@@ -10789,217 +6759,81 @@ groupmeet3:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x02, AX
-	MOVL         (SI)(AX*1), CX
-	MOVL         CX, 64(SP)(AX*1)
+	MOVQ         SI, 336(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn2AVX2(SB)
+	MOVQ         DX, 344(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 368(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  344(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 64(SP), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y15, Y10, Y1
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMPS      Y14, Y2, Y2
-	VSUBPS       Y9, Y2, Y2
-	VFMADD213PS  Y15, Y10, Y2
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y3
-	VPSRLVD      Y12, Y3, Y3
-	VPERMPS      Y14, Y3, Y3
-	VSUBPS       Y9, Y3, Y3
-	VFMADD213PS  Y15, Y10, Y3
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y11, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y11, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece6
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	MOVQ  R8, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	MOVQ  368(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -11017,18 +6851,18 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y8
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y7
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y8, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y8, Y1, Y1
@@ -11045,13 +6879,13 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y7, Y0, Y0
 	VFMADD213PS  Y15, Y9, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y7, Y1, Y1
@@ -11068,11 +6902,11 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -11087,24 +6921,24 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(BX), Y3
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R8), Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y1, Y1
 	VFMADD213PS  Y15, Y2, Y1
@@ -11120,20 +6954,20 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y3
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y1, Y1
 	VFMADD213PS  Y15, Y2, Y1
@@ -11149,352 +6983,27 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	ADDQ         $+128, R8
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         336(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX2(SB)
+	MOVQ         344(SP), DX
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece25:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 64(SP), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      112(SP), Y2
-	VMOVUPS      240(SP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y1, Y1
-	VFMADD213PS  Y15, Y2, Y1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMPS      Y14, Y2, Y2
-	VMOVUPS      144(SP), Y3
-	VMOVUPS      272(SP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VFMADD213PS  Y15, Y3, Y2
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y3
-	VPSRLVD      Y12, Y3, Y3
-	VPERMPS      Y14, Y3, Y3
-	VMOVUPS      176(SP), Y4
-	VMOVUPS      304(SP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y5, Y3, Y3
-	VFMADD213PS  Y15, Y4, Y3
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y11, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y11, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece26
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -11508,13 +7017,13 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y9, Y1, Y1
@@ -11531,13 +7040,13 @@ groupstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y9, Y1, Y1
@@ -11554,9 +7063,9 @@ groupstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	VMOVNTPS     Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
@@ -11564,7 +7073,7 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -11572,14 +7081,14 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -11588,19 +7097,19 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VCVTDQ2PS    Y3, Y4
 	VMOVAPS      Y4, Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VCVTDQ2PS    Y3, Y4
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
@@ -11608,14 +7117,14 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBLENDVPS    Y1, Y4, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -11624,19 +7133,19 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -11644,14 +7153,14 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -11660,19 +7169,19 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VCVTDQ2PS    Y3, Y4
 	VMOVAPS      Y4, Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VCVTDQ2PS    Y3, Y4
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
@@ -11680,30 +7189,30 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBLENDVPS    Y1, Y4, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y8
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y7
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y8, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y8, Y1, Y1
@@ -11720,13 +7229,13 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y7, Y0, Y0
 	VFMADD213PS  Y15, Y9, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y7, Y1, Y1
@@ -11743,27 +7252,47 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y2, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalPacked2BF16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeMinvalPacked2BF16AVX2(SB), $336-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalPacked2BF16AVX2(SB), $384-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y1 least, Y15 ToFloat, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table, Y11 0x7fff
 	// per group: Y10 scale, Y9 minval
 	// vector registers in use at once: 12
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS sign+32(FP), Y0
 	VBROADCASTSS least+36(FP), Y1
 	VCVTDQ2PS    Y1, Y15
@@ -11782,30 +7311,30 @@ TEXT ·DequantizeMinvalPacked2BF16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y15, Y1, Y1
@@ -11823,14 +7352,14 @@ grouploop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y15, Y1, Y1
@@ -11848,30 +7377,32 @@ grouploop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
@@ -11881,7 +7412,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y15, Y1, Y1
@@ -11899,12 +7430,12 @@ groupmeet1:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y2, (SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
@@ -11914,7 +7445,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y15, Y1, Y1
@@ -11932,220 +7463,80 @@ groupmeet3:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x02, AX
-	MOVL         (SI)(AX*1), CX
-	MOVL         CX, 64(SP)(AX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	MOVQ         SI, 336(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn2AVX2(SB)
+	MOVQ         DX, 344(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 368(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  344(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VADDPS       Y9, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 64(SP), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VSUBPS       Y15, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VADDPS       Y9, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMPS      Y14, Y2, Y2
-	VSUBPS       Y15, Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	VADDPS       Y9, Y2, Y2
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y3
-	VPSRLVD      Y12, Y3, Y3
-	VPERMPS      Y14, Y3, Y3
-	VSUBPS       Y15, Y3, Y3
-	VMULPS       Y10, Y3, Y3
-	VADDPS       Y9, Y3, Y3
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y11, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y11, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece6
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	MOVQ  R8, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	MOVQ  368(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -12163,17 +7554,17 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPBROADCASTD (SI), Y0
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y8, Y0, Y0
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y15, Y1, Y1
@@ -12191,14 +7582,14 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VADDPS       Y7, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y15, Y1, Y1
@@ -12216,11 +7607,11 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -12235,24 +7626,24 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(BX), Y3
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R8), Y3
 	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y2, Y1, Y1
 	VADDPS       Y3, Y1, Y1
@@ -12268,20 +7659,20 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y2, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y3
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y3
 	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y2, Y1, Y1
 	VADDPS       Y3, Y1, Y1
@@ -12297,352 +7688,27 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
+	VMOVUPS      Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	ADDQ         $+128, R8
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         336(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX2(SB)
+	MOVQ         344(SP), DX
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece25:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 64(SP), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      112(SP), Y2
-	VMOVUPS      240(SP), Y3
-	VSUBPS       Y15, Y1, Y1
-	VMULPS       Y2, Y1, Y1
-	VADDPS       Y3, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y2
-	VPSRLVD      Y13, Y2, Y2
-	VPERMPS      Y14, Y2, Y2
-	VMOVUPS      144(SP), Y3
-	VMOVUPS      272(SP), Y4
-	VSUBPS       Y15, Y2, Y2
-	VMULPS       Y3, Y2, Y2
-	VADDPS       Y4, Y2, Y2
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y3
-	VPSRLVD      Y12, Y3, Y3
-	VPERMPS      Y14, Y3, Y3
-	VMOVUPS      176(SP), Y4
-	VMOVUPS      304(SP), Y5
-	VSUBPS       Y15, Y3, Y3
-	VMULPS       Y4, Y3, Y3
-	VADDPS       Y5, Y3, Y3
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y11, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y11, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece26
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -12656,14 +7722,14 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y15, Y1, Y1
@@ -12681,14 +7747,14 @@ groupstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y15, Y1, Y1
@@ -12706,9 +7772,9 @@ groupstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	VMOVNTPS     Y2, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
@@ -12721,16 +7787,16 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -12739,12 +7805,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -12754,16 +7820,16 @@ groupmeet1mix:
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y10, Y10
 	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y10, Y10
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -12772,12 +7838,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -12787,16 +7853,16 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -12805,12 +7871,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -12820,31 +7886,31 @@ groupmeet3mix:
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y10, Y10
 	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y10, Y10
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y8, Y0, Y0
-	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y15, Y1, Y1
@@ -12862,14 +7928,14 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y2, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VADDPS       Y7, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
+	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y15, Y1, Y1
@@ -12887,15 +7953,35 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y2, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
+
+lanestage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  laneloop
 
 DATA constantsAVX2<>+0(SB)/4, $0x00007fff
 DATA constantsAVX2<>+4(SB)/4, $0x00000000

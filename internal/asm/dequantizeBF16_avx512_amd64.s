@@ -6,14 +6,14 @@
 
 // func DequantizeInt8BF16AVX512(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeInt8BF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeInt8BF16AVX512(SB), $496-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
 	// per group: Z10 scale
 	// vector registers in use at once: 11
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VPXORD       Z15, Z15, Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
@@ -29,26 +29,26 @@ TEXT ·DequantizeInt8BF16AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z10
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z10
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
-	VPMOVSXBD   16(SI), Z1
+	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
@@ -57,11 +57,11 @@ grouploop:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
-	VPMOVSXBD   48(SI), Z1
+	VPMOVSXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
@@ -70,36 +70,36 @@ grouploop:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
 	SUBQ        $+16, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD   16(SI), Z1
+	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
@@ -108,19 +108,19 @@ groupmeet1:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
+	VMOVUPS     Z2, (SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD   32(SI), Z0
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
 	SUBQ        $+16, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD   48(SI), Z1
+	VPMOVSXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
@@ -129,64 +129,64 @@ groupmeet3:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVSXBD.Z  (SI), K7, Z0
+	VPMOVSXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z10, Z0
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVSXBD.Z  16(SI), K7, Z1
+	VPMOVSXBD.Z  16(DX), K7, Z1
 	VCVTDQ2PS    Z1, Z1
 	VFMADD213PS  Z15, Z10, Z1
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVSXBD.Z  32(SI), K7, Z2
+	VPMOVSXBD.Z  32(DX), K7, Z2
 	VCVTDQ2PS    Z2, Z2
 	VFMADD213PS  Z15, Z10, Z2
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVSXBD.Z  48(SI), K7, Z3
+	VPMOVSXBD.Z  48(DX), K7, Z3
 	VCVTDQ2PS    Z3, Z3
 	VFMADD213PS  Z15, Z10, Z3
 
@@ -198,7 +198,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z11, Z0
 	VPERMT2W   Z3, Z12, Z2
@@ -206,23 +206,23 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z13, Z2, K1
 	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	LEAQ       (DI)(BX*2), DI
-	LEAQ       (SI)(BX*1), SI
-	SUBQ       BX, R8
-	SUBQ       BX, R11
-	SUBQ       BX, R10
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*1), DX
+	SUBQ       DI, R8
+	SUBQ       DI, R11
+	SUBQ       DI, R10
 	TESTQ      R10, R10
 	JEQ        groupdone
 	TESTQ      R8, R8
 	JNE        groupmore
 	MOVQ       R9, R8
-	ADDQ       $+4, DX
+	ADDQ       $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -240,35 +240,35 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVSXBD        16(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVSXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST (DX), Z15, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVUPS          Z2, (DI)
-	VPMOVSXBD        32(SI), Z0
+	VMOVUPS          Z2, (SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VPMOVSXBD        48(SI), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VPMOVSXBD        48(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVUPS          Z2, 64(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	VMOVUPS          Z2, 64(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
@@ -290,35 +290,35 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVSXBD        16(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVSXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVUPS          Z2, (DI)
-	VPMOVSXBD        32(SI), Z0
+	VMOVUPS          Z2, (SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VPMOVSXBD        48(SI), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VPMOVSXBD        48(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VFMADD132PS.BCST 12(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVUPS          Z2, 64(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	VMOVUPS          Z2, 64(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
@@ -333,18 +333,18 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (DX), Z1
+	VMOVUPS     (BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VPMOVSXBD   16(SI), Z1
+	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VMOVUPS     64(DX), Z2
+	VMOVUPS     64(BX), Z2
 	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
@@ -352,14 +352,14 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(DX), Z1
+	VMOVUPS     128(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VPMOVSXBD   48(SI), Z1
+	VPMOVSXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VMOVUPS     192(DX), Z2
+	VMOVUPS     192(BX), Z2
 	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
@@ -367,64 +367,24 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVSXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVSXBD.Z 16(SI), K7, Z1
-	VCVTDQ2PS   Z1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VFMADD213PS Z15, Z2, Z1
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVSXBD.Z 32(SI), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VFMADD213PS Z15, Z3, Z2
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVSXBD.Z 48(SI), K7, Z3
-	VCVTDQ2PS   Z3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VFMADD213PS Z15, Z4, Z3
-
-lanetailnarrow:
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z11, Z4
-	VPERMT2W   Z1, Z12, Z0
-	VPTERNLOGD $0xf8, Z14, Z4, Z0
-	VPCMPUW    $0x06, Z13, Z0, K1
-	VPADDW     Z14, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z11, Z0
-	VPERMT2W   Z3, Z12, Z2
-	VPTERNLOGD $0xf8, Z14, Z0, Z2
-	VPCMPUW    $0x06, Z13, Z2, K1
-	VPADDW     Z14, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        448(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX512(SB)
+	MOVQ        456(SP), DX
+	MOVQ        464(SP), BX
 
 laneend:
 	MOVQ  ahead+40(FP), AX
@@ -439,11 +399,11 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
-	VPMOVSXBD   16(SI), Z1
+	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
@@ -452,11 +412,11 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
-	VPMOVSXBD   48(SI), Z1
+	VPMOVSXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
@@ -465,9 +425,9 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -479,12 +439,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -493,10 +453,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -505,12 +465,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -519,10 +479,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -531,12 +491,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -545,10 +505,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -557,97 +517,112 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVSXBD        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVSXBD        16(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVSXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST (DX), Z15, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVNTPS         Z2, (DI)
-	VPMOVSXBD        32(SI), Z0
+	VMOVNTPS         Z2, (SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VPMOVSXBD        48(SI), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VPMOVSXBD        48(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVNTPS         Z2, 64(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	VMOVNTPS         Z2, 64(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVSXBD        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVSXBD        16(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVSXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVNTPS         Z2, (DI)
-	VPMOVSXBD        32(SI), Z0
+	VMOVNTPS         Z2, (SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VPMOVSXBD        48(SI), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VPMOVSXBD        48(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VFMADD132PS.BCST 12(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVNTPS         Z2, 64(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	VMOVNTPS         Z2, 64(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
 	JMP              short4end
+
+lanestage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  laneloop
 
 // func DequantizeZeroPointInt8BF16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeZeroPointInt8BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointInt8BF16AVX512(SB), $752-56
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
 	// per group: Z10 scale, Z0 zeroPoint, Z9 ToFloat
 	// vector registers in use at once: 12
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VPXORD       Z15, Z15, Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
@@ -663,29 +638,29 @@ TEXT ·DequantizeZeroPointInt8BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z9
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z9, Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
-	VPMOVSXBD   16(SI), Z1
+	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z9, Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
@@ -695,12 +670,12 @@ grouploop:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z9, Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
-	VPMOVSXBD   48(SI), Z1
+	VPMOVSXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z9, Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
@@ -710,31 +685,31 @@ grouploop:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z10, Z0, Z0
 	VFMADD213PS Z15, Z9, Z0
@@ -742,7 +717,7 @@ groupmeet0:
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD   16(SI), Z1
+	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z10, Z1, Z1
 	VFMADD213PS Z15, Z9, Z1
@@ -752,12 +727,12 @@ groupmeet1:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
+	VMOVUPS     Z2, (SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD   32(SI), Z0
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z10, Z0, Z0
 	VFMADD213PS Z15, Z9, Z0
@@ -765,7 +740,7 @@ groupmeet2:
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD   48(SI), Z1
+	VPMOVSXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z10, Z1, Z1
 	VFMADD213PS Z15, Z9, Z1
@@ -775,70 +750,70 @@ groupmeet3:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, R8
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
 	CMPQ        R9, $+1
 	JLT         groupnext
-	CMPQ        R8, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R9, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z9
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVSXBD.Z  (SI), K7, Z0
+	VPMOVSXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z9, Z0, Z0
 	VFMADD213PS  Z15, Z10, Z0
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVSXBD.Z  16(SI), K7, Z1
+	VPMOVSXBD.Z  16(DX), K7, Z1
 	VCVTDQ2PS    Z1, Z1
 	VSUBPS       Z9, Z1, Z1
 	VFMADD213PS  Z15, Z10, Z1
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVSXBD.Z  32(SI), K7, Z2
+	VPMOVSXBD.Z  32(DX), K7, Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z9, Z2, Z2
 	VFMADD213PS  Z15, Z10, Z2
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVSXBD.Z  48(SI), K7, Z3
+	VPMOVSXBD.Z  48(DX), K7, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z9, Z3, Z3
 	VFMADD213PS  Z15, Z10, Z3
@@ -851,7 +826,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z11, Z0
 	VPERMT2W   Z3, Z12, Z2
@@ -859,24 +834,24 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z13, Z2, K1
 	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	LEAQ       (DI)(R8*2), DI
-	LEAQ       (SI)(R8*1), SI
-	SUBQ       R8, R9
-	SUBQ       R8, R12
-	SUBQ       R8, R11
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*1), DX
+	SUBQ       DI, R9
+	SUBQ       DI, R12
+	SUBQ       DI, R11
 	TESTQ      R11, R11
 	JEQ        groupdone
 	TESTQ      R9, R9
 	JNE        groupmore
 	MOVQ       R10, R9
-	ADDQ       $+4, DX
 	ADDQ       $+4, BX
+	ADDQ       $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -894,44 +869,44 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVSXBD        16(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVSXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
 	VSUBPS           Z10, Z1, Z1
-	VFMADD132PS.BCST (DX), Z15, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVUPS          Z2, (DI)
-	VPMOVSXBD        32(SI), Z0
+	VMOVUPS          Z2, (SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z9, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VPMOVSXBD        48(SI), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VPMOVSXBD        48(DX), Z1
 	VCVTDQ2PS        Z1, Z1
 	VSUBPS           Z9, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVUPS          Z2, 64(DI)
-	ADDQ             $+8, DX
+	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	ADDQ             $+8, R8
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
@@ -953,48 +928,48 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z7
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVSXBD        16(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVSXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
 	VSUBPS           Z9, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVUPS          Z2, (DI)
-	VPMOVSXBD        32(SI), Z0
+	VMOVUPS          Z2, (SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VPMOVSXBD        48(SI), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VPMOVSXBD        48(DX), Z1
 	VCVTDQ2PS        Z1, Z1
 	VSUBPS           Z7, Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VFMADD132PS.BCST 12(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVUPS          Z2, 64(DI)
-	ADDQ             $+16, DX
+	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	ADDQ             $+16, R8
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
@@ -1009,22 +984,22 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (BX), Z2
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VPMOVSXBD   16(SI), Z1
+	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(BX), Z3
+	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(R8), Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
 	VFMADD213PS Z15, Z2, Z1
@@ -1034,18 +1009,18 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(DX), Z1
-	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(BX), Z1
+	VMOVUPS     128(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VPMOVSXBD   48(SI), Z1
+	VPMOVSXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VMOVUPS     192(DX), Z2
-	VMOVUPS     192(BX), Z3
+	VMOVUPS     192(BX), Z2
+	VMOVUPS     192(R8), Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
 	VFMADD213PS Z15, Z2, Z1
@@ -1055,77 +1030,26 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	ADDQ        $+256, BX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	ADDQ        $+256, R8
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       R8, R8
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVSXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVSXBD.Z 16(SI), K7, Z1
-	VCVTDQ2PS   Z1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(BX), K7, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z15, Z2, Z1
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVSXBD.Z 32(SI), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMOVUPS.Z   128(BX), K7, Z4
-	VCVTDQ2PS   Z4, Z4
-	VSUBPS      Z4, Z2, Z2
-	VFMADD213PS Z15, Z3, Z2
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVSXBD.Z 48(SI), K7, Z3
-	VCVTDQ2PS   Z3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMOVUPS.Z   192(BX), K7, Z5
-	VCVTDQ2PS   Z5, Z5
-	VSUBPS      Z5, Z3, Z3
-	VFMADD213PS Z15, Z4, Z3
-
-lanetailnarrow:
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z11, Z4
-	VPERMT2W   Z1, Z12, Z0
-	VPTERNLOGD $0xf8, Z14, Z4, Z0
-	VPCMPUW    $0x06, Z13, Z0, K1
-	VPADDW     Z14, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z11, Z0
-	VPERMT2W   Z3, Z12, Z2
-	VPTERNLOGD $0xf8, Z14, Z0, Z2
-	VPCMPUW    $0x06, Z13, Z2, K1
-	VPADDW     Z14, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        704(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX512(SB)
+	MOVQ        712(SP), DX
+	MOVQ        720(SP), BX
+	MOVQ        728(SP), R8
 
 laneend:
 	MOVQ  ahead+48(FP), AX
@@ -1140,12 +1064,12 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z9, Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
-	VPMOVSXBD   16(SI), Z1
+	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z9, Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
@@ -1155,12 +1079,12 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z9, Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
-	VPMOVSXBD   48(SI), Z1
+	VPMOVSXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z9, Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
@@ -1170,9 +1094,9 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -1180,20 +1104,20 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z10
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1202,32 +1126,32 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z1
+	VBROADCASTSS (R8), Z1
 	VCVTDQ2PS    Z1, Z2
 	VMOVAPS      Z2, Z10
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Z1
+	VBROADCASTSS 4(R8), Z1
 	VCVTDQ2PS    Z1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z2, K7, Z10
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1236,32 +1160,32 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z10
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z10
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1270,139 +1194,159 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z1
+	VBROADCASTSS (R8), Z1
 	VCVTDQ2PS    Z1, Z2
 	VMOVAPS      Z2, Z10
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Z1
+	VBROADCASTSS 4(R8), Z1
 	VCVTDQ2PS    Z1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z2, K7, Z10
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVSXBD        16(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVSXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
 	VSUBPS           Z10, Z1, Z1
-	VFMADD132PS.BCST (DX), Z15, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVNTPS         Z2, (DI)
-	VPMOVSXBD        32(SI), Z0
+	VMOVNTPS         Z2, (SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z9, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VPMOVSXBD        48(SI), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VPMOVSXBD        48(DX), Z1
 	VCVTDQ2PS        Z1, Z1
 	VSUBPS           Z9, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVNTPS         Z2, 64(DI)
-	ADDQ             $+8, DX
+	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	ADDQ             $+8, R8
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z7
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVSXBD        16(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVSXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
 	VSUBPS           Z9, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVNTPS         Z2, (DI)
-	VPMOVSXBD        32(SI), Z0
+	VMOVNTPS         Z2, (SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VPMOVSXBD        48(SI), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VPMOVSXBD        48(DX), Z1
 	VCVTDQ2PS        Z1, Z1
 	VSUBPS           Z7, Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VFMADD132PS.BCST 12(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVNTPS         Z2, 64(DI)
-	ADDQ             $+16, DX
+	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	ADDQ             $+16, R8
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalInt8BF16AVX512(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeMinvalInt8BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalInt8BF16AVX512(SB), $752-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z15 ToFloat, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
 	// per group: Z10 scale, Z9 minval
 	// vector registers in use at once: 12
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS least+32(FP), Z0
 	VCVTDQ2PS    Z0, Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
@@ -1419,29 +1363,29 @@ TEXT ·DequantizeMinvalInt8BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD  (SI), Z0
+	VPMOVSXBD  (DX), Z0
 	VCVTDQ2PS  Z0, Z0
 	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z10, Z0, Z0
 	VADDPS     Z9, Z0, Z0
-	VPMOVSXBD  16(SI), Z1
+	VPMOVSXBD  16(DX), Z1
 	VCVTDQ2PS  Z1, Z1
 	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z10, Z1, Z1
@@ -1452,13 +1396,13 @@ grouploop:
 	VPTERNLOGD $0xf8, Z14, Z2, Z0
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z2, K1, Z2
-	VMOVUPS    Z2, (DI)
-	VPMOVSXBD  32(SI), Z0
+	VMOVUPS    Z2, (SI)
+	VPMOVSXBD  32(DX), Z0
 	VCVTDQ2PS  Z0, Z0
 	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z10, Z0, Z0
 	VADDPS     Z9, Z0, Z0
-	VPMOVSXBD  48(SI), Z1
+	VPMOVSXBD  48(DX), Z1
 	VCVTDQ2PS  Z1, Z1
 	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z10, Z1, Z1
@@ -1469,30 +1413,30 @@ grouploop:
 	VPTERNLOGD $0xf8, Z14, Z2, Z0
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z2, K1, Z2
-	VMOVUPS    Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z2, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
 	SUBQ       $+64, R9
 	CMPQ       R9, $+64
 	JGE        grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD (SI), Z0
+	VPMOVSXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z10, Z0, Z0
@@ -1501,7 +1445,7 @@ groupmeet0:
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD  16(SI), Z1
+	VPMOVSXBD  16(DX), Z1
 	VCVTDQ2PS  Z1, Z1
 	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z10, Z1, Z1
@@ -1512,12 +1456,12 @@ groupmeet1:
 	VPTERNLOGD $0xf8, Z14, Z2, Z0
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z2, K1, Z2
-	VMOVUPS    Z2, (DI)
+	VMOVUPS    Z2, (SI)
 	SUBQ       $+16, R9
 	JLT        groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD 32(SI), Z0
+	VPMOVSXBD 32(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z10, Z0, Z0
@@ -1526,7 +1470,7 @@ groupmeet2:
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD  48(SI), Z1
+	VPMOVSXBD  48(DX), Z1
 	VCVTDQ2PS  Z1, Z1
 	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z10, Z1, Z1
@@ -1537,72 +1481,72 @@ groupmeet3:
 	VPTERNLOGD $0xf8, Z14, Z2, Z0
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z2, K1, Z2
-	VMOVUPS    Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, R8
+	VMOVUPS    Z2, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
 	CMPQ       R9, $+1
 	JLT        groupnext
-	CMPQ       R8, $+64
+	CMPQ       DI, $+64
 	JLT        grouptail
 	CMPQ       R9, $+64
 	JLT        groupmeet
 	JMP        groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVSXBD.Z  (SI), K7, Z0
+	VPMOVSXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z10, Z0, Z0
 	VADDPS       Z9, Z0, Z0
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVSXBD.Z  16(SI), K7, Z1
+	VPMOVSXBD.Z  16(DX), K7, Z1
 	VCVTDQ2PS    Z1, Z1
 	VSUBPS       Z15, Z1, Z1
 	VMULPS       Z10, Z1, Z1
 	VADDPS       Z9, Z1, Z1
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVSXBD.Z  32(SI), K7, Z2
+	VPMOVSXBD.Z  32(DX), K7, Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z15, Z2, Z2
 	VMULPS       Z10, Z2, Z2
 	VADDPS       Z9, Z2, Z2
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVSXBD.Z  48(SI), K7, Z3
+	VPMOVSXBD.Z  48(DX), K7, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z15, Z3, Z3
 	VMULPS       Z10, Z3, Z3
@@ -1616,7 +1560,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z11, Z0
 	VPERMT2W   Z3, Z12, Z2
@@ -1624,24 +1568,24 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z13, Z2, K1
 	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	LEAQ       (DI)(R8*2), DI
-	LEAQ       (SI)(R8*1), SI
-	SUBQ       R8, R9
-	SUBQ       R8, R12
-	SUBQ       R8, R11
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*1), DX
+	SUBQ       DI, R9
+	SUBQ       DI, R12
+	SUBQ       DI, R11
 	TESTQ      R11, R11
 	JEQ        groupdone
 	TESTQ      R9, R9
 	JNE        groupmore
 	MOVQ       R10, R9
-	ADDQ       $+4, DX
 	ADDQ       $+4, BX
+	ADDQ       $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -1659,44 +1603,44 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VPMOVSXBD   16(SI), Z1
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VADDPS.BCST (BX), Z1, Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VADDPS.BCST (R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VPMOVSXBD   48(SI), Z1
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VPMOVSXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VADDPS.BCST 4(BX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VADDPS.BCST 4(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+8, DX
+	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	ADDQ        $+8, R8
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2loop
@@ -1718,44 +1662,44 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VPMOVSXBD   16(SI), Z1
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VADDPS.BCST 4(BX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VADDPS.BCST 4(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
-	VPMOVSXBD   48(SI), Z1
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
+	VPMOVSXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 12(DX), Z1, Z1
-	VADDPS.BCST 12(BX), Z1, Z1
+	VMULPS.BCST 12(BX), Z1, Z1
+	VADDPS.BCST 12(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+16, DX
+	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	ADDQ        $+16, R8
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4loop
@@ -1770,22 +1714,22 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD  (SI), Z0
+	VPMOVSXBD  (DX), Z0
 	VCVTDQ2PS  Z0, Z0
-	VMOVUPS    (DX), Z1
-	VMOVUPS    (BX), Z2
+	VMOVUPS    (BX), Z1
+	VMOVUPS    (R8), Z2
 	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z1, Z0, Z0
 	VADDPS     Z2, Z0, Z0
-	VPMOVSXBD  16(SI), Z1
+	VPMOVSXBD  16(DX), Z1
 	VCVTDQ2PS  Z1, Z1
-	VMOVUPS    64(DX), Z2
-	VMOVUPS    64(BX), Z3
+	VMOVUPS    64(BX), Z2
+	VMOVUPS    64(R8), Z3
 	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z2, Z1, Z1
 	VADDPS     Z3, Z1, Z1
@@ -1795,18 +1739,18 @@ laneloop:
 	VPTERNLOGD $0xf8, Z14, Z2, Z0
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z2, K1, Z2
-	VMOVUPS    Z2, (DI)
-	VPMOVSXBD  32(SI), Z0
+	VMOVUPS    Z2, (SI)
+	VPMOVSXBD  32(DX), Z0
 	VCVTDQ2PS  Z0, Z0
-	VMOVUPS    128(DX), Z1
-	VMOVUPS    128(BX), Z2
+	VMOVUPS    128(BX), Z1
+	VMOVUPS    128(R8), Z2
 	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z1, Z0, Z0
 	VADDPS     Z2, Z0, Z0
-	VPMOVSXBD  48(SI), Z1
+	VPMOVSXBD  48(DX), Z1
 	VCVTDQ2PS  Z1, Z1
-	VMOVUPS    192(DX), Z2
-	VMOVUPS    192(BX), Z3
+	VMOVUPS    192(BX), Z2
+	VMOVUPS    192(R8), Z3
 	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z2, Z1, Z1
 	VADDPS     Z3, Z1, Z1
@@ -1816,77 +1760,26 @@ laneloop:
 	VPTERNLOGD $0xf8, Z14, Z2, Z0
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z2, K1, Z2
-	VMOVUPS    Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
-	ADDQ       $+256, DX
+	VMOVUPS    Z2, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
 	ADDQ       $+256, BX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	ADDQ       $+256, R8
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
 	JGE        laneloop
-
-lanetail:
-	TESTQ       R8, R8
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVSXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVSXBD.Z 16(SI), K7, Z1
-	VCVTDQ2PS   Z1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(BX), K7, Z3
-	VSUBPS      Z15, Z1, Z1
-	VMULPS      Z2, Z1, Z1
-	VADDPS      Z3, Z1, Z1
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVSXBD.Z 32(SI), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMOVUPS.Z   128(BX), K7, Z4
-	VSUBPS      Z15, Z2, Z2
-	VMULPS      Z3, Z2, Z2
-	VADDPS      Z4, Z2, Z2
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVSXBD.Z 48(SI), K7, Z3
-	VCVTDQ2PS   Z3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMOVUPS.Z   192(BX), K7, Z5
-	VSUBPS      Z15, Z3, Z3
-	VMULPS      Z4, Z3, Z3
-	VADDPS      Z5, Z3, Z3
-
-lanetailnarrow:
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z11, Z4
-	VPERMT2W   Z1, Z12, Z0
-	VPTERNLOGD $0xf8, Z14, Z4, Z0
-	VPCMPUW    $0x06, Z13, Z0, K1
-	VPADDW     Z14, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z11, Z0
-	VPERMT2W   Z3, Z12, Z2
-	VPTERNLOGD $0xf8, Z14, Z0, Z2
-	VPCMPUW    $0x06, Z13, Z2, K1
-	VPADDW     Z14, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	TESTQ      DI, DI
+	JEQ        laneend
+	CMPQ       DI, $+0
+	JGE        lanestage
+	ADDQ       $+64, DI
+	MOVQ       704(SP), SI
+	LEAQ       (SP), AX
+	MOVQ       SI, CX
+	CALL       ·stageOut16AVX512(SB)
+	MOVQ       712(SP), DX
+	MOVQ       720(SP), BX
+	MOVQ       728(SP), R8
 
 laneend:
 	MOVQ  ahead+56(FP), AX
@@ -1901,13 +1794,13 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z10, Z0, Z0
 	VADDPS      Z9, Z0, Z0
-	VPMOVSXBD   16(SI), Z1
+	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
 	VMULPS      Z10, Z1, Z1
@@ -1918,13 +1811,13 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z10, Z0, Z0
 	VADDPS      Z9, Z0, Z0
-	VPMOVSXBD   48(SI), Z1
+	VPMOVSXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
 	VMULPS      Z10, Z1, Z1
@@ -1935,9 +1828,9 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -1949,14 +1842,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1965,12 +1858,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1979,14 +1872,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1995,12 +1888,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -2009,14 +1902,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2025,12 +1918,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -2039,116 +1932,136 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VPMOVSXBD   16(SI), Z1
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VADDPS.BCST (BX), Z1, Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VADDPS.BCST (R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VPMOVSXBD   48(SI), Z1
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VPMOVSXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VADDPS.BCST 4(BX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VADDPS.BCST 4(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+8, DX
+	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	ADDQ        $+8, R8
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VPMOVSXBD   16(SI), Z1
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VADDPS.BCST 4(BX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VADDPS.BCST 4(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
-	VPMOVSXBD   48(SI), Z1
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
+	VPMOVSXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 12(DX), Z1, Z1
-	VADDPS.BCST 12(BX), Z1, Z1
+	VMULPS.BCST 12(BX), Z1, Z1
+	VADDPS.BCST 12(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+16, DX
+	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	ADDQ        $+16, R8
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4stream
 	JMP         short4end
 
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
 // func DequantizeUint8BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeUint8BF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeUint8BF16AVX512(SB), $496-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
 	// per group: Z10 scale
 	// vector registers in use at once: 11
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VPXORD       Z15, Z15, Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
@@ -2164,26 +2077,26 @@ TEXT ·DequantizeUint8BF16AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z10
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z10
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
-	VPMOVZXBD   16(SI), Z1
+	VPMOVZXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
@@ -2192,11 +2105,11 @@ grouploop:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
-	VPMOVZXBD   48(SI), Z1
+	VPMOVZXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
@@ -2205,36 +2118,36 @@ grouploop:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
 	SUBQ        $+16, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD   16(SI), Z1
+	VPMOVZXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
@@ -2243,19 +2156,19 @@ groupmeet1:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
+	VMOVUPS     Z2, (SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD   32(SI), Z0
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
 	SUBQ        $+16, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD   48(SI), Z1
+	VPMOVZXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
@@ -2264,64 +2177,64 @@ groupmeet3:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (SI), K7, Z0
+	VPMOVZXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z10, Z0
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(SI), K7, Z1
+	VPMOVZXBD.Z  16(DX), K7, Z1
 	VCVTDQ2PS    Z1, Z1
 	VFMADD213PS  Z15, Z10, Z1
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(SI), K7, Z2
+	VPMOVZXBD.Z  32(DX), K7, Z2
 	VCVTDQ2PS    Z2, Z2
 	VFMADD213PS  Z15, Z10, Z2
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(SI), K7, Z3
+	VPMOVZXBD.Z  48(DX), K7, Z3
 	VCVTDQ2PS    Z3, Z3
 	VFMADD213PS  Z15, Z10, Z3
 
@@ -2333,7 +2246,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z11, Z0
 	VPERMT2W   Z3, Z12, Z2
@@ -2341,23 +2254,23 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z13, Z2, K1
 	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	LEAQ       (DI)(BX*2), DI
-	LEAQ       (SI)(BX*1), SI
-	SUBQ       BX, R8
-	SUBQ       BX, R11
-	SUBQ       BX, R10
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*1), DX
+	SUBQ       DI, R8
+	SUBQ       DI, R11
+	SUBQ       DI, R10
 	TESTQ      R10, R10
 	JEQ        groupdone
 	TESTQ      R8, R8
 	JNE        groupmore
 	MOVQ       R9, R8
-	ADDQ       $+4, DX
+	ADDQ       $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2375,35 +2288,35 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVZXBD        16(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST (DX), Z15, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVUPS          Z2, (DI)
-	VPMOVZXBD        32(SI), Z0
+	VMOVUPS          Z2, (SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VPMOVZXBD        48(SI), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VPMOVZXBD        48(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVUPS          Z2, 64(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	VMOVUPS          Z2, 64(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
@@ -2425,35 +2338,35 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVZXBD        16(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVUPS          Z2, (DI)
-	VPMOVZXBD        32(SI), Z0
+	VMOVUPS          Z2, (SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VPMOVZXBD        48(SI), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VPMOVZXBD        48(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VFMADD132PS.BCST 12(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVUPS          Z2, 64(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	VMOVUPS          Z2, 64(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
@@ -2468,18 +2381,18 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (DX), Z1
+	VMOVUPS     (BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VPMOVZXBD   16(SI), Z1
+	VPMOVZXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VMOVUPS     64(DX), Z2
+	VMOVUPS     64(BX), Z2
 	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
@@ -2487,14 +2400,14 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(DX), Z1
+	VMOVUPS     128(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VPMOVZXBD   48(SI), Z1
+	VPMOVZXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VMOVUPS     192(DX), Z2
+	VMOVUPS     192(BX), Z2
 	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
@@ -2502,64 +2415,24 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVZXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBD.Z 16(SI), K7, Z1
-	VCVTDQ2PS   Z1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VFMADD213PS Z15, Z2, Z1
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBD.Z 32(SI), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VFMADD213PS Z15, Z3, Z2
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBD.Z 48(SI), K7, Z3
-	VCVTDQ2PS   Z3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VFMADD213PS Z15, Z4, Z3
-
-lanetailnarrow:
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z11, Z4
-	VPERMT2W   Z1, Z12, Z0
-	VPTERNLOGD $0xf8, Z14, Z4, Z0
-	VPCMPUW    $0x06, Z13, Z0, K1
-	VPADDW     Z14, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z11, Z0
-	VPERMT2W   Z3, Z12, Z2
-	VPTERNLOGD $0xf8, Z14, Z0, Z2
-	VPCMPUW    $0x06, Z13, Z2, K1
-	VPADDW     Z14, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        448(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX512(SB)
+	MOVQ        456(SP), DX
+	MOVQ        464(SP), BX
 
 laneend:
 	MOVQ  ahead+40(FP), AX
@@ -2574,11 +2447,11 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
-	VPMOVZXBD   16(SI), Z1
+	VPMOVZXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
@@ -2587,11 +2460,11 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
-	VPMOVZXBD   48(SI), Z1
+	VPMOVZXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
@@ -2600,9 +2473,9 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -2614,12 +2487,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2628,10 +2501,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -2640,12 +2513,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2654,10 +2527,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -2666,12 +2539,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2680,10 +2553,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -2692,97 +2565,112 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVZXBD        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVZXBD        16(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST (DX), Z15, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVNTPS         Z2, (DI)
-	VPMOVZXBD        32(SI), Z0
+	VMOVNTPS         Z2, (SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VPMOVZXBD        48(SI), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VPMOVZXBD        48(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVNTPS         Z2, 64(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	VMOVNTPS         Z2, 64(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVZXBD        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVZXBD        16(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVNTPS         Z2, (DI)
-	VPMOVZXBD        32(SI), Z0
+	VMOVNTPS         Z2, (SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VPMOVZXBD        48(SI), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VPMOVZXBD        48(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VFMADD132PS.BCST 12(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVNTPS         Z2, 64(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	VMOVNTPS         Z2, 64(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  laneloop
+
 // func DequantizeZeroPointUint8BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeZeroPointUint8BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointUint8BF16AVX512(SB), $752-56
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
 	// per group: Z10 scale, Z0 zeroPoint, Z9 ToFloat
 	// vector registers in use at once: 12
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VPXORD       Z15, Z15, Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
@@ -2798,29 +2686,29 @@ TEXT ·DequantizeZeroPointUint8BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z9
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z9, Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
-	VPMOVZXBD   16(SI), Z1
+	VPMOVZXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z9, Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
@@ -2830,12 +2718,12 @@ grouploop:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z9, Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
-	VPMOVZXBD   48(SI), Z1
+	VPMOVZXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z9, Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
@@ -2845,31 +2733,31 @@ grouploop:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z10, Z0, Z0
 	VFMADD213PS Z15, Z9, Z0
@@ -2877,7 +2765,7 @@ groupmeet0:
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD   16(SI), Z1
+	VPMOVZXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z10, Z1, Z1
 	VFMADD213PS Z15, Z9, Z1
@@ -2887,12 +2775,12 @@ groupmeet1:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
+	VMOVUPS     Z2, (SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD   32(SI), Z0
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z10, Z0, Z0
 	VFMADD213PS Z15, Z9, Z0
@@ -2900,7 +2788,7 @@ groupmeet2:
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD   48(SI), Z1
+	VPMOVZXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z10, Z1, Z1
 	VFMADD213PS Z15, Z9, Z1
@@ -2910,70 +2798,70 @@ groupmeet3:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, R8
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
 	CMPQ        R9, $+1
 	JLT         groupnext
-	CMPQ        R8, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R9, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z9
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (SI), K7, Z0
+	VPMOVZXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z9, Z0, Z0
 	VFMADD213PS  Z15, Z10, Z0
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(SI), K7, Z1
+	VPMOVZXBD.Z  16(DX), K7, Z1
 	VCVTDQ2PS    Z1, Z1
 	VSUBPS       Z9, Z1, Z1
 	VFMADD213PS  Z15, Z10, Z1
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(SI), K7, Z2
+	VPMOVZXBD.Z  32(DX), K7, Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z9, Z2, Z2
 	VFMADD213PS  Z15, Z10, Z2
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(SI), K7, Z3
+	VPMOVZXBD.Z  48(DX), K7, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z9, Z3, Z3
 	VFMADD213PS  Z15, Z10, Z3
@@ -2986,7 +2874,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z11, Z0
 	VPERMT2W   Z3, Z12, Z2
@@ -2994,24 +2882,24 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z13, Z2, K1
 	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	LEAQ       (DI)(R8*2), DI
-	LEAQ       (SI)(R8*1), SI
-	SUBQ       R8, R9
-	SUBQ       R8, R12
-	SUBQ       R8, R11
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*1), DX
+	SUBQ       DI, R9
+	SUBQ       DI, R12
+	SUBQ       DI, R11
 	TESTQ      R11, R11
 	JEQ        groupdone
 	TESTQ      R9, R9
 	JNE        groupmore
 	MOVQ       R10, R9
-	ADDQ       $+4, DX
 	ADDQ       $+4, BX
+	ADDQ       $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3029,44 +2917,44 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVZXBD        16(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
 	VSUBPS           Z10, Z1, Z1
-	VFMADD132PS.BCST (DX), Z15, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVUPS          Z2, (DI)
-	VPMOVZXBD        32(SI), Z0
+	VMOVUPS          Z2, (SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z9, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VPMOVZXBD        48(SI), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VPMOVZXBD        48(DX), Z1
 	VCVTDQ2PS        Z1, Z1
 	VSUBPS           Z9, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVUPS          Z2, 64(DI)
-	ADDQ             $+8, DX
+	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	ADDQ             $+8, R8
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
@@ -3088,48 +2976,48 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z7
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVZXBD        16(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
 	VSUBPS           Z9, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVUPS          Z2, (DI)
-	VPMOVZXBD        32(SI), Z0
+	VMOVUPS          Z2, (SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VPMOVZXBD        48(SI), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VPMOVZXBD        48(DX), Z1
 	VCVTDQ2PS        Z1, Z1
 	VSUBPS           Z7, Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VFMADD132PS.BCST 12(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVUPS          Z2, 64(DI)
-	ADDQ             $+16, DX
+	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	ADDQ             $+16, R8
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
@@ -3144,22 +3032,22 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (BX), Z2
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VPMOVZXBD   16(SI), Z1
+	VPMOVZXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(BX), Z3
+	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(R8), Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
 	VFMADD213PS Z15, Z2, Z1
@@ -3169,18 +3057,18 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(DX), Z1
-	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(BX), Z1
+	VMOVUPS     128(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VPMOVZXBD   48(SI), Z1
+	VPMOVZXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VMOVUPS     192(DX), Z2
-	VMOVUPS     192(BX), Z3
+	VMOVUPS     192(BX), Z2
+	VMOVUPS     192(R8), Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
 	VFMADD213PS Z15, Z2, Z1
@@ -3190,77 +3078,26 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	ADDQ        $+256, BX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	ADDQ        $+256, R8
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       R8, R8
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVZXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBD.Z 16(SI), K7, Z1
-	VCVTDQ2PS   Z1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(BX), K7, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z15, Z2, Z1
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBD.Z 32(SI), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMOVUPS.Z   128(BX), K7, Z4
-	VCVTDQ2PS   Z4, Z4
-	VSUBPS      Z4, Z2, Z2
-	VFMADD213PS Z15, Z3, Z2
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBD.Z 48(SI), K7, Z3
-	VCVTDQ2PS   Z3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMOVUPS.Z   192(BX), K7, Z5
-	VCVTDQ2PS   Z5, Z5
-	VSUBPS      Z5, Z3, Z3
-	VFMADD213PS Z15, Z4, Z3
-
-lanetailnarrow:
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z11, Z4
-	VPERMT2W   Z1, Z12, Z0
-	VPTERNLOGD $0xf8, Z14, Z4, Z0
-	VPCMPUW    $0x06, Z13, Z0, K1
-	VPADDW     Z14, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z11, Z0
-	VPERMT2W   Z3, Z12, Z2
-	VPTERNLOGD $0xf8, Z14, Z0, Z2
-	VPCMPUW    $0x06, Z13, Z2, K1
-	VPADDW     Z14, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        704(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX512(SB)
+	MOVQ        712(SP), DX
+	MOVQ        720(SP), BX
+	MOVQ        728(SP), R8
 
 laneend:
 	MOVQ  ahead+48(FP), AX
@@ -3275,12 +3112,12 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z9, Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
-	VPMOVZXBD   16(SI), Z1
+	VPMOVZXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z9, Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
@@ -3290,12 +3127,12 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z9, Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
-	VPMOVZXBD   48(SI), Z1
+	VPMOVZXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z9, Z1, Z1
 	VFMADD213PS Z15, Z10, Z1
@@ -3305,9 +3142,9 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -3315,20 +3152,20 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z10
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3337,32 +3174,32 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z1
+	VBROADCASTSS (R8), Z1
 	VCVTDQ2PS    Z1, Z2
 	VMOVAPS      Z2, Z10
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Z1
+	VBROADCASTSS 4(R8), Z1
 	VCVTDQ2PS    Z1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z2, K7, Z10
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3371,32 +3208,32 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z10
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z10
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3405,139 +3242,159 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z1
+	VBROADCASTSS (R8), Z1
 	VCVTDQ2PS    Z1, Z2
 	VMOVAPS      Z2, Z10
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Z1
+	VBROADCASTSS 4(R8), Z1
 	VCVTDQ2PS    Z1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z2, K7, Z10
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVZXBD        16(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
 	VSUBPS           Z10, Z1, Z1
-	VFMADD132PS.BCST (DX), Z15, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVNTPS         Z2, (DI)
-	VPMOVZXBD        32(SI), Z0
+	VMOVNTPS         Z2, (SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z9, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VPMOVZXBD        48(SI), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VPMOVZXBD        48(DX), Z1
 	VCVTDQ2PS        Z1, Z1
 	VSUBPS           Z9, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVNTPS         Z2, 64(DI)
-	ADDQ             $+8, DX
+	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	ADDQ             $+8, R8
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z7
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVZXBD        16(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
 	VSUBPS           Z9, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVNTPS         Z2, (DI)
-	VPMOVZXBD        32(SI), Z0
+	VMOVNTPS         Z2, (SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VPMOVZXBD        48(SI), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VPMOVZXBD        48(DX), Z1
 	VCVTDQ2PS        Z1, Z1
 	VSUBPS           Z7, Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VFMADD132PS.BCST 12(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z11, Z2
 	VPERMT2W         Z1, Z12, Z0
 	VPTERNLOGD       $0xf8, Z14, Z2, Z0
 	VPCMPUW          $0x06, Z13, Z0, K1
 	VPADDW           Z14, Z2, K1, Z2
-	VMOVNTPS         Z2, 64(DI)
-	ADDQ             $+16, DX
+	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	ADDQ             $+16, R8
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalUint8BF16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeMinvalUint8BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalUint8BF16AVX512(SB), $752-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z15 ToFloat, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
 	// per group: Z10 scale, Z9 minval
 	// vector registers in use at once: 12
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS least+32(FP), Z0
 	VCVTDQ2PS    Z0, Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
@@ -3554,29 +3411,29 @@ TEXT ·DequantizeMinvalUint8BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD  (SI), Z0
+	VPMOVZXBD  (DX), Z0
 	VCVTDQ2PS  Z0, Z0
 	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z10, Z0, Z0
 	VADDPS     Z9, Z0, Z0
-	VPMOVZXBD  16(SI), Z1
+	VPMOVZXBD  16(DX), Z1
 	VCVTDQ2PS  Z1, Z1
 	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z10, Z1, Z1
@@ -3587,13 +3444,13 @@ grouploop:
 	VPTERNLOGD $0xf8, Z14, Z2, Z0
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z2, K1, Z2
-	VMOVUPS    Z2, (DI)
-	VPMOVZXBD  32(SI), Z0
+	VMOVUPS    Z2, (SI)
+	VPMOVZXBD  32(DX), Z0
 	VCVTDQ2PS  Z0, Z0
 	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z10, Z0, Z0
 	VADDPS     Z9, Z0, Z0
-	VPMOVZXBD  48(SI), Z1
+	VPMOVZXBD  48(DX), Z1
 	VCVTDQ2PS  Z1, Z1
 	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z10, Z1, Z1
@@ -3604,30 +3461,30 @@ grouploop:
 	VPTERNLOGD $0xf8, Z14, Z2, Z0
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z2, K1, Z2
-	VMOVUPS    Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z2, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
 	SUBQ       $+64, R9
 	CMPQ       R9, $+64
 	JGE        grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD (SI), Z0
+	VPMOVZXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z10, Z0, Z0
@@ -3636,7 +3493,7 @@ groupmeet0:
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD  16(SI), Z1
+	VPMOVZXBD  16(DX), Z1
 	VCVTDQ2PS  Z1, Z1
 	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z10, Z1, Z1
@@ -3647,12 +3504,12 @@ groupmeet1:
 	VPTERNLOGD $0xf8, Z14, Z2, Z0
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z2, K1, Z2
-	VMOVUPS    Z2, (DI)
+	VMOVUPS    Z2, (SI)
 	SUBQ       $+16, R9
 	JLT        groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD 32(SI), Z0
+	VPMOVZXBD 32(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z10, Z0, Z0
@@ -3661,7 +3518,7 @@ groupmeet2:
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD  48(SI), Z1
+	VPMOVZXBD  48(DX), Z1
 	VCVTDQ2PS  Z1, Z1
 	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z10, Z1, Z1
@@ -3672,72 +3529,72 @@ groupmeet3:
 	VPTERNLOGD $0xf8, Z14, Z2, Z0
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z2, K1, Z2
-	VMOVUPS    Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, R8
+	VMOVUPS    Z2, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
 	CMPQ       R9, $+1
 	JLT        groupnext
-	CMPQ       R8, $+64
+	CMPQ       DI, $+64
 	JLT        grouptail
 	CMPQ       R9, $+64
 	JLT        groupmeet
 	JMP        groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (SI), K7, Z0
+	VPMOVZXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z10, Z0, Z0
 	VADDPS       Z9, Z0, Z0
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(SI), K7, Z1
+	VPMOVZXBD.Z  16(DX), K7, Z1
 	VCVTDQ2PS    Z1, Z1
 	VSUBPS       Z15, Z1, Z1
 	VMULPS       Z10, Z1, Z1
 	VADDPS       Z9, Z1, Z1
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(SI), K7, Z2
+	VPMOVZXBD.Z  32(DX), K7, Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z15, Z2, Z2
 	VMULPS       Z10, Z2, Z2
 	VADDPS       Z9, Z2, Z2
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(SI), K7, Z3
+	VPMOVZXBD.Z  48(DX), K7, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z15, Z3, Z3
 	VMULPS       Z10, Z3, Z3
@@ -3751,7 +3608,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z11, Z0
 	VPERMT2W   Z3, Z12, Z2
@@ -3759,24 +3616,24 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z13, Z2, K1
 	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	LEAQ       (DI)(R8*2), DI
-	LEAQ       (SI)(R8*1), SI
-	SUBQ       R8, R9
-	SUBQ       R8, R12
-	SUBQ       R8, R11
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*1), DX
+	SUBQ       DI, R9
+	SUBQ       DI, R12
+	SUBQ       DI, R11
 	TESTQ      R11, R11
 	JEQ        groupdone
 	TESTQ      R9, R9
 	JNE        groupmore
 	MOVQ       R10, R9
-	ADDQ       $+4, DX
 	ADDQ       $+4, BX
+	ADDQ       $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3794,44 +3651,44 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VPMOVZXBD   16(SI), Z1
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VPMOVZXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VADDPS.BCST (BX), Z1, Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VADDPS.BCST (R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VPMOVZXBD   48(SI), Z1
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VPMOVZXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VADDPS.BCST 4(BX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VADDPS.BCST 4(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+8, DX
+	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	ADDQ        $+8, R8
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2loop
@@ -3853,44 +3710,44 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VPMOVZXBD   16(SI), Z1
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VPMOVZXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VADDPS.BCST 4(BX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VADDPS.BCST 4(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
-	VPMOVZXBD   48(SI), Z1
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
+	VPMOVZXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 12(DX), Z1, Z1
-	VADDPS.BCST 12(BX), Z1, Z1
+	VMULPS.BCST 12(BX), Z1, Z1
+	VADDPS.BCST 12(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+16, DX
+	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	ADDQ        $+16, R8
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4loop
@@ -3905,22 +3762,22 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD  (SI), Z0
+	VPMOVZXBD  (DX), Z0
 	VCVTDQ2PS  Z0, Z0
-	VMOVUPS    (DX), Z1
-	VMOVUPS    (BX), Z2
+	VMOVUPS    (BX), Z1
+	VMOVUPS    (R8), Z2
 	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z1, Z0, Z0
 	VADDPS     Z2, Z0, Z0
-	VPMOVZXBD  16(SI), Z1
+	VPMOVZXBD  16(DX), Z1
 	VCVTDQ2PS  Z1, Z1
-	VMOVUPS    64(DX), Z2
-	VMOVUPS    64(BX), Z3
+	VMOVUPS    64(BX), Z2
+	VMOVUPS    64(R8), Z3
 	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z2, Z1, Z1
 	VADDPS     Z3, Z1, Z1
@@ -3930,18 +3787,18 @@ laneloop:
 	VPTERNLOGD $0xf8, Z14, Z2, Z0
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z2, K1, Z2
-	VMOVUPS    Z2, (DI)
-	VPMOVZXBD  32(SI), Z0
+	VMOVUPS    Z2, (SI)
+	VPMOVZXBD  32(DX), Z0
 	VCVTDQ2PS  Z0, Z0
-	VMOVUPS    128(DX), Z1
-	VMOVUPS    128(BX), Z2
+	VMOVUPS    128(BX), Z1
+	VMOVUPS    128(R8), Z2
 	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z1, Z0, Z0
 	VADDPS     Z2, Z0, Z0
-	VPMOVZXBD  48(SI), Z1
+	VPMOVZXBD  48(DX), Z1
 	VCVTDQ2PS  Z1, Z1
-	VMOVUPS    192(DX), Z2
-	VMOVUPS    192(BX), Z3
+	VMOVUPS    192(BX), Z2
+	VMOVUPS    192(R8), Z3
 	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z2, Z1, Z1
 	VADDPS     Z3, Z1, Z1
@@ -3951,77 +3808,26 @@ laneloop:
 	VPTERNLOGD $0xf8, Z14, Z2, Z0
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z2, K1, Z2
-	VMOVUPS    Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
-	ADDQ       $+256, DX
+	VMOVUPS    Z2, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
 	ADDQ       $+256, BX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	ADDQ       $+256, R8
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
 	JGE        laneloop
-
-lanetail:
-	TESTQ       R8, R8
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVZXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBD.Z 16(SI), K7, Z1
-	VCVTDQ2PS   Z1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(BX), K7, Z3
-	VSUBPS      Z15, Z1, Z1
-	VMULPS      Z2, Z1, Z1
-	VADDPS      Z3, Z1, Z1
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBD.Z 32(SI), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMOVUPS.Z   128(BX), K7, Z4
-	VSUBPS      Z15, Z2, Z2
-	VMULPS      Z3, Z2, Z2
-	VADDPS      Z4, Z2, Z2
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBD.Z 48(SI), K7, Z3
-	VCVTDQ2PS   Z3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMOVUPS.Z   192(BX), K7, Z5
-	VSUBPS      Z15, Z3, Z3
-	VMULPS      Z4, Z3, Z3
-	VADDPS      Z5, Z3, Z3
-
-lanetailnarrow:
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z11, Z4
-	VPERMT2W   Z1, Z12, Z0
-	VPTERNLOGD $0xf8, Z14, Z4, Z0
-	VPCMPUW    $0x06, Z13, Z0, K1
-	VPADDW     Z14, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z11, Z0
-	VPERMT2W   Z3, Z12, Z2
-	VPTERNLOGD $0xf8, Z14, Z0, Z2
-	VPCMPUW    $0x06, Z13, Z2, K1
-	VPADDW     Z14, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	TESTQ      DI, DI
+	JEQ        laneend
+	CMPQ       DI, $+0
+	JGE        lanestage
+	ADDQ       $+64, DI
+	MOVQ       704(SP), SI
+	LEAQ       (SP), AX
+	MOVQ       SI, CX
+	CALL       ·stageOut16AVX512(SB)
+	MOVQ       712(SP), DX
+	MOVQ       720(SP), BX
+	MOVQ       728(SP), R8
 
 laneend:
 	MOVQ  ahead+56(FP), AX
@@ -4036,13 +3842,13 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z10, Z0, Z0
 	VADDPS      Z9, Z0, Z0
-	VPMOVZXBD   16(SI), Z1
+	VPMOVZXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
 	VMULPS      Z10, Z1, Z1
@@ -4053,13 +3859,13 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z10, Z0, Z0
 	VADDPS      Z9, Z0, Z0
-	VPMOVZXBD   48(SI), Z1
+	VPMOVZXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
 	VMULPS      Z10, Z1, Z1
@@ -4070,9 +3876,9 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -4084,14 +3890,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4100,12 +3906,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -4114,14 +3920,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4130,12 +3936,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -4144,14 +3950,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4160,12 +3966,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -4174,116 +3980,136 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VPMOVZXBD   16(SI), Z1
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VPMOVZXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VADDPS.BCST (BX), Z1, Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VADDPS.BCST (R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VPMOVZXBD   48(SI), Z1
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VPMOVZXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VADDPS.BCST 4(BX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VADDPS.BCST 4(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+8, DX
+	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	ADDQ        $+8, R8
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VPMOVZXBD   16(SI), Z1
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VPMOVZXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VADDPS.BCST 4(BX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VADDPS.BCST 4(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
-	VPMOVZXBD   48(SI), Z1
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
+	VPMOVZXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 12(DX), Z1, Z1
-	VADDPS.BCST 12(BX), Z1, Z1
+	VMULPS.BCST 12(BX), Z1, Z1
+	VADDPS.BCST 12(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
 	VPTERNLOGD  $0xf8, Z14, Z2, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+16, DX
+	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	ADDQ        $+16, R8
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4stream
 	JMP         short4end
 
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
 // func DequantizePacked4BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizePacked4BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizePacked4BF16AVX512(SB), $464-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
 	// per group: Z8 scale
 	// vector registers in use at once: 13
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VBROADCASTSS sign+24(FP), Z0
 	VPXORD       Z15, Z15, Z15
 	VMOVUPS      constantsAVX512<>+136(SB), Z1
@@ -4305,27 +4131,27 @@ TEXT ·DequantizePacked4BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z8
+	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z8, Z0
-	VPMOVZXBQ   8(SI), Z1
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VFMADD213PS Z15, Z8, Z1
@@ -4335,12 +4161,12 @@ grouploop:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z8, Z0
-	VPMOVZXBQ   24(SI), Z1
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VFMADD213PS Z15, Z8, Z1
@@ -4350,29 +4176,29 @@ grouploop:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z8, Z0
@@ -4380,7 +4206,7 @@ groupmeet0:
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBQ   8(SI), Z1
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VFMADD213PS Z15, Z8, Z1
@@ -4390,12 +4216,12 @@ groupmeet1:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
+	VMOVUPS     Z2, (SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBQ   16(SI), Z0
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z8, Z0
@@ -4403,7 +4229,7 @@ groupmeet2:
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBQ   24(SI), Z1
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VFMADD213PS Z15, Z8, Z1
@@ -4413,86 +4239,86 @@ groupmeet3:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (SI), K7, Z0
+	VPMOVZXBQ.Z  (DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z8, Z0
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(SI), K7, Z1
+	VPMOVZXBQ.Z  8(DX), K7, Z1
 	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VFMADD213PS  Z15, Z8, Z1
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(SI), K7, Z2
+	VPMOVZXBQ.Z  16(DX), K7, Z2
 	VPMULUDQ     Z13, Z2, Z2
 	VPERMPS      Z14, Z2, Z2
 	VFMADD213PS  Z15, Z8, Z2
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(SI), K7, Z3
+	VPMOVZXBQ.Z  24(DX), K7, Z3
 	VPMULUDQ     Z13, Z3, Z3
 	VPERMPS      Z14, Z3, Z3
 	VFMADD213PS  Z15, Z8, Z3
@@ -4505,7 +4331,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z11, Z0, K1
 	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z9, Z0
 	VPERMT2W   Z3, Z10, Z2
@@ -4513,25 +4339,25 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z11, Z2, K1
 	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	LEAQ       (DI)(BX*2), DI
-	MOVQ       BX, AX
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	MOVQ       DI, AX
 	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	SUBQ       BX, R8
-	SUBQ       BX, R11
-	SUBQ       BX, R10
+	ADDQ       AX, DX
+	SUBQ       DI, R8
+	SUBQ       DI, R11
+	SUBQ       DI, R10
 	TESTQ      R10, R10
 	JEQ        groupdone
 	TESTQ      R8, R8
 	JNE        groupmore
 	MOVQ       R9, R8
-	ADDQ       $+4, DX
+	ADDQ       $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -4549,39 +4375,39 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVZXBQ        8(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBQ        8(DX), Z1
 	VPMULUDQ         Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST (DX), Z15, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVUPS          Z2, (DI)
-	VPMOVZXBQ        16(SI), Z0
+	VMOVUPS          Z2, (SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VPMOVZXBQ        24(SI), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VPMOVZXBQ        24(DX), Z1
 	VPMULUDQ         Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVUPS          Z2, 64(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+128, DI
-	ADDQ             $+32, SI
+	VMOVUPS          Z2, 64(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+128, SI
+	ADDQ             $+32, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
@@ -4603,39 +4429,39 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVZXBQ        8(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBQ        8(DX), Z1
 	VPMULUDQ         Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVUPS          Z2, (DI)
-	VPMOVZXBQ        16(SI), Z0
+	VMOVUPS          Z2, (SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VPMOVZXBQ        24(SI), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VPMOVZXBQ        24(DX), Z1
 	VPMULUDQ         Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VFMADD132PS.BCST 12(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVUPS          Z2, 64(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+128, DI
-	ADDQ             $+32, SI
+	VMOVUPS          Z2, 64(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+128, SI
+	ADDQ             $+32, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
@@ -4650,20 +4476,20 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     (DX), Z1
+	VMOVUPS     (BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VPMOVZXBQ   8(SI), Z1
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
-	VMOVUPS     64(DX), Z2
+	VMOVUPS     64(BX), Z2
 	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z9, Z2
@@ -4671,16 +4497,16 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     128(DX), Z1
+	VMOVUPS     128(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VPMOVZXBQ   24(SI), Z1
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
-	VMOVUPS     192(DX), Z2
+	VMOVUPS     192(BX), Z2
 	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z9, Z2
@@ -4688,91 +4514,24 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBQ.Z (SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x08, K7, K7
-	VPMOVZXBQ.Z 8(SI), K7, Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z2
-	VFMADD213PS Z15, Z2, Z1
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x10, K7, K7
-	VPMOVZXBQ.Z 16(SI), K7, Z2
-	VPMULUDQ    Z13, Z2, Z2
-	VPERMPS     Z14, Z2, Z2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z3
-	VFMADD213PS Z15, Z3, Z2
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x18, K7, K7
-	VPMOVZXBQ.Z 24(SI), K7, Z3
-	VPMULUDQ    Z13, Z3, Z3
-	VPERMPS     Z14, Z3, Z3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z4
-	VFMADD213PS Z15, Z4, Z3
-
-lanetailnarrow:
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z4, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z9, Z0
-	VPERMT2W   Z3, Z10, Z2
-	VPTERNLOGD $0xf8, Z12, Z0, Z2
-	VPCMPUW    $0x06, Z11, Z2, K1
-	VPADDW     Z12, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        416(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX512(SB)
+	MOVQ        424(SP), DX
+	MOVQ        432(SP), BX
 
 laneend:
 	MOVQ  ahead+48(FP), AX
@@ -4787,12 +4546,12 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z8, Z0
-	VPMOVZXBQ   8(SI), Z1
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VFMADD213PS Z15, Z8, Z1
@@ -4802,12 +4561,12 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z8, Z0
-	VPMOVZXBQ   24(SI), Z1
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VFMADD213PS Z15, Z8, Z1
@@ -4817,9 +4576,9 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -4831,12 +4590,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4845,10 +4604,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -4857,12 +4616,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4871,10 +4630,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -4883,12 +4642,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4897,10 +4656,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -4909,105 +4668,120 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVZXBQ        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVZXBQ        8(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBQ        8(DX), Z1
 	VPMULUDQ         Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST (DX), Z15, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVNTPS         Z2, (DI)
-	VPMOVZXBQ        16(SI), Z0
+	VMOVNTPS         Z2, (SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VPMOVZXBQ        24(SI), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VPMOVZXBQ        24(DX), Z1
 	VPMULUDQ         Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVNTPS         Z2, 64(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+128, DI
-	ADDQ             $+32, SI
+	VMOVNTPS         Z2, 64(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+128, SI
+	ADDQ             $+32, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVZXBQ        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVZXBQ        8(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBQ        8(DX), Z1
 	VPMULUDQ         Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVNTPS         Z2, (DI)
-	VPMOVZXBQ        16(SI), Z0
+	VMOVNTPS         Z2, (SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VPMOVZXBQ        24(SI), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VPMOVZXBQ        24(DX), Z1
 	VPMULUDQ         Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VFMADD132PS.BCST 12(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVNTPS         Z2, 64(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+128, DI
-	ADDQ             $+32, SI
+	VMOVNTPS         Z2, 64(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+128, SI
+	ADDQ             $+32, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	JMP  laneloop
+
 // func DequantizeZeroPointPacked4BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeZeroPointPacked4BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointPacked4BF16AVX512(SB), $720-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
 	// per group: Z8 scale, Z0 zeroPoint, Z7 ToFloat
 	// vector registers in use at once: 14
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VBROADCASTSS sign+32(FP), Z0
 	VPXORD       Z15, Z15, Z15
 	VMOVUPS      constantsAVX512<>+136(SB), Z1
@@ -5029,30 +4803,30 @@ TEXT ·DequantizeZeroPointPacked4BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z7
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z7, Z0, Z0
 	VFMADD213PS Z15, Z8, Z0
-	VPMOVZXBQ   8(SI), Z1
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VSUBPS      Z7, Z1, Z1
@@ -5063,13 +4837,13 @@ grouploop:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z7, Z0, Z0
 	VFMADD213PS Z15, Z8, Z0
-	VPMOVZXBQ   24(SI), Z1
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VSUBPS      Z7, Z1, Z1
@@ -5080,31 +4854,31 @@ grouploop:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z8, Z0, Z0
@@ -5113,7 +4887,7 @@ groupmeet0:
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBQ   8(SI), Z1
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VSUBPS      Z8, Z1, Z1
@@ -5124,12 +4898,12 @@ groupmeet1:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
+	VMOVUPS     Z2, (SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBQ   16(SI), Z0
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z8, Z0, Z0
@@ -5138,7 +4912,7 @@ groupmeet2:
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBQ   24(SI), Z1
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VSUBPS      Z8, Z1, Z1
@@ -5149,92 +4923,92 @@ groupmeet3:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+64, R8
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+64, DI
 	CMPQ        R9, $+1
 	JLT         groupnext
-	CMPQ        R8, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R9, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z7
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (SI), K7, Z0
+	VPMOVZXBQ.Z  (DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z7, Z0, Z0
 	VFMADD213PS  Z15, Z8, Z0
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(SI), K7, Z1
+	VPMOVZXBQ.Z  8(DX), K7, Z1
 	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z7, Z1, Z1
 	VFMADD213PS  Z15, Z8, Z1
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(SI), K7, Z2
+	VPMOVZXBQ.Z  16(DX), K7, Z2
 	VPMULUDQ     Z13, Z2, Z2
 	VPERMPS      Z14, Z2, Z2
 	VSUBPS       Z7, Z2, Z2
 	VFMADD213PS  Z15, Z8, Z2
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(SI), K7, Z3
+	VPMOVZXBQ.Z  24(DX), K7, Z3
 	VPMULUDQ     Z13, Z3, Z3
 	VPERMPS      Z14, Z3, Z3
 	VSUBPS       Z7, Z3, Z3
@@ -5248,7 +5022,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z11, Z0, K1
 	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z9, Z0
 	VPERMT2W   Z3, Z10, Z2
@@ -5256,26 +5030,26 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z11, Z2, K1
 	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	LEAQ       (DI)(R8*2), DI
-	MOVQ       R8, AX
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	MOVQ       DI, AX
 	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	SUBQ       R8, R9
-	SUBQ       R8, R12
-	SUBQ       R8, R11
+	ADDQ       AX, DX
+	SUBQ       DI, R9
+	SUBQ       DI, R12
+	SUBQ       DI, R11
 	TESTQ      R11, R11
 	JEQ        groupdone
 	TESTQ      R9, R9
 	JNE        groupmore
 	MOVQ       R10, R9
-	ADDQ       $+4, DX
 	ADDQ       $+4, BX
+	ADDQ       $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -5293,48 +5067,48 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z7
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVZXBQ        8(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBQ        8(DX), Z1
 	VPMULUDQ         Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
 	VSUBPS           Z8, Z1, Z1
-	VFMADD132PS.BCST (DX), Z15, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVUPS          Z2, (DI)
-	VPMOVZXBQ        16(SI), Z0
+	VMOVUPS          Z2, (SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z7, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VPMOVZXBQ        24(SI), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VPMOVZXBQ        24(DX), Z1
 	VPMULUDQ         Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
 	VSUBPS           Z7, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVUPS          Z2, 64(DI)
-	ADDQ             $+8, DX
+	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, DI
-	ADDQ             $+32, SI
+	ADDQ             $+8, R8
+	ADDQ             $+128, SI
+	ADDQ             $+32, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
@@ -5356,52 +5130,52 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z7
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z6
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z5
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVZXBQ        8(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBQ        8(DX), Z1
 	VPMULUDQ         Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
 	VSUBPS           Z7, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVUPS          Z2, (DI)
-	VPMOVZXBQ        16(SI), Z0
+	VMOVUPS          Z2, (SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z6, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VPMOVZXBQ        24(SI), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VPMOVZXBQ        24(DX), Z1
 	VPMULUDQ         Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
 	VSUBPS           Z5, Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VFMADD132PS.BCST 12(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVUPS          Z2, 64(DI)
-	ADDQ             $+16, DX
+	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, DI
-	ADDQ             $+32, SI
+	ADDQ             $+16, R8
+	ADDQ             $+128, SI
+	ADDQ             $+32, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
@@ -5416,24 +5190,24 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (BX), Z2
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VPMOVZXBQ   8(SI), Z1
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(BX), Z3
+	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(R8), Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
 	VFMADD213PS Z15, Z2, Z1
@@ -5443,20 +5217,20 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     128(DX), Z1
-	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(BX), Z1
+	VMOVUPS     128(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VPMOVZXBQ   24(SI), Z1
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
-	VMOVUPS     192(DX), Z2
-	VMOVUPS     192(BX), Z3
+	VMOVUPS     192(BX), Z2
+	VMOVUPS     192(R8), Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
 	VFMADD213PS Z15, Z2, Z1
@@ -5466,104 +5240,26 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	ADDQ        $+256, DX
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	ADDQ        $+256, BX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	ADDQ        $+256, R8
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       R8, R8
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBQ.Z (SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x08, K7, K7
-	VPMOVZXBQ.Z 8(SI), K7, Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(BX), K7, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z15, Z2, Z1
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x10, K7, K7
-	VPMOVZXBQ.Z 16(SI), K7, Z2
-	VPMULUDQ    Z13, Z2, Z2
-	VPERMPS     Z14, Z2, Z2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMOVUPS.Z   128(BX), K7, Z4
-	VCVTDQ2PS   Z4, Z4
-	VSUBPS      Z4, Z2, Z2
-	VFMADD213PS Z15, Z3, Z2
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x18, K7, K7
-	VPMOVZXBQ.Z 24(SI), K7, Z3
-	VPMULUDQ    Z13, Z3, Z3
-	VPERMPS     Z14, Z3, Z3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMOVUPS.Z   192(BX), K7, Z5
-	VCVTDQ2PS   Z5, Z5
-	VSUBPS      Z5, Z3, Z3
-	VFMADD213PS Z15, Z4, Z3
-
-lanetailnarrow:
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z4, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z9, Z0
-	VPERMT2W   Z3, Z10, Z2
-	VPTERNLOGD $0xf8, Z12, Z0, Z2
-	VPCMPUW    $0x06, Z11, Z2, K1
-	VPADDW     Z12, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        672(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX512(SB)
+	MOVQ        680(SP), DX
+	MOVQ        688(SP), BX
+	MOVQ        696(SP), R8
 
 laneend:
 	MOVQ  ahead+56(FP), AX
@@ -5578,13 +5274,13 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z7, Z0, Z0
 	VFMADD213PS Z15, Z8, Z0
-	VPMOVZXBQ   8(SI), Z1
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VSUBPS      Z7, Z1, Z1
@@ -5595,13 +5291,13 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z7, Z0, Z0
 	VFMADD213PS Z15, Z8, Z0
-	VPMOVZXBQ   24(SI), Z1
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VSUBPS      Z7, Z1, Z1
@@ -5612,9 +5308,9 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -5622,20 +5318,20 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z8
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -5644,32 +5340,32 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z1
+	VBROADCASTSS (R8), Z1
 	VCVTDQ2PS    Z1, Z2
 	VMOVAPS      Z2, Z8
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Z1
+	VBROADCASTSS 4(R8), Z1
 	VCVTDQ2PS    Z1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z2, K7, Z8
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -5678,32 +5374,32 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z8
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z8
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -5712,147 +5408,167 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z1
+	VBROADCASTSS (R8), Z1
 	VCVTDQ2PS    Z1, Z2
 	VMOVAPS      Z2, Z8
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Z1
+	VBROADCASTSS 4(R8), Z1
 	VCVTDQ2PS    Z1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z2, K7, Z8
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z7
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVZXBQ        8(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBQ        8(DX), Z1
 	VPMULUDQ         Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
 	VSUBPS           Z8, Z1, Z1
-	VFMADD132PS.BCST (DX), Z15, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVNTPS         Z2, (DI)
-	VPMOVZXBQ        16(SI), Z0
+	VMOVNTPS         Z2, (SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z7, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VPMOVZXBQ        24(SI), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VPMOVZXBQ        24(DX), Z1
 	VPMULUDQ         Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
 	VSUBPS           Z7, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVNTPS         Z2, 64(DI)
-	ADDQ             $+8, DX
+	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, DI
-	ADDQ             $+32, SI
+	ADDQ             $+8, R8
+	ADDQ             $+128, SI
+	ADDQ             $+32, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z7
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z6
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z5
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPMOVZXBQ        8(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBQ        8(DX), Z1
 	VPMULUDQ         Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
 	VSUBPS           Z7, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVNTPS         Z2, (DI)
-	VPMOVZXBQ        16(SI), Z0
+	VMOVNTPS         Z2, (SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z6, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VPMOVZXBQ        24(SI), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VPMOVZXBQ        24(DX), Z1
 	VPMULUDQ         Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
 	VSUBPS           Z5, Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VFMADD132PS.BCST 12(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVNTPS         Z2, 64(DI)
-	ADDQ             $+16, DX
+	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, DI
-	ADDQ             $+32, SI
+	ADDQ             $+16, R8
+	ADDQ             $+128, SI
+	ADDQ             $+32, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	MOVQ DX, 680(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalPacked4BF16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeMinvalPacked4BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalPacked4BF16AVX512(SB), $720-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
 	// per group: Z8 scale, Z7 minval
 	// vector registers in use at once: 14
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS sign+32(FP), Z0
 	VBROADCASTSS least+36(FP), Z1
 	VCVTDQ2PS    Z1, Z15
@@ -5875,30 +5591,30 @@ TEXT ·DequantizeMinvalPacked4BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ  (SI), Z0
+	VPMOVZXBQ  (DX), Z0
 	VPMULUDQ   Z13, Z0, Z0
 	VPERMPS    Z14, Z0, Z0
 	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z8, Z0, Z0
 	VADDPS     Z7, Z0, Z0
-	VPMOVZXBQ  8(SI), Z1
+	VPMOVZXBQ  8(DX), Z1
 	VPMULUDQ   Z13, Z1, Z1
 	VPERMPS    Z14, Z1, Z1
 	VSUBPS     Z15, Z1, Z1
@@ -5910,14 +5626,14 @@ grouploop:
 	VPTERNLOGD $0xf8, Z12, Z2, Z0
 	VPCMPUW    $0x06, Z11, Z0, K1
 	VPADDW     Z12, Z2, K1, Z2
-	VMOVUPS    Z2, (DI)
-	VPMOVZXBQ  16(SI), Z0
+	VMOVUPS    Z2, (SI)
+	VPMOVZXBQ  16(DX), Z0
 	VPMULUDQ   Z13, Z0, Z0
 	VPERMPS    Z14, Z0, Z0
 	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z8, Z0, Z0
 	VADDPS     Z7, Z0, Z0
-	VPMOVZXBQ  24(SI), Z1
+	VPMOVZXBQ  24(DX), Z1
 	VPMULUDQ   Z13, Z1, Z1
 	VPERMPS    Z14, Z1, Z1
 	VSUBPS     Z15, Z1, Z1
@@ -5929,30 +5645,30 @@ grouploop:
 	VPTERNLOGD $0xf8, Z12, Z2, Z0
 	VPCMPUW    $0x06, Z11, Z0, K1
 	VPADDW     Z12, Z2, K1, Z2
-	VMOVUPS    Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Z2, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+32, DX
 	SUBQ       $+64, R9
 	CMPQ       R9, $+64
 	JGE        grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBQ (SI), Z0
+	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
@@ -5962,7 +5678,7 @@ groupmeet0:
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBQ  8(SI), Z1
+	VPMOVZXBQ  8(DX), Z1
 	VPMULUDQ   Z13, Z1, Z1
 	VPERMPS    Z14, Z1, Z1
 	VSUBPS     Z15, Z1, Z1
@@ -5974,12 +5690,12 @@ groupmeet1:
 	VPTERNLOGD $0xf8, Z12, Z2, Z0
 	VPCMPUW    $0x06, Z11, Z0, K1
 	VPADDW     Z12, Z2, K1, Z2
-	VMOVUPS    Z2, (DI)
+	VMOVUPS    Z2, (SI)
 	SUBQ       $+16, R9
 	JLT        groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBQ 16(SI), Z0
+	VPMOVZXBQ 16(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
@@ -5989,7 +5705,7 @@ groupmeet2:
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBQ  24(SI), Z1
+	VPMOVZXBQ  24(DX), Z1
 	VPMULUDQ   Z13, Z1, Z1
 	VPERMPS    Z14, Z1, Z1
 	VSUBPS     Z15, Z1, Z1
@@ -6001,94 +5717,94 @@ groupmeet3:
 	VPTERNLOGD $0xf8, Z12, Z2, Z0
 	VPCMPUW    $0x06, Z11, Z0, K1
 	VPADDW     Z12, Z2, K1, Z2
-	VMOVUPS    Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	SUBQ       $+64, R8
+	VMOVUPS    Z2, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+32, DX
+	SUBQ       $+64, DI
 	CMPQ       R9, $+1
 	JLT        groupnext
-	CMPQ       R8, $+64
+	CMPQ       DI, $+64
 	JLT        grouptail
 	CMPQ       R9, $+64
 	JLT        groupmeet
 	JMP        groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (SI), K7, Z0
+	VPMOVZXBQ.Z  (DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z8, Z0, Z0
 	VADDPS       Z7, Z0, Z0
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(SI), K7, Z1
+	VPMOVZXBQ.Z  8(DX), K7, Z1
 	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z15, Z1, Z1
 	VMULPS       Z8, Z1, Z1
 	VADDPS       Z7, Z1, Z1
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(SI), K7, Z2
+	VPMOVZXBQ.Z  16(DX), K7, Z2
 	VPMULUDQ     Z13, Z2, Z2
 	VPERMPS      Z14, Z2, Z2
 	VSUBPS       Z15, Z2, Z2
 	VMULPS       Z8, Z2, Z2
 	VADDPS       Z7, Z2, Z2
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(SI), K7, Z3
+	VPMOVZXBQ.Z  24(DX), K7, Z3
 	VPMULUDQ     Z13, Z3, Z3
 	VPERMPS      Z14, Z3, Z3
 	VSUBPS       Z15, Z3, Z3
@@ -6103,7 +5819,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z11, Z0, K1
 	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z9, Z0
 	VPERMT2W   Z3, Z10, Z2
@@ -6111,26 +5827,26 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z11, Z2, K1
 	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	LEAQ       (DI)(R8*2), DI
-	MOVQ       R8, AX
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	MOVQ       DI, AX
 	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	SUBQ       R8, R9
-	SUBQ       R8, R12
-	SUBQ       R8, R11
+	ADDQ       AX, DX
+	SUBQ       DI, R9
+	SUBQ       DI, R12
+	SUBQ       DI, R11
 	TESTQ      R11, R11
 	JEQ        groupdone
 	TESTQ      R9, R9
 	JNE        groupmore
 	MOVQ       R10, R9
-	ADDQ       $+4, DX
 	ADDQ       $+4, BX
+	ADDQ       $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -6148,48 +5864,48 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VPMOVZXBQ   8(SI), Z1
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VADDPS.BCST (BX), Z1, Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VADDPS.BCST (R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z9, Z2
 	VPERMT2W    Z1, Z10, Z0
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VPMOVZXBQ   24(SI), Z1
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VADDPS.BCST 4(BX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VADDPS.BCST 4(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z9, Z2
 	VPERMT2W    Z1, Z10, Z0
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+8, DX
+	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	ADDQ        $+8, R8
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2loop
@@ -6211,48 +5927,48 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VPMOVZXBQ   8(SI), Z1
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VADDPS.BCST 4(BX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VADDPS.BCST 4(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z9, Z2
 	VPERMT2W    Z1, Z10, Z0
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
-	VPMOVZXBQ   24(SI), Z1
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 12(DX), Z1, Z1
-	VADDPS.BCST 12(BX), Z1, Z1
+	VMULPS.BCST 12(BX), Z1, Z1
+	VADDPS.BCST 12(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z9, Z2
 	VPERMT2W    Z1, Z10, Z0
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+16, DX
+	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	ADDQ        $+16, R8
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4loop
@@ -6267,24 +5983,24 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBQ  (SI), Z0
+	VPMOVZXBQ  (DX), Z0
 	VPMULUDQ   Z13, Z0, Z0
 	VPERMPS    Z14, Z0, Z0
-	VMOVUPS    (DX), Z1
-	VMOVUPS    (BX), Z2
+	VMOVUPS    (BX), Z1
+	VMOVUPS    (R8), Z2
 	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z1, Z0, Z0
 	VADDPS     Z2, Z0, Z0
-	VPMOVZXBQ  8(SI), Z1
+	VPMOVZXBQ  8(DX), Z1
 	VPMULUDQ   Z13, Z1, Z1
 	VPERMPS    Z14, Z1, Z1
-	VMOVUPS    64(DX), Z2
-	VMOVUPS    64(BX), Z3
+	VMOVUPS    64(BX), Z2
+	VMOVUPS    64(R8), Z3
 	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z2, Z1, Z1
 	VADDPS     Z3, Z1, Z1
@@ -6294,20 +6010,20 @@ laneloop:
 	VPTERNLOGD $0xf8, Z12, Z2, Z0
 	VPCMPUW    $0x06, Z11, Z0, K1
 	VPADDW     Z12, Z2, K1, Z2
-	VMOVUPS    Z2, (DI)
-	VPMOVZXBQ  16(SI), Z0
+	VMOVUPS    Z2, (SI)
+	VPMOVZXBQ  16(DX), Z0
 	VPMULUDQ   Z13, Z0, Z0
 	VPERMPS    Z14, Z0, Z0
-	VMOVUPS    128(DX), Z1
-	VMOVUPS    128(BX), Z2
+	VMOVUPS    128(BX), Z1
+	VMOVUPS    128(R8), Z2
 	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z1, Z0, Z0
 	VADDPS     Z2, Z0, Z0
-	VPMOVZXBQ  24(SI), Z1
+	VPMOVZXBQ  24(DX), Z1
 	VPMULUDQ   Z13, Z1, Z1
 	VPERMPS    Z14, Z1, Z1
-	VMOVUPS    192(DX), Z2
-	VMOVUPS    192(BX), Z3
+	VMOVUPS    192(BX), Z2
+	VMOVUPS    192(R8), Z3
 	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z2, Z1, Z1
 	VADDPS     Z3, Z1, Z1
@@ -6317,104 +6033,26 @@ laneloop:
 	VPTERNLOGD $0xf8, Z12, Z2, Z0
 	VPCMPUW    $0x06, Z11, Z0, K1
 	VPADDW     Z12, Z2, K1, Z2
-	VMOVUPS    Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	ADDQ       $+256, DX
+	VMOVUPS    Z2, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+32, DX
 	ADDQ       $+256, BX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	ADDQ       $+256, R8
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
 	JGE        laneloop
-
-lanetail:
-	TESTQ       R8, R8
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBQ.Z (SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x08, K7, K7
-	VPMOVZXBQ.Z 8(SI), K7, Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(BX), K7, Z3
-	VSUBPS      Z15, Z1, Z1
-	VMULPS      Z2, Z1, Z1
-	VADDPS      Z3, Z1, Z1
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x10, K7, K7
-	VPMOVZXBQ.Z 16(SI), K7, Z2
-	VPMULUDQ    Z13, Z2, Z2
-	VPERMPS     Z14, Z2, Z2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMOVUPS.Z   128(BX), K7, Z4
-	VSUBPS      Z15, Z2, Z2
-	VMULPS      Z3, Z2, Z2
-	VADDPS      Z4, Z2, Z2
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x18, K7, K7
-	VPMOVZXBQ.Z 24(SI), K7, Z3
-	VPMULUDQ    Z13, Z3, Z3
-	VPERMPS     Z14, Z3, Z3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMOVUPS.Z   192(BX), K7, Z5
-	VSUBPS      Z15, Z3, Z3
-	VMULPS      Z4, Z3, Z3
-	VADDPS      Z5, Z3, Z3
-
-lanetailnarrow:
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z4, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z9, Z0
-	VPERMT2W   Z3, Z10, Z2
-	VPTERNLOGD $0xf8, Z12, Z0, Z2
-	VPCMPUW    $0x06, Z11, Z2, K1
-	VPADDW     Z12, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	TESTQ      DI, DI
+	JEQ        laneend
+	CMPQ       DI, $+0
+	JGE        lanestage
+	ADDQ       $+64, DI
+	MOVQ       672(SP), SI
+	LEAQ       (SP), AX
+	MOVQ       SI, CX
+	CALL       ·stageOut16AVX512(SB)
+	MOVQ       680(SP), DX
+	MOVQ       688(SP), BX
+	MOVQ       696(SP), R8
 
 laneend:
 	MOVQ  ahead+56(FP), AX
@@ -6429,14 +6067,14 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z8, Z0, Z0
 	VADDPS      Z7, Z0, Z0
-	VPMOVZXBQ   8(SI), Z1
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VSUBPS      Z15, Z1, Z1
@@ -6448,14 +6086,14 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z8, Z0, Z0
 	VADDPS      Z7, Z0, Z0
-	VPMOVZXBQ   24(SI), Z1
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VSUBPS      Z15, Z1, Z1
@@ -6467,9 +6105,9 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -6481,14 +6119,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6497,12 +6135,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -6511,14 +6149,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6527,12 +6165,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -6541,14 +6179,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6557,12 +6195,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -6571,124 +6209,144 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VPMOVZXBQ   8(SI), Z1
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VADDPS.BCST (BX), Z1, Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VADDPS.BCST (R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z9, Z2
 	VPERMT2W    Z1, Z10, Z0
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VPMOVZXBQ   24(SI), Z1
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VADDPS.BCST 4(BX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VADDPS.BCST 4(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z9, Z2
 	VPERMT2W    Z1, Z10, Z0
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+8, DX
+	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	ADDQ        $+8, R8
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VPMOVZXBQ   8(SI), Z1
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VADDPS.BCST 4(BX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VADDPS.BCST 4(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z9, Z2
 	VPERMT2W    Z1, Z10, Z0
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
-	VPMOVZXBQ   24(SI), Z1
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
 	VSUBPS      Z15, Z1, Z1
-	VMULPS.BCST 12(DX), Z1, Z1
-	VADDPS.BCST 12(BX), Z1, Z1
+	VMULPS.BCST 12(BX), Z1, Z1
+	VADDPS.BCST 12(R8), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z9, Z2
 	VPERMT2W    Z1, Z10, Z0
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+16, DX
+	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	ADDQ        $+16, R8
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4stream
 	JMP         short4end
 
+lanestage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	MOVQ DX, 680(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  laneloop
+
 // func DequantizePacked2BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizePacked2BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizePacked2BF16AVX512(SB), $448-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
 	// per group: Z8 scale
 	// vector registers in use at once: 13
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VBROADCASTSS sign+24(FP), Z0
 	VPXORD       Z15, Z15, Z15
 	VMOVUPS      constantsAVX512<>+204(SB), Z1
@@ -6710,27 +6368,27 @@ TEXT ·DequantizePacked2BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z8
+	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z8, Z0
-	VPBROADCASTD 4(SI), Z1
+	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VFMADD213PS  Z15, Z8, Z1
@@ -6740,12 +6398,12 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Z2, (SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z8, Z0
-	VPBROADCASTD 12(SI), Z1
+	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VFMADD213PS  Z15, Z8, Z1
@@ -6755,29 +6413,29 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R8
 	CMPQ         R8, $+64
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z8, Z0
@@ -6785,7 +6443,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Z1
+	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VFMADD213PS  Z15, Z8, Z1
@@ -6795,12 +6453,12 @@ groupmeet1:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
 	SUBQ         $+16, R8
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Z0
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z8, Z0
@@ -6808,7 +6466,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Z1
+	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VFMADD213PS  Z15, Z8, Z1
@@ -6818,89 +6476,89 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+64, BX
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
+	SUBQ         $+64, DI
 	CMPQ         R8, $+1
 	JLT          groupnext
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         3(BX), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
+	VMOVDQU8.Z   (DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z8, Z0
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         3(BX), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X1
+	VMOVDQU8.Z   4(DX), K7, X1
 	VPBROADCASTD X1, Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VFMADD213PS  Z15, Z8, Z1
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         3(BX), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X2
+	VMOVDQU8.Z   8(DX), K7, X2
 	VPBROADCASTD X2, Z2
 	VPSRLVD      Z13, Z2, Z2
 	VPERMPS      Z14, Z2, Z2
 	VFMADD213PS  Z15, Z8, Z2
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         3(BX), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X3
+	VMOVDQU8.Z   12(DX), K7, X3
 	VPBROADCASTD X3, Z3
 	VPSRLVD      Z13, Z3, Z3
 	VPERMPS      Z14, Z3, Z3
@@ -6914,7 +6572,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z11, Z0, K1
 	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z9, Z0
 	VPERMT2W   Z3, Z10, Z2
@@ -6922,25 +6580,25 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z11, Z2, K1
 	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	LEAQ       (DI)(BX*2), DI
-	MOVQ       BX, AX
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	MOVQ       DI, AX
 	SHRQ       $0x02, AX
-	ADDQ       AX, SI
-	SUBQ       BX, R8
-	SUBQ       BX, R11
-	SUBQ       BX, R10
+	ADDQ       AX, DX
+	SUBQ       DI, R8
+	SUBQ       DI, R11
+	SUBQ       DI, R10
 	TESTQ      R10, R10
 	JEQ        groupdone
 	TESTQ      R8, R8
 	JNE        groupmore
 	MOVQ       R9, R8
-	ADDQ       $+4, DX
+	ADDQ       $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -6958,39 +6616,39 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPBROADCASTD     4(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPBROADCASTD     4(DX), Z1
 	VPSRLVD          Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST (DX), Z15, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVUPS          Z2, (DI)
-	VPBROADCASTD     8(SI), Z0
+	VMOVUPS          Z2, (SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VPBROADCASTD     12(SI), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VPBROADCASTD     12(DX), Z1
 	VPSRLVD          Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVUPS          Z2, 64(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+128, DI
-	ADDQ             $+16, SI
+	VMOVUPS          Z2, 64(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+128, SI
+	ADDQ             $+16, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
@@ -7012,39 +6670,39 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPBROADCASTD     4(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPBROADCASTD     4(DX), Z1
 	VPSRLVD          Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVUPS          Z2, (DI)
-	VPBROADCASTD     8(SI), Z0
+	VMOVUPS          Z2, (SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VPBROADCASTD     12(SI), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VPBROADCASTD     12(DX), Z1
 	VPSRLVD          Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VFMADD132PS.BCST 12(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVUPS          Z2, 64(DI)
+	VMOVUPS          Z2, 64(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	ADDQ             $+128, DI
-	ADDQ             $+16, SI
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
@@ -7059,20 +6717,20 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z1
 	VFMADD213PS  Z15, Z1, Z0
-	VPBROADCASTD 4(SI), Z1
+	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMOVUPS      64(DX), Z2
+	VMOVUPS      64(BX), Z2
 	VFMADD213PS  Z15, Z2, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z9, Z2
@@ -7080,16 +6738,16 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Z2, (SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z1
 	VFMADD213PS  Z15, Z1, Z0
-	VPBROADCASTD 12(SI), Z1
+	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMOVUPS      192(DX), Z2
+	VMOVUPS      192(BX), Z2
 	VFMADD213PS  Z15, Z2, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z9, Z2
@@ -7097,95 +6755,24 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        BX, BX
+	TESTQ        DI, DI
 	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         3(BX), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z1
-	VFMADD213PS  Z15, Z1, Z0
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	LEAQ         3(BX), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X1
-	VPBROADCASTD X1, Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z2
-	VFMADD213PS  Z15, Z2, Z1
-	CMPQ         BX, $+33
-	JLT          lanetailnarrow
-	LEAQ         3(BX), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X2
-	VPBROADCASTD X2, Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z3
-	VFMADD213PS  Z15, Z3, Z2
-	CMPQ         BX, $+49
-	JLT          lanetailnarrow
-	LEAQ         3(BX), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X3
-	VPBROADCASTD X3, Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z4
-	VFMADD213PS  Z15, Z4, Z3
-
-lanetailnarrow:
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z4, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z9, Z0
-	VPERMT2W   Z3, Z10, Z2
-	VPTERNLOGD $0xf8, Z12, Z0, Z2
-	VPCMPUW    $0x06, Z11, Z2, K1
-	VPADDW     Z12, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+64, DI
+	MOVQ         400(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX512(SB)
+	MOVQ         408(SP), DX
+	MOVQ         416(SP), BX
 
 laneend:
 	MOVQ  ahead+48(FP), AX
@@ -7200,12 +6787,12 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z8, Z0
-	VPBROADCASTD 4(SI), Z1
+	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VFMADD213PS  Z15, Z8, Z1
@@ -7215,12 +6802,12 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVNTPS     Z2, (SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z8, Z0
-	VPBROADCASTD 12(SI), Z1
+	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VFMADD213PS  Z15, Z8, Z1
@@ -7230,9 +6817,9 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Z2, 64(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R8
 	CMPQ         R8, $+64
 	JGE          groupstream
@@ -7244,12 +6831,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -7258,10 +6845,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -7270,12 +6857,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -7284,10 +6871,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -7296,12 +6883,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -7310,10 +6897,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -7322,105 +6909,120 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPBROADCASTD     (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPBROADCASTD     4(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPBROADCASTD     4(DX), Z1
 	VPSRLVD          Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST (DX), Z15, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVNTPS         Z2, (DI)
-	VPBROADCASTD     8(SI), Z0
+	VMOVNTPS         Z2, (SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VPBROADCASTD     12(SI), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VPBROADCASTD     12(DX), Z1
 	VPSRLVD          Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVNTPS         Z2, 64(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+128, DI
-	ADDQ             $+16, SI
+	VMOVNTPS         Z2, 64(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+128, SI
+	ADDQ             $+16, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPBROADCASTD     (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPBROADCASTD     4(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPBROADCASTD     4(DX), Z1
 	VPSRLVD          Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVNTPS         Z2, (DI)
-	VPBROADCASTD     8(SI), Z0
+	VMOVNTPS         Z2, (SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VPBROADCASTD     12(SI), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VPBROADCASTD     12(DX), Z1
 	VPSRLVD          Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VFMADD132PS.BCST 12(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVNTPS         Z2, 64(DI)
+	VMOVNTPS         Z2, 64(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	ADDQ             $+128, DI
-	ADDQ             $+16, SI
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX512(SB)
+	MOVQ DX, 408(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	JMP  laneloop
+
 // func DequantizeZeroPointPacked2BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeZeroPointPacked2BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointPacked2BF16AVX512(SB), $704-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
 	// per group: Z8 scale, Z0 zeroPoint, Z7 ToFloat
 	// vector registers in use at once: 14
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VBROADCASTSS sign+32(FP), Z0
 	VPXORD       Z15, Z15, Z15
 	VMOVUPS      constantsAVX512<>+204(SB), Z1
@@ -7442,30 +7044,30 @@ TEXT ·DequantizeZeroPointPacked2BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z7
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z7, Z0, Z0
 	VFMADD213PS  Z15, Z8, Z0
-	VPBROADCASTD 4(SI), Z1
+	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z7, Z1, Z1
@@ -7476,13 +7078,13 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Z2, (SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z7, Z0, Z0
 	VFMADD213PS  Z15, Z8, Z0
-	VPBROADCASTD 12(SI), Z1
+	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z7, Z1, Z1
@@ -7493,31 +7095,31 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z8, Z0, Z0
@@ -7526,7 +7128,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Z1
+	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z8, Z1, Z1
@@ -7537,12 +7139,12 @@ groupmeet1:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Z0
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z8, Z0, Z0
@@ -7551,7 +7153,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Z1
+	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z8, Z1, Z1
@@ -7562,95 +7164,95 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z7
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
+	VMOVDQU8.Z   (DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z7, Z0, Z0
 	VFMADD213PS  Z15, Z8, Z0
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X1
+	VMOVDQU8.Z   4(DX), K7, X1
 	VPBROADCASTD X1, Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z7, Z1, Z1
 	VFMADD213PS  Z15, Z8, Z1
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X2
+	VMOVDQU8.Z   8(DX), K7, X2
 	VPBROADCASTD X2, Z2
 	VPSRLVD      Z13, Z2, Z2
 	VPERMPS      Z14, Z2, Z2
 	VSUBPS       Z7, Z2, Z2
 	VFMADD213PS  Z15, Z8, Z2
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X3
+	VMOVDQU8.Z   12(DX), K7, X3
 	VPBROADCASTD X3, Z3
 	VPSRLVD      Z13, Z3, Z3
 	VPERMPS      Z14, Z3, Z3
@@ -7665,7 +7267,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z11, Z0, K1
 	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z9, Z0
 	VPERMT2W   Z3, Z10, Z2
@@ -7673,26 +7275,26 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z11, Z2, K1
 	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	LEAQ       (DI)(R8*2), DI
-	MOVQ       R8, AX
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	MOVQ       DI, AX
 	SHRQ       $0x02, AX
-	ADDQ       AX, SI
-	SUBQ       R8, R9
-	SUBQ       R8, R12
-	SUBQ       R8, R11
+	ADDQ       AX, DX
+	SUBQ       DI, R9
+	SUBQ       DI, R12
+	SUBQ       DI, R11
 	TESTQ      R11, R11
 	JEQ        groupdone
 	TESTQ      R9, R9
 	JNE        groupmore
 	MOVQ       R10, R9
-	ADDQ       $+4, DX
 	ADDQ       $+4, BX
+	ADDQ       $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -7710,48 +7312,48 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z7
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPBROADCASTD     4(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPBROADCASTD     4(DX), Z1
 	VPSRLVD          Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
 	VSUBPS           Z8, Z1, Z1
-	VFMADD132PS.BCST (DX), Z15, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVUPS          Z2, (DI)
-	VPBROADCASTD     8(SI), Z0
+	VMOVUPS          Z2, (SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z7, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VPBROADCASTD     12(SI), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VPBROADCASTD     12(DX), Z1
 	VPSRLVD          Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
 	VSUBPS           Z7, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVUPS          Z2, 64(DI)
-	ADDQ             $+8, DX
+	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, DI
-	ADDQ             $+16, SI
+	ADDQ             $+8, R8
+	ADDQ             $+128, SI
+	ADDQ             $+16, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
@@ -7773,52 +7375,52 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z7
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z6
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z5
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPBROADCASTD     4(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPBROADCASTD     4(DX), Z1
 	VPSRLVD          Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
 	VSUBPS           Z7, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVUPS          Z2, (DI)
-	VPBROADCASTD     8(SI), Z0
+	VMOVUPS          Z2, (SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z6, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VPBROADCASTD     12(SI), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VPBROADCASTD     12(DX), Z1
 	VPSRLVD          Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
 	VSUBPS           Z5, Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VFMADD132PS.BCST 12(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVUPS          Z2, 64(DI)
-	ADDQ             $+16, DX
+	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, DI
-	ADDQ             $+16, SI
+	ADDQ             $+16, R8
+	ADDQ             $+128, SI
+	ADDQ             $+16, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
@@ -7833,24 +7435,24 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
 	VFMADD213PS  Z15, Z1, Z0
-	VPBROADCASTD 4(SI), Z1
+	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMOVUPS      64(DX), Z2
-	VMOVUPS      64(BX), Z3
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R8), Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z1, Z1
 	VFMADD213PS  Z15, Z2, Z1
@@ -7860,20 +7462,20 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Z2, (SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
 	VFMADD213PS  Z15, Z1, Z0
-	VPBROADCASTD 12(SI), Z1
+	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z3
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z1, Z1
 	VFMADD213PS  Z15, Z2, Z1
@@ -7883,108 +7485,26 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	ADDQ         $+256, BX
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	ADDQ         $+256, R8
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        R8, R8
+	TESTQ        DI, DI
 	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z15, Z1, Z0
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X1
-	VPBROADCASTD X1, Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z2
-	VMOVUPS.Z    64(BX), K7, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z1, Z1
-	VFMADD213PS  Z15, Z2, Z1
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X2
-	VPBROADCASTD X2, Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z3
-	VMOVUPS.Z    128(BX), K7, Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z4, Z2, Z2
-	VFMADD213PS  Z15, Z3, Z2
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X3
-	VPBROADCASTD X3, Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z4
-	VMOVUPS.Z    192(BX), K7, Z5
-	VCVTDQ2PS    Z5, Z5
-	VSUBPS       Z5, Z3, Z3
-	VFMADD213PS  Z15, Z4, Z3
-
-lanetailnarrow:
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z4, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z9, Z0
-	VPERMT2W   Z3, Z10, Z2
-	VPTERNLOGD $0xf8, Z12, Z0, Z2
-	VPCMPUW    $0x06, Z11, Z2, K1
-	VPADDW     Z12, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+64, DI
+	MOVQ         656(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX512(SB)
+	MOVQ         664(SP), DX
+	MOVQ         672(SP), BX
+	MOVQ         680(SP), R8
 
 laneend:
 	MOVQ  ahead+56(FP), AX
@@ -7999,13 +7519,13 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z7, Z0, Z0
 	VFMADD213PS  Z15, Z8, Z0
-	VPBROADCASTD 4(SI), Z1
+	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z7, Z1, Z1
@@ -8016,13 +7536,13 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVNTPS     Z2, (SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z7, Z0, Z0
 	VFMADD213PS  Z15, Z8, Z0
-	VPBROADCASTD 12(SI), Z1
+	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z7, Z1, Z1
@@ -8033,9 +7553,9 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Z2, 64(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -8043,20 +7563,20 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z8
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -8065,32 +7585,32 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z1
+	VBROADCASTSS (R8), Z1
 	VCVTDQ2PS    Z1, Z2
 	VMOVAPS      Z2, Z8
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Z1
+	VBROADCASTSS 4(R8), Z1
 	VCVTDQ2PS    Z1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z2, K7, Z8
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -8099,32 +7619,32 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z8
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z8
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -8133,147 +7653,167 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z1
+	VBROADCASTSS (R8), Z1
 	VCVTDQ2PS    Z1, Z2
 	VMOVAPS      Z2, Z8
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Z1
+	VBROADCASTSS 4(R8), Z1
 	VCVTDQ2PS    Z1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z2, K7, Z8
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z7
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPBROADCASTD     4(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPBROADCASTD     4(DX), Z1
 	VPSRLVD          Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
 	VSUBPS           Z8, Z1, Z1
-	VFMADD132PS.BCST (DX), Z15, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVNTPS         Z2, (DI)
-	VPBROADCASTD     8(SI), Z0
+	VMOVNTPS         Z2, (SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z7, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VPBROADCASTD     12(SI), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VPBROADCASTD     12(DX), Z1
 	VPSRLVD          Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
 	VSUBPS           Z7, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVNTPS         Z2, 64(DI)
-	ADDQ             $+8, DX
+	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, DI
-	ADDQ             $+16, SI
+	ADDQ             $+8, R8
+	ADDQ             $+128, SI
+	ADDQ             $+16, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z7
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z6
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z5
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VPBROADCASTD     4(SI), Z1
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPBROADCASTD     4(DX), Z1
 	VPSRLVD          Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
 	VSUBPS           Z7, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVNTPS         Z2, (DI)
-	VPBROADCASTD     8(SI), Z0
+	VMOVNTPS         Z2, (SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z6, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VPBROADCASTD     12(SI), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VPBROADCASTD     12(DX), Z1
 	VPSRLVD          Z13, Z1, Z1
 	VPERMPS          Z14, Z1, Z1
 	VSUBPS           Z5, Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VFMADD132PS.BCST 12(BX), Z15, Z1
 	VMOVDQA64        Z0, Z2
 	VPERMT2W         Z1, Z9, Z2
 	VPERMT2W         Z1, Z10, Z0
 	VPTERNLOGD       $0xf8, Z12, Z2, Z0
 	VPCMPUW          $0x06, Z11, Z0, K1
 	VPADDW           Z12, Z2, K1, Z2
-	VMOVNTPS         Z2, 64(DI)
-	ADDQ             $+16, DX
+	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, DI
-	ADDQ             $+16, SI
+	ADDQ             $+16, R8
+	ADDQ             $+128, SI
+	ADDQ             $+16, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 656(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX512(SB)
+	MOVQ DX, 664(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 400(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalPacked2BF16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeMinvalPacked2BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalPacked2BF16AVX512(SB), $704-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
 	// per group: Z8 scale, Z7 minval
 	// vector registers in use at once: 14
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS sign+32(FP), Z0
 	VBROADCASTSS least+36(FP), Z1
 	VCVTDQ2PS    Z1, Z15
@@ -8296,30 +7836,30 @@ TEXT ·DequantizeMinvalPacked2BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z8, Z0, Z0
 	VADDPS       Z7, Z0, Z0
-	VPBROADCASTD 4(SI), Z1
+	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z15, Z1, Z1
@@ -8331,14 +7871,14 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Z2, (SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z8, Z0, Z0
 	VADDPS       Z7, Z0, Z0
-	VPBROADCASTD 12(SI), Z1
+	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z15, Z1, Z1
@@ -8350,30 +7890,30 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
@@ -8383,7 +7923,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Z1
+	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z15, Z1, Z1
@@ -8395,12 +7935,12 @@ groupmeet1:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Z0
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
@@ -8410,7 +7950,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Z1
+	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z15, Z1, Z1
@@ -8422,97 +7962,97 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
+	VMOVDQU8.Z   (DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z8, Z0, Z0
 	VADDPS       Z7, Z0, Z0
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X1
+	VMOVDQU8.Z   4(DX), K7, X1
 	VPBROADCASTD X1, Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z15, Z1, Z1
 	VMULPS       Z8, Z1, Z1
 	VADDPS       Z7, Z1, Z1
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X2
+	VMOVDQU8.Z   8(DX), K7, X2
 	VPBROADCASTD X2, Z2
 	VPSRLVD      Z13, Z2, Z2
 	VPERMPS      Z14, Z2, Z2
 	VSUBPS       Z15, Z2, Z2
 	VMULPS       Z8, Z2, Z2
 	VADDPS       Z7, Z2, Z2
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X3
+	VMOVDQU8.Z   12(DX), K7, X3
 	VPBROADCASTD X3, Z3
 	VPSRLVD      Z13, Z3, Z3
 	VPERMPS      Z14, Z3, Z3
@@ -8528,7 +8068,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z11, Z0, K1
 	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z9, Z0
 	VPERMT2W   Z3, Z10, Z2
@@ -8536,26 +8076,26 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z11, Z2, K1
 	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	LEAQ       (DI)(R8*2), DI
-	MOVQ       R8, AX
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	MOVQ       DI, AX
 	SHRQ       $0x02, AX
-	ADDQ       AX, SI
-	SUBQ       R8, R9
-	SUBQ       R8, R12
-	SUBQ       R8, R11
+	ADDQ       AX, DX
+	SUBQ       DI, R9
+	SUBQ       DI, R12
+	SUBQ       DI, R11
 	TESTQ      R11, R11
 	JEQ        groupdone
 	TESTQ      R9, R9
 	JNE        groupmore
 	MOVQ       R10, R9
-	ADDQ       $+4, DX
 	ADDQ       $+4, BX
+	ADDQ       $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -8573,48 +8113,48 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (BX), Z0, Z0
-	VPBROADCASTD 4(SI), Z1
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z15, Z1, Z1
-	VMULPS.BCST  (DX), Z1, Z1
-	VADDPS.BCST  (BX), Z1, Z1
+	VMULPS.BCST  (BX), Z1, Z1
+	VADDPS.BCST  (R8), Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z9, Z2
 	VPERMT2W     Z1, Z10, Z0
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Z2, (SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(BX), Z0, Z0
-	VPBROADCASTD 12(SI), Z1
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
+	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z15, Z1, Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VADDPS.BCST  4(BX), Z1, Z1
+	VMULPS.BCST  4(BX), Z1, Z1
+	VADDPS.BCST  4(R8), Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z9, Z2
 	VPERMT2W     Z1, Z10, Z0
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Z2, 64(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -8636,48 +8176,48 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (BX), Z0, Z0
-	VPBROADCASTD 4(SI), Z1
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z15, Z1, Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VADDPS.BCST  4(BX), Z1, Z1
+	VMULPS.BCST  4(BX), Z1, Z1
+	VADDPS.BCST  4(R8), Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z9, Z2
 	VPERMT2W     Z1, Z10, Z0
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Z2, (SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  8(DX), Z0, Z0
-	VADDPS.BCST  8(BX), Z0, Z0
-	VPBROADCASTD 12(SI), Z1
+	VMULPS.BCST  8(BX), Z0, Z0
+	VADDPS.BCST  8(R8), Z0, Z0
+	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z15, Z1, Z1
-	VMULPS.BCST  12(DX), Z1, Z1
-	VADDPS.BCST  12(BX), Z1, Z1
+	VMULPS.BCST  12(BX), Z1, Z1
+	VADDPS.BCST  12(R8), Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z9, Z2
 	VPERMT2W     Z1, Z10, Z0
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+16, DX
+	VMOVUPS      Z2, 64(SI)
 	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	ADDQ         $+16, R8
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+4, R9
 	CMPQ         R9, $+4
 	JGE          short4loop
@@ -8692,24 +8232,24 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
-	VPBROADCASTD 4(SI), Z1
+	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMOVUPS      64(DX), Z2
-	VMOVUPS      64(BX), Z3
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R8), Z3
 	VSUBPS       Z15, Z1, Z1
 	VMULPS       Z2, Z1, Z1
 	VADDPS       Z3, Z1, Z1
@@ -8719,20 +8259,20 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Z2, (SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
-	VPBROADCASTD 12(SI), Z1
+	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z3
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z3
 	VSUBPS       Z15, Z1, Z1
 	VMULPS       Z2, Z1, Z1
 	VADDPS       Z3, Z1, Z1
@@ -8742,108 +8282,26 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
+	VMOVUPS      Z2, 64(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	ADDQ         $+256, BX
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	ADDQ         $+256, R8
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        R8, R8
+	TESTQ        DI, DI
 	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X1
-	VPBROADCASTD X1, Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z2
-	VMOVUPS.Z    64(BX), K7, Z3
-	VSUBPS       Z15, Z1, Z1
-	VMULPS       Z2, Z1, Z1
-	VADDPS       Z3, Z1, Z1
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X2
-	VPBROADCASTD X2, Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z3
-	VMOVUPS.Z    128(BX), K7, Z4
-	VSUBPS       Z15, Z2, Z2
-	VMULPS       Z3, Z2, Z2
-	VADDPS       Z4, Z2, Z2
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X3
-	VPBROADCASTD X3, Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z4
-	VMOVUPS.Z    192(BX), K7, Z5
-	VSUBPS       Z15, Z3, Z3
-	VMULPS       Z4, Z3, Z3
-	VADDPS       Z5, Z3, Z3
-
-lanetailnarrow:
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z4, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z9, Z0
-	VPERMT2W   Z3, Z10, Z2
-	VPTERNLOGD $0xf8, Z12, Z0, Z2
-	VPCMPUW    $0x06, Z11, Z2, K1
-	VPADDW     Z12, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+64, DI
+	MOVQ         656(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX512(SB)
+	MOVQ         664(SP), DX
+	MOVQ         672(SP), BX
+	MOVQ         680(SP), R8
 
 laneend:
 	MOVQ  ahead+56(FP), AX
@@ -8858,14 +8316,14 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z8, Z0, Z0
 	VADDPS       Z7, Z0, Z0
-	VPBROADCASTD 4(SI), Z1
+	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z15, Z1, Z1
@@ -8877,14 +8335,14 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVNTPS     Z2, (SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z8, Z0, Z0
 	VADDPS       Z7, Z0, Z0
-	VPBROADCASTD 12(SI), Z1
+	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z15, Z1, Z1
@@ -8896,9 +8354,9 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Z2, 64(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -8910,14 +8368,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -8926,12 +8384,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -8940,14 +8398,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -8956,12 +8414,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -8970,14 +8428,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -8986,12 +8444,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -9000,113 +8458,133 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (BX), Z0, Z0
-	VPBROADCASTD 4(SI), Z1
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z15, Z1, Z1
-	VMULPS.BCST  (DX), Z1, Z1
-	VADDPS.BCST  (BX), Z1, Z1
+	VMULPS.BCST  (BX), Z1, Z1
+	VADDPS.BCST  (R8), Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z9, Z2
 	VPERMT2W     Z1, Z10, Z0
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVNTPS     Z2, (SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(BX), Z0, Z0
-	VPBROADCASTD 12(SI), Z1
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
+	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z15, Z1, Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VADDPS.BCST  4(BX), Z1, Z1
+	VMULPS.BCST  4(BX), Z1, Z1
+	VADDPS.BCST  4(R8), Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z9, Z2
 	VPERMT2W     Z1, Z10, Z0
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Z2, 64(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short4stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (BX), Z0, Z0
-	VPBROADCASTD 4(SI), Z1
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z15, Z1, Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VADDPS.BCST  4(BX), Z1, Z1
+	VMULPS.BCST  4(BX), Z1, Z1
+	VADDPS.BCST  4(R8), Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z9, Z2
 	VPERMT2W     Z1, Z10, Z0
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVNTPS     Z2, (SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  8(DX), Z0, Z0
-	VADDPS.BCST  8(BX), Z0, Z0
-	VPBROADCASTD 12(SI), Z1
+	VMULPS.BCST  8(BX), Z0, Z0
+	VADDPS.BCST  8(R8), Z0, Z0
+	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VSUBPS       Z15, Z1, Z1
-	VMULPS.BCST  12(DX), Z1, Z1
-	VADDPS.BCST  12(BX), Z1, Z1
+	VMULPS.BCST  12(BX), Z1, Z1
+	VADDPS.BCST  12(R8), Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z9, Z2
 	VPERMT2W     Z1, Z10, Z0
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+16, DX
+	VMOVNTPS     Z2, 64(SI)
 	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	ADDQ         $+16, R8
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+4, R9
 	CMPQ         R9, $+4
 	JGE          short4stream
 	JMP          short4end
+
+lanestage:
+	MOVQ SI, 656(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX512(SB)
+	MOVQ DX, 664(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 400(SP), R8
+	JMP  laneloop
 
 DATA constantsAVX512<>+0(SB)/4, $0x00010001
 DATA constantsAVX512<>+4(SB)/4, $0x80008000

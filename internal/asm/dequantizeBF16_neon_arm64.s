@@ -6,14 +6,14 @@
 
 // func DequantizeInt8BF16NEON(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $120-48
-	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $168-48
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080, V12 0x10000, V11 0x7fff
 	// per group: V10 scale
-	// vector registers in use at once: 12
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
+	// vector registers in use at once: 11
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
@@ -30,18 +30,18 @@ TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $120-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V10.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -58,7 +58,7 @@ grouploop:
 	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
@@ -74,25 +74,27 @@ grouploop:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -113,7 +115,7 @@ groupmeet1:
 	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
@@ -137,145 +139,84 @@ groupmeet3:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R3, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	VEOR V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V3.S4
-	CMP $5, R3
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
-	CMP $9, R3
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V4.S4
-	CMP $13, R3
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V1.S4
-grouptailnarrow:
-	VCMTST V12.S4, V3.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V2.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
+	VLD1R (R3), [V10.S4]
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $48, RSP, R2
+	MOVD R4, 152(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R3<<1, R0, R0
-	ADD R3, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 136(RSP), R2
+	ADD R0, R2, R2
+	MOVD 152(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	VCMTST V12.S4, V4.S4, V1.S4
@@ -284,16 +225,16 @@ laneloop:
 	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e614084 // addhn v4.4h, v4.4s, v1.4s
 	WORD $0x4e624064 // addhn2 v4.8h, v3.4s, v2.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	VCMTST V12.S4, V3.S4, V0.S4
@@ -302,123 +243,24 @@ laneloop:
 	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
-	FMOVQ F3, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	FMOVQ F3, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R3, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 48(RSP), F0
-	VEOR V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ 64(RSP), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	CMP $5, R3
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $9, R3
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 96(RSP), F2
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V5.S4
-	CMP $13, R3
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 112(RSP), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-lanetailnarrow:
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
-	FMOVQ F4, 16(RSP)
-	VCMTST V12.S4, V5.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V2.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
-	WORD $0x4e614045 // addhn2 v5.8h, v2.4s, v1.4s
-	FMOVQ F5, 32(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 136(RSP), R2
+	MOVD 144(RSP), R3
 laneend:
 	RET
 groupmeet0cross:
@@ -428,7 +270,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -437,7 +279,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -445,11 +287,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -458,7 +300,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -467,7 +309,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -475,11 +317,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -488,7 +330,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
@@ -497,7 +339,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -505,11 +347,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -518,7 +360,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
@@ -527,20 +369,34 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
+	B laneloop
 
 // func DequantizeZeroPointInt8BF16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-56
-	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $232-56
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V0 zeroPoint, V9 ToFloat
 	// vector registers in use at once: 14
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD zeroPoint+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD zeroPoint+24(FP), R4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
@@ -557,20 +413,20 @@ TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-56
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	SUB R5, R4, R4
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -589,7 +445,7 @@ grouploop:
 	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
@@ -607,27 +463,29 @@ grouploop:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -650,7 +508,7 @@ groupmeet1:
 	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -676,157 +534,92 @@ groupmeet3:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	VEOR V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V3.S4
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V4.S4
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V1.S4
-grouptailnarrow:
-	VCMTST V12.S4, V3.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V2.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
@@ -837,20 +630,20 @@ laneloop:
 	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e614084 // addhn v4.4h, v4.4s, v1.4s
 	WORD $0x4e624064 // addhn2 v4.8h, v3.4s, v2.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
@@ -861,166 +654,31 @@ laneloop:
 	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
-	FMOVQ F3, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F3, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 48(RSP), F0
-	VEOR V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ 64(RSP), F3
-	FMOVQ 128(RSP), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F5
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V5.S4
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-lanetailnarrow:
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
-	FMOVQ F4, 16(RSP)
-	VCMTST V12.S4, V5.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V2.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
-	WORD $0x4e614045 // addhn2 v5.8h, v2.4s, v1.4s
-	FMOVQ F5, 32(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
 	ADD $4, R5, R16
@@ -1031,7 +689,7 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V3.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -1040,8 +698,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -1049,19 +707,19 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V5.S4]
+	VLD1R (R4), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	VMOV V6.B16, V10.B16
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	ADD $4, R5, R16
@@ -1072,7 +730,7 @@ groupmeet1mix:
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V6.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
@@ -1081,8 +739,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -1090,19 +748,19 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V3.S4]
+	VLD1R (R4), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VMOV V4.B16, V10.B16
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	ADD $4, R5, R16
@@ -1113,7 +771,7 @@ groupmeet2mix:
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V4.B16, V2.B16
 	VMOV V2.B16, V10.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V9.B16, V31.B16, V2.B16
@@ -1122,8 +780,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -1131,19 +789,19 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V4.S4]
+	VLD1R (R4), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	VMOV V5.B16, V10.B16
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	ADD $4, R5, R16
@@ -1154,7 +812,7 @@ groupmeet3mix:
 	VMOV V1.B16, V3.B16
 	VBSL V10.B16, V5.B16, V3.B16
 	VMOV V3.B16, V10.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
@@ -1163,21 +821,40 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
 
 // func DequantizeMinvalInt8BF16NEON(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $232-64
+	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080, V11 0x10000, V10 0x7fff
 	// per group: V9 scale, V8 minval
-	// vector registers in use at once: 14
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD minval+24(FP), R3
+	// vector registers in use at once: 13
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD minval+24(FP), R4
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -1196,19 +873,19 @@ TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
@@ -1227,7 +904,7 @@ grouploop:
 	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
@@ -1245,26 +922,28 @@ grouploop:
 	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
@@ -1287,7 +966,7 @@ groupmeet1:
 	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -1313,155 +992,90 @@ groupmeet3:
 	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V3.H8
-	WORD $0x4eadd463 // fsub v3.4s, v3.4s, v13.4s
-	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-grouptailnarrow:
-	VCMTST V11.S4, V2.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	VCMTST V11.S4, V1.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(RSP)
-	VCMTST V11.S4, V3.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V0.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
-	FMOVQ F3, 32(RSP)
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F3
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
@@ -1471,19 +1085,19 @@ laneloop:
 	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R3), F2
+	FMOVQ 48(R4), F3
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
@@ -1493,157 +1107,26 @@ laneloop:
 	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 48(RSP), F0
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 64(RSP), F3
-	FMOVQ 128(RSP), F4
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 80(RSP), F3
-	FMOVQ 144(RSP), F4
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V3.H8
-	WORD $0x4eadd463 // fsub v3.4s, v3.4s, v13.4s
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F5
-	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 112(RSP), F4
-	FMOVQ 176(RSP), F5
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-lanetailnarrow:
-	VCMTST V11.S4, V2.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	VCMTST V11.S4, V1.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(RSP)
-	VCMTST V11.S4, V3.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V0.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
-	FMOVQ F3, 32(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
@@ -1653,12 +1136,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -1667,8 +1150,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -1676,13 +1159,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -1691,12 +1174,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -1705,8 +1188,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -1714,13 +1197,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -1729,12 +1212,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V9.B16, V31.B16, V2.B16
 	VMOV V2.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V8.B16, V31.B16, V2.B16
@@ -1743,8 +1226,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -1752,13 +1235,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -1767,12 +1250,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
 	VMOV V3.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
@@ -1781,20 +1264,39 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
 
 // func DequantizeUint8BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $120-48
-	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $168-48
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
 	// per group: V11 scale
-	// vector registers in use at once: 11
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
+	// vector registers in use at once: 10
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
@@ -1809,18 +1311,18 @@ TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $120-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V11.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
@@ -1836,7 +1338,7 @@ grouploop:
 	VSUB V4.S4, V12.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
@@ -1852,25 +1354,27 @@ grouploop:
 	VSUB V3.S4, V12.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
@@ -1890,7 +1394,7 @@ groupmeet1:
 	VSUB V4.S4, V12.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
@@ -1914,143 +1418,83 @@ groupmeet3:
 	VSUB V3.S4, V12.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R3, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	CMP $5, R3
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	CMP $9, R3
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V4.S4
-	CMP $13, R3
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-grouptailnarrow:
-	VCMTST V13.S4, V3.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V2.S4, V5.S4
-	VSUB V5.S4, V12.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V13.S4, V4.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V1.S4, V2.S4
-	VSUB V2.S4, V12.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
+	VLD1R (R3), [V11.S4]
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $48, RSP, R2
+	MOVD R4, 152(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R3<<1, R0, R0
-	ADD R3, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 136(RSP), R2
+	ADD R0, R2, R2
+	MOVD 152(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	VCMTST V13.S4, V4.S4, V1.S4
@@ -2059,16 +1503,16 @@ laneloop:
 	VSUB V2.S4, V12.S4, V2.S4
 	WORD $0x0e614084 // addhn v4.4h, v4.4s, v1.4s
 	WORD $0x4e624064 // addhn2 v4.8h, v3.4s, v2.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	VCMTST V13.S4, V3.S4, V0.S4
@@ -2077,122 +1521,24 @@ laneloop:
 	VSUB V1.S4, V12.S4, V1.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
-	FMOVQ F3, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	FMOVQ F3, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R3, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 48(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ 64(RSP), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	CMP $5, R3
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $9, R3
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 96(RSP), F2
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V5.S4
-	CMP $13, R3
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 112(RSP), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-lanetailnarrow:
-	VCMTST V13.S4, V4.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V3.S4, V1.S4
-	VSUB V1.S4, V12.S4, V1.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
-	FMOVQ F4, 16(RSP)
-	VCMTST V13.S4, V5.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V2.S4, V1.S4
-	VSUB V1.S4, V12.S4, V1.S4
-	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
-	WORD $0x4e614045 // addhn2 v5.8h, v2.4s, v1.4s
-	FMOVQ F5, 32(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 136(RSP), R2
+	MOVD 144(RSP), R3
 laneend:
 	RET
 groupmeet0cross:
@@ -2202,7 +1548,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
@@ -2211,7 +1557,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -2219,11 +1565,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -2232,7 +1578,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
@@ -2241,7 +1587,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -2249,11 +1595,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -2262,7 +1608,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V31.B16, V2.B16
@@ -2271,7 +1617,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -2279,11 +1625,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -2292,7 +1638,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
@@ -2301,20 +1647,34 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
+	B laneloop
 
 // func DequantizeZeroPointUint8BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-56
-	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $232-56
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
 	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
 	// vector registers in use at once: 13
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD zeroPoint+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD zeroPoint+24(FP), R4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
@@ -2329,20 +1689,20 @@ TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-56
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	SUB R5, R4, R4
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
@@ -2360,7 +1720,7 @@ grouploop:
 	VSUB V4.S4, V12.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
@@ -2378,27 +1738,29 @@ grouploop:
 	VSUB V3.S4, V12.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
@@ -2420,7 +1782,7 @@ groupmeet1:
 	VSUB V4.S4, V12.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -2446,155 +1808,91 @@ groupmeet3:
 	VSUB V3.S4, V12.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V4.S4
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-grouptailnarrow:
-	VCMTST V13.S4, V3.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V2.S4, V5.S4
-	VSUB V5.S4, V12.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V13.S4, V4.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V1.S4, V2.S4
-	VSUB V2.S4, V12.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
@@ -2605,20 +1903,20 @@ laneloop:
 	VSUB V2.S4, V12.S4, V2.S4
 	WORD $0x0e614084 // addhn v4.4h, v4.4s, v1.4s
 	WORD $0x4e624064 // addhn2 v4.8h, v3.4s, v2.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
@@ -2629,165 +1927,31 @@ laneloop:
 	VSUB V1.S4, V12.S4, V1.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
-	FMOVQ F3, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F3, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 48(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ 64(RSP), F3
-	FMOVQ 128(RSP), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F5
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V5.S4
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-lanetailnarrow:
-	VCMTST V13.S4, V4.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V3.S4, V1.S4
-	VSUB V1.S4, V12.S4, V1.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
-	FMOVQ F4, 16(RSP)
-	VCMTST V13.S4, V5.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V2.S4, V1.S4
-	VSUB V1.S4, V12.S4, V1.S4
-	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
-	WORD $0x4e614045 // addhn2 v5.8h, v2.4s, v1.4s
-	FMOVQ F5, 32(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
 	ADD $4, R5, R16
@@ -2798,7 +1962,7 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V3.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -2807,8 +1971,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -2816,19 +1980,19 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V5.S4]
+	VLD1R (R4), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	VMOV V6.B16, V11.B16
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	ADD $4, R5, R16
@@ -2839,7 +2003,7 @@ groupmeet1mix:
 	VMOV V2.B16, V4.B16
 	VBSL V11.B16, V6.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -2848,8 +2012,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -2857,19 +2021,19 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V3.S4]
+	VLD1R (R4), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VMOV V4.B16, V11.B16
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	ADD $4, R5, R16
@@ -2880,7 +2044,7 @@ groupmeet2mix:
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V4.B16, V2.B16
 	VMOV V2.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
@@ -2889,8 +2053,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -2898,19 +2062,19 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V4.S4]
+	VLD1R (R4), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	VMOV V5.B16, V11.B16
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	ADD $4, R5, R16
@@ -2921,7 +2085,7 @@ groupmeet3mix:
 	VMOV V1.B16, V3.B16
 	VBSL V11.B16, V5.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
@@ -2930,21 +2094,40 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
 
 // func DequantizeMinvalUint8BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $232-64
+	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000000, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 minval
-	// vector registers in use at once: 13
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD minval+24(FP), R3
+	// vector registers in use at once: 12
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD minval+24(FP), R4
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -2961,19 +2144,19 @@ TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
@@ -2991,7 +2174,7 @@ grouploop:
 	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
@@ -3009,26 +2192,28 @@ grouploop:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
@@ -3050,7 +2235,7 @@ groupmeet1:
 	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -3076,153 +2261,89 @@ groupmeet3:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V3.H8
-	WORD $0x4eadd463 // fsub v3.4s, v3.4s, v13.4s
-	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
-grouptailnarrow:
-	VCMTST V12.S4, V2.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	VCMTST V12.S4, V1.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(RSP)
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
-	FMOVQ F3, 32(RSP)
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F3
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
@@ -3232,19 +2353,19 @@ laneloop:
 	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R3), F2
+	FMOVQ 48(R4), F3
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
@@ -3254,156 +2375,26 @@ laneloop:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 48(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 64(RSP), F3
-	FMOVQ 128(RSP), F4
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 80(RSP), F3
-	FMOVQ 144(RSP), F4
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V3.H8
-	WORD $0x4eadd463 // fsub v3.4s, v3.4s, v13.4s
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F5
-	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 112(RSP), F4
-	FMOVQ 176(RSP), F5
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-lanetailnarrow:
-	VCMTST V12.S4, V2.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	VCMTST V12.S4, V1.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(RSP)
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
-	FMOVQ F3, 32(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
@@ -3413,12 +2404,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -3427,8 +2418,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -3436,13 +2427,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -3451,12 +2442,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
@@ -3465,8 +2456,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -3474,13 +2465,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -3489,12 +2480,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
 	VMOV V2.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V9.B16, V31.B16, V2.B16
@@ -3503,8 +2494,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -3512,13 +2503,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -3527,12 +2518,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
 	VMOV V3.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
@@ -3541,20 +2532,39 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
 
 // func DequantizePacked4BF16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizePacked4BF16NEON(SB), NOSPLIT, $120-56
-	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+TEXT ·DequantizePacked4BF16NEON(SB), NOSPLIT, $168-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
 	// per group: V9 scale
-	// vector registers in use at once: 13
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
+	// vector registers in use at once: 12
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
 	FMOVS sign+24(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
@@ -3579,18 +2589,18 @@ TEXT ·DequantizePacked4BF16NEON(SB), NOSPLIT, $120-56
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V9.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V9.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -3610,7 +2620,7 @@ grouploop:
 	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
@@ -3626,25 +2636,27 @@ grouploop:
 	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -3668,7 +2680,7 @@ groupmeet1:
 	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
@@ -3692,141 +2704,74 @@ groupmeet3:
 	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V9.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $1, R3, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R20, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R20, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R20, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVD 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V3.S4
-	CMP $5, R3
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	CMP $9, R3
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V4.S4
-	CMP $13, R3
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V1.S4
-grouptailnarrow:
-	VCMTST V11.S4, V3.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V2.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V11.S4, V4.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V1.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
+	VLD1R (R3), [V9.S4]
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $48, RSP, R2
+	MOVD R4, 152(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R3<<1, R0, R0
-	ADD R3>>1, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 136(RSP), R2
+	ADD R0>>1, R2, R2
+	MOVD 152(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -3834,12 +2779,12 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	VCMTST V11.S4, V4.S4, V1.S4
@@ -3848,16 +2793,16 @@ laneloop:
 	VSUB V2.S4, V10.S4, V2.S4
 	WORD $0x0e614084 // addhn v4.4h, v4.4s, v1.4s
 	WORD $0x4e624064 // addhn2 v4.8h, v3.4s, v2.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	VCMTST V11.S4, V3.S4, V0.S4
@@ -3866,129 +2811,24 @@ laneloop:
 	VSUB V1.S4, V10.S4, V1.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
-	FMOVQ F3, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	FMOVQ F3, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $1, R3, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R20, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R20, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R20, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVD 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 64(RSP), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	CMP $5, R3
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $9, R3
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 96(RSP), F2
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V5.S4
-	CMP $13, R3
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 112(RSP), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-lanetailnarrow:
-	VCMTST V11.S4, V4.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V3.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
-	FMOVQ F4, 16(RSP)
-	VCMTST V11.S4, V5.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V2.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
-	WORD $0x4e614045 // addhn2 v5.8h, v2.4s, v1.4s
-	FMOVQ F5, 32(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 136(RSP), R2
+	MOVD 144(RSP), R3
 laneend:
 	RET
 groupmeet0cross:
@@ -3998,7 +2838,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -4007,7 +2847,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -4015,11 +2855,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -4028,7 +2868,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
@@ -4037,7 +2877,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -4045,11 +2885,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -4058,7 +2898,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V9.B16, V31.B16, V2.B16
@@ -4067,7 +2907,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -4075,11 +2915,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -4088,7 +2928,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
@@ -4097,20 +2937,34 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
+	B laneloop
 
 // func DequantizeZeroPointPacked4BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $232-64
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
 	// per group: V9 scale, V0 zeroPoint, V8 ToFloat
 	// vector registers in use at once: 15
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD zeroPoint+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD zeroPoint+24(FP), R4
 	FMOVS sign+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
@@ -4135,20 +2989,20 @@ TEXT ·DequantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	SUB R5, R4, R4
+	SUB R5, R0, R0
 grouploop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -4170,7 +3024,7 @@ grouploop:
 	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
@@ -4188,27 +3042,29 @@ grouploop:
 	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -4234,7 +3090,7 @@ groupmeet1:
 	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -4260,149 +3116,78 @@ groupmeet3:
 	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R20, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R20, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R20, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVD 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V3.S4
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V4.S4
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V1.S4
-grouptailnarrow:
-	VCMTST V11.S4, V3.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V2.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V11.S4, V4.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V1.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4>>1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0>>1, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -4410,16 +3195,16 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
@@ -4430,20 +3215,20 @@ laneloop:
 	VSUB V2.S4, V10.S4, V2.S4
 	WORD $0x0e614084 // addhn v4.4h, v4.4s, v1.4s
 	WORD $0x4e624064 // addhn2 v4.8h, v3.4s, v2.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
@@ -4454,172 +3239,31 @@ laneloop:
 	VSUB V1.S4, V10.S4, V1.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
-	FMOVQ F3, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F3, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R20, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R20, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R20, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVD 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 64(RSP), F3
-	FMOVQ 128(RSP), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F5
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V5.S4
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-lanetailnarrow:
-	VCMTST V11.S4, V4.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V3.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
-	FMOVQ F4, 16(RSP)
-	VCMTST V11.S4, V5.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V2.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
-	WORD $0x4e614045 // addhn2 v5.8h, v2.4s, v1.4s
-	FMOVQ F5, 32(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
 	ADD $4, R5, R16
@@ -4630,7 +3274,7 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V3.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -4639,8 +3283,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -4648,19 +3292,19 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V5.S4]
+	VLD1R (R4), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	VMOV V6.B16, V9.B16
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	ADD $4, R5, R16
@@ -4671,7 +3315,7 @@ groupmeet1mix:
 	VMOV V2.B16, V4.B16
 	VBSL V9.B16, V6.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -4680,8 +3324,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -4689,19 +3333,19 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V3.S4]
+	VLD1R (R4), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VMOV V4.B16, V9.B16
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	ADD $4, R5, R16
@@ -4712,7 +3356,7 @@ groupmeet2mix:
 	VMOV V1.B16, V2.B16
 	VBSL V9.B16, V4.B16, V2.B16
 	VMOV V2.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V8.B16, V31.B16, V2.B16
@@ -4721,8 +3365,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -4730,19 +3374,19 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V4.S4]
+	VLD1R (R4), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	VMOV V5.B16, V9.B16
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	ADD $4, R5, R16
@@ -4753,7 +3397,7 @@ groupmeet3mix:
 	VMOV V1.B16, V3.B16
 	VBSL V9.B16, V5.B16, V3.B16
 	VMOV V3.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
@@ -4762,21 +3406,40 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
 
 // func DequantizeMinvalPacked4BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalPacked4BF16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeMinvalPacked4BF16NEON(SB), NOSPLIT, $232-64
+	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 least, V15 ToFloat, V14 0xf0f0f0f, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
 	// per group: V8 scale, V7 minval
-	// vector registers in use at once: 15
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD minval+24(FP), R3
+	// vector registers in use at once: 14
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD minval+24(FP), R4
 	FMOVS sign+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	FMOVS least+36(FP), F1
@@ -4803,19 +3466,19 @@ TEXT ·DequantizeMinvalPacked4BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V14.B16, V0.B16, V0.B16
@@ -4837,7 +3500,7 @@ grouploop:
 	VSUB V4.S4, V9.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V13.H8, V0.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
@@ -4855,26 +3518,28 @@ grouploop:
 	VSUB V3.S4, V9.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V14.B16, V0.B16, V0.B16
@@ -4900,7 +3565,7 @@ groupmeet1:
 	VSUB V4.S4, V9.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -4926,148 +3591,77 @@ groupmeet3:
 	VSUB V3.S4, V9.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R20, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R20, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R20, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVD 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V3.H8
-	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
-	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
-grouptailnarrow:
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
-	VCMTST V10.S4, V1.S4, V5.S4
-	VSUB V5.S4, V9.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(RSP)
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V0.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
-	FMOVQ F3, 32(RSP)
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4>>1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0>>1, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V14.B16, V0.B16, V0.B16
@@ -5075,15 +3669,15 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V13.H8, V1.H8, V2.H8
 	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	VZIP2 V13.H8, V1.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 16(R2), F3
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
@@ -5093,19 +3687,19 @@ laneloop:
 	VSUB V4.S4, V9.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V13.H8, V0.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	VZIP2 V13.H8, V0.H8, V0.H8
 	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R3), F2
+	FMOVQ 48(R4), F3
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
@@ -5115,163 +3709,26 @@ laneloop:
 	VSUB V3.S4, V9.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R20, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R20, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R20, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVD 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ 64(RSP), F3
-	FMOVQ 128(RSP), F4
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 80(RSP), F3
-	FMOVQ 144(RSP), F4
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V3.H8
-	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F5
-	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 112(RSP), F4
-	FMOVQ 176(RSP), F5
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-lanetailnarrow:
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
-	VCMTST V10.S4, V1.S4, V5.S4
-	VSUB V5.S4, V9.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(RSP)
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V0.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
-	FMOVQ F3, 32(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
@@ -5281,12 +3738,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
 	VMOV V1.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V7.B16, V31.B16, V1.B16
@@ -5295,8 +3752,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -5304,13 +3761,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -5319,12 +3776,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
 	VMOV V4.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V7.B16, V31.B16, V4.B16
@@ -5333,8 +3790,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -5342,13 +3799,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -5357,12 +3814,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V8.B16, V31.B16, V2.B16
 	VMOV V2.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V7.B16, V31.B16, V2.B16
@@ -5371,8 +3828,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -5380,13 +3837,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -5395,12 +3852,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
 	VMOV V3.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V7.B16, V31.B16, V3.B16
@@ -5409,20 +3866,39 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
 
 // func DequantizePacked2BF16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizePacked2BF16NEON(SB), NOSPLIT, $120-56
-	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+TEXT ·DequantizePacked2BF16NEON(SB), NOSPLIT, $168-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
 	// per group: V9 scale
-	// vector registers in use at once: 13
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
+	// vector registers in use at once: 12
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
 	FMOVS sign+24(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
@@ -5447,18 +3923,18 @@ TEXT ·DequantizePacked2BF16NEON(SB), NOSPLIT, $120-56
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V9.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V9.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -5480,7 +3956,7 @@ grouploop:
 	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
@@ -5496,25 +3972,27 @@ grouploop:
 	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -5540,7 +4018,7 @@ groupmeet1:
 	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
@@ -5564,139 +4042,74 @@ groupmeet3:
 	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V9.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $3, R3, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece1
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece1:
-	TBZ $1, R20, piece2
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece2:
-	TBZ $0, R20, piece3
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece3:
-	FMOVS 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V3.S4
-	CMP $5, R3
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	CMP $9, R3
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V4.S4
-	CMP $13, R3
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V1.S4
-grouptailnarrow:
-	VCMTST V11.S4, V3.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V2.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V11.S4, V4.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V1.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
+	VLD1R (R3), [V9.S4]
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $48, RSP, R2
+	MOVD R4, 152(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece4
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece4:
-	TBZ $2, R3, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $1, R3, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $0, R3, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	ADD R3<<1, R0, R0
-	ADD R3>>2, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 136(RSP), R2
+	ADD R0>>2, R2, R2
+	MOVD 152(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -5706,12 +4119,12 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	VCMTST V11.S4, V4.S4, V1.S4
@@ -5720,16 +4133,16 @@ laneloop:
 	VSUB V2.S4, V10.S4, V2.S4
 	WORD $0x0e614084 // addhn v4.4h, v4.4s, v1.4s
 	WORD $0x4e624064 // addhn2 v4.8h, v3.4s, v2.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	VCMTST V11.S4, V3.S4, V0.S4
@@ -5738,127 +4151,24 @@ laneloop:
 	VSUB V1.S4, V10.S4, V1.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
-	FMOVQ F3, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	FMOVQ F3, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $3, R3, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R3, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R3, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $1, R3, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $0, R3, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	FMOVS 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 64(RSP), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	CMP $5, R3
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $9, R3
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 96(RSP), F2
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V5.S4
-	CMP $13, R3
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 112(RSP), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-lanetailnarrow:
-	VCMTST V11.S4, V4.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V3.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
-	FMOVQ F4, 16(RSP)
-	VCMTST V11.S4, V5.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V2.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
-	WORD $0x4e614045 // addhn2 v5.8h, v2.4s, v1.4s
-	FMOVQ F5, 32(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R3, piece16
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $1, R3, piece17
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece17:
-	TBZ $0, R3, piece18
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece18:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 136(RSP), R2
+	MOVD 144(RSP), R3
 laneend:
 	RET
 groupmeet0cross:
@@ -5868,7 +4178,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -5877,7 +4187,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -5885,11 +4195,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -5898,7 +4208,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
@@ -5907,7 +4217,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -5915,11 +4225,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -5928,7 +4238,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V9.B16, V31.B16, V2.B16
@@ -5937,7 +4247,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -5945,11 +4255,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -5958,7 +4268,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
@@ -5967,20 +4277,34 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
+	B laneloop
 
 // func DequantizeZeroPointPacked2BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $232-64
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
 	// per group: V9 scale, V0 zeroPoint, V8 ToFloat
 	// vector registers in use at once: 15
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD zeroPoint+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD zeroPoint+24(FP), R4
 	FMOVS sign+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
@@ -6005,20 +4329,20 @@ TEXT ·DequantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	SUB R5, R4, R4
+	SUB R5, R0, R0
 grouploop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -6042,7 +4366,7 @@ grouploop:
 	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
@@ -6060,27 +4384,29 @@ grouploop:
 	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -6108,7 +4434,7 @@ groupmeet1:
 	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -6134,147 +4460,78 @@ groupmeet3:
 	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece1
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece1:
-	TBZ $1, R20, piece2
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece2:
-	TBZ $0, R20, piece3
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece3:
-	FMOVS 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V3.S4
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V4.S4
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V1.S4
-grouptailnarrow:
-	VCMTST V11.S4, V3.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V2.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V11.S4, V4.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V1.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece4
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece4:
-	TBZ $2, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $1, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $0, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	ADD R4<<1, R0, R0
-	ADD R4>>2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0>>2, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -6284,16 +4541,16 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
@@ -6304,20 +4561,20 @@ laneloop:
 	VSUB V2.S4, V10.S4, V2.S4
 	WORD $0x0e614084 // addhn v4.4h, v4.4s, v1.4s
 	WORD $0x4e624064 // addhn2 v4.8h, v3.4s, v2.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
@@ -6328,170 +4585,31 @@ laneloop:
 	VSUB V1.S4, V10.S4, V1.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
-	FMOVQ F3, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F3, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R4, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $1, R4, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $0, R4, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R4, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R4, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R4, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	FMOVS 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 64(RSP), F3
-	FMOVQ 128(RSP), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F5
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V5.S4
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-lanetailnarrow:
-	VCMTST V11.S4, V4.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V3.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
-	FMOVQ F4, 16(RSP)
-	VCMTST V11.S4, V5.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V2.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
-	WORD $0x4e614045 // addhn2 v5.8h, v2.4s, v1.4s
-	FMOVQ F5, 32(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R4, piece20
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece20:
-	TBZ $1, R4, piece21
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece21:
-	TBZ $0, R4, piece22
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece22:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
 	ADD $4, R5, R16
@@ -6502,7 +4620,7 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V3.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -6511,8 +4629,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -6520,19 +4638,19 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V5.S4]
+	VLD1R (R4), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	VMOV V6.B16, V9.B16
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	ADD $4, R5, R16
@@ -6543,7 +4661,7 @@ groupmeet1mix:
 	VMOV V2.B16, V4.B16
 	VBSL V9.B16, V6.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -6552,8 +4670,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -6561,19 +4679,19 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V3.S4]
+	VLD1R (R4), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VMOV V4.B16, V9.B16
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	ADD $4, R5, R16
@@ -6584,7 +4702,7 @@ groupmeet2mix:
 	VMOV V1.B16, V2.B16
 	VBSL V9.B16, V4.B16, V2.B16
 	VMOV V2.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V8.B16, V31.B16, V2.B16
@@ -6593,8 +4711,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -6602,19 +4720,19 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V4.S4]
+	VLD1R (R4), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	VMOV V5.B16, V9.B16
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	ADD $4, R5, R16
@@ -6625,7 +4743,7 @@ groupmeet3mix:
 	VMOV V1.B16, V3.B16
 	VBSL V9.B16, V5.B16, V3.B16
 	VMOV V3.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
@@ -6634,21 +4752,40 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
 
 // func DequantizeMinvalPacked2BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalPacked2BF16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeMinvalPacked2BF16NEON(SB), NOSPLIT, $232-64
+	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 least, V15 ToFloat, V14 0x3030303, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
 	// per group: V8 scale, V7 minval
-	// vector registers in use at once: 15
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD minval+24(FP), R3
+	// vector registers in use at once: 14
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD minval+24(FP), R4
 	FMOVS sign+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	FMOVS least+36(FP), F1
@@ -6675,19 +4812,19 @@ TEXT ·DequantizeMinvalPacked2BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -6711,7 +4848,7 @@ grouploop:
 	VSUB V4.S4, V9.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V13.H8, V0.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
@@ -6729,26 +4866,28 @@ grouploop:
 	VSUB V3.S4, V9.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -6776,7 +4915,7 @@ groupmeet1:
 	VSUB V4.S4, V9.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -6802,146 +4941,77 @@ groupmeet3:
 	VSUB V3.S4, V9.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece1
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece1:
-	TBZ $1, R20, piece2
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece2:
-	TBZ $0, R20, piece3
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece3:
-	FMOVS 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V3.H8
-	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
-	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
-grouptailnarrow:
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
-	VCMTST V10.S4, V1.S4, V5.S4
-	VSUB V5.S4, V9.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(RSP)
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V0.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
-	FMOVQ F3, 32(RSP)
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece4
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece4:
-	TBZ $2, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $1, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $0, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	ADD R4<<1, R0, R0
-	ADD R4>>2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0>>2, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -6951,15 +5021,15 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V13.H8, V1.H8, V2.H8
 	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	VZIP2 V13.H8, V1.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 16(R2), F3
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
@@ -6969,19 +5039,19 @@ laneloop:
 	VSUB V4.S4, V9.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V13.H8, V0.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	VZIP2 V13.H8, V0.H8, V0.H8
 	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R3), F2
+	FMOVQ 48(R4), F3
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
@@ -6991,161 +5061,26 @@ laneloop:
 	VSUB V3.S4, V9.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R4, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $1, R4, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $0, R4, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R4, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R4, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R4, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	FMOVS 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ 64(RSP), F3
-	FMOVQ 128(RSP), F4
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 80(RSP), F3
-	FMOVQ 144(RSP), F4
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V3.H8
-	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F5
-	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 112(RSP), F4
-	FMOVQ 176(RSP), F5
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-lanetailnarrow:
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
-	VCMTST V10.S4, V1.S4, V5.S4
-	VSUB V5.S4, V9.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(RSP)
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V0.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
-	FMOVQ F3, 32(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R4, piece20
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece20:
-	TBZ $1, R4, piece21
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece21:
-	TBZ $0, R4, piece22
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece22:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
@@ -7155,12 +5090,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
 	VMOV V1.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V7.B16, V31.B16, V1.B16
@@ -7169,8 +5104,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -7178,13 +5113,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -7193,12 +5128,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
 	VMOV V4.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V7.B16, V31.B16, V4.B16
@@ -7207,8 +5142,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -7216,13 +5151,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -7231,12 +5166,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V8.B16, V31.B16, V2.B16
 	VMOV V2.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V7.B16, V31.B16, V2.B16
@@ -7245,8 +5180,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -7254,13 +5189,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -7269,12 +5204,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
 	VMOV V3.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V7.B16, V31.B16, V3.B16
@@ -7283,6 +5218,25 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop

@@ -6,14 +6,14 @@
 
 // func DequantizeInt8F16AVX2(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeInt8F16AVX2(SB), NOSPLIT, $224-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeInt8F16AVX2(SB), $272-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0
 	// per group: Y14 scale
 	// vector registers in use at once: 4
-	MOVQ   y+0(FP), DI
-	MOVQ   q+8(FP), SI
-	MOVQ   scale+16(FP), DX
+	MOVQ   y+0(FP), SI
+	MOVQ   q+8(FP), DX
+	MOVQ   scale+16(FP), BX
 	VXORPS Y15, Y15, Y15
 	MOVQ   groups+24(FP), R8
 	MOVQ   length+32(FP), R9
@@ -23,273 +23,165 @@ TEXT ·DequantizeInt8F16AVX2(SB), NOSPLIT, $224-48
 	JEQ    short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y14
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y14
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVUPS     X0, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVUPS     X0, 16(SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVUPS     X0, 32(SI)
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVUPS     X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 
 groupmeet:
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (DI)
+	VMOVUPS     X0, (SI)
 	SUBQ        $+8, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD   8(SI), Y0
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(DI)
+	VMOVUPS     X0, 16(SI)
 	SUBQ        $+8, R8
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD   16(SI), Y0
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(DI)
+	VMOVUPS     X0, 32(SI)
 	SUBQ        $+8, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD   24(SI), Y0
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, BX
+	VMOVUPS     X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+32
+	CMPQ        DI, $+32
 	JLT         grouptail
 	CMPQ        R8, $+32
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y14
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	VBROADCASTSS (BX), Y14
+	MOVQ         SI, 224(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 232(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R8, 248(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPMOVSXBD   64(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (SP)
-	CMPQ        BX, $+9
-	JLT         grouptailnarrow
-	VPMOVSXBD   72(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(SP)
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	VPMOVSXBD   80(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(SP)
-	CMPQ        BX, $+25
-	JLT         grouptailnarrow
-	VPMOVSXBD   88(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*2), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+groupstaged:
+	MOVQ  224(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  232(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  248(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -307,31 +199,31 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VPMOVSXBD    (SI), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPMOVSXBD    8(SI), Y0
+	VMOVUPS      X0, (SI)
+	VPMOVSXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPMOVSXBD    24(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPMOVSXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
@@ -346,261 +238,53 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (DX), Y1
+	VMOVUPS     (BX), Y1
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVUPS     X0, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     32(DX), Y1
+	VMOVUPS     32(BX), Y1
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVUPS     X0, 16(SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(DX), Y1
+	VMOVUPS     64(BX), Y1
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVUPS     X0, 32(SI)
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(DX), Y1
+	VMOVUPS     96(BX), Y1
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	VMOVUPS     X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	ADDQ        $+128, BX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
+	TESTQ       DI, DI
+	JEQ         laneend
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+32, DI
+	MOVQ        224(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX2(SB)
+	MOVQ        232(SP), DX
+	MOVQ        240(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	VPMOVSXBD   64(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (SP)
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPMOVSXBD   72(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     128(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(SP)
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPMOVSXBD   80(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     160(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(SP)
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPMOVSXBD   88(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     192(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -614,29 +298,29 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVNTPS    X0, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 16(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVNTPS    X0, 16(SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 32(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVNTPS    X0, 32(SI)
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         groupstream
@@ -649,13 +333,13 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -664,10 +348,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -677,13 +361,13 @@ groupmeet1mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -692,10 +376,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -705,13 +389,13 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -720,10 +404,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -733,58 +417,73 @@ groupmeet3mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VPMOVSXBD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPMOVSXBD    8(SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPMOVSXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPMOVSXBD    24(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPMOVSXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	VMOVNTPS     X0, 48(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
+
+lanestage:
+	MOVQ SI, 224(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 232(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 240(SP)
+	LEAQ 96(SP), BX
+	JMP  laneloop
 
 // func DequantizeZeroPointInt8F16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeZeroPointInt8F16AVX2(SB), $352-56
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointInt8F16AVX2(SB), $400-56
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
 	// vector registers in use at once: 7
-	MOVQ   y+0(FP), DI
-	MOVQ   q+8(FP), SI
-	MOVQ   scale+16(FP), DX
-	MOVQ   zeroPoint+24(FP), BX
+	MOVQ   y+0(FP), SI
+	MOVQ   q+8(FP), DX
+	MOVQ   scale+16(FP), BX
+	MOVQ   zeroPoint+24(FP), R8
 	VXORPS Y15, Y15, Y15
 	MOVQ   groups+32(FP), R9
 	MOVQ   length+40(FP), R10
@@ -794,293 +493,181 @@ TEXT ·DequantizeZeroPointInt8F16AVX2(SB), $352-56
 	JEQ    short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVUPS     X0, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVUPS     X0, 16(SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVUPS     X0, 32(SI)
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVUPS     X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y14
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (DI)
+	VMOVUPS     X0, (SI)
 	SUBQ        $+8, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD   8(SI), Y0
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(DI)
+	VMOVUPS     X0, 16(SI)
 	SUBQ        $+8, R9
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD   16(SI), Y0
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(DI)
+	VMOVUPS     X0, 32(SI)
 	SUBQ        $+8, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD   24(SI), Y0
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, R8
+	VMOVUPS     X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
 	CMPQ        R9, $+1
 	JLT         groupnext
-	CMPQ        R8, $+32
+	CMPQ        DI, $+32
 	JLT         grouptail
 	CMPQ        R9, $+32
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 384(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPMOVSXBD   64(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (SP)
-	CMPQ        R8, $+9
-	JLT         grouptailnarrow
-	VPMOVSXBD   72(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(SP)
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	VPMOVSXBD   80(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(SP)
-	CMPQ        R8, $+25
-	JLT         grouptailnarrow
-	VPMOVSXBD   88(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  384(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -1098,40 +685,40 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	VPMOVSXBD    (SI), Y0
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPMOVSXBD    8(SI), Y0
+	VMOVUPS      X0, (SI)
+	VPMOVSXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPMOVSXBD    24(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPMOVSXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -1146,370 +733,67 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (DX), Y1
-	VMOVUPS     (BX), Y2
+	VMOVUPS     (BX), Y1
+	VMOVUPS     (R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVUPS     X0, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     32(DX), Y1
-	VMOVUPS     32(BX), Y2
+	VMOVUPS     32(BX), Y1
+	VMOVUPS     32(R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVUPS     X0, 16(SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(DX), Y1
-	VMOVUPS     64(BX), Y2
+	VMOVUPS     64(BX), Y1
+	VMOVUPS     64(R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVUPS     X0, 32(SI)
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(DX), Y1
-	VMOVUPS     96(BX), Y2
+	VMOVUPS     96(BX), Y1
+	VMOVUPS     96(R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	VMOVUPS     X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	ADDQ        $+128, BX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	ADDQ        $+128, R8
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
+	TESTQ       DI, DI
+	JEQ         laneend
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+32, DI
+	MOVQ        352(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX2(SB)
+	MOVQ        360(SP), DX
+	MOVQ        368(SP), BX
+	MOVQ        376(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece25:
-	VPMOVSXBD   64(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(SP), Y1
-	VMOVUPS     224(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (SP)
-	CMPQ        R8, $+9
-	JLT         lanetailnarrow
-	VPMOVSXBD   72(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     128(SP), Y1
-	VMOVUPS     256(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(SP)
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	VPMOVSXBD   80(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     160(SP), Y1
-	VMOVUPS     288(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(SP)
-	CMPQ        R8, $+25
-	JLT         lanetailnarrow
-	VPMOVSXBD   88(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     192(SP), Y1
-	VMOVUPS     320(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -1523,33 +807,33 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVNTPS    X0, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 16(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVNTPS    X0, 16(SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 32(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVNTPS    X0, 32(SI)
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         groupstream
@@ -1557,7 +841,7 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -1565,14 +849,14 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1581,19 +865,19 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y14
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -1601,14 +885,14 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1617,19 +901,19 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y14
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -1637,14 +921,14 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1653,19 +937,19 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y14
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -1673,68 +957,88 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	VPMOVSXBD    (SI), Y0
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPMOVSXBD    8(SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPMOVSXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPMOVSXBD    24(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPMOVSXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalInt8F16AVX2(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·DequantizeMinvalInt8F16AVX2(SB), $352-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalInt8F16AVX2(SB), $400-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y15 ToFloat
 	// per group: Y14 scale, Y13 minval
 	// vector registers in use at once: 6
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS least+32(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	MOVQ         groups+40(FP), R9
@@ -1745,302 +1049,186 @@ TEXT ·DequantizeMinvalInt8F16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD (SI), Y0
+	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (DI)
-	VPMOVSXBD 8(SI), Y0
+	VMOVUPS   X0, (SI)
+	VPMOVSXBD 8(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(DI)
-	VPMOVSXBD 16(SI), Y0
+	VMOVUPS   X0, 16(SI)
+	VPMOVSXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(DI)
-	VPMOVSXBD 24(SI), Y0
+	VMOVUPS   X0, 32(SI)
+	VPMOVSXBD 24(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
+	VMOVUPS   X0, 48(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
 	SUBQ      $+32, R9
 	CMPQ      R9, $+32
 	JGE       grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD (SI), Y0
+	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (DI)
+	VMOVUPS   X0, (SI)
 	SUBQ      $+8, R9
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD 8(SI), Y0
+	VPMOVSXBD 8(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(DI)
+	VMOVUPS   X0, 16(SI)
 	SUBQ      $+8, R9
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD 16(SI), Y0
+	VPMOVSXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(DI)
+	VMOVUPS   X0, 32(SI)
 	SUBQ      $+8, R9
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD 24(SI), Y0
+	VPMOVSXBD 24(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
-	SUBQ      $+32, R8
+	VMOVUPS   X0, 48(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, DI
 	CMPQ      R9, $+1
 	JLT       groupnext
-	CMPQ      R8, $+32
+	CMPQ      DI, $+32
 	JLT       grouptail
 	CMPQ      R9, $+32
 	JLT       groupmeet
 	JMP       groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 384(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPMOVSXBD 64(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SP)
-	CMPQ      R8, $+9
-	JLT       grouptailnarrow
-	VPMOVSXBD 72(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SP)
-	CMPQ      R8, $+17
-	JLT       grouptailnarrow
-	VPMOVSXBD 80(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SP)
-	CMPQ      R8, $+25
-	JLT       grouptailnarrow
-	VPMOVSXBD 88(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  384(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2058,42 +1246,42 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VPMOVSXBD    (SI), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y14, Y0, Y0
 	VADDPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPMOVSXBD    8(SI), Y0
+	VMOVUPS      X0, (SI)
+	VPMOVSXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y14, Y0, Y0
 	VADDPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPMOVSXBD    24(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPMOVSXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -2108,370 +1296,67 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD (SI), Y0
+	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   (DX), Y1
-	VMOVUPS   (BX), Y2
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (DI)
-	VPMOVSXBD 8(SI), Y0
+	VMOVUPS   X0, (SI)
+	VPMOVSXBD 8(DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   32(DX), Y1
-	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(BX), Y1
+	VMOVUPS   32(R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(DI)
-	VPMOVSXBD 16(SI), Y0
+	VMOVUPS   X0, 16(SI)
+	VPMOVSXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   64(DX), Y1
-	VMOVUPS   64(BX), Y2
+	VMOVUPS   64(BX), Y1
+	VMOVUPS   64(R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(DI)
-	VPMOVSXBD 24(SI), Y0
+	VMOVUPS   X0, 32(SI)
+	VPMOVSXBD 24(DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   96(DX), Y1
-	VMOVUPS   96(BX), Y2
+	VMOVUPS   96(BX), Y1
+	VMOVUPS   96(R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
-	ADDQ      $+128, DX
+	VMOVUPS   X0, 48(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
 	ADDQ      $+128, BX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	ADDQ      $+128, R8
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      352(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut16AVX2(SB)
+	MOVQ      360(SP), DX
+	MOVQ      368(SP), BX
+	MOVQ      376(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece25:
-	VPMOVSXBD 64(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VMOVUPS   224(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SP)
-	CMPQ      R8, $+9
-	JLT       lanetailnarrow
-	VPMOVSXBD 72(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   128(SP), Y1
-	VMOVUPS   256(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SP)
-	CMPQ      R8, $+17
-	JLT       lanetailnarrow
-	VPMOVSXBD 80(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   160(SP), Y1
-	VMOVUPS   288(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SP)
-	CMPQ      R8, $+25
-	JLT       lanetailnarrow
-	VPMOVSXBD 88(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   192(SP), Y1
-	VMOVUPS   320(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -2485,37 +1370,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y14, Y0, Y0
 	VADDPS      Y13, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVNTPS    X0, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y14, Y0, Y0
 	VADDPS      Y13, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 16(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVNTPS    X0, 16(SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y14, Y0, Y0
 	VADDPS      Y13, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 32(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVNTPS    X0, 32(SI)
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y14, Y0, Y0
 	VADDPS      Y13, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         groupstream
@@ -2528,16 +1413,16 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2546,12 +1431,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -2561,16 +1446,16 @@ groupmeet1mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2579,12 +1464,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -2594,16 +1479,16 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2612,12 +1497,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -2627,71 +1512,91 @@ groupmeet3mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VPMOVSXBD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y14, Y0, Y0
 	VADDPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPMOVSXBD    8(SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPMOVSXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y14, Y0, Y0
 	VADDPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPMOVSXBD    24(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPMOVSXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
+
 // func DequantizeUint8F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeUint8F16AVX2(SB), NOSPLIT, $224-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeUint8F16AVX2(SB), $272-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0
 	// per group: Y14 scale
 	// vector registers in use at once: 4
-	MOVQ   y+0(FP), DI
-	MOVQ   q+8(FP), SI
-	MOVQ   scale+16(FP), DX
+	MOVQ   y+0(FP), SI
+	MOVQ   q+8(FP), DX
+	MOVQ   scale+16(FP), BX
 	VXORPS Y15, Y15, Y15
 	MOVQ   groups+24(FP), R8
 	MOVQ   length+32(FP), R9
@@ -2701,273 +1606,165 @@ TEXT ·DequantizeUint8F16AVX2(SB), NOSPLIT, $224-48
 	JEQ    short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y14
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y14
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVUPS     X0, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVUPS     X0, 16(SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVUPS     X0, 32(SI)
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVUPS     X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 
 groupmeet:
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (DI)
+	VMOVUPS     X0, (SI)
 	SUBQ        $+8, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD   8(SI), Y0
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(DI)
+	VMOVUPS     X0, 16(SI)
 	SUBQ        $+8, R8
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD   16(SI), Y0
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(DI)
+	VMOVUPS     X0, 32(SI)
 	SUBQ        $+8, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD   24(SI), Y0
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, BX
+	VMOVUPS     X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+32
+	CMPQ        DI, $+32
 	JLT         grouptail
 	CMPQ        R8, $+32
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y14
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	VBROADCASTSS (BX), Y14
+	MOVQ         SI, 224(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 232(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R8, 248(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPMOVZXBD   64(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (SP)
-	CMPQ        BX, $+9
-	JLT         grouptailnarrow
-	VPMOVZXBD   72(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(SP)
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	VPMOVZXBD   80(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(SP)
-	CMPQ        BX, $+25
-	JLT         grouptailnarrow
-	VPMOVZXBD   88(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*2), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+groupstaged:
+	MOVQ  224(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  232(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  248(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2985,31 +1782,31 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VPMOVZXBD    (SI), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPMOVZXBD    8(SI), Y0
+	VMOVUPS      X0, (SI)
+	VPMOVZXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPMOVZXBD    24(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPMOVZXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
@@ -3024,261 +1821,53 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (DX), Y1
+	VMOVUPS     (BX), Y1
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVUPS     X0, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     32(DX), Y1
+	VMOVUPS     32(BX), Y1
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVUPS     X0, 16(SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(DX), Y1
+	VMOVUPS     64(BX), Y1
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVUPS     X0, 32(SI)
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(DX), Y1
+	VMOVUPS     96(BX), Y1
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	VMOVUPS     X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	ADDQ        $+128, BX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
+	TESTQ       DI, DI
+	JEQ         laneend
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+32, DI
+	MOVQ        224(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX2(SB)
+	MOVQ        232(SP), DX
+	MOVQ        240(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	VPMOVZXBD   64(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (SP)
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPMOVZXBD   72(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     128(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(SP)
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPMOVZXBD   80(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     160(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(SP)
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPMOVZXBD   88(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     192(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -3292,29 +1881,29 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVNTPS    X0, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 16(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVNTPS    X0, 16(SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 32(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVNTPS    X0, 32(SI)
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         groupstream
@@ -3327,13 +1916,13 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3342,10 +1931,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -3355,13 +1944,13 @@ groupmeet1mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3370,10 +1959,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -3383,13 +1972,13 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3398,10 +1987,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -3411,58 +2000,73 @@ groupmeet3mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VPMOVZXBD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPMOVZXBD    8(SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPMOVZXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPMOVZXBD    24(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPMOVZXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	VMOVNTPS     X0, 48(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 224(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 232(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 240(SP)
+	LEAQ 96(SP), BX
+	JMP  laneloop
+
 // func DequantizeZeroPointUint8F16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeZeroPointUint8F16AVX2(SB), $352-56
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointUint8F16AVX2(SB), $400-56
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
 	// vector registers in use at once: 7
-	MOVQ   y+0(FP), DI
-	MOVQ   q+8(FP), SI
-	MOVQ   scale+16(FP), DX
-	MOVQ   zeroPoint+24(FP), BX
+	MOVQ   y+0(FP), SI
+	MOVQ   q+8(FP), DX
+	MOVQ   scale+16(FP), BX
+	MOVQ   zeroPoint+24(FP), R8
 	VXORPS Y15, Y15, Y15
 	MOVQ   groups+32(FP), R9
 	MOVQ   length+40(FP), R10
@@ -3472,293 +2076,181 @@ TEXT ·DequantizeZeroPointUint8F16AVX2(SB), $352-56
 	JEQ    short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVUPS     X0, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVUPS     X0, 16(SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVUPS     X0, 32(SI)
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVUPS     X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y14
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (DI)
+	VMOVUPS     X0, (SI)
 	SUBQ        $+8, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD   8(SI), Y0
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(DI)
+	VMOVUPS     X0, 16(SI)
 	SUBQ        $+8, R9
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD   16(SI), Y0
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(DI)
+	VMOVUPS     X0, 32(SI)
 	SUBQ        $+8, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD   24(SI), Y0
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, R8
+	VMOVUPS     X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
 	CMPQ        R9, $+1
 	JLT         groupnext
-	CMPQ        R8, $+32
+	CMPQ        DI, $+32
 	JLT         grouptail
 	CMPQ        R9, $+32
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 384(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPMOVZXBD   64(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (SP)
-	CMPQ        R8, $+9
-	JLT         grouptailnarrow
-	VPMOVZXBD   72(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(SP)
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	VPMOVZXBD   80(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(SP)
-	CMPQ        R8, $+25
-	JLT         grouptailnarrow
-	VPMOVZXBD   88(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  384(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3776,40 +2268,40 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	VPMOVZXBD    (SI), Y0
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPMOVZXBD    8(SI), Y0
+	VMOVUPS      X0, (SI)
+	VPMOVZXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPMOVZXBD    24(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPMOVZXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -3824,370 +2316,67 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (DX), Y1
-	VMOVUPS     (BX), Y2
+	VMOVUPS     (BX), Y1
+	VMOVUPS     (R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVUPS     X0, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     32(DX), Y1
-	VMOVUPS     32(BX), Y2
+	VMOVUPS     32(BX), Y1
+	VMOVUPS     32(R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVUPS     X0, 16(SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(DX), Y1
-	VMOVUPS     64(BX), Y2
+	VMOVUPS     64(BX), Y1
+	VMOVUPS     64(R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVUPS     X0, 32(SI)
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(DX), Y1
-	VMOVUPS     96(BX), Y2
+	VMOVUPS     96(BX), Y1
+	VMOVUPS     96(R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	VMOVUPS     X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	ADDQ        $+128, BX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	ADDQ        $+128, R8
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
+	TESTQ       DI, DI
+	JEQ         laneend
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+32, DI
+	MOVQ        352(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX2(SB)
+	MOVQ        360(SP), DX
+	MOVQ        368(SP), BX
+	MOVQ        376(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece25:
-	VPMOVZXBD   64(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(SP), Y1
-	VMOVUPS     224(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (SP)
-	CMPQ        R8, $+9
-	JLT         lanetailnarrow
-	VPMOVZXBD   72(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     128(SP), Y1
-	VMOVUPS     256(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(SP)
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	VPMOVZXBD   80(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     160(SP), Y1
-	VMOVUPS     288(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(SP)
-	CMPQ        R8, $+25
-	JLT         lanetailnarrow
-	VPMOVZXBD   88(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     192(SP), Y1
-	VMOVUPS     320(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -4201,33 +2390,33 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVNTPS    X0, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 16(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVNTPS    X0, 16(SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 32(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVNTPS    X0, 32(SI)
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         groupstream
@@ -4235,7 +2424,7 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -4243,14 +2432,14 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4259,19 +2448,19 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y14
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -4279,14 +2468,14 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4295,19 +2484,19 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y14
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -4315,14 +2504,14 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4331,19 +2520,19 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y14
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -4351,68 +2540,88 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	VPMOVZXBD    (SI), Y0
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPMOVZXBD    8(SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPMOVZXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPMOVZXBD    24(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPMOVZXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalUint8F16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·DequantizeMinvalUint8F16AVX2(SB), $352-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalUint8F16AVX2(SB), $400-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y15 ToFloat
 	// per group: Y14 scale, Y13 minval
 	// vector registers in use at once: 6
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS least+32(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	MOVQ         groups+40(FP), R9
@@ -4423,302 +2632,186 @@ TEXT ·DequantizeMinvalUint8F16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD (SI), Y0
+	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (DI)
-	VPMOVZXBD 8(SI), Y0
+	VMOVUPS   X0, (SI)
+	VPMOVZXBD 8(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(DI)
-	VPMOVZXBD 16(SI), Y0
+	VMOVUPS   X0, 16(SI)
+	VPMOVZXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(DI)
-	VPMOVZXBD 24(SI), Y0
+	VMOVUPS   X0, 32(SI)
+	VPMOVZXBD 24(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
+	VMOVUPS   X0, 48(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
 	SUBQ      $+32, R9
 	CMPQ      R9, $+32
 	JGE       grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD (SI), Y0
+	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (DI)
+	VMOVUPS   X0, (SI)
 	SUBQ      $+8, R9
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD 8(SI), Y0
+	VPMOVZXBD 8(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(DI)
+	VMOVUPS   X0, 16(SI)
 	SUBQ      $+8, R9
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD 16(SI), Y0
+	VPMOVZXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(DI)
+	VMOVUPS   X0, 32(SI)
 	SUBQ      $+8, R9
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD 24(SI), Y0
+	VPMOVZXBD 24(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
-	SUBQ      $+32, R8
+	VMOVUPS   X0, 48(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, DI
 	CMPQ      R9, $+1
 	JLT       groupnext
-	CMPQ      R8, $+32
+	CMPQ      DI, $+32
 	JLT       grouptail
 	CMPQ      R9, $+32
 	JLT       groupmeet
 	JMP       groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 384(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPMOVZXBD 64(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SP)
-	CMPQ      R8, $+9
-	JLT       grouptailnarrow
-	VPMOVZXBD 72(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SP)
-	CMPQ      R8, $+17
-	JLT       grouptailnarrow
-	VPMOVZXBD 80(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SP)
-	CMPQ      R8, $+25
-	JLT       grouptailnarrow
-	VPMOVZXBD 88(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  384(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -4736,42 +2829,42 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VPMOVZXBD    (SI), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y14, Y0, Y0
 	VADDPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPMOVZXBD    8(SI), Y0
+	VMOVUPS      X0, (SI)
+	VPMOVZXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y14, Y0, Y0
 	VADDPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPMOVZXBD    24(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPMOVZXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -4786,370 +2879,67 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD (SI), Y0
+	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   (DX), Y1
-	VMOVUPS   (BX), Y2
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (DI)
-	VPMOVZXBD 8(SI), Y0
+	VMOVUPS   X0, (SI)
+	VPMOVZXBD 8(DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   32(DX), Y1
-	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(BX), Y1
+	VMOVUPS   32(R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(DI)
-	VPMOVZXBD 16(SI), Y0
+	VMOVUPS   X0, 16(SI)
+	VPMOVZXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   64(DX), Y1
-	VMOVUPS   64(BX), Y2
+	VMOVUPS   64(BX), Y1
+	VMOVUPS   64(R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(DI)
-	VPMOVZXBD 24(SI), Y0
+	VMOVUPS   X0, 32(SI)
+	VPMOVZXBD 24(DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   96(DX), Y1
-	VMOVUPS   96(BX), Y2
+	VMOVUPS   96(BX), Y1
+	VMOVUPS   96(R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
-	ADDQ      $+128, DX
+	VMOVUPS   X0, 48(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
 	ADDQ      $+128, BX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	ADDQ      $+128, R8
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      352(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut16AVX2(SB)
+	MOVQ      360(SP), DX
+	MOVQ      368(SP), BX
+	MOVQ      376(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece25:
-	VPMOVZXBD 64(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VMOVUPS   224(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SP)
-	CMPQ      R8, $+9
-	JLT       lanetailnarrow
-	VPMOVZXBD 72(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   128(SP), Y1
-	VMOVUPS   256(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SP)
-	CMPQ      R8, $+17
-	JLT       lanetailnarrow
-	VPMOVZXBD 80(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   160(SP), Y1
-	VMOVUPS   288(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SP)
-	CMPQ      R8, $+25
-	JLT       lanetailnarrow
-	VPMOVZXBD 88(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   192(SP), Y1
-	VMOVUPS   320(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -5163,37 +2953,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y14, Y0, Y0
 	VADDPS      Y13, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVNTPS    X0, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y14, Y0, Y0
 	VADDPS      Y13, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 16(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVNTPS    X0, 16(SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y14, Y0, Y0
 	VADDPS      Y13, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 32(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVNTPS    X0, 32(SI)
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y14, Y0, Y0
 	VADDPS      Y13, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 48(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    X0, 48(SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         groupstream
@@ -5206,16 +2996,16 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -5224,12 +3014,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -5239,16 +3029,16 @@ groupmeet1mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -5257,12 +3047,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -5272,16 +3062,16 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -5290,12 +3080,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -5305,71 +3095,91 @@ groupmeet3mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VPMOVZXBD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y14, Y0, Y0
 	VADDPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPMOVZXBD    8(SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPMOVZXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y14, Y0, Y0
 	VADDPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPMOVZXBD    24(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPMOVZXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
+
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
 
 // func DequantizePacked4F16AVX2(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizePacked4F16AVX2(SB), NOSPLIT, $208-56
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizePacked4F16AVX2(SB), NOSPLIT, $256-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
 	// per group: Y12 scale
 	// vector registers in use at once: 6
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VBROADCASTSS sign+24(FP), Y0
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y1, Y1, Y1
@@ -5385,312 +3195,191 @@ TEXT ·DequantizePacked4F16AVX2(SB), NOSPLIT, $208-56
 	JEQ          short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y12
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y12
+	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y12
 
 groupmeet:
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	SUBQ         $+8, R8
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMOVUPS      X0, 16(SI)
 	SUBQ         $+8, R8
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Y0
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMOVUPS      X0, 32(SI)
 	SUBQ         $+8, R8
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Y0
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, BX
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
+	SUBQ         $+32, DI
 	CMPQ         R8, $+1
 	JLT          groupnext
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y12
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
+	VBROADCASTSS (BX), Y12
+	MOVQ         SI, 208(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn4AVX2(SB)
+	MOVQ         DX, 216(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R8, 232(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  208(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  216(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 72(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 76(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*2), DI
-	MOVQ  BX, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	ADDQ  AX, DX
+	MOVQ  232(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -5708,43 +3397,43 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VPBROADCASTD (SI), Y0
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
@@ -5759,286 +3448,65 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         208(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX2(SB)
+	MOVQ         216(SP), DX
+	MOVQ         224(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      112(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 72(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 76(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -6052,41 +3520,41 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
 	JGE          groupstream
@@ -6099,13 +3567,13 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6114,10 +3582,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y12
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -6127,13 +3595,13 @@ groupmeet1mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6142,10 +3610,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y12
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -6155,13 +3623,13 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6170,10 +3638,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y12
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -6183,70 +3651,85 @@ groupmeet3mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     X0, 48(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
+
+lanestage:
+	MOVQ SI, 208(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	MOVQ DX, 216(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 224(SP)
+	LEAQ 80(SP), BX
+	JMP  laneloop
 
 // func DequantizeZeroPointPacked4F16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeZeroPointPacked4F16AVX2(SB), $336-64
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointPacked4F16AVX2(SB), $384-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
 	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
 	// vector registers in use at once: 9
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VBROADCASTSS sign+32(FP), Y0
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y1, Y1, Y1
@@ -6262,25 +3745,25 @@ TEXT ·DequantizeZeroPointPacked4F16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -6288,8 +3771,8 @@ grouploop:
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -6297,8 +3780,8 @@ grouploop:
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -6306,8 +3789,8 @@ grouploop:
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -6315,31 +3798,33 @@ grouploop:
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -6347,12 +3832,12 @@ groupmeet0:
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -6360,12 +3845,12 @@ groupmeet1:
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMOVUPS      X0, 16(SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Y0
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -6373,12 +3858,12 @@ groupmeet2:
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMOVUPS      X0, 32(SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Y0
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -6386,208 +3871,81 @@ groupmeet3:
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, R8
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         SI, 336(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn4AVX2(SB)
+	MOVQ         DX, 344(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 368(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  344(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 72(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 76(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	MOVQ  368(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -6605,13 +3963,13 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -6619,8 +3977,8 @@ short2loop:
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -6628,8 +3986,8 @@ short2loop:
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -6637,8 +3995,8 @@ short2loop:
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -6646,11 +4004,11 @@ short2loop:
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -6665,395 +4023,79 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	ADDQ         $+128, R8
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         336(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX2(SB)
+	MOVQ         344(SP), DX
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece25:
-	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 72(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 76(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -7067,8 +4109,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7076,8 +4118,8 @@ groupstream:
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7085,8 +4127,8 @@ groupstream:
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7094,8 +4136,8 @@ groupstream:
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7103,9 +4145,9 @@ groupstream:
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
@@ -7113,7 +4155,7 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -7121,14 +4163,14 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -7137,19 +4179,19 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -7157,14 +4199,14 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -7173,19 +4215,19 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -7193,14 +4235,14 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -7209,19 +4251,19 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -7229,25 +4271,25 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VBROADCASTSS (BX), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7255,8 +4297,8 @@ short2stream:
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7264,8 +4306,8 @@ short2stream:
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7273,8 +4315,8 @@ short2stream:
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7282,27 +4324,47 @@ short2stream:
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalPacked4F16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·DequantizeMinvalPacked4F16AVX2(SB), $336-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalPacked4F16AVX2(SB), $384-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y1 least, Y15 ToFloat, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
 	// per group: Y12 scale, Y11 minval
 	// vector registers in use at once: 8
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS sign+32(FP), Y0
 	VBROADCASTSS least+36(FP), Y1
 	VCVTDQ2PS    Y1, Y15
@@ -7319,24 +4381,24 @@ TEXT ·DequantizeMinvalPacked4F16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7345,8 +4407,8 @@ grouploop:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7355,8 +4417,8 @@ grouploop:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7365,8 +4427,8 @@ grouploop:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7375,30 +4437,32 @@ grouploop:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7407,12 +4471,12 @@ groupmeet0:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7421,12 +4485,12 @@ groupmeet1:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMOVUPS      X0, 16(SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Y0
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7435,12 +4499,12 @@ groupmeet2:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMOVUPS      X0, 32(SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Y0
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7449,211 +4513,80 @@ groupmeet3:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, R8
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	MOVQ         SI, 336(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn4AVX2(SB)
+	MOVQ         DX, 344(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 368(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  344(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 72(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 76(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	MOVQ  368(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -7671,11 +4604,11 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VPBROADCASTD (SI), Y0
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7684,8 +4617,8 @@ short2loop:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7694,8 +4627,8 @@ short2loop:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7704,8 +4637,8 @@ short2loop:
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7714,11 +4647,11 @@ short2loop:
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -7733,395 +4666,79 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	ADDQ         $+128, R8
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         336(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX2(SB)
+	MOVQ         344(SP), DX
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece25:
-	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 72(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 76(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -8135,8 +4752,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8145,8 +4762,8 @@ groupstream:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8155,8 +4772,8 @@ groupstream:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8165,8 +4782,8 @@ groupstream:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8175,9 +4792,9 @@ groupstream:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
@@ -8190,16 +4807,16 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -8208,12 +4825,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -8223,16 +4840,16 @@ groupmeet1mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -8241,12 +4858,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -8256,16 +4873,16 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -8274,12 +4891,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -8289,25 +4906,25 @@ groupmeet3mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8316,8 +4933,8 @@ short2stream:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8326,8 +4943,8 @@ short2stream:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8336,8 +4953,8 @@ short2stream:
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8346,26 +4963,46 @@ short2stream:
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  laneloop
+
 // func DequantizePacked2F16AVX2(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizePacked2F16AVX2(SB), NOSPLIT, $208-56
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizePacked2F16AVX2(SB), NOSPLIT, $256-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
 	// per group: Y11 scale
 	// vector registers in use at once: 7
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VBROADCASTSS sign+24(FP), Y0
 	VXORPS       Y15, Y15, Y15
 	VMOVUPS      constantsAVX2<>+68(SB), Y1
@@ -8382,287 +5019,175 @@ TEXT ·DequantizePacked2F16AVX2(SB), NOSPLIT, $208-56
 	JEQ          short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y11
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y11
+	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 
 groupmeet:
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	SUBQ         $+8, R8
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMOVUPS      X0, 16(SI)
 	SUBQ         $+8, R8
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMOVUPS      X0, 32(SI)
 	SUBQ         $+8, R8
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, BX
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
+	SUBQ         $+32, DI
 	CMPQ         R8, $+1
 	JLT          groupnext
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y11
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x02, AX
-	MOVL         (SI)(AX*1), CX
-	MOVL         CX, 64(SP)(AX*1)
+	VBROADCASTSS (BX), Y11
+	MOVQ         SI, 208(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn2AVX2(SB)
+	MOVQ         DX, 216(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R8, 232(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  208(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  216(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*2), DI
-	MOVQ  BX, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	ADDQ  AX, DX
+	MOVQ  232(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -8680,35 +5205,35 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VPBROADCASTD (SI), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+64, SI
 	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
@@ -8723,269 +5248,57 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         208(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX2(SB)
+	MOVQ         216(SP), DX
+	MOVQ         224(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      112(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -8999,33 +5312,33 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	VMOVNTPS     X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
 	JGE          groupstream
@@ -9038,13 +5351,13 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -9053,10 +5366,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -9066,13 +5379,13 @@ groupmeet1mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -9081,10 +5394,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -9094,13 +5407,13 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -9109,10 +5422,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -9122,62 +5435,77 @@ groupmeet3mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
+	VMOVNTPS     X0, 48(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+64, SI
 	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 208(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+	MOVQ DX, 216(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 224(SP)
+	LEAQ 80(SP), BX
+	JMP  laneloop
+
 // func DequantizeZeroPointPacked2F16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeZeroPointPacked2F16AVX2(SB), $336-64
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointPacked2F16AVX2(SB), $384-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
 	// per group: Y11 scale, Y0 zeroPoint, Y10 ToFloat
 	// vector registers in use at once: 10
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VBROADCASTSS sign+32(FP), Y0
 	VXORPS       Y15, Y15, Y15
 	VMOVUPS      constantsAVX2<>+68(SB), Y1
@@ -9194,307 +5522,191 @@ TEXT ·DequantizeZeroPointPacked2F16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y10
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMOVUPS      X0, 16(SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMOVUPS      X0, 32(SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, R8
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x02, AX
-	MOVL         (SI)(AX*1), CX
-	MOVL         CX, 64(SP)(AX*1)
+	MOVQ         SI, 336(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn2AVX2(SB)
+	MOVQ         DX, 344(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 368(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  344(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	MOVQ  R8, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	MOVQ  368(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -9512,44 +5724,44 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y8
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y8, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y8, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -9564,378 +5776,71 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	ADDQ         $+128, R8
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         336(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX2(SB)
+	MOVQ         344(SP), DX
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece25:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -9949,37 +5854,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	VMOVNTPS     X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
@@ -9987,7 +5892,7 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -9995,14 +5900,14 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -10011,19 +5916,19 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -10031,14 +5936,14 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -10047,19 +5952,19 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -10067,14 +5972,14 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -10083,19 +5988,19 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -10103,72 +6008,92 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y8
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y8, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y8, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalPacked2F16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·DequantizeMinvalPacked2F16AVX2(SB), $336-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalPacked2F16AVX2(SB), $384-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y1 least, Y15 ToFloat, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
 	// per group: Y11 scale, Y10 minval
 	// vector registers in use at once: 9
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS sign+32(FP), Y0
 	VBROADCASTSS least+36(FP), Y1
 	VCVTDQ2PS    Y1, Y15
@@ -10186,316 +6111,196 @@ TEXT ·DequantizeMinvalPacked2F16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMOVUPS      X0, 16(SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMOVUPS      X0, 32(SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, R8
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x02, AX
-	MOVL         (SI)(AX*1), CX
-	MOVL         CX, 64(SP)(AX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	MOVQ         SI, 336(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn2AVX2(SB)
+	MOVQ         DX, 344(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 368(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  344(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	MOVQ  R8, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	MOVQ  368(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -10513,46 +6318,46 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VPBROADCASTD (SI), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y8, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y8, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -10567,378 +6372,71 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      X0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 16(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      X0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
+	VMOVUPS      X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	ADDQ         $+128, R8
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         336(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX2(SB)
+	MOVQ         344(SP), DX
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece25:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -10952,41 +6450,41 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	VMOVNTPS     X0, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
@@ -10999,16 +6497,16 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -11017,12 +6515,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -11032,16 +6530,16 @@ groupmeet1mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -11050,12 +6548,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -11065,16 +6563,16 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -11083,12 +6581,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -11098,64 +6596,84 @@ groupmeet3mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVNTPS     X0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, 16(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y8, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     X0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y8, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
+	ADDQ         $+8, R8
+	ADDQ         $+64, SI
+	ADDQ         $+8, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
+
+lanestage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  laneloop
 
 DATA constantsAVX2<>+0(SB)/4, $0x00000000
 DATA constantsAVX2<>+4(SB)/4, $0x00000001

@@ -6,14 +6,14 @@
 
 // func DequantizeInt8F16AVX512(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeInt8F16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeInt8F16AVX512(SB), $496-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0
 	// per group: Z14 scale
 	// vector registers in use at once: 3
-	MOVQ   y+0(FP), DI
-	MOVQ   q+8(FP), SI
-	MOVQ   scale+16(FP), DX
+	MOVQ   y+0(FP), SI
+	MOVQ   q+8(FP), DX
+	MOVQ   scale+16(FP), BX
 	VPXORD Z15, Z15, Z15
 	MOVQ   groups+24(FP), R8
 	MOVQ   length+32(FP), R9
@@ -25,180 +25,180 @@ TEXT ·DequantizeInt8F16AVX512(SB), NOSPLIT, $0-48
 	JEQ    short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z14
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z14
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD   16(SI), Z0
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
+	VMOVUPS     Y0, 32(SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD   32(SI), Z0
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
+	VMOVUPS     Y0, 64(SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD   48(SI), Z0
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVSXBD.Z  (SI), K7, Z0
+	VPMOVSXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         BX, $+17
+	VMOVDQU16    Y0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVSXBD.Z  16(SI), K7, Z0
+	VPMOVSXBD.Z  16(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         BX, $+33
+	VMOVDQU16    Y0, K7, 32(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVSXBD.Z  32(SI), K7, Z0
+	VPMOVSXBD.Z  32(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         BX, $+49
+	VMOVDQU16    Y0, K7, 64(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVSXBD.Z  48(SI), K7, Z0
+	VPMOVSXBD.Z  48(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 96(DI)
+	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(BX*2), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	LEAQ  (SI)(DI*2), SI
+	LEAQ  (DX)(DI*1), DX
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -216,29 +216,29 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, (DI)
-	VPMOVSXBD        16(SI), Z0
+	VMOVUPS          Y0, (SI)
+	VPMOVSXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 32(DI)
-	VPMOVSXBD        32(SI), Z0
+	VMOVUPS          Y0, 32(SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 64(DI)
-	VPMOVSXBD        48(SI), Z0
+	VMOVUPS          Y0, 64(SI)
+	VPMOVSXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 96(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	VMOVUPS          Y0, 96(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
@@ -260,29 +260,29 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, (DI)
-	VPMOVSXBD        16(SI), Z0
+	VMOVUPS          Y0, (SI)
+	VPMOVSXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 32(DI)
-	VPMOVSXBD        32(SI), Z0
+	VMOVUPS          Y0, 32(SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 64(DI)
-	VPMOVSXBD        48(SI), Z0
+	VMOVUPS          Y0, 64(SI)
+	VPMOVSXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 96(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	VMOVUPS          Y0, 96(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
@@ -297,84 +297,53 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (DX), Z1
+	VMOVUPS     (BX), Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     64(DX), Z1
+	VMOVUPS     64(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(DX), Z1
+	VMOVUPS     128(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     192(DX), Z1
+	VMOVUPS     192(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVSXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVSXBD.Z 16(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVSXBD.Z 32(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVSXBD.Z 48(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 96(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        448(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX512(SB)
+	MOVQ        456(SP), DX
+	MOVQ        464(SP), BX
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -388,29 +357,29 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVNTPS    Y0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -422,12 +391,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -436,10 +405,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -448,12 +417,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -462,10 +431,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -474,12 +443,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -488,10 +457,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -500,85 +469,100 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVSXBD        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, (DI)
-	VPMOVSXBD        16(SI), Z0
+	VMOVNTPS         Y0, (SI)
+	VPMOVSXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 32(DI)
-	VPMOVSXBD        32(SI), Z0
+	VMOVNTPS         Y0, 32(SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 64(DI)
-	VPMOVSXBD        48(SI), Z0
+	VMOVNTPS         Y0, 64(SI)
+	VPMOVSXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 96(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	VMOVNTPS         Y0, 96(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVSXBD        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, (DI)
-	VPMOVSXBD        16(SI), Z0
+	VMOVNTPS         Y0, (SI)
+	VPMOVSXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 32(DI)
-	VPMOVSXBD        32(SI), Z0
+	VMOVNTPS         Y0, 32(SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 64(DI)
-	VPMOVSXBD        48(SI), Z0
+	VMOVNTPS         Y0, 64(SI)
+	VPMOVSXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 96(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	VMOVNTPS         Y0, 96(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
 	JMP              short4end
+
+lanestage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  laneloop
 
 // func DequantizeZeroPointInt8F16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeZeroPointInt8F16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointInt8F16AVX512(SB), $752-56
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x0
 	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
 	// vector registers in use at once: 6
-	MOVQ   y+0(FP), DI
-	MOVQ   q+8(FP), SI
-	MOVQ   scale+16(FP), DX
-	MOVQ   zeroPoint+24(FP), BX
+	MOVQ   y+0(FP), SI
+	MOVQ   q+8(FP), DX
+	MOVQ   scale+16(FP), BX
+	MOVQ   zeroPoint+24(FP), R8
 	VPXORD Z15, Z15, Z15
 	MOVQ   groups+32(FP), R9
 	MOVQ   length+40(FP), R10
@@ -590,200 +574,200 @@ TEXT ·DequantizeZeroPointInt8F16AVX512(SB), NOSPLIT, $0-56
 	JEQ    short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z14
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD213PS Z15, Z13, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD   16(SI), Z0
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD213PS Z15, Z13, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
+	VMOVUPS     Y0, 32(SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD   32(SI), Z0
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD213PS Z15, Z13, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
+	VMOVUPS     Y0, 64(SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD   48(SI), Z0
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD213PS Z15, Z13, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, R8
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
 	CMPQ        R9, $+1
 	JLT         groupnext
-	CMPQ        R8, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R9, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVSXBD.Z  (SI), K7, Z0
+	VPMOVSXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVDQU16    Y0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVSXBD.Z  16(SI), K7, Z0
+	VPMOVSXBD.Z  16(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         R8, $+33
+	VMOVDQU16    Y0, K7, 32(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVSXBD.Z  32(SI), K7, Z0
+	VPMOVSXBD.Z  32(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         R8, $+49
+	VMOVDQU16    Y0, K7, 64(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVSXBD.Z  48(SI), K7, Z0
+	VPMOVSXBD.Z  48(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 96(DI)
+	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	LEAQ  (SI)(DI*2), SI
+	LEAQ  (DX)(DI*1), DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -801,38 +785,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, (DI)
-	VPMOVSXBD        16(SI), Z0
+	VMOVUPS          Y0, (SI)
+	VPMOVSXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 32(DI)
-	VPMOVSXBD        32(SI), Z0
+	VMOVUPS          Y0, 32(SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 64(DI)
-	VPMOVSXBD        48(SI), Z0
+	VMOVUPS          Y0, 64(SI)
+	VPMOVSXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 96(DI)
-	ADDQ             $+8, DX
+	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	ADDQ             $+8, R8
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
@@ -854,42 +838,42 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, (DI)
-	VPMOVSXBD        16(SI), Z0
+	VMOVUPS          Y0, (SI)
+	VPMOVSXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 32(DI)
-	VPMOVSXBD        32(SI), Z0
+	VMOVUPS          Y0, 32(SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 64(DI)
-	VPMOVSXBD        48(SI), Z0
+	VMOVUPS          Y0, 64(SI)
+	VPMOVSXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 96(DI)
-	ADDQ             $+16, DX
+	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	ADDQ             $+16, R8
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
@@ -904,109 +888,67 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (BX), Z2
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(BX), Z1
+	VMOVUPS     64(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(DX), Z1
-	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(BX), Z1
+	VMOVUPS     128(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     192(DX), Z1
-	VMOVUPS     192(BX), Z2
+	VMOVUPS     192(BX), Z1
+	VMOVUPS     192(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	ADDQ        $+256, BX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	ADDQ        $+256, R8
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       R8, R8
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVSXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVSXBD.Z 16(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z1
-	VMOVUPS.Z   64(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVSXBD.Z 32(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z1
-	VMOVUPS.Z   128(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVSXBD.Z 48(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z1
-	VMOVUPS.Z   192(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 96(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        704(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX512(SB)
+	MOVQ        712(SP), DX
+	MOVQ        720(SP), BX
+	MOVQ        728(SP), R8
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -1020,33 +962,33 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVNTPS    Y0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -1054,20 +996,20 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z14
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1076,32 +1018,32 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z14
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z14
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1110,32 +1052,32 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z14
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z14
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1144,127 +1086,147 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z14
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z14
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, (DI)
-	VPMOVSXBD        16(SI), Z0
+	VMOVNTPS         Y0, (SI)
+	VPMOVSXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 32(DI)
-	VPMOVSXBD        32(SI), Z0
+	VMOVNTPS         Y0, 32(SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 64(DI)
-	VPMOVSXBD        48(SI), Z0
+	VMOVNTPS         Y0, 64(SI)
+	VPMOVSXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 96(DI)
-	ADDQ             $+8, DX
+	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	ADDQ             $+8, R8
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, (DI)
-	VPMOVSXBD        16(SI), Z0
+	VMOVNTPS         Y0, (SI)
+	VPMOVSXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 32(DI)
-	VPMOVSXBD        32(SI), Z0
+	VMOVNTPS         Y0, 32(SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 64(DI)
-	VPMOVSXBD        48(SI), Z0
+	VMOVNTPS         Y0, 64(SI)
+	VPMOVSXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 96(DI)
-	ADDQ             $+16, DX
+	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	ADDQ             $+16, R8
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalInt8F16AVX512(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeMinvalInt8F16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalInt8F16AVX512(SB), $752-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z15 ToFloat
 	// per group: Z14 scale, Z13 minval
 	// vector registers in use at once: 4
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS least+32(FP), Z0
 	VCVTDQ2PS    Z0, Z15
 	MOVQ         groups+40(FP), R9
@@ -1277,209 +1239,209 @@ TEXT ·DequantizeMinvalInt8F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD (SI), Z0
+	VPMOVSXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVSXBD 16(SI), Z0
+	VMOVUPS   Y0, (SI)
+	VPMOVSXBD 16(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVSXBD 32(SI), Z0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVSXBD 32(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVSXBD 48(SI), Z0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVSXBD 48(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+64, SI
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+64, DX
 	SUBQ      $+64, R9
 	CMPQ      R9, $+64
 	JGE       grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD (SI), Z0
+	VPMOVSXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, (DI)
+	VMOVUPS   Y0, (SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD 16(SI), Z0
+	VPMOVSXBD 16(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 32(DI)
+	VMOVUPS   Y0, 32(SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD 32(SI), Z0
+	VPMOVSXBD 32(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 64(DI)
+	VMOVUPS   Y0, 64(SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD 48(SI), Z0
+	VPMOVSXBD 48(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+64, SI
-	SUBQ      $+64, R8
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+64, DX
+	SUBQ      $+64, DI
 	CMPQ      R9, $+1
 	JLT       groupnext
-	CMPQ      R8, $+64
+	CMPQ      DI, $+64
 	JLT       grouptail
 	CMPQ      R9, $+64
 	JLT       groupmeet
 	JMP       groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVSXBD.Z  (SI), K7, Z0
+	VPMOVSXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVDQU16    Y0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVSXBD.Z  16(SI), K7, Z0
+	VPMOVSXBD.Z  16(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         R8, $+33
+	VMOVDQU16    Y0, K7, 32(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVSXBD.Z  32(SI), K7, Z0
+	VPMOVSXBD.Z  32(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         R8, $+49
+	VMOVDQU16    Y0, K7, 64(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVSXBD.Z  48(SI), K7, Z0
+	VPMOVSXBD.Z  48(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 96(DI)
+	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	LEAQ  (SI)(DI*2), SI
+	LEAQ  (DX)(DI*1), DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -1497,38 +1459,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+8, DX
+	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	ADDQ        $+8, R8
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2loop
@@ -1550,38 +1512,38 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VADDPS.BCST 12(BX), Z0, Z0
+	VMULPS.BCST 12(BX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+16, DX
+	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	ADDQ        $+16, R8
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4loop
@@ -1596,109 +1558,67 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD (SI), Z0
+	VPMOVSXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
-	VMOVUPS   (DX), Z1
-	VMOVUPS   (BX), Z2
+	VMOVUPS   (BX), Z1
+	VMOVUPS   (R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVSXBD 16(SI), Z0
+	VMOVUPS   Y0, (SI)
+	VPMOVSXBD 16(DX), Z0
 	VCVTDQ2PS Z0, Z0
-	VMOVUPS   64(DX), Z1
-	VMOVUPS   64(BX), Z2
+	VMOVUPS   64(BX), Z1
+	VMOVUPS   64(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVSXBD 32(SI), Z0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVSXBD 32(DX), Z0
 	VCVTDQ2PS Z0, Z0
-	VMOVUPS   128(DX), Z1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVSXBD 48(SI), Z0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVSXBD 48(DX), Z0
 	VCVTDQ2PS Z0, Z0
-	VMOVUPS   192(DX), Z1
-	VMOVUPS   192(BX), Z2
+	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+64, SI
-	ADDQ      $+256, DX
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+64, DX
 	ADDQ      $+256, BX
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
+	ADDQ      $+256, R8
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+64, DI
+	MOVQ      704(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut16AVX512(SB)
+	MOVQ      712(SP), DX
+	MOVQ      720(SP), BX
+	MOVQ      728(SP), R8
 
-lanetail:
-	TESTQ       R8, R8
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVSXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVSXBD.Z 16(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z1
-	VMOVUPS.Z   64(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVSXBD.Z 32(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z1
-	VMOVUPS.Z   128(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVSXBD.Z 48(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z1
-	VMOVUPS.Z   192(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 96(DI)
-
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -1712,37 +1632,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z14, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVNTPS    Y0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z14, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z14, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z14, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -1754,14 +1674,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z14
+	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1770,12 +1690,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1784,14 +1704,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z14
+	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1800,12 +1720,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1814,14 +1734,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z14
+	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1830,12 +1750,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1844,104 +1764,124 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z14
+	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVNTPS    Y0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+8, DX
+	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	ADDQ        $+8, R8
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVNTPS    Y0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VADDPS.BCST 12(BX), Z0, Z0
+	VMULPS.BCST 12(BX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+16, DX
+	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	ADDQ        $+16, R8
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4stream
 	JMP         short4end
 
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
 // func DequantizeUint8F16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeUint8F16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeUint8F16AVX512(SB), $496-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0
 	// per group: Z14 scale
 	// vector registers in use at once: 3
-	MOVQ   y+0(FP), DI
-	MOVQ   q+8(FP), SI
-	MOVQ   scale+16(FP), DX
+	MOVQ   y+0(FP), SI
+	MOVQ   q+8(FP), DX
+	MOVQ   scale+16(FP), BX
 	VPXORD Z15, Z15, Z15
 	MOVQ   groups+24(FP), R8
 	MOVQ   length+32(FP), R9
@@ -1953,180 +1893,180 @@ TEXT ·DequantizeUint8F16AVX512(SB), NOSPLIT, $0-48
 	JEQ    short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z14
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z14
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD   16(SI), Z0
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
+	VMOVUPS     Y0, 32(SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD   32(SI), Z0
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
+	VMOVUPS     Y0, 64(SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD   48(SI), Z0
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (SI), K7, Z0
+	VPMOVZXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         BX, $+17
+	VMOVDQU16    Y0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(SI), K7, Z0
+	VPMOVZXBD.Z  16(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         BX, $+33
+	VMOVDQU16    Y0, K7, 32(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(SI), K7, Z0
+	VPMOVZXBD.Z  32(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         BX, $+49
+	VMOVDQU16    Y0, K7, 64(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(SI), K7, Z0
+	VPMOVZXBD.Z  48(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 96(DI)
+	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(BX*2), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	LEAQ  (SI)(DI*2), SI
+	LEAQ  (DX)(DI*1), DX
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2144,29 +2084,29 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, (DI)
-	VPMOVZXBD        16(SI), Z0
+	VMOVUPS          Y0, (SI)
+	VPMOVZXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 32(DI)
-	VPMOVZXBD        32(SI), Z0
+	VMOVUPS          Y0, 32(SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 64(DI)
-	VPMOVZXBD        48(SI), Z0
+	VMOVUPS          Y0, 64(SI)
+	VPMOVZXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 96(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	VMOVUPS          Y0, 96(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
@@ -2188,29 +2128,29 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, (DI)
-	VPMOVZXBD        16(SI), Z0
+	VMOVUPS          Y0, (SI)
+	VPMOVZXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 32(DI)
-	VPMOVZXBD        32(SI), Z0
+	VMOVUPS          Y0, 32(SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 64(DI)
-	VPMOVZXBD        48(SI), Z0
+	VMOVUPS          Y0, 64(SI)
+	VPMOVZXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 96(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	VMOVUPS          Y0, 96(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
@@ -2225,84 +2165,53 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (DX), Z1
+	VMOVUPS     (BX), Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     64(DX), Z1
+	VMOVUPS     64(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(DX), Z1
+	VMOVUPS     128(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     192(DX), Z1
+	VMOVUPS     192(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVZXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBD.Z 16(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBD.Z 32(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBD.Z 48(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 96(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        448(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX512(SB)
+	MOVQ        456(SP), DX
+	MOVQ        464(SP), BX
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -2316,29 +2225,29 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -2350,12 +2259,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2364,10 +2273,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -2376,12 +2285,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2390,10 +2299,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -2402,12 +2311,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2416,10 +2325,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -2428,85 +2337,100 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVZXBD        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, (DI)
-	VPMOVZXBD        16(SI), Z0
+	VMOVNTPS         Y0, (SI)
+	VPMOVZXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 32(DI)
-	VPMOVZXBD        32(SI), Z0
+	VMOVNTPS         Y0, 32(SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 64(DI)
-	VPMOVZXBD        48(SI), Z0
+	VMOVNTPS         Y0, 64(SI)
+	VPMOVZXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 96(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	VMOVNTPS         Y0, 96(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVZXBD        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, (DI)
-	VPMOVZXBD        16(SI), Z0
+	VMOVNTPS         Y0, (SI)
+	VPMOVZXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 32(DI)
-	VPMOVZXBD        32(SI), Z0
+	VMOVNTPS         Y0, 32(SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 64(DI)
-	VPMOVZXBD        48(SI), Z0
+	VMOVNTPS         Y0, 64(SI)
+	VPMOVZXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 96(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	VMOVNTPS         Y0, 96(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  laneloop
+
 // func DequantizeZeroPointUint8F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeZeroPointUint8F16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointUint8F16AVX512(SB), $752-56
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x0
 	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
 	// vector registers in use at once: 6
-	MOVQ   y+0(FP), DI
-	MOVQ   q+8(FP), SI
-	MOVQ   scale+16(FP), DX
-	MOVQ   zeroPoint+24(FP), BX
+	MOVQ   y+0(FP), SI
+	MOVQ   q+8(FP), DX
+	MOVQ   scale+16(FP), BX
+	MOVQ   zeroPoint+24(FP), R8
 	VPXORD Z15, Z15, Z15
 	MOVQ   groups+32(FP), R9
 	MOVQ   length+40(FP), R10
@@ -2518,200 +2442,200 @@ TEXT ·DequantizeZeroPointUint8F16AVX512(SB), NOSPLIT, $0-56
 	JEQ    short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z14
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD213PS Z15, Z13, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD   16(SI), Z0
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD213PS Z15, Z13, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
+	VMOVUPS     Y0, 32(SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD   32(SI), Z0
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD213PS Z15, Z13, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
+	VMOVUPS     Y0, 64(SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD   48(SI), Z0
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD213PS Z15, Z13, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, R8
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
 	CMPQ        R9, $+1
 	JLT         groupnext
-	CMPQ        R8, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R9, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (SI), K7, Z0
+	VPMOVZXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVDQU16    Y0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(SI), K7, Z0
+	VPMOVZXBD.Z  16(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         R8, $+33
+	VMOVDQU16    Y0, K7, 32(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(SI), K7, Z0
+	VPMOVZXBD.Z  32(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         R8, $+49
+	VMOVDQU16    Y0, K7, 64(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(SI), K7, Z0
+	VPMOVZXBD.Z  48(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 96(DI)
+	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	LEAQ  (SI)(DI*2), SI
+	LEAQ  (DX)(DI*1), DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2729,38 +2653,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, (DI)
-	VPMOVZXBD        16(SI), Z0
+	VMOVUPS          Y0, (SI)
+	VPMOVZXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 32(DI)
-	VPMOVZXBD        32(SI), Z0
+	VMOVUPS          Y0, 32(SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 64(DI)
-	VPMOVZXBD        48(SI), Z0
+	VMOVUPS          Y0, 64(SI)
+	VPMOVZXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 96(DI)
-	ADDQ             $+8, DX
+	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	ADDQ             $+8, R8
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
@@ -2782,42 +2706,42 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, (DI)
-	VPMOVZXBD        16(SI), Z0
+	VMOVUPS          Y0, (SI)
+	VPMOVZXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 32(DI)
-	VPMOVZXBD        32(SI), Z0
+	VMOVUPS          Y0, 32(SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 64(DI)
-	VPMOVZXBD        48(SI), Z0
+	VMOVUPS          Y0, 64(SI)
+	VPMOVZXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 96(DI)
-	ADDQ             $+16, DX
+	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	ADDQ             $+16, R8
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
@@ -2832,109 +2756,67 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (BX), Z2
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(BX), Z1
+	VMOVUPS     64(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(DX), Z1
-	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(BX), Z1
+	VMOVUPS     128(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     192(DX), Z1
-	VMOVUPS     192(BX), Z2
+	VMOVUPS     192(BX), Z1
+	VMOVUPS     192(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	ADDQ        $+256, BX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	ADDQ        $+256, R8
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       R8, R8
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVZXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBD.Z 16(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z1
-	VMOVUPS.Z   64(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBD.Z 32(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z1
-	VMOVUPS.Z   128(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBD.Z 48(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z1
-	VMOVUPS.Z   192(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 96(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        704(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX512(SB)
+	MOVQ        712(SP), DX
+	MOVQ        720(SP), BX
+	MOVQ        728(SP), R8
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -2948,33 +2830,33 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -2982,20 +2864,20 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z14
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3004,32 +2886,32 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z14
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z14
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3038,32 +2920,32 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z14
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z14
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3072,127 +2954,147 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z14
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z14
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, (DI)
-	VPMOVZXBD        16(SI), Z0
+	VMOVNTPS         Y0, (SI)
+	VPMOVZXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 32(DI)
-	VPMOVZXBD        32(SI), Z0
+	VMOVNTPS         Y0, 32(SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 64(DI)
-	VPMOVZXBD        48(SI), Z0
+	VMOVNTPS         Y0, 64(SI)
+	VPMOVZXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 96(DI)
-	ADDQ             $+8, DX
+	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	ADDQ             $+8, R8
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, (DI)
-	VPMOVZXBD        16(SI), Z0
+	VMOVNTPS         Y0, (SI)
+	VPMOVZXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 32(DI)
-	VPMOVZXBD        32(SI), Z0
+	VMOVNTPS         Y0, 32(SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 64(DI)
-	VPMOVZXBD        48(SI), Z0
+	VMOVNTPS         Y0, 64(SI)
+	VPMOVZXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 96(DI)
-	ADDQ             $+16, DX
+	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, DI
-	ADDQ             $+64, SI
+	ADDQ             $+16, R8
+	ADDQ             $+128, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalUint8F16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeMinvalUint8F16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalUint8F16AVX512(SB), $752-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z15 ToFloat
 	// per group: Z14 scale, Z13 minval
 	// vector registers in use at once: 4
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS least+32(FP), Z0
 	VCVTDQ2PS    Z0, Z15
 	MOVQ         groups+40(FP), R9
@@ -3205,209 +3107,209 @@ TEXT ·DequantizeMinvalUint8F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD (SI), Z0
+	VPMOVZXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVZXBD 16(SI), Z0
+	VMOVUPS   Y0, (SI)
+	VPMOVZXBD 16(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVZXBD 32(SI), Z0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVZXBD 32(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVZXBD 48(SI), Z0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVZXBD 48(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+64, SI
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+64, DX
 	SUBQ      $+64, R9
 	CMPQ      R9, $+64
 	JGE       grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD (SI), Z0
+	VPMOVZXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, (DI)
+	VMOVUPS   Y0, (SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD 16(SI), Z0
+	VPMOVZXBD 16(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 32(DI)
+	VMOVUPS   Y0, 32(SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD 32(SI), Z0
+	VPMOVZXBD 32(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 64(DI)
+	VMOVUPS   Y0, 64(SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD 48(SI), Z0
+	VPMOVZXBD 48(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+64, SI
-	SUBQ      $+64, R8
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+64, DX
+	SUBQ      $+64, DI
 	CMPQ      R9, $+1
 	JLT       groupnext
-	CMPQ      R8, $+64
+	CMPQ      DI, $+64
 	JLT       grouptail
 	CMPQ      R9, $+64
 	JLT       groupmeet
 	JMP       groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (SI), K7, Z0
+	VPMOVZXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVDQU16    Y0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(SI), K7, Z0
+	VPMOVZXBD.Z  16(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         R8, $+33
+	VMOVDQU16    Y0, K7, 32(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(SI), K7, Z0
+	VPMOVZXBD.Z  32(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         R8, $+49
+	VMOVDQU16    Y0, K7, 64(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(SI), K7, Z0
+	VPMOVZXBD.Z  48(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 96(DI)
+	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	LEAQ  (SI)(DI*2), SI
+	LEAQ  (DX)(DI*1), DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3425,38 +3327,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+8, DX
+	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	ADDQ        $+8, R8
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2loop
@@ -3478,38 +3380,38 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VADDPS.BCST 12(BX), Z0, Z0
+	VMULPS.BCST 12(BX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+16, DX
+	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	ADDQ        $+16, R8
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4loop
@@ -3524,109 +3426,67 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD (SI), Z0
+	VPMOVZXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
-	VMOVUPS   (DX), Z1
-	VMOVUPS   (BX), Z2
+	VMOVUPS   (BX), Z1
+	VMOVUPS   (R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVZXBD 16(SI), Z0
+	VMOVUPS   Y0, (SI)
+	VPMOVZXBD 16(DX), Z0
 	VCVTDQ2PS Z0, Z0
-	VMOVUPS   64(DX), Z1
-	VMOVUPS   64(BX), Z2
+	VMOVUPS   64(BX), Z1
+	VMOVUPS   64(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVZXBD 32(SI), Z0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVZXBD 32(DX), Z0
 	VCVTDQ2PS Z0, Z0
-	VMOVUPS   128(DX), Z1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVZXBD 48(SI), Z0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVZXBD 48(DX), Z0
 	VCVTDQ2PS Z0, Z0
-	VMOVUPS   192(DX), Z1
-	VMOVUPS   192(BX), Z2
+	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+64, SI
-	ADDQ      $+256, DX
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+64, DX
 	ADDQ      $+256, BX
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
+	ADDQ      $+256, R8
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+64, DI
+	MOVQ      704(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut16AVX512(SB)
+	MOVQ      712(SP), DX
+	MOVQ      720(SP), BX
+	MOVQ      728(SP), R8
 
-lanetail:
-	TESTQ       R8, R8
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVZXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBD.Z 16(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z1
-	VMOVUPS.Z   64(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBD.Z 32(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z1
-	VMOVUPS.Z   128(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBD.Z 48(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z1
-	VMOVUPS.Z   192(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 96(DI)
-
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -3640,37 +3500,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z14, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z14, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z14, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z14, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -3682,14 +3542,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z14
+	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3698,12 +3558,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -3712,14 +3572,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z14
+	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3728,12 +3588,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -3742,14 +3602,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z14
+	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3758,12 +3618,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -3772,104 +3632,124 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z14
+	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+8, DX
+	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	ADDQ        $+8, R8
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VADDPS.BCST 12(BX), Z0, Z0
+	VMULPS.BCST 12(BX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+16, DX
+	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	ADDQ        $+16, R8
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4stream
 	JMP         short4end
+
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
 
 // func DequantizePacked4F16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizePacked4F16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizePacked4F16AVX512(SB), $464-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale
 	// vector registers in use at once: 5
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VBROADCASTSS sign+24(FP), Z0
 	VPXORD       Z15, Z15, Z15
 	VMOVUPS      constantsAVX512<>+0(SB), Z1
@@ -3887,217 +3767,217 @@ TEXT ·DequantizePacked4F16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z12
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z12
+	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBQ   8(SI), Z0
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
+	VMOVUPS     Y0, 32(SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBQ   16(SI), Z0
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
+	VMOVUPS     Y0, 64(SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBQ   24(SI), Z0
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (SI), K7, Z0
+	VPMOVZXBQ.Z  (DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KMOVQ        K0, K7
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         BX, $+17
+	VMOVDQU16    Y0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(SI), K7, Z0
+	VPMOVZXBQ.Z  8(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         BX, $+33
+	VMOVDQU16    Y0, K7, 32(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(SI), K7, Z0
+	VPMOVZXBQ.Z  16(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         BX, $+49
+	VMOVDQU16    Y0, K7, 64(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(SI), K7, Z0
+	VPMOVZXBQ.Z  24(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y0, K7, 96(DI)
+	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(BX*2), DI
-	MOVQ  BX, AX
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	ADDQ  AX, DX
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -4115,33 +3995,33 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, (DI)
-	VPMOVZXBQ        8(SI), Z0
+	VMOVUPS          Y0, (SI)
+	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 32(DI)
-	VPMOVZXBQ        16(SI), Z0
+	VMOVUPS          Y0, 32(SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 64(DI)
-	VPMOVZXBQ        24(SI), Z0
+	VMOVUPS          Y0, 64(SI)
+	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 96(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+128, DI
-	ADDQ             $+32, SI
+	VMOVUPS          Y0, 96(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+128, SI
+	ADDQ             $+32, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
@@ -4163,33 +4043,33 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, (DI)
-	VPMOVZXBQ        8(SI), Z0
+	VMOVUPS          Y0, (SI)
+	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 32(DI)
-	VPMOVZXBQ        16(SI), Z0
+	VMOVUPS          Y0, 32(SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 64(DI)
-	VPMOVZXBQ        24(SI), Z0
+	VMOVUPS          Y0, 64(SI)
+	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 96(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+128, DI
-	ADDQ             $+32, SI
+	VMOVUPS          Y0, 96(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+128, SI
+	ADDQ             $+32, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
@@ -4204,115 +4084,57 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     (DX), Z1
+	VMOVUPS     (BX), Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     64(DX), Z1
+	VMOVUPS     64(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     128(DX), Z1
+	VMOVUPS     128(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     192(DX), Z1
+	VMOVUPS     192(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBQ.Z (SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x08, K7, K7
-	VPMOVZXBQ.Z 8(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x10, K7, K7
-	VPMOVZXBQ.Z 16(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x18, K7, K7
-	VPMOVZXBQ.Z 24(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 96(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        416(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX512(SB)
+	MOVQ        424(SP), DX
+	MOVQ        432(SP), BX
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -4326,33 +4148,33 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -4364,12 +4186,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4378,10 +4200,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -4390,12 +4212,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4404,10 +4226,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -4416,12 +4238,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4430,10 +4252,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -4442,93 +4264,108 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVZXBQ        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, (DI)
-	VPMOVZXBQ        8(SI), Z0
+	VMOVNTPS         Y0, (SI)
+	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 32(DI)
-	VPMOVZXBQ        16(SI), Z0
+	VMOVNTPS         Y0, 32(SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 64(DI)
-	VPMOVZXBQ        24(SI), Z0
+	VMOVNTPS         Y0, 64(SI)
+	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 96(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+128, DI
-	ADDQ             $+32, SI
+	VMOVNTPS         Y0, 96(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+128, SI
+	ADDQ             $+32, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVZXBQ        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, (DI)
-	VPMOVZXBQ        8(SI), Z0
+	VMOVNTPS         Y0, (SI)
+	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 32(DI)
-	VPMOVZXBQ        16(SI), Z0
+	VMOVNTPS         Y0, 32(SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 64(DI)
-	VPMOVZXBQ        24(SI), Z0
+	VMOVNTPS         Y0, 64(SI)
+	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 96(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+128, DI
-	ADDQ             $+32, SI
+	VMOVNTPS         Y0, 96(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+128, SI
+	ADDQ             $+32, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	JMP  laneloop
+
 // func DequantizeZeroPointPacked4F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeZeroPointPacked4F16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointPacked4F16AVX512(SB), $720-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
 	// vector registers in use at once: 8
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VBROADCASTSS sign+32(FP), Z0
 	VPXORD       Z15, Z15, Z15
 	VMOVUPS      constantsAVX512<>+0(SB), Z1
@@ -4546,237 +4383,237 @@ TEXT ·DequantizeZeroPointPacked4F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z11
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z12, Z0, Z0
 	VFMADD213PS Z15, Z11, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBQ   8(SI), Z0
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z12, Z0, Z0
 	VFMADD213PS Z15, Z11, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
+	VMOVUPS     Y0, 32(SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBQ   16(SI), Z0
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z12, Z0, Z0
 	VFMADD213PS Z15, Z11, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
+	VMOVUPS     Y0, 64(SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBQ   24(SI), Z0
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z12, Z0, Z0
 	VFMADD213PS Z15, Z11, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+64, R8
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+64, DI
 	CMPQ        R9, $+1
 	JLT         groupnext
-	CMPQ        R8, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R9, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (SI), K7, Z0
+	VPMOVZXBQ.Z  (DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KMOVQ        K0, K7
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVDQU16    Y0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(SI), K7, Z0
+	VPMOVZXBQ.Z  8(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         R8, $+33
+	VMOVDQU16    Y0, K7, 32(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(SI), K7, Z0
+	VPMOVZXBQ.Z  16(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         R8, $+49
+	VMOVDQU16    Y0, K7, 64(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(SI), K7, Z0
+	VPMOVZXBQ.Z  24(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y0, K7, 96(DI)
+	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*2), DI
-	MOVQ  R8, AX
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -4794,42 +4631,42 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, (DI)
-	VPMOVZXBQ        8(SI), Z0
+	VMOVUPS          Y0, (SI)
+	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 32(DI)
-	VPMOVZXBQ        16(SI), Z0
+	VMOVUPS          Y0, 32(SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 64(DI)
-	VPMOVZXBQ        24(SI), Z0
+	VMOVUPS          Y0, 64(SI)
+	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 96(DI)
-	ADDQ             $+8, DX
+	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, DI
-	ADDQ             $+32, SI
+	ADDQ             $+8, R8
+	ADDQ             $+128, SI
+	ADDQ             $+32, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
@@ -4851,46 +4688,46 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, (DI)
-	VPMOVZXBQ        8(SI), Z0
+	VMOVUPS          Y0, (SI)
+	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 32(DI)
-	VPMOVZXBQ        16(SI), Z0
+	VMOVUPS          Y0, 32(SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 64(DI)
-	VPMOVZXBQ        24(SI), Z0
+	VMOVUPS          Y0, 64(SI)
+	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z9, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 96(DI)
-	ADDQ             $+16, DX
+	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, DI
-	ADDQ             $+32, SI
+	ADDQ             $+16, R8
+	ADDQ             $+128, SI
+	ADDQ             $+32, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
@@ -4905,140 +4742,71 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (BX), Z2
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(BX), Z1
+	VMOVUPS     64(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     128(DX), Z1
-	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(BX), Z1
+	VMOVUPS     128(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     192(DX), Z1
-	VMOVUPS     192(BX), Z2
+	VMOVUPS     192(BX), Z1
+	VMOVUPS     192(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	ADDQ        $+256, DX
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	ADDQ        $+256, BX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	ADDQ        $+256, R8
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       R8, R8
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBQ.Z (SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x08, K7, K7
-	VPMOVZXBQ.Z 8(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z1
-	VMOVUPS.Z   64(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x10, K7, K7
-	VPMOVZXBQ.Z 16(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z1
-	VMOVUPS.Z   128(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x18, K7, K7
-	VPMOVZXBQ.Z 24(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z1
-	VMOVUPS.Z   192(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 96(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        672(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut16AVX512(SB)
+	MOVQ        680(SP), DX
+	MOVQ        688(SP), BX
+	MOVQ        696(SP), R8
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -5052,37 +4820,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -5090,20 +4858,20 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -5112,32 +4880,32 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -5146,32 +4914,32 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -5180,135 +4948,155 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, (DI)
-	VPMOVZXBQ        8(SI), Z0
+	VMOVNTPS         Y0, (SI)
+	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 32(DI)
-	VPMOVZXBQ        16(SI), Z0
+	VMOVNTPS         Y0, 32(SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 64(DI)
-	VPMOVZXBQ        24(SI), Z0
+	VMOVNTPS         Y0, 64(SI)
+	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 96(DI)
-	ADDQ             $+8, DX
+	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, DI
-	ADDQ             $+32, SI
+	ADDQ             $+8, R8
+	ADDQ             $+128, SI
+	ADDQ             $+32, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, (DI)
-	VPMOVZXBQ        8(SI), Z0
+	VMOVNTPS         Y0, (SI)
+	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 32(DI)
-	VPMOVZXBQ        16(SI), Z0
+	VMOVNTPS         Y0, 32(SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 64(DI)
-	VPMOVZXBQ        24(SI), Z0
+	VMOVNTPS         Y0, 64(SI)
+	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z9, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 96(DI)
-	ADDQ             $+16, DX
+	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, DI
-	ADDQ             $+32, SI
+	ADDQ             $+16, R8
+	ADDQ             $+128, SI
+	ADDQ             $+32, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	MOVQ DX, 680(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalPacked4F16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeMinvalPacked4F16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalPacked4F16AVX512(SB), $720-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale, Z11 minval
 	// vector registers in use at once: 6
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS sign+32(FP), Z0
 	VBROADCASTSS least+36(FP), Z1
 	VCVTDQ2PS    Z1, Z15
@@ -5327,166 +5115,166 @@ TEXT ·DequantizeMinvalPacked4F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ (SI), Z0
+	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    Z11, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVZXBQ 8(SI), Z0
+	VMOVUPS   Y0, (SI)
+	VPMOVZXBQ 8(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    Z11, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVZXBQ 16(SI), Z0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVZXBQ 16(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    Z11, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVZXBQ 24(SI), Z0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVZXBQ 24(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    Z11, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
 	SUBQ      $+64, R9
 	CMPQ      R9, $+64
 	JGE       grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBQ (SI), Z0
+	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    Z11, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, (DI)
+	VMOVUPS   Y0, (SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBQ 8(SI), Z0
+	VPMOVZXBQ 8(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    Z11, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 32(DI)
+	VMOVUPS   Y0, 32(SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBQ 16(SI), Z0
+	VPMOVZXBQ 16(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    Z11, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 64(DI)
+	VMOVUPS   Y0, 64(SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBQ 24(SI), Z0
+	VPMOVZXBQ 24(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    Z11, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	SUBQ      $+64, R8
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
+	SUBQ      $+64, DI
 	CMPQ      R9, $+1
 	JLT       groupnext
-	CMPQ      R8, $+64
+	CMPQ      DI, $+64
 	JLT       grouptail
 	CMPQ      R9, $+64
 	JLT       groupmeet
 	JMP       groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (SI), K7, Z0
+	VPMOVZXBQ.Z  (DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
@@ -5494,16 +5282,16 @@ grouppiece:
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KMOVQ        K0, K7
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVDQU16    Y0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(SI), K7, Z0
+	VPMOVZXBQ.Z  8(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
@@ -5511,16 +5299,16 @@ grouppiece:
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         R8, $+33
+	VMOVDQU16    Y0, K7, 32(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(SI), K7, Z0
+	VPMOVZXBQ.Z  16(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
@@ -5528,16 +5316,16 @@ grouppiece:
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         R8, $+49
+	VMOVDQU16    Y0, K7, 64(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(SI), K7, Z0
+	VPMOVZXBQ.Z  24(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
@@ -5545,28 +5333,28 @@ grouppiece:
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y0, K7, 96(DI)
+	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*2), DI
-	MOVQ  R8, AX
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -5584,42 +5372,42 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+8, DX
+	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	ADDQ        $+8, R8
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2loop
@@ -5641,42 +5429,42 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VADDPS.BCST 12(BX), Z0, Z0
+	VMULPS.BCST 12(BX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+16, DX
+	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	ADDQ        $+16, R8
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4loop
@@ -5691,140 +5479,71 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBQ (SI), Z0
+	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
-	VMOVUPS   (DX), Z1
-	VMOVUPS   (BX), Z2
+	VMOVUPS   (BX), Z1
+	VMOVUPS   (R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVZXBQ 8(SI), Z0
+	VMOVUPS   Y0, (SI)
+	VPMOVZXBQ 8(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
-	VMOVUPS   64(DX), Z1
-	VMOVUPS   64(BX), Z2
+	VMOVUPS   64(BX), Z1
+	VMOVUPS   64(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVZXBQ 16(SI), Z0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVZXBQ 16(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
-	VMOVUPS   128(DX), Z1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVZXBQ 24(SI), Z0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVZXBQ 24(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
-	VMOVUPS   192(DX), Z1
-	VMOVUPS   192(BX), Z2
+	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	ADDQ      $+256, DX
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
 	ADDQ      $+256, BX
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
+	ADDQ      $+256, R8
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+64, DI
+	MOVQ      672(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut16AVX512(SB)
+	MOVQ      680(SP), DX
+	MOVQ      688(SP), BX
+	MOVQ      696(SP), R8
 
-lanetail:
-	TESTQ       R8, R8
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBQ.Z (SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x08, K7, K7
-	VPMOVZXBQ.Z 8(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z1
-	VMOVUPS.Z   64(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x10, K7, K7
-	VPMOVZXBQ.Z 16(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z1
-	VMOVUPS.Z   128(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x18, K7, K7
-	VPMOVZXBQ.Z 24(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z1
-	VMOVUPS.Z   192(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 96(DI)
-
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -5838,41 +5557,41 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z11, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z11, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z11, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z11, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -5884,14 +5603,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -5900,12 +5619,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -5914,14 +5633,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -5930,12 +5649,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -5944,14 +5663,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -5960,12 +5679,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -5974,112 +5693,132 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+8, DX
+	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	ADDQ        $+8, R8
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VADDPS.BCST 12(BX), Z0, Z0
+	VMULPS.BCST 12(BX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+16, DX
+	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	ADDQ        $+16, R8
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4stream
 	JMP         short4end
 
+lanestage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	MOVQ DX, 680(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  laneloop
+
 // func DequantizePacked2F16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizePacked2F16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizePacked2F16AVX512(SB), $448-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale
 	// vector registers in use at once: 5
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VBROADCASTSS sign+24(FP), Z0
 	VPXORD       Z15, Z15, Z15
 	VMOVUPS      constantsAVX512<>+68(SB), Z1
@@ -6097,221 +5836,221 @@ TEXT ·DequantizePacked2F16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z12
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z12
+	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R8
 	CMPQ         R8, $+64
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	SUBQ         $+16, R8
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Z0
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	SUBQ         $+16, R8
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Z0
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	SUBQ         $+16, R8
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Z0
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+64, BX
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
+	SUBQ         $+64, DI
 	CMPQ         R8, $+1
 	JLT          groupnext
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         3(BX), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
+	VMOVDQU8.Z   (DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KMOVQ        K0, K7
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         BX, $+17
+	VMOVDQU16    Y0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         3(BX), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X0
+	VMOVDQU8.Z   4(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         BX, $+33
+	VMOVDQU16    Y0, K7, 32(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         3(BX), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X0
+	VMOVDQU8.Z   8(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         BX, $+49
+	VMOVDQU16    Y0, K7, 64(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         3(BX), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X0
+	VMOVDQU8.Z   12(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y0, K7, 96(DI)
+	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(BX*2), DI
-	MOVQ  BX, AX
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	ADDQ  AX, DX
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -6329,33 +6068,33 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, (DI)
-	VPBROADCASTD     4(SI), Z0
+	VMOVUPS          Y0, (SI)
+	VPBROADCASTD     4(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 32(DI)
-	VPBROADCASTD     8(SI), Z0
+	VMOVUPS          Y0, 32(SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 64(DI)
-	VPBROADCASTD     12(SI), Z0
+	VMOVUPS          Y0, 64(SI)
+	VPBROADCASTD     12(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 96(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+128, DI
-	ADDQ             $+16, SI
+	VMOVUPS          Y0, 96(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+128, SI
+	ADDQ             $+16, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
@@ -6377,33 +6116,33 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, (DI)
-	VPBROADCASTD     4(SI), Z0
+	VMOVUPS          Y0, (SI)
+	VPBROADCASTD     4(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 32(DI)
-	VPBROADCASTD     8(SI), Z0
+	VMOVUPS          Y0, 32(SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 64(DI)
-	VPBROADCASTD     12(SI), Z0
+	VMOVUPS          Y0, 64(SI)
+	VPBROADCASTD     12(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 96(DI)
+	VMOVUPS          Y0, 96(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	ADDQ             $+128, DI
-	ADDQ             $+16, SI
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
@@ -6418,119 +6157,57 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z1
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z1
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z1
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z1
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        BX, BX
+	TESTQ        DI, DI
 	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         3(BX), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	LEAQ         3(BX), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         BX, $+33
-	JLT          lanetailnarrow
-	LEAQ         3(BX), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         BX, $+49
-	JLT          lanetailnarrow
-	LEAQ         3(BX), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 96(DI)
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+64, DI
+	MOVQ         400(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX512(SB)
+	MOVQ         408(SP), DX
+	MOVQ         416(SP), BX
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -6544,33 +6221,33 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R8
 	CMPQ         R8, $+64
 	JGE          groupstream
@@ -6582,12 +6259,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6596,10 +6273,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -6608,12 +6285,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6622,10 +6299,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -6634,12 +6311,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6648,10 +6325,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -6660,93 +6337,108 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPBROADCASTD     (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, (DI)
-	VPBROADCASTD     4(SI), Z0
+	VMOVNTPS         Y0, (SI)
+	VPBROADCASTD     4(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 32(DI)
-	VPBROADCASTD     8(SI), Z0
+	VMOVNTPS         Y0, 32(SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 64(DI)
-	VPBROADCASTD     12(SI), Z0
+	VMOVNTPS         Y0, 64(SI)
+	VPBROADCASTD     12(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 96(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+128, DI
-	ADDQ             $+16, SI
+	VMOVNTPS         Y0, 96(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+128, SI
+	ADDQ             $+16, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPBROADCASTD     (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, (DI)
-	VPBROADCASTD     4(SI), Z0
+	VMOVNTPS         Y0, (SI)
+	VPBROADCASTD     4(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 32(DI)
-	VPBROADCASTD     8(SI), Z0
+	VMOVNTPS         Y0, 32(SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 64(DI)
-	VPBROADCASTD     12(SI), Z0
+	VMOVNTPS         Y0, 64(SI)
+	VPBROADCASTD     12(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 96(DI)
+	VMOVNTPS         Y0, 96(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	ADDQ             $+128, DI
-	ADDQ             $+16, SI
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX512(SB)
+	MOVQ DX, 408(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	JMP  laneloop
+
 // func DequantizeZeroPointPacked2F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeZeroPointPacked2F16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointPacked2F16AVX512(SB), $704-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
 	// vector registers in use at once: 8
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VBROADCASTSS sign+32(FP), Z0
 	VPXORD       Z15, Z15, Z15
 	VMOVUPS      constantsAVX512<>+68(SB), Z1
@@ -6764,161 +6456,161 @@ TEXT ·DequantizeZeroPointPacked2F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z11
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z12, Z0, Z0
 	VFMADD213PS  Z15, Z11, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	SUBQ         $+16, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Z0
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z12, Z0, Z0
 	VFMADD213PS  Z15, Z11, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Z0
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z12, Z0, Z0
 	VFMADD213PS  Z15, Z11, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	SUBQ         $+16, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Z0
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z12, Z0, Z0
 	VFMADD213PS  Z15, Z11, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
+	VMOVDQU8.Z   (DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6926,16 +6618,16 @@ grouppiece:
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KMOVQ        K0, K7
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVDQU16    Y0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X0
+	VMOVDQU8.Z   4(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6943,16 +6635,16 @@ grouppiece:
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         R8, $+33
+	VMOVDQU16    Y0, K7, 32(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X0
+	VMOVDQU8.Z   8(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6960,16 +6652,16 @@ grouppiece:
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         R8, $+49
+	VMOVDQU16    Y0, K7, 64(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X0
+	VMOVDQU8.Z   12(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6977,28 +6669,28 @@ grouppiece:
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y0, K7, 96(DI)
+	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*2), DI
-	MOVQ  R8, AX
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -7016,42 +6708,42 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, (DI)
-	VPBROADCASTD     4(SI), Z0
+	VMOVUPS          Y0, (SI)
+	VPBROADCASTD     4(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 32(DI)
-	VPBROADCASTD     8(SI), Z0
+	VMOVUPS          Y0, 32(SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 64(DI)
-	VPBROADCASTD     12(SI), Z0
+	VMOVUPS          Y0, 64(SI)
+	VPBROADCASTD     12(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 96(DI)
-	ADDQ             $+8, DX
+	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, DI
-	ADDQ             $+16, SI
+	ADDQ             $+8, R8
+	ADDQ             $+128, SI
+	ADDQ             $+16, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
@@ -7073,46 +6765,46 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, (DI)
-	VPBROADCASTD     4(SI), Z0
+	VMOVUPS          Y0, (SI)
+	VPBROADCASTD     4(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 32(DI)
-	VPBROADCASTD     8(SI), Z0
+	VMOVUPS          Y0, 32(SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 64(DI)
-	VPBROADCASTD     12(SI), Z0
+	VMOVUPS          Y0, 64(SI)
+	VPBROADCASTD     12(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z9, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVUPS          Y0, 96(DI)
-	ADDQ             $+16, DX
+	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, DI
-	ADDQ             $+16, SI
+	ADDQ             $+16, R8
+	ADDQ             $+128, SI
+	ADDQ             $+16, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
@@ -7127,144 +6819,71 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	ADDQ         $+256, BX
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	ADDQ         $+256, R8
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        R8, R8
+	TESTQ        DI, DI
 	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z15, Z1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z15, Z1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z15, Z1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z15, Z1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 96(DI)
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+64, DI
+	MOVQ         656(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX512(SB)
+	MOVQ         664(SP), DX
+	MOVQ         672(SP), BX
+	MOVQ         680(SP), R8
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -7278,37 +6897,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -7316,20 +6935,20 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -7338,32 +6957,32 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -7372,32 +6991,32 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -7406,135 +7025,155 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, (DI)
-	VPBROADCASTD     4(SI), Z0
+	VMOVNTPS         Y0, (SI)
+	VPBROADCASTD     4(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 32(DI)
-	VPBROADCASTD     8(SI), Z0
+	VMOVNTPS         Y0, 32(SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 64(DI)
-	VPBROADCASTD     12(SI), Z0
+	VMOVNTPS         Y0, 64(SI)
+	VPBROADCASTD     12(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 96(DI)
-	ADDQ             $+8, DX
+	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, DI
-	ADDQ             $+16, SI
+	ADDQ             $+8, R8
+	ADDQ             $+128, SI
+	ADDQ             $+16, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, (DI)
-	VPBROADCASTD     4(SI), Z0
+	VMOVNTPS         Y0, (SI)
+	VPBROADCASTD     4(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 32(DI)
-	VPBROADCASTD     8(SI), Z0
+	VMOVNTPS         Y0, 32(SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 64(DI)
-	VPBROADCASTD     12(SI), Z0
+	VMOVNTPS         Y0, 64(SI)
+	VPBROADCASTD     12(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z9, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
 	VCVTPS2PH        $0x00, Z0, Y0
-	VMOVNTPS         Y0, 96(DI)
-	ADDQ             $+16, DX
+	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, DI
-	ADDQ             $+16, SI
+	ADDQ             $+16, R8
+	ADDQ             $+128, SI
+	ADDQ             $+16, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 656(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX512(SB)
+	MOVQ DX, 664(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 400(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalPacked2F16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeMinvalPacked2F16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalPacked2F16AVX512(SB), $704-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale, Z11 minval
 	// vector registers in use at once: 6
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS sign+32(FP), Z0
 	VBROADCASTSS least+36(FP), Z1
 	VCVTDQ2PS    Z1, Z15
@@ -7553,166 +7192,166 @@ TEXT ·DequantizeMinvalPacked2F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	SUBQ         $+16, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Z0
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Z0
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	SUBQ         $+16, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Z0
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
+	VMOVDQU8.Z   (DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -7721,16 +7360,16 @@ grouppiece:
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KMOVQ        K0, K7
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVDQU16    Y0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X0
+	VMOVDQU8.Z   4(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -7739,16 +7378,16 @@ grouppiece:
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         R8, $+33
+	VMOVDQU16    Y0, K7, 32(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X0
+	VMOVDQU8.Z   8(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -7757,16 +7396,16 @@ grouppiece:
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         R8, $+49
+	VMOVDQU16    Y0, K7, 64(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X0
+	VMOVDQU8.Z   12(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -7775,28 +7414,28 @@ grouppiece:
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y0, K7, 96(DI)
+	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*2), DI
-	MOVQ  R8, AX
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -7814,42 +7453,42 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (BX), Z0, Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (BX), Z0, Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(BX), Z0, Z0
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(BX), Z0, Z0
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -7871,42 +7510,42 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (BX), Z0, Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(BX), Z0, Z0
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  8(DX), Z0, Z0
-	VADDPS.BCST  8(BX), Z0, Z0
+	VMULPS.BCST  8(BX), Z0, Z0
+	VADDPS.BCST  8(R8), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  12(DX), Z0, Z0
-	VADDPS.BCST  12(BX), Z0, Z0
+	VMULPS.BCST  12(BX), Z0, Z0
+	VADDPS.BCST  12(R8), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	ADDQ         $+16, R8
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+4, R9
 	CMPQ         R9, $+4
 	JGE          short4loop
@@ -7921,144 +7560,71 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	ADDQ         $+256, BX
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	ADDQ         $+256, R8
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        R8, R8
+	TESTQ        DI, DI
 	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 96(DI)
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+64, DI
+	MOVQ         656(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut16AVX512(SB)
+	MOVQ         664(SP), DX
+	MOVQ         672(SP), BX
+	MOVQ         680(SP), R8
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -8072,41 +7638,41 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -8118,14 +7684,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -8134,12 +7700,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -8148,14 +7714,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -8164,12 +7730,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -8178,14 +7744,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -8194,12 +7760,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -8208,101 +7774,121 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (BX), Z0, Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (BX), Z0, Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(BX), Z0, Z0
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(BX), Z0, Z0
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short4stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (BX), Z0, Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(BX), Z0, Z0
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  8(DX), Z0, Z0
-	VADDPS.BCST  8(BX), Z0, Z0
+	VMULPS.BCST  8(BX), Z0, Z0
+	VADDPS.BCST  8(R8), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  12(DX), Z0, Z0
-	VADDPS.BCST  12(BX), Z0, Z0
+	VMULPS.BCST  12(BX), Z0, Z0
+	VADDPS.BCST  12(R8), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	ADDQ         $+16, R8
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+4, R9
 	CMPQ         R9, $+4
 	JGE          short4stream
 	JMP          short4end
+
+lanestage:
+	MOVQ SI, 656(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX512(SB)
+	MOVQ DX, 664(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 400(SP), R8
+	JMP  laneloop
 
 DATA constantsAVX512<>+0(SB)/4, $0x00000000
 DATA constantsAVX512<>+4(SB)/4, $0x00000001

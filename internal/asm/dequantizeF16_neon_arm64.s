@@ -6,14 +6,14 @@
 
 // func DequantizeInt8F16NEON(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeInt8F16NEON(SB), NOSPLIT, $120-48
-	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+TEXT ·DequantizeInt8F16NEON(SB), NOSPLIT, $168-48
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
 	// per group: V12 scale
 	// vector registers in use at once: 9
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
@@ -26,18 +26,18 @@ TEXT ·DequantizeInt8F16NEON(SB), NOSPLIT, $120-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V12.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V12.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -50,7 +50,7 @@ grouploop:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V12.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
@@ -62,25 +62,27 @@ grouploop:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V12.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V12.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -97,7 +99,7 @@ groupmeet1:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V12.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
@@ -117,268 +119,120 @@ groupmeet3:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V12.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V12.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R3, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	VEOR V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
-	CMP $5, R3
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R3
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	CMP $13, R3
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V12.S4]
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $48, RSP, R2
+	MOVD R4, 152(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R3<<1, R0, R0
-	ADD R3, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 136(RSP), R2
+	ADD R0, R2, R2
+	MOVD 152(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	FMOVQ F3, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R3, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 48(RSP), F0
-	VEOR V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ 64(RSP), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 96(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 112(RSP), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 136(RSP), R2
+	MOVD 144(RSP), R3
 laneend:
 	RET
 groupmeet0cross:
@@ -388,7 +242,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V12.B16, V31.B16, V1.B16
@@ -397,7 +251,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -405,11 +259,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V12.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -418,7 +272,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V12.B16, V31.B16, V4.B16
@@ -427,7 +281,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -435,11 +289,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V12.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -448,7 +302,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V12.B16, V31.B16, V2.B16
@@ -457,7 +311,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -465,11 +319,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V12.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -478,7 +332,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V12.B16, V31.B16, V3.B16
@@ -487,20 +341,34 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
+	B laneloop
 
 // func DequantizeZeroPointInt8F16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointInt8F16NEON(SB), NOSPLIT, $184-56
-	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointInt8F16NEON(SB), NOSPLIT, $232-56
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
 	// per group: V12 scale, V0 zeroPoint, V11 ToFloat
 	// vector registers in use at once: 12
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD zeroPoint+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD zeroPoint+24(FP), R4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
@@ -513,20 +381,20 @@ TEXT ·DequantizeZeroPointInt8F16NEON(SB), NOSPLIT, $184-56
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	SUB R5, R4, R4
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -541,7 +409,7 @@ grouploop:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V12.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
@@ -555,27 +423,29 @@ grouploop:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V12.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -594,7 +464,7 @@ groupmeet1:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -616,143 +486,84 @@ groupmeet3:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	VEOR V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-grouptailnarrow:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
@@ -760,19 +571,19 @@ laneloop:
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
@@ -780,167 +591,38 @@ laneloop:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F3, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 48(RSP), F0
-	VEOR V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ 64(RSP), F3
-	FMOVQ 128(RSP), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
 	ADD $4, R5, R16
@@ -951,7 +633,7 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V12.B16, V3.B16, V1.B16
 	VMOV V1.B16, V12.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
@@ -960,8 +642,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -969,19 +651,19 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V5.S4]
+	VLD1R (R4), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	VMOV V6.B16, V12.B16
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	ADD $4, R5, R16
@@ -992,7 +674,7 @@ groupmeet1mix:
 	VMOV V2.B16, V4.B16
 	VBSL V12.B16, V6.B16, V4.B16
 	VMOV V4.B16, V12.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
@@ -1001,8 +683,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -1010,19 +692,19 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V3.S4]
+	VLD1R (R4), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VMOV V4.B16, V12.B16
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	ADD $4, R5, R16
@@ -1033,7 +715,7 @@ groupmeet2mix:
 	VMOV V1.B16, V2.B16
 	VBSL V12.B16, V4.B16, V2.B16
 	VMOV V2.B16, V12.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V31.B16, V2.B16
@@ -1042,8 +724,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -1051,19 +733,19 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V4.S4]
+	VLD1R (R4), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	VMOV V5.B16, V12.B16
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	ADD $4, R5, R16
@@ -1074,7 +756,7 @@ groupmeet3mix:
 	VMOV V1.B16, V3.B16
 	VBSL V12.B16, V5.B16, V3.B16
 	VMOV V3.B16, V12.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
@@ -1083,21 +765,40 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
 
 // func DequantizeMinvalInt8F16NEON(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalInt8F16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeMinvalInt8F16NEON(SB), NOSPLIT, $232-64
+	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080
 	// per group: V11 scale, V10 minval
 	// vector registers in use at once: 11
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD minval+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD minval+24(FP), R4
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -1112,19 +813,19 @@ TEXT ·DequantizeMinvalInt8F16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
@@ -1139,7 +840,7 @@ grouploop:
 	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
 	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
@@ -1153,26 +854,28 @@ grouploop:
 	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
@@ -1191,7 +894,7 @@ groupmeet1:
 	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
 	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -1213,317 +916,133 @@ groupmeet3:
 	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
-	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
-	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F3
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R3), F2
+	FMOVQ 48(R4), F3
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 48(RSP), F0
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 64(RSP), F3
-	FMOVQ 128(RSP), F4
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
@@ -1533,12 +1052,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -1547,8 +1066,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -1556,13 +1075,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -1571,12 +1090,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -1585,8 +1104,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -1594,13 +1113,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -1609,12 +1128,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V31.B16, V2.B16
 	VMOV V2.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
@@ -1623,8 +1142,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -1632,13 +1151,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -1647,12 +1166,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
@@ -1661,20 +1180,39 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
 
 // func DequantizeUint8F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeUint8F16NEON(SB), NOSPLIT, $120-48
-	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+TEXT ·DequantizeUint8F16NEON(SB), NOSPLIT, $168-48
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
 	// per group: V13 scale
 	// vector registers in use at once: 8
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
@@ -1685,18 +1223,18 @@ TEXT ·DequantizeUint8F16NEON(SB), NOSPLIT, $120-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V13.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V13.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
@@ -1708,7 +1246,7 @@ grouploop:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V13.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
@@ -1720,25 +1258,27 @@ grouploop:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V13.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V13.S4]
+	VLD1R (R3), [V13.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
@@ -1754,7 +1294,7 @@ groupmeet1:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V13.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
@@ -1774,265 +1314,119 @@ groupmeet3:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V13.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V13.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R3, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V13.S4, V2.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
-	CMP $5, R3
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V13.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R3
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V13.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	CMP $13, R3
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V13.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V13.S4]
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $48, RSP, R2
+	MOVD R4, 152(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R3<<1, R0, R0
-	ADD R3, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 136(RSP), R2
+	ADD R0, R2, R2
+	MOVD 152(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	FMOVQ F3, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R3, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 48(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ 64(RSP), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 96(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 112(RSP), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 136(RSP), R2
+	MOVD 144(RSP), R3
 laneend:
 	RET
 groupmeet0cross:
@@ -2042,7 +1436,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V13.B16, V31.B16, V1.B16
@@ -2051,7 +1445,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -2059,11 +1453,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V13.S4]
+	VLD1R (R3), [V13.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -2072,7 +1466,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V13.B16, V31.B16, V4.B16
@@ -2081,7 +1475,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -2089,11 +1483,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V13.S4]
+	VLD1R (R3), [V13.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -2102,7 +1496,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V13.B16, V31.B16, V2.B16
@@ -2111,7 +1505,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -2119,11 +1513,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V13.S4]
+	VLD1R (R3), [V13.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -2132,7 +1526,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V13.B16, V31.B16, V3.B16
@@ -2141,20 +1535,34 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
+	B laneloop
 
 // func DequantizeZeroPointUint8F16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointUint8F16NEON(SB), NOSPLIT, $184-56
-	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointUint8F16NEON(SB), NOSPLIT, $232-56
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
 	// per group: V13 scale, V0 zeroPoint, V12 ToFloat
 	// vector registers in use at once: 11
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD zeroPoint+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD zeroPoint+24(FP), R4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
@@ -2165,20 +1573,20 @@ TEXT ·DequantizeZeroPointUint8F16NEON(SB), NOSPLIT, $184-56
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V13.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V13.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-	SUB R5, R4, R4
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
@@ -2192,7 +1600,7 @@ grouploop:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V13.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
@@ -2206,27 +1614,29 @@ grouploop:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V13.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80d // scvtf v13.4s, v0.4s
-	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V12.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
@@ -2244,7 +1654,7 @@ groupmeet1:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V12.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -2266,141 +1676,83 @@ groupmeet3:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V12.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V13.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V13.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V13.S4, V2.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V13.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V13.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V13.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-grouptailnarrow:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
@@ -2408,19 +1760,19 @@ laneloop:
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
@@ -2428,166 +1780,38 @@ laneloop:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F3, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 48(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ 64(RSP), F3
-	FMOVQ 128(RSP), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
 	ADD $4, R5, R16
@@ -2598,7 +1822,7 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V13.B16, V3.B16, V1.B16
 	VMOV V1.B16, V13.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V12.B16, V31.B16, V1.B16
@@ -2607,8 +1831,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -2616,19 +1840,19 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V5.S4]
+	VLD1R (R4), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	VMOV V6.B16, V13.B16
-	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V12.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	ADD $4, R5, R16
@@ -2639,7 +1863,7 @@ groupmeet1mix:
 	VMOV V2.B16, V4.B16
 	VBSL V13.B16, V6.B16, V4.B16
 	VMOV V4.B16, V13.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V12.B16, V31.B16, V4.B16
@@ -2648,8 +1872,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -2657,19 +1881,19 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V3.S4]
+	VLD1R (R4), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VMOV V4.B16, V13.B16
-	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V12.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	ADD $4, R5, R16
@@ -2680,7 +1904,7 @@ groupmeet2mix:
 	VMOV V1.B16, V2.B16
 	VBSL V13.B16, V4.B16, V2.B16
 	VMOV V2.B16, V13.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V12.B16, V31.B16, V2.B16
@@ -2689,8 +1913,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -2698,19 +1922,19 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V4.S4]
+	VLD1R (R4), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	VMOV V5.B16, V13.B16
-	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V12.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	ADD $4, R5, R16
@@ -2721,7 +1945,7 @@ groupmeet3mix:
 	VMOV V1.B16, V3.B16
 	VBSL V13.B16, V5.B16, V3.B16
 	VMOV V3.B16, V13.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V12.B16, V31.B16, V3.B16
@@ -2730,21 +1954,40 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
 
 // func DequantizeMinvalUint8F16NEON(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalUint8F16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeMinvalUint8F16NEON(SB), NOSPLIT, $232-64
+	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000000
 	// per group: V12 scale, V11 minval
 	// vector registers in use at once: 10
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD minval+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD minval+24(FP), R4
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -2757,19 +2000,19 @@ TEXT ·DequantizeMinvalUint8F16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
@@ -2783,7 +2026,7 @@ grouploop:
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
@@ -2797,26 +2040,28 @@ grouploop:
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2bd400 // fadd v0.4s, v0.4s, v11.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
@@ -2834,7 +2079,7 @@ groupmeet1:
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -2856,314 +2101,132 @@ groupmeet3:
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2bd400 // fadd v0.4s, v0.4s, v11.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2bd400 // fadd v0.4s, v0.4s, v11.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F3
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R3), F2
+	FMOVQ 48(R4), F3
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 48(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 64(RSP), F3
-	FMOVQ 128(RSP), F4
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
@@ -3173,12 +2236,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V12.B16, V31.B16, V1.B16
 	VMOV V1.B16, V12.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
@@ -3187,8 +2250,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -3196,13 +2259,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -3211,12 +2274,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V12.B16, V31.B16, V4.B16
 	VMOV V4.B16, V12.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
@@ -3225,8 +2288,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -3234,13 +2297,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -3249,12 +2312,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V12.B16, V31.B16, V2.B16
 	VMOV V2.B16, V12.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V31.B16, V2.B16
@@ -3263,8 +2326,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -3272,13 +2335,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -3287,12 +2350,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V12.B16, V31.B16, V3.B16
 	VMOV V3.B16, V12.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
@@ -3301,20 +2364,39 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
 
 // func DequantizePacked4F16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizePacked4F16NEON(SB), NOSPLIT, $120-56
-	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+TEXT ·DequantizePacked4F16NEON(SB), NOSPLIT, $168-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale
 	// vector registers in use at once: 10
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
 	FMOVS sign+24(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
@@ -3335,18 +2417,18 @@ TEXT ·DequantizePacked4F16NEON(SB), NOSPLIT, $120-56
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V11.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -3362,7 +2444,7 @@ grouploop:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
@@ -3374,25 +2456,27 @@ grouploop:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -3412,7 +2496,7 @@ groupmeet1:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
@@ -3432,135 +2516,74 @@ groupmeet3:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $1, R3, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R20, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R20, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R20, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVD 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
-	CMP $5, R3
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R3
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	CMP $13, R3
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V11.S4]
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $48, RSP, R2
+	MOVD R4, 152(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R3<<1, R0, R0
-	ADD R3>>1, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 136(RSP), R2
+	ADD R0>>1, R2, R2
+	MOVD 152(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -3568,147 +2591,48 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	FMOVQ F3, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $1, R3, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R20, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R20, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R20, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVD 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 64(RSP), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 96(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 112(RSP), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 136(RSP), R2
+	MOVD 144(RSP), R3
 laneend:
 	RET
 groupmeet0cross:
@@ -3718,7 +2642,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
@@ -3727,7 +2651,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -3735,11 +2659,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -3748,7 +2672,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
@@ -3757,7 +2681,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -3765,11 +2689,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -3778,7 +2702,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V31.B16, V2.B16
@@ -3787,7 +2711,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -3795,11 +2719,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -3808,7 +2732,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
@@ -3817,20 +2741,34 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
+	B laneloop
 
 // func DequantizeZeroPointPacked4F16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointPacked4F16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointPacked4F16NEON(SB), NOSPLIT, $232-64
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
 	// vector registers in use at once: 13
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD zeroPoint+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD zeroPoint+24(FP), R4
 	FMOVS sign+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
@@ -3851,20 +2789,20 @@ TEXT ·DequantizeZeroPointPacked4F16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	SUB R5, R4, R4
+	SUB R5, R0, R0
 grouploop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -3882,7 +2820,7 @@ grouploop:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
@@ -3896,27 +2834,29 @@ grouploop:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -3938,7 +2878,7 @@ groupmeet1:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -3960,143 +2900,78 @@ groupmeet3:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R20, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R20, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R20, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVD 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-grouptailnarrow:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4>>1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0>>1, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -4104,8 +2979,8 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
@@ -4113,19 +2988,19 @@ laneloop:
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
@@ -4133,173 +3008,38 @@ laneloop:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F3, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R20, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R20, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R20, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVD 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 64(RSP), F3
-	FMOVQ 128(RSP), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
 	ADD $4, R5, R16
@@ -4310,7 +3050,7 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V3.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -4319,8 +3059,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -4328,19 +3068,19 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V5.S4]
+	VLD1R (R4), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	VMOV V6.B16, V11.B16
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	ADD $4, R5, R16
@@ -4351,7 +3091,7 @@ groupmeet1mix:
 	VMOV V2.B16, V4.B16
 	VBSL V11.B16, V6.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -4360,8 +3100,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -4369,19 +3109,19 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V3.S4]
+	VLD1R (R4), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VMOV V4.B16, V11.B16
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	ADD $4, R5, R16
@@ -4392,7 +3132,7 @@ groupmeet2mix:
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V4.B16, V2.B16
 	VMOV V2.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
@@ -4401,8 +3141,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -4410,19 +3150,19 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V4.S4]
+	VLD1R (R4), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	VMOV V5.B16, V11.B16
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	ADD $4, R5, R16
@@ -4433,7 +3173,7 @@ groupmeet3mix:
 	VMOV V1.B16, V3.B16
 	VBSL V11.B16, V5.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
@@ -4442,21 +3182,40 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
 
 // func DequantizeMinvalPacked4F16NEON(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalPacked4F16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeMinvalPacked4F16NEON(SB), NOSPLIT, $232-64
+	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 least, V15 ToFloat, V14 0xf0f0f0f, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 minval
 	// vector registers in use at once: 12
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD minval+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD minval+24(FP), R4
 	FMOVS sign+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	FMOVS least+36(FP), F1
@@ -4479,19 +3238,19 @@ TEXT ·DequantizeMinvalPacked4F16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V14.B16, V0.B16, V0.B16
@@ -4509,7 +3268,7 @@ grouploop:
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V13.H8, V0.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
@@ -4523,26 +3282,28 @@ grouploop:
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V14.B16, V0.B16, V0.B16
@@ -4564,7 +3325,7 @@ groupmeet1:
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -4586,142 +3347,77 @@ groupmeet3:
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R20, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R20, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R20, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVD 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4>>1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0>>1, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V14.B16, V0.B16, V0.B16
@@ -4729,189 +3425,58 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V13.H8, V1.H8, V2.H8
 	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	VZIP2 V13.H8, V1.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 16(R2), F3
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V13.H8, V0.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	VZIP2 V13.H8, V0.H8, V0.H8
 	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R3), F2
+	FMOVQ 48(R4), F3
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $8, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $8, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R20, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R20, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R20, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVD 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ 64(RSP), F3
-	FMOVQ 128(RSP), F4
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
@@ -4921,12 +3486,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -4935,8 +3500,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -4944,13 +3509,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -4959,12 +3524,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
@@ -4973,8 +3538,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -4982,13 +3547,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -4997,12 +3562,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
 	VMOV V2.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V9.B16, V31.B16, V2.B16
@@ -5011,8 +3576,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -5020,13 +3585,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -5035,12 +3600,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
 	VMOV V3.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
@@ -5049,20 +3614,39 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
 
 // func DequantizePacked2F16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizePacked2F16NEON(SB), NOSPLIT, $120-56
-	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+TEXT ·DequantizePacked2F16NEON(SB), NOSPLIT, $168-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale
 	// vector registers in use at once: 10
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
 	FMOVS sign+24(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
@@ -5083,18 +3667,18 @@ TEXT ·DequantizePacked2F16NEON(SB), NOSPLIT, $120-56
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V11.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -5112,7 +3696,7 @@ grouploop:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
@@ -5124,25 +3708,27 @@ grouploop:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -5164,7 +3750,7 @@ groupmeet1:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
@@ -5184,133 +3770,74 @@ groupmeet3:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $3, R3, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece1
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece1:
-	TBZ $1, R20, piece2
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece2:
-	TBZ $0, R20, piece3
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece3:
-	FMOVS 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
-	CMP $5, R3
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R3
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	CMP $13, R3
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V11.S4]
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $48, RSP, R2
+	MOVD R4, 152(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece4
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece4:
-	TBZ $2, R3, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $1, R3, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $0, R3, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	ADD R3<<1, R0, R0
-	ADD R3>>2, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 136(RSP), R2
+	ADD R0>>2, R2, R2
+	MOVD 152(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -5320,145 +3847,48 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	FMOVQ F3, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $3, R3, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R3, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R3, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $1, R3, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $0, R3, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	FMOVS 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 64(RSP), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 96(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 112(RSP), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R3, piece16
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $1, R3, piece17
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece17:
-	TBZ $0, R3, piece18
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece18:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 136(RSP), R2
+	MOVD 144(RSP), R3
 laneend:
 	RET
 groupmeet0cross:
@@ -5468,7 +3898,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
@@ -5477,7 +3907,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -5485,11 +3915,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -5498,7 +3928,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
@@ -5507,7 +3937,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -5515,11 +3945,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -5528,7 +3958,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V31.B16, V2.B16
@@ -5537,7 +3967,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -5545,11 +3975,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -5558,7 +3988,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
@@ -5567,20 +3997,34 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
+	B laneloop
 
 // func DequantizeZeroPointPacked2F16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointPacked2F16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointPacked2F16NEON(SB), NOSPLIT, $232-64
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
 	// vector registers in use at once: 13
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD zeroPoint+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD zeroPoint+24(FP), R4
 	FMOVS sign+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
@@ -5601,20 +4045,20 @@ TEXT ·DequantizeZeroPointPacked2F16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	SUB R5, R4, R4
+	SUB R5, R0, R0
 grouploop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -5634,7 +4078,7 @@ grouploop:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
@@ -5648,27 +4092,29 @@ grouploop:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -5692,7 +4138,7 @@ groupmeet1:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -5714,141 +4160,78 @@ groupmeet3:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F2, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece1
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece1:
-	TBZ $1, R20, piece2
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece2:
-	TBZ $0, R20, piece3
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece3:
-	FMOVS 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-grouptailnarrow:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece4
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece4:
-	TBZ $2, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $1, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $0, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	ADD R4<<1, R0, R0
-	ADD R4>>2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0>>2, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -5858,8 +4241,8 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
@@ -5867,19 +4250,19 @@ laneloop:
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
@@ -5887,171 +4270,38 @@ laneloop:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F3, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R4, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $1, R4, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $0, R4, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R4, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R4, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R4, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	FMOVS 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 64(RSP), F3
-	FMOVQ 128(RSP), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R4, piece20
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece20:
-	TBZ $1, R4, piece21
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece21:
-	TBZ $0, R4, piece22
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece22:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
 	ADD $4, R5, R16
@@ -6062,7 +4312,7 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V3.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -6071,8 +4321,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -6080,19 +4330,19 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V5.S4]
+	VLD1R (R4), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	VMOV V6.B16, V11.B16
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	ADD $4, R5, R16
@@ -6103,7 +4353,7 @@ groupmeet1mix:
 	VMOV V2.B16, V4.B16
 	VBSL V11.B16, V6.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -6112,8 +4362,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -6121,19 +4371,19 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V3.S4]
+	VLD1R (R4), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VMOV V4.B16, V11.B16
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	ADD $4, R5, R16
@@ -6144,7 +4394,7 @@ groupmeet2mix:
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V4.B16, V2.B16
 	VMOV V2.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
@@ -6153,8 +4403,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -6162,19 +4412,19 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V4.S4]
+	VLD1R (R4), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	VMOV V5.B16, V11.B16
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	ADD $4, R5, R16
@@ -6185,7 +4435,7 @@ groupmeet3mix:
 	VMOV V1.B16, V3.B16
 	VBSL V11.B16, V5.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
@@ -6194,21 +4444,40 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
 
 // func DequantizeMinvalPacked2F16NEON(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalPacked2F16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeMinvalPacked2F16NEON(SB), NOSPLIT, $232-64
+	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 least, V15 ToFloat, V14 0x3030303, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 minval
 	// vector registers in use at once: 12
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD minval+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD minval+24(FP), R4
 	FMOVS sign+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	FMOVS least+36(FP), F1
@@ -6231,19 +4500,19 @@ TEXT ·DequantizeMinvalPacked2F16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -6263,7 +4532,7 @@ grouploop:
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V13.H8, V0.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
@@ -6277,26 +4546,28 @@ grouploop:
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -6320,7 +4591,7 @@ groupmeet1:
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -6342,140 +4613,77 @@ groupmeet3:
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece1
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece1:
-	TBZ $1, R20, piece2
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece2:
-	TBZ $0, R20, piece3
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece3:
-	FMOVS 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece4
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece4:
-	TBZ $2, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $1, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $0, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	ADD R4<<1, R0, R0
-	ADD R4>>2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0>>2, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -6485,187 +4693,58 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V13.H8, V1.H8, V2.H8
 	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	VZIP2 V13.H8, V1.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 16(R2), F3
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F4
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V13.H8, V0.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	VZIP2 V13.H8, V0.H8, V0.H8
 	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R3), F2
+	FMOVQ 48(R4), F3
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F1, 16(R1)
+	ADD $32, R1, R1
+	ADD $4, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R4, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $1, R4, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $0, R4, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R4, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R4, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R4, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	FMOVS 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ 64(RSP), F3
-	FMOVQ 128(RSP), F4
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 160(RSP), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R4, piece20
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece20:
-	TBZ $1, R4, piece21
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece21:
-	TBZ $0, R4, piece22
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece22:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
@@ -6675,12 +4754,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -6689,8 +4768,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -6698,13 +4777,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -6713,12 +4792,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
@@ -6727,8 +4806,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -6736,13 +4815,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -6751,12 +4830,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
 	VMOV V2.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V9.B16, V31.B16, V2.B16
@@ -6765,8 +4844,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -6774,13 +4853,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -6789,12 +4868,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
 	VMOV V3.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
@@ -6803,6 +4882,25 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop

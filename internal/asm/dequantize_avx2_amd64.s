@@ -6,14 +6,14 @@
 
 // func DequantizeInt8AVX2(y *float32, q *int8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeInt8AVX2(SB), $288-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeInt8AVX2(SB), $336-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0
 	// per group: Y14 scale
 	// vector registers in use at once: 4
-	MOVQ   y+0(FP), DI
-	MOVQ   q+8(FP), SI
-	MOVQ   scale+16(FP), DX
+	MOVQ   y+0(FP), SI
+	MOVQ   q+8(FP), DX
+	MOVQ   scale+16(FP), BX
 	VXORPS Y15, Y15, Y15
 	MOVQ   groups+24(FP), R8
 	MOVQ   length+32(FP), R9
@@ -23,275 +23,157 @@ TEXT ·DequantizeInt8AVX2(SB), $288-48
 	JEQ    short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y14
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y14
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVUPS     Y0, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 
 groupmeet:
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 	SUBQ        $+8, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD   8(SI), Y0
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 32(DI)
+	VMOVUPS     Y0, 32(SI)
 	SUBQ        $+8, R8
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD   16(SI), Y0
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 64(DI)
+	VMOVUPS     Y0, 64(SI)
 	SUBQ        $+8, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD   24(SI), Y0
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, BX
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+32
+	CMPQ        DI, $+32
 	JLT         grouptail
 	CMPQ        R8, $+32
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y14
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 128(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 136(SP)(AX*1)
+	VBROADCASTSS (BX), Y14
+	MOVQ         SI, 288(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 296(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R8, 312(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPMOVSXBD   128(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, (SP)
-	CMPQ        BX, $+9
-	JLT         grouptailnarrow
-	VPMOVSXBD   136(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 32(SP)
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	VPMOVSXBD   144(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 64(SP)
-	CMPQ        BX, $+25
-	JLT         grouptailnarrow
-	VPMOVSXBD   152(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 96(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*4), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+groupstaged:
+	MOVQ  288(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  296(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  312(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -309,27 +191,27 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VPMOVSXBD    (SI), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVSXBD    8(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVSXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVSXBD    24(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPMOVSXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
@@ -344,267 +226,49 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (DX), Y1
+	VMOVUPS     (BX), Y1
 	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVUPS     Y0, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     32(DX), Y1
+	VMOVUPS     32(BX), Y1
 	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(DX), Y1
+	VMOVUPS     64(BX), Y1
 	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(DX), Y1
+	VMOVUPS     96(BX), Y1
 	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	ADDQ        $+128, BX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
+	TESTQ       DI, DI
+	JEQ         laneend
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+32, DI
+	MOVQ        288(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut32AVX2(SB)
+	MOVQ        296(SP), DX
+	MOVQ        304(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	VPMOVSXBD   128(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     160(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, (SP)
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPMOVSXBD   136(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     192(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 32(SP)
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPMOVSXBD   144(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     224(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 64(SP)
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPMOVSXBD   152(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     256(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -618,25 +282,25 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVNTPS    Y0, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         groupstream
@@ -649,13 +313,13 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -664,10 +328,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -677,13 +341,13 @@ groupmeet1mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -692,10 +356,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -705,13 +369,13 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -720,10 +384,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -733,54 +397,69 @@ groupmeet3mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VPMOVSXBD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVSXBD    8(SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPMOVSXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVSXBD    24(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPMOVSXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
+	VMOVNTPS     Y0, 96(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
+
+lanestage:
+	MOVQ SI, 288(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 296(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
+	JMP  laneloop
 
 // func DequantizeZeroPointInt8AVX2(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointInt8AVX2(SB), $416-56
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointInt8AVX2(SB), $464-56
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
 	// vector registers in use at once: 7
-	MOVQ   y+0(FP), DI
-	MOVQ   q+8(FP), SI
-	MOVQ   scale+16(FP), DX
-	MOVQ   zeroPoint+24(FP), BX
+	MOVQ   y+0(FP), SI
+	MOVQ   q+8(FP), DX
+	MOVQ   scale+16(FP), BX
+	MOVQ   zeroPoint+24(FP), R8
 	VXORPS Y15, Y15, Y15
 	MOVQ   groups+32(FP), R9
 	MOVQ   length+40(FP), R10
@@ -790,295 +469,173 @@ TEXT ·DequantizeZeroPointInt8AVX2(SB), $416-56
 	JEQ    short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVUPS     Y0, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y14
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 	SUBQ        $+8, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD   8(SI), Y0
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VMOVUPS     Y0, 32(DI)
+	VMOVUPS     Y0, 32(SI)
 	SUBQ        $+8, R9
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD   16(SI), Y0
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VMOVUPS     Y0, 64(DI)
+	VMOVUPS     Y0, 64(SI)
 	SUBQ        $+8, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD   24(SI), Y0
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, R8
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
 	CMPQ        R9, $+1
 	JLT         groupnext
-	CMPQ        R8, $+32
+	CMPQ        DI, $+32
 	JLT         grouptail
 	CMPQ        R9, $+32
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 128(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 136(SP)(AX*1)
+	MOVQ         SI, 416(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 424(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R9, 448(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPMOVSXBD   128(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, (SP)
-	CMPQ        R8, $+9
-	JLT         grouptailnarrow
-	VPMOVSXBD   136(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 32(SP)
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	VPMOVSXBD   144(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 64(SP)
-	CMPQ        R8, $+25
-	JLT         grouptailnarrow
-	VPMOVSXBD   152(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 96(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  424(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  448(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -1096,36 +653,36 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	VPMOVSXBD    (SI), Y0
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVSXBD    8(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVSXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVSXBD    24(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPMOVSXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -1140,376 +697,63 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD   (SI), Y0
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (DX), Y1
-	VMOVUPS     (BX), Y2
+	VMOVUPS     (BX), Y1
+	VMOVUPS     (R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVUPS     Y0, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     32(DX), Y1
-	VMOVUPS     32(BX), Y2
+	VMOVUPS     32(BX), Y1
+	VMOVUPS     32(R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(DX), Y1
-	VMOVUPS     64(BX), Y2
+	VMOVUPS     64(BX), Y1
+	VMOVUPS     64(R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(DX), Y1
-	VMOVUPS     96(BX), Y2
+	VMOVUPS     96(BX), Y1
+	VMOVUPS     96(R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	ADDQ        $+128, BX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	ADDQ        $+128, R8
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
+	TESTQ       DI, DI
+	JEQ         laneend
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+32, DI
+	MOVQ        416(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut32AVX2(SB)
+	MOVQ        424(SP), DX
+	MOVQ        432(SP), BX
+	MOVQ        440(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	VPMOVSXBD   128(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     160(SP), Y1
-	VMOVUPS     288(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, (SP)
-	CMPQ        R8, $+9
-	JLT         lanetailnarrow
-	VPMOVSXBD   136(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     192(SP), Y1
-	VMOVUPS     320(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 32(SP)
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	VPMOVSXBD   144(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     224(SP), Y1
-	VMOVUPS     352(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 64(SP)
-	CMPQ        R8, $+25
-	JLT         lanetailnarrow
-	VPMOVSXBD   152(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     256(SP), Y1
-	VMOVUPS     384(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -1523,29 +767,29 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVNTPS    Y0, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         groupstream
@@ -1553,7 +797,7 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -1561,14 +805,14 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1577,19 +821,19 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y14
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -1597,14 +841,14 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1613,19 +857,19 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y14
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -1633,14 +877,14 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1649,19 +893,19 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y14
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -1669,64 +913,84 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	VPMOVSXBD    (SI), Y0
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVSXBD    8(SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPMOVSXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVSXBD    24(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPMOVSXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalInt8AVX2(y *float32, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeMinvalInt8AVX2(SB), $416-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalInt8AVX2(SB), $464-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y15 ToFloat
 	// per group: Y14 scale, Y13 minval
 	// vector registers in use at once: 6
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS least+32(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	MOVQ         groups+40(FP), R9
@@ -1737,304 +1001,178 @@ TEXT ·DequantizeMinvalInt8AVX2(SB), $416-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD (SI), Y0
+	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVSXBD 8(SI), Y0
+	VMOVUPS   Y0, (SI)
+	VPMOVSXBD 8(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVSXBD 16(SI), Y0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVSXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVSXBD 24(SI), Y0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVSXBD 24(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
 	SUBQ      $+32, R9
 	CMPQ      R9, $+32
 	JGE       grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD (SI), Y0
+	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (DI)
+	VMOVUPS   Y0, (SI)
 	SUBQ      $+8, R9
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD 8(SI), Y0
+	VPMOVSXBD 8(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
+	VMOVUPS   Y0, 32(SI)
 	SUBQ      $+8, R9
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD 16(SI), Y0
+	VPMOVSXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
+	VMOVUPS   Y0, 64(SI)
 	SUBQ      $+8, R9
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD 24(SI), Y0
+	VPMOVSXBD 24(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	SUBQ      $+32, R8
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, DI
 	CMPQ      R9, $+1
 	JLT       groupnext
-	CMPQ      R8, $+32
+	CMPQ      DI, $+32
 	JLT       grouptail
 	CMPQ      R9, $+32
 	JLT       groupmeet
 	JMP       groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 128(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 136(SP)(AX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
+	MOVQ         SI, 416(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 424(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R9, 448(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPMOVSXBD 128(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	CMPQ      R8, $+9
-	JLT       grouptailnarrow
-	VPMOVSXBD 136(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	CMPQ      R8, $+17
-	JLT       grouptailnarrow
-	VPMOVSXBD 144(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	CMPQ      R8, $+25
-	JLT       grouptailnarrow
-	VPMOVSXBD 152(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  424(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  448(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2052,38 +1190,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VPMOVSXBD    (SI), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y14, Y0, Y0
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVSXBD    8(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVSXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y14, Y0, Y0
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVSXBD    24(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPMOVSXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -2098,376 +1236,63 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD (SI), Y0
+	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   (DX), Y1
-	VMOVUPS   (BX), Y2
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVSXBD 8(SI), Y0
+	VMOVUPS   Y0, (SI)
+	VPMOVSXBD 8(DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   32(DX), Y1
-	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(BX), Y1
+	VMOVUPS   32(R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVSXBD 16(SI), Y0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVSXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   64(DX), Y1
-	VMOVUPS   64(BX), Y2
+	VMOVUPS   64(BX), Y1
+	VMOVUPS   64(R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVSXBD 24(SI), Y0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVSXBD 24(DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   96(DX), Y1
-	VMOVUPS   96(BX), Y2
+	VMOVUPS   96(BX), Y1
+	VMOVUPS   96(R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	ADDQ      $+128, DX
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
 	ADDQ      $+128, BX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	ADDQ      $+128, R8
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      416(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      424(SP), DX
+	MOVQ      432(SP), BX
+	MOVQ      440(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	VPMOVSXBD 128(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   160(SP), Y1
-	VMOVUPS   288(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	CMPQ      R8, $+9
-	JLT       lanetailnarrow
-	VPMOVSXBD 136(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   192(SP), Y1
-	VMOVUPS   320(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	CMPQ      R8, $+17
-	JLT       lanetailnarrow
-	VPMOVSXBD 144(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   224(SP), Y1
-	VMOVUPS   352(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	CMPQ      R8, $+25
-	JLT       lanetailnarrow
-	VPMOVSXBD 152(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   256(SP), Y1
-	VMOVUPS   384(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -2481,33 +1306,33 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y14, Y0, Y0
 	VADDPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVSXBD   8(SI), Y0
+	VMOVNTPS    Y0, (SI)
+	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y14, Y0, Y0
 	VADDPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVSXBD   16(SI), Y0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y14, Y0, Y0
 	VADDPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVSXBD   24(SI), Y0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y14, Y0, Y0
 	VADDPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         groupstream
@@ -2520,16 +1345,16 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2538,12 +1363,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -2553,16 +1378,16 @@ groupmeet1mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2571,12 +1396,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -2586,16 +1411,16 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2604,12 +1429,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -2619,67 +1444,87 @@ groupmeet3mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VPMOVSXBD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y14, Y0, Y0
 	VADDPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVSXBD    8(SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPMOVSXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y14, Y0, Y0
 	VADDPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBD    16(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVSXBD    24(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPMOVSXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  laneloop
+
 // func DequantizeUint8AVX2(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeUint8AVX2(SB), $288-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeUint8AVX2(SB), $336-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0
 	// per group: Y14 scale
 	// vector registers in use at once: 4
-	MOVQ   y+0(FP), DI
-	MOVQ   q+8(FP), SI
-	MOVQ   scale+16(FP), DX
+	MOVQ   y+0(FP), SI
+	MOVQ   q+8(FP), DX
+	MOVQ   scale+16(FP), BX
 	VXORPS Y15, Y15, Y15
 	MOVQ   groups+24(FP), R8
 	MOVQ   length+32(FP), R9
@@ -2689,275 +1534,157 @@ TEXT ·DequantizeUint8AVX2(SB), $288-48
 	JEQ    short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y14
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y14
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 
 groupmeet:
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 	SUBQ        $+8, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD   8(SI), Y0
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 32(DI)
+	VMOVUPS     Y0, 32(SI)
 	SUBQ        $+8, R8
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD   16(SI), Y0
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 64(DI)
+	VMOVUPS     Y0, 64(SI)
 	SUBQ        $+8, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD   24(SI), Y0
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, BX
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+32
+	CMPQ        DI, $+32
 	JLT         grouptail
 	CMPQ        R8, $+32
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y14
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 128(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 136(SP)(AX*1)
+	VBROADCASTSS (BX), Y14
+	MOVQ         SI, 288(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 296(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R8, 312(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPMOVZXBD   128(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, (SP)
-	CMPQ        BX, $+9
-	JLT         grouptailnarrow
-	VPMOVZXBD   136(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 32(SP)
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	VPMOVZXBD   144(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 64(SP)
-	CMPQ        BX, $+25
-	JLT         grouptailnarrow
-	VPMOVZXBD   152(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 96(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*4), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+groupstaged:
+	MOVQ  288(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  296(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  312(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2975,27 +1702,27 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VPMOVZXBD    (SI), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBD    8(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVZXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBD    24(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPMOVZXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
@@ -3010,267 +1737,49 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (DX), Y1
+	VMOVUPS     (BX), Y1
 	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     32(DX), Y1
+	VMOVUPS     32(BX), Y1
 	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(DX), Y1
+	VMOVUPS     64(BX), Y1
 	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(DX), Y1
+	VMOVUPS     96(BX), Y1
 	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	ADDQ        $+128, BX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
+	TESTQ       DI, DI
+	JEQ         laneend
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+32, DI
+	MOVQ        288(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut32AVX2(SB)
+	MOVQ        296(SP), DX
+	MOVQ        304(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	VPMOVZXBD   128(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     160(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, (SP)
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPMOVZXBD   136(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     192(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 32(SP)
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPMOVZXBD   144(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     224(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 64(SP)
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPMOVZXBD   152(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     256(SP), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -3284,25 +1793,25 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         groupstream
@@ -3315,13 +1824,13 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3330,10 +1839,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -3343,13 +1852,13 @@ groupmeet1mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3358,10 +1867,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -3371,13 +1880,13 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3386,10 +1895,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -3399,54 +1908,69 @@ groupmeet3mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VPMOVZXBD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBD    8(SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPMOVZXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBD    24(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPMOVZXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
+	VMOVNTPS     Y0, 96(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 288(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 296(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
+	JMP  laneloop
+
 // func DequantizeZeroPointUint8AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointUint8AVX2(SB), $416-56
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointUint8AVX2(SB), $464-56
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
 	// vector registers in use at once: 7
-	MOVQ   y+0(FP), DI
-	MOVQ   q+8(FP), SI
-	MOVQ   scale+16(FP), DX
-	MOVQ   zeroPoint+24(FP), BX
+	MOVQ   y+0(FP), SI
+	MOVQ   q+8(FP), DX
+	MOVQ   scale+16(FP), BX
+	MOVQ   zeroPoint+24(FP), R8
 	VXORPS Y15, Y15, Y15
 	MOVQ   groups+32(FP), R9
 	MOVQ   length+40(FP), R10
@@ -3456,295 +1980,173 @@ TEXT ·DequantizeZeroPointUint8AVX2(SB), $416-56
 	JEQ    short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y14
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 	SUBQ        $+8, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD   8(SI), Y0
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VMOVUPS     Y0, 32(DI)
+	VMOVUPS     Y0, 32(SI)
 	SUBQ        $+8, R9
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD   16(SI), Y0
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VMOVUPS     Y0, 64(DI)
+	VMOVUPS     Y0, 64(SI)
 	SUBQ        $+8, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD   24(SI), Y0
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, R8
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
 	CMPQ        R9, $+1
 	JLT         groupnext
-	CMPQ        R8, $+32
+	CMPQ        DI, $+32
 	JLT         grouptail
 	CMPQ        R9, $+32
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 128(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 136(SP)(AX*1)
+	MOVQ         SI, 416(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 424(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R9, 448(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPMOVZXBD   128(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, (SP)
-	CMPQ        R8, $+9
-	JLT         grouptailnarrow
-	VPMOVZXBD   136(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 32(SP)
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	VPMOVZXBD   144(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 64(SP)
-	CMPQ        R8, $+25
-	JLT         grouptailnarrow
-	VPMOVZXBD   152(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 96(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  424(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  448(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3762,36 +2164,36 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	VPMOVZXBD    (SI), Y0
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBD    8(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVZXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBD    24(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPMOVZXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -3806,376 +2208,63 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD   (SI), Y0
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (DX), Y1
-	VMOVUPS     (BX), Y2
+	VMOVUPS     (BX), Y1
+	VMOVUPS     (R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     32(DX), Y1
-	VMOVUPS     32(BX), Y2
+	VMOVUPS     32(BX), Y1
+	VMOVUPS     32(R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 32(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(DX), Y1
-	VMOVUPS     64(BX), Y2
+	VMOVUPS     64(BX), Y1
+	VMOVUPS     64(R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 64(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(DX), Y1
-	VMOVUPS     96(BX), Y2
+	VMOVUPS     96(BX), Y1
+	VMOVUPS     96(R8), Y2
 	VCVTDQ2PS   Y2, Y2
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	VMOVUPS     Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	ADDQ        $+128, BX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	ADDQ        $+128, R8
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         laneloop
+	TESTQ       DI, DI
+	JEQ         laneend
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+32, DI
+	MOVQ        416(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut32AVX2(SB)
+	MOVQ        424(SP), DX
+	MOVQ        432(SP), BX
+	MOVQ        440(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	VPMOVZXBD   128(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     160(SP), Y1
-	VMOVUPS     288(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, (SP)
-	CMPQ        R8, $+9
-	JLT         lanetailnarrow
-	VPMOVZXBD   136(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     192(SP), Y1
-	VMOVUPS     320(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 32(SP)
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	VPMOVZXBD   144(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     224(SP), Y1
-	VMOVUPS     352(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 64(SP)
-	CMPQ        R8, $+25
-	JLT         lanetailnarrow
-	VPMOVZXBD   152(SP), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     256(SP), Y1
-	VMOVUPS     384(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -4189,29 +2278,29 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         groupstream
@@ -4219,7 +2308,7 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -4227,14 +2316,14 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4243,19 +2332,19 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y14
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -4263,14 +2352,14 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4279,19 +2368,19 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y14
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -4299,14 +2388,14 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4315,19 +2404,19 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y14
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -4335,64 +2424,84 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	VPMOVZXBD    (SI), Y0
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBD    8(SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPMOVZXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBD    24(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPMOVZXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalUint8AVX2(y *float32, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeMinvalUint8AVX2(SB), $416-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalUint8AVX2(SB), $464-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y15 ToFloat
 	// per group: Y14 scale, Y13 minval
 	// vector registers in use at once: 6
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS least+32(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	MOVQ         groups+40(FP), R9
@@ -4403,304 +2512,178 @@ TEXT ·DequantizeMinvalUint8AVX2(SB), $416-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD (SI), Y0
+	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVZXBD 8(SI), Y0
+	VMOVUPS   Y0, (SI)
+	VPMOVZXBD 8(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVZXBD 16(SI), Y0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVZXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVZXBD 24(SI), Y0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVZXBD 24(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
 	SUBQ      $+32, R9
 	CMPQ      R9, $+32
 	JGE       grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD (SI), Y0
+	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (DI)
+	VMOVUPS   Y0, (SI)
 	SUBQ      $+8, R9
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD 8(SI), Y0
+	VPMOVZXBD 8(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
+	VMOVUPS   Y0, 32(SI)
 	SUBQ      $+8, R9
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD 16(SI), Y0
+	VPMOVZXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
+	VMOVUPS   Y0, 64(SI)
 	SUBQ      $+8, R9
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD 24(SI), Y0
+	VPMOVZXBD 24(DX), Y0
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	SUBQ      $+32, R8
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, DI
 	CMPQ      R9, $+1
 	JLT       groupnext
-	CMPQ      R8, $+32
+	CMPQ      DI, $+32
 	JLT       grouptail
 	CMPQ      R9, $+32
 	JLT       groupmeet
 	JMP       groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 128(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 136(SP)(AX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
+	MOVQ         SI, 416(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 424(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R9, 448(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPMOVZXBD 128(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	CMPQ      R8, $+9
-	JLT       grouptailnarrow
-	VPMOVZXBD 136(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	CMPQ      R8, $+17
-	JLT       grouptailnarrow
-	VPMOVZXBD 144(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	CMPQ      R8, $+25
-	JLT       grouptailnarrow
-	VPMOVZXBD 152(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  424(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  448(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -4718,38 +2701,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VPMOVZXBD    (SI), Y0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y14, Y0, Y0
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBD    8(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVZXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y14, Y0, Y0
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBD    24(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPMOVZXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -4764,376 +2747,63 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD (SI), Y0
+	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   (DX), Y1
-	VMOVUPS   (BX), Y2
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVZXBD 8(SI), Y0
+	VMOVUPS   Y0, (SI)
+	VPMOVZXBD 8(DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   32(DX), Y1
-	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(BX), Y1
+	VMOVUPS   32(R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVZXBD 16(SI), Y0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVZXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   64(DX), Y1
-	VMOVUPS   64(BX), Y2
+	VMOVUPS   64(BX), Y1
+	VMOVUPS   64(R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVZXBD 24(SI), Y0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVZXBD 24(DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   96(DX), Y1
-	VMOVUPS   96(BX), Y2
+	VMOVUPS   96(BX), Y1
+	VMOVUPS   96(R8), Y2
 	VSUBPS    Y15, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	ADDQ      $+128, DX
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
 	ADDQ      $+128, BX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	ADDQ      $+128, R8
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      416(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      424(SP), DX
+	MOVQ      432(SP), BX
+	MOVQ      440(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	VPMOVZXBD 128(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   160(SP), Y1
-	VMOVUPS   288(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	CMPQ      R8, $+9
-	JLT       lanetailnarrow
-	VPMOVZXBD 136(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   192(SP), Y1
-	VMOVUPS   320(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	CMPQ      R8, $+17
-	JLT       lanetailnarrow
-	VPMOVZXBD 144(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   224(SP), Y1
-	VMOVUPS   352(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	CMPQ      R8, $+25
-	JLT       lanetailnarrow
-	VPMOVZXBD 152(SP), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   256(SP), Y1
-	VMOVUPS   384(SP), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -5147,33 +2817,33 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y14, Y0, Y0
 	VADDPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXBD   8(SI), Y0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y14, Y0, Y0
 	VADDPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXBD   16(SI), Y0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y14, Y0, Y0
 	VADDPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXBD   24(SI), Y0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y15, Y0, Y0
 	VMULPS      Y14, Y0, Y0
 	VADDPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R9
 	CMPQ        R9, $+32
 	JGE         groupstream
@@ -5186,16 +2856,16 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -5204,12 +2874,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -5219,16 +2889,16 @@ groupmeet1mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -5237,12 +2907,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -5252,16 +2922,16 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -5270,12 +2940,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -5285,67 +2955,87 @@ groupmeet3mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VPMOVZXBD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y14, Y0, Y0
 	VADDPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBD    8(SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPMOVZXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y14, Y0, Y0
 	VADDPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBD    16(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPMOVZXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBD    24(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPMOVZXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
+
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  laneloop
 
 // func DequantizePacked4AVX2(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizePacked4AVX2(SB), $272-56
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizePacked4AVX2(SB), $320-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
 	// per group: Y12 scale
 	// vector registers in use at once: 6
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VBROADCASTSS sign+24(FP), Y0
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y1, Y1, Y1
@@ -5361,314 +3051,183 @@ TEXT ·DequantizePacked4AVX2(SB), $272-56
 	JEQ          short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y12
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y12
+	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y12
 
 groupmeet:
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	SUBQ         $+8, R8
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	SUBQ         $+8, R8
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Y0
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	SUBQ         $+8, R8
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Y0
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, BX
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
+	SUBQ         $+32, DI
 	CMPQ         R8, $+1
 	JLT          groupnext
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y12
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 128(SP)(AX*1)
+	VBROADCASTSS (BX), Y12
+	MOVQ         SI, 272(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn4AVX2(SB)
+	MOVQ         DX, 280(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R8, 296(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  272(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  280(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 128(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, (SP)
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 136(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 64(SP)
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 140(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 96(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*4), DI
-	MOVQ  BX, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	ADDQ  AX, DX
+	MOVQ  296(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -5686,39 +3245,39 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VPBROADCASTD (SI), Y0
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
@@ -5733,292 +3292,61 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         272(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         280(SP), DX
+	MOVQ         288(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece20:
-	VPBROADCASTD 128(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, (SP)
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 136(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      208(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 64(SP)
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 140(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      240(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -6032,37 +3360,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
 	JGE          groupstream
@@ -6075,13 +3403,13 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6090,10 +3418,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y12
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -6103,13 +3431,13 @@ groupmeet1mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6118,10 +3446,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y12
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -6131,13 +3459,13 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6146,10 +3474,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y12
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -6159,66 +3487,81 @@ groupmeet3mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Y0, 96(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
+
+lanestage:
+	MOVQ SI, 272(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	MOVQ DX, 280(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 144(SP), BX
+	JMP  laneloop
 
 // func DequantizeZeroPointPacked4AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointPacked4AVX2(SB), $400-64
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointPacked4AVX2(SB), $448-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
 	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
 	// vector registers in use at once: 9
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VBROADCASTSS sign+32(FP), Y0
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y1, Y1, Y1
@@ -6234,334 +3577,199 @@ TEXT ·DequantizeZeroPointPacked4AVX2(SB), $400-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Y0
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Y0
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 128(SP)(AX*1)
+	MOVQ         SI, 400(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn4AVX2(SB)
+	MOVQ         DX, 408(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R9, 432(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  408(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 128(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, (SP)
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 136(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 64(SP)
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 140(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 96(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*4), DI
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	MOVQ  432(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -6579,48 +3787,48 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -6635,401 +3843,75 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	ADDQ         $+128, R8
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         400(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         408(SP), DX
+	MOVQ         416(SP), BX
+	MOVQ         424(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece25:
-	VPBROADCASTD 128(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, (SP)
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 136(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      208(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 64(SP)
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 140(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      368(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -7043,41 +3925,41 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
@@ -7085,7 +3967,7 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -7093,14 +3975,14 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -7109,19 +3991,19 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -7129,14 +4011,14 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -7145,19 +4027,19 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -7165,14 +4047,14 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -7181,19 +4063,19 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -7201,76 +4083,96 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VBROADCASTSS (BX), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	MOVQ DX, 408(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalPacked4AVX2(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeMinvalPacked4AVX2(SB), $400-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalPacked4AVX2(SB), $448-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y1 least, Y15 ToFloat, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
 	// per group: Y12 scale, Y11 minval
 	// vector registers in use at once: 8
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS sign+32(FP), Y0
 	VBROADCASTSS least+36(FP), Y1
 	VCVTDQ2PS    Y1, Y15
@@ -7287,24 +4189,24 @@ TEXT ·DequantizeMinvalPacked4AVX2(SB), $400-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7312,8 +4214,8 @@ grouploop:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7321,8 +4223,8 @@ grouploop:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7330,8 +4232,8 @@ grouploop:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7339,30 +4241,32 @@ grouploop:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7370,12 +4274,12 @@ groupmeet0:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7383,12 +4287,12 @@ groupmeet1:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Y0
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7396,12 +4300,12 @@ groupmeet2:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Y0
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7409,221 +4313,80 @@ groupmeet3:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 128(SP)(AX*1)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	MOVQ         SI, 400(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn4AVX2(SB)
+	MOVQ         DX, 408(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R9, 432(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  408(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 128(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 136(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 140(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*4), DI
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	MOVQ  432(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -7641,11 +4404,11 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VPBROADCASTD (SI), Y0
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7653,8 +4416,8 @@ short2loop:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7662,8 +4425,8 @@ short2loop:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7671,8 +4434,8 @@ short2loop:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -7680,11 +4443,11 @@ short2loop:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -7699,401 +4462,75 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	ADDQ         $+128, R8
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         400(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         408(SP), DX
+	MOVQ         416(SP), BX
+	MOVQ         424(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece25:
-	VPBROADCASTD 128(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 136(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      208(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 140(SP), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      368(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -8107,8 +4544,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8116,8 +4553,8 @@ groupstream:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8125,8 +4562,8 @@ groupstream:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8134,8 +4571,8 @@ groupstream:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8143,9 +4580,9 @@ groupstream:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
@@ -8158,16 +4595,16 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -8176,12 +4613,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -8191,16 +4628,16 @@ groupmeet1mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -8209,12 +4646,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -8224,16 +4661,16 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -8242,12 +4679,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -8257,25 +4694,25 @@ groupmeet3mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8283,8 +4720,8 @@ short2stream:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8292,8 +4729,8 @@ short2stream:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 8(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8301,8 +4738,8 @@ short2stream:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 12(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
@@ -8310,26 +4747,46 @@ short2stream:
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	MOVQ DX, 408(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
+	JMP  laneloop
+
 // func DequantizePacked2AVX2(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizePacked2AVX2(SB), $272-56
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizePacked2AVX2(SB), $320-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
 	// per group: Y11 scale
 	// vector registers in use at once: 7
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VBROADCASTSS sign+24(FP), Y0
 	VXORPS       Y15, Y15, Y15
 	VMOVUPS      constantsAVX2<>+68(SB), Y1
@@ -8346,289 +4803,167 @@ TEXT ·DequantizePacked2AVX2(SB), $272-56
 	JEQ          short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y11
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y11
+	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 
 groupmeet:
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	SUBQ         $+8, R8
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	SUBQ         $+8, R8
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	SUBQ         $+8, R8
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, BX
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	SUBQ         $+32, DI
 	CMPQ         R8, $+1
 	JLT          groupnext
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y11
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x02, AX
-	MOVL         (SI)(AX*1), CX
-	MOVL         CX, 128(SP)(AX*1)
+	VBROADCASTSS (BX), Y11
+	MOVQ         SI, 272(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn2AVX2(SB)
+	MOVQ         DX, 280(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R8, 296(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  272(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  280(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 128(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, (SP)
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 128(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 64(SP)
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 96(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*4), DI
-	MOVQ  BX, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	ADDQ  AX, DX
+	MOVQ  296(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -8646,31 +4981,31 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VPBROADCASTD (SI), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+128, SI
 	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
@@ -8685,275 +5020,53 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         272(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         280(SP), DX
+	MOVQ         288(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece20:
-	VPBROADCASTD 128(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, (SP)
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 128(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      208(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 64(SP)
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      240(SP), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -8967,29 +5080,29 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
+	VMOVNTPS     Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
 	JGE          groupstream
@@ -9002,13 +5115,13 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -9017,10 +5130,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -9030,13 +5143,13 @@ groupmeet1mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -9045,10 +5158,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -9058,13 +5171,13 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -9073,10 +5186,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -9086,58 +5199,73 @@ groupmeet3mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VMOVNTPS     Y0, 96(DI)
+	VMOVNTPS     Y0, 96(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+128, SI
 	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 272(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+	MOVQ DX, 280(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 144(SP), BX
+	JMP  laneloop
+
 // func DequantizeZeroPointPacked2AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointPacked2AVX2(SB), $400-64
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointPacked2AVX2(SB), $448-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
 	// per group: Y11 scale, Y0 zeroPoint, Y10 ToFloat
 	// vector registers in use at once: 10
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VBROADCASTSS sign+32(FP), Y0
 	VXORPS       Y15, Y15, Y15
 	VMOVUPS      constantsAVX2<>+68(SB), Y1
@@ -9154,309 +5282,183 @@ TEXT ·DequantizeZeroPointPacked2AVX2(SB), $400-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y10
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x02, AX
-	MOVL         (SI)(AX*1), CX
-	MOVL         CX, 128(SP)(AX*1)
+	MOVQ         SI, 400(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn2AVX2(SB)
+	MOVQ         DX, 408(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R9, 432(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  408(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 128(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, (SP)
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 128(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 64(SP)
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 96(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*4), DI
-	MOVQ  R8, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	MOVQ  432(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -9474,40 +5476,40 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y8
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y8, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y8, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -9522,384 +5524,67 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VCVTDQ2PS    Y2, Y2
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
 	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	ADDQ         $+128, R8
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         400(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         408(SP), DX
+	MOVQ         416(SP), BX
+	MOVQ         424(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece25:
-	VPBROADCASTD 128(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, (SP)
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 128(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      208(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 64(SP)
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      368(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -9913,33 +5598,33 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
+	VMOVNTPS     Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
@@ -9947,7 +5632,7 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -9955,14 +5640,14 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -9971,19 +5656,19 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -9991,14 +5676,14 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -10007,19 +5692,19 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -10027,14 +5712,14 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -10043,19 +5728,19 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	VMOVAPS      Y3, Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VCVTDQ2PS    Y2, Y3
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
@@ -10063,68 +5748,88 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS 4(BX), Y0
+	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y8
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y8, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y8, Y0, Y0
 	VFMADD213PS  Y15, Y10, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
+lanestage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+	MOVQ DX, 408(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalPacked2AVX2(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeMinvalPacked2AVX2(SB), $400-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalPacked2AVX2(SB), $448-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y1 least, Y15 ToFloat, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
 	// per group: Y11 scale, Y10 minval
 	// vector registers in use at once: 9
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS sign+32(FP), Y0
 	VBROADCASTSS least+36(FP), Y1
 	VCVTDQ2PS    Y1, Y15
@@ -10142,318 +5847,188 @@ TEXT ·DequantizeMinvalPacked2AVX2(SB), $400-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 
 groupmeet:
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 4(SI), Y0
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x02, AX
-	MOVL         (SI)(AX*1), CX
-	MOVL         CX, 128(SP)(AX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	MOVQ         SI, 400(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn2AVX2(SB)
+	MOVQ         DX, 408(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R9, 432(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  408(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 128(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 128(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*4), DI
-	MOVQ  R8, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	MOVQ  432(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -10471,42 +6046,42 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VPBROADCASTD (SI), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y8, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y8, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -10521,384 +6096,67 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
 	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	ADDQ         $+128, R8
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         400(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         408(SP), DX
+	MOVQ         416(SP), BX
+	MOVQ         424(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece25:
-	VPBROADCASTD 128(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 128(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      208(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      368(SP), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -10912,37 +6170,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
+	VMOVNTPS     Y0, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
@@ -10955,16 +6213,16 @@ groupmeet0mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -10973,12 +6231,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -10988,16 +6246,16 @@ groupmeet1mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -11006,12 +6264,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -11021,16 +6279,16 @@ groupmeet2mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -11039,12 +6297,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -11054,60 +6312,80 @@ groupmeet3mix:
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
 	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VPBROADCASTD (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD (SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y8, Y0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 4(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y8, Y0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
+	ADDQ         $+8, R8
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
+
+lanestage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+	MOVQ DX, 408(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
+	JMP  laneloop
 
 DATA constantsAVX2<>+0(SB)/4, $0x00000000
 DATA constantsAVX2<>+4(SB)/4, $0x00000001

@@ -6,14 +6,14 @@
 
 // func DequantizeInt8AVX512(y *float32, q *int8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeInt8AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeInt8AVX512(SB), $624-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0
 	// per group: Z14 scale
 	// vector registers in use at once: 3
-	MOVQ   y+0(FP), DI
-	MOVQ   q+8(FP), SI
-	MOVQ   scale+16(FP), DX
+	MOVQ   y+0(FP), SI
+	MOVQ   q+8(FP), DX
+	MOVQ   scale+16(FP), BX
 	VPXORD Z15, Z15, Z15
 	MOVQ   groups+24(FP), R8
 	MOVQ   length+32(FP), R9
@@ -25,168 +25,168 @@ TEXT ·DequantizeInt8AVX512(SB), NOSPLIT, $0-48
 	JEQ    short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z14
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z14
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, (DI)
+	VMOVUPS     Z0, (SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD   16(SI), Z0
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 64(DI)
+	VMOVUPS     Z0, 64(SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD   32(SI), Z0
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 128(DI)
+	VMOVUPS     Z0, 128(SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD   48(SI), Z0
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVSXBD.Z  (SI), K7, Z0
+	VPMOVSXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         BX, $+17
+	VMOVUPS      Z0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVSXBD.Z  16(SI), K7, Z0
+	VPMOVSXBD.Z  16(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         BX, $+33
+	VMOVUPS      Z0, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVSXBD.Z  32(SI), K7, Z0
+	VPMOVSXBD.Z  32(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         BX, $+49
+	VMOVUPS      Z0, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVSXBD.Z  48(SI), K7, Z0
+	VPMOVSXBD.Z  48(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 192(DI)
+	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(BX*4), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	LEAQ  (SI)(DI*4), SI
+	LEAQ  (DX)(DI*1), DX
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -204,25 +204,25 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, (DI)
-	VPMOVSXBD        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVSXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, 64(DI)
-	VPMOVSXBD        32(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
-	VPMOVSXBD        48(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVSXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 192(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+256, DI
-	ADDQ             $+64, SI
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+256, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
@@ -244,25 +244,25 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, (DI)
-	VPMOVSXBD        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVSXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 64(DI)
-	VPMOVSXBD        32(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
-	VPMOVSXBD        48(SI), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVSXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
-	VMOVUPS          Z0, 192(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+256, DI
-	ADDQ             $+64, SI
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+256, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
@@ -277,76 +277,49 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (DX), Z1
+	VMOVUPS     (BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     64(DX), Z1
+	VMOVUPS     64(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(DX), Z1
+	VMOVUPS     128(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     192(DX), Z1
+	VMOVUPS     192(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVSXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVSXBD.Z 16(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVSXBD.Z 32(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVSXBD.Z 48(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 192(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        576(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut32AVX512(SB)
+	MOVQ        584(SP), DX
+	MOVQ        592(SP), BX
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -360,25 +333,25 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -390,12 +363,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -404,10 +377,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -416,12 +389,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -430,10 +403,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -442,12 +415,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -456,10 +429,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -468,77 +441,92 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVSXBD        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, (DI)
-	VPMOVSXBD        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VPMOVSXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, 64(DI)
-	VPMOVSXBD        32(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, 64(SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
-	VPMOVSXBD        48(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
+	VPMOVSXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 192(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+256, DI
-	ADDQ             $+64, SI
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+256, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVSXBD        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, (DI)
-	VPMOVSXBD        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VPMOVSXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 64(DI)
-	VPMOVSXBD        32(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 64(SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
-	VPMOVSXBD        48(SI), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
+	VPMOVSXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
-	VMOVNTPS         Z0, 192(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+256, DI
-	ADDQ             $+64, SI
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVNTPS         Z0, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+256, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
 	JMP              short4end
+
+lanestage:
+	MOVQ SI, 576(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 584(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  laneloop
 
 // func DequantizeZeroPointInt8AVX512(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeZeroPointInt8AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointInt8AVX512(SB), $880-56
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x0
 	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
 	// vector registers in use at once: 6
-	MOVQ   y+0(FP), DI
-	MOVQ   q+8(FP), SI
-	MOVQ   scale+16(FP), DX
-	MOVQ   zeroPoint+24(FP), BX
+	MOVQ   y+0(FP), SI
+	MOVQ   q+8(FP), DX
+	MOVQ   scale+16(FP), BX
+	MOVQ   zeroPoint+24(FP), R8
 	VPXORD Z15, Z15, Z15
 	MOVQ   groups+32(FP), R9
 	MOVQ   length+40(FP), R10
@@ -550,188 +538,188 @@ TEXT ·DequantizeZeroPointInt8AVX512(SB), NOSPLIT, $0-56
 	JEQ    short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z14
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD213PS Z15, Z13, Z0
-	VMOVUPS     Z0, (DI)
+	VMOVUPS     Z0, (SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD   16(SI), Z0
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD213PS Z15, Z13, Z0
-	VMOVUPS     Z0, 64(DI)
+	VMOVUPS     Z0, 64(SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD   32(SI), Z0
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD213PS Z15, Z13, Z0
-	VMOVUPS     Z0, 128(DI)
+	VMOVUPS     Z0, 128(SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD   48(SI), Z0
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD213PS Z15, Z13, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, R8
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
 	CMPQ        R9, $+1
 	JLT         groupnext
-	CMPQ        R8, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R9, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVSXBD.Z  (SI), K7, Z0
+	VPMOVSXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVUPS      Z0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVSXBD.Z  16(SI), K7, Z0
+	VPMOVSXBD.Z  16(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         R8, $+33
+	VMOVUPS      Z0, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVSXBD.Z  32(SI), K7, Z0
+	VPMOVSXBD.Z  32(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         R8, $+49
+	VMOVUPS      Z0, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVSXBD.Z  48(SI), K7, Z0
+	VPMOVSXBD.Z  48(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 192(DI)
+	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	LEAQ  (SI)(DI*4), SI
+	LEAQ  (DX)(DI*1), DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -749,34 +737,34 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, (DI)
-	VPMOVSXBD        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVSXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, 64(DI)
-	VPMOVSXBD        32(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
-	VPMOVSXBD        48(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVSXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 192(DI)
-	ADDQ             $+8, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+256, DI
-	ADDQ             $+64, SI
+	ADDQ             $+8, R8
+	ADDQ             $+256, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
@@ -798,38 +786,38 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, (DI)
-	VPMOVSXBD        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVSXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 64(DI)
-	VPMOVSXBD        32(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
-	VPMOVSXBD        48(SI), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVSXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
-	VMOVUPS          Z0, 192(DI)
-	ADDQ             $+16, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+256, DI
-	ADDQ             $+64, SI
+	ADDQ             $+16, R8
+	ADDQ             $+256, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
@@ -844,101 +832,63 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (BX), Z2
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(BX), Z1
+	VMOVUPS     64(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(DX), Z1
-	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(BX), Z1
+	VMOVUPS     128(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     192(DX), Z1
-	VMOVUPS     192(BX), Z2
+	VMOVUPS     192(BX), Z1
+	VMOVUPS     192(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	ADDQ        $+256, BX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	ADDQ        $+256, R8
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       R8, R8
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVSXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVSXBD.Z 16(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z1
-	VMOVUPS.Z   64(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVSXBD.Z 32(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z1
-	VMOVUPS.Z   128(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVSXBD.Z 48(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z1
-	VMOVUPS.Z   192(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 192(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        832(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut32AVX512(SB)
+	MOVQ        840(SP), DX
+	MOVQ        848(SP), BX
+	MOVQ        856(SP), R8
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -952,29 +902,29 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -982,20 +932,20 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z14
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1004,32 +954,32 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z14
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z14
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1038,32 +988,32 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z14
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z14
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1072,119 +1022,139 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z14
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z14
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, (DI)
-	VPMOVSXBD        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VPMOVSXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, 64(DI)
-	VPMOVSXBD        32(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, 64(SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
-	VPMOVSXBD        48(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
+	VPMOVSXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 192(DI)
-	ADDQ             $+8, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 192(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+256, DI
-	ADDQ             $+64, SI
+	ADDQ             $+8, R8
+	ADDQ             $+256, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VPMOVSXBD        (SI), Z0
+	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, (DI)
-	VPMOVSXBD        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VPMOVSXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 64(DI)
-	VPMOVSXBD        32(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 64(SI)
+	VPMOVSXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
-	VPMOVSXBD        48(SI), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
+	VPMOVSXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
-	VMOVNTPS         Z0, 192(DI)
-	ADDQ             $+16, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVNTPS         Z0, 192(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+256, DI
-	ADDQ             $+64, SI
+	ADDQ             $+16, R8
+	ADDQ             $+256, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 840(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalInt8AVX512(y *float32, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeMinvalInt8AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalInt8AVX512(SB), $880-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z15 ToFloat
 	// per group: Z14 scale, Z13 minval
 	// vector registers in use at once: 4
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS least+32(FP), Z0
 	VCVTDQ2PS    Z0, Z15
 	MOVQ         groups+40(FP), R9
@@ -1197,197 +1167,197 @@ TEXT ·DequantizeMinvalInt8AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD (SI), Z0
+	VPMOVSXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	VPMOVSXBD 16(SI), Z0
+	VMOVUPS   Z0, (SI)
+	VPMOVSXBD 16(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
-	VPMOVSXBD 32(SI), Z0
+	VMOVUPS   Z0, 64(SI)
+	VPMOVSXBD 32(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
-	VPMOVSXBD 48(SI), Z0
+	VMOVUPS   Z0, 128(SI)
+	VPMOVSXBD 48(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+64, SI
+	VMOVUPS   Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+64, DX
 	SUBQ      $+64, R9
 	CMPQ      R9, $+64
 	JGE       grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVSXBD (SI), Z0
+	VPMOVSXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, (DI)
+	VMOVUPS   Z0, (SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVSXBD 16(SI), Z0
+	VPMOVSXBD 16(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
+	VMOVUPS   Z0, 64(SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VPMOVSXBD 32(SI), Z0
+	VPMOVSXBD 32(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
+	VMOVUPS   Z0, 128(SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVSXBD 48(SI), Z0
+	VPMOVSXBD 48(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+64, SI
-	SUBQ      $+64, R8
+	VMOVUPS   Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+64, DX
+	SUBQ      $+64, DI
 	CMPQ      R9, $+1
 	JLT       groupnext
-	CMPQ      R8, $+64
+	CMPQ      DI, $+64
 	JLT       grouptail
 	CMPQ      R9, $+64
 	JLT       groupmeet
 	JMP       groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVSXBD.Z  (SI), K7, Z0
+	VPMOVSXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVUPS      Z0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVSXBD.Z  16(SI), K7, Z0
+	VPMOVSXBD.Z  16(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         R8, $+33
+	VMOVUPS      Z0, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVSXBD.Z  32(SI), K7, Z0
+	VPMOVSXBD.Z  32(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         R8, $+49
+	VMOVUPS      Z0, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVSXBD.Z  48(SI), K7, Z0
+	VPMOVSXBD.Z  48(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K7, 192(DI)
+	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	LEAQ  (SI)(DI*4), SI
+	LEAQ  (DX)(DI*1), DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -1405,34 +1375,34 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+8, DX
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	ADDQ        $+8, R8
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2loop
@@ -1454,34 +1424,34 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVSXBD   (SI), Z0
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VADDPS.BCST 12(BX), Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+16, DX
+	VMULPS.BCST 12(BX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	ADDQ        $+16, R8
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4loop
@@ -1496,101 +1466,63 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD (SI), Z0
+	VPMOVSXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
-	VMOVUPS   (DX), Z1
-	VMOVUPS   (BX), Z2
+	VMOVUPS   (BX), Z1
+	VMOVUPS   (R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	VPMOVSXBD 16(SI), Z0
+	VMOVUPS   Z0, (SI)
+	VPMOVSXBD 16(DX), Z0
 	VCVTDQ2PS Z0, Z0
-	VMOVUPS   64(DX), Z1
-	VMOVUPS   64(BX), Z2
+	VMOVUPS   64(BX), Z1
+	VMOVUPS   64(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
-	VPMOVSXBD 32(SI), Z0
+	VMOVUPS   Z0, 64(SI)
+	VPMOVSXBD 32(DX), Z0
 	VCVTDQ2PS Z0, Z0
-	VMOVUPS   128(DX), Z1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
-	VPMOVSXBD 48(SI), Z0
+	VMOVUPS   Z0, 128(SI)
+	VPMOVSXBD 48(DX), Z0
 	VCVTDQ2PS Z0, Z0
-	VMOVUPS   192(DX), Z1
-	VMOVUPS   192(BX), Z2
+	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+64, SI
-	ADDQ      $+256, DX
+	VMOVUPS   Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+64, DX
 	ADDQ      $+256, BX
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
+	ADDQ      $+256, R8
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+64, DI
+	MOVQ      832(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX512(SB)
+	MOVQ      840(SP), DX
+	MOVQ      848(SP), BX
+	MOVQ      856(SP), R8
 
-lanetail:
-	TESTQ       R8, R8
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVSXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVSXBD.Z 16(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z1
-	VMOVUPS.Z   64(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVSXBD.Z 32(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z1
-	VMOVUPS.Z   128(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVSXBD.Z 48(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z1
-	VMOVUPS.Z   192(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K7, 192(DI)
-
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -1604,33 +1536,33 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z14, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z14, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z14, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z14, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -1642,14 +1574,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z14
+	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1658,12 +1590,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1672,14 +1604,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z14
+	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1688,12 +1620,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1702,14 +1634,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z14
+	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1718,12 +1650,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1732,96 +1664,116 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z14
+	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+8, DX
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVNTPS    Z0, 192(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	ADDQ        $+8, R8
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVSXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVSXBD   16(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVSXBD   32(SI), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVSXBD   48(SI), Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VADDPS.BCST 12(BX), Z0, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+16, DX
+	VMULPS.BCST 12(BX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
+	VMOVNTPS    Z0, 192(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	ADDQ        $+16, R8
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4stream
 	JMP         short4end
 
+lanestage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 840(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  laneloop
+
 // func DequantizeUint8AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeUint8AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeUint8AVX512(SB), $624-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0
 	// per group: Z14 scale
 	// vector registers in use at once: 3
-	MOVQ   y+0(FP), DI
-	MOVQ   q+8(FP), SI
-	MOVQ   scale+16(FP), DX
+	MOVQ   y+0(FP), SI
+	MOVQ   q+8(FP), DX
+	MOVQ   scale+16(FP), BX
 	VPXORD Z15, Z15, Z15
 	MOVQ   groups+24(FP), R8
 	MOVQ   length+32(FP), R9
@@ -1833,168 +1785,168 @@ TEXT ·DequantizeUint8AVX512(SB), NOSPLIT, $0-48
 	JEQ    short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z14
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z14
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, (DI)
+	VMOVUPS     Z0, (SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD   16(SI), Z0
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 64(DI)
+	VMOVUPS     Z0, 64(SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD   32(SI), Z0
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 128(DI)
+	VMOVUPS     Z0, 128(SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD   48(SI), Z0
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (SI), K7, Z0
+	VPMOVZXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         BX, $+17
+	VMOVUPS      Z0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(SI), K7, Z0
+	VPMOVZXBD.Z  16(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         BX, $+33
+	VMOVUPS      Z0, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(SI), K7, Z0
+	VPMOVZXBD.Z  32(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         BX, $+49
+	VMOVUPS      Z0, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(SI), K7, Z0
+	VPMOVZXBD.Z  48(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 192(DI)
+	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(BX*4), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	LEAQ  (SI)(DI*4), SI
+	LEAQ  (DX)(DI*1), DX
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2012,25 +1964,25 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, (DI)
-	VPMOVZXBD        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVZXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, 64(DI)
-	VPMOVZXBD        32(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
-	VPMOVZXBD        48(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVZXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 192(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+256, DI
-	ADDQ             $+64, SI
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+256, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
@@ -2052,25 +2004,25 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, (DI)
-	VPMOVZXBD        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVZXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 64(DI)
-	VPMOVZXBD        32(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
-	VPMOVZXBD        48(SI), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVZXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
-	VMOVUPS          Z0, 192(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+256, DI
-	ADDQ             $+64, SI
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+256, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
@@ -2085,76 +2037,49 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (DX), Z1
+	VMOVUPS     (BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     64(DX), Z1
+	VMOVUPS     64(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(DX), Z1
+	VMOVUPS     128(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     192(DX), Z1
+	VMOVUPS     192(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVZXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBD.Z 16(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBD.Z 32(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBD.Z 48(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 192(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        576(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut32AVX512(SB)
+	MOVQ        584(SP), DX
+	MOVQ        592(SP), BX
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -2168,25 +2093,25 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -2198,12 +2123,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2212,10 +2137,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -2224,12 +2149,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2238,10 +2163,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -2250,12 +2175,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2264,10 +2189,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -2276,77 +2201,92 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVZXBD        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, (DI)
-	VPMOVZXBD        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VPMOVZXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, 64(DI)
-	VPMOVZXBD        32(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, 64(SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
-	VPMOVZXBD        48(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
+	VPMOVZXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 192(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+256, DI
-	ADDQ             $+64, SI
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+256, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVZXBD        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, (DI)
-	VPMOVZXBD        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VPMOVZXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 64(DI)
-	VPMOVZXBD        32(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 64(SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
-	VPMOVZXBD        48(SI), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
+	VPMOVZXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
-	VMOVNTPS         Z0, 192(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+256, DI
-	ADDQ             $+64, SI
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVNTPS         Z0, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+256, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 576(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 584(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  laneloop
+
 // func DequantizeZeroPointUint8AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeZeroPointUint8AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointUint8AVX512(SB), $880-56
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x0
 	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
 	// vector registers in use at once: 6
-	MOVQ   y+0(FP), DI
-	MOVQ   q+8(FP), SI
-	MOVQ   scale+16(FP), DX
-	MOVQ   zeroPoint+24(FP), BX
+	MOVQ   y+0(FP), SI
+	MOVQ   q+8(FP), DX
+	MOVQ   scale+16(FP), BX
+	MOVQ   zeroPoint+24(FP), R8
 	VPXORD Z15, Z15, Z15
 	MOVQ   groups+32(FP), R9
 	MOVQ   length+40(FP), R10
@@ -2358,188 +2298,188 @@ TEXT ·DequantizeZeroPointUint8AVX512(SB), NOSPLIT, $0-56
 	JEQ    short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z14
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD213PS Z15, Z13, Z0
-	VMOVUPS     Z0, (DI)
+	VMOVUPS     Z0, (SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD   16(SI), Z0
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD213PS Z15, Z13, Z0
-	VMOVUPS     Z0, 64(DI)
+	VMOVUPS     Z0, 64(SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD   32(SI), Z0
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD213PS Z15, Z13, Z0
-	VMOVUPS     Z0, 128(DI)
+	VMOVUPS     Z0, 128(SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD   48(SI), Z0
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD213PS Z15, Z13, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, R8
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
 	CMPQ        R9, $+1
 	JLT         groupnext
-	CMPQ        R8, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R9, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (SI), K7, Z0
+	VPMOVZXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVUPS      Z0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(SI), K7, Z0
+	VPMOVZXBD.Z  16(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         R8, $+33
+	VMOVUPS      Z0, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(SI), K7, Z0
+	VPMOVZXBD.Z  32(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         R8, $+49
+	VMOVUPS      Z0, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(SI), K7, Z0
+	VPMOVZXBD.Z  48(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 192(DI)
+	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	LEAQ  (SI)(DI*4), SI
+	LEAQ  (DX)(DI*1), DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2557,34 +2497,34 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, (DI)
-	VPMOVZXBD        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVZXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, 64(DI)
-	VPMOVZXBD        32(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
-	VPMOVZXBD        48(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVZXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 192(DI)
-	ADDQ             $+8, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+256, DI
-	ADDQ             $+64, SI
+	ADDQ             $+8, R8
+	ADDQ             $+256, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
@@ -2606,38 +2546,38 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, (DI)
-	VPMOVZXBD        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVZXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 64(DI)
-	VPMOVZXBD        32(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
-	VPMOVZXBD        48(SI), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVZXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
-	VMOVUPS          Z0, 192(DI)
-	ADDQ             $+16, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+256, DI
-	ADDQ             $+64, SI
+	ADDQ             $+16, R8
+	ADDQ             $+256, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
@@ -2652,101 +2592,63 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (BX), Z2
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(BX), Z1
+	VMOVUPS     64(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(DX), Z1
-	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(BX), Z1
+	VMOVUPS     128(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     192(DX), Z1
-	VMOVUPS     192(BX), Z2
+	VMOVUPS     192(BX), Z1
+	VMOVUPS     192(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	ADDQ        $+256, BX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	ADDQ        $+256, R8
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       R8, R8
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVZXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBD.Z 16(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z1
-	VMOVUPS.Z   64(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBD.Z 32(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z1
-	VMOVUPS.Z   128(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBD.Z 48(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z1
-	VMOVUPS.Z   192(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 192(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        832(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut32AVX512(SB)
+	MOVQ        840(SP), DX
+	MOVQ        848(SP), BX
+	MOVQ        856(SP), R8
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -2760,29 +2662,29 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -2790,20 +2692,20 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z14
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2812,32 +2714,32 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z14
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z14
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2846,32 +2748,32 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z14
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z14
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2880,119 +2782,139 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z14
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z14
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, (DI)
-	VPMOVZXBD        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VPMOVZXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, 64(DI)
-	VPMOVZXBD        32(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, 64(SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
-	VPMOVZXBD        48(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
+	VPMOVZXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 192(DI)
-	ADDQ             $+8, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 192(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+256, DI
-	ADDQ             $+64, SI
+	ADDQ             $+8, R8
+	ADDQ             $+256, SI
+	ADDQ             $+64, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VPMOVZXBD        (SI), Z0
+	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, (DI)
-	VPMOVZXBD        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VPMOVZXBD        16(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 64(DI)
-	VPMOVZXBD        32(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 64(SI)
+	VPMOVZXBD        32(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
-	VPMOVZXBD        48(SI), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
+	VPMOVZXBD        48(DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
-	VMOVNTPS         Z0, 192(DI)
-	ADDQ             $+16, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVNTPS         Z0, 192(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+256, DI
-	ADDQ             $+64, SI
+	ADDQ             $+16, R8
+	ADDQ             $+256, SI
+	ADDQ             $+64, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 840(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalUint8AVX512(y *float32, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeMinvalUint8AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalUint8AVX512(SB), $880-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z15 ToFloat
 	// per group: Z14 scale, Z13 minval
 	// vector registers in use at once: 4
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS least+32(FP), Z0
 	VCVTDQ2PS    Z0, Z15
 	MOVQ         groups+40(FP), R9
@@ -3005,197 +2927,197 @@ TEXT ·DequantizeMinvalUint8AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD (SI), Z0
+	VPMOVZXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	VPMOVZXBD 16(SI), Z0
+	VMOVUPS   Z0, (SI)
+	VPMOVZXBD 16(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
-	VPMOVZXBD 32(SI), Z0
+	VMOVUPS   Z0, 64(SI)
+	VPMOVZXBD 32(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
-	VPMOVZXBD 48(SI), Z0
+	VMOVUPS   Z0, 128(SI)
+	VPMOVZXBD 48(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+64, SI
+	VMOVUPS   Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+64, DX
 	SUBQ      $+64, R9
 	CMPQ      R9, $+64
 	JGE       grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBD (SI), Z0
+	VPMOVZXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, (DI)
+	VMOVUPS   Z0, (SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBD 16(SI), Z0
+	VPMOVZXBD 16(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
+	VMOVUPS   Z0, 64(SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBD 32(SI), Z0
+	VPMOVZXBD 32(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
+	VMOVUPS   Z0, 128(SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBD 48(SI), Z0
+	VPMOVZXBD 48(DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+64, SI
-	SUBQ      $+64, R8
+	VMOVUPS   Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+64, DX
+	SUBQ      $+64, DI
 	CMPQ      R9, $+1
 	JLT       groupnext
-	CMPQ      R8, $+64
+	CMPQ      DI, $+64
 	JLT       grouptail
 	CMPQ      R9, $+64
 	JLT       groupmeet
 	JMP       groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (SI), K7, Z0
+	VPMOVZXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVUPS      Z0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(SI), K7, Z0
+	VPMOVZXBD.Z  16(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         R8, $+33
+	VMOVUPS      Z0, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(SI), K7, Z0
+	VPMOVZXBD.Z  32(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         R8, $+49
+	VMOVUPS      Z0, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(SI), K7, Z0
+	VPMOVZXBD.Z  48(DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K7, 192(DI)
+	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (SI)(R8*1), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	LEAQ  (SI)(DI*4), SI
+	LEAQ  (DX)(DI*1), DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3213,34 +3135,34 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+8, DX
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	ADDQ        $+8, R8
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2loop
@@ -3262,34 +3184,34 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VADDPS.BCST 12(BX), Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+16, DX
+	VMULPS.BCST 12(BX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	ADDQ        $+16, R8
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4loop
@@ -3304,101 +3226,63 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBD (SI), Z0
+	VPMOVZXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
-	VMOVUPS   (DX), Z1
-	VMOVUPS   (BX), Z2
+	VMOVUPS   (BX), Z1
+	VMOVUPS   (R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	VPMOVZXBD 16(SI), Z0
+	VMOVUPS   Z0, (SI)
+	VPMOVZXBD 16(DX), Z0
 	VCVTDQ2PS Z0, Z0
-	VMOVUPS   64(DX), Z1
-	VMOVUPS   64(BX), Z2
+	VMOVUPS   64(BX), Z1
+	VMOVUPS   64(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
-	VPMOVZXBD 32(SI), Z0
+	VMOVUPS   Z0, 64(SI)
+	VPMOVZXBD 32(DX), Z0
 	VCVTDQ2PS Z0, Z0
-	VMOVUPS   128(DX), Z1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
-	VPMOVZXBD 48(SI), Z0
+	VMOVUPS   Z0, 128(SI)
+	VPMOVZXBD 48(DX), Z0
 	VCVTDQ2PS Z0, Z0
-	VMOVUPS   192(DX), Z1
-	VMOVUPS   192(BX), Z2
+	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+64, SI
-	ADDQ      $+256, DX
+	VMOVUPS   Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+64, DX
 	ADDQ      $+256, BX
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
+	ADDQ      $+256, R8
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+64, DI
+	MOVQ      832(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX512(SB)
+	MOVQ      840(SP), DX
+	MOVQ      848(SP), BX
+	MOVQ      856(SP), R8
 
-lanetail:
-	TESTQ       R8, R8
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVZXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBD.Z 16(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z1
-	VMOVUPS.Z   64(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBD.Z 32(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z1
-	VMOVUPS.Z   128(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBD.Z 48(SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z1
-	VMOVUPS.Z   192(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K7, 192(DI)
-
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -3412,33 +3296,33 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z14, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z14, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z14, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z14, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -3450,14 +3334,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z14
+	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3466,12 +3350,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -3480,14 +3364,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z14
+	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3496,12 +3380,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -3510,14 +3394,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z14
+	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3526,12 +3410,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (R8), Z13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -3540,96 +3424,116 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z14
+	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+8, DX
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVNTPS    Z0, 192(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	ADDQ        $+8, R8
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXBD   16(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVZXBD   32(SI), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVZXBD   48(SI), Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VADDPS.BCST 12(BX), Z0, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+16, DX
+	VMULPS.BCST 12(BX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
+	VMOVNTPS    Z0, 192(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	ADDQ        $+16, R8
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4stream
 	JMP         short4end
+
+lanestage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 840(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  laneloop
 
 // func DequantizePacked4AVX512(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizePacked4AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizePacked4AVX512(SB), $592-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale
 	// vector registers in use at once: 5
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VBROADCASTSS sign+24(FP), Z0
 	VPXORD       Z15, Z15, Z15
 	VMOVUPS      constantsAVX512<>+0(SB), Z1
@@ -3647,205 +3551,205 @@ TEXT ·DequantizePacked4AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z12
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z12
+	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, (DI)
+	VMOVUPS     Z0, (SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBQ   8(SI), Z0
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 64(DI)
+	VMOVUPS     Z0, 64(SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBQ   16(SI), Z0
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 128(DI)
+	VMOVUPS     Z0, 128(SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBQ   24(SI), Z0
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (SI), K7, Z0
+	VPMOVZXBQ.Z  (DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	KMOVQ        K0, K7
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         BX, $+17
+	VMOVUPS      Z0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(SI), K7, Z0
+	VPMOVZXBQ.Z  8(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         BX, $+33
+	VMOVUPS      Z0, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(SI), K7, Z0
+	VPMOVZXBQ.Z  16(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         BX, $+49
+	VMOVUPS      Z0, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(SI), K7, Z0
+	VPMOVZXBQ.Z  24(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z0, K7, 192(DI)
+	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(BX*4), DI
-	MOVQ  BX, AX
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	ADDQ  AX, DX
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3863,29 +3767,29 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, (DI)
-	VPMOVZXBQ        8(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, 64(DI)
-	VPMOVZXBQ        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
-	VPMOVZXBQ        24(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 192(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+256, DI
-	ADDQ             $+32, SI
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+256, SI
+	ADDQ             $+32, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
@@ -3907,29 +3811,29 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, (DI)
-	VPMOVZXBQ        8(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 64(DI)
-	VPMOVZXBQ        16(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
-	VPMOVZXBQ        24(SI), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
-	VMOVUPS          Z0, 192(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+256, DI
-	ADDQ             $+32, SI
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+256, SI
+	ADDQ             $+32, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
@@ -3944,107 +3848,53 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     (DX), Z1
+	VMOVUPS     (BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     64(DX), Z1
+	VMOVUPS     64(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     128(DX), Z1
+	VMOVUPS     128(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     192(DX), Z1
+	VMOVUPS     192(BX), Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBQ.Z (SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x08, K7, K7
-	VPMOVZXBQ.Z 8(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x10, K7, K7
-	VPMOVZXBQ.Z 16(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x18, K7, K7
-	VPMOVZXBQ.Z 24(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 192(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        544(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut32AVX512(SB)
+	MOVQ        552(SP), DX
+	MOVQ        560(SP), BX
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -4058,29 +3908,29 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -4092,12 +3942,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4106,10 +3956,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -4118,12 +3968,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4132,10 +3982,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -4144,12 +3994,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4158,10 +4008,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -4170,85 +4020,100 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVZXBQ        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, (DI)
-	VPMOVZXBQ        8(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, 64(DI)
-	VPMOVZXBQ        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, 64(SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
-	VPMOVZXBQ        24(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
+	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 192(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+256, DI
-	ADDQ             $+32, SI
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+256, SI
+	ADDQ             $+32, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPMOVZXBQ        (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, (DI)
-	VPMOVZXBQ        8(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 64(DI)
-	VPMOVZXBQ        16(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 64(SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
-	VPMOVZXBQ        24(SI), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
+	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
-	VMOVNTPS         Z0, 192(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+256, DI
-	ADDQ             $+32, SI
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVNTPS         Z0, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+256, SI
+	ADDQ             $+32, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	MOVQ DX, 552(SP)
+	LEAQ 256(SP), DX
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 288(SP), BX
+	JMP  laneloop
+
 // func DequantizeZeroPointPacked4AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeZeroPointPacked4AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointPacked4AVX512(SB), $848-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
 	// vector registers in use at once: 8
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VBROADCASTSS sign+32(FP), Z0
 	VPXORD       Z15, Z15, Z15
 	VMOVUPS      constantsAVX512<>+0(SB), Z1
@@ -4266,225 +4131,225 @@ TEXT ·DequantizeZeroPointPacked4AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z11
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z12, Z0, Z0
 	VFMADD213PS Z15, Z11, Z0
-	VMOVUPS     Z0, (DI)
+	VMOVUPS     Z0, (SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBQ   8(SI), Z0
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z12, Z0, Z0
 	VFMADD213PS Z15, Z11, Z0
-	VMOVUPS     Z0, 64(DI)
+	VMOVUPS     Z0, 64(SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBQ   16(SI), Z0
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z12, Z0, Z0
 	VFMADD213PS Z15, Z11, Z0
-	VMOVUPS     Z0, 128(DI)
+	VMOVUPS     Z0, 128(SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBQ   24(SI), Z0
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z12, Z0, Z0
 	VFMADD213PS Z15, Z11, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
-	SUBQ        $+64, R8
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
+	SUBQ        $+64, DI
 	CMPQ        R9, $+1
 	JLT         groupnext
-	CMPQ        R8, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R9, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (SI), K7, Z0
+	VPMOVZXBQ.Z  (DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	KMOVQ        K0, K7
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVUPS      Z0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(SI), K7, Z0
+	VPMOVZXBQ.Z  8(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         R8, $+33
+	VMOVUPS      Z0, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(SI), K7, Z0
+	VPMOVZXBQ.Z  16(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         R8, $+49
+	VMOVUPS      Z0, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(SI), K7, Z0
+	VPMOVZXBQ.Z  24(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z0, K7, 192(DI)
+	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*4), DI
-	MOVQ  R8, AX
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -4502,38 +4367,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, (DI)
-	VPMOVZXBQ        8(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, 64(DI)
-	VPMOVZXBQ        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
-	VPMOVZXBQ        24(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 192(DI)
-	ADDQ             $+8, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+256, DI
-	ADDQ             $+32, SI
+	ADDQ             $+8, R8
+	ADDQ             $+256, SI
+	ADDQ             $+32, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
@@ -4555,42 +4420,42 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, (DI)
-	VPMOVZXBQ        8(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 64(DI)
-	VPMOVZXBQ        16(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
-	VPMOVZXBQ        24(SI), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z9, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
-	VMOVUPS          Z0, 192(DI)
-	ADDQ             $+16, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+256, DI
-	ADDQ             $+32, SI
+	ADDQ             $+16, R8
+	ADDQ             $+256, SI
+	ADDQ             $+32, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
@@ -4605,132 +4470,67 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (BX), Z2
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(BX), Z1
+	VMOVUPS     64(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     128(DX), Z1
-	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(BX), Z1
+	VMOVUPS     128(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     192(DX), Z1
-	VMOVUPS     192(BX), Z2
+	VMOVUPS     192(BX), Z1
+	VMOVUPS     192(R8), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
-	ADDQ        $+256, DX
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
 	ADDQ        $+256, BX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	ADDQ        $+256, R8
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       R8, R8
+	TESTQ       DI, DI
 	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBQ.Z (SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x08, K7, K7
-	VPMOVZXBQ.Z 8(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z1
-	VMOVUPS.Z   64(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x10, K7, K7
-	VPMOVZXBQ.Z 16(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z1
-	VMOVUPS.Z   128(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x18, K7, K7
-	VPMOVZXBQ.Z 24(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z1
-	VMOVUPS.Z   192(BX), K7, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K7, 192(DI)
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        800(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut32AVX512(SB)
+	MOVQ        808(SP), DX
+	MOVQ        816(SP), BX
+	MOVQ        824(SP), R8
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -4744,33 +4544,33 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -4778,20 +4578,20 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4800,32 +4600,32 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4834,32 +4634,32 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4868,127 +4668,147 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, (DI)
-	VPMOVZXBQ        8(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, 64(DI)
-	VPMOVZXBQ        16(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, 64(SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
-	VPMOVZXBQ        24(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
+	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 192(DI)
-	ADDQ             $+8, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 192(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+256, DI
-	ADDQ             $+32, SI
+	ADDQ             $+8, R8
+	ADDQ             $+256, SI
+	ADDQ             $+32, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VPMOVZXBQ        (SI), Z0
+	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, (DI)
-	VPMOVZXBQ        8(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 64(DI)
-	VPMOVZXBQ        16(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 64(SI)
+	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
-	VPMOVZXBQ        24(SI), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
+	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z9, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
-	VMOVNTPS         Z0, 192(DI)
-	ADDQ             $+16, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVNTPS         Z0, 192(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+256, DI
-	ADDQ             $+32, SI
+	ADDQ             $+16, R8
+	ADDQ             $+256, SI
+	ADDQ             $+32, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 800(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	MOVQ DX, 808(SP)
+	LEAQ 256(SP), DX
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalPacked4AVX512(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeMinvalPacked4AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalPacked4AVX512(SB), $848-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale, Z11 minval
 	// vector registers in use at once: 6
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS sign+32(FP), Z0
 	VBROADCASTSS least+36(FP), Z1
 	VCVTDQ2PS    Z1, Z15
@@ -5007,234 +4827,234 @@ TEXT ·DequantizeMinvalPacked4AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ (SI), Z0
+	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	VPMOVZXBQ 8(SI), Z0
+	VMOVUPS   Z0, (SI)
+	VPMOVZXBQ 8(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    Z11, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
-	VPMOVZXBQ 16(SI), Z0
+	VMOVUPS   Z0, 64(SI)
+	VPMOVZXBQ 16(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    Z11, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
-	VPMOVZXBQ 24(SI), Z0
+	VMOVUPS   Z0, 128(SI)
+	VPMOVZXBQ 24(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    Z11, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+32, SI
+	VMOVUPS   Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+32, DX
 	SUBQ      $+64, R9
 	CMPQ      R9, $+64
 	JGE       grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBQ (SI), Z0
+	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
+	VMOVUPS   Z0, (SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBQ 8(SI), Z0
+	VPMOVZXBQ 8(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    Z11, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
+	VMOVUPS   Z0, 64(SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBQ 16(SI), Z0
+	VPMOVZXBQ 16(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    Z11, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
+	VMOVUPS   Z0, 128(SI)
 	SUBQ      $+16, R9
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBQ 24(SI), Z0
+	VPMOVZXBQ 24(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    Z11, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+32, SI
-	SUBQ      $+64, R8
+	VMOVUPS   Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+32, DX
+	SUBQ      $+64, DI
 	CMPQ      R9, $+1
 	JLT       groupnext
-	CMPQ      R8, $+64
+	CMPQ      DI, $+64
 	JLT       grouptail
 	CMPQ      R9, $+64
 	JLT       groupmeet
 	JMP       groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (SI), K7, Z0
+	VPMOVZXBQ.Z  (DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	KMOVQ        K0, K7
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVUPS      Z0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(SI), K7, Z0
+	VPMOVZXBQ.Z  8(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         R8, $+33
+	VMOVUPS      Z0, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(SI), K7, Z0
+	VPMOVZXBQ.Z  16(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         R8, $+49
+	VMOVUPS      Z0, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         1(R8), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(SI), K7, Z0
+	VPMOVZXBQ.Z  24(DX), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z0, K7, 192(DI)
+	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*4), DI
-	MOVQ  R8, AX
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -5252,38 +5072,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+8, DX
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
+	ADDQ        $+8, R8
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2loop
@@ -5305,38 +5125,38 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VADDPS.BCST 12(BX), Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+16, DX
+	VMULPS.BCST 12(BX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
+	ADDQ        $+16, R8
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4loop
@@ -5351,132 +5171,67 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXBQ (SI), Z0
+	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
-	VMOVUPS   (DX), Z1
-	VMOVUPS   (BX), Z2
+	VMOVUPS   (BX), Z1
+	VMOVUPS   (R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	VPMOVZXBQ 8(SI), Z0
+	VMOVUPS   Z0, (SI)
+	VPMOVZXBQ 8(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
-	VMOVUPS   64(DX), Z1
-	VMOVUPS   64(BX), Z2
+	VMOVUPS   64(BX), Z1
+	VMOVUPS   64(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
-	VPMOVZXBQ 16(SI), Z0
+	VMOVUPS   Z0, 64(SI)
+	VPMOVZXBQ 16(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
-	VMOVUPS   128(DX), Z1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
-	VPMOVZXBQ 24(SI), Z0
+	VMOVUPS   Z0, 128(SI)
+	VPMOVZXBQ 24(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
-	VMOVUPS   192(DX), Z1
-	VMOVUPS   192(BX), Z2
+	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(R8), Z2
 	VSUBPS    Z15, Z0, Z0
 	VMULPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+32, SI
-	ADDQ      $+256, DX
+	VMOVUPS   Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+32, DX
 	ADDQ      $+256, BX
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
+	ADDQ      $+256, R8
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+64, DI
+	MOVQ      800(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX512(SB)
+	MOVQ      808(SP), DX
+	MOVQ      816(SP), BX
+	MOVQ      824(SP), R8
 
-lanetail:
-	TESTQ       R8, R8
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBQ.Z (SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x08, K7, K7
-	VPMOVZXBQ.Z 8(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z1
-	VMOVUPS.Z   64(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        R8, $+33
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x10, K7, K7
-	VPMOVZXBQ.Z 16(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z1
-	VMOVUPS.Z   128(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        R8, $+49
-	JLT         lanetailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x18, K7, K7
-	VPMOVZXBQ.Z 24(SI), K7, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z1
-	VMOVUPS.Z   192(BX), K7, Z2
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K7, 192(DI)
-
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -5490,37 +5245,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z11, Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z11, Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z11, Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z11, Z0, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R9
 	CMPQ        R9, $+64
 	JGE         groupstream
@@ -5532,14 +5287,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -5548,12 +5303,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -5562,14 +5317,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -5578,12 +5333,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -5592,14 +5347,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -5608,12 +5363,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -5622,104 +5377,124 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+8, DX
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVNTPS    Z0, 192(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
+	ADDQ        $+8, R8
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (BX), Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(BX), Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(BX), Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VADDPS.BCST 12(BX), Z0, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+16, DX
+	VMULPS.BCST 12(BX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
+	VMOVNTPS    Z0, 192(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
+	ADDQ        $+16, R8
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4stream
 	JMP         short4end
 
+lanestage:
+	MOVQ SI, 800(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	MOVQ DX, 808(SP)
+	LEAQ 256(SP), DX
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
+	JMP  laneloop
+
 // func DequantizePacked2AVX512(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizePacked2AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizePacked2AVX512(SB), $576-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale
 	// vector registers in use at once: 5
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VBROADCASTSS sign+24(FP), Z0
 	VPXORD       Z15, Z15, Z15
 	VMOVUPS      constantsAVX512<>+68(SB), Z1
@@ -5737,209 +5512,209 @@ TEXT ·DequantizePacked2AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z12
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z12
+	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVUPS      Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVUPS      Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Z0, 192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R8
 	CMPQ         R8, $+64
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	SUBQ         $+16, R8
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Z0
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 	SUBQ         $+16, R8
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Z0
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      Z0, 128(SI)
 	SUBQ         $+16, R8
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Z0
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
-	SUBQ         $+64, BX
+	VMOVUPS      Z0, 192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
+	SUBQ         $+64, DI
 	CMPQ         R8, $+1
 	JLT          groupnext
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         3(BX), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
+	VMOVDQU8.Z   (DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	KMOVQ        K0, K7
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         BX, $+17
+	VMOVUPS      Z0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         3(BX), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X0
+	VMOVDQU8.Z   4(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         BX, $+33
+	VMOVUPS      Z0, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         3(BX), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X0
+	VMOVDQU8.Z   8(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         BX, $+49
+	VMOVUPS      Z0, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         3(BX), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X0
+	VMOVDQU8.Z   12(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z0, K7, 192(DI)
+	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(BX*4), DI
-	MOVQ  BX, AX
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	ADDQ  AX, DX
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -5957,29 +5732,29 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, (DI)
-	VPBROADCASTD     4(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPBROADCASTD     4(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, 64(DI)
-	VPBROADCASTD     8(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
-	VPBROADCASTD     12(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPBROADCASTD     12(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 192(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+256, DI
-	ADDQ             $+16, SI
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+256, SI
+	ADDQ             $+16, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
@@ -6001,29 +5776,29 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, (DI)
-	VPBROADCASTD     4(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPBROADCASTD     4(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 64(DI)
-	VPBROADCASTD     8(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
-	VPBROADCASTD     12(SI), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPBROADCASTD     12(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
-	VMOVUPS          Z0, 192(DI)
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+256, SI
 	ADDQ             $+16, DX
-	ADDQ             $+256, DI
-	ADDQ             $+16, SI
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
@@ -6038,111 +5813,53 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z1
 	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVUPS      Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z1
 	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z1
 	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVUPS      Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z1
 	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
+	VMOVUPS      Z0, 192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        BX, BX
+	TESTQ        DI, DI
 	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         3(BX), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	LEAQ         3(BX), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         BX, $+33
-	JLT          lanetailnarrow
-	LEAQ         3(BX), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         BX, $+49
-	JLT          lanetailnarrow
-	LEAQ         3(BX), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, K7, 192(DI)
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+64, DI
+	MOVQ         528(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX512(SB)
+	MOVQ         536(SP), DX
+	MOVQ         544(SP), BX
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -6156,29 +5873,29 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVNTPS     Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVNTPS     Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVNTPS     Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Z0, 192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R8
 	CMPQ         R8, $+64
 	JGE          groupstream
@@ -6190,12 +5907,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6204,10 +5921,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -6216,12 +5933,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6230,10 +5947,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -6242,12 +5959,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6256,10 +5973,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z12
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -6268,85 +5985,100 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPBROADCASTD     (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, (DI)
-	VPBROADCASTD     4(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VPBROADCASTD     4(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, 64(DI)
-	VPBROADCASTD     8(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, 64(SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
-	VPBROADCASTD     12(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
+	VPBROADCASTD     12(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 192(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+256, DI
-	ADDQ             $+16, SI
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+256, SI
+	ADDQ             $+16, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VPBROADCASTD     (SI), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, (DI)
-	VPBROADCASTD     4(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VPBROADCASTD     4(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 64(DI)
-	VPBROADCASTD     8(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 64(SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
-	VPBROADCASTD     12(SI), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
+	VPBROADCASTD     12(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
-	VMOVNTPS         Z0, 192(DI)
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVNTPS         Z0, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+256, SI
 	ADDQ             $+16, DX
-	ADDQ             $+256, DI
-	ADDQ             $+16, SI
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 528(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX512(SB)
+	MOVQ DX, 536(SP)
+	LEAQ 256(SP), DX
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 272(SP), BX
+	JMP  laneloop
+
 // func DequantizeZeroPointPacked2AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeZeroPointPacked2AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointPacked2AVX512(SB), $832-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
 	// vector registers in use at once: 8
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VBROADCASTSS sign+32(FP), Z0
 	VPXORD       Z15, Z15, Z15
 	VMOVUPS      constantsAVX512<>+68(SB), Z1
@@ -6364,229 +6096,229 @@ TEXT ·DequantizeZeroPointPacked2AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVUPS      Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVUPS      Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Z0, 192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z11
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z12, Z0, Z0
 	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	SUBQ         $+16, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Z0
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z12, Z0, Z0
 	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Z0
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z12, Z0, Z0
 	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      Z0, 128(SI)
 	SUBQ         $+16, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Z0
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z12, Z0, Z0
 	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z0, 192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
+	VMOVDQU8.Z   (DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	KMOVQ        K0, K7
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVUPS      Z0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X0
+	VMOVDQU8.Z   4(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         R8, $+33
+	VMOVUPS      Z0, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X0
+	VMOVDQU8.Z   8(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         R8, $+49
+	VMOVUPS      Z0, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X0
+	VMOVDQU8.Z   12(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z0, K7, 192(DI)
+	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*4), DI
-	MOVQ  R8, AX
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -6604,38 +6336,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, (DI)
-	VPBROADCASTD     4(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPBROADCASTD     4(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, 64(DI)
-	VPBROADCASTD     8(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
-	VPBROADCASTD     12(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPBROADCASTD     12(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 192(DI)
-	ADDQ             $+8, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+256, DI
-	ADDQ             $+16, SI
+	ADDQ             $+8, R8
+	ADDQ             $+256, SI
+	ADDQ             $+16, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
@@ -6657,42 +6389,42 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVUPS          Z0, (DI)
-	VPBROADCASTD     4(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPBROADCASTD     4(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 64(DI)
-	VPBROADCASTD     8(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
-	VPBROADCASTD     12(SI), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPBROADCASTD     12(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z9, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
-	VMOVUPS          Z0, 192(DI)
-	ADDQ             $+16, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+256, DI
-	ADDQ             $+16, SI
+	ADDQ             $+16, R8
+	ADDQ             $+256, SI
+	ADDQ             $+16, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
@@ -6707,136 +6439,67 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
 	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVUPS      Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
 	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
 	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVUPS      Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
 	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
+	VMOVUPS      Z0, 192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
 	ADDQ         $+256, BX
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	ADDQ         $+256, R8
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        R8, R8
+	TESTQ        DI, DI
 	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, K7, 192(DI)
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+64, DI
+	MOVQ         784(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX512(SB)
+	MOVQ         792(SP), DX
+	MOVQ         800(SP), BX
+	MOVQ         808(SP), R8
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -6850,33 +6513,33 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVNTPS     Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVNTPS     Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVNTPS     Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Z0, 192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -6884,20 +6547,20 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6906,32 +6569,32 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6940,32 +6603,32 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6974,127 +6637,147 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	VMOVAPS      Z1, Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, (DI)
-	VPBROADCASTD     4(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VPBROADCASTD     4(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, 64(DI)
-	VPBROADCASTD     8(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, 64(SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
-	VPBROADCASTD     12(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
+	VPBROADCASTD     12(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 192(DI)
-	ADDQ             $+8, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 192(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+256, DI
-	ADDQ             $+16, SI
+	ADDQ             $+8, R8
+	ADDQ             $+256, SI
+	ADDQ             $+16, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VPBROADCASTD     (SI), Z0
+	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (DX), Z15, Z0
-	VMOVNTPS         Z0, (DI)
-	VPBROADCASTD     4(SI), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VPBROADCASTD     4(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 64(DI)
-	VPBROADCASTD     8(SI), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 64(SI)
+	VPBROADCASTD     8(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
-	VPBROADCASTD     12(SI), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
+	VPBROADCASTD     12(DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z9, Z0, Z0
-	VFMADD132PS.BCST 12(DX), Z15, Z0
-	VMOVNTPS         Z0, 192(DI)
-	ADDQ             $+16, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVNTPS         Z0, 192(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+256, DI
-	ADDQ             $+16, SI
+	ADDQ             $+16, R8
+	ADDQ             $+256, SI
+	ADDQ             $+16, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 784(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX512(SB)
+	MOVQ DX, 792(SP)
+	LEAQ 256(SP), DX
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 800(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 528(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalPacked2AVX512(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeMinvalPacked2AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalPacked2AVX512(SB), $832-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale, Z11 minval
 	// vector registers in use at once: 6
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS sign+32(FP), Z0
 	VBROADCASTSS least+36(FP), Z1
 	VCVTDQ2PS    Z1, Z15
@@ -7113,158 +6796,158 @@ TEXT ·DequantizeMinvalPacked2AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVUPS      Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVUPS      Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Z0, 192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	SUBQ         $+16, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Z0
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Z0
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      Z0, 128(SI)
 	SUBQ         $+16, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Z0
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z0, 192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
+	VMOVDQU8.Z   (DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -7272,16 +6955,16 @@ grouppiece:
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	KMOVQ        K0, K7
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVUPS      Z0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X0
+	VMOVDQU8.Z   4(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -7289,16 +6972,16 @@ grouppiece:
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         R8, $+33
+	VMOVUPS      Z0, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X0
+	VMOVDQU8.Z   8(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -7306,16 +6989,16 @@ grouppiece:
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         R8, $+49
+	VMOVUPS      Z0, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         3(R8), CX
+	LEAQ         3(DI), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X0
+	VMOVDQU8.Z   12(DX), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -7323,28 +7006,28 @@ grouppiece:
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z0, K7, 192(DI)
+	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*4), DI
-	MOVQ  R8, AX
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -7362,38 +7045,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (BX), Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (BX), Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VMOVUPS      Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(BX), Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
+	VMOVUPS      Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(BX), Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
+	VMOVUPS      Z0, 192(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -7415,38 +7098,38 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (BX), Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(BX), Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
+	VMOVUPS      Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  8(DX), Z0, Z0
-	VADDPS.BCST  8(BX), Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMULPS.BCST  8(BX), Z0, Z0
+	VADDPS.BCST  8(R8), Z0, Z0
+	VMOVUPS      Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  12(DX), Z0, Z0
-	VADDPS.BCST  12(BX), Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
+	VMULPS.BCST  12(BX), Z0, Z0
+	VADDPS.BCST  12(R8), Z0, Z0
+	VMOVUPS      Z0, 192(SI)
 	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
+	ADDQ         $+16, R8
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
 	SUBQ         $+4, R9
 	CMPQ         R9, $+4
 	JGE          short4loop
@@ -7461,136 +7144,67 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVUPS      Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVUPS      Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVUPS      Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
+	VMOVUPS      Z0, 192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
 	ADDQ         $+256, BX
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	ADDQ         $+256, R8
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        R8, R8
+	TESTQ        DI, DI
 	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8.Z   (SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	LEAQ         3(R8), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(SI), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, K7, 192(DI)
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+64, DI
+	MOVQ         784(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX512(SB)
+	MOVQ         792(SP), DX
+	MOVQ         800(SP), BX
+	MOVQ         808(SP), R8
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -7604,37 +7218,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMOVNTPS     Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMOVNTPS     Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMOVNTPS     Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Z0, 192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -7646,14 +7260,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -7662,12 +7276,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -7676,14 +7290,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -7692,12 +7306,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -7706,14 +7320,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -7722,12 +7336,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -7736,93 +7350,113 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (BX), Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VMOVNTPS     Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (BX), Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VMOVNTPS     Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(BX), Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
+	VMOVNTPS     Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(BX), Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
+	VMOVNTPS     Z0, 192(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, R8
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short4stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (BX), Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VMOVNTPS     Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(BX), Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
+	VMOVNTPS     Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  8(DX), Z0, Z0
-	VADDPS.BCST  8(BX), Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
+	VMULPS.BCST  8(BX), Z0, Z0
+	VADDPS.BCST  8(R8), Z0, Z0
+	VMOVNTPS     Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  12(DX), Z0, Z0
-	VADDPS.BCST  12(BX), Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
+	VMULPS.BCST  12(BX), Z0, Z0
+	VADDPS.BCST  12(R8), Z0, Z0
+	VMOVNTPS     Z0, 192(SI)
 	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
+	ADDQ         $+16, R8
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
 	SUBQ         $+4, R9
 	CMPQ         R9, $+4
 	JGE          short4stream
 	JMP          short4end
+
+lanestage:
+	MOVQ SI, 784(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX512(SB)
+	MOVQ DX, 792(SP)
+	LEAQ 256(SP), DX
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 800(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 528(SP), R8
+	JMP  laneloop
 
 DATA constantsAVX512<>+0(SB)/4, $0x00000000
 DATA constantsAVX512<>+4(SB)/4, $0x00000001

@@ -6,14 +6,14 @@
 
 // func DequantizePacked4AVX512VBMI(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
-TEXT ·DequantizePacked4AVX512VBMI(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizePacked4AVX512VBMI(SB), $592-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z0 sign, Z15 0x0, Z14 table, Z13 0xffff0000, Z12 table, Z3 0x0, Z0 Shr, Z3 ISub, Z1 table, Z2 table, Z2 And, Z11 Xor, Z0 table, Z1 table, Z1 And, Z10 Xor
 	// per group: Z9 scale
 	// vector registers in use at once: 11
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VBROADCASTSS sign+24(FP), Z0
 	VPXORD       Z15, Z15, Z15
 	VMOVUPS      constantsAVX512VBMI<>+0(SB), Z14
@@ -40,23 +40,23 @@ TEXT ·DequantizePacked4AVX512VBMI(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z9
+	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS        (SI), Y0
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -64,39 +64,39 @@ grouploop:
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
 	VFMADD213PS    Z15, Z9, Z3
-	VMOVUPS        Z3, (DI)
+	VMOVUPS        Z3, (SI)
 	VPANDD         Z13, Z2, Z2
 	VFMADD213PS    Z15, Z9, Z2
-	VMOVUPS        Z2, 64(DI)
+	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VFMADD213PS    Z15, Z9, Z0
-	VMOVUPS        Z0, 128(DI)
+	VMOVUPS        Z0, 128(SI)
 	VPANDD         Z13, Z1, Z1
 	VFMADD213PS    Z15, Z9, Z1
-	VMOVUPS        Z1, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
+	VMOVUPS        Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	SUBQ           $+64, R8
 	CMPQ           R8, $+64
 	JGE            grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS        (SI), Y0
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -104,14 +104,14 @@ groupmeet0:
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
 	VFMADD213PS    Z15, Z9, Z3
-	VMOVUPS        Z3, (DI)
+	VMOVUPS        Z3, (SI)
 	SUBQ           $+16, R8
 	JLT            groupmeet1cross
 
 groupmeet1:
 	VPANDD      Z13, Z2, Z2
 	VFMADD213PS Z15, Z9, Z2
-	VMOVUPS     Z2, 64(DI)
+	VMOVUPS     Z2, 64(SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet2cross
 
@@ -119,57 +119,57 @@ groupmeet2:
 	VPUNPCKHBW  Z0, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
 	VFMADD213PS Z15, Z9, Z0
-	VMOVUPS     Z0, 128(DI)
+	VMOVUPS     Z0, 128(SI)
 	SUBQ        $+16, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
 	VPANDD      Z13, Z1, Z1
 	VFMADD213PS Z15, Z9, Z1
-	VMOVUPS     Z1, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Z1, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS   (DX), Z9
+	VBROADCASTSS   (BX), Z9
 	MOVQ           $-1, AX
-	BZHIQ          BX, AX, AX
+	BZHIQ          DI, AX, AX
 	KMOVQ          AX, K0
-	LEAQ           1(BX), CX
+	LEAQ           1(DI), CX
 	SHRQ           $0x01, CX
 	MOVQ           $-1, AX
 	BZHIQ          CX, AX, AX
 	KMOVQ          AX, K7
-	VMOVDQU8.Z     (SI), K7, Z0
+	VMOVDQU8.Z     (DX), K7, Z0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -178,46 +178,46 @@ grouppiece:
 	VPSLLD         $0x10, Z2, Z3
 	VFMADD213PS    Z15, Z9, Z3
 	KMOVQ          K0, K7
-	VMOVUPS        Z3, K7, (DI)
-	CMPQ           BX, $+17
+	VMOVUPS        Z3, K7, (SI)
+	CMPQ           DI, $+17
 	JLT            grouptailnarrow
 	VPANDD         Z13, Z2, Z2
 	VFMADD213PS    Z15, Z9, Z2
 	KSHIFTRQ       $0x10, K0, K7
-	VMOVUPS        Z2, K7, 64(DI)
-	CMPQ           BX, $+33
+	VMOVUPS        Z2, K7, 64(SI)
+	CMPQ           DI, $+33
 	JLT            grouptailnarrow
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VFMADD213PS    Z15, Z9, Z0
 	KSHIFTRQ       $0x20, K0, K7
-	VMOVUPS        Z0, K7, 128(DI)
-	CMPQ           BX, $+49
+	VMOVUPS        Z0, K7, 128(SI)
+	CMPQ           DI, $+49
 	JLT            grouptailnarrow
 	VPANDD         Z13, Z1, Z1
 	VFMADD213PS    Z15, Z9, Z1
 	KSHIFTRQ       $0x30, K0, K7
-	VMOVUPS        Z1, K7, 192(DI)
+	VMOVUPS        Z1, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(BX*4), DI
-	MOVQ  BX, AX
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	ADDQ  AX, DX
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -235,28 +235,28 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VMOVUPS          (SI), Y0
+	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
 	VPERMB           Z11, Z0, Z1
 	VPERMB           Z10, Z0, Z0
 	VPUNPCKLBW       Z0, Z1, Z2
 	VPSLLD           $0x10, Z2, Z3
-	VFMADD132PS.BCST (DX), Z15, Z3
-	VMOVUPS          Z3, (DI)
+	VFMADD132PS.BCST (BX), Z15, Z3
+	VMOVUPS          Z3, (SI)
 	VPANDD           Z13, Z2, Z2
-	VFMADD132PS.BCST (DX), Z15, Z2
-	VMOVUPS          Z2, 64(DI)
+	VFMADD132PS.BCST (BX), Z15, Z2
+	VMOVUPS          Z2, 64(SI)
 	VPUNPCKHBW       Z0, Z1, Z1
 	VPSLLD           $0x10, Z1, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
 	VPANDD           Z13, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
-	VMOVUPS          Z1, 192(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+256, DI
-	ADDQ             $+32, SI
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VMOVUPS          Z1, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+256, SI
+	ADDQ             $+32, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
@@ -278,28 +278,28 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VMOVUPS          (SI), Y0
+	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
 	VPERMB           Z11, Z0, Z1
 	VPERMB           Z10, Z0, Z0
 	VPUNPCKLBW       Z0, Z1, Z2
 	VPSLLD           $0x10, Z2, Z3
-	VFMADD132PS.BCST (DX), Z15, Z3
-	VMOVUPS          Z3, (DI)
+	VFMADD132PS.BCST (BX), Z15, Z3
+	VMOVUPS          Z3, (SI)
 	VPANDD           Z13, Z2, Z2
-	VFMADD132PS.BCST 4(DX), Z15, Z2
-	VMOVUPS          Z2, 64(DI)
+	VFMADD132PS.BCST 4(BX), Z15, Z2
+	VMOVUPS          Z2, 64(SI)
 	VPUNPCKHBW       Z0, Z1, Z1
 	VPSLLD           $0x10, Z1, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
 	VPANDD           Z13, Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
-	VMOVUPS          Z1, 192(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+256, DI
-	ADDQ             $+32, SI
+	VFMADD132PS.BCST 12(BX), Z15, Z1
+	VMOVUPS          Z1, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+256, SI
+	ADDQ             $+32, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
@@ -314,87 +314,52 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS        (SI), Y0
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
 	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMOVUPS        (DX), Z4
+	VMOVUPS        (BX), Z4
 	VFMADD213PS    Z15, Z4, Z3
-	VMOVUPS        Z3, (DI)
+	VMOVUPS        Z3, (SI)
 	VPANDD         Z13, Z2, Z2
-	VMOVUPS        64(DX), Z3
+	VMOVUPS        64(BX), Z3
 	VFMADD213PS    Z15, Z3, Z2
-	VMOVUPS        Z2, 64(DI)
+	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VMOVUPS        128(DX), Z2
+	VMOVUPS        128(BX), Z2
 	VFMADD213PS    Z15, Z2, Z0
-	VMOVUPS        Z0, 128(DI)
+	VMOVUPS        Z0, 128(SI)
 	VPANDD         Z13, Z1, Z1
-	VMOVUPS        192(DX), Z0
+	VMOVUPS        192(BX), Z0
 	VFMADD213PS    Z15, Z0, Z1
-	VMOVUPS        Z1, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
-	ADDQ           $+256, DX
-	SUBQ           $+64, BX
-	CMPQ           BX, $+64
+	VMOVUPS        Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
+	ADDQ           $+256, BX
+	SUBQ           $+64, DI
+	CMPQ           DI, $+64
 	JGE            laneloop
-
-lanetail:
-	TESTQ          BX, BX
+	TESTQ          DI, DI
 	JEQ            laneend
-	MOVQ           $-1, AX
-	BZHIQ          BX, AX, AX
-	KMOVQ          AX, K0
-	LEAQ           1(BX), CX
-	SHRQ           $0x01, CX
-	MOVQ           $-1, AX
-	BZHIQ          CX, AX, AX
-	KMOVQ          AX, K7
-	VMOVDQU8.Z     (SI), K7, Z0
-	VPERMB         Z0, Z14, Z0
-	VPMULTISHIFTQB Z0, Z12, Z0
-	VPERMB         Z11, Z0, Z1
-	VPERMB         Z10, Z0, Z0
-	VPUNPCKLBW     Z0, Z1, Z2
-	VPSLLD         $0x10, Z2, Z3
-	KMOVQ          K0, K7
-	VMOVUPS.Z      (DX), K7, Z4
-	VFMADD213PS    Z15, Z4, Z3
-	VMOVUPS        Z3, K7, (DI)
-	CMPQ           BX, $+17
-	JLT            lanetailnarrow
-	VPANDD         Z13, Z2, Z2
-	KSHIFTRQ       $0x10, K0, K7
-	VMOVUPS.Z      64(DX), K7, Z3
-	VFMADD213PS    Z15, Z3, Z2
-	VMOVUPS        Z2, K7, 64(DI)
-	CMPQ           BX, $+33
-	JLT            lanetailnarrow
-	VPUNPCKHBW     Z0, Z1, Z1
-	VPSLLD         $0x10, Z1, Z0
-	KSHIFTRQ       $0x20, K0, K7
-	VMOVUPS.Z      128(DX), K7, Z2
-	VFMADD213PS    Z15, Z2, Z0
-	VMOVUPS        Z0, K7, 128(DI)
-	CMPQ           BX, $+49
-	JLT            lanetailnarrow
-	VPANDD         Z13, Z1, Z1
-	KSHIFTRQ       $0x30, K0, K7
-	VMOVUPS.Z      192(DX), K7, Z0
-	VFMADD213PS    Z15, Z0, Z1
-	VMOVUPS        Z1, K7, 192(DI)
+	CMPQ           DI, $+0
+	JGE            lanestage
+	ADDQ           $+64, DI
+	MOVQ           544(SP), SI
+	LEAQ           (SP), AX
+	MOVQ           SI, CX
+	CALL           ·stageOut32AVX512(SB)
+	MOVQ           552(SP), DX
+	MOVQ           560(SP), BX
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -408,8 +373,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (SI)(CX*1)
-	VMOVUPS        (SI), Y0
+	PREFETCHNTA    (DX)(CX*1)
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -417,19 +382,19 @@ groupstream:
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
 	VFMADD213PS    Z15, Z9, Z3
-	VMOVNTPS       Z3, (DI)
+	VMOVNTPS       Z3, (SI)
 	VPANDD         Z13, Z2, Z2
 	VFMADD213PS    Z15, Z9, Z2
-	VMOVNTPS       Z2, 64(DI)
+	VMOVNTPS       Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VFMADD213PS    Z15, Z9, Z0
-	VMOVNTPS       Z0, 128(DI)
+	VMOVNTPS       Z0, 128(SI)
 	VPANDD         Z13, Z1, Z1
 	VFMADD213PS    Z15, Z9, Z1
-	VMOVNTPS       Z1, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
+	VMOVNTPS       Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	SUBQ           $+64, R8
 	CMPQ           R8, $+64
 	JGE            groupstream
@@ -441,12 +406,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -455,10 +420,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -467,12 +432,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -481,10 +446,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -493,12 +458,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -507,10 +472,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -519,83 +484,98 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VMOVUPS          (SI), Y0
+	PREFETCHNTA      (DX)(CX*1)
+	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
 	VPERMB           Z11, Z0, Z1
 	VPERMB           Z10, Z0, Z0
 	VPUNPCKLBW       Z0, Z1, Z2
 	VPSLLD           $0x10, Z2, Z3
-	VFMADD132PS.BCST (DX), Z15, Z3
-	VMOVNTPS         Z3, (DI)
+	VFMADD132PS.BCST (BX), Z15, Z3
+	VMOVNTPS         Z3, (SI)
 	VPANDD           Z13, Z2, Z2
-	VFMADD132PS.BCST (DX), Z15, Z2
-	VMOVNTPS         Z2, 64(DI)
+	VFMADD132PS.BCST (BX), Z15, Z2
+	VMOVNTPS         Z2, 64(SI)
 	VPUNPCKHBW       Z0, Z1, Z1
 	VPSLLD           $0x10, Z1, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
 	VPANDD           Z13, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
-	VMOVNTPS         Z1, 192(DI)
-	ADDQ             $+8, DX
-	ADDQ             $+256, DI
-	ADDQ             $+32, SI
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VMOVNTPS         Z1, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+256, SI
+	ADDQ             $+32, DX
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VMOVUPS          (SI), Y0
+	PREFETCHNTA      (DX)(CX*1)
+	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
 	VPERMB           Z11, Z0, Z1
 	VPERMB           Z10, Z0, Z0
 	VPUNPCKLBW       Z0, Z1, Z2
 	VPSLLD           $0x10, Z2, Z3
-	VFMADD132PS.BCST (DX), Z15, Z3
-	VMOVNTPS         Z3, (DI)
+	VFMADD132PS.BCST (BX), Z15, Z3
+	VMOVNTPS         Z3, (SI)
 	VPANDD           Z13, Z2, Z2
-	VFMADD132PS.BCST 4(DX), Z15, Z2
-	VMOVNTPS         Z2, 64(DI)
+	VFMADD132PS.BCST 4(BX), Z15, Z2
+	VMOVNTPS         Z2, 64(SI)
 	VPUNPCKHBW       Z0, Z1, Z1
 	VPSLLD           $0x10, Z1, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
 	VPANDD           Z13, Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
-	VMOVNTPS         Z1, 192(DI)
-	ADDQ             $+16, DX
-	ADDQ             $+256, DI
-	ADDQ             $+32, SI
+	VFMADD132PS.BCST 12(BX), Z15, Z1
+	VMOVNTPS         Z1, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+256, SI
+	ADDQ             $+32, DX
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	MOVQ DX, 552(SP)
+	LEAQ 256(SP), DX
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 288(SP), BX
+	JMP  laneloop
+
 // func DequantizeZeroPointPacked4AVX512VBMI(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
-TEXT ·DequantizeZeroPointPacked4AVX512VBMI(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeZeroPointPacked4AVX512VBMI(SB), $848-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z15 0x0, Z14 table, Z13 0xffff0000, Z12 table, Z3 0x0, Z0 Shr, Z3 ISub, Z1 table, Z2 table, Z2 And, Z11 Xor, Z0 table, Z1 table, Z1 And, Z10 Xor
 	// per group: Z9 scale, Z0 zeroPoint, Z8 ToFloat
 	// vector registers in use at once: 14
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
 	VBROADCASTSS sign+32(FP), Z0
 	VPXORD       Z15, Z15, Z15
 	VMOVUPS      constantsAVX512VBMI<>+0(SB), Z14
@@ -622,25 +602,25 @@ TEXT ·DequantizeZeroPointPacked4AVX512VBMI(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z8
-	SUBQ         R9, R8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS        (SI), Y0
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -649,44 +629,44 @@ grouploop:
 	VPSLLD         $0x10, Z2, Z3
 	VSUBPS         Z8, Z3, Z3
 	VFMADD213PS    Z15, Z9, Z3
-	VMOVUPS        Z3, (DI)
+	VMOVUPS        Z3, (SI)
 	VPANDD         Z13, Z2, Z2
 	VSUBPS         Z8, Z2, Z2
 	VFMADD213PS    Z15, Z9, Z2
-	VMOVUPS        Z2, 64(DI)
+	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VSUBPS         Z8, Z0, Z0
 	VFMADD213PS    Z15, Z9, Z0
-	VMOVUPS        Z0, 128(DI)
+	VMOVUPS        Z0, 128(SI)
 	VPANDD         Z13, Z1, Z1
 	VSUBPS         Z8, Z1, Z1
 	VFMADD213PS    Z15, Z9, Z1
-	VMOVUPS        Z1, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
+	VMOVUPS        Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	SUBQ           $+64, R9
 	CMPQ           R9, $+64
 	JGE            grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS        (SI), Y0
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -695,7 +675,7 @@ groupmeet0:
 	VPSLLD         $0x10, Z2, Z3
 	VSUBPS         Z9, Z3, Z3
 	VFMADD213PS    Z15, Z8, Z3
-	VMOVUPS        Z3, (DI)
+	VMOVUPS        Z3, (SI)
 	SUBQ           $+16, R9
 	JLT            groupmeet1cross
 
@@ -703,7 +683,7 @@ groupmeet1:
 	VPANDD      Z13, Z2, Z2
 	VSUBPS      Z9, Z2, Z2
 	VFMADD213PS Z15, Z8, Z2
-	VMOVUPS     Z2, 64(DI)
+	VMOVUPS     Z2, 64(SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet2cross
 
@@ -712,7 +692,7 @@ groupmeet2:
 	VPSLLD      $0x10, Z1, Z0
 	VSUBPS      Z9, Z0, Z0
 	VFMADD213PS Z15, Z8, Z0
-	VMOVUPS     Z0, 128(DI)
+	VMOVUPS     Z0, 128(SI)
 	SUBQ        $+16, R9
 	JLT         groupmeet3cross
 
@@ -720,53 +700,53 @@ groupmeet3:
 	VPANDD      Z13, Z1, Z1
 	VSUBPS      Z9, Z1, Z1
 	VFMADD213PS Z15, Z8, Z1
-	VMOVUPS     Z1, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
-	SUBQ        $+64, R8
+	VMOVUPS     Z1, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
+	SUBQ        $+64, DI
 	CMPQ        R9, $+1
 	JLT         groupnext
-	CMPQ        R8, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R9, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS   (DX), Z9
-	VBROADCASTSS   (BX), Z0
+	VBROADCASTSS   (BX), Z9
+	VBROADCASTSS   (R8), Z0
 	VCVTDQ2PS      Z0, Z8
 	MOVQ           $-1, AX
-	BZHIQ          R8, AX, AX
+	BZHIQ          DI, AX, AX
 	KMOVQ          AX, K0
-	LEAQ           1(R8), CX
+	LEAQ           1(DI), CX
 	SHRQ           $0x01, CX
 	MOVQ           $-1, AX
 	BZHIQ          CX, AX, AX
 	KMOVQ          AX, K7
-	VMOVDQU8.Z     (SI), K7, Z0
+	VMOVDQU8.Z     (DX), K7, Z0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -776,50 +756,50 @@ grouppiece:
 	VSUBPS         Z8, Z3, Z3
 	VFMADD213PS    Z15, Z9, Z3
 	KMOVQ          K0, K7
-	VMOVUPS        Z3, K7, (DI)
-	CMPQ           R8, $+17
+	VMOVUPS        Z3, K7, (SI)
+	CMPQ           DI, $+17
 	JLT            grouptailnarrow
 	VPANDD         Z13, Z2, Z2
 	VSUBPS         Z8, Z2, Z2
 	VFMADD213PS    Z15, Z9, Z2
 	KSHIFTRQ       $0x10, K0, K7
-	VMOVUPS        Z2, K7, 64(DI)
-	CMPQ           R8, $+33
+	VMOVUPS        Z2, K7, 64(SI)
+	CMPQ           DI, $+33
 	JLT            grouptailnarrow
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VSUBPS         Z8, Z0, Z0
 	VFMADD213PS    Z15, Z9, Z0
 	KSHIFTRQ       $0x20, K0, K7
-	VMOVUPS        Z0, K7, 128(DI)
-	CMPQ           R8, $+49
+	VMOVUPS        Z0, K7, 128(SI)
+	CMPQ           DI, $+49
 	JLT            grouptailnarrow
 	VPANDD         Z13, Z1, Z1
 	VSUBPS         Z8, Z1, Z1
 	VFMADD213PS    Z15, Z9, Z1
 	KSHIFTRQ       $0x30, K0, K7
-	VMOVUPS        Z1, K7, 192(DI)
+	VMOVUPS        Z1, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*4), DI
-	MOVQ  R8, AX
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -837,11 +817,11 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VMOVUPS          (SI), Y0
+	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
 	VPERMB           Z11, Z0, Z1
@@ -849,25 +829,25 @@ short2loop:
 	VPUNPCKLBW       Z0, Z1, Z2
 	VPSLLD           $0x10, Z2, Z3
 	VSUBPS           Z9, Z3, Z3
-	VFMADD132PS.BCST (DX), Z15, Z3
-	VMOVUPS          Z3, (DI)
+	VFMADD132PS.BCST (BX), Z15, Z3
+	VMOVUPS          Z3, (SI)
 	VPANDD           Z13, Z2, Z2
 	VSUBPS           Z9, Z2, Z2
-	VFMADD132PS.BCST (DX), Z15, Z2
-	VMOVUPS          Z2, 64(DI)
+	VFMADD132PS.BCST (BX), Z15, Z2
+	VMOVUPS          Z2, 64(SI)
 	VPUNPCKHBW       Z0, Z1, Z1
 	VPSLLD           $0x10, Z1, Z0
 	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
 	VPANDD           Z13, Z1, Z1
 	VSUBPS           Z8, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
-	VMOVUPS          Z1, 192(DI)
-	ADDQ             $+8, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VMOVUPS          Z1, 192(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+256, DI
-	ADDQ             $+32, SI
+	ADDQ             $+8, R8
+	ADDQ             $+256, SI
+	ADDQ             $+32, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
@@ -889,15 +869,15 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS     (BX), Z0
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z7
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z6
-	VMOVUPS          (SI), Y0
+	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
 	VPERMB           Z11, Z0, Z1
@@ -905,25 +885,25 @@ short4loop:
 	VPUNPCKLBW       Z0, Z1, Z2
 	VPSLLD           $0x10, Z2, Z3
 	VSUBPS           Z9, Z3, Z3
-	VFMADD132PS.BCST (DX), Z15, Z3
-	VMOVUPS          Z3, (DI)
+	VFMADD132PS.BCST (BX), Z15, Z3
+	VMOVUPS          Z3, (SI)
 	VPANDD           Z13, Z2, Z2
 	VSUBPS           Z8, Z2, Z2
-	VFMADD132PS.BCST 4(DX), Z15, Z2
-	VMOVUPS          Z2, 64(DI)
+	VFMADD132PS.BCST 4(BX), Z15, Z2
+	VMOVUPS          Z2, 64(SI)
 	VPUNPCKHBW       Z0, Z1, Z1
 	VPSLLD           $0x10, Z1, Z0
 	VSUBPS           Z7, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVUPS          Z0, 128(DI)
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
 	VPANDD           Z13, Z1, Z1
 	VSUBPS           Z6, Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
-	VMOVUPS          Z1, 192(DI)
-	ADDQ             $+16, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z1
+	VMOVUPS          Z1, 192(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+256, DI
-	ADDQ             $+32, SI
+	ADDQ             $+16, R8
+	ADDQ             $+256, SI
+	ADDQ             $+32, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
@@ -938,112 +918,66 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS        (SI), Y0
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
 	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMOVUPS        (DX), Z4
-	VMOVUPS        (BX), Z5
+	VMOVUPS        (BX), Z4
+	VMOVUPS        (R8), Z5
 	VCVTDQ2PS      Z5, Z5
 	VSUBPS         Z5, Z3, Z3
 	VFMADD213PS    Z15, Z4, Z3
-	VMOVUPS        Z3, (DI)
+	VMOVUPS        Z3, (SI)
 	VPANDD         Z13, Z2, Z2
-	VMOVUPS        64(DX), Z3
-	VMOVUPS        64(BX), Z4
+	VMOVUPS        64(BX), Z3
+	VMOVUPS        64(R8), Z4
 	VCVTDQ2PS      Z4, Z4
 	VSUBPS         Z4, Z2, Z2
 	VFMADD213PS    Z15, Z3, Z2
-	VMOVUPS        Z2, 64(DI)
+	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VMOVUPS        128(DX), Z2
-	VMOVUPS        128(BX), Z3
+	VMOVUPS        128(BX), Z2
+	VMOVUPS        128(R8), Z3
 	VCVTDQ2PS      Z3, Z3
 	VSUBPS         Z3, Z0, Z0
 	VFMADD213PS    Z15, Z2, Z0
-	VMOVUPS        Z0, 128(DI)
+	VMOVUPS        Z0, 128(SI)
 	VPANDD         Z13, Z1, Z1
-	VMOVUPS        192(DX), Z0
-	VMOVUPS        192(BX), Z2
+	VMOVUPS        192(BX), Z0
+	VMOVUPS        192(R8), Z2
 	VCVTDQ2PS      Z2, Z2
 	VSUBPS         Z2, Z1, Z1
 	VFMADD213PS    Z15, Z0, Z1
-	VMOVUPS        Z1, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
-	ADDQ           $+256, DX
+	VMOVUPS        Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	ADDQ           $+256, BX
-	SUBQ           $+64, R8
-	CMPQ           R8, $+64
+	ADDQ           $+256, R8
+	SUBQ           $+64, DI
+	CMPQ           DI, $+64
 	JGE            laneloop
-
-lanetail:
-	TESTQ          R8, R8
+	TESTQ          DI, DI
 	JEQ            laneend
-	MOVQ           $-1, AX
-	BZHIQ          R8, AX, AX
-	KMOVQ          AX, K0
-	LEAQ           1(R8), CX
-	SHRQ           $0x01, CX
-	MOVQ           $-1, AX
-	BZHIQ          CX, AX, AX
-	KMOVQ          AX, K7
-	VMOVDQU8.Z     (SI), K7, Z0
-	VPERMB         Z0, Z14, Z0
-	VPMULTISHIFTQB Z0, Z12, Z0
-	VPERMB         Z11, Z0, Z1
-	VPERMB         Z10, Z0, Z0
-	VPUNPCKLBW     Z0, Z1, Z2
-	VPSLLD         $0x10, Z2, Z3
-	KMOVQ          K0, K7
-	VMOVUPS.Z      (DX), K7, Z4
-	VMOVUPS.Z      (BX), K7, Z5
-	VCVTDQ2PS      Z5, Z5
-	VSUBPS         Z5, Z3, Z3
-	VFMADD213PS    Z15, Z4, Z3
-	VMOVUPS        Z3, K7, (DI)
-	CMPQ           R8, $+17
-	JLT            lanetailnarrow
-	VPANDD         Z13, Z2, Z2
-	KSHIFTRQ       $0x10, K0, K7
-	VMOVUPS.Z      64(DX), K7, Z3
-	VMOVUPS.Z      64(BX), K7, Z4
-	VCVTDQ2PS      Z4, Z4
-	VSUBPS         Z4, Z2, Z2
-	VFMADD213PS    Z15, Z3, Z2
-	VMOVUPS        Z2, K7, 64(DI)
-	CMPQ           R8, $+33
-	JLT            lanetailnarrow
-	VPUNPCKHBW     Z0, Z1, Z1
-	VPSLLD         $0x10, Z1, Z0
-	KSHIFTRQ       $0x20, K0, K7
-	VMOVUPS.Z      128(DX), K7, Z2
-	VMOVUPS.Z      128(BX), K7, Z3
-	VCVTDQ2PS      Z3, Z3
-	VSUBPS         Z3, Z0, Z0
-	VFMADD213PS    Z15, Z2, Z0
-	VMOVUPS        Z0, K7, 128(DI)
-	CMPQ           R8, $+49
-	JLT            lanetailnarrow
-	VPANDD         Z13, Z1, Z1
-	KSHIFTRQ       $0x30, K0, K7
-	VMOVUPS.Z      192(DX), K7, Z0
-	VMOVUPS.Z      192(BX), K7, Z2
-	VCVTDQ2PS      Z2, Z2
-	VSUBPS         Z2, Z1, Z1
-	VFMADD213PS    Z15, Z0, Z1
-	VMOVUPS        Z1, K7, 192(DI)
+	CMPQ           DI, $+0
+	JGE            lanestage
+	ADDQ           $+64, DI
+	MOVQ           800(SP), SI
+	LEAQ           (SP), AX
+	MOVQ           SI, CX
+	CALL           ·stageOut32AVX512(SB)
+	MOVQ           808(SP), DX
+	MOVQ           816(SP), BX
+	MOVQ           824(SP), R8
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -1057,8 +991,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (SI)(CX*1)
-	VMOVUPS        (SI), Y0
+	PREFETCHNTA    (DX)(CX*1)
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -1067,22 +1001,22 @@ groupstream:
 	VPSLLD         $0x10, Z2, Z3
 	VSUBPS         Z8, Z3, Z3
 	VFMADD213PS    Z15, Z9, Z3
-	VMOVNTPS       Z3, (DI)
+	VMOVNTPS       Z3, (SI)
 	VPANDD         Z13, Z2, Z2
 	VSUBPS         Z8, Z2, Z2
 	VFMADD213PS    Z15, Z9, Z2
-	VMOVNTPS       Z2, 64(DI)
+	VMOVNTPS       Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VSUBPS         Z8, Z0, Z0
 	VFMADD213PS    Z15, Z9, Z0
-	VMOVNTPS       Z0, 128(DI)
+	VMOVNTPS       Z0, 128(SI)
 	VPANDD         Z13, Z1, Z1
 	VSUBPS         Z8, Z1, Z1
 	VFMADD213PS    Z15, Z9, Z1
-	VMOVNTPS       Z1, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
+	VMOVNTPS       Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	SUBQ           $+64, R9
 	CMPQ           R9, $+64
 	JGE            groupstream
@@ -1090,20 +1024,20 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z1, K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1112,32 +1046,32 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z3
 	VCVTDQ2PS    Z3, Z4
 	VMOVAPS      Z4, Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(BX), Z3
+	VBROADCASTSS 4(R8), Z3
 	VCVTDQ2PS    Z3, Z4
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z4, K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1146,32 +1080,32 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z2
+	VBROADCASTSS (R8), Z2
 	VCVTDQ2PS    Z2, Z3
 	VMOVAPS      Z3, Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(BX), Z2
+	VBROADCASTSS 4(R8), Z2
 	VCVTDQ2PS    Z2, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z3, K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1180,41 +1114,41 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z2
 	VMOVAPS      Z2, Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z2, K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VMOVUPS          (SI), Y0
+	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
 	VPERMB           Z11, Z0, Z1
@@ -1222,41 +1156,41 @@ short2stream:
 	VPUNPCKLBW       Z0, Z1, Z2
 	VPSLLD           $0x10, Z2, Z3
 	VSUBPS           Z9, Z3, Z3
-	VFMADD132PS.BCST (DX), Z15, Z3
-	VMOVNTPS         Z3, (DI)
+	VFMADD132PS.BCST (BX), Z15, Z3
+	VMOVNTPS         Z3, (SI)
 	VPANDD           Z13, Z2, Z2
 	VSUBPS           Z9, Z2, Z2
-	VFMADD132PS.BCST (DX), Z15, Z2
-	VMOVNTPS         Z2, 64(DI)
+	VFMADD132PS.BCST (BX), Z15, Z2
+	VMOVNTPS         Z2, 64(SI)
 	VPUNPCKHBW       Z0, Z1, Z1
 	VPSLLD           $0x10, Z1, Z0
 	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST 4(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
 	VPANDD           Z13, Z1, Z1
 	VSUBPS           Z8, Z1, Z1
-	VFMADD132PS.BCST 4(DX), Z15, Z1
-	VMOVNTPS         Z1, 192(DI)
-	ADDQ             $+8, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VMOVNTPS         Z1, 192(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+256, DI
-	ADDQ             $+32, SI
+	ADDQ             $+8, R8
+	ADDQ             $+256, SI
+	ADDQ             $+32, DX
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (SI)(CX*1)
-	VBROADCASTSS     (BX), Z0
+	PREFETCHNTA      (DX)(CX*1)
+	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z9
-	VBROADCASTSS     4(BX), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     8(BX), Z0
+	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z7
-	VBROADCASTSS     12(BX), Z0
+	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z6
-	VMOVUPS          (SI), Y0
+	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
 	VPERMB           Z11, Z0, Z1
@@ -1264,41 +1198,61 @@ short4stream:
 	VPUNPCKLBW       Z0, Z1, Z2
 	VPSLLD           $0x10, Z2, Z3
 	VSUBPS           Z9, Z3, Z3
-	VFMADD132PS.BCST (DX), Z15, Z3
-	VMOVNTPS         Z3, (DI)
+	VFMADD132PS.BCST (BX), Z15, Z3
+	VMOVNTPS         Z3, (SI)
 	VPANDD           Z13, Z2, Z2
 	VSUBPS           Z8, Z2, Z2
-	VFMADD132PS.BCST 4(DX), Z15, Z2
-	VMOVNTPS         Z2, 64(DI)
+	VFMADD132PS.BCST 4(BX), Z15, Z2
+	VMOVNTPS         Z2, 64(SI)
 	VPUNPCKHBW       Z0, Z1, Z1
 	VPSLLD           $0x10, Z1, Z0
 	VSUBPS           Z7, Z0, Z0
-	VFMADD132PS.BCST 8(DX), Z15, Z0
-	VMOVNTPS         Z0, 128(DI)
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVNTPS         Z0, 128(SI)
 	VPANDD           Z13, Z1, Z1
 	VSUBPS           Z6, Z1, Z1
-	VFMADD132PS.BCST 12(DX), Z15, Z1
-	VMOVNTPS         Z1, 192(DI)
-	ADDQ             $+16, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z1
+	VMOVNTPS         Z1, 192(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+256, DI
-	ADDQ             $+32, SI
+	ADDQ             $+16, R8
+	ADDQ             $+256, SI
+	ADDQ             $+32, DX
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
 	JMP              short4end
 
+lanestage:
+	MOVQ SI, 800(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	MOVQ DX, 808(SP)
+	LEAQ 256(SP), DX
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
+	JMP  laneloop
+
 // func DequantizeMinvalPacked4AVX512VBMI(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
-TEXT ·DequantizeMinvalPacked4AVX512VBMI(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+TEXT ·DequantizeMinvalPacked4AVX512VBMI(SB), $848-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z14 table, Z13 0xffff0000, Z12 table, Z3 0x0, Z0 Shr, Z3 ISub, Z1 table, Z2 table, Z2 And, Z11 Xor, Z0 table, Z1 table, Z1 And, Z10 Xor
 	// per group: Z9 scale, Z8 minval
 	// vector registers in use at once: 12
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         minval+24(FP), R8
 	VBROADCASTSS sign+32(FP), Z0
 	VBROADCASTSS least+36(FP), Z1
 	VCVTDQ2PS    Z1, Z15
@@ -1326,24 +1280,24 @@ TEXT ·DequantizeMinvalPacked4AVX512VBMI(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS        (SI), Y0
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -1353,46 +1307,46 @@ grouploop:
 	VSUBPS         Z15, Z3, Z3
 	VMULPS         Z9, Z3, Z3
 	VADDPS         Z8, Z3, Z3
-	VMOVUPS        Z3, (DI)
+	VMOVUPS        Z3, (SI)
 	VPANDD         Z13, Z2, Z2
 	VSUBPS         Z15, Z2, Z2
 	VMULPS         Z9, Z2, Z2
 	VADDPS         Z8, Z2, Z2
-	VMOVUPS        Z2, 64(DI)
+	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VSUBPS         Z15, Z0, Z0
 	VMULPS         Z9, Z0, Z0
 	VADDPS         Z8, Z0, Z0
-	VMOVUPS        Z0, 128(DI)
+	VMOVUPS        Z0, 128(SI)
 	VPANDD         Z13, Z1, Z1
 	VSUBPS         Z15, Z1, Z1
 	VMULPS         Z9, Z1, Z1
 	VADDPS         Z8, Z1, Z1
-	VMOVUPS        Z1, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
+	VMOVUPS        Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	SUBQ           $+64, R9
 	CMPQ           R9, $+64
 	JGE            grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
 
 groupmeet:
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS        (SI), Y0
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -1402,7 +1356,7 @@ groupmeet0:
 	VSUBPS         Z15, Z3, Z3
 	VMULPS         Z9, Z3, Z3
 	VADDPS         Z8, Z3, Z3
-	VMOVUPS        Z3, (DI)
+	VMOVUPS        Z3, (SI)
 	SUBQ           $+16, R9
 	JLT            groupmeet1cross
 
@@ -1411,7 +1365,7 @@ groupmeet1:
 	VSUBPS  Z15, Z2, Z2
 	VMULPS  Z9, Z2, Z2
 	VADDPS  Z8, Z2, Z2
-	VMOVUPS Z2, 64(DI)
+	VMOVUPS Z2, 64(SI)
 	SUBQ    $+16, R9
 	JLT     groupmeet2cross
 
@@ -1421,7 +1375,7 @@ groupmeet2:
 	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z9, Z0, Z0
 	VADDPS     Z8, Z0, Z0
-	VMOVUPS    Z0, 128(DI)
+	VMOVUPS    Z0, 128(SI)
 	SUBQ       $+16, R9
 	JLT        groupmeet3cross
 
@@ -1430,52 +1384,52 @@ groupmeet3:
 	VSUBPS  Z15, Z1, Z1
 	VMULPS  Z9, Z1, Z1
 	VADDPS  Z8, Z1, Z1
-	VMOVUPS Z1, 192(DI)
-	ADDQ    $+256, DI
-	ADDQ    $+32, SI
-	SUBQ    $+64, R8
+	VMOVUPS Z1, 192(SI)
+	ADDQ    $+256, SI
+	ADDQ    $+32, DX
+	SUBQ    $+64, DI
 	CMPQ    R9, $+1
 	JLT     groupnext
-	CMPQ    R8, $+64
+	CMPQ    DI, $+64
 	JLT     grouptail
 	CMPQ    R9, $+64
 	JLT     groupmeet
 	JMP     groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS   (DX), Z9
-	VBROADCASTSS   (BX), Z8
+	VBROADCASTSS   (BX), Z9
+	VBROADCASTSS   (R8), Z8
 	MOVQ           $-1, AX
-	BZHIQ          R8, AX, AX
+	BZHIQ          DI, AX, AX
 	KMOVQ          AX, K0
-	LEAQ           1(R8), CX
+	LEAQ           1(DI), CX
 	SHRQ           $0x01, CX
 	MOVQ           $-1, AX
 	BZHIQ          CX, AX, AX
 	KMOVQ          AX, K7
-	VMOVDQU8.Z     (SI), K7, Z0
+	VMOVDQU8.Z     (DX), K7, Z0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -1486,16 +1440,16 @@ grouppiece:
 	VMULPS         Z9, Z3, Z3
 	VADDPS         Z8, Z3, Z3
 	KMOVQ          K0, K7
-	VMOVUPS        Z3, K7, (DI)
-	CMPQ           R8, $+17
+	VMOVUPS        Z3, K7, (SI)
+	CMPQ           DI, $+17
 	JLT            grouptailnarrow
 	VPANDD         Z13, Z2, Z2
 	VSUBPS         Z15, Z2, Z2
 	VMULPS         Z9, Z2, Z2
 	VADDPS         Z8, Z2, Z2
 	KSHIFTRQ       $0x10, K0, K7
-	VMOVUPS        Z2, K7, 64(DI)
-	CMPQ           R8, $+33
+	VMOVUPS        Z2, K7, 64(SI)
+	CMPQ           DI, $+33
 	JLT            grouptailnarrow
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
@@ -1503,36 +1457,36 @@ grouppiece:
 	VMULPS         Z9, Z0, Z0
 	VADDPS         Z8, Z0, Z0
 	KSHIFTRQ       $0x20, K0, K7
-	VMOVUPS        Z0, K7, 128(DI)
-	CMPQ           R8, $+49
+	VMOVUPS        Z0, K7, 128(SI)
+	CMPQ           DI, $+49
 	JLT            grouptailnarrow
 	VPANDD         Z13, Z1, Z1
 	VSUBPS         Z15, Z1, Z1
 	VMULPS         Z9, Z1, Z1
 	VADDPS         Z8, Z1, Z1
 	KSHIFTRQ       $0x30, K0, K7
-	VMOVUPS        Z1, K7, 192(DI)
+	VMOVUPS        Z1, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(R8*4), DI
-	MOVQ  R8, AX
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, DX
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -1550,7 +1504,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VMOVUPS        (SI), Y0
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -1558,29 +1512,29 @@ short2loop:
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
 	VSUBPS         Z15, Z3, Z3
-	VMULPS.BCST    (DX), Z3, Z3
-	VADDPS.BCST    (BX), Z3, Z3
-	VMOVUPS        Z3, (DI)
+	VMULPS.BCST    (BX), Z3, Z3
+	VADDPS.BCST    (R8), Z3, Z3
+	VMOVUPS        Z3, (SI)
 	VPANDD         Z13, Z2, Z2
 	VSUBPS         Z15, Z2, Z2
-	VMULPS.BCST    (DX), Z2, Z2
-	VADDPS.BCST    (BX), Z2, Z2
-	VMOVUPS        Z2, 64(DI)
+	VMULPS.BCST    (BX), Z2, Z2
+	VADDPS.BCST    (R8), Z2, Z2
+	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VSUBPS         Z15, Z0, Z0
-	VMULPS.BCST    4(DX), Z0, Z0
-	VADDPS.BCST    4(BX), Z0, Z0
-	VMOVUPS        Z0, 128(DI)
+	VMULPS.BCST    4(BX), Z0, Z0
+	VADDPS.BCST    4(R8), Z0, Z0
+	VMOVUPS        Z0, 128(SI)
 	VPANDD         Z13, Z1, Z1
 	VSUBPS         Z15, Z1, Z1
-	VMULPS.BCST    4(DX), Z1, Z1
-	VADDPS.BCST    4(BX), Z1, Z1
-	VMOVUPS        Z1, 192(DI)
-	ADDQ           $+8, DX
+	VMULPS.BCST    4(BX), Z1, Z1
+	VADDPS.BCST    4(R8), Z1, Z1
+	VMOVUPS        Z1, 192(SI)
 	ADDQ           $+8, BX
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
+	ADDQ           $+8, R8
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	SUBQ           $+2, R9
 	CMPQ           R9, $+2
 	JGE            short2loop
@@ -1602,7 +1556,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VMOVUPS        (SI), Y0
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -1610,29 +1564,29 @@ short4loop:
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
 	VSUBPS         Z15, Z3, Z3
-	VMULPS.BCST    (DX), Z3, Z3
-	VADDPS.BCST    (BX), Z3, Z3
-	VMOVUPS        Z3, (DI)
+	VMULPS.BCST    (BX), Z3, Z3
+	VADDPS.BCST    (R8), Z3, Z3
+	VMOVUPS        Z3, (SI)
 	VPANDD         Z13, Z2, Z2
 	VSUBPS         Z15, Z2, Z2
-	VMULPS.BCST    4(DX), Z2, Z2
-	VADDPS.BCST    4(BX), Z2, Z2
-	VMOVUPS        Z2, 64(DI)
+	VMULPS.BCST    4(BX), Z2, Z2
+	VADDPS.BCST    4(R8), Z2, Z2
+	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VSUBPS         Z15, Z0, Z0
-	VMULPS.BCST    8(DX), Z0, Z0
-	VADDPS.BCST    8(BX), Z0, Z0
-	VMOVUPS        Z0, 128(DI)
+	VMULPS.BCST    8(BX), Z0, Z0
+	VADDPS.BCST    8(R8), Z0, Z0
+	VMOVUPS        Z0, 128(SI)
 	VPANDD         Z13, Z1, Z1
 	VSUBPS         Z15, Z1, Z1
-	VMULPS.BCST    12(DX), Z1, Z1
-	VADDPS.BCST    12(BX), Z1, Z1
-	VMOVUPS        Z1, 192(DI)
-	ADDQ           $+16, DX
+	VMULPS.BCST    12(BX), Z1, Z1
+	VADDPS.BCST    12(R8), Z1, Z1
+	VMOVUPS        Z1, 192(SI)
 	ADDQ           $+16, BX
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
+	ADDQ           $+16, R8
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	SUBQ           $+4, R9
 	CMPQ           R9, $+4
 	JGE            short4loop
@@ -1647,112 +1601,66 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS        (SI), Y0
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
 	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMOVUPS        (DX), Z4
-	VMOVUPS        (BX), Z5
+	VMOVUPS        (BX), Z4
+	VMOVUPS        (R8), Z5
 	VSUBPS         Z15, Z3, Z3
 	VMULPS         Z4, Z3, Z3
 	VADDPS         Z5, Z3, Z3
-	VMOVUPS        Z3, (DI)
+	VMOVUPS        Z3, (SI)
 	VPANDD         Z13, Z2, Z2
-	VMOVUPS        64(DX), Z3
-	VMOVUPS        64(BX), Z4
+	VMOVUPS        64(BX), Z3
+	VMOVUPS        64(R8), Z4
 	VSUBPS         Z15, Z2, Z2
 	VMULPS         Z3, Z2, Z2
 	VADDPS         Z4, Z2, Z2
-	VMOVUPS        Z2, 64(DI)
+	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VMOVUPS        128(DX), Z2
-	VMOVUPS        128(BX), Z3
+	VMOVUPS        128(BX), Z2
+	VMOVUPS        128(R8), Z3
 	VSUBPS         Z15, Z0, Z0
 	VMULPS         Z2, Z0, Z0
 	VADDPS         Z3, Z0, Z0
-	VMOVUPS        Z0, 128(DI)
+	VMOVUPS        Z0, 128(SI)
 	VPANDD         Z13, Z1, Z1
-	VMOVUPS        192(DX), Z0
-	VMOVUPS        192(BX), Z2
+	VMOVUPS        192(BX), Z0
+	VMOVUPS        192(R8), Z2
 	VSUBPS         Z15, Z1, Z1
 	VMULPS         Z0, Z1, Z1
 	VADDPS         Z2, Z1, Z1
-	VMOVUPS        Z1, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
-	ADDQ           $+256, DX
+	VMOVUPS        Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	ADDQ           $+256, BX
-	SUBQ           $+64, R8
-	CMPQ           R8, $+64
+	ADDQ           $+256, R8
+	SUBQ           $+64, DI
+	CMPQ           DI, $+64
 	JGE            laneloop
-
-lanetail:
-	TESTQ          R8, R8
+	TESTQ          DI, DI
 	JEQ            laneend
-	MOVQ           $-1, AX
-	BZHIQ          R8, AX, AX
-	KMOVQ          AX, K0
-	LEAQ           1(R8), CX
-	SHRQ           $0x01, CX
-	MOVQ           $-1, AX
-	BZHIQ          CX, AX, AX
-	KMOVQ          AX, K7
-	VMOVDQU8.Z     (SI), K7, Z0
-	VPERMB         Z0, Z14, Z0
-	VPMULTISHIFTQB Z0, Z12, Z0
-	VPERMB         Z11, Z0, Z1
-	VPERMB         Z10, Z0, Z0
-	VPUNPCKLBW     Z0, Z1, Z2
-	VPSLLD         $0x10, Z2, Z3
-	KMOVQ          K0, K7
-	VMOVUPS.Z      (DX), K7, Z4
-	VMOVUPS.Z      (BX), K7, Z5
-	VSUBPS         Z15, Z3, Z3
-	VMULPS         Z4, Z3, Z3
-	VADDPS         Z5, Z3, Z3
-	VMOVUPS        Z3, K7, (DI)
-	CMPQ           R8, $+17
-	JLT            lanetailnarrow
-	VPANDD         Z13, Z2, Z2
-	KSHIFTRQ       $0x10, K0, K7
-	VMOVUPS.Z      64(DX), K7, Z3
-	VMOVUPS.Z      64(BX), K7, Z4
-	VSUBPS         Z15, Z2, Z2
-	VMULPS         Z3, Z2, Z2
-	VADDPS         Z4, Z2, Z2
-	VMOVUPS        Z2, K7, 64(DI)
-	CMPQ           R8, $+33
-	JLT            lanetailnarrow
-	VPUNPCKHBW     Z0, Z1, Z1
-	VPSLLD         $0x10, Z1, Z0
-	KSHIFTRQ       $0x20, K0, K7
-	VMOVUPS.Z      128(DX), K7, Z2
-	VMOVUPS.Z      128(BX), K7, Z3
-	VSUBPS         Z15, Z0, Z0
-	VMULPS         Z2, Z0, Z0
-	VADDPS         Z3, Z0, Z0
-	VMOVUPS        Z0, K7, 128(DI)
-	CMPQ           R8, $+49
-	JLT            lanetailnarrow
-	VPANDD         Z13, Z1, Z1
-	KSHIFTRQ       $0x30, K0, K7
-	VMOVUPS.Z      192(DX), K7, Z0
-	VMOVUPS.Z      192(BX), K7, Z2
-	VSUBPS         Z15, Z1, Z1
-	VMULPS         Z0, Z1, Z1
-	VADDPS         Z2, Z1, Z1
-	VMOVUPS        Z1, K7, 192(DI)
+	CMPQ           DI, $+0
+	JGE            lanestage
+	ADDQ           $+64, DI
+	MOVQ           800(SP), SI
+	LEAQ           (SP), AX
+	MOVQ           SI, CX
+	CALL           ·stageOut32AVX512(SB)
+	MOVQ           808(SP), DX
+	MOVQ           816(SP), BX
+	MOVQ           824(SP), R8
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -1766,8 +1674,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (SI)(CX*1)
-	VMOVUPS        (SI), Y0
+	PREFETCHNTA    (DX)(CX*1)
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -1777,25 +1685,25 @@ groupstream:
 	VSUBPS         Z15, Z3, Z3
 	VMULPS         Z9, Z3, Z3
 	VADDPS         Z8, Z3, Z3
-	VMOVNTPS       Z3, (DI)
+	VMOVNTPS       Z3, (SI)
 	VPANDD         Z13, Z2, Z2
 	VSUBPS         Z15, Z2, Z2
 	VMULPS         Z9, Z2, Z2
 	VADDPS         Z8, Z2, Z2
-	VMOVNTPS       Z2, 64(DI)
+	VMOVNTPS       Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VSUBPS         Z15, Z0, Z0
 	VMULPS         Z9, Z0, Z0
 	VADDPS         Z8, Z0, Z0
-	VMOVNTPS       Z0, 128(DI)
+	VMOVNTPS       Z0, 128(SI)
 	VPANDD         Z13, Z1, Z1
 	VSUBPS         Z15, Z1, Z1
 	VMULPS         Z9, Z1, Z1
 	VADDPS         Z8, Z1, Z1
-	VMOVNTPS       Z1, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
+	VMOVNTPS       Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	SUBQ           $+64, R9
 	CMPQ           R9, $+64
 	JGE            groupstream
@@ -1807,14 +1715,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1823,12 +1731,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1837,14 +1745,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1853,12 +1761,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1867,14 +1775,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1883,12 +1791,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1897,19 +1805,19 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA    (SI)(CX*1)
-	VMOVUPS        (SI), Y0
+	PREFETCHNTA    (DX)(CX*1)
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -1917,37 +1825,37 @@ short2stream:
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
 	VSUBPS         Z15, Z3, Z3
-	VMULPS.BCST    (DX), Z3, Z3
-	VADDPS.BCST    (BX), Z3, Z3
-	VMOVNTPS       Z3, (DI)
+	VMULPS.BCST    (BX), Z3, Z3
+	VADDPS.BCST    (R8), Z3, Z3
+	VMOVNTPS       Z3, (SI)
 	VPANDD         Z13, Z2, Z2
 	VSUBPS         Z15, Z2, Z2
-	VMULPS.BCST    (DX), Z2, Z2
-	VADDPS.BCST    (BX), Z2, Z2
-	VMOVNTPS       Z2, 64(DI)
+	VMULPS.BCST    (BX), Z2, Z2
+	VADDPS.BCST    (R8), Z2, Z2
+	VMOVNTPS       Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VSUBPS         Z15, Z0, Z0
-	VMULPS.BCST    4(DX), Z0, Z0
-	VADDPS.BCST    4(BX), Z0, Z0
-	VMOVNTPS       Z0, 128(DI)
+	VMULPS.BCST    4(BX), Z0, Z0
+	VADDPS.BCST    4(R8), Z0, Z0
+	VMOVNTPS       Z0, 128(SI)
 	VPANDD         Z13, Z1, Z1
 	VSUBPS         Z15, Z1, Z1
-	VMULPS.BCST    4(DX), Z1, Z1
-	VADDPS.BCST    4(BX), Z1, Z1
-	VMOVNTPS       Z1, 192(DI)
-	ADDQ           $+8, DX
+	VMULPS.BCST    4(BX), Z1, Z1
+	VADDPS.BCST    4(R8), Z1, Z1
+	VMOVNTPS       Z1, 192(SI)
 	ADDQ           $+8, BX
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
+	ADDQ           $+8, R8
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	SUBQ           $+2, R9
 	CMPQ           R9, $+2
 	JGE            short2stream
 	JMP            short2end
 
 short4stream:
-	PREFETCHNTA    (SI)(CX*1)
-	VMOVUPS        (SI), Y0
+	PREFETCHNTA    (DX)(CX*1)
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -1955,33 +1863,53 @@ short4stream:
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
 	VSUBPS         Z15, Z3, Z3
-	VMULPS.BCST    (DX), Z3, Z3
-	VADDPS.BCST    (BX), Z3, Z3
-	VMOVNTPS       Z3, (DI)
+	VMULPS.BCST    (BX), Z3, Z3
+	VADDPS.BCST    (R8), Z3, Z3
+	VMOVNTPS       Z3, (SI)
 	VPANDD         Z13, Z2, Z2
 	VSUBPS         Z15, Z2, Z2
-	VMULPS.BCST    4(DX), Z2, Z2
-	VADDPS.BCST    4(BX), Z2, Z2
-	VMOVNTPS       Z2, 64(DI)
+	VMULPS.BCST    4(BX), Z2, Z2
+	VADDPS.BCST    4(R8), Z2, Z2
+	VMOVNTPS       Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VSUBPS         Z15, Z0, Z0
-	VMULPS.BCST    8(DX), Z0, Z0
-	VADDPS.BCST    8(BX), Z0, Z0
-	VMOVNTPS       Z0, 128(DI)
+	VMULPS.BCST    8(BX), Z0, Z0
+	VADDPS.BCST    8(R8), Z0, Z0
+	VMOVNTPS       Z0, 128(SI)
 	VPANDD         Z13, Z1, Z1
 	VSUBPS         Z15, Z1, Z1
-	VMULPS.BCST    12(DX), Z1, Z1
-	VADDPS.BCST    12(BX), Z1, Z1
-	VMOVNTPS       Z1, 192(DI)
-	ADDQ           $+16, DX
+	VMULPS.BCST    12(BX), Z1, Z1
+	VADDPS.BCST    12(R8), Z1, Z1
+	VMOVNTPS       Z1, 192(SI)
 	ADDQ           $+16, BX
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
+	ADDQ           $+16, R8
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	SUBQ           $+4, R9
 	CMPQ           R9, $+4
 	JGE            short4stream
 	JMP            short4end
+
+lanestage:
+	MOVQ SI, 800(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	MOVQ DX, 808(SP)
+	LEAQ 256(SP), DX
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
+	JMP  laneloop
 
 DATA constantsAVX512VBMI<>+0(SB)/4, $0x09080100
 DATA constantsAVX512VBMI<>+4(SB)/4, $0x09080100

@@ -6,14 +6,14 @@
 
 // func DequantizeInt8NEON(y *float32, q *int8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeInt8NEON(SB), NOSPLIT, $152-48
-	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+TEXT ·DequantizeInt8NEON(SB), NOSPLIT, $200-48
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
 	// per group: V12 scale
 	// vector registers in use at once: 8
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
@@ -26,66 +26,68 @@ TEXT ·DequantizeInt8NEON(SB), NOSPLIT, $152-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V12.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V12.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V12.S4, V2.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V12.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V12.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V12.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V12.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V12.S4, V2.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
@@ -94,7 +96,7 @@ groupmeet1:
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V12.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
@@ -104,7 +106,7 @@ groupmeet2:
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V12.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
@@ -113,262 +115,118 @@ groupmeet3:
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V12.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V12.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R3, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	VEOR V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V3.S4
-	FMOVQ F3, 16(RSP)
-	CMP $5, R3
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(RSP)
-	CMP $9, R3
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	FMOVQ F2, 48(RSP)
-	CMP $13, R3
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V1.S4
-	FMOVQ F1, 64(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V12.S4]
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $80, RSP, R2
+	MOVD R4, 184(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD R3<<2, R0, R0
-	ADD R3, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 168(RSP), R2
+	ADD R0, R2, R2
+	MOVD 184(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R0)
+	FMOVQ F3, 32(R1)
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	FMOVQ F2, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R3, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 80(RSP), F0
-	VEOR V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ 96(RSP), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, 16(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 112(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 128(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 48(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 144(RSP), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R3, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 168(RSP), R2
+	MOVD 176(RSP), R3
 laneend:
 	RET
 groupmeet0cross:
@@ -378,7 +236,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V12.B16, V31.B16, V1.B16
@@ -387,7 +245,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -395,11 +253,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V12.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -408,7 +266,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V12.B16, V31.B16, V3.B16
@@ -417,7 +275,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -425,11 +283,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V12.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -438,7 +296,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V12.B16, V31.B16, V2.B16
@@ -447,7 +305,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -455,11 +313,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V12.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -468,7 +326,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V12.B16, V31.B16, V2.B16
@@ -477,20 +335,34 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
+	B laneloop
 
 // func DequantizeZeroPointInt8NEON(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointInt8NEON(SB), NOSPLIT, $216-56
-	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointInt8NEON(SB), NOSPLIT, $264-56
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
 	// per group: V12 scale, V0 zeroPoint, V11 ToFloat
 	// vector registers in use at once: 11
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD zeroPoint+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD zeroPoint+24(FP), R4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
@@ -503,20 +375,20 @@ TEXT ·DequantizeZeroPointInt8NEON(SB), NOSPLIT, $216-56
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	SUB R5, R4, R4
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -524,46 +396,48 @@ grouploop:
 	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V12.S4, V2.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V12.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V12.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V12.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -571,7 +445,7 @@ groupmeet0:
 	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet1cross
@@ -581,7 +455,7 @@ groupmeet1:
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -592,7 +466,7 @@ groupmeet2:
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet3cross
@@ -602,325 +476,141 @@ groupmeet3:
 	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	VEOR V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V3.S4
-	FMOVQ F3, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	FMOVQ F2, 48(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V1.S4
-	FMOVQ F1, 64(RSP)
-grouptailnarrow:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $80, RSP, R2
+	MOVD R5, 256(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD R4<<2, R0, R0
-	ADD R4, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 232(RSP), R2
+	ADD R0, R2, R2
+	MOVD 256(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R0)
+	FMOVQ F3, 32(R1)
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F2, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 80(RSP), F0
-	VEOR V13.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ 96(RSP), F3
-	FMOVQ 160(RSP), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 48(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 144(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
 	ADD $4, R5, R16
@@ -931,7 +621,7 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V12.B16, V3.B16, V1.B16
 	VMOV V1.B16, V12.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
@@ -940,8 +630,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -949,19 +639,19 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V4.S4]
+	VLD1R (R4), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	VMOV V5.B16, V12.B16
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	ADD $4, R5, R16
@@ -972,7 +662,7 @@ groupmeet1mix:
 	VMOV V2.B16, V3.B16
 	VBSL V12.B16, V5.B16, V3.B16
 	VMOV V3.B16, V12.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
@@ -981,8 +671,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -990,19 +680,19 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V3.S4]
+	VLD1R (R4), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VMOV V4.B16, V12.B16
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	ADD $4, R5, R16
@@ -1013,7 +703,7 @@ groupmeet2mix:
 	VMOV V1.B16, V2.B16
 	VBSL V12.B16, V4.B16, V2.B16
 	VMOV V2.B16, V12.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V31.B16, V2.B16
@@ -1022,8 +712,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -1031,19 +721,19 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V3.S4]
+	VLD1R (R4), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VMOV V4.B16, V12.B16
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	ADD $4, R5, R16
@@ -1054,7 +744,7 @@ groupmeet3mix:
 	VMOV V1.B16, V2.B16
 	VBSL V12.B16, V4.B16, V2.B16
 	VMOV V2.B16, V12.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V31.B16, V2.B16
@@ -1063,21 +753,40 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop
 
 // func DequantizeMinvalInt8NEON(y *float32, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $216-64
-	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $264-64
+	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080
 	// per group: V11 scale, V10 minval
 	// vector registers in use at once: 10
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD minval+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD minval+24(FP), R4
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -1092,19 +801,19 @@ TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
@@ -1112,45 +821,47 @@ grouploop:
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
 	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
 	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
 	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
@@ -1158,7 +869,7 @@ groupmeet0:
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
 	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet1cross
@@ -1168,7 +879,7 @@ groupmeet1:
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
 	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -1179,7 +890,7 @@ groupmeet2:
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
 	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet3cross
@@ -1189,311 +900,131 @@ groupmeet3:
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	FMOVQ F2, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
-	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	FMOVQ F1, 32(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
-	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	FMOVQ F1, 48(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 64(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $80, RSP, R2
+	MOVD R5, 256(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD R4<<2, R0, R0
-	ADD R4, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 232(RSP), R2
+	ADD R0, R2, R2
+	MOVD 256(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F2
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 80(RSP), F0
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 96(RSP), F3
-	FMOVQ 160(RSP), F4
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 32(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 48(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 144(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
@@ -1503,12 +1034,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -1517,8 +1048,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -1526,13 +1057,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -1541,12 +1072,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
@@ -1555,8 +1086,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -1564,13 +1095,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -1579,12 +1110,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V31.B16, V2.B16
 	VMOV V2.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
@@ -1593,8 +1124,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -1602,13 +1133,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -1617,12 +1148,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V31.B16, V2.B16
 	VMOV V2.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
@@ -1631,20 +1162,39 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop
 
 // func DequantizeUint8NEON(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeUint8NEON(SB), NOSPLIT, $152-48
-	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+TEXT ·DequantizeUint8NEON(SB), NOSPLIT, $200-48
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
 	// per group: V13 scale
 	// vector registers in use at once: 7
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
@@ -1655,64 +1205,66 @@ TEXT ·DequantizeUint8NEON(SB), NOSPLIT, $152-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V13.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V13.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V13.S4, V2.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V13.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V13.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V13.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V13.S4]
+	VLD1R (R3), [V13.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V13.S4, V2.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
@@ -1721,7 +1273,7 @@ groupmeet1:
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V13.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
@@ -1731,7 +1283,7 @@ groupmeet2:
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V13.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
@@ -1740,259 +1292,117 @@ groupmeet3:
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V13.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V13.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R3, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V13.S4, V2.S4, V3.S4
-	FMOVQ F3, 16(RSP)
-	CMP $5, R3
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V13.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(RSP)
-	CMP $9, R3
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V13.S4, V1.S4, V2.S4
-	FMOVQ F2, 48(RSP)
-	CMP $13, R3
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V13.S4, V0.S4, V1.S4
-	FMOVQ F1, 64(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V13.S4]
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $80, RSP, R2
+	MOVD R4, 184(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD R3<<2, R0, R0
-	ADD R3, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 168(RSP), R2
+	ADD R0, R2, R2
+	MOVD 184(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R0)
+	FMOVQ F3, 32(R1)
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	FMOVQ F2, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R3, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 80(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ 96(RSP), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, 16(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 112(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 128(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 48(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 144(RSP), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R3, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 168(RSP), R2
+	MOVD 176(RSP), R3
 laneend:
 	RET
 groupmeet0cross:
@@ -2002,7 +1412,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V13.B16, V31.B16, V1.B16
@@ -2011,7 +1421,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -2019,11 +1429,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V13.S4]
+	VLD1R (R3), [V13.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -2032,7 +1442,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V13.B16, V31.B16, V3.B16
@@ -2041,7 +1451,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -2049,11 +1459,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V13.S4]
+	VLD1R (R3), [V13.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -2062,7 +1472,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V13.B16, V31.B16, V2.B16
@@ -2071,7 +1481,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -2079,11 +1489,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V13.S4]
+	VLD1R (R3), [V13.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -2092,7 +1502,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V13.B16, V31.B16, V2.B16
@@ -2101,20 +1511,34 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
+	B laneloop
 
 // func DequantizeZeroPointUint8NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointUint8NEON(SB), NOSPLIT, $216-56
-	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointUint8NEON(SB), NOSPLIT, $264-56
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
 	// per group: V13 scale, V0 zeroPoint, V12 ToFloat
 	// vector registers in use at once: 10
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD zeroPoint+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD zeroPoint+24(FP), R4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
@@ -2125,73 +1549,75 @@ TEXT ·DequantizeZeroPointUint8NEON(SB), NOSPLIT, $216-56
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V13.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V13.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-	SUB R5, R4, R4
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V13.S4, V2.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V13.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V13.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V13.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80d // scvtf v13.4s, v0.4s
-	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V12.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V12.S4, V2.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet1cross
@@ -2201,7 +1627,7 @@ groupmeet1:
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V12.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -2212,7 +1638,7 @@ groupmeet2:
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V12.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet3cross
@@ -2222,322 +1648,140 @@ groupmeet3:
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V12.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V13.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V13.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V13.S4, V2.S4, V3.S4
-	FMOVQ F3, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V13.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V13.S4, V1.S4, V2.S4
-	FMOVQ F2, 48(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V13.S4, V0.S4, V1.S4
-	FMOVQ F1, 64(RSP)
-grouptailnarrow:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $80, RSP, R2
+	MOVD R5, 256(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD R4<<2, R0, R0
-	ADD R4, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 232(RSP), R2
+	ADD R0, R2, R2
+	MOVD 256(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R0)
+	FMOVQ F3, 32(R1)
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F2, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 80(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ 96(RSP), F3
-	FMOVQ 160(RSP), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 48(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 144(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
 	ADD $4, R5, R16
@@ -2548,7 +1792,7 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V13.B16, V3.B16, V1.B16
 	VMOV V1.B16, V13.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V12.B16, V31.B16, V1.B16
@@ -2557,8 +1801,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -2566,19 +1810,19 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V4.S4]
+	VLD1R (R4), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	VMOV V5.B16, V13.B16
-	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V12.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	ADD $4, R5, R16
@@ -2589,7 +1833,7 @@ groupmeet1mix:
 	VMOV V2.B16, V3.B16
 	VBSL V13.B16, V5.B16, V3.B16
 	VMOV V3.B16, V13.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V12.B16, V31.B16, V3.B16
@@ -2598,8 +1842,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -2607,19 +1851,19 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V3.S4]
+	VLD1R (R4), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VMOV V4.B16, V13.B16
-	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V12.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	ADD $4, R5, R16
@@ -2630,7 +1874,7 @@ groupmeet2mix:
 	VMOV V1.B16, V2.B16
 	VBSL V13.B16, V4.B16, V2.B16
 	VMOV V2.B16, V13.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V12.B16, V31.B16, V2.B16
@@ -2639,8 +1883,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -2648,19 +1892,19 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V3.S4]
+	VLD1R (R4), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VMOV V4.B16, V13.B16
-	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V12.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	ADD $4, R5, R16
@@ -2671,7 +1915,7 @@ groupmeet3mix:
 	VMOV V1.B16, V2.B16
 	VBSL V13.B16, V4.B16, V2.B16
 	VMOV V2.B16, V13.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V12.B16, V31.B16, V2.B16
@@ -2680,21 +1924,40 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop
 
 // func DequantizeMinvalUint8NEON(y *float32, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $216-64
-	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $264-64
+	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000000
 	// per group: V12 scale, V11 minval
 	// vector registers in use at once: 9
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD minval+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD minval+24(FP), R4
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -2707,71 +1970,73 @@ TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2bd400 // fadd v0.4s, v0.4s, v11.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet1cross
@@ -2781,7 +2046,7 @@ groupmeet1:
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -2792,7 +2057,7 @@ groupmeet2:
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet3cross
@@ -2802,308 +2067,130 @@ groupmeet3:
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2bd400 // fadd v0.4s, v0.4s, v11.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
-	FMOVQ F2, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	FMOVQ F1, 32(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	FMOVQ F1, 48(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2bd400 // fadd v0.4s, v0.4s, v11.4s
-	FMOVQ F0, 64(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $80, RSP, R2
+	MOVD R5, 256(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD R4<<2, R0, R0
-	ADD R4, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 232(RSP), R2
+	ADD R0, R2, R2
+	MOVD 256(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F2
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 80(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 96(RSP), F3
-	FMOVQ 160(RSP), F4
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 32(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 48(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 144(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
@@ -3113,12 +2200,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V12.B16, V31.B16, V1.B16
 	VMOV V1.B16, V12.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
@@ -3127,8 +2214,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -3136,13 +2223,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -3151,12 +2238,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V12.B16, V31.B16, V3.B16
 	VMOV V3.B16, V12.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
@@ -3165,8 +2252,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -3174,13 +2261,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -3189,12 +2276,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V12.B16, V31.B16, V2.B16
 	VMOV V2.B16, V12.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V31.B16, V2.B16
@@ -3203,8 +2290,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -3212,13 +2299,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -3227,12 +2314,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V12.B16, V31.B16, V2.B16
 	VMOV V2.B16, V12.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V31.B16, V2.B16
@@ -3241,20 +2328,39 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop
 
 // func DequantizePacked4NEON(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizePacked4NEON(SB), NOSPLIT, $152-56
-	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+TEXT ·DequantizePacked4NEON(SB), NOSPLIT, $200-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale
 	// vector registers in use at once: 9
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
 	FMOVS sign+24(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
@@ -3275,18 +2381,18 @@ TEXT ·DequantizePacked4NEON(SB), NOSPLIT, $152-56
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V11.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -3296,41 +2402,43 @@ grouploop:
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $8, R1, R1
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $8, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -3340,7 +2448,7 @@ groupmeet0:
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
@@ -3349,7 +2457,7 @@ groupmeet1:
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
@@ -3359,7 +2467,7 @@ groupmeet2:
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
@@ -3368,133 +2476,74 @@ groupmeet3:
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $8, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $8, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	ADD $1, R3, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R20, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R20, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R20, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVD 80(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, 16(RSP)
-	CMP $5, R3
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(RSP)
-	CMP $9, R3
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 48(RSP)
-	CMP $13, R3
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ F1, 64(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V11.S4]
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $80, RSP, R2
+	MOVD R4, 184(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD R3<<2, R0, R0
-	ADD R3>>1, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 168(RSP), R2
+	ADD R0>>1, R2, R2
+	MOVD 184(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -3502,143 +2551,46 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R0)
+	FMOVQ F3, 32(R1)
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R0)
-	ADD $64, R0, R0
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	FMOVQ F2, 48(R1)
+	ADD $64, R1, R1
+	ADD $8, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	ADD $1, R3, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R20, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R20, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R20, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVD 80(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 96(RSP), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, 16(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 112(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 128(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 48(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 144(RSP), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R3, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 168(RSP), R2
+	MOVD 176(RSP), R3
 laneend:
 	RET
 groupmeet0cross:
@@ -3648,7 +2600,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
@@ -3657,7 +2609,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -3665,11 +2617,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -3678,7 +2630,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
@@ -3687,7 +2639,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -3695,11 +2647,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -3708,7 +2660,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V31.B16, V2.B16
@@ -3717,7 +2669,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -3725,11 +2677,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -3738,7 +2690,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V31.B16, V2.B16
@@ -3747,20 +2699,34 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
+	B laneloop
 
 // func DequantizeZeroPointPacked4NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointPacked4NEON(SB), NOSPLIT, $216-64
-	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointPacked4NEON(SB), NOSPLIT, $264-64
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
 	// vector registers in use at once: 12
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD zeroPoint+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD zeroPoint+24(FP), R4
 	FMOVS sign+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
@@ -3781,20 +2747,20 @@ TEXT ·DequantizeZeroPointPacked4NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	SUB R5, R4, R4
+	SUB R5, R0, R0
 grouploop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -3805,46 +2771,48 @@ grouploop:
 	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $8, R1, R1
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $8, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -3855,7 +2823,7 @@ groupmeet0:
 	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V10.S4, V2.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet1cross
@@ -3865,7 +2833,7 @@ groupmeet1:
 	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -3876,7 +2844,7 @@ groupmeet2:
 	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet3cross
@@ -3886,141 +2854,78 @@ groupmeet3:
 	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $8, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $8, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R20, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R20, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R20, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVD 80(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 48(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ F1, 64(RSP)
-grouptailnarrow:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $80, RSP, R2
+	MOVD R5, 256(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD R4<<2, R0, R0
-	ADD R4>>1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 232(RSP), R2
+	ADD R0>>1, R2, R2
+	MOVD 256(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -4028,198 +2933,65 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R0)
+	FMOVQ F3, 32(R1)
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R0)
-	ADD $64, R0, R0
-	ADD $8, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F2, 48(R1)
+	ADD $64, R1, R1
+	ADD $8, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R20, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R20, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R20, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVD 80(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 96(RSP), F3
-	FMOVQ 160(RSP), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 48(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 144(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
 	ADD $4, R5, R16
@@ -4230,7 +3002,7 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V3.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -4239,8 +3011,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -4248,19 +3020,19 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V4.S4]
+	VLD1R (R4), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	VMOV V5.B16, V11.B16
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	ADD $4, R5, R16
@@ -4271,7 +3043,7 @@ groupmeet1mix:
 	VMOV V2.B16, V3.B16
 	VBSL V11.B16, V5.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
@@ -4280,8 +3052,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -4289,19 +3061,19 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V3.S4]
+	VLD1R (R4), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VMOV V4.B16, V11.B16
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	ADD $4, R5, R16
@@ -4312,7 +3084,7 @@ groupmeet2mix:
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V4.B16, V2.B16
 	VMOV V2.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
@@ -4321,8 +3093,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -4330,19 +3102,19 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V3.S4]
+	VLD1R (R4), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VMOV V4.B16, V11.B16
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	ADD $4, R5, R16
@@ -4353,7 +3125,7 @@ groupmeet3mix:
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V4.B16, V2.B16
 	VMOV V2.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
@@ -4362,21 +3134,40 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop
 
 // func DequantizeMinvalPacked4NEON(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalPacked4NEON(SB), NOSPLIT, $216-64
-	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeMinvalPacked4NEON(SB), NOSPLIT, $264-64
+	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 least, V15 ToFloat, V14 0xf0f0f0f, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 minval
 	// vector registers in use at once: 11
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD minval+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD minval+24(FP), R4
 	FMOVS sign+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	FMOVS least+36(FP), F1
@@ -4399,19 +3190,19 @@ TEXT ·DequantizeMinvalPacked4NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V14.B16, V0.B16, V0.B16
@@ -4422,45 +3213,47 @@ grouploop:
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VZIP2 V13.H8, V1.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V13.H8, V0.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	VZIP2 V13.H8, V0.H8, V0.H8
 	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $8, R1, R1
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $8, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V14.B16, V0.B16, V0.B16
@@ -4471,7 +3264,7 @@ groupmeet0:
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet1cross
@@ -4481,7 +3274,7 @@ groupmeet1:
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -4492,7 +3285,7 @@ groupmeet2:
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet3cross
@@ -4502,140 +3295,77 @@ groupmeet3:
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $8, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $8, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R20, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R20, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R20, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVD 80(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	FMOVQ F2, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 32(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 48(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 64(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $80, RSP, R2
+	MOVD R5, 256(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD R4<<2, R0, R0
-	ADD R4>>1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 232(RSP), R2
+	ADD R0>>1, R2, R2
+	MOVD 256(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V14.B16, V0.B16, V0.B16
@@ -4643,185 +3373,56 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V13.H8, V1.H8, V2.H8
 	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VZIP2 V13.H8, V1.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V13.H8, V0.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	VZIP2 V13.H8, V0.H8, V0.H8
 	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F2
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $8, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $8, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R20, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R20, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R20, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVD 80(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ 96(RSP), F3
-	FMOVQ 160(RSP), F4
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 32(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 48(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 144(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
@@ -4831,12 +3432,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -4845,8 +3446,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -4854,13 +3455,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -4869,12 +3470,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
 	VMOV V3.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
@@ -4883,8 +3484,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -4892,13 +3493,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -4907,12 +3508,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
 	VMOV V2.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V9.B16, V31.B16, V2.B16
@@ -4921,8 +3522,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -4930,13 +3531,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -4945,12 +3546,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
 	VMOV V2.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V9.B16, V31.B16, V2.B16
@@ -4959,20 +3560,39 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop
 
 // func DequantizePacked2NEON(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizePacked2NEON(SB), NOSPLIT, $152-56
-	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+TEXT ·DequantizePacked2NEON(SB), NOSPLIT, $200-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale
 	// vector registers in use at once: 9
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
 	FMOVS sign+24(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
@@ -4993,18 +3613,18 @@ TEXT ·DequantizePacked2NEON(SB), NOSPLIT, $152-56
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V11.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -5016,41 +3636,43 @@ grouploop:
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $4, R1, R1
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $4, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -5062,7 +3684,7 @@ groupmeet0:
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
@@ -5071,7 +3693,7 @@ groupmeet1:
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
@@ -5081,7 +3703,7 @@ groupmeet2:
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
@@ -5090,131 +3712,74 @@ groupmeet3:
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $4, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $4, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	ADD $3, R3, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece1
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece1:
-	TBZ $1, R20, piece2
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece2:
-	TBZ $0, R20, piece3
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece3:
-	FMOVS 80(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, 16(RSP)
-	CMP $5, R3
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(RSP)
-	CMP $9, R3
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 48(RSP)
-	CMP $13, R3
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ F1, 64(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V11.S4]
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $80, RSP, R2
+	MOVD R4, 184(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece4
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece4:
-	TBZ $2, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $1, R3, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $0, R3, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	ADD R3<<2, R0, R0
-	ADD R3>>2, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 168(RSP), R2
+	ADD R0>>2, R2, R2
+	MOVD 184(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -5224,141 +3789,46 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R0)
+	FMOVQ F3, 32(R1)
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R0)
-	ADD $64, R0, R0
-	ADD $4, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	FMOVQ F2, 48(R1)
+	ADD $64, R1, R1
+	ADD $4, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	ADD $3, R3, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R3, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R3, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $1, R3, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $0, R3, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	FMOVS 80(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 96(RSP), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, 16(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 112(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 128(RSP), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 48(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 144(RSP), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R3, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R3, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R3, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 168(RSP), R2
+	MOVD 176(RSP), R3
 laneend:
 	RET
 groupmeet0cross:
@@ -5368,7 +3838,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
@@ -5377,7 +3847,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -5385,11 +3855,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -5398,7 +3868,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
@@ -5407,7 +3877,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -5415,11 +3885,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -5428,7 +3898,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V31.B16, V2.B16
@@ -5437,7 +3907,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -5445,11 +3915,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -5458,7 +3928,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V31.B16, V2.B16
@@ -5467,20 +3937,34 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
+	B laneloop
 
 // func DequantizeZeroPointPacked2NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointPacked2NEON(SB), NOSPLIT, $216-64
-	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointPacked2NEON(SB), NOSPLIT, $264-64
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
 	// vector registers in use at once: 12
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD zeroPoint+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD zeroPoint+24(FP), R4
 	FMOVS sign+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
@@ -5501,20 +3985,20 @@ TEXT ·DequantizeZeroPointPacked2NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	SUB R5, R4, R4
+	SUB R5, R0, R0
 grouploop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -5527,46 +4011,48 @@ grouploop:
 	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $4, R1, R1
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $4, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -5579,7 +4065,7 @@ groupmeet0:
 	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V10.S4, V2.S4, V3.S4
-	FMOVQ F3, (R0)
+	FMOVQ F3, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet1cross
@@ -5589,7 +4075,7 @@ groupmeet1:
 	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -5600,7 +4086,7 @@ groupmeet2:
 	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet3cross
@@ -5610,139 +4096,78 @@ groupmeet3:
 	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $4, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $4, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece1
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece1:
-	TBZ $1, R20, piece2
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece2:
-	TBZ $0, R20, piece3
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece3:
-	FMOVS 80(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 48(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ F1, 64(RSP)
-grouptailnarrow:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $80, RSP, R2
+	MOVD R5, 256(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece4
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece4:
-	TBZ $2, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $1, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $0, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	ADD R4<<2, R0, R0
-	ADD R4>>2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 232(RSP), R2
+	ADD R0>>2, R2, R2
+	MOVD 256(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -5752,196 +4177,65 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R0)
+	FMOVQ F3, 32(R1)
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R0)
-	ADD $64, R0, R0
-	ADD $4, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F2, 48(R1)
+	ADD $64, R1, R1
+	ADD $4, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R4, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $1, R4, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $0, R4, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R4, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R4, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R4, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	FMOVS 80(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 96(RSP), F3
-	FMOVQ 160(RSP), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 48(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 144(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R4, piece20
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $1, R4, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $0, R4, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
 	ADD $4, R5, R16
@@ -5952,7 +4246,7 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V3.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -5961,8 +4255,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -5970,19 +4264,19 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V4.S4]
+	VLD1R (R4), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	VMOV V5.B16, V11.B16
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	ADD $4, R5, R16
@@ -5993,7 +4287,7 @@ groupmeet1mix:
 	VMOV V2.B16, V3.B16
 	VBSL V11.B16, V5.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
@@ -6002,8 +4296,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -6011,19 +4305,19 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V3.S4]
+	VLD1R (R4), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VMOV V4.B16, V11.B16
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	ADD $4, R5, R16
@@ -6034,7 +4328,7 @@ groupmeet2mix:
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V4.B16, V2.B16
 	VMOV V2.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
@@ -6043,8 +4337,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -6052,19 +4346,19 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V3.S4]
+	VLD1R (R4), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VMOV V4.B16, V11.B16
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	ADD $4, R5, R16
@@ -6075,7 +4369,7 @@ groupmeet3mix:
 	VMOV V1.B16, V2.B16
 	VBSL V11.B16, V4.B16, V2.B16
 	VMOV V2.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
@@ -6084,21 +4378,40 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop
 
 // func DequantizeMinvalPacked2NEON(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalPacked2NEON(SB), NOSPLIT, $216-64
-	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+TEXT ·DequantizeMinvalPacked2NEON(SB), NOSPLIT, $264-64
+	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 least, V15 ToFloat, V14 0x3030303, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 minval
 	// vector registers in use at once: 11
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD minval+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD minval+24(FP), R4
 	FMOVS sign+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	FMOVS least+36(FP), F1
@@ -6121,19 +4434,19 @@ TEXT ·DequantizeMinvalPacked2NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -6146,45 +4459,47 @@ grouploop:
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VZIP2 V13.H8, V1.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V13.H8, V0.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	VZIP2 V13.H8, V0.H8, V0.H8
 	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $4, R1, R1
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $4, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -6197,7 +4512,7 @@ groupmeet0:
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet1cross
@@ -6207,7 +4522,7 @@ groupmeet1:
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
@@ -6218,7 +4533,7 @@ groupmeet2:
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet3cross
@@ -6228,138 +4543,77 @@ groupmeet3:
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $4, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $4, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece1
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece1:
-	TBZ $1, R20, piece2
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece2:
-	TBZ $0, R20, piece3
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece3:
-	FMOVS 80(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	FMOVQ F2, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 32(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 48(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 64(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $80, RSP, R2
+	MOVD R5, 256(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece4
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece4:
-	TBZ $2, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $1, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $0, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	ADD R4<<2, R0, R0
-	ADD R4>>2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 232(RSP), R2
+	ADD R0>>2, R2, R2
+	MOVD 256(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -6369,183 +4623,56 @@ laneloop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V13.H8, V1.H8, V2.H8
 	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ (R2), F3
-	FMOVQ (R3), F4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	VZIP2 V13.H8, V1.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V13.H8, V0.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	VZIP2 V13.H8, V0.H8, V0.H8
 	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F2
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $4, R1, R1
-	ADD $64, R2, R2
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $4, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R4, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $1, R4, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $0, R4, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R4, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R4, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R4, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	FMOVS 80(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ 96(RSP), F3
-	FMOVQ 160(RSP), F4
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 32(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 48(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 144(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R4, piece20
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $1, R4, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $0, R4, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
 laneend:
 	RET
 groupmeet0cross:
@@ -6555,12 +4682,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -6569,8 +4696,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -6578,13 +4705,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -6593,12 +4720,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
 	VMOV V3.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
@@ -6607,8 +4734,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -6616,13 +4743,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -6631,12 +4758,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
 	VMOV V2.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V9.B16, V31.B16, V2.B16
@@ -6645,8 +4772,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -6654,13 +4781,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -6669,12 +4796,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V31.B16, V2.B16
 	VMOV V2.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V9.B16, V31.B16, V2.B16
@@ -6683,6 +4810,25 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop

@@ -6,14 +6,14 @@
 
 // func DequantizeFpE4M3BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeFpE4M3BF16AVX512(SB), $496-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x43800000, Z14 0x80808080, Z13 0xffffffff, Z12 table, Z11 0xbfffbfff, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table
-	// per group: Z6 scale, Z5 Mul, Z0 Sub, K1 Ordered, Z4 Select
-	// vector registers in use at once: 27
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	// per group: Z0 scale, Z6 Mul, Z0 Sub, K1 Ordered, Z5 Select
+	// vector registers in use at once: 20
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
 	VBROADCASTSS constantsAVX512<>+8(SB), Z13
@@ -33,88 +33,90 @@ TEXT ·DequantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VMULPS       Z15, Z6, Z5
-	VSUBPS       Z5, Z5, Z0
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z15, Z0, Z6
+	VSUBPS       Z6, Z6, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z4
-	SUBQ         R8, BX
+	VBLENDMPS    Z14, Z13, K1, Z5
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPOR           (SI), Y4, Y0
-	VPOR           32(SI), Y4, Y1
+	VPOR           (DX), Y5, Y0
+	VPOR           32(DX), Y5, Y1
 	VPMAXUB        Y1, Y0, Y0
 	VPCMPEQB       Y13, Y0, Y0
 	VPMOVMSKB      Y0, AX
 	TESTL          AX, AX
 	JNE            grouprare
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z5, Z1, Z1
-	VBROADCASTI128 16(SI), Y0
+	VMULPS         Z6, Z1, Z1
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y2
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z5, Z2, Z2
+	VMULPS         Z6, Z2, Z2
 	VMOVDQA64      Z1, Z0
 	VPERMT2W       Z2, Z7, Z0
 	VPERMT2W       Z2, Z8, Z1
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
 	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, (DI)
-	VBROADCASTI128 32(SI), Y0
+	VMOVUPS        Z0, (SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z5, Z1, Z1
-	VBROADCASTI128 48(SI), Y0
+	VMULPS         Z6, Z1, Z1
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y2
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z5, Z2, Z2
+	VMULPS         Z6, Z2, Z2
 	VMOVDQA64      Z1, Z0
 	VPERMT2W       Z2, Z7, Z0
 	VPERMT2W       Z2, Z8, Z1
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
 	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, 64(DI)
+	VMOVUPS        Z0, 64(SI)
 
 groupback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
+	ADDQ $+128, SI
+	ADDQ $+64, DX
 	SUBQ $+64, R8
 	CMPQ R8, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z0
+	VBROADCASTSS (BX), Z0
 	VMULPS       Z15, Z0, Z6
 	VSUBPS       Z6, Z6, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -122,7 +124,7 @@ grouptomeet:
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
@@ -150,18 +152,18 @@ groupmeet3:
 	VPORD          Z2, Z0, Z0
 	VPORD          Z17, Z4, Z4
 	VPORD          Z4, Z0, Z0
-	VMOVDQU8       (SI), Z2
+	VMOVDQU8       (DX), Z2
 	VPORD          Z0, Z2, Z2
 	VPCMPEQB       Z13, Z2, K1
 	KORTESTQ       K1, K1
 	JNE            groupmeetrare
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y2
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
-	VBROADCASTI128 16(SI), Y0
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
@@ -173,14 +175,14 @@ groupmeet3:
 	VPTERNLOGD     $0xf8, Z10, Z0, Z2
 	VPCMPUW        $0x06, Z9, Z2, K1
 	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, (DI)
-	VBROADCASTI128 32(SI), Y0
+	VMOVUPS        Z0, (SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z16, Z1, Z1
-	VBROADCASTI128 48(SI), Y0
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y2
 	VPAND          Y11, Y2, Y2
@@ -192,87 +194,87 @@ groupmeet3:
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
 	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, 64(DI)
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
-	SUBQ           $+64, BX
+	VMOVUPS        Z0, 64(SI)
+	ADDQ           $+128, SI
+	ADDQ           $+64, DX
+	SUBQ           $+64, DI
 	CMPQ           R8, $+1
 	JLT            groupnext
-	CMPQ           BX, $+64
+	CMPQ           DI, $+64
 	JLT            grouptail
 	CMPQ           R8, $+64
 	JLT            groupmeet
 	JMP            groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
-	VMULPS       Z15, Z6, Z5
-	VSUBPS       Z5, Z5, Z0
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z15, Z0, Z6
+	VSUBPS       Z6, Z6, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z4
+	VBLENDMPS    Z14, Z13, K1, Z5
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU8.Z   (SI), K7, Z0
-	VPORD        Z4, Z0, Z0
+	VMOVDQU8.Z   (DX), K7, Z0
+	VPORD        Z5, Z0, Z0
 	VPCMPEQB     Z13, Z0, K1
 	KORTESTQ     K1, K1
-	JNE          grouptailrare
-	VPMOVZXBW.Z  (SI), K7, Y0
+	JNE          groupstage
+	VPMOVZXBW.Z  (DX), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VPSRAW       $0x01, Y0, Y1
 	VPAND        Y11, Y1, Y1
 	VCVTPH2PS    Y1, Z1
-	VMULPS       Z5, Z1, Z1
-	CMPQ         BX, $+17
+	VMULPS       Z6, Z1, Z1
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBW.Z  16(SI), K7, Y0
+	VPMOVZXBW.Z  16(DX), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VPSRAW       $0x01, Y0, Y2
 	VPAND        Y11, Y2, Y2
 	VCVTPH2PS    Y2, Z2
-	VMULPS       Z5, Z2, Z2
-	CMPQ         BX, $+33
+	VMULPS       Z6, Z2, Z2
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBW.Z  32(SI), K7, Y0
+	VPMOVZXBW.Z  32(DX), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VPSRAW       $0x01, Y0, Y3
 	VPAND        Y11, Y3, Y3
 	VCVTPH2PS    Y3, Z3
-	VMULPS       Z5, Z3, Z3
-	CMPQ         BX, $+49
+	VMULPS       Z6, Z3, Z3
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBW.Z  48(SI), K7, Y0
+	VPMOVZXBW.Z  48(DX), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
-	VPSRAW       $0x01, Y0, Y16
-	VPANDD       Y11, Y16, Y16
-	VCVTPH2PS    Y16, Z16
-	VMULPS       Z5, Z16, Z16
+	VPSRAW       $0x01, Y0, Y4
+	VPAND        Y11, Y4, Y4
+	VCVTPH2PS    Y4, Z4
+	VMULPS       Z6, Z4, Z4
 
 grouptailnarrow:
 	VMOVDQA64  Z1, Z0
@@ -282,33 +284,33 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z9, Z1, K1
 	VPADDW     Z10, Z0, K1, Z0
 	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
+	VMOVDQU16  Z0, K7, (SI)
 	VMOVDQA64  Z3, Z0
-	VPERMT2W   Z16, Z7, Z0
-	VPERMT2W   Z16, Z8, Z3
+	VPERMT2W   Z4, Z7, Z0
+	VPERMT2W   Z4, Z8, Z3
 	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPCMPUW    $0x06, Z9, Z3, K1
 	VPADDW     Z10, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*1), DX
 
-grouptailback:
-	LEAQ  (DI)(BX*2), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+grouprest:
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -326,9 +328,9 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS   (DX), Z0
+	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z6
-	VBROADCASTSS   4(DX), Z0
+	VBROADCASTSS   4(BX), Z0
 	VMULPS         Z15, Z0, Z5
 	VSUBPS         Z6, Z6, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
@@ -336,20 +338,20 @@ short2loop:
 	VSUBPS         Z5, Z5, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
 	VBLENDMPS      Z14, Z13, K1, Z3
-	VPOR           (SI), Y4, Y0
-	VPOR           32(SI), Y3, Y1
+	VPOR           (DX), Y4, Y0
+	VPOR           32(DX), Y3, Y1
 	VPMAXUB        Y1, Y0, Y0
 	VPCMPEQB       Y13, Y0, Y0
 	VPMOVMSKB      Y0, AX
 	TESTL          AX, AX
 	JNE            short2rare
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z6, Z1, Z1
-	VBROADCASTI128 16(SI), Y0
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y2
 	VPAND          Y11, Y2, Y2
@@ -361,14 +363,14 @@ short2loop:
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
 	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, (DI)
-	VBROADCASTI128 32(SI), Y0
+	VMOVUPS        Z0, (SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z5, Z1, Z1
-	VBROADCASTI128 48(SI), Y0
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y2
 	VPAND          Y11, Y2, Y2
@@ -380,12 +382,12 @@ short2loop:
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
 	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, 64(DI)
+	VMOVUPS        Z0, 64(SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+128, DI
-	ADDQ $+64, SI
+	ADDQ $+8, BX
+	ADDQ $+128, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -407,77 +409,78 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS    (DX), Z17
-	VMULPS          Z15, Z17, Z6
-	VBROADCASTSS    4(DX), Z17
-	VMULPS          Z15, Z17, Z5
-	VBROADCASTSS    8(DX), Z17
-	VMULPS          Z15, Z17, Z4
-	VBROADCASTSS    12(DX), Z17
-	VMULPS          Z15, Z17, Z3
-	VSUBPS          Z6, Z6, Z17
-	VCMPPS          $0x07, Z17, Z17, K1
-	VBLENDMPS       Z14, Z13, K1, Z2
-	VSUBPS          Z5, Z5, Z17
-	VCMPPS          $0x07, Z17, Z17, K1
-	VBLENDMPS       Z14, Z13, K1, Z1
-	VSUBPS          Z4, Z4, Z17
-	VCMPPS          $0x07, Z17, Z17, K1
-	VBLENDMPS       Z14, Z13, K1, Z0
-	VSUBPS          Z3, Z3, Z17
-	VCMPPS          $0x07, Z17, Z17, K1
-	VBLENDMPS       Z14, Z13, K1, Z16
-	VPORD           Z1, Z2, Z17
-	VPORD           Z16, Z0, Z18
-	VPORD           (SI), Y17, Y17
-	VPORD           32(SI), Y18, Y18
-	VPMAXUB         Y18, Y17, Y17
-	VPCMPEQB        Y13, Y17, K0
-	KORTESTQ        K0, K0
-	JNE             short4rare
-	VBROADCASTI32X4 (SI), Y17
-	VPSHUFB         Y12, Y17, Y17
-	VPSRAW          $0x01, Y17, Y18
-	VPANDD          Y11, Y18, Y18
-	VCVTPH2PS       Y18, Z18
-	VMULPS          Z6, Z18, Z18
-	VBROADCASTI32X4 16(SI), Y17
-	VPSHUFB         Y12, Y17, Y17
-	VPSRAW          $0x01, Y17, Y19
-	VPANDD          Y11, Y19, Y19
-	VCVTPH2PS       Y19, Z19
-	VMULPS          Z5, Z19, Z19
-	VMOVDQA64       Z18, Z17
-	VPERMT2W        Z19, Z7, Z17
-	VPERMT2W        Z19, Z8, Z18
-	VPTERNLOGD      $0xf8, Z10, Z17, Z18
-	VPCMPUW         $0x06, Z9, Z18, K1
-	VPADDW          Z10, Z17, K1, Z17
-	VMOVUPS         Z17, (DI)
-	VBROADCASTI32X4 32(SI), Y17
-	VPSHUFB         Y12, Y17, Y17
-	VPSRAW          $0x01, Y17, Y18
-	VPANDD          Y11, Y18, Y18
-	VCVTPH2PS       Y18, Z18
-	VMULPS          Z4, Z18, Z18
-	VBROADCASTI32X4 48(SI), Y17
-	VPSHUFB         Y12, Y17, Y17
-	VPSRAW          $0x01, Y17, Y19
-	VPANDD          Y11, Y19, Y19
-	VCVTPH2PS       Y19, Z19
-	VMULPS          Z3, Z19, Z19
-	VMOVDQA64       Z18, Z17
-	VPERMT2W        Z19, Z7, Z17
-	VPERMT2W        Z19, Z8, Z18
-	VPTERNLOGD      $0xf8, Z10, Z17, Z18
-	VPCMPUW         $0x06, Z9, Z18, K1
-	VPADDW          Z10, Z17, K1, Z17
-	VMOVUPS         Z17, 64(DI)
+	VBROADCASTSS   (BX), Z0
+	VMULPS         Z15, Z0, Z6
+	VBROADCASTSS   4(BX), Z0
+	VMULPS         Z15, Z0, Z5
+	VBROADCASTSS   8(BX), Z0
+	VMULPS         Z15, Z0, Z4
+	VBROADCASTSS   12(BX), Z0
+	VMULPS         Z15, Z0, Z3
+	VSUBPS         Z6, Z6, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z2
+	VSUBPS         Z5, Z5, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z16
+	VSUBPS         Z4, Z4, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z17
+	VSUBPS         Z3, Z3, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z18
+	VPORD          Z16, Z2, Z0
+	VPORD          Z18, Z17, Z1
+	VPOR           (DX), Y0, Y0
+	VPOR           32(DX), Y1, Y1
+	VPMAXUB        Y1, Y0, Y0
+	VPCMPEQB       Y13, Y0, Y0
+	VPMOVMSKB      Y0, AX
+	TESTL          AX, AX
+	JNE            short4rare
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z6, Z1, Z1
+	VBROADCASTI128 16(DX), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y19
+	VPANDD         Y11, Y19, Y19
+	VCVTPH2PS      Y19, Z19
+	VMULPS         Z5, Z19, Z19
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z19, Z7, Z0
+	VPERMT2W       Z19, Z8, Z1
+	VPTERNLOGD     $0xf8, Z10, Z0, Z1
+	VPCMPUW        $0x06, Z9, Z1, K1
+	VPADDW         Z10, Z0, K1, Z0
+	VMOVUPS        Z0, (SI)
+	VBROADCASTI128 32(DX), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z4, Z1, Z1
+	VBROADCASTI128 48(DX), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y19
+	VPANDD         Y11, Y19, Y19
+	VCVTPH2PS      Y19, Z19
+	VMULPS         Z3, Z19, Z19
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z19, Z7, Z0
+	VPERMT2W       Z19, Z8, Z1
+	VPTERNLOGD     $0xf8, Z10, Z0, Z1
+	VPCMPUW        $0x06, Z9, Z1, K1
+	VPADDW         Z10, Z0, K1, Z0
+	VMOVUPS        Z0, 64(SI)
 
 short4back:
-	ADDQ $+16, DX
-	ADDQ $+128, DI
-	ADDQ $+64, SI
+	ADDQ $+16, BX
+	ADDQ $+128, SI
+	ADDQ $+64, DX
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
@@ -492,27 +495,27 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS        (DX), Z0
+	VMOVUPS        (BX), Z0
 	VMULPS         Z15, Z0, Z0
 	VSUBPS         Z0, Z0, Z1
 	VCMPPS         $0x07, Z1, Z1, K1
 	VBLENDMPS      Z14, Z13, K1, Z1
-	VMOVUPS        64(DX), Z2
+	VMOVUPS        64(BX), Z2
 	VMULPS         Z15, Z2, Z2
 	VSUBPS         Z2, Z2, Z3
 	VCMPPS         $0x07, Z3, Z3, K1
 	VBLENDMPS      Z14, Z13, K1, Z3
-	VMOVUPS        128(DX), Z4
+	VMOVUPS        128(BX), Z4
 	VMULPS         Z15, Z4, Z4
 	VSUBPS         Z4, Z4, Z5
 	VCMPPS         $0x07, Z5, Z5, K1
 	VBLENDMPS      Z14, Z13, K1, Z5
-	VMOVUPS        192(DX), Z6
+	VMOVUPS        192(BX), Z6
 	VMULPS         Z15, Z6, Z6
 	VSUBPS         Z6, Z6, Z16
 	VCMPPS         $0x07, Z16, Z16, K1
@@ -520,18 +523,18 @@ laneloop:
 	VPORD          Z3, Z1, Z1
 	VPORD          Z16, Z5, Z5
 	VPORD          Z5, Z1, Z1
-	VMOVDQU8       (SI), Z3
+	VMOVDQU8       (DX), Z3
 	VPORD          Z1, Z3, Z3
 	VPCMPEQB       Z13, Z3, K1
 	KORTESTQ       K1, K1
 	JNE            lanerare
-	VBROADCASTI128 (SI), Y1
+	VBROADCASTI128 (DX), Y1
 	VPSHUFB        Y12, Y1, Y1
 	VPSRAW         $0x01, Y1, Y3
 	VPAND          Y11, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMULPS         Z0, Z3, Z3
-	VBROADCASTI128 16(SI), Y0
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
@@ -543,14 +546,14 @@ laneloop:
 	VPTERNLOGD     $0xf8, Z10, Z0, Z3
 	VPCMPUW        $0x06, Z9, Z3, K1
 	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, (DI)
-	VBROADCASTI128 32(SI), Y0
+	VMOVUPS        Z0, (SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z4, Z1, Z1
-	VBROADCASTI128 48(SI), Y0
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y2
 	VPAND          Y11, Y2, Y2
@@ -562,108 +565,27 @@ laneloop:
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
 	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, 64(DI)
+	VMOVUPS        Z0, 64(SI)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
+	ADDQ  $+128, SI
+	ADDQ  $+64, DX
+	ADDQ  $+256, BX
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  448(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX512(SB)
+	MOVQ  456(SP), DX
+	MOVQ  464(SP), BX
 
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	VMULPS      Z15, Z0, Z0
-	VSUBPS      Z0, Z0, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z14, Z13, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z15, Z2, Z2
-	VSUBPS      Z2, Z2, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z14, Z13, K1, Z3
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z4
-	VMULPS      Z15, Z4, Z4
-	VSUBPS      Z4, Z4, Z5
-	VCMPPS      $0x07, Z5, Z5, K1
-	VBLENDMPS   Z14, Z13, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMULPS      Z15, Z6, Z6
-	VSUBPS      Z6, Z6, Z16
-	VCMPPS      $0x07, Z16, Z16, K1
-	VBLENDMPS   Z14, Z13, K1, Z16
-	VPORD       Z3, Z1, Z1
-	VPORD       Z16, Z5, Z5
-	VPORD       Z5, Z1, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  (SI), K7, Z3
-	VPORD       Z1, Z3, Z3
-	VPCMPEQB    Z13, Z3, K1
-	KORTESTQ    K1, K1
-	JNE         lanetailrare
-	VPMOVZXBW.Z (SI), K7, Y1
-	VPSLLW      $0x08, Y1, Y1
-	VPSRAW      $0x01, Y1, Y3
-	VPAND       Y11, Y3, Y3
-	VCVTPH2PS   Y3, Z3
-	VMULPS      Z0, Z3, Z3
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBW.Z 16(SI), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y1
-	VPAND       Y11, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z2, Z1, Z1
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBW.Z 32(SI), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y2
-	VPAND       Y11, Y2, Y2
-	VCVTPH2PS   Y2, Z2
-	VMULPS      Z4, Z2, Z2
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBW.Z 48(SI), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y4
-	VPAND       Y11, Y4, Y4
-	VCVTPH2PS   Y4, Z4
-	VMULPS      Z6, Z4, Z4
-
-lanetailnarrow:
-	VMOVDQA64  Z3, Z0
-	VPERMT2W   Z1, Z7, Z0
-	VPERMT2W   Z1, Z8, Z3
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPCMPUW    $0x06, Z9, Z3, K1
-	VPADDW     Z10, Z0, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z4, Z7, Z0
-	VPERMT2W   Z4, Z8, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPCMPUW    $0x06, Z9, Z2, K1
-	VPADDW     Z10, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -677,132 +599,71 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (SI)(CX*1)
-	VPOR           (SI), Y4, Y0
-	VPOR           32(SI), Y4, Y1
+	PREFETCHNTA    (DX)(CX*1)
+	VPOR           (DX), Y5, Y0
+	VPOR           32(DX), Y5, Y1
 	VPMAXUB        Y1, Y0, Y0
 	VPCMPEQB       Y13, Y0, Y0
 	VPMOVMSKB      Y0, AX
 	TESTL          AX, AX
 	JNE            grouprare
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z5, Z1, Z1
-	VBROADCASTI128 16(SI), Y0
+	VMULPS         Z6, Z1, Z1
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y2
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z5, Z2, Z2
+	VMULPS         Z6, Z2, Z2
 	VMOVDQA64      Z1, Z0
 	VPERMT2W       Z2, Z7, Z0
 	VPERMT2W       Z2, Z8, Z1
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
 	VPADDW         Z10, Z0, K1, Z0
-	VMOVNTPS       Z0, (DI)
-	VBROADCASTI128 32(SI), Y0
+	VMOVNTPS       Z0, (SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z5, Z1, Z1
-	VBROADCASTI128 48(SI), Y0
+	VMULPS         Z6, Z1, Z1
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y2
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z5, Z2, Z2
+	VMULPS         Z6, Z2, Z2
 	VMOVDQA64      Z1, Z0
 	VPERMT2W       Z2, Z7, Z0
 	VPERMT2W       Z2, Z8, Z1
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
 	VPADDW         Z10, Z0, K1, Z0
-	VMOVNTPS       Z0, 64(DI)
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
+	VMOVNTPS       Z0, 64(SI)
+	ADDQ           $+128, SI
+	ADDQ           $+64, DX
 	SUBQ           $+64, R8
 	CMPQ           R8, $+64
 	JGE            groupstream
 	JMP            groupwhole
 
 grouprare:
-	VPMOVZXBD    (SI), Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VPCMPEQD     Z1, Z2, K1
-	VPSLLD       $0x18, Z0, Z0
-	VPSLLD       $0x14, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+220(SB), Z3
-	VPADDD       Z3, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+224(SB), Z16
-	VBROADCASTSS constantsAVX512<>+228(SB), Z17
-	VMOVAPS      Z17, Z18
-	VFMADD231PS  Z16, Z2, Z18
-	VMINPS       Z18, Z2, Z18
-	VBROADCASTSS constantsAVX512<>+232(SB), Z2
-	VPTERNLOGD   $0xf8, Z2, Z0, Z18
-	VBROADCASTSS constantsAVX512<>+236(SB), Z0
-	VBLENDMPS    Z0, Z18, K1, Z18
-	VMULPS       Z6, Z18, Z18
-	VPMOVZXBD    16(SI), Z19
-	VPANDD       Z1, Z19, Z20
-	VPCMPEQD     Z1, Z20, K1
-	VPSLLD       $0x18, Z19, Z19
-	VPSLLD       $0x14, Z20, Z20
-	VPADDD       Z3, Z20, Z20
-	VMOVAPS      Z17, Z21
-	VFMADD231PS  Z16, Z20, Z21
-	VMINPS       Z21, Z20, Z21
-	VPTERNLOGD   $0xf8, Z2, Z19, Z21
-	VBLENDMPS    Z0, Z21, K1, Z21
-	VMULPS       Z6, Z21, Z21
-	VMOVDQA64    Z18, Z19
-	VPERMT2W     Z21, Z7, Z19
-	VPERMT2W     Z21, Z8, Z18
-	VPTERNLOGD   $0xf8, Z10, Z19, Z18
-	VPCMPUW      $0x06, Z9, Z18, K1
-	VPADDW       Z10, Z19, K1, Z19
-	VMOVUPS      Z19, (DI)
-	VPMOVZXBD    32(SI), Z18
-	VPANDD       Z1, Z18, Z19
-	VPCMPEQD     Z1, Z19, K1
-	VPSLLD       $0x18, Z18, Z18
-	VPSLLD       $0x14, Z19, Z19
-	VPADDD       Z3, Z19, Z19
-	VMOVAPS      Z17, Z20
-	VFMADD231PS  Z16, Z19, Z20
-	VMINPS       Z20, Z19, Z20
-	VPTERNLOGD   $0xf8, Z2, Z18, Z20
-	VBLENDMPS    Z0, Z20, K1, Z20
-	VMULPS       Z6, Z20, Z20
-	VPMOVZXBD    48(SI), Z18
-	VPANDD       Z1, Z18, Z19
-	VPCMPEQD     Z1, Z19, K1
-	VPSLLD       $0x18, Z18, Z18
-	VPSLLD       $0x14, Z19, Z19
-	VPADDD       Z3, Z19, Z19
-	VFMADD231PS  Z16, Z19, Z17
-	VMINPS       Z17, Z19, Z17
-	VPTERNLOGD   $0xf8, Z2, Z18, Z17
-	VBLENDMPS    Z0, Z17, K1, Z0
-	VMULPS       Z6, Z0, Z0
-	VMOVDQA64    Z20, Z1
-	VPERMT2W     Z0, Z7, Z1
-	VPERMT2W     Z0, Z8, Z20
-	VPTERNLOGD   $0xf8, Z10, Z1, Z20
-	VPCMPUW      $0x06, Z9, Z20, K1
-	VPADDW       Z10, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	JMP          groupback
+	MOVQ $+1, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Z0
+	VBROADCASTSS 4(BX), Z0
 	VMULPS       Z15, Z0, Z1
 	VSUBPS       Z1, Z1, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -817,7 +678,7 @@ groupmeet0mix:
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -826,10 +687,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z2
+	VBROADCASTSS (BX), Z2
 	VMULPS       Z15, Z2, Z3
 	VSUBPS       Z3, Z3, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
@@ -840,7 +701,7 @@ groupmeet1next:
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Z2
+	VBROADCASTSS 4(BX), Z2
 	VMULPS       Z15, Z2, Z3
 	VSUBPS       Z3, Z3, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
@@ -855,7 +716,7 @@ groupmeet1mix:
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -864,10 +725,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z4
 	VMULPS       Z15, Z4, Z16
 	VSUBPS       Z16, Z16, Z4
 	VCMPPS       $0x07, Z4, Z4, K1
@@ -878,7 +739,7 @@ groupmeet2next:
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Z4
+	VBROADCASTSS 4(BX), Z4
 	VMULPS       Z15, Z4, Z16
 	VSUBPS       Z16, Z16, Z4
 	VCMPPS       $0x07, Z4, Z4, K1
@@ -893,7 +754,7 @@ groupmeet2mix:
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -902,10 +763,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z17
+	VBROADCASTSS (BX), Z17
 	VMULPS       Z15, Z17, Z18
 	VSUBPS       Z18, Z18, Z17
 	VCMPPS       $0x07, Z17, Z17, K1
@@ -916,7 +777,7 @@ groupmeet3next:
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Z17
+	VBROADCASTSS 4(BX), Z17
 	VMULPS       Z15, Z17, Z18
 	VSUBPS       Z18, Z18, Z17
 	VCMPPS       $0x07, Z17, Z17, K1
@@ -931,99 +792,46 @@ groupmeet3mix:
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (SI), K7, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VPCMPEQD     Z1, Z2, K1
-	VPSLLD       $0x18, Z0, Z0
-	VPSLLD       $0x14, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+220(SB), Z3
-	VPADDD       Z3, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+224(SB), Z16
-	VBROADCASTSS constantsAVX512<>+228(SB), Z17
-	VMOVAPS      Z17, Z18
-	VFMADD231PS  Z16, Z2, Z18
-	VMINPS       Z18, Z2, Z18
-	VBROADCASTSS constantsAVX512<>+232(SB), Z2
-	VPTERNLOGD   $0xf8, Z2, Z0, Z18
-	VBROADCASTSS constantsAVX512<>+236(SB), Z0
-	VBLENDMPS    Z0, Z18, K1, Z18
-	VMULPS       Z6, Z18, Z18
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(SI), K7, Z19
-	VPANDD       Z1, Z19, Z20
-	VPCMPEQD     Z1, Z20, K1
-	VPSLLD       $0x18, Z19, Z19
-	VPSLLD       $0x14, Z20, Z20
-	VPADDD       Z3, Z20, Z20
-	VMOVAPS      Z17, Z21
-	VFMADD231PS  Z16, Z20, Z21
-	VMINPS       Z21, Z20, Z21
-	VPTERNLOGD   $0xf8, Z2, Z19, Z21
-	VBLENDMPS    Z0, Z21, K1, Z21
-	VMULPS       Z6, Z21, Z21
-	VMOVDQA64    Z18, Z19
-	VPERMT2W     Z21, Z7, Z19
-	VPERMT2W     Z21, Z8, Z18
-	VPTERNLOGD   $0xf8, Z10, Z19, Z18
-	VPCMPUW      $0x06, Z9, Z18, K1
-	VPADDW       Z10, Z19, K1, Z19
-	KMOVQ        K0, K7
-	VMOVDQU16    Z19, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(SI), K7, Z18
-	VPANDD       Z1, Z18, Z19
-	VPCMPEQD     Z1, Z19, K1
-	VPSLLD       $0x18, Z18, Z18
-	VPSLLD       $0x14, Z19, Z19
-	VPADDD       Z3, Z19, Z19
-	VMOVAPS      Z17, Z20
-	VFMADD231PS  Z16, Z19, Z20
-	VMINPS       Z20, Z19, Z20
-	VPTERNLOGD   $0xf8, Z2, Z18, Z20
-	VBLENDMPS    Z0, Z20, K1, Z20
-	VMULPS       Z6, Z20, Z20
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(SI), K7, Z18
-	VPANDD       Z1, Z18, Z19
-	VPCMPEQD     Z1, Z19, K1
-	VPSLLD       $0x18, Z18, Z18
-	VPSLLD       $0x14, Z19, Z19
-	VPADDD       Z3, Z19, Z19
-	VFMADD231PS  Z16, Z19, Z17
-	VMINPS       Z17, Z19, Z17
-	VPTERNLOGD   $0xf8, Z2, Z18, Z17
-	VBLENDMPS    Z0, Z17, K1, Z0
-	VMULPS       Z6, Z0, Z0
-	VMOVDQA64    Z20, Z1
-	VPERMT2W     Z0, Z7, Z1
-	VPERMT2W     Z0, Z8, Z20
-	VPTERNLOGD   $0xf8, Z10, Z1, Z20
-	VPCMPUW      $0x06, Z9, Z20, K1
-	VPADDW       Z10, Z1, K1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z1, K7, 64(DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 128(SP), DX
+	MOVQ R8, 472(SP)
+	SUBQ R8, R8
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 448(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 456(SP), DX
+	LEAQ (DX)(DI*1), DX
+	MOVQ 472(SP), R8
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+64, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA    (SI)(CX*1)
-	VBROADCASTSS   (DX), Z0
+	PREFETCHNTA    (DX)(CX*1)
+	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z6
-	VBROADCASTSS   4(DX), Z0
+	VBROADCASTSS   4(BX), Z0
 	VMULPS         Z15, Z0, Z5
 	VSUBPS         Z6, Z6, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
@@ -1031,20 +839,20 @@ short2stream:
 	VSUBPS         Z5, Z5, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
 	VBLENDMPS      Z14, Z13, K1, Z3
-	VPOR           (SI), Y4, Y0
-	VPOR           32(SI), Y3, Y1
+	VPOR           (DX), Y4, Y0
+	VPOR           32(DX), Y3, Y1
 	VPMAXUB        Y1, Y0, Y0
 	VPCMPEQB       Y13, Y0, Y0
 	VPMOVMSKB      Y0, AX
 	TESTL          AX, AX
 	JNE            short2rare
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z6, Z1, Z1
-	VBROADCASTI128 16(SI), Y0
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y2
 	VPAND          Y11, Y2, Y2
@@ -1056,14 +864,14 @@ short2stream:
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
 	VPADDW         Z10, Z0, K1, Z0
-	VMOVNTPS       Z0, (DI)
-	VBROADCASTI128 32(SI), Y0
+	VMOVNTPS       Z0, (SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z5, Z1, Z1
-	VBROADCASTI128 48(SI), Y0
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y2
 	VPAND          Y11, Y2, Y2
@@ -1075,234 +883,132 @@ short2stream:
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
 	VPADDW         Z10, Z0, K1, Z0
-	VMOVNTPS       Z0, 64(DI)
-	ADDQ           $+8, DX
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
+	VMOVNTPS       Z0, 64(SI)
+	ADDQ           $+8, BX
+	ADDQ           $+128, SI
+	ADDQ           $+64, DX
 	SUBQ           $+2, R8
 	CMPQ           R8, $+2
 	JGE            short2stream
 	JMP            short2end
 
 short2rare:
-	VPMOVZXBD    (SI), Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VPCMPEQD     Z1, Z2, K1
-	VPSLLD       $0x18, Z0, Z0
-	VPSLLD       $0x14, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+220(SB), Z16
-	VPADDD       Z16, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+224(SB), Z17
-	VBROADCASTSS constantsAVX512<>+228(SB), Z18
-	VMOVAPS      Z18, Z19
-	VFMADD231PS  Z17, Z2, Z19
-	VMINPS       Z19, Z2, Z19
-	VBROADCASTSS constantsAVX512<>+232(SB), Z2
-	VPTERNLOGD   $0xf8, Z2, Z0, Z19
-	VBROADCASTSS constantsAVX512<>+236(SB), Z0
-	VBLENDMPS    Z0, Z19, K1, Z19
-	VMULPS.BCST  (DX), Z19, Z19
-	VPMOVZXBD    16(SI), Z20
-	VPANDD       Z1, Z20, Z21
-	VPCMPEQD     Z1, Z21, K1
-	VPSLLD       $0x18, Z20, Z20
-	VPSLLD       $0x14, Z21, Z21
-	VPADDD       Z16, Z21, Z21
-	VMOVAPS      Z18, Z22
-	VFMADD231PS  Z17, Z21, Z22
-	VMINPS       Z22, Z21, Z22
-	VPTERNLOGD   $0xf8, Z2, Z20, Z22
-	VBLENDMPS    Z0, Z22, K1, Z22
-	VMULPS.BCST  (DX), Z22, Z22
-	VMOVDQA64    Z19, Z20
-	VPERMT2W     Z22, Z7, Z20
-	VPERMT2W     Z22, Z8, Z19
-	VPTERNLOGD   $0xf8, Z10, Z20, Z19
-	VPCMPUW      $0x06, Z9, Z19, K1
-	VPADDW       Z10, Z20, K1, Z20
-	VMOVUPS      Z20, (DI)
-	VPMOVZXBD    32(SI), Z19
-	VPANDD       Z1, Z19, Z20
-	VPCMPEQD     Z1, Z20, K1
-	VPSLLD       $0x18, Z19, Z19
-	VPSLLD       $0x14, Z20, Z20
-	VPADDD       Z16, Z20, Z20
-	VMOVAPS      Z18, Z21
-	VFMADD231PS  Z17, Z20, Z21
-	VMINPS       Z21, Z20, Z21
-	VPTERNLOGD   $0xf8, Z2, Z19, Z21
-	VBLENDMPS    Z0, Z21, K1, Z21
-	VMULPS.BCST  4(DX), Z21, Z21
-	VPMOVZXBD    48(SI), Z19
-	VPANDD       Z1, Z19, Z20
-	VPCMPEQD     Z1, Z20, K1
-	VPSLLD       $0x18, Z19, Z19
-	VPSLLD       $0x14, Z20, Z20
-	VPADDD       Z16, Z20, Z20
-	VFMADD231PS  Z17, Z20, Z18
-	VMINPS       Z18, Z20, Z18
-	VPTERNLOGD   $0xf8, Z2, Z19, Z18
-	VBLENDMPS    Z0, Z18, K1, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VMOVDQA64    Z21, Z1
-	VPERMT2W     Z0, Z7, Z1
-	VPERMT2W     Z0, Z8, Z21
-	VPTERNLOGD   $0xf8, Z10, Z1, Z21
-	VPCMPUW      $0x06, Z9, Z21, K1
-	VPADDW       Z10, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	JMP          short2back
+	MOVQ $+2, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA     (SI)(CX*1)
-	VBROADCASTSS    (DX), Z17
-	VMULPS          Z15, Z17, Z6
-	VBROADCASTSS    4(DX), Z17
-	VMULPS          Z15, Z17, Z5
-	VBROADCASTSS    8(DX), Z17
-	VMULPS          Z15, Z17, Z4
-	VBROADCASTSS    12(DX), Z17
-	VMULPS          Z15, Z17, Z3
-	VSUBPS          Z6, Z6, Z17
-	VCMPPS          $0x07, Z17, Z17, K1
-	VBLENDMPS       Z14, Z13, K1, Z2
-	VSUBPS          Z5, Z5, Z17
-	VCMPPS          $0x07, Z17, Z17, K1
-	VBLENDMPS       Z14, Z13, K1, Z1
-	VSUBPS          Z4, Z4, Z17
-	VCMPPS          $0x07, Z17, Z17, K1
-	VBLENDMPS       Z14, Z13, K1, Z0
-	VSUBPS          Z3, Z3, Z17
-	VCMPPS          $0x07, Z17, Z17, K1
-	VBLENDMPS       Z14, Z13, K1, Z16
-	VPORD           Z1, Z2, Z17
-	VPORD           Z16, Z0, Z18
-	VPORD           (SI), Y17, Y17
-	VPORD           32(SI), Y18, Y18
-	VPMAXUB         Y18, Y17, Y17
-	VPCMPEQB        Y13, Y17, K0
-	KORTESTQ        K0, K0
-	JNE             short4rare
-	VBROADCASTI32X4 (SI), Y17
-	VPSHUFB         Y12, Y17, Y17
-	VPSRAW          $0x01, Y17, Y18
-	VPANDD          Y11, Y18, Y18
-	VCVTPH2PS       Y18, Z18
-	VMULPS          Z6, Z18, Z18
-	VBROADCASTI32X4 16(SI), Y17
-	VPSHUFB         Y12, Y17, Y17
-	VPSRAW          $0x01, Y17, Y19
-	VPANDD          Y11, Y19, Y19
-	VCVTPH2PS       Y19, Z19
-	VMULPS          Z5, Z19, Z19
-	VMOVDQA64       Z18, Z17
-	VPERMT2W        Z19, Z7, Z17
-	VPERMT2W        Z19, Z8, Z18
-	VPTERNLOGD      $0xf8, Z10, Z17, Z18
-	VPCMPUW         $0x06, Z9, Z18, K1
-	VPADDW          Z10, Z17, K1, Z17
-	VMOVNTPS        Z17, (DI)
-	VBROADCASTI32X4 32(SI), Y17
-	VPSHUFB         Y12, Y17, Y17
-	VPSRAW          $0x01, Y17, Y18
-	VPANDD          Y11, Y18, Y18
-	VCVTPH2PS       Y18, Z18
-	VMULPS          Z4, Z18, Z18
-	VBROADCASTI32X4 48(SI), Y17
-	VPSHUFB         Y12, Y17, Y17
-	VPSRAW          $0x01, Y17, Y19
-	VPANDD          Y11, Y19, Y19
-	VCVTPH2PS       Y19, Z19
-	VMULPS          Z3, Z19, Z19
-	VMOVDQA64       Z18, Z17
-	VPERMT2W        Z19, Z7, Z17
-	VPERMT2W        Z19, Z8, Z18
-	VPTERNLOGD      $0xf8, Z10, Z17, Z18
-	VPCMPUW         $0x06, Z9, Z18, K1
-	VPADDW          Z10, Z17, K1, Z17
-	VMOVNTPS        Z17, 64(DI)
-	ADDQ            $+16, DX
-	ADDQ            $+128, DI
-	ADDQ            $+64, SI
-	SUBQ            $+4, R8
-	CMPQ            R8, $+4
-	JGE             short4stream
-	JMP             short4end
+	PREFETCHNTA    (DX)(CX*1)
+	VBROADCASTSS   (BX), Z0
+	VMULPS         Z15, Z0, Z6
+	VBROADCASTSS   4(BX), Z0
+	VMULPS         Z15, Z0, Z5
+	VBROADCASTSS   8(BX), Z0
+	VMULPS         Z15, Z0, Z4
+	VBROADCASTSS   12(BX), Z0
+	VMULPS         Z15, Z0, Z3
+	VSUBPS         Z6, Z6, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z2
+	VSUBPS         Z5, Z5, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z16
+	VSUBPS         Z4, Z4, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z17
+	VSUBPS         Z3, Z3, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z18
+	VPORD          Z16, Z2, Z0
+	VPORD          Z18, Z17, Z1
+	VPOR           (DX), Y0, Y0
+	VPOR           32(DX), Y1, Y1
+	VPMAXUB        Y1, Y0, Y0
+	VPCMPEQB       Y13, Y0, Y0
+	VPMOVMSKB      Y0, AX
+	TESTL          AX, AX
+	JNE            short4rare
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z6, Z1, Z1
+	VBROADCASTI128 16(DX), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y19
+	VPANDD         Y11, Y19, Y19
+	VCVTPH2PS      Y19, Z19
+	VMULPS         Z5, Z19, Z19
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z19, Z7, Z0
+	VPERMT2W       Z19, Z8, Z1
+	VPTERNLOGD     $0xf8, Z10, Z0, Z1
+	VPCMPUW        $0x06, Z9, Z1, K1
+	VPADDW         Z10, Z0, K1, Z0
+	VMOVNTPS       Z0, (SI)
+	VBROADCASTI128 32(DX), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z4, Z1, Z1
+	VBROADCASTI128 48(DX), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y19
+	VPANDD         Y11, Y19, Y19
+	VCVTPH2PS      Y19, Z19
+	VMULPS         Z3, Z19, Z19
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z19, Z7, Z0
+	VPERMT2W       Z19, Z8, Z1
+	VPTERNLOGD     $0xf8, Z10, Z0, Z1
+	VPCMPUW        $0x06, Z9, Z1, K1
+	VPADDW         Z10, Z0, K1, Z0
+	VMOVNTPS       Z0, 64(SI)
+	ADDQ           $+16, BX
+	ADDQ           $+128, SI
+	ADDQ           $+64, DX
+	SUBQ           $+4, R8
+	CMPQ           R8, $+4
+	JGE            short4stream
+	JMP            short4end
 
 short4rare:
-	VPMOVZXBD    (SI), Z17
-	VBROADCASTSS constantsAVX512<>+216(SB), Z18
-	VPANDD       Z18, Z17, Z19
-	VPCMPEQD     Z18, Z19, K1
-	VPSLLD       $0x18, Z17, Z17
-	VPSLLD       $0x14, Z19, Z19
-	VBROADCASTSS constantsAVX512<>+220(SB), Z20
-	VPADDD       Z20, Z19, Z19
-	VBROADCASTSS constantsAVX512<>+224(SB), Z21
-	VBROADCASTSS constantsAVX512<>+228(SB), Z22
-	VMOVAPS      Z22, Z23
-	VFMADD231PS  Z21, Z19, Z23
-	VMINPS       Z23, Z19, Z23
-	VBROADCASTSS constantsAVX512<>+232(SB), Z19
-	VPTERNLOGD   $0xf8, Z19, Z17, Z23
-	VBROADCASTSS constantsAVX512<>+236(SB), Z17
-	VBLENDMPS    Z17, Z23, K1, Z23
-	VMULPS.BCST  (DX), Z23, Z23
-	VPMOVZXBD    16(SI), Z24
-	VPANDD       Z18, Z24, Z25
-	VPCMPEQD     Z18, Z25, K1
-	VPSLLD       $0x18, Z24, Z24
-	VPSLLD       $0x14, Z25, Z25
-	VPADDD       Z20, Z25, Z25
-	VMOVAPS      Z22, Z26
-	VFMADD231PS  Z21, Z25, Z26
-	VMINPS       Z26, Z25, Z26
-	VPTERNLOGD   $0xf8, Z19, Z24, Z26
-	VBLENDMPS    Z17, Z26, K1, Z26
-	VMULPS.BCST  4(DX), Z26, Z26
-	VMOVDQA64    Z23, Z24
-	VPERMT2W     Z26, Z7, Z24
-	VPERMT2W     Z26, Z8, Z23
-	VPTERNLOGD   $0xf8, Z10, Z24, Z23
-	VPCMPUW      $0x06, Z9, Z23, K1
-	VPADDW       Z10, Z24, K1, Z24
-	VMOVUPS      Z24, (DI)
-	VPMOVZXBD    32(SI), Z23
-	VPANDD       Z18, Z23, Z24
-	VPCMPEQD     Z18, Z24, K1
-	VPSLLD       $0x18, Z23, Z23
-	VPSLLD       $0x14, Z24, Z24
-	VPADDD       Z20, Z24, Z24
-	VMOVAPS      Z22, Z25
-	VFMADD231PS  Z21, Z24, Z25
-	VMINPS       Z25, Z24, Z25
-	VPTERNLOGD   $0xf8, Z19, Z23, Z25
-	VBLENDMPS    Z17, Z25, K1, Z25
-	VMULPS.BCST  8(DX), Z25, Z25
-	VPMOVZXBD    48(SI), Z23
-	VPANDD       Z18, Z23, Z24
-	VPCMPEQD     Z18, Z24, K1
-	VPSLLD       $0x18, Z23, Z23
-	VPSLLD       $0x14, Z24, Z24
-	VPADDD       Z20, Z24, Z24
-	VFMADD231PS  Z21, Z24, Z22
-	VMINPS       Z22, Z24, Z22
-	VPTERNLOGD   $0xf8, Z19, Z23, Z22
-	VBLENDMPS    Z17, Z22, K1, Z17
-	VMULPS.BCST  12(DX), Z17, Z17
-	VMOVDQA64    Z25, Z18
-	VPERMT2W     Z17, Z7, Z18
-	VPERMT2W     Z17, Z8, Z25
-	VPTERNLOGD   $0xf8, Z10, Z18, Z25
-	VPCMPUW      $0x06, Z9, Z25, K1
-	VPADDW       Z10, Z18, K1, Z18
-	VMOVUPS      Z18, 64(DI)
-	JMP          short4back
+	MOVQ $+3, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (DX), Z0
-	VPMOVZXBD    (SI), Z1
+	MOVQ $+4, 480(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Z0
+	VPMOVZXBD    (DX), Z1
 	VBROADCASTSS constantsAVX512<>+216(SB), Z2
 	VPANDD       Z2, Z1, Z3
 	VPCMPEQD     Z2, Z3, K1
@@ -1320,8 +1026,8 @@ lanerare:
 	VBROADCASTSS constantsAVX512<>+236(SB), Z1
 	VBLENDMPS    Z1, Z16, K1, Z16
 	VMULPS       Z0, Z16, Z16
-	VMOVUPS      64(DX), Z0
-	VPMOVZXBD    16(SI), Z17
+	VMOVUPS      64(BX), Z0
+	VPMOVZXBD    16(DX), Z17
 	VPANDD       Z2, Z17, Z18
 	VPCMPEQD     Z2, Z18, K1
 	VPSLLD       $0x18, Z17, Z17
@@ -1339,9 +1045,9 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z16
 	VPCMPUW      $0x06, Z9, Z16, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      128(DX), Z0
-	VPMOVZXBD    32(SI), Z16
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      128(BX), Z0
+	VPMOVZXBD    32(DX), Z16
 	VPANDD       Z2, Z16, Z17
 	VPCMPEQD     Z2, Z17, K1
 	VPSLLD       $0x18, Z16, Z16
@@ -1353,8 +1059,8 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z3, Z16, Z18
 	VBLENDMPS    Z1, Z18, K1, Z18
 	VMULPS       Z0, Z18, Z18
-	VMOVUPS      192(DX), Z0
-	VPMOVZXBD    48(SI), Z16
+	VMOVUPS      192(BX), Z0
+	VPMOVZXBD    48(DX), Z16
 	VPANDD       Z2, Z16, Z17
 	VPCMPEQD     Z2, Z17, K1
 	VPSLLD       $0x18, Z16, Z16
@@ -1371,99 +1077,42 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z18
 	VPCMPUW      $0x06, Z9, Z18, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
+	CMPQ         480(SP), $+1
+	JEQ          groupresume
+	CMPQ         480(SP), $+2
+	JEQ          short2resume
+	CMPQ         480(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VPMOVZXBD.Z  (SI), K7, Z1
-	VBROADCASTSS constantsAVX512<>+216(SB), Z2
-	VPANDD       Z2, Z1, Z3
-	VPCMPEQD     Z2, Z3, K1
-	VPSLLD       $0x18, Z1, Z1
-	VPSLLD       $0x14, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+220(SB), Z4
-	VPADDD       Z4, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+224(SB), Z5
-	VBROADCASTSS constantsAVX512<>+228(SB), Z6
-	VMOVAPS      Z6, Z16
-	VFMADD231PS  Z5, Z3, Z16
-	VMINPS       Z16, Z3, Z16
-	VBROADCASTSS constantsAVX512<>+232(SB), Z3
-	VPTERNLOGD   $0xf8, Z3, Z1, Z16
-	VBROADCASTSS constantsAVX512<>+236(SB), Z1
-	VBLENDMPS    Z1, Z16, K1, Z16
-	VMULPS       Z0, Z16, Z16
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VPMOVZXBD.Z  16(SI), K7, Z17
-	VPANDD       Z2, Z17, Z18
-	VPCMPEQD     Z2, Z18, K1
-	VPSLLD       $0x18, Z17, Z17
-	VPSLLD       $0x14, Z18, Z18
-	VPADDD       Z4, Z18, Z18
-	VMOVAPS      Z6, Z19
-	VFMADD231PS  Z5, Z18, Z19
-	VMINPS       Z19, Z18, Z19
-	VPTERNLOGD   $0xf8, Z3, Z17, Z19
-	VBLENDMPS    Z1, Z19, K1, Z19
-	VMULPS       Z0, Z19, Z19
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z19, Z7, Z0
-	VPERMT2W     Z19, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K1
-	VPADDW       Z10, Z0, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VPMOVZXBD.Z  32(SI), K7, Z16
-	VPANDD       Z2, Z16, Z17
-	VPCMPEQD     Z2, Z17, K1
-	VPSLLD       $0x18, Z16, Z16
-	VPSLLD       $0x14, Z17, Z17
-	VPADDD       Z4, Z17, Z17
-	VMOVAPS      Z6, Z18
-	VFMADD231PS  Z5, Z17, Z18
-	VMINPS       Z18, Z17, Z18
-	VPTERNLOGD   $0xf8, Z3, Z16, Z18
-	VBLENDMPS    Z1, Z18, K1, Z18
-	VMULPS       Z0, Z18, Z18
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VPMOVZXBD.Z  48(SI), K7, Z16
-	VPANDD       Z2, Z16, Z17
-	VPCMPEQD     Z2, Z17, K1
-	VPSLLD       $0x18, Z16, Z16
-	VPSLLD       $0x14, Z17, Z17
-	VPADDD       Z4, Z17, Z17
-	VFMADD231PS  Z5, Z17, Z6
-	VMINPS       Z6, Z17, Z6
-	VPTERNLOGD   $0xf8, Z3, Z16, Z6
-	VBLENDMPS    Z1, Z6, K1, Z1
-	VMULPS       Z0, Z1, Z1
-	VMOVDQA64    Z18, Z0
-	VPERMT2W     Z1, Z7, Z0
-	VPERMT2W     Z1, Z8, Z18
-	VPTERNLOGD   $0xf8, Z10, Z0, Z18
-	VPCMPUW      $0x06, Z9, Z18, K1
-	VPADDW       Z10, Z0, K1, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         464(SP), BX
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z15, Z0, Z6
+	VSUBPS       Z6, Z6, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z14, Z13, K1, Z5
+	JMP          groupback
+
+short2resume:
+	MOVQ 464(SP), BX
+	JMP  short2back
+
+short4resume:
+	MOVQ 464(SP), BX
+	JMP  short4back
 
 // func DequantizeFpE5M2BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeFpE5M2BF16AVX512(SB), $496-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 table, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
 	// per group: Z10 scale
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VMOVUPS      constantsAVX512<>+12(SB), Z15
 	VBROADCASTSS constantsAVX512<>+80(SB), Z14
 	VBROADCASTSS constantsAVX512<>+84(SB), Z13
@@ -1479,42 +1128,42 @@ TEXT ·DequantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z10
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z10
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
 	JGE          groupfirst
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R8
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z10, Z0, Z9
-	VBROADCASTI128 16(SI), Y0
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z10, Z0, Z8
-	VBROADCASTI128 32(SI), Y0
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z10, Z0, Z7
-	VBROADCASTI128 48(SI), Y0
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z10, Z0, Z6
@@ -1522,19 +1171,19 @@ groupfirst:
 	JLT            groupends
 
 groupahead:
-	VBROADCASTI128 64(SI), Y0
+	VBROADCASTI128 64(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z10, Z0, Z0
-	VBROADCASTI128 80(SI), Y1
+	VBROADCASTI128 80(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z10, Z1, Z1
-	VBROADCASTI128 96(SI), Y2
+	VBROADCASTI128 96(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z10, Z2, Z2
-	VBROADCASTI128 112(SI), Y3
+	VBROADCASTI128 112(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMULPS         Z10, Z3, Z3
@@ -1549,7 +1198,7 @@ groupahead:
 	VPTERNLOGD     $0xf8, Z14, Z4, Z5
 	VPCMPUW        $0x06, Z13, Z5, K1
 	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, (DI)
+	VMOVUPS        Z4, (SI)
 	VMOVDQA64      Z7, Z4
 	VPERMT2W       Z6, Z11, Z4
 	VMOVDQA64      Z7, Z5
@@ -1557,13 +1206,13 @@ groupahead:
 	VPTERNLOGD     $0xf8, Z14, Z4, Z5
 	VPCMPUW        $0x06, Z13, Z5, K1
 	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, 64(DI)
+	VMOVUPS        Z4, 64(SI)
 	VMOVAPS        Z0, Z9
 	VMOVAPS        Z1, Z8
 	VMOVAPS        Z2, Z7
 	VMOVAPS        Z3, Z6
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
+	ADDQ           $+128, SI
+	ADDQ           $+64, DX
 	SUBQ           $+64, R8
 	CMPQ           R8, $+128
 	JGE            groupahead
@@ -1571,26 +1220,26 @@ groupahead:
 groupends:
 	CMPQ  R8, $+64
 	JNE   grouplast
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VBROADCASTI128 64(SI), Y0
+	VBROADCASTI128 64(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z0
-	VBROADCASTI128 80(SI), Y1
+	VMULPS.BCST    4(BX), Z0, Z0
+	VBROADCASTI128 80(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    4(DX), Z1, Z1
-	VBROADCASTI128 96(SI), Y2
+	VMULPS.BCST    4(BX), Z1, Z1
+	VBROADCASTI128 96(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(DX), Z2, Z2
-	VBROADCASTI128 112(SI), Y3
+	VMULPS.BCST    4(BX), Z2, Z2
+	VBROADCASTI128 112(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    4(DX), Z3, Z3
+	VMULPS.BCST    4(BX), Z3, Z3
 	VCMPPS         $0x03, Z8, Z9, K1
 	VCMPPS         $0x03, Z6, Z7, K2
 	KORTESTQ       K1, K2
@@ -1602,7 +1251,7 @@ groupturn:
 	VPTERNLOGD     $0xf8, Z14, Z4, Z5
 	VPCMPUW        $0x06, Z13, Z5, K1
 	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, (DI)
+	VMOVUPS        Z4, (SI)
 	VMOVDQA64      Z7, Z4
 	VPERMT2W       Z6, Z11, Z4
 	VMOVDQA64      Z7, Z5
@@ -1610,40 +1259,40 @@ groupturn:
 	VPTERNLOGD     $0xf8, Z14, Z4, Z5
 	VPCMPUW        $0x06, Z13, Z5, K1
 	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, 64(DI)
+	VMOVUPS        Z4, 64(SI)
 	VMOVAPS        Z0, Z9
 	VMOVAPS        Z1, Z8
 	VMOVAPS        Z2, Z7
 	VMOVAPS        Z3, Z6
-	ADDQ           $+4, DX
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
+	ADDQ           $+4, BX
+	ADDQ           $+128, SI
+	ADDQ           $+64, DX
 	MOVQ           R9, R8
-	SUBQ           R8, BX
+	SUBQ           R8, DI
 	CMPQ           R8, $+64
 	JNE            groupturned
-	TESTQ          BX, BX
+	TESTQ          DI, DI
 	JNE            groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z10, Z0, Z0
-	VBROADCASTI128 16(SI), Y1
+	VBROADCASTI128 16(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z10, Z1, Z1
-	VBROADCASTI128 32(SI), Y2
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z10, Z2, Z2
-	VBROADCASTI128 48(SI), Y3
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMULPS         Z10, Z3, Z3
@@ -1657,40 +1306,42 @@ grouploop:
 	VPTERNLOGD     $0xf8, Z14, Z4, Z0
 	VPCMPUW        $0x06, Z13, Z0, K1
 	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, (DI)
+	VMOVUPS        Z4, (SI)
 	VMOVDQA64      Z2, Z0
 	VPERMT2W       Z3, Z11, Z0
 	VPERMT2W       Z3, Z12, Z2
 	VPTERNLOGD     $0xf8, Z14, Z0, Z2
 	VPCMPUW        $0x06, Z13, Z2, K1
 	VPADDW         Z14, Z0, K1, Z0
-	VMOVUPS        Z0, 64(DI)
+	VMOVUPS        Z0, 64(SI)
 
 groupback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
+	ADDQ $+128, SI
+	ADDQ $+64, DX
 	SUBQ $+64, R8
 	CMPQ R8, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z10, Z0, Z0
@@ -1698,7 +1349,7 @@ groupmeet0:
 	JLT            groupmeet1cross
 
 groupmeet1:
-	VBROADCASTI128 16(SI), Y1
+	VBROADCASTI128 16(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z10, Z1, Z1
@@ -1706,7 +1357,7 @@ groupmeet1:
 	JLT            groupmeet2cross
 
 groupmeet2:
-	VBROADCASTI128 32(SI), Y2
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z10, Z2, Z2
@@ -1714,7 +1365,7 @@ groupmeet2:
 	JLT            groupmeet3cross
 
 groupmeet3:
-	VBROADCASTI128 48(SI), Y3
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMULPS         Z10, Z3, Z3
@@ -1728,80 +1379,80 @@ groupmeet3:
 	VPTERNLOGD     $0xf8, Z14, Z4, Z0
 	VPCMPUW        $0x06, Z13, Z0, K1
 	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, (DI)
+	VMOVUPS        Z4, (SI)
 	VMOVDQA64      Z2, Z0
 	VPERMT2W       Z3, Z11, Z0
 	VPERMT2W       Z3, Z12, Z2
 	VPTERNLOGD     $0xf8, Z14, Z0, Z2
 	VPCMPUW        $0x06, Z13, Z2, K1
 	VPADDW         Z14, Z0, K1, Z0
-	VMOVUPS        Z0, 64(DI)
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
-	SUBQ           $+64, BX
+	VMOVUPS        Z0, 64(SI)
+	ADDQ           $+128, SI
+	ADDQ           $+64, DX
+	SUBQ           $+64, DI
 	CMPQ           R8, $+1
 	JLT            groupnext
-	CMPQ           BX, $+64
+	CMPQ           DI, $+64
 	JLT            grouptail
 	CMPQ           R8, $+64
 	JLT            groupmeet
 	JMP            groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVZXBW.Z  (SI), K7, Y0
+	VPMOVZXBW.Z  (DX), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z10, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBW.Z  16(SI), K7, Y1
+	VPMOVZXBW.Z  16(DX), K7, Y1
 	VPSLLW       $0x08, Y1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z10, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBW.Z  32(SI), K7, Y2
+	VPMOVZXBW.Z  32(DX), K7, Y2
 	VPSLLW       $0x08, Y2, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z10, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBW.Z  48(SI), K7, Y3
+	VPMOVZXBW.Z  48(DX), K7, Y3
 	VPSLLW       $0x08, Y3, Y3
 	VCVTPH2PS    Y3, Z3
 	VMULPS       Z10, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	CMPQ         BX, $+17
+	JNE          groupstage
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 
 grouptailnarrow:
@@ -1812,7 +1463,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z13, Z0, K1
 	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z11, Z0
 	VPERMT2W   Z3, Z12, Z2
@@ -1820,25 +1471,25 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z13, Z2, K1
 	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*1), DX
 
-grouptailback:
-	LEAQ  (DI)(BX*2), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+grouprest:
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -1856,40 +1507,40 @@ short2:
 	JGT            short2stream
 	CMPQ           R8, $+8
 	JLT            short2loop
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z10
-	VBROADCASTI128 16(SI), Y0
+	VMULPS.BCST    (BX), Z0, Z10
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z9
-	VBROADCASTI128 32(SI), Y0
+	VMULPS.BCST    (BX), Z0, Z9
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z8
-	VBROADCASTI128 48(SI), Y0
+	VMULPS.BCST    4(BX), Z0, Z8
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z7
+	VMULPS.BCST    4(BX), Z0, Z7
 
 short2ahead:
-	VBROADCASTI128 64(SI), Y0
+	VBROADCASTI128 64(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(DX), Z0, Z0
-	VBROADCASTI128 80(SI), Y1
+	VMULPS.BCST    8(BX), Z0, Z0
+	VBROADCASTI128 80(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    8(DX), Z1, Z1
-	VBROADCASTI128 96(SI), Y2
+	VMULPS.BCST    8(BX), Z1, Z1
+	VBROADCASTI128 96(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    12(DX), Z2, Z2
-	VBROADCASTI128 112(SI), Y3
+	VMULPS.BCST    12(BX), Z2, Z2
+	VBROADCASTI128 112(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    12(DX), Z3, Z3
+	VMULPS.BCST    12(BX), Z3, Z3
 	VCMPPS         $0x03, Z9, Z10, K1
 	VCMPPS         $0x03, Z7, Z8, K2
 	KORTESTQ       K1, K2
@@ -1901,7 +1552,7 @@ short2ahead:
 	VPTERNLOGD     $0xf8, Z14, Z4, Z5
 	VPCMPUW        $0x06, Z13, Z5, K1
 	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, (DI)
+	VMOVUPS        Z4, (SI)
 	VMOVDQA64      Z8, Z4
 	VPERMT2W       Z7, Z11, Z4
 	VMOVDQA64      Z8, Z5
@@ -1909,35 +1560,35 @@ short2ahead:
 	VPTERNLOGD     $0xf8, Z14, Z4, Z5
 	VPCMPUW        $0x06, Z13, Z5, K1
 	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, 64(DI)
+	VMOVUPS        Z4, 64(SI)
 	VMOVAPS        Z0, Z10
 	VMOVAPS        Z1, Z9
 	VMOVAPS        Z2, Z8
 	VMOVAPS        Z3, Z7
-	ADDQ           $+8, DX
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
+	ADDQ           $+8, BX
+	ADDQ           $+128, SI
+	ADDQ           $+64, DX
 	SUBQ           $+2, R8
 	CMPQ           R8, $+4
 	JGE            short2ahead
 
 short2loop:
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z0
-	VBROADCASTI128 16(SI), Y1
+	VMULPS.BCST    (BX), Z0, Z0
+	VBROADCASTI128 16(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    (DX), Z1, Z1
-	VBROADCASTI128 32(SI), Y2
+	VMULPS.BCST    (BX), Z1, Z1
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(DX), Z2, Z2
-	VBROADCASTI128 48(SI), Y3
+	VMULPS.BCST    4(BX), Z2, Z2
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    4(DX), Z3, Z3
+	VMULPS.BCST    4(BX), Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -1948,19 +1599,19 @@ short2loop:
 	VPTERNLOGD     $0xf8, Z14, Z4, Z0
 	VPCMPUW        $0x06, Z13, Z0, K1
 	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, (DI)
+	VMOVUPS        Z4, (SI)
 	VMOVDQA64      Z2, Z0
 	VPERMT2W       Z3, Z11, Z0
 	VPERMT2W       Z3, Z12, Z2
 	VPTERNLOGD     $0xf8, Z14, Z0, Z2
 	VPCMPUW        $0x06, Z13, Z2, K1
 	VPADDW         Z14, Z0, K1, Z0
-	VMOVUPS        Z0, 64(DI)
+	VMOVUPS        Z0, 64(SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+128, DI
-	ADDQ $+64, SI
+	ADDQ $+8, BX
+	ADDQ $+128, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -1982,40 +1633,40 @@ short4:
 	JGT            short4stream
 	CMPQ           R8, $+16
 	JLT            short4loop
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z10
-	VBROADCASTI128 16(SI), Y0
+	VMULPS.BCST    (BX), Z0, Z10
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z9
-	VBROADCASTI128 32(SI), Y0
+	VMULPS.BCST    4(BX), Z0, Z9
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(DX), Z0, Z8
-	VBROADCASTI128 48(SI), Y0
+	VMULPS.BCST    8(BX), Z0, Z8
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    12(DX), Z0, Z7
+	VMULPS.BCST    12(BX), Z0, Z7
 
 short4ahead:
-	VBROADCASTI128 64(SI), Y0
+	VBROADCASTI128 64(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    16(DX), Z0, Z0
-	VBROADCASTI128 80(SI), Y1
+	VMULPS.BCST    16(BX), Z0, Z0
+	VBROADCASTI128 80(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    20(DX), Z1, Z1
-	VBROADCASTI128 96(SI), Y2
+	VMULPS.BCST    20(BX), Z1, Z1
+	VBROADCASTI128 96(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    24(DX), Z2, Z2
-	VBROADCASTI128 112(SI), Y3
+	VMULPS.BCST    24(BX), Z2, Z2
+	VBROADCASTI128 112(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    28(DX), Z3, Z3
+	VMULPS.BCST    28(BX), Z3, Z3
 	VCMPPS         $0x03, Z9, Z10, K1
 	VCMPPS         $0x03, Z7, Z8, K2
 	KORTESTQ       K1, K2
@@ -2027,7 +1678,7 @@ short4ahead:
 	VPTERNLOGD     $0xf8, Z14, Z4, Z5
 	VPCMPUW        $0x06, Z13, Z5, K1
 	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, (DI)
+	VMOVUPS        Z4, (SI)
 	VMOVDQA64      Z8, Z4
 	VPERMT2W       Z7, Z11, Z4
 	VMOVDQA64      Z8, Z5
@@ -2035,35 +1686,35 @@ short4ahead:
 	VPTERNLOGD     $0xf8, Z14, Z4, Z5
 	VPCMPUW        $0x06, Z13, Z5, K1
 	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, 64(DI)
+	VMOVUPS        Z4, 64(SI)
 	VMOVAPS        Z0, Z10
 	VMOVAPS        Z1, Z9
 	VMOVAPS        Z2, Z8
 	VMOVAPS        Z3, Z7
-	ADDQ           $+16, DX
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
+	ADDQ           $+16, BX
+	ADDQ           $+128, SI
+	ADDQ           $+64, DX
 	SUBQ           $+4, R8
 	CMPQ           R8, $+8
 	JGE            short4ahead
 
 short4loop:
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z0
-	VBROADCASTI128 16(SI), Y1
+	VMULPS.BCST    (BX), Z0, Z0
+	VBROADCASTI128 16(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    4(DX), Z1, Z1
-	VBROADCASTI128 32(SI), Y2
+	VMULPS.BCST    4(BX), Z1, Z1
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    8(DX), Z2, Z2
-	VBROADCASTI128 48(SI), Y3
+	VMULPS.BCST    8(BX), Z2, Z2
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    12(DX), Z3, Z3
+	VMULPS.BCST    12(BX), Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -2074,19 +1725,19 @@ short4loop:
 	VPTERNLOGD     $0xf8, Z14, Z4, Z0
 	VPCMPUW        $0x06, Z13, Z0, K1
 	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, (DI)
+	VMOVUPS        Z4, (SI)
 	VMOVDQA64      Z2, Z0
 	VPERMT2W       Z3, Z11, Z0
 	VPERMT2W       Z3, Z12, Z2
 	VPTERNLOGD     $0xf8, Z14, Z0, Z2
 	VPCMPUW        $0x06, Z13, Z2, K1
 	VPADDW         Z14, Z0, K1, Z0
-	VMOVUPS        Z0, 64(DI)
+	VMOVUPS        Z0, 64(SI)
 
 short4back:
-	ADDQ $+16, DX
-	ADDQ $+128, DI
-	ADDQ $+64, SI
+	ADDQ $+16, BX
+	ADDQ $+128, SI
+	ADDQ $+64, DX
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
@@ -2101,30 +1752,30 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMOVUPS        (DX), Z1
+	VMOVUPS        (BX), Z1
 	VMULPS         Z1, Z0, Z0
-	VBROADCASTI128 16(SI), Y1
+	VBROADCASTI128 16(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMOVUPS        64(DX), Z2
+	VMOVUPS        64(BX), Z2
 	VMULPS         Z2, Z1, Z1
-	VBROADCASTI128 32(SI), Y2
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMOVUPS        128(DX), Z3
+	VMOVUPS        128(BX), Z3
 	VMULPS         Z3, Z2, Z2
-	VBROADCASTI128 48(SI), Y3
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMOVUPS        192(DX), Z4
+	VMOVUPS        192(BX), Z4
 	VMULPS         Z4, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
@@ -2136,83 +1787,34 @@ laneloop:
 	VPTERNLOGD     $0xf8, Z14, Z4, Z0
 	VPCMPUW        $0x06, Z13, Z0, K1
 	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, (DI)
+	VMOVUPS        Z4, (SI)
 	VMOVDQA64      Z2, Z0
 	VPERMT2W       Z3, Z11, Z0
 	VPERMT2W       Z3, Z12, Z2
 	VPTERNLOGD     $0xf8, Z14, Z0, Z2
 	VPCMPUW        $0x06, Z13, Z2, K1
 	VPADDW         Z14, Z0, K1, Z0
-	VMOVUPS        Z0, 64(DI)
+	VMOVUPS        Z0, 64(SI)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
+	ADDQ  $+128, SI
+	ADDQ  $+64, DX
+	ADDQ  $+256, BX
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  448(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX512(SB)
+	MOVQ  456(SP), DX
+	MOVQ  464(SP), BX
 
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVZXBW.Z (SI), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBW.Z 16(SI), K7, Y1
-	VPSLLW      $0x08, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBW.Z 32(SI), K7, Y2
-	VPSLLW      $0x08, Y2, Y2
-	VCVTPH2PS   Y2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBW.Z 48(SI), K7, Y3
-	VPSLLW      $0x08, Y3, Y3
-	VCVTPH2PS   Y3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanetailrare
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-
-lanetailnarrow:
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z11, Z4
-	VPERMT2W   Z1, Z12, Z0
-	VPTERNLOGD $0xf8, Z14, Z4, Z0
-	VPCMPUW    $0x06, Z13, Z0, K1
-	VPADDW     Z14, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z11, Z0
-	VPERMT2W   Z3, Z12, Z2
-	VPTERNLOGD $0xf8, Z14, Z0, Z2
-	VPCMPUW    $0x06, Z13, Z2, K1
-	VPADDW     Z14, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -2226,20 +1828,20 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (SI)(CX*1)
-	VBROADCASTI128 (SI), Y0
+	PREFETCHNTA    (DX)(CX*1)
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z10, Z0, Z0
-	VBROADCASTI128 16(SI), Y1
+	VBROADCASTI128 16(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z10, Z1, Z1
-	VBROADCASTI128 32(SI), Y2
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z10, Z2, Z2
-	VBROADCASTI128 48(SI), Y3
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMULPS         Z10, Z3, Z3
@@ -2253,16 +1855,16 @@ groupstream:
 	VPTERNLOGD     $0xf8, Z14, Z4, Z0
 	VPCMPUW        $0x06, Z13, Z0, K1
 	VPADDW         Z14, Z4, K1, Z4
-	VMOVNTPS       Z4, (DI)
+	VMOVNTPS       Z4, (SI)
 	VMOVDQA64      Z2, Z0
 	VPERMT2W       Z3, Z11, Z0
 	VPERMT2W       Z3, Z12, Z2
 	VPTERNLOGD     $0xf8, Z14, Z0, Z2
 	VPCMPUW        $0x06, Z13, Z2, K1
 	VPADDW         Z14, Z0, K1, Z0
-	VMOVNTPS       Z0, 64(DI)
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
+	VMOVNTPS       Z0, 64(SI)
+	ADDQ           $+128, SI
+	ADDQ           $+64, DX
 	SUBQ           $+64, R8
 	CMPQ           R8, $+64
 	JGE            groupstream
@@ -2280,7 +1882,7 @@ grouplast:
 	VPTERNLOGD $0xf8, Z14, Z0, Z1
 	VPCMPUW    $0x06, Z13, Z1, K1
 	VPADDW     Z14, Z0, K1, Z0
-	VMOVUPS    Z0, (DI)
+	VMOVUPS    Z0, (SI)
 	VMOVDQA64  Z7, Z0
 	VPERMT2W   Z6, Z11, Z0
 	VMOVDQA64  Z7, Z1
@@ -2288,53 +1890,20 @@ grouplast:
 	VPTERNLOGD $0xf8, Z14, Z0, Z1
 	VPCMPUW    $0x06, Z13, Z1, K1
 	VPADDW     Z14, Z0, K1, Z0
-	VMOVUPS    Z0, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z0, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
 	SUBQ       $+64, R8
 	JMP        groupwhole
 
 grouprare:
-	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z10, Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBROADCASTSS   constantsAVX512<>+236(SB), Z1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VBROADCASTI128 16(SI), Y2
-	VPSHUFB        Y15, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z10, Z2, Z2
-	VCMPPS         $0x07, Z2, Z2, K1
-	VBLENDMPS      Z2, Z1, K1, Z2
-	VMOVDQA64      Z0, Z3
-	VPERMT2W       Z2, Z11, Z3
-	VPERMT2W       Z2, Z12, Z0
-	VPTERNLOGD     $0xf8, Z14, Z3, Z0
-	VPCMPUW        $0x06, Z13, Z0, K1
-	VPADDW         Z14, Z3, K1, Z3
-	VMOVUPS        Z3, (DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z10, Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VBROADCASTI128 48(SI), Y2
-	VPSHUFB        Y15, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z10, Z2, Z2
-	VCMPPS         $0x07, Z2, Z2, K1
-	VBLENDMPS      Z2, Z1, K1, Z2
-	VMOVDQA64      Z0, Z1
-	VPERMT2W       Z2, Z11, Z1
-	VPERMT2W       Z2, Z12, Z0
-	VPTERNLOGD     $0xf8, Z14, Z1, Z0
-	VPCMPUW        $0x06, Z13, Z0, K1
-	VPADDW         Z14, Z1, K1, Z1
-	VMOVUPS        Z1, 64(DI)
-	JMP            groupback
+	MOVQ $+1, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2342,12 +1911,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2356,10 +1925,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -2368,12 +1937,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2382,10 +1951,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -2394,12 +1963,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2408,10 +1977,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -2420,89 +1989,64 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VPMOVZXBW.Z  (SI), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z10, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+236(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBW.Z  16(SI), K7, Y2
-	VPSLLW       $0x08, Y2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMULPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z11, Z3
-	VPERMT2W     Z2, Z12, Z0
-	VPTERNLOGD   $0xf8, Z14, Z3, Z0
-	VPCMPUW      $0x06, Z13, Z0, K1
-	VPADDW       Z14, Z3, K1, Z3
-	KMOVQ        K0, K7
-	VMOVDQU16    Z3, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBW.Z  32(SI), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z10, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBW.Z  48(SI), K7, Y2
-	VPSLLW       $0x08, Y2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMULPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z11, Z1
-	VPERMT2W     Z2, Z12, Z0
-	VPTERNLOGD   $0xf8, Z14, Z1, Z0
-	VPCMPUW      $0x06, Z13, Z0, K1
-	VPADDW       Z14, Z1, K1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z1, K7, 64(DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 128(SP), DX
+	MOVQ R8, 472(SP)
+	SUBQ R8, R8
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 448(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 456(SP), DX
+	LEAQ (DX)(DI*1), DX
+	MOVQ 472(SP), R8
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+64, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA    (SI)(CX*1)
-	VBROADCASTI128 (SI), Y0
+	PREFETCHNTA    (DX)(CX*1)
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z0
-	VBROADCASTI128 16(SI), Y1
+	VMULPS.BCST    (BX), Z0, Z0
+	VBROADCASTI128 16(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    (DX), Z1, Z1
-	VBROADCASTI128 32(SI), Y2
+	VMULPS.BCST    (BX), Z1, Z1
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(DX), Z2, Z2
-	VBROADCASTI128 48(SI), Y3
+	VMULPS.BCST    4(BX), Z2, Z2
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    4(DX), Z3, Z3
+	VMULPS.BCST    4(BX), Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -2513,82 +2057,49 @@ short2stream:
 	VPTERNLOGD     $0xf8, Z14, Z4, Z0
 	VPCMPUW        $0x06, Z13, Z0, K1
 	VPADDW         Z14, Z4, K1, Z4
-	VMOVNTPS       Z4, (DI)
+	VMOVNTPS       Z4, (SI)
 	VMOVDQA64      Z2, Z0
 	VPERMT2W       Z3, Z11, Z0
 	VPERMT2W       Z3, Z12, Z2
 	VPTERNLOGD     $0xf8, Z14, Z0, Z2
 	VPCMPUW        $0x06, Z13, Z2, K1
 	VPADDW         Z14, Z0, K1, Z0
-	VMOVNTPS       Z0, 64(DI)
-	ADDQ           $+8, DX
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
+	VMOVNTPS       Z0, 64(SI)
+	ADDQ           $+8, BX
+	ADDQ           $+128, SI
+	ADDQ           $+64, DX
 	SUBQ           $+2, R8
 	CMPQ           R8, $+2
 	JGE            short2stream
 	JMP            short2end
 
 short2rare:
-	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBROADCASTSS   constantsAVX512<>+236(SB), Z1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VBROADCASTI128 16(SI), Y2
-	VPSHUFB        Y15, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    (DX), Z2, Z2
-	VCMPPS         $0x07, Z2, Z2, K1
-	VBLENDMPS      Z2, Z1, K1, Z2
-	VMOVDQA64      Z0, Z3
-	VPERMT2W       Z2, Z11, Z3
-	VPERMT2W       Z2, Z12, Z0
-	VPTERNLOGD     $0xf8, Z14, Z3, Z0
-	VPCMPUW        $0x06, Z13, Z0, K1
-	VPADDW         Z14, Z3, K1, Z3
-	VMOVUPS        Z3, (DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VBROADCASTI128 48(SI), Y2
-	VPSHUFB        Y15, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(DX), Z2, Z2
-	VCMPPS         $0x07, Z2, Z2, K1
-	VBLENDMPS      Z2, Z1, K1, Z2
-	VMOVDQA64      Z0, Z1
-	VPERMT2W       Z2, Z11, Z1
-	VPERMT2W       Z2, Z12, Z0
-	VPTERNLOGD     $0xf8, Z14, Z1, Z0
-	VPCMPUW        $0x06, Z13, Z0, K1
-	VPADDW         Z14, Z1, K1, Z1
-	VMOVUPS        Z1, 64(DI)
-	JMP            short2back
+	MOVQ $+2, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA    (SI)(CX*1)
-	VBROADCASTI128 (SI), Y0
+	PREFETCHNTA    (DX)(CX*1)
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z0
-	VBROADCASTI128 16(SI), Y1
+	VMULPS.BCST    (BX), Z0, Z0
+	VBROADCASTI128 16(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    4(DX), Z1, Z1
-	VBROADCASTI128 32(SI), Y2
+	VMULPS.BCST    4(BX), Z1, Z1
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    8(DX), Z2, Z2
-	VBROADCASTI128 48(SI), Y3
+	VMULPS.BCST    8(BX), Z2, Z2
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    12(DX), Z3, Z3
+	VMULPS.BCST    12(BX), Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -2599,75 +2110,61 @@ short4stream:
 	VPTERNLOGD     $0xf8, Z14, Z4, Z0
 	VPCMPUW        $0x06, Z13, Z0, K1
 	VPADDW         Z14, Z4, K1, Z4
-	VMOVNTPS       Z4, (DI)
+	VMOVNTPS       Z4, (SI)
 	VMOVDQA64      Z2, Z0
 	VPERMT2W       Z3, Z11, Z0
 	VPERMT2W       Z3, Z12, Z2
 	VPTERNLOGD     $0xf8, Z14, Z0, Z2
 	VPCMPUW        $0x06, Z13, Z2, K1
 	VPADDW         Z14, Z0, K1, Z0
-	VMOVNTPS       Z0, 64(DI)
-	ADDQ           $+16, DX
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
+	VMOVNTPS       Z0, 64(SI)
+	ADDQ           $+16, BX
+	ADDQ           $+128, SI
+	ADDQ           $+64, DX
 	SUBQ           $+4, R8
 	CMPQ           R8, $+4
 	JGE            short4stream
 	JMP            short4end
 
 short4rare:
-	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBROADCASTSS   constantsAVX512<>+236(SB), Z1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VBROADCASTI128 16(SI), Y2
-	VPSHUFB        Y15, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(DX), Z2, Z2
-	VCMPPS         $0x07, Z2, Z2, K1
-	VBLENDMPS      Z2, Z1, K1, Z2
-	VMOVDQA64      Z0, Z3
-	VPERMT2W       Z2, Z11, Z3
-	VPERMT2W       Z2, Z12, Z0
-	VPTERNLOGD     $0xf8, Z14, Z3, Z0
-	VPCMPUW        $0x06, Z13, Z0, K1
-	VPADDW         Z14, Z3, K1, Z3
-	VMOVUPS        Z3, (DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(DX), Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VBROADCASTI128 48(SI), Y2
-	VPSHUFB        Y15, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    12(DX), Z2, Z2
-	VCMPPS         $0x07, Z2, Z2, K1
-	VBLENDMPS      Z2, Z1, K1, Z2
-	VMOVDQA64      Z0, Z1
-	VPERMT2W       Z2, Z11, Z1
-	VPERMT2W       Z2, Z12, Z0
-	VPTERNLOGD     $0xf8, Z14, Z1, Z0
-	VPCMPUW        $0x06, Z13, Z0, K1
-	VPADDW         Z14, Z1, K1, Z1
-	VMOVUPS        Z1, 64(DI)
-	JMP            short4back
+	MOVQ $+3, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 lanerare:
-	VMOVUPS        (DX), Z0
-	VBROADCASTI128 (SI), Y1
+	MOVQ $+4, 480(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS        (BX), Z0
+	VBROADCASTI128 (DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z0, Z1, Z1
 	VCMPPS         $0x07, Z1, Z1, K1
 	VBROADCASTSS   constantsAVX512<>+236(SB), Z0
 	VBLENDMPS      Z1, Z0, K1, Z1
-	VMOVUPS        64(DX), Z2
-	VBROADCASTI128 16(SI), Y3
+	VMOVUPS        64(BX), Z2
+	VBROADCASTI128 16(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMULPS         Z2, Z3, Z3
@@ -2679,16 +2176,16 @@ lanerare:
 	VPTERNLOGD     $0xf8, Z14, Z2, Z1
 	VPCMPUW        $0x06, Z13, Z1, K1
 	VPADDW         Z14, Z2, K1, Z2
-	VMOVUPS        Z2, (DI)
-	VMOVUPS        128(DX), Z1
-	VBROADCASTI128 32(SI), Y2
+	VMOVUPS        Z2, (SI)
+	VMOVUPS        128(BX), Z1
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
 	VCMPPS         $0x07, Z2, Z2, K1
 	VBLENDMPS      Z2, Z0, K1, Z2
-	VMOVUPS        192(DX), Z1
-	VBROADCASTI128 48(SI), Y3
+	VMOVUPS        192(BX), Z1
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMULPS         Z1, Z3, Z3
@@ -2700,71 +2197,38 @@ lanerare:
 	VPTERNLOGD     $0xf8, Z14, Z0, Z2
 	VPCMPUW        $0x06, Z13, Z2, K1
 	VPADDW         Z14, Z0, K1, Z0
-	VMOVUPS        Z0, 64(DI)
+	VMOVUPS        Z0, 64(SI)
+	CMPQ           480(SP), $+1
+	JEQ            groupresume
+	CMPQ           480(SP), $+2
+	JEQ            short2resume
+	CMPQ           480(SP), $+3
+	JEQ            short4resume
 	JMP            laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VPMOVZXBW.Z  (SI), K7, Y1
-	VPSLLW       $0x08, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBROADCASTSS constantsAVX512<>+236(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z2
-	VPMOVZXBW.Z  16(SI), K7, Y3
-	VPSLLW       $0x08, Y3, Y3
-	VCVTPH2PS    Y3, Z3
-	VMULPS       Z2, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VMOVDQA64    Z1, Z2
-	VPERMT2W     Z3, Z11, Z2
-	VPERMT2W     Z3, Z12, Z1
-	VPTERNLOGD   $0xf8, Z14, Z2, Z1
-	VPCMPUW      $0x06, Z13, Z1, K1
-	VPADDW       Z14, Z2, K1, Z2
-	KMOVQ        K0, K7
-	VMOVDQU16    Z2, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z1
-	VPMOVZXBW.Z  32(SI), K7, Y2
-	VPSLLW       $0x08, Y2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMULPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z0, K1, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z1
-	VPMOVZXBW.Z  48(SI), K7, Y3
-	VPSLLW       $0x08, Y3, Y3
-	VCVTPH2PS    Y3, Z3
-	VMULPS       Z1, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z3, Z11, Z0
-	VPERMT2W     Z3, Z12, Z2
-	VPTERNLOGD   $0xf8, Z14, Z0, Z2
-	VPCMPUW      $0x06, Z13, Z2, K1
-	VPADDW       Z14, Z0, K1, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         464(SP), BX
+	VBROADCASTSS (BX), Z10
+	JMP          groupback
+
+short2resume:
+	MOVQ 464(SP), BX
+	JMP  short2back
+
+short4resume:
+	MOVQ 464(SP), BX
+	JMP  short4back
 
 // func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeFpE2M1BF16AVX512(SB), $464-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 table, Z14 0x10000001, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
 	// per group: Z9 scale
 	// vector registers in use at once: 12
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VMOVUPS      constantsAVX512<>+240(SB), Z15
 	VBROADCASTSS constantsAVX512<>+304(SB), Z14
 	VBROADCASTSS constantsAVX512<>+80(SB), Z13
@@ -2781,27 +2245,27 @@ TEXT ·DequantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z9
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ  (SI), Z0
+	VPMOVZXBQ  (DX), Z0
 	VPMULUDQ   Z14, Z0, Z0
 	VPERMPS    Z15, Z0, Z0
 	VMULPS     Z9, Z0, Z0
-	VPMOVZXBQ  8(SI), Z1
+	VPMOVZXBQ  8(DX), Z1
 	VPMULUDQ   Z14, Z1, Z1
 	VPERMPS    Z15, Z1, Z1
 	VMULPS     Z9, Z1, Z1
@@ -2811,12 +2275,12 @@ grouploop:
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
 	VPADDW     Z13, Z2, K1, Z2
-	VMOVUPS    Z2, (DI)
-	VPMOVZXBQ  16(SI), Z0
+	VMOVUPS    Z2, (SI)
+	VPMOVZXBQ  16(DX), Z0
 	VPMULUDQ   Z14, Z0, Z0
 	VPERMPS    Z15, Z0, Z0
 	VMULPS     Z9, Z0, Z0
-	VPMOVZXBQ  24(SI), Z1
+	VPMOVZXBQ  24(DX), Z1
 	VPMULUDQ   Z14, Z1, Z1
 	VPERMPS    Z15, Z1, Z1
 	VMULPS     Z9, Z1, Z1
@@ -2826,29 +2290,29 @@ grouploop:
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
 	VPADDW     Z13, Z2, K1, Z2
-	VMOVUPS    Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Z2, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+32, DX
 	SUBQ       $+64, R8
 	CMPQ       R8, $+64
 	JGE        grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBQ (SI), Z0
+	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
 	VMULPS    Z9, Z0, Z0
@@ -2856,7 +2320,7 @@ groupmeet0:
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBQ  8(SI), Z1
+	VPMOVZXBQ  8(DX), Z1
 	VPMULUDQ   Z14, Z1, Z1
 	VPERMPS    Z15, Z1, Z1
 	VMULPS     Z9, Z1, Z1
@@ -2866,12 +2330,12 @@ groupmeet1:
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
 	VPADDW     Z13, Z2, K1, Z2
-	VMOVUPS    Z2, (DI)
+	VMOVUPS    Z2, (SI)
 	SUBQ       $+16, R8
 	JLT        groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBQ 16(SI), Z0
+	VPMOVZXBQ 16(DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
 	VMULPS    Z9, Z0, Z0
@@ -2879,7 +2343,7 @@ groupmeet2:
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBQ  24(SI), Z1
+	VPMOVZXBQ  24(DX), Z1
 	VPMULUDQ   Z14, Z1, Z1
 	VPERMPS    Z15, Z1, Z1
 	VMULPS     Z9, Z1, Z1
@@ -2889,86 +2353,86 @@ groupmeet3:
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
 	VPADDW     Z13, Z2, K1, Z2
-	VMOVUPS    Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	SUBQ       $+64, BX
+	VMOVUPS    Z2, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+32, DX
+	SUBQ       $+64, DI
 	CMPQ       R8, $+1
 	JLT        groupnext
-	CMPQ       BX, $+64
+	CMPQ       DI, $+64
 	JLT        grouptail
 	CMPQ       R8, $+64
 	JLT        groupmeet
 	JMP        groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (SI), K7, Z0
+	VPMOVZXBQ.Z  (DX), K7, Z0
 	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z9, Z0, Z0
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(SI), K7, Z1
+	VPMOVZXBQ.Z  8(DX), K7, Z1
 	VPMULUDQ     Z14, Z1, Z1
 	VPERMPS      Z15, Z1, Z1
 	VMULPS       Z9, Z1, Z1
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(SI), K7, Z2
+	VPMOVZXBQ.Z  16(DX), K7, Z2
 	VPMULUDQ     Z14, Z2, Z2
 	VPERMPS      Z15, Z2, Z2
 	VMULPS       Z9, Z2, Z2
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(SI), K7, Z3
+	VPMOVZXBQ.Z  24(DX), K7, Z3
 	VPMULUDQ     Z14, Z3, Z3
 	VPERMPS      Z15, Z3, Z3
 	VMULPS       Z9, Z3, Z3
@@ -2981,7 +2445,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z12, Z0, K1
 	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z10, Z0
 	VPERMT2W   Z3, Z11, Z2
@@ -2989,25 +2453,25 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z12, Z2, K1
 	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	LEAQ       (DI)(BX*2), DI
-	MOVQ       BX, AX
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	MOVQ       DI, AX
 	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	SUBQ       BX, R8
-	SUBQ       BX, R11
-	SUBQ       BX, R10
+	ADDQ       AX, DX
+	SUBQ       DI, R8
+	SUBQ       DI, R11
+	SUBQ       DI, R10
 	TESTQ      R10, R10
 	JEQ        groupdone
 	TESTQ      R8, R8
 	JNE        groupmore
 	MOVQ       R9, R8
-	ADDQ       $+4, DX
+	ADDQ       $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3025,39 +2489,39 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXBQ   8(SI), Z1
+	VMULPS.BCST (BX), Z0, Z0
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
-	VMULPS.BCST (DX), Z1, Z1
+	VMULPS.BCST (BX), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
 	VPADDW      Z13, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VPMOVZXBQ   24(SI), Z1
+	VMULPS.BCST 4(BX), Z0, Z0
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
 	VPADDW      Z13, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+8, DX
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2loop
@@ -3079,39 +2543,39 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXBQ   8(SI), Z1
+	VMULPS.BCST (BX), Z0, Z0
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
 	VPADDW      Z13, Z2, K1, Z2
-	VMOVUPS     Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVUPS     Z2, (SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VPMOVZXBQ   24(SI), Z1
+	VMULPS.BCST 8(BX), Z0, Z0
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
-	VMULPS.BCST 12(DX), Z1, Z1
+	VMULPS.BCST 12(BX), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
 	VPADDW      Z13, Z2, K1, Z2
-	VMOVUPS     Z2, 64(DI)
-	ADDQ        $+16, DX
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Z2, 64(SI)
+	ADDQ        $+16, BX
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4loop
@@ -3126,18 +2590,18 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS    (DX), Z0
-	VPMOVZXBQ  (SI), Z1
+	VMOVUPS    (BX), Z0
+	VPMOVZXBQ  (DX), Z1
 	VPMULUDQ   Z14, Z1, Z1
 	VPERMPS    Z15, Z1, Z1
 	VMULPS     Z0, Z1, Z1
-	VMOVUPS    64(DX), Z0
-	VPMOVZXBQ  8(SI), Z2
+	VMOVUPS    64(BX), Z0
+	VPMOVZXBQ  8(DX), Z2
 	VPMULUDQ   Z14, Z2, Z2
 	VPERMPS    Z15, Z2, Z2
 	VMULPS     Z0, Z2, Z2
@@ -3147,14 +2611,14 @@ laneloop:
 	VPTERNLOGD $0xf8, Z13, Z0, Z1
 	VPCMPUW    $0x06, Z12, Z1, K1
 	VPADDW     Z13, Z0, K1, Z0
-	VMOVUPS    Z0, (DI)
-	VMOVUPS    128(DX), Z0
-	VPMOVZXBQ  16(SI), Z1
+	VMOVUPS    Z0, (SI)
+	VMOVUPS    128(BX), Z0
+	VPMOVZXBQ  16(DX), Z1
 	VPMULUDQ   Z14, Z1, Z1
 	VPERMPS    Z15, Z1, Z1
 	VMULPS     Z0, Z1, Z1
-	VMOVUPS    192(DX), Z0
-	VPMOVZXBQ  24(SI), Z2
+	VMOVUPS    192(BX), Z0
+	VPMOVZXBQ  24(DX), Z2
 	VPMULUDQ   Z14, Z2, Z2
 	VPERMPS    Z15, Z2, Z2
 	VMULPS     Z0, Z2, Z2
@@ -3164,91 +2628,24 @@ laneloop:
 	VPTERNLOGD $0xf8, Z13, Z0, Z1
 	VPCMPUW    $0x06, Z12, Z1, K1
 	VPADDW     Z13, Z0, K1, Z0
-	VMOVUPS    Z0, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
+	VMOVUPS    Z0, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+32, DX
+	ADDQ       $+256, BX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
 	JGE        laneloop
-
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBQ.Z (SI), K7, Z1
-	VPMULUDQ    Z14, Z1, Z1
-	VPERMPS     Z15, Z1, Z1
-	VMULPS      Z0, Z1, Z1
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x08, K7, K7
-	VPMOVZXBQ.Z 8(SI), K7, Z2
-	VPMULUDQ    Z14, Z2, Z2
-	VPERMPS     Z15, Z2, Z2
-	VMULPS      Z0, Z2, Z2
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x10, K7, K7
-	VPMOVZXBQ.Z 16(SI), K7, Z3
-	VPMULUDQ    Z14, Z3, Z3
-	VPERMPS     Z15, Z3, Z3
-	VMULPS      Z0, Z3, Z3
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x18, K7, K7
-	VPMOVZXBQ.Z 24(SI), K7, Z4
-	VPMULUDQ    Z14, Z4, Z4
-	VPERMPS     Z15, Z4, Z4
-	VMULPS      Z0, Z4, Z4
-
-lanetailnarrow:
-	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z10, Z0
-	VPERMT2W   Z2, Z11, Z1
-	VPTERNLOGD $0xf8, Z13, Z0, Z1
-	VPCMPUW    $0x06, Z12, Z1, K1
-	VPADDW     Z13, Z0, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z3, Z0
-	VPERMT2W   Z4, Z10, Z0
-	VPERMT2W   Z4, Z11, Z3
-	VPTERNLOGD $0xf8, Z13, Z0, Z3
-	VPCMPUW    $0x06, Z12, Z3, K1
-	VPADDW     Z13, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	TESTQ      DI, DI
+	JEQ        laneend
+	CMPQ       DI, $+0
+	JGE        lanestage
+	ADDQ       $+64, DI
+	MOVQ       416(SP), SI
+	LEAQ       (SP), AX
+	MOVQ       SI, CX
+	CALL       ·stageOut16AVX512(SB)
+	MOVQ       424(SP), DX
+	MOVQ       432(SP), BX
 
 laneend:
 	MOVQ  ahead+40(FP), AX
@@ -3263,12 +2660,12 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
 	VMULPS      Z9, Z0, Z0
-	VPMOVZXBQ   8(SI), Z1
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
 	VMULPS      Z9, Z1, Z1
@@ -3278,12 +2675,12 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
 	VPADDW      Z13, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
 	VMULPS      Z9, Z0, Z0
-	VPMOVZXBQ   24(SI), Z1
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
 	VMULPS      Z9, Z1, Z1
@@ -3293,9 +2690,9 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
 	VPADDW      Z13, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -3307,12 +2704,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3321,10 +2718,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -3333,12 +2730,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3347,10 +2744,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -3359,12 +2756,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3373,10 +2770,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -3385,93 +2782,108 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXBQ   8(SI), Z1
+	VMULPS.BCST (BX), Z0, Z0
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
-	VMULPS.BCST (DX), Z1, Z1
+	VMULPS.BCST (BX), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
 	VPADDW      Z13, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VPMOVZXBQ   24(SI), Z1
+	VMULPS.BCST 4(BX), Z0, Z0
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
 	VPADDW      Z13, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+8, DX
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Z2, 64(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXBQ   8(SI), Z1
+	VMULPS.BCST (BX), Z0, Z0
+	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
 	VPADDW      Z13, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Z2, (SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VPMOVZXBQ   24(SI), Z1
+	VMULPS.BCST 8(BX), Z0, Z0
+	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
-	VMULPS.BCST 12(DX), Z1, Z1
+	VMULPS.BCST 12(BX), Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
 	VPADDW      Z13, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+16, DX
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Z2, 64(SI)
+	ADDQ        $+16, BX
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
 	JMP         short4end
+
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	JMP  laneloop
 
 DATA constantsAVX512<>+0(SB)/4, $0x43800000
 DATA constantsAVX512<>+4(SB)/4, $0x80808080

@@ -6,14 +6,14 @@
 
 // func DequantizeFpE4M3F16AVX512VBMI(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE4M3F16AVX512VBMI(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeFpE4M3F16AVX512VBMI(SB), $496-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 table, Z14 0xffff0000, Z13 table, Z12 table, Z11 table, Z10 table, Z9 0x80808080
 	// per group: Z8 scale
 	// vector registers in use at once: 12
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VMOVUPS      constantsAVX512VBMI<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512VBMI<>+64(SB), Z14
 	VMOVUPS      constantsAVX512VBMI<>+68(SB), Z13
@@ -31,23 +31,23 @@ TEXT ·DequantizeFpE4M3F16AVX512VBMI(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z8
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPERMB     (SI), Z15, Z0
+	VPERMB     (DX), Z15, Z0
 	VMOVDQA64  Z0, Z1
 	VPERMI2B   Z12, Z13, Z1
 	VMOVDQA64  Z0, Z2
@@ -57,42 +57,42 @@ grouploop:
 	VPSLLD     $0x10, Z0, Z3
 	VMULPS     Z8, Z3, Z3
 	VCVTPS2PH  $0x00, Z3, Y3
-	VMOVUPS    Y3, (DI)
+	VMOVUPS    Y3, (SI)
 	VPANDD     Z14, Z0, Z0
 	VMULPS     Z8, Z0, Z0
 	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVUPS    Y0, 32(DI)
+	VMOVUPS    Y0, 32(SI)
 	VPUNPCKHBW Z2, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
 	VMULPS     Z8, Z0, Z0
 	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVUPS    Y0, 64(DI)
+	VMOVUPS    Y0, 64(SI)
 	VPANDD     Z14, Z1, Z1
 	VMULPS     Z8, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Y1, 96(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
 	SUBQ       $+64, R8
 	CMPQ       R8, $+64
 	JGE        grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMB     (SI), Z15, Z0
+	VPERMB     (DX), Z15, Z0
 	VMOVDQA64  Z0, Z1
 	VPERMI2B   Z12, Z13, Z1
 	VMOVDQA64  Z0, Z2
@@ -102,7 +102,7 @@ groupmeet0:
 	VPSLLD     $0x10, Z0, Z3
 	VMULPS     Z8, Z3, Z3
 	VCVTPS2PH  $0x00, Z3, Y3
-	VMOVUPS    Y3, (DI)
+	VMOVUPS    Y3, (SI)
 	SUBQ       $+16, R8
 	JLT        groupmeet1cross
 
@@ -110,7 +110,7 @@ groupmeet1:
 	VPANDD    Z14, Z0, Z0
 	VMULPS    Z8, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 32(DI)
+	VMOVUPS   Y0, 32(SI)
 	SUBQ      $+16, R8
 	JLT       groupmeet2cross
 
@@ -119,7 +119,7 @@ groupmeet2:
 	VPSLLD     $0x10, Z1, Z0
 	VMULPS     Z8, Z0, Z0
 	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVUPS    Y0, 64(DI)
+	VMOVUPS    Y0, 64(SI)
 	SUBQ       $+16, R8
 	JLT        groupmeet3cross
 
@@ -127,46 +127,46 @@ groupmeet3:
 	VPANDD    Z14, Z1, Z1
 	VMULPS    Z8, Z1, Z1
 	VCVTPS2PH $0x00, Z1, Y1
-	VMOVUPS   Y1, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+64, SI
-	SUBQ      $+64, BX
+	VMOVUPS   Y1, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+64, DX
+	SUBQ      $+64, DI
 	CMPQ      R8, $+1
 	JLT       groupnext
-	CMPQ      BX, $+64
+	CMPQ      DI, $+64
 	JLT       grouptail
 	CMPQ      R8, $+64
 	JLT       groupmeet
 	JMP       groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU8.Z   (SI), K7, Z0
+	VMOVDQU8.Z   (DX), K7, Z0
 	VPERMB       Z0, Z15, Z0
 	VMOVDQA64    Z0, Z1
 	VPERMI2B     Z12, Z13, Z1
@@ -177,47 +177,47 @@ grouppiece:
 	VPSLLD       $0x10, Z0, Z3
 	VMULPS       Z8, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVDQU16    Y3, K7, (DI)
-	CMPQ         BX, $+17
+	VMOVDQU16    Y3, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z0, Z0
 	VMULPS       Z8, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         BX, $+33
+	VMOVDQU16    Y0, K7, 32(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPUNPCKHBW   Z2, Z1, Z1
 	VPSLLD       $0x10, Z1, Z0
 	VMULPS       Z8, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         BX, $+49
+	VMOVDQU16    Y0, K7, 64(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z1, Z1
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y1, K7, 96(DI)
+	VMOVDQU16    Y1, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(BX*2), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	LEAQ  (SI)(DI*2), SI
+	LEAQ  (DX)(DI*1), DX
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -235,7 +235,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPERMB      (SI), Z15, Z0
+	VPERMB      (DX), Z15, Z0
 	VMOVDQA64   Z0, Z1
 	VPERMI2B    Z12, Z13, Z1
 	VMOVDQA64   Z0, Z2
@@ -243,25 +243,25 @@ short2loop:
 	VPTERNLOGD  $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
-	VMULPS.BCST (DX), Z3, Z3
+	VMULPS.BCST (BX), Z3, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVUPS     Y3, (DI)
+	VMOVUPS     Y3, (SI)
 	VPANDD      Z14, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
+	VMOVUPS     Y0, 32(SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
+	VMOVUPS     Y0, 64(SI)
 	VPANDD      Z14, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 96(DI)
-	ADDQ        $+8, DX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVUPS     Y1, 96(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2loop
@@ -283,7 +283,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPERMB      (SI), Z15, Z0
+	VPERMB      (DX), Z15, Z0
 	VMOVDQA64   Z0, Z1
 	VPERMI2B    Z12, Z13, Z1
 	VMOVDQA64   Z0, Z2
@@ -291,25 +291,25 @@ short4loop:
 	VPTERNLOGD  $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
-	VMULPS.BCST (DX), Z3, Z3
+	VMULPS.BCST (BX), Z3, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVUPS     Y3, (DI)
+	VMOVUPS     Y3, (SI)
 	VPANDD      Z14, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
+	VMOVUPS     Y0, 32(SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
+	VMULPS.BCST 8(BX), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
+	VMOVUPS     Y0, 64(SI)
 	VPANDD      Z14, Z1, Z1
-	VMULPS.BCST 12(DX), Z1, Z1
+	VMULPS.BCST 12(BX), Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 96(DI)
-	ADDQ        $+16, DX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVUPS     Y1, 96(SI)
+	ADDQ        $+16, BX
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4loop
@@ -324,13 +324,13 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS    (DX), Z0
-	VPERMB     (SI), Z15, Z1
+	VMOVUPS    (BX), Z0
+	VPERMB     (DX), Z15, Z1
 	VMOVDQA64  Z1, Z2
 	VPERMI2B   Z12, Z13, Z2
 	VMOVDQA64  Z1, Z3
@@ -340,77 +340,41 @@ laneloop:
 	VPSLLD     $0x10, Z1, Z4
 	VMULPS     Z0, Z4, Z4
 	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, (DI)
-	VMOVUPS    64(DX), Z0
+	VMOVUPS    Y4, (SI)
+	VMOVUPS    64(BX), Z0
 	VPANDD     Z14, Z1, Z1
 	VMULPS     Z0, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 32(DI)
-	VMOVUPS    128(DX), Z0
+	VMOVUPS    Y1, 32(SI)
+	VMOVUPS    128(BX), Z0
 	VPUNPCKHBW Z3, Z2, Z2
 	VPSLLD     $0x10, Z2, Z1
 	VMULPS     Z0, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 64(DI)
-	VMOVUPS    192(DX), Z0
+	VMOVUPS    Y1, 64(SI)
+	VMOVUPS    192(BX), Z0
 	VPANDD     Z14, Z2, Z2
 	VMULPS     Z0, Z2, Z2
 	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
+	VMOVUPS    Y2, 96(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	ADDQ       $+256, BX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
 	JGE        laneloop
-
-lanetail:
-	TESTQ      BX, BX
+	TESTQ      DI, DI
 	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      BX, AX, AX
-	KMOVQ      AX, K0
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (DX), K7, Z0
-	VMOVDQU8.Z (SI), K7, Z1
-	VPERMB     Z1, Z15, Z1
-	VMOVDQA64  Z1, Z2
-	VPERMI2B   Z12, Z13, Z2
-	VMOVDQA64  Z1, Z3
-	VPERMI2B   Z10, Z11, Z3
-	VPTERNLOGD $0xf8, Z9, Z1, Z3
-	VPUNPCKLBW Z3, Z2, Z1
-	VPSLLD     $0x10, Z1, Z4
-	VMULPS     Z0, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVDQU16  Y4, K7, (DI)
-	CMPQ       BX, $+17
-	JLT        lanetailnarrow
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(DX), K7, Z0
-	VPANDD     Z14, Z1, Z1
-	VMULPS     Z0, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVDQU16  Y1, K7, 32(DI)
-	CMPQ       BX, $+33
-	JLT        lanetailnarrow
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(DX), K7, Z0
-	VPUNPCKHBW Z3, Z2, Z2
-	VPSLLD     $0x10, Z2, Z1
-	VMULPS     Z0, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVDQU16  Y1, K7, 64(DI)
-	CMPQ       BX, $+49
-	JLT        lanetailnarrow
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(DX), K7, Z0
-	VPANDD     Z14, Z2, Z2
-	VMULPS     Z0, Z2, Z2
-	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVDQU16  Y2, K7, 96(DI)
+	CMPQ       DI, $+0
+	JGE        lanestage
+	ADDQ       $+64, DI
+	MOVQ       448(SP), SI
+	LEAQ       (SP), AX
+	MOVQ       SI, CX
+	CALL       ·stageOut16AVX512(SB)
+	MOVQ       456(SP), DX
+	MOVQ       464(SP), BX
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -424,8 +388,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPERMB      (SI), Z15, Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPERMB      (DX), Z15, Z0
 	VMOVDQA64   Z0, Z1
 	VPERMI2B    Z12, Z13, Z1
 	VMOVDQA64   Z0, Z2
@@ -435,22 +399,22 @@ groupstream:
 	VPSLLD      $0x10, Z0, Z3
 	VMULPS      Z8, Z3, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVNTPS    Y3, (DI)
+	VMOVNTPS    Y3, (SI)
 	VPANDD      Z14, Z0, Z0
 	VMULPS      Z8, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
+	VMOVNTPS    Y0, 32(SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
 	VMULPS      Z8, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
+	VMOVNTPS    Y0, 64(SI)
 	VPANDD      Z14, Z1, Z1
 	VMULPS      Z8, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Y1, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -462,12 +426,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -476,10 +440,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -488,12 +452,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -502,10 +466,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -514,12 +478,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -528,10 +492,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -540,17 +504,17 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPERMB      (SI), Z15, Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPERMB      (DX), Z15, Z0
 	VMOVDQA64   Z0, Z1
 	VPERMI2B    Z12, Z13, Z1
 	VMOVDQA64   Z0, Z2
@@ -558,33 +522,33 @@ short2stream:
 	VPTERNLOGD  $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
-	VMULPS.BCST (DX), Z3, Z3
+	VMULPS.BCST (BX), Z3, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVNTPS    Y3, (DI)
+	VMOVNTPS    Y3, (SI)
 	VPANDD      Z14, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
+	VMOVNTPS    Y0, 32(SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
+	VMOVNTPS    Y0, 64(SI)
 	VPANDD      Z14, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 96(DI)
-	ADDQ        $+8, DX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Y1, 96(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPERMB      (SI), Z15, Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPERMB      (DX), Z15, Z0
 	VMOVDQA64   Z0, Z1
 	VPERMI2B    Z12, Z13, Z1
 	VMOVDQA64   Z0, Z2
@@ -592,29 +556,44 @@ short4stream:
 	VPTERNLOGD  $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
-	VMULPS.BCST (DX), Z3, Z3
+	VMULPS.BCST (BX), Z3, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVNTPS    Y3, (DI)
+	VMOVNTPS    Y3, (SI)
 	VPANDD      Z14, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
+	VMOVNTPS    Y0, 32(SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
+	VMULPS.BCST 8(BX), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
+	VMOVNTPS    Y0, 64(SI)
 	VPANDD      Z14, Z1, Z1
-	VMULPS.BCST 12(DX), Z1, Z1
+	VMULPS.BCST 12(BX), Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 96(DI)
-	ADDQ        $+16, DX
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Y1, 96(SI)
+	ADDQ        $+16, BX
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
 	JMP         short4end
+
+lanestage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  laneloop
 
 DATA constantsAVX512VBMI<>+0(SB)/4, $0x11011000
 DATA constantsAVX512VBMI<>+4(SB)/4, $0x13031202

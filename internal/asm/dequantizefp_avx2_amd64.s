@@ -6,18 +6,19 @@
 
 // func DequantizeFpE4M3AVX2(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeFpE4M3AVX2(SB), $416-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0xffffffff, Y14 table, Y13 0xbfffbfff
-	// per group: Y12 scale, Y11 Mul, Y0 Sub, Y0 Ordered, Y10 Select
-	// loaded at each use: 0x43800000, 0x80808080, 0x7fc00000, 0x3c000000, 0x40000000
+TEXT ·DequantizeFpE4M3AVX2(SB), $464-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+	// per call: Y15 0x43800000, Y14 0x80808080, Y13 0xffffffff, Y12 table, Y11 0xbfffbfff
+	// per group: Y0 scale, Y10 Mul, Y0 Sub, Y0 Ordered, Y9 Select
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+36(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VMOVUPS      constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+44(SB), Y11
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -26,375 +27,235 @@ TEXT ·DequantizeFpE4M3AVX2(SB), $416-48
 	JEQ          short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VMULPS       Y0, Y12, Y11
-	VSUBPS       Y11, Y11, Y0
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y15, Y0, Y10
+	VSUBPS       Y10, Y10, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y10
-	SUBQ         R8, BX
+	VBLENDVPS    Y0, Y14, Y13, Y9
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPOR      (SI), Y10, Y0
-	VPCMPEQB  Y15, Y0, Y0
+	VPOR      (DX), Y9, Y0
+	VPCMPEQB  Y13, Y0, Y0
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       grouprare
-	VMOVQ     (SI), X0
-	VPSHUFB   X14, X0, X0
+	VMOVQ     (DX), X0
+	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
+	VPAND     X11, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
-	VMOVUPS   Y1, (DI)
-	VMOVQ     8(SI), X0
-	VPSHUFB   X14, X0, X0
+	VMULPS    Y10, Y1, Y1
+	VMOVUPS   Y1, (SI)
+	VMOVQ     8(DX), X0
+	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
+	VPAND     X11, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
-	VMOVUPS   Y1, 32(DI)
-	VMOVQ     16(SI), X0
-	VPSHUFB   X14, X0, X0
+	VMULPS    Y10, Y1, Y1
+	VMOVUPS   Y1, 32(SI)
+	VMOVQ     16(DX), X0
+	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
+	VPAND     X11, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
-	VMOVUPS   Y1, 64(DI)
-	VMOVQ     24(SI), X0
-	VPSHUFB   X14, X0, X0
+	VMULPS    Y10, Y1, Y1
+	VMOVUPS   Y1, 64(SI)
+	VMOVQ     24(DX), X0
+	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
+	VPAND     X11, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
-	VMOVUPS   Y1, 96(DI)
+	VMULPS    Y10, Y1, Y1
+	VMOVUPS   Y1, 96(SI)
 
 groupback:
-	ADDQ $+128, DI
-	ADDQ $+32, SI
+	ADDQ $+128, SI
+	ADDQ $+32, DX
 	SUBQ $+32, R8
 	CMPQ R8, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VMULPS       Y1, Y0, Y12
-	VSUBPS       Y12, Y12, Y0
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y15, Y0, Y10
+	VSUBPS       Y10, Y10, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y11
+	VBLENDVPS    Y0, Y14, Y13, Y9
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS Y11, 288(SP)
-	VMOVAPS Y12, Y0
+	VMOVUPS Y9, 328(SP)
+	VMOVAPS Y10, Y0
 	SUBQ    $+8, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
-	VMOVUPS Y11, 320(SP)
-	VMOVAPS Y12, Y1
+	VMOVUPS Y9, 360(SP)
+	VMOVAPS Y10, Y1
 	SUBQ    $+8, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
-	VMOVUPS Y11, 352(SP)
-	VMOVAPS Y12, Y2
+	VMOVUPS Y9, 392(SP)
+	VMOVAPS Y10, Y2
 	SUBQ    $+8, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVUPS   Y11, 384(SP)
-	VMOVAPS   Y12, Y3
-	VMOVUPS   288(SP), Y4
-	VMOVUPS   320(SP), Y5
-	VMOVUPS   352(SP), Y6
-	VMOVUPS   384(SP), Y7
+	VMOVUPS   Y9, 424(SP)
+	VMOVAPS   Y10, Y3
+	VMOVUPS   328(SP), Y4
+	VMOVUPS   360(SP), Y5
+	VMOVUPS   392(SP), Y6
+	VMOVUPS   424(SP), Y7
 	VPOR      Y5, Y4, Y4
 	VPOR      Y7, Y6, Y6
 	VPOR      Y6, Y4, Y4
-	VPOR      (SI), Y4, Y4
-	VPCMPEQB  Y15, Y4, Y4
+	VPOR      (DX), Y4, Y4
+	VPCMPEQB  Y13, Y4, Y4
 	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
-	VMOVQ     (SI), X4
-	VPSHUFB   X14, X4, X4
+	VMOVQ     (DX), X4
+	VPSHUFB   X12, X4, X4
 	VPSRAW    $0x01, X4, X5
-	VPAND     X13, X5, X5
+	VPAND     X11, X5, X5
 	VCVTPH2PS X5, Y5
 	VMULPS    Y0, Y5, Y5
-	VMOVUPS   Y5, (DI)
-	VMOVQ     8(SI), X0
-	VPSHUFB   X14, X0, X0
+	VMOVUPS   Y5, (SI)
+	VMOVQ     8(DX), X0
+	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X4
-	VPAND     X13, X4, X4
+	VPAND     X11, X4, X4
 	VCVTPH2PS X4, Y4
 	VMULPS    Y1, Y4, Y4
-	VMOVUPS   Y4, 32(DI)
-	VMOVQ     16(SI), X0
-	VPSHUFB   X14, X0, X0
+	VMOVUPS   Y4, 32(SI)
+	VMOVQ     16(DX), X0
+	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
+	VPAND     X11, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y2, Y1, Y1
-	VMOVUPS   Y1, 64(DI)
-	VMOVQ     24(SI), X0
-	VPSHUFB   X14, X0, X0
+	VMOVUPS   Y1, 64(SI)
+	VMOVQ     24(DX), X0
+	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
+	VPAND     X11, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y3, Y1, Y1
-	VMOVUPS   Y1, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	SUBQ      $+32, BX
+	VMOVUPS   Y1, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, DI
 	CMPQ      R8, $+1
 	JLT       groupmet
-	CMPQ      BX, $+32
+	CMPQ      DI, $+32
 	JLT       groupmet
 	CMPQ      R8, $+32
 	JLT       groupmeet
 
 groupmet:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+36(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VMOVUPS      constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+44(SB), Y11
 	CMPQ         R8, $+1
 	JLT          groupnext
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VMULPS       Y0, Y12, Y11
-	VSUBPS       Y11, Y11, Y0
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y15, Y0, Y10
+	VSUBPS       Y10, Y10, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y10
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 128(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 136(SP)(AX*1)
+	VBLENDVPS    Y0, Y14, Y13, Y9
+	MOVQ         SI, 288(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 296(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R8, 312(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPOR      128(SP), Y10, Y0
-	VPCMPEQB  Y15, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VMOVQ     128(SP), X0
-	VPSHUFB   X14, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
-	VMOVUPS   Y1, (SP)
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VMOVQ     136(SP), X0
-	VPSHUFB   X14, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
-	VMOVUPS   Y1, 32(SP)
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VMOVQ     144(SP), X0
-	VPSHUFB   X14, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
-	VMOVUPS   Y1, 64(SP)
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VMOVQ     152(SP), X0
-	VPSHUFB   X14, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
-	VMOVUPS   Y1, 96(SP)
-
-grouptailnarrow:
-grouptailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*4), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+groupstaged:
+	MOVQ  288(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  296(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  312(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -412,59 +273,55 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VMULPS       Y0, Y12, Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VMULPS       Y0, Y10, Y9
-	VSUBPS       Y11, Y11, Y0
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y15, Y0, Y10
+	VBROADCASTSS 4(BX), Y0
+	VMULPS       Y15, Y0, Y9
+	VSUBPS       Y10, Y10, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y8
+	VBLENDVPS    Y0, Y14, Y13, Y8
 	VSUBPS       Y9, Y9, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y7
+	VBLENDVPS    Y0, Y14, Y13, Y7
 	VPOR         Y7, Y8, Y0
-	VPOR         (SI), Y0, Y0
-	VPCMPEQB     Y15, Y0, Y0
+	VPOR         (DX), Y0, Y0
+	VPCMPEQB     Y13, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVQ        (SI), X0
-	VPSHUFB      X14, X0, X0
+	VMOVQ        (DX), X0
+	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
+	VPAND        X11, X1, X1
 	VCVTPH2PS    X1, Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVQ        8(SI), X0
-	VPSHUFB      X14, X0, X0
+	VMULPS       Y10, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VMOVQ        8(DX), X0
+	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
+	VPAND        X11, X1, X1
 	VCVTPH2PS    X1, Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVQ        16(SI), X0
-	VPSHUFB      X14, X0, X0
+	VMULPS       Y10, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMOVQ        16(DX), X0
+	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y9, Y1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVQ        24(SI), X0
-	VPSHUFB      X14, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
+	VPAND        X11, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y9, Y1, Y1
-	VMOVUPS      Y1, 96(DI)
+	VMOVUPS      Y1, 64(SI)
+	VMOVQ        24(DX), X0
+	VPSHUFB      X12, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X11, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y9, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+128, DI
-	ADDQ $+32, SI
+	ADDQ $+8, BX
+	ADDQ $+128, SI
+	ADDQ $+32, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -479,358 +336,87 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VMULPS       Y1, Y0, Y0
-	VSUBPS       Y0, Y0, Y1
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2
-	VBLENDVPS    Y1, Y2, Y15, Y1
-	VMOVUPS      32(DX), Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y3
-	VMULPS       Y3, Y2, Y2
-	VSUBPS       Y2, Y2, Y3
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y4
-	VBLENDVPS    Y3, Y4, Y15, Y3
-	VMOVUPS      64(DX), Y4
-	VBROADCASTSS constantsAVX2<>+40(SB), Y5
-	VMULPS       Y5, Y4, Y4
-	VSUBPS       Y4, Y4, Y5
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+44(SB), Y6
-	VBLENDVPS    Y5, Y6, Y15, Y5
-	VMOVUPS      96(DX), Y6
-	VBROADCASTSS constantsAVX2<>+40(SB), Y7
-	VMULPS       Y7, Y6, Y6
-	VSUBPS       Y6, Y6, Y7
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+44(SB), Y8
-	VBLENDVPS    Y7, Y8, Y15, Y7
-	VPOR         Y3, Y1, Y1
-	VPOR         Y7, Y5, Y5
-	VPOR         Y5, Y1, Y1
-	VPOR         (SI), Y1, Y1
-	VPCMPEQB     Y15, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VMOVQ        (SI), X1
-	VPSHUFB      X14, X1, X1
-	VPSRAW       $0x01, X1, X3
-	VPAND        X13, X3, X3
-	VCVTPH2PS    X3, Y3
-	VMULPS       Y0, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VMOVQ        8(SI), X0
-	VPSHUFB      X14, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVQ        16(SI), X0
-	VPSHUFB      X14, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVQ        24(SI), X0
-	VPSHUFB      X14, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y6, Y1, Y1
-	VMOVUPS      Y1, 96(DI)
+	VMOVUPS   (BX), Y0
+	VMULPS    Y15, Y0, Y0
+	VSUBPS    Y0, Y0, Y1
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VBLENDVPS Y1, Y14, Y13, Y1
+	VMOVUPS   32(BX), Y2
+	VMULPS    Y15, Y2, Y2
+	VSUBPS    Y2, Y2, Y3
+	VCMPPS    $0x07, Y3, Y3, Y3
+	VBLENDVPS Y3, Y14, Y13, Y3
+	VMOVUPS   64(BX), Y4
+	VMULPS    Y15, Y4, Y4
+	VSUBPS    Y4, Y4, Y5
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VBLENDVPS Y5, Y14, Y13, Y5
+	VMOVUPS   96(BX), Y6
+	VMULPS    Y15, Y6, Y6
+	VSUBPS    Y6, Y6, Y7
+	VCMPPS    $0x07, Y7, Y7, Y7
+	VBLENDVPS Y7, Y14, Y13, Y7
+	VPOR      Y3, Y1, Y1
+	VPOR      Y7, Y5, Y5
+	VPOR      Y5, Y1, Y1
+	VPOR      (DX), Y1, Y1
+	VPCMPEQB  Y13, Y1, Y1
+	VPMOVMSKB Y1, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VMOVQ     (DX), X1
+	VPSHUFB   X12, X1, X1
+	VPSRAW    $0x01, X1, X3
+	VPAND     X11, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y0, Y3, Y3
+	VMOVUPS   Y3, (SI)
+	VMOVQ     8(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y2, Y1, Y1
+	VMOVUPS   Y1, 32(SI)
+	VMOVQ     16(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y4, Y1, Y1
+	VMOVUPS   Y1, 64(SI)
+	VMOVQ     24(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y6, Y1, Y1
+	VMOVUPS   Y1, 96(SI)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ BX, BX
+	ADDQ  $+128, SI
+	ADDQ  $+32, DX
+	ADDQ  $+128, BX
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  288(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  296(SP), DX
+	MOVQ  304(SP), BX
 
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	VMOVUPS      160(SP), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VMULPS       Y1, Y0, Y0
-	VSUBPS       Y0, Y0, Y1
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2
-	VBLENDVPS    Y1, Y2, Y15, Y1
-	VMOVUPS      192(SP), Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y3
-	VMULPS       Y3, Y2, Y2
-	VSUBPS       Y2, Y2, Y3
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y4
-	VBLENDVPS    Y3, Y4, Y15, Y3
-	VMOVUPS      224(SP), Y4
-	VBROADCASTSS constantsAVX2<>+40(SB), Y5
-	VMULPS       Y5, Y4, Y4
-	VSUBPS       Y4, Y4, Y5
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+44(SB), Y6
-	VBLENDVPS    Y5, Y6, Y15, Y5
-	VMOVUPS      256(SP), Y6
-	VBROADCASTSS constantsAVX2<>+40(SB), Y7
-	VMULPS       Y7, Y6, Y6
-	VSUBPS       Y6, Y6, Y7
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+44(SB), Y8
-	VBLENDVPS    Y7, Y8, Y15, Y7
-	VPOR         Y3, Y1, Y1
-	VPOR         Y7, Y5, Y5
-	VPOR         Y5, Y1, Y1
-	VPOR         128(SP), Y1, Y1
-	VPCMPEQB     Y15, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVQ        128(SP), X1
-	VPSHUFB      X14, X1, X1
-	VPSRAW       $0x01, X1, X3
-	VPAND        X13, X3, X3
-	VCVTPH2PS    X3, Y3
-	VMULPS       Y0, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VMOVQ        136(SP), X0
-	VPSHUFB      X14, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VMOVQ        144(SP), X0
-	VPSHUFB      X14, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VMOVQ        152(SP), X0
-	VPSHUFB      X14, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y6, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-
-lanetailnarrow:
-lanetailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -844,138 +430,75 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPOR        (SI), Y10, Y0
-	VPCMPEQB    Y15, Y0, Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPOR        (DX), Y9, Y0
+	VPCMPEQB    Y13, Y0, Y0
 	VPMOVMSKB   Y0, AX
 	TESTL       AX, AX
 	JNE         grouprare
-	VMOVQ       (SI), X0
-	VPSHUFB     X14, X0, X0
+	VMOVQ       (DX), X0
+	VPSHUFB     X12, X0, X0
 	VPSRAW      $0x01, X0, X1
-	VPAND       X13, X1, X1
+	VPAND       X11, X1, X1
 	VCVTPH2PS   X1, Y1
-	VMULPS      Y11, Y1, Y1
-	VMOVNTPS    Y1, (DI)
-	VMOVQ       8(SI), X0
-	VPSHUFB     X14, X0, X0
+	VMULPS      Y10, Y1, Y1
+	VMOVNTPS    Y1, (SI)
+	VMOVQ       8(DX), X0
+	VPSHUFB     X12, X0, X0
 	VPSRAW      $0x01, X0, X1
-	VPAND       X13, X1, X1
+	VPAND       X11, X1, X1
 	VCVTPH2PS   X1, Y1
-	VMULPS      Y11, Y1, Y1
-	VMOVNTPS    Y1, 32(DI)
-	VMOVQ       16(SI), X0
-	VPSHUFB     X14, X0, X0
+	VMULPS      Y10, Y1, Y1
+	VMOVNTPS    Y1, 32(SI)
+	VMOVQ       16(DX), X0
+	VPSHUFB     X12, X0, X0
 	VPSRAW      $0x01, X0, X1
-	VPAND       X13, X1, X1
+	VPAND       X11, X1, X1
 	VCVTPH2PS   X1, Y1
-	VMULPS      Y11, Y1, Y1
-	VMOVNTPS    Y1, 64(DI)
-	VMOVQ       24(SI), X0
-	VPSHUFB     X14, X0, X0
+	VMULPS      Y10, Y1, Y1
+	VMOVNTPS    Y1, 64(SI)
+	VMOVQ       24(DX), X0
+	VPSHUFB     X12, X0, X0
 	VPSRAW      $0x01, X0, X1
-	VPAND       X13, X1, X1
+	VPAND       X11, X1, X1
 	VCVTPH2PS   X1, Y1
-	VMULPS      Y11, Y1, Y1
-	VMOVNTPS    Y1, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMULPS      Y10, Y1, Y1
+	VMOVNTPS    Y1, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         groupstream
 	JMP         groupwhole
 
 grouprare:
-	VPMOVZXBD    (SI), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VPAND        Y1, Y0, Y2
-	VPCMPEQD     Y1, Y2, Y3
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
-	VFMADD213PS  Y5, Y2, Y4
-	VMINPS       Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBLENDVPS    Y3, Y0, Y4, Y3
-	VMULPS       Y12, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXBD    8(SI), Y0
-	VPAND        Y1, Y0, Y3
-	VPCMPEQD     Y1, Y3, Y4
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VFMADD213PS  Y5, Y3, Y6
-	VMINPS       Y6, Y3, Y6
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBLENDVPS    Y4, Y0, Y6, Y4
-	VMULPS       Y12, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VPMOVZXBD    16(SI), Y0
-	VPAND        Y1, Y0, Y3
-	VPCMPEQD     Y1, Y3, Y4
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VFMADD213PS  Y5, Y3, Y6
-	VMINPS       Y6, Y3, Y6
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBLENDVPS    Y4, Y0, Y6, Y4
-	VMULPS       Y12, Y4, Y4
-	VMOVUPS      Y4, 64(DI)
-	VPMOVZXBD    24(SI), Y0
-	VPAND        Y1, Y0, Y3
-	VPCMPEQD     Y1, Y3, Y1
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VFMADD231PS  Y4, Y3, Y5
-	VMINPS       Y5, Y3, Y5
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBLENDVPS    Y1, Y0, Y5, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          groupback
+	MOVQ $+1, 320(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Y2
-	VBROADCASTSS constantsAVX2<>+40(SB), Y3
-	VMULPS       Y3, Y2, Y4
-	VSUBPS       Y4, Y4, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2
-	VBLENDVPS    Y3, Y2, Y15, Y5
+	VBROADCASTSS 4(BX), Y2
+	VMULPS       Y15, Y2, Y3
+	VSUBPS       Y3, Y3, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y14, Y13, Y2
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+72(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y5, Y11, Y11
-	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -984,41 +507,37 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y3
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
-	VMULPS       Y4, Y3, Y5
-	VSUBPS       Y5, Y5, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+44(SB), Y3
-	VBLENDVPS    Y4, Y3, Y15, Y6
-	VMOVAPS      Y6, Y11
-	VMOVAPS      Y5, Y12
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y15, Y3, Y4
+	VSUBPS       Y4, Y4, Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y14, Y13, Y3
+	VMOVAPS      Y3, Y9
+	VMOVAPS      Y4, Y10
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Y3
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
-	VMULPS       Y4, Y3, Y5
-	VSUBPS       Y5, Y5, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+44(SB), Y3
-	VBLENDVPS    Y4, Y3, Y15, Y6
+	VBROADCASTSS 4(BX), Y3
+	VMULPS       Y15, Y3, Y4
+	VSUBPS       Y4, Y4, Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y14, Y13, Y3
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+72(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y6, Y11, Y11
-	VBLENDVPS    Y1, Y5, Y12, Y12
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBLENDVPS    Y1, Y4, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1027,41 +546,37 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y4
-	VBROADCASTSS constantsAVX2<>+40(SB), Y5
-	VMULPS       Y5, Y4, Y6
-	VSUBPS       Y6, Y6, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+44(SB), Y4
-	VBLENDVPS    Y5, Y4, Y15, Y7
-	VMOVAPS      Y7, Y11
-	VMOVAPS      Y6, Y12
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y15, Y4, Y5
+	VSUBPS       Y5, Y5, Y4
+	VCMPPS       $0x07, Y4, Y4, Y6
+	VBLENDVPS    Y6, Y14, Y13, Y4
+	VMOVAPS      Y4, Y9
+	VMOVAPS      Y5, Y10
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Y4
-	VBROADCASTSS constantsAVX2<>+40(SB), Y5
-	VMULPS       Y5, Y4, Y6
-	VSUBPS       Y6, Y6, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+44(SB), Y4
-	VBLENDVPS    Y5, Y4, Y15, Y7
+	VBROADCASTSS 4(BX), Y4
+	VMULPS       Y15, Y4, Y5
+	VSUBPS       Y5, Y5, Y4
+	VCMPPS       $0x07, Y4, Y4, Y6
+	VBLENDVPS    Y6, Y14, Y13, Y4
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+72(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBLENDVPS    Y2, Y7, Y11, Y11
-	VBLENDVPS    Y2, Y6, Y12, Y12
+	VBLENDVPS    Y2, Y4, Y9, Y9
+	VBLENDVPS    Y2, Y5, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1070,412 +585,231 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y5
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
-	VMULPS       Y6, Y5, Y7
-	VSUBPS       Y7, Y7, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+44(SB), Y5
-	VBLENDVPS    Y6, Y5, Y15, Y8
-	VMOVAPS      Y8, Y11
-	VMOVAPS      Y7, Y12
+	VBROADCASTSS (BX), Y5
+	VMULPS       Y15, Y5, Y6
+	VSUBPS       Y6, Y6, Y5
+	VCMPPS       $0x07, Y5, Y5, Y7
+	VBLENDVPS    Y7, Y14, Y13, Y5
+	VMOVAPS      Y5, Y9
+	VMOVAPS      Y6, Y10
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Y5
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
-	VMULPS       Y6, Y5, Y7
-	VSUBPS       Y7, Y7, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+44(SB), Y5
-	VBLENDVPS    Y6, Y5, Y15, Y8
+	VBROADCASTSS 4(BX), Y5
+	VMULPS       Y15, Y5, Y6
+	VSUBPS       Y6, Y6, Y5
+	VCMPPS       $0x07, Y5, Y5, Y7
+	VBLENDVPS    Y7, Y14, Y13, Y5
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+72(SB), Y4
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
-	VBLENDVPS    Y3, Y8, Y11, Y11
-	VBLENDVPS    Y3, Y7, Y12, Y12
+	VBLENDVPS    Y3, Y5, Y9, Y9
+	VBLENDVPS    Y3, Y6, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXBD    128(SP), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VPAND        Y1, Y0, Y2
-	VPCMPEQD     Y1, Y2, Y3
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
-	VFMADD213PS  Y5, Y2, Y4
-	VMINPS       Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBLENDVPS    Y3, Y0, Y4, Y3
-	VMULPS       Y12, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	VPMOVZXBD    136(SP), Y0
-	VPAND        Y1, Y0, Y3
-	VPCMPEQD     Y1, Y3, Y4
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VFMADD213PS  Y5, Y3, Y6
-	VMINPS       Y6, Y3, Y6
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBLENDVPS    Y4, Y0, Y6, Y4
-	VMULPS       Y12, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
-	VPMOVZXBD    144(SP), Y0
-	VPAND        Y1, Y0, Y3
-	VPCMPEQD     Y1, Y3, Y4
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VFMADD213PS  Y5, Y3, Y6
-	VMINPS       Y6, Y3, Y6
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBLENDVPS    Y4, Y0, Y6, Y4
-	VMULPS       Y12, Y4, Y4
-	VMOVUPS      Y4, 64(SP)
-	VPMOVZXBD    152(SP), Y0
-	VPAND        Y1, Y0, Y3
-	VPCMPEQD     Y1, Y3, Y1
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VFMADD231PS  Y4, Y3, Y5
-	VMINPS       Y5, Y3, Y5
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBLENDVPS    Y1, Y0, Y5, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+36(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VMOVUPS      constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+44(SB), Y11
 	MOVQ         R10, R8
-	SUBQ         DX, R11
-	ADDQ         R11, DX
-	MOVQ         BX, R10
+	SUBQ         BX, R11
+	ADDQ         R11, BX
+	MOVQ         DI, R10
 	SUBQ         R11, R11
 	ADDQ         $+32, R11
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VMULPS       Y0, Y12, Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VMULPS       Y0, Y10, Y9
-	VSUBPS       Y11, Y11, Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y15, Y0, Y10
+	VBROADCASTSS 4(BX), Y0
+	VMULPS       Y15, Y0, Y9
+	VSUBPS       Y10, Y10, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y8
+	VBLENDVPS    Y0, Y14, Y13, Y8
 	VSUBPS       Y9, Y9, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y7
+	VBLENDVPS    Y0, Y14, Y13, Y7
 	VPOR         Y7, Y8, Y0
-	VPOR         (SI), Y0, Y0
-	VPCMPEQB     Y15, Y0, Y0
+	VPOR         (DX), Y0, Y0
+	VPCMPEQB     Y13, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVQ        (SI), X0
-	VPSHUFB      X14, X0, X0
+	VMOVQ        (DX), X0
+	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
+	VPAND        X11, X1, X1
 	VCVTPH2PS    X1, Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	VMOVQ        8(SI), X0
-	VPSHUFB      X14, X0, X0
+	VMULPS       Y10, Y1, Y1
+	VMOVNTPS     Y1, (SI)
+	VMOVQ        8(DX), X0
+	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
+	VPAND        X11, X1, X1
 	VCVTPH2PS    X1, Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVNTPS     Y1, 32(DI)
-	VMOVQ        16(SI), X0
-	VPSHUFB      X14, X0, X0
+	VMULPS       Y10, Y1, Y1
+	VMOVNTPS     Y1, 32(SI)
+	VMOVQ        16(DX), X0
+	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y9, Y1, Y1
-	VMOVNTPS     Y1, 64(DI)
-	VMOVQ        24(SI), X0
-	VPSHUFB      X14, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
+	VPAND        X11, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y9, Y1, Y1
-	VMOVNTPS     Y1, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
+	VMOVNTPS     Y1, 64(SI)
+	VMOVQ        24(DX), X0
+	VPSHUFB      X12, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X11, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y9, Y1, Y1
+	VMOVNTPS     Y1, 96(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXBD    (SI), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VPAND        Y1, Y0, Y2
-	VPCMPEQD     Y1, Y2, Y3
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
-	VFMADD213PS  Y5, Y2, Y4
-	VMINPS       Y4, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBLENDVPS    Y3, Y0, Y4, Y3
-	VMULPS       Y12, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXBD    8(SI), Y0
-	VPAND        Y1, Y0, Y3
-	VPCMPEQD     Y1, Y3, Y4
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VFMADD213PS  Y5, Y3, Y6
-	VMINPS       Y6, Y3, Y6
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBLENDVPS    Y4, Y0, Y6, Y4
-	VMULPS       Y12, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VPMOVZXBD    16(SI), Y0
-	VPAND        Y1, Y0, Y3
-	VPCMPEQD     Y1, Y3, Y4
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
-	VPADDD       Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VFMADD213PS  Y5, Y3, Y6
-	VMINPS       Y6, Y3, Y6
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBLENDVPS    Y4, Y0, Y6, Y4
-	VMULPS       Y10, Y4, Y4
-	VMOVUPS      Y4, 64(DI)
-	VPMOVZXBD    24(SI), Y0
-	VPAND        Y1, Y0, Y3
-	VPCMPEQD     Y1, Y3, Y1
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VFMADD231PS  Y4, Y3, Y5
-	VMINPS       Y5, Y3, Y5
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBLENDVPS    Y1, Y0, Y5, Y1
-	VMULPS       Y10, Y1, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          short2back
+	MOVQ $+2, 320(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (DX), Y0
-	VPMOVZXBD    (SI), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	MOVQ $+3, 320(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 288(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 296(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Y0
+	VPMOVZXBD    (DX), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y2, Y1, Y3
 	VPCMPEQD     Y2, Y3, Y4
 	VPSLLD       $0x18, Y1, Y1
 	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
 	VPADDD       Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
-	VFMADD213PS  Y6, Y3, Y5
-	VMINPS       Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VBROADCASTSS constantsAVX2<>+88(SB), Y6
+	VBROADCASTSS constantsAVX2<>+92(SB), Y7
+	VMOVAPS      Y7, Y8
+	VFMADD231PS  Y6, Y3, Y8
+	VMINPS       Y8, Y3, Y8
+	VBROADCASTSS constantsAVX2<>+96(SB), Y3
 	VPAND        Y3, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBLENDVPS    Y4, Y1, Y5, Y4
+	VPOR         Y1, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBLENDVPS    Y4, Y1, Y8, Y4
 	VMULPS       Y0, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VMOVUPS      32(DX), Y0
-	VPMOVZXBD    8(SI), Y1
-	VPAND        Y2, Y1, Y4
-	VPCMPEQD     Y2, Y4, Y5
-	VPSLLD       $0x18, Y1, Y1
-	VPSLLD       $0x14, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y7
-	VPADDD       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y7
-	VFMADD213PS  Y6, Y4, Y7
-	VMINPS       Y7, Y4, Y7
-	VPAND        Y3, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBLENDVPS    Y5, Y1, Y7, Y5
-	VMULPS       Y0, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VPMOVZXBD    16(SI), Y1
-	VPAND        Y2, Y1, Y4
-	VPCMPEQD     Y2, Y4, Y5
-	VPSLLD       $0x18, Y1, Y1
-	VPSLLD       $0x14, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y7
-	VPADDD       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y7
-	VFMADD213PS  Y6, Y4, Y7
-	VMINPS       Y7, Y4, Y7
-	VPAND        Y3, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBLENDVPS    Y5, Y1, Y7, Y5
-	VMULPS       Y0, Y5, Y5
-	VMOVUPS      Y5, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VPMOVZXBD    24(SI), Y1
-	VPAND        Y2, Y1, Y4
-	VPCMPEQD     Y2, Y4, Y2
-	VPSLLD       $0x18, Y1, Y1
-	VPSLLD       $0x14, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VFMADD231PS  Y5, Y4, Y6
-	VMINPS       Y6, Y4, Y6
-	VPAND        Y3, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBLENDVPS    Y2, Y1, Y6, Y2
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      32(BX), Y0
+	VPMOVZXBD    8(DX), Y4
+	VPAND        Y2, Y4, Y8
+	VPCMPEQD     Y2, Y8, Y9
+	VPSLLD       $0x18, Y4, Y4
+	VPSLLD       $0x14, Y8, Y8
+	VPADDD       Y5, Y8, Y8
+	VMOVAPS      Y7, Y10
+	VFMADD231PS  Y6, Y8, Y10
+	VMINPS       Y10, Y8, Y10
+	VPAND        Y3, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VBLENDVPS    Y9, Y1, Y10, Y9
+	VMULPS       Y0, Y9, Y9
+	VMOVUPS      Y9, 32(SI)
+	VMOVUPS      64(BX), Y0
+	VPMOVZXBD    16(DX), Y4
+	VPAND        Y2, Y4, Y8
+	VPCMPEQD     Y2, Y8, Y9
+	VPSLLD       $0x18, Y4, Y4
+	VPSLLD       $0x14, Y8, Y8
+	VPADDD       Y5, Y8, Y8
+	VMOVAPS      Y7, Y10
+	VFMADD231PS  Y6, Y8, Y10
+	VMINPS       Y10, Y8, Y10
+	VPAND        Y3, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VBLENDVPS    Y9, Y1, Y10, Y9
+	VMULPS       Y0, Y9, Y9
+	VMOVUPS      Y9, 64(SI)
+	VMOVUPS      96(BX), Y0
+	VPMOVZXBD    24(DX), Y4
+	VPAND        Y2, Y4, Y8
+	VPCMPEQD     Y2, Y8, Y2
+	VPSLLD       $0x18, Y4, Y4
+	VPSLLD       $0x14, Y8, Y8
+	VPADDD       Y5, Y8, Y8
+	VFMADD231PS  Y6, Y8, Y7
+	VMINPS       Y7, Y8, Y7
+	VPAND        Y3, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VBLENDVPS    Y2, Y1, Y7, Y2
 	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, 96(DI)
+	VMOVUPS      Y2, 96(SI)
+	CMPQ         320(SP), $+1
+	JEQ          groupresume
+	CMPQ         320(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      160(SP), Y0
-	VPMOVZXBD    128(SP), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPCMPEQD     Y2, Y3, Y4
-	VPSLLD       $0x18, Y1, Y1
-	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
-	VFMADD213PS  Y6, Y3, Y5
-	VMINPS       Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VPAND        Y3, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBLENDVPS    Y4, Y1, Y5, Y4
-	VMULPS       Y0, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VMOVUPS      192(SP), Y0
-	VPMOVZXBD    136(SP), Y1
-	VPAND        Y2, Y1, Y4
-	VPCMPEQD     Y2, Y4, Y5
-	VPSLLD       $0x18, Y1, Y1
-	VPSLLD       $0x14, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y7
-	VPADDD       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y7
-	VFMADD213PS  Y6, Y4, Y7
-	VMINPS       Y7, Y4, Y7
-	VPAND        Y3, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBLENDVPS    Y5, Y1, Y7, Y5
-	VMULPS       Y0, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      224(SP), Y0
-	VPMOVZXBD    144(SP), Y1
-	VPAND        Y2, Y1, Y4
-	VPCMPEQD     Y2, Y4, Y5
-	VPSLLD       $0x18, Y1, Y1
-	VPSLLD       $0x14, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y7
-	VPADDD       Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y7
-	VFMADD213PS  Y6, Y4, Y7
-	VMINPS       Y7, Y4, Y7
-	VPAND        Y3, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBLENDVPS    Y5, Y1, Y7, Y5
-	VMULPS       Y0, Y5, Y5
-	VMOVUPS      Y5, 64(SP)
-	VMOVUPS      256(SP), Y0
-	VPMOVZXBD    152(SP), Y1
-	VPAND        Y2, Y1, Y4
-	VPCMPEQD     Y2, Y4, Y2
-	VPSLLD       $0x18, Y1, Y1
-	VPSLLD       $0x14, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VFMADD231PS  Y5, Y4, Y6
-	VMINPS       Y6, Y4, Y6
-	VPAND        Y3, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBLENDVPS    Y2, Y1, Y6, Y2
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         304(SP), BX
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y15, Y0, Y10
+	VSUBPS       Y10, Y10, Y0
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y14, Y13, Y9
+	JMP          groupback
+
+short2resume:
+	MOVQ 304(SP), BX
+	JMP  short2back
 
 // func DequantizeFpE5M2AVX2(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·DequantizeFpE5M2AVX2(SB), $288-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeFpE5M2AVX2(SB), $336-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y15 table
 	// per group: Y14 scale
 	// vector registers in use at once: 9
-	MOVQ    y+0(FP), DI
-	MOVQ    q+8(FP), SI
-	MOVQ    scale+16(FP), DX
-	VMOVUPS constantsAVX2<>+4(SB), Y15
+	MOVQ    y+0(FP), SI
+	MOVQ    q+8(FP), DX
+	MOVQ    scale+16(FP), BX
+	VMOVUPS constantsAVX2<>+12(SB), Y15
 	MOVQ    groups+24(FP), R8
 	MOVQ    length+32(FP), R9
 	CMPQ    R9, $+1
@@ -1484,35 +818,35 @@ TEXT ·DequantizeFpE5M2AVX2(SB), $288-48
 	JEQ     short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y14
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y14
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVQ     (SI), X0
+	VMOVQ     (DX), X0
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y14, Y0, Y0
-	VMOVQ     8(SI), X1
+	VMOVQ     8(DX), X1
 	VPSHUFB   X15, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y14, Y1, Y1
-	VMOVQ     16(SI), X2
+	VMOVQ     16(DX), X2
 	VPSHUFB   X15, X2, X2
 	VCVTPH2PS X2, Y2
 	VMULPS    Y14, Y2, Y2
-	VMOVQ     24(SI), X3
+	VMOVQ     24(DX), X3
 	VPSHUFB   X15, X3, X3
 	VCVTPH2PS X3, Y3
 	VMULPS    Y14, Y3, Y3
@@ -1522,36 +856,38 @@ grouploop:
 	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       grouprare
-	VMOVUPS   Y0, (DI)
-	VMOVUPS   Y1, 32(DI)
-	VMOVUPS   Y2, 64(DI)
-	VMOVUPS   Y3, 96(DI)
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   Y3, 96(SI)
 
 groupback:
-	ADDQ $+128, DI
-	ADDQ $+32, SI
+	ADDQ $+128, SI
+	ADDQ $+32, DX
 	SUBQ $+32, R8
 	CMPQ R8, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVQ     (SI), X0
+	VMOVQ     (DX), X0
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y14, Y0, Y0
@@ -1559,7 +895,7 @@ groupmeet0:
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VMOVQ     8(SI), X1
+	VMOVQ     8(DX), X1
 	VPSHUFB   X15, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y14, Y1, Y1
@@ -1567,7 +903,7 @@ groupmeet1:
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VMOVQ     16(SI), X2
+	VMOVQ     16(DX), X2
 	VPSHUFB   X15, X2, X2
 	VCVTPH2PS X2, Y2
 	VMULPS    Y14, Y2, Y2
@@ -1575,7 +911,7 @@ groupmeet2:
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VMOVQ     24(SI), X3
+	VMOVQ     24(DX), X3
 	VPSHUFB   X15, X3, X3
 	VCVTPH2PS X3, Y3
 	VMULPS    Y14, Y3, Y3
@@ -1585,209 +921,78 @@ groupmeet3:
 	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
-	VMOVUPS   Y0, (DI)
-	VMOVUPS   Y1, 32(DI)
-	VMOVUPS   Y2, 64(DI)
-	VMOVUPS   Y3, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	SUBQ      $+32, BX
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   Y3, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, DI
 	CMPQ      R8, $+1
 	JLT       groupnext
-	CMPQ      BX, $+32
+	CMPQ      DI, $+32
 	JLT       grouptail
 	CMPQ      R8, $+32
 	JLT       groupmeet
 	JMP       groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y14
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 128(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 136(SP)(AX*1)
+	VBROADCASTSS (BX), Y14
+	MOVQ         SI, 288(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	MOVQ         DX, 296(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R8, 312(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VMOVQ     128(SP), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVQ     136(SP), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVQ     144(SP), X2
-	VPSHUFB   X15, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y14, Y2, Y2
-	VMOVQ     152(SP), X3
-	VPSHUFB   X15, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y14, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VMOVUPS   Y0, (SP)
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VMOVUPS   Y1, 32(SP)
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VMOVUPS   Y2, 64(SP)
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VMOVUPS   Y3, 96(SP)
-
-grouptailnarrow:
-grouptailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*4), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+groupstaged:
+	MOVQ  288(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  296(SP), DX
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  312(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -1805,21 +1010,21 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VMOVQ        (SI), X0
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VMOVQ        (DX), X0
 	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y14, Y0, Y0
-	VMOVQ        8(SI), X1
+	VMOVQ        8(DX), X1
 	VPSHUFB      X15, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y14, Y1, Y1
-	VMOVQ        16(SI), X2
+	VMOVQ        16(DX), X2
 	VPSHUFB      X15, X2, X2
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y13, Y2, Y2
-	VMOVQ        24(SI), X3
+	VMOVQ        24(DX), X3
 	VPSHUFB      X15, X3, X3
 	VCVTPH2PS    X3, Y3
 	VMULPS       Y13, Y3, Y3
@@ -1829,15 +1034,15 @@ short2loop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      Y3, 96(DI)
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y3, 96(SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+128, DI
-	ADDQ $+32, SI
+	ADDQ $+8, BX
+	ADDQ $+128, SI
+	ADDQ $+32, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -1852,30 +1057,30 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVQ     (SI), X0
+	VMOVQ     (DX), X0
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
-	VMOVUPS   (DX), Y1
+	VMOVUPS   (BX), Y1
 	VMULPS    Y1, Y0, Y0
-	VMOVQ     8(SI), X1
+	VMOVQ     8(DX), X1
 	VPSHUFB   X15, X1, X1
 	VCVTPH2PS X1, Y1
-	VMOVUPS   32(DX), Y2
+	VMOVUPS   32(BX), Y2
 	VMULPS    Y2, Y1, Y1
-	VMOVQ     16(SI), X2
+	VMOVQ     16(DX), X2
 	VPSHUFB   X15, X2, X2
 	VCVTPH2PS X2, Y2
-	VMOVUPS   64(DX), Y3
+	VMOVUPS   64(BX), Y3
 	VMULPS    Y3, Y2, Y2
-	VMOVQ     24(SI), X3
+	VMOVQ     24(DX), X3
 	VPSHUFB   X15, X3, X3
 	VCVTPH2PS X3, Y3
-	VMOVUPS   96(DX), Y4
+	VMOVUPS   96(BX), Y4
 	VMULPS    Y4, Y3, Y3
 	VCMPPS    $0x03, Y1, Y0, Y4
 	VCMPPS    $0x03, Y3, Y2, Y5
@@ -1883,259 +1088,30 @@ laneloop:
 	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       lanerare
-	VMOVUPS   Y0, (DI)
-	VMOVUPS   Y1, 32(DI)
-	VMOVUPS   Y2, 64(DI)
-	VMOVUPS   Y3, 96(DI)
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   Y3, 96(SI)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ BX, BX
+	ADDQ  $+128, SI
+	ADDQ  $+32, DX
+	ADDQ  $+128, BX
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  288(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  296(SP), DX
+	MOVQ  304(SP), BX
 
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	VMOVQ     128(SP), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   160(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVQ     136(SP), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMOVUPS   192(SP), Y2
-	VMULPS    Y2, Y1, Y1
-	VMOVQ     144(SP), X2
-	VPSHUFB   X15, X2, X2
-	VCVTPH2PS X2, Y2
-	VMOVUPS   224(SP), Y3
-	VMULPS    Y3, Y2, Y2
-	VMOVQ     152(SP), X3
-	VPSHUFB   X15, X3, X3
-	VCVTPH2PS X3, Y3
-	VMOVUPS   256(SP), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VMOVUPS   Y0, (SP)
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VMOVUPS   Y1, 32(SP)
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VMOVUPS   Y2, 64(SP)
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VMOVUPS   Y3, 96(SP)
-
-lanetailnarrow:
-lanetailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -2149,20 +1125,20 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VMOVQ       (SI), X0
+	PREFETCHNTA (DX)(CX*1)
+	VMOVQ       (DX), X0
 	VPSHUFB     X15, X0, X0
 	VCVTPH2PS   X0, Y0
 	VMULPS      Y14, Y0, Y0
-	VMOVQ       8(SI), X1
+	VMOVQ       8(DX), X1
 	VPSHUFB     X15, X1, X1
 	VCVTPH2PS   X1, Y1
 	VMULPS      Y14, Y1, Y1
-	VMOVQ       16(SI), X2
+	VMOVQ       16(DX), X2
 	VPSHUFB     X15, X2, X2
 	VCVTPH2PS   X2, Y2
 	VMULPS      Y14, Y2, Y2
-	VMOVQ       24(SI), X3
+	VMOVQ       24(DX), X3
 	VPSHUFB     X15, X3, X3
 	VCVTPH2PS   X3, Y3
 	VMULPS      Y14, Y3, Y3
@@ -2172,63 +1148,40 @@ groupstream:
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
 	JNE         grouprare
-	VMOVNTPS    Y0, (DI)
-	VMOVNTPS    Y1, 32(DI)
-	VMOVNTPS    Y2, 64(DI)
-	VMOVNTPS    Y3, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Y0, (SI)
+	VMOVNTPS    Y1, 32(SI)
+	VMOVNTPS    Y2, 64(SI)
+	VMOVNTPS    Y3, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         groupstream
 	JMP         groupwhole
 
 grouprare:
-	VMOVQ        (SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVQ        8(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVQ        16(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVQ        24(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          groupback
+	MOVQ $+1, 320(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+72(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2237,10 +1190,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -2248,15 +1201,15 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+72(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2265,10 +1218,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -2276,15 +1229,15 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+72(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y2, Y3, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2293,10 +1246,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y14
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -2304,75 +1257,43 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+72(SB), Y4
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y3, Y4, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVQ        128(SP), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (SP)
-	VMOVQ        136(SP), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMOVQ        144(SP), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMOVQ        152(SP), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+32, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VMOVQ        (SI), X0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VMOVQ        (DX), X0
 	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y14, Y0, Y0
-	VMOVQ        8(SI), X1
+	VMOVQ        8(DX), X1
 	VPSHUFB      X15, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y14, Y1, Y1
-	VMOVQ        16(SI), X2
+	VMOVQ        16(DX), X2
 	VPSHUFB      X15, X2, X2
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y13, Y2, Y2
-	VMOVQ        24(SI), X3
+	VMOVQ        24(DX), X3
 	VPSHUFB      X15, X3, X3
 	VCVTPH2PS    X3, Y3
 	VMULPS       Y13, Y3, Y3
@@ -2382,134 +1303,107 @@ short2stream:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVNTPS     Y0, (DI)
-	VMOVNTPS     Y1, 32(DI)
-	VMOVNTPS     Y2, 64(DI)
-	VMOVNTPS     Y3, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
+	VMOVNTPS     Y0, (SI)
+	VMOVNTPS     Y1, 32(SI)
+	VMOVNTPS     Y2, 64(SI)
+	VMOVNTPS     Y3, 96(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVQ        (SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVQ        8(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVQ        16(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVQ        24(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          short2back
+	MOVQ $+2, 320(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (DX), Y0
-	VMOVQ        (SI), X1
+	MOVQ $+3, 320(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 288(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 296(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Y0
+	VMOVQ        (DX), X1
 	VPSHUFB      X15, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(DX), Y0
-	VMOVQ        8(SI), X1
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      32(BX), Y0
+	VMOVQ        8(DX), X1
 	VPSHUFB      X15, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
 	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VMOVQ        16(SI), X1
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      64(BX), Y0
+	VMOVQ        16(DX), X1
 	VPSHUFB      X15, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
 	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VMOVQ        24(SI), X1
+	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      96(BX), Y0
+	VMOVQ        24(DX), X1
 	VPSHUFB      X15, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
 	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
+	CMPQ         320(SP), $+1
+	JEQ          groupresume
+	CMPQ         320(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      160(SP), Y0
-	VMOVQ        128(SP), X1
-	VPSHUFB      X15, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y0, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	VMOVUPS      192(SP), Y0
-	VMOVQ        136(SP), X1
-	VPSHUFB      X15, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y0, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, 32(SP)
-	VMOVUPS      224(SP), Y0
-	VMOVQ        144(SP), X1
-	VPSHUFB      X15, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y0, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, 64(SP)
-	VMOVUPS      256(SP), Y0
-	VMOVQ        152(SP), X1
-	VPSHUFB      X15, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y0, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, 96(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         304(SP), BX
+	VBROADCASTSS (BX), Y14
+	JMP          groupback
+
+short2resume:
+	MOVQ 304(SP), BX
+	JMP  short2back
 
 // func DequantizeFpE2M1AVX2(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeFpE2M1AVX2(SB), $272-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeFpE2M1AVX2(SB), $320-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y15 table, Y14 0x80000000
 	// per group: Y13 scale
 	// vector registers in use at once: 6
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VMOVUPS      constantsAVX2<>+104(SB), Y15
-	VBROADCASTSS constantsAVX2<>+64(SB), Y14
+	VBROADCASTSS constantsAVX2<>+96(SB), Y14
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -2518,23 +1412,23 @@ TEXT ·DequantizeFpE2M1AVX2(SB), $272-48
 	JEQ          short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y13
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ (SI), Y0
+	VPMOVZXBQ (DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
 	VPERMPS   Y15, Y1, Y0
@@ -2542,8 +1436,8 @@ grouploop:
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVZXBQ 4(SI), Y0
+	VMOVUPS   Y0, (SI)
+	VPMOVZXBQ 4(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
 	VPERMPS   Y15, Y1, Y0
@@ -2551,8 +1445,8 @@ grouploop:
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVZXBQ 8(SI), Y0
+	VMOVUPS   Y0, 32(SI)
+	VPMOVZXBQ 8(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
 	VPERMPS   Y15, Y1, Y0
@@ -2560,8 +1454,8 @@ grouploop:
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVZXBQ 12(SI), Y0
+	VMOVUPS   Y0, 64(SI)
+	VPMOVZXBQ 12(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
 	VPERMPS   Y15, Y1, Y0
@@ -2569,29 +1463,31 @@ grouploop:
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+16, SI
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+16, DX
 	SUBQ      $+32, R8
 	CMPQ      R8, $+32
 	JGE       grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 
 groupmeet:
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBQ (SI), Y0
+	VPMOVZXBQ (DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
 	VPERMPS   Y15, Y1, Y0
@@ -2599,12 +1495,12 @@ groupmeet0:
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (DI)
+	VMOVUPS   Y0, (SI)
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBQ 4(SI), Y0
+	VPMOVZXBQ 4(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
 	VPERMPS   Y15, Y1, Y0
@@ -2612,12 +1508,12 @@ groupmeet1:
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
+	VMOVUPS   Y0, 32(SI)
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBQ 8(SI), Y0
+	VPMOVZXBQ 8(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
 	VPERMPS   Y15, Y1, Y0
@@ -2625,12 +1521,12 @@ groupmeet2:
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
+	VMOVUPS   Y0, 64(SI)
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBQ 12(SI), Y0
+	VPMOVZXBQ 12(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
 	VPERMPS   Y15, Y1, Y0
@@ -2638,218 +1534,77 @@ groupmeet3:
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+16, SI
-	SUBQ      $+32, BX
+	VMOVUPS   Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+16, DX
+	SUBQ      $+32, DI
 	CMPQ      R8, $+1
 	JLT       groupnext
-	CMPQ      BX, $+32
+	CMPQ      DI, $+32
 	JLT       grouptail
 	CMPQ      R8, $+32
 	JLT       groupmeet
 	JMP       groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 128(SP)(AX*1)
+	VBROADCASTSS (BX), Y13
+	MOVQ         SI, 272(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn4AVX2(SB)
+	MOVQ         DX, 280(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R8, 296(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
+groupstaged:
+	MOVQ  272(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  280(SP), DX
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPMOVZXBQ 128(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VPMOVZXBQ 132(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VPMOVZXBQ 136(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VPMOVZXBQ 140(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
-
-grouptailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*4), DI
-	MOVQ  BX, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	ADDQ  AX, DX
+	MOVQ  296(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2867,9 +1622,9 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VPMOVZXBQ    (SI), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VPMOVZXBQ    (DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
 	VPERMPS      Y15, Y1, Y0
@@ -2877,8 +1632,8 @@ short2loop:
 	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y13, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBQ    4(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVZXBQ    4(DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
 	VPERMPS      Y15, Y1, Y0
@@ -2886,8 +1641,8 @@ short2loop:
 	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y13, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBQ    8(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VPMOVZXBQ    8(DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
 	VPERMPS      Y15, Y1, Y0
@@ -2895,8 +1650,8 @@ short2loop:
 	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBQ    12(SI), Y0
+	VMOVUPS      Y0, 64(SI)
+	VPMOVZXBQ    12(DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
 	VPERMPS      Y15, Y1, Y0
@@ -2904,10 +1659,10 @@ short2loop:
 	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
@@ -2922,13 +1677,13 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS   (DX), Y0
-	VPMOVZXBQ (SI), Y1
+	VMOVUPS   (BX), Y0
+	VPMOVZXBQ (DX), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
 	VPERMPS   Y15, Y2, Y1
@@ -2936,9 +1691,9 @@ laneloop:
 	VPAND     Y14, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, (DI)
-	VMOVUPS   32(DX), Y0
-	VPMOVZXBQ 4(SI), Y1
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   32(BX), Y0
+	VPMOVZXBQ 4(DX), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
 	VPERMPS   Y15, Y2, Y1
@@ -2946,9 +1701,9 @@ laneloop:
 	VPAND     Y14, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 32(DI)
-	VMOVUPS   64(DX), Y0
-	VPMOVZXBQ 8(SI), Y1
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   64(BX), Y0
+	VPMOVZXBQ 8(DX), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
 	VPERMPS   Y15, Y2, Y1
@@ -2956,9 +1711,9 @@ laneloop:
 	VPAND     Y14, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 64(DI)
-	VMOVUPS   96(DX), Y0
-	VPMOVZXBQ 12(SI), Y1
+	VMOVUPS   Y1, 64(SI)
+	VMOVUPS   96(BX), Y0
+	VPMOVZXBQ 12(DX), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
 	VPERMPS   Y15, Y2, Y1
@@ -2966,264 +1721,25 @@ laneloop:
 	VPAND     Y14, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+16, SI
-	ADDQ      $+128, DX
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
+	VMOVUPS   Y1, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+16, DX
+	ADDQ      $+128, BX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      272(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      280(SP), DX
+	MOVQ      288(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece20:
-	VMOVUPS   144(SP), Y0
-	VPMOVZXBQ 128(SP), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y15, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y14, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, (SP)
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VMOVUPS   176(SP), Y0
-	VPMOVZXBQ 132(SP), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y15, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y14, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 32(SP)
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VMOVUPS   208(SP), Y0
-	VPMOVZXBQ 136(SP), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y15, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y14, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 64(SP)
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VMOVUPS   240(SP), Y0
-	VPMOVZXBQ 140(SP), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y15, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y14, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -3237,8 +1753,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Y0
 	VPSLLQ      $0x1c, Y0, Y1
 	VPOR        Y0, Y1, Y1
 	VPERMPS     Y15, Y1, Y0
@@ -3246,8 +1762,8 @@ groupstream:
 	VPAND       Y14, Y1, Y1
 	VPOR        Y1, Y0, Y0
 	VMULPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, (DI)
-	VPMOVZXBQ   4(SI), Y0
+	VMOVNTPS    Y0, (SI)
+	VPMOVZXBQ   4(DX), Y0
 	VPSLLQ      $0x1c, Y0, Y1
 	VPOR        Y0, Y1, Y1
 	VPERMPS     Y15, Y1, Y0
@@ -3255,8 +1771,8 @@ groupstream:
 	VPAND       Y14, Y1, Y1
 	VPOR        Y1, Y0, Y0
 	VMULPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VPMOVZXBQ   8(SI), Y0
+	VMOVNTPS    Y0, 32(SI)
+	VPMOVZXBQ   8(DX), Y0
 	VPSLLQ      $0x1c, Y0, Y1
 	VPOR        Y0, Y1, Y1
 	VPERMPS     Y15, Y1, Y0
@@ -3264,8 +1780,8 @@ groupstream:
 	VPAND       Y14, Y1, Y1
 	VPOR        Y1, Y0, Y0
 	VMULPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VPMOVZXBQ   12(SI), Y0
+	VMOVNTPS    Y0, 64(SI)
+	VPMOVZXBQ   12(DX), Y0
 	VPSLLQ      $0x1c, Y0, Y1
 	VPOR        Y0, Y1, Y1
 	VPERMPS     Y15, Y1, Y0
@@ -3273,9 +1789,9 @@ groupstream:
 	VPAND       Y14, Y1, Y1
 	VPOR        Y1, Y0, Y0
 	VMULPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+16, SI
+	VMOVNTPS    Y0, 96(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+16, DX
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         groupstream
@@ -3286,15 +1802,15 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+72(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3303,10 +1819,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -3314,15 +1830,15 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+72(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3331,10 +1847,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -3342,15 +1858,15 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+72(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3359,10 +1875,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -3370,22 +1886,22 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+72(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VPMOVZXBQ    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VPMOVZXBQ    (DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
 	VPERMPS      Y15, Y1, Y0
@@ -3393,8 +1909,8 @@ short2stream:
 	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y13, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBQ    4(SI), Y0
+	VMOVNTPS     Y0, (SI)
+	VPMOVZXBQ    4(DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
 	VPERMPS      Y15, Y1, Y0
@@ -3402,8 +1918,8 @@ short2stream:
 	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y13, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBQ    8(SI), Y0
+	VMOVNTPS     Y0, 32(SI)
+	VPMOVZXBQ    8(DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
 	VPERMPS      Y15, Y1, Y0
@@ -3411,8 +1927,8 @@ short2stream:
 	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBQ    12(SI), Y0
+	VMOVNTPS     Y0, 64(SI)
+	VPMOVZXBQ    12(DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
 	VPERMPS      Y15, Y1, Y0
@@ -3420,41 +1936,56 @@ short2stream:
 	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVNTPS     Y0, 96(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+128, SI
+	ADDQ         $+16, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
 
-DATA constantsAVX2<>+0(SB)/4, $0xffffffff
-DATA constantsAVX2<>+4(SB)/4, $0x01800080
-DATA constantsAVX2<>+8(SB)/4, $0x03800280
-DATA constantsAVX2<>+12(SB)/4, $0x05800480
-DATA constantsAVX2<>+16(SB)/4, $0x07800680
-DATA constantsAVX2<>+20(SB)/4, $0x09800880
-DATA constantsAVX2<>+24(SB)/4, $0x0b800a80
-DATA constantsAVX2<>+28(SB)/4, $0x0d800c80
-DATA constantsAVX2<>+32(SB)/4, $0x0f800e80
-DATA constantsAVX2<>+36(SB)/4, $0xbfffbfff
-DATA constantsAVX2<>+40(SB)/4, $0x43800000
-DATA constantsAVX2<>+44(SB)/4, $0x80808080
-DATA constantsAVX2<>+48(SB)/4, $0x0000007f
-DATA constantsAVX2<>+52(SB)/4, $0x3c000000
-DATA constantsAVX2<>+56(SB)/4, $0x40000000
-DATA constantsAVX2<>+60(SB)/4, $0xbc800000
-DATA constantsAVX2<>+64(SB)/4, $0x80000000
-DATA constantsAVX2<>+68(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+72(SB)/4, $0x00000000
-DATA constantsAVX2<>+76(SB)/4, $0x00000001
-DATA constantsAVX2<>+80(SB)/4, $0x00000002
-DATA constantsAVX2<>+84(SB)/4, $0x00000003
-DATA constantsAVX2<>+88(SB)/4, $0x00000004
-DATA constantsAVX2<>+92(SB)/4, $0x00000005
-DATA constantsAVX2<>+96(SB)/4, $0x00000006
-DATA constantsAVX2<>+100(SB)/4, $0x00000007
+lanestage:
+	MOVQ SI, 272(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	MOVQ DX, 280(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 144(SP), BX
+	JMP  laneloop
+
+DATA constantsAVX2<>+0(SB)/4, $0x43800000
+DATA constantsAVX2<>+4(SB)/4, $0x80808080
+DATA constantsAVX2<>+8(SB)/4, $0xffffffff
+DATA constantsAVX2<>+12(SB)/4, $0x01800080
+DATA constantsAVX2<>+16(SB)/4, $0x03800280
+DATA constantsAVX2<>+20(SB)/4, $0x05800480
+DATA constantsAVX2<>+24(SB)/4, $0x07800680
+DATA constantsAVX2<>+28(SB)/4, $0x09800880
+DATA constantsAVX2<>+32(SB)/4, $0x0b800a80
+DATA constantsAVX2<>+36(SB)/4, $0x0d800c80
+DATA constantsAVX2<>+40(SB)/4, $0x0f800e80
+DATA constantsAVX2<>+44(SB)/4, $0xbfffbfff
+DATA constantsAVX2<>+48(SB)/4, $0x00000000
+DATA constantsAVX2<>+52(SB)/4, $0x00000001
+DATA constantsAVX2<>+56(SB)/4, $0x00000002
+DATA constantsAVX2<>+60(SB)/4, $0x00000003
+DATA constantsAVX2<>+64(SB)/4, $0x00000004
+DATA constantsAVX2<>+68(SB)/4, $0x00000005
+DATA constantsAVX2<>+72(SB)/4, $0x00000006
+DATA constantsAVX2<>+76(SB)/4, $0x00000007
+DATA constantsAVX2<>+80(SB)/4, $0x0000007f
+DATA constantsAVX2<>+84(SB)/4, $0x3c000000
+DATA constantsAVX2<>+88(SB)/4, $0x40000000
+DATA constantsAVX2<>+92(SB)/4, $0xbc800000
+DATA constantsAVX2<>+96(SB)/4, $0x80000000
+DATA constantsAVX2<>+100(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+104(SB)/4, $0x00000000
 DATA constantsAVX2<>+108(SB)/4, $0x3f000000
 DATA constantsAVX2<>+112(SB)/4, $0x3f800000

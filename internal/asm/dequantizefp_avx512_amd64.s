@@ -6,14 +6,14 @@
 
 // func DequantizeFpE4M3AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE4M3AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeFpE4M3AVX512(SB), $624-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x43800000, Z14 0x80808080, Z13 0xffffffff, Z12 table, Z11 0xbfffbfff
-	// per group: Z10 scale, Z9 Mul, Z0 Sub, K1 Ordered, Z8 Select
-	// vector registers in use at once: 22
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	// per group: Z0 scale, Z10 Mul, Z0 Sub, K1 Ordered, Z9 Select
+	// vector registers in use at once: 15
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
 	VBROADCASTSS constantsAVX512<>+8(SB), Z13
@@ -29,78 +29,80 @@ TEXT ·DequantizeFpE4M3AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z10
-	VMULPS       Z15, Z10, Z9
-	VSUBPS       Z9, Z9, Z0
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z15, Z0, Z10
+	VSUBPS       Z10, Z10, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z8
-	SUBQ         R8, BX
+	VBLENDMPS    Z14, Z13, K1, Z9
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPOR           (SI), Y8, Y0
-	VPOR           32(SI), Y8, Y1
+	VPOR           (DX), Y9, Y0
+	VPOR           32(DX), Y9, Y1
 	VPMAXUB        Y1, Y0, Y0
 	VPCMPEQB       Y13, Y0, Y0
 	VPMOVMSKB      Y0, AX
 	TESTL          AX, AX
 	JNE            grouprare
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVUPS        Z1, (DI)
-	VBROADCASTI128 16(SI), Y0
+	VMULPS         Z10, Z1, Z1
+	VMOVUPS        Z1, (SI)
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVUPS        Z1, 64(DI)
-	VBROADCASTI128 32(SI), Y0
+	VMULPS         Z10, Z1, Z1
+	VMOVUPS        Z1, 64(SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVUPS        Z1, 128(DI)
-	VBROADCASTI128 48(SI), Y0
+	VMULPS         Z10, Z1, Z1
+	VMOVUPS        Z1, 128(SI)
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVUPS        Z1, 192(DI)
+	VMULPS         Z10, Z1, Z1
+	VMOVUPS        Z1, 192(SI)
 
 groupback:
-	ADDQ $+256, DI
-	ADDQ $+64, SI
+	ADDQ $+256, SI
+	ADDQ $+64, DX
 	SUBQ $+64, R8
 	CMPQ R8, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z0
+	VBROADCASTSS (BX), Z0
 	VMULPS       Z15, Z0, Z10
 	VSUBPS       Z10, Z10, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -108,7 +110,7 @@ grouptomeet:
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
@@ -136,142 +138,143 @@ groupmeet3:
 	VPORD          Z2, Z0, Z0
 	VPORD          Z6, Z4, Z4
 	VPORD          Z4, Z0, Z0
-	VMOVDQU8       (SI), Z2
+	VMOVDQU8       (DX), Z2
 	VPORD          Z0, Z2, Z2
 	VPCMPEQB       Z13, Z2, K1
 	KORTESTQ       K1, K1
 	JNE            groupmeetrare
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y2
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
-	VMOVUPS        Z2, (DI)
-	VBROADCASTI128 16(SI), Y0
+	VMOVUPS        Z2, (SI)
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z3, Z1, Z1
-	VMOVUPS        Z1, 64(DI)
-	VBROADCASTI128 32(SI), Y0
+	VMOVUPS        Z1, 64(SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z5, Z1, Z1
-	VMOVUPS        Z1, 128(DI)
-	VBROADCASTI128 48(SI), Y0
+	VMOVUPS        Z1, 128(SI)
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z7, Z1, Z1
-	VMOVUPS        Z1, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+64, SI
-	SUBQ           $+64, BX
+	VMOVUPS        Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+64, DX
+	SUBQ           $+64, DI
 	CMPQ           R8, $+1
 	JLT            groupnext
-	CMPQ           BX, $+64
+	CMPQ           DI, $+64
 	JLT            grouptail
 	CMPQ           R8, $+64
 	JLT            groupmeet
 	JMP            groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z10
-	VMULPS       Z15, Z10, Z9
-	VSUBPS       Z9, Z9, Z0
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z15, Z0, Z10
+	VSUBPS       Z10, Z10, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z8
+	VBLENDMPS    Z14, Z13, K1, Z9
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU8.Z   (SI), K7, Z0
-	VPORD        Z8, Z0, Z0
+	VMOVDQU8.Z   (DX), K7, Z0
+	VPORD        Z9, Z0, Z0
 	VPCMPEQB     Z13, Z0, K1
 	KORTESTQ     K1, K1
-	JNE          grouptailrare
-	VPMOVZXBW.Z  (SI), K7, Y0
+	JNE          groupstage
+	VPMOVZXBW.Z  (DX), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VPSRAW       $0x01, Y0, Y1
 	VPAND        Y11, Y1, Y1
 	VCVTPH2PS    Y1, Z1
-	VMULPS       Z9, Z1, Z1
-	VMOVUPS      Z1, K7, (DI)
-	CMPQ         BX, $+17
+	VMULPS       Z10, Z1, Z1
+	VMOVUPS      Z1, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBW.Z  16(SI), K7, Y0
+	VPMOVZXBW.Z  16(DX), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VPSRAW       $0x01, Y0, Y1
 	VPAND        Y11, Y1, Y1
 	VCVTPH2PS    Y1, Z1
-	VMULPS       Z9, Z1, Z1
-	VMOVUPS      Z1, K7, 64(DI)
-	CMPQ         BX, $+33
+	VMULPS       Z10, Z1, Z1
+	VMOVUPS      Z1, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBW.Z  32(SI), K7, Y0
+	VPMOVZXBW.Z  32(DX), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VPSRAW       $0x01, Y0, Y1
 	VPAND        Y11, Y1, Y1
 	VCVTPH2PS    Y1, Z1
-	VMULPS       Z9, Z1, Z1
-	VMOVUPS      Z1, K7, 128(DI)
-	CMPQ         BX, $+49
+	VMULPS       Z10, Z1, Z1
+	VMOVUPS      Z1, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBW.Z  48(SI), K7, Y0
+	VPMOVZXBW.Z  48(DX), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VPSRAW       $0x01, Y0, Y1
 	VPAND        Y11, Y1, Y1
 	VCVTPH2PS    Y1, Z1
-	VMULPS       Z9, Z1, Z1
-	VMOVUPS      Z1, K7, 192(DI)
+	VMULPS       Z10, Z1, Z1
+	VMOVUPS      Z1, K7, 192(SI)
 
 grouptailnarrow:
-grouptailback:
-	LEAQ  (DI)(BX*4), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	LEAQ (SI)(DI*4), SI
+	LEAQ (DX)(DI*1), DX
+
+grouprest:
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -289,9 +292,9 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS   (DX), Z0
+	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z10
-	VBROADCASTSS   4(DX), Z0
+	VBROADCASTSS   4(BX), Z0
 	VMULPS         Z15, Z0, Z9
 	VSUBPS         Z10, Z10, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
@@ -299,46 +302,46 @@ short2loop:
 	VSUBPS         Z9, Z9, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
 	VBLENDMPS      Z14, Z13, K1, Z7
-	VPOR           (SI), Y8, Y0
-	VPOR           32(SI), Y7, Y1
+	VPOR           (DX), Y8, Y0
+	VPOR           32(DX), Y7, Y1
 	VPMAXUB        Y1, Y0, Y0
 	VPCMPEQB       Y13, Y0, Y0
 	VPMOVMSKB      Y0, AX
 	TESTL          AX, AX
 	JNE            short2rare
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z10, Z1, Z1
-	VMOVUPS        Z1, (DI)
-	VBROADCASTI128 16(SI), Y0
+	VMOVUPS        Z1, (SI)
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z10, Z1, Z1
-	VMOVUPS        Z1, 64(DI)
-	VBROADCASTI128 32(SI), Y0
+	VMOVUPS        Z1, 64(SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z9, Z1, Z1
-	VMOVUPS        Z1, 128(DI)
-	VBROADCASTI128 48(SI), Y0
+	VMOVUPS        Z1, 128(SI)
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z9, Z1, Z1
-	VMOVUPS        Z1, 192(DI)
+	VMOVUPS        Z1, 192(SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+256, DI
-	ADDQ $+64, SI
+	ADDQ $+8, BX
+	ADDQ $+256, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -360,13 +363,13 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS   (DX), Z0
+	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z10
-	VBROADCASTSS   4(DX), Z0
+	VBROADCASTSS   4(BX), Z0
 	VMULPS         Z15, Z0, Z9
-	VBROADCASTSS   8(DX), Z0
+	VBROADCASTSS   8(BX), Z0
 	VMULPS         Z15, Z0, Z8
-	VBROADCASTSS   12(DX), Z0
+	VBROADCASTSS   12(BX), Z0
 	VMULPS         Z15, Z0, Z7
 	VSUBPS         Z10, Z10, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
@@ -382,46 +385,46 @@ short4loop:
 	VBLENDMPS      Z14, Z13, K1, Z3
 	VPORD          Z5, Z6, Z0
 	VPORD          Z3, Z4, Z1
-	VPOR           (SI), Y0, Y0
-	VPOR           32(SI), Y1, Y1
+	VPOR           (DX), Y0, Y0
+	VPOR           32(DX), Y1, Y1
 	VPMAXUB        Y1, Y0, Y0
 	VPCMPEQB       Y13, Y0, Y0
 	VPMOVMSKB      Y0, AX
 	TESTL          AX, AX
 	JNE            short4rare
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z10, Z1, Z1
-	VMOVUPS        Z1, (DI)
-	VBROADCASTI128 16(SI), Y0
+	VMOVUPS        Z1, (SI)
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z9, Z1, Z1
-	VMOVUPS        Z1, 64(DI)
-	VBROADCASTI128 32(SI), Y0
+	VMOVUPS        Z1, 64(SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z8, Z1, Z1
-	VMOVUPS        Z1, 128(DI)
-	VBROADCASTI128 48(SI), Y0
+	VMOVUPS        Z1, 128(SI)
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z7, Z1, Z1
-	VMOVUPS        Z1, 192(DI)
+	VMOVUPS        Z1, 192(SI)
 
 short4back:
-	ADDQ $+16, DX
-	ADDQ $+256, DI
-	ADDQ $+64, SI
+	ADDQ $+16, BX
+	ADDQ $+256, SI
+	ADDQ $+64, DX
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
@@ -436,27 +439,27 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS        (DX), Z0
+	VMOVUPS        (BX), Z0
 	VMULPS         Z15, Z0, Z0
 	VSUBPS         Z0, Z0, Z1
 	VCMPPS         $0x07, Z1, Z1, K1
 	VBLENDMPS      Z14, Z13, K1, Z1
-	VMOVUPS        64(DX), Z2
+	VMOVUPS        64(BX), Z2
 	VMULPS         Z15, Z2, Z2
 	VSUBPS         Z2, Z2, Z3
 	VCMPPS         $0x07, Z3, Z3, K1
 	VBLENDMPS      Z14, Z13, K1, Z3
-	VMOVUPS        128(DX), Z4
+	VMOVUPS        128(BX), Z4
 	VMULPS         Z15, Z4, Z4
 	VSUBPS         Z4, Z4, Z5
 	VCMPPS         $0x07, Z5, Z5, K1
 	VBLENDMPS      Z14, Z13, K1, Z5
-	VMOVUPS        192(DX), Z6
+	VMOVUPS        192(BX), Z6
 	VMULPS         Z15, Z6, Z6
 	VSUBPS         Z6, Z6, Z7
 	VCMPPS         $0x07, Z7, Z7, K1
@@ -464,127 +467,59 @@ laneloop:
 	VPORD          Z3, Z1, Z1
 	VPORD          Z7, Z5, Z5
 	VPORD          Z5, Z1, Z1
-	VMOVDQU8       (SI), Z3
+	VMOVDQU8       (DX), Z3
 	VPORD          Z1, Z3, Z3
 	VPCMPEQB       Z13, Z3, K1
 	KORTESTQ       K1, K1
 	JNE            lanerare
-	VBROADCASTI128 (SI), Y1
+	VBROADCASTI128 (DX), Y1
 	VPSHUFB        Y12, Y1, Y1
 	VPSRAW         $0x01, Y1, Y3
 	VPAND          Y11, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMULPS         Z0, Z3, Z3
-	VMOVUPS        Z3, (DI)
-	VBROADCASTI128 16(SI), Y0
+	VMOVUPS        Z3, (SI)
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z2, Z1, Z1
-	VMOVUPS        Z1, 64(DI)
-	VBROADCASTI128 32(SI), Y0
+	VMOVUPS        Z1, 64(SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z4, Z1, Z1
-	VMOVUPS        Z1, 128(DI)
-	VBROADCASTI128 48(SI), Y0
+	VMOVUPS        Z1, 128(SI)
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z6, Z1, Z1
-	VMOVUPS        Z1, 192(DI)
+	VMOVUPS        Z1, 192(SI)
 
 laneback:
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
+	ADDQ  $+256, SI
+	ADDQ  $+64, DX
+	ADDQ  $+256, BX
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  576(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX512(SB)
+	MOVQ  584(SP), DX
+	MOVQ  592(SP), BX
 
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	VMULPS      Z15, Z0, Z0
-	VSUBPS      Z0, Z0, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z14, Z13, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z15, Z2, Z2
-	VSUBPS      Z2, Z2, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z14, Z13, K1, Z3
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z4
-	VMULPS      Z15, Z4, Z4
-	VSUBPS      Z4, Z4, Z5
-	VCMPPS      $0x07, Z5, Z5, K1
-	VBLENDMPS   Z14, Z13, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMULPS      Z15, Z6, Z6
-	VSUBPS      Z6, Z6, Z7
-	VCMPPS      $0x07, Z7, Z7, K1
-	VBLENDMPS   Z14, Z13, K1, Z7
-	VPORD       Z3, Z1, Z1
-	VPORD       Z7, Z5, Z5
-	VPORD       Z5, Z1, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  (SI), K7, Z3
-	VPORD       Z1, Z3, Z3
-	VPCMPEQB    Z13, Z3, K1
-	KORTESTQ    K1, K1
-	JNE         lanetailrare
-	VPMOVZXBW.Z (SI), K7, Y1
-	VPSLLW      $0x08, Y1, Y1
-	VPSRAW      $0x01, Y1, Y3
-	VPAND       Y11, Y3, Y3
-	VCVTPH2PS   Y3, Z3
-	VMULPS      Z0, Z3, Z3
-	VMOVUPS     Z3, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBW.Z 16(SI), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y1
-	VPAND       Y11, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z2, Z1, Z1
-	VMOVUPS     Z1, K7, 64(DI)
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBW.Z 32(SI), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y1
-	VPAND       Y11, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z4, Z1, Z1
-	VMOVUPS     Z1, K7, 128(DI)
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBW.Z 48(SI), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y1
-	VPAND       Y11, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z6, Z1, Z1
-	VMOVUPS     Z1, K7, 192(DI)
-
-lanetailnarrow:
-lanetailback:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -598,112 +533,61 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (SI)(CX*1)
-	VPOR           (SI), Y8, Y0
-	VPOR           32(SI), Y8, Y1
+	PREFETCHNTA    (DX)(CX*1)
+	VPOR           (DX), Y9, Y0
+	VPOR           32(DX), Y9, Y1
 	VPMAXUB        Y1, Y0, Y0
 	VPCMPEQB       Y13, Y0, Y0
 	VPMOVMSKB      Y0, AX
 	TESTL          AX, AX
 	JNE            grouprare
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVNTPS       Z1, (DI)
-	VBROADCASTI128 16(SI), Y0
+	VMULPS         Z10, Z1, Z1
+	VMOVNTPS       Z1, (SI)
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVNTPS       Z1, 64(DI)
-	VBROADCASTI128 32(SI), Y0
+	VMULPS         Z10, Z1, Z1
+	VMOVNTPS       Z1, 64(SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVNTPS       Z1, 128(DI)
-	VBROADCASTI128 48(SI), Y0
+	VMULPS         Z10, Z1, Z1
+	VMOVNTPS       Z1, 128(SI)
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVNTPS       Z1, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+64, SI
+	VMULPS         Z10, Z1, Z1
+	VMOVNTPS       Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+64, DX
 	SUBQ           $+64, R8
 	CMPQ           R8, $+64
 	JGE            groupstream
 	JMP            groupwhole
 
 grouprare:
-	VPMOVZXBD    (SI), Z0
-	VBROADCASTSS constantsAVX512<>+80(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VPCMPEQD     Z1, Z2, K1
-	VPSLLD       $0x18, Z0, Z0
-	VPSLLD       $0x14, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+84(SB), Z3
-	VPADDD       Z3, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z4
-	VBROADCASTSS constantsAVX512<>+92(SB), Z5
-	VMOVAPS      Z5, Z6
-	VFMADD231PS  Z4, Z2, Z6
-	VMINPS       Z6, Z2, Z6
-	VBROADCASTSS constantsAVX512<>+96(SB), Z2
-	VPTERNLOGD   $0xf8, Z2, Z0, Z6
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	VBLENDMPS    Z0, Z6, K1, Z6
-	VMULPS       Z10, Z6, Z6
-	VMOVUPS      Z6, (DI)
-	VPMOVZXBD    16(SI), Z6
-	VPANDD       Z1, Z6, Z7
-	VPCMPEQD     Z1, Z7, K1
-	VPSLLD       $0x18, Z6, Z6
-	VPSLLD       $0x14, Z7, Z7
-	VPADDD       Z3, Z7, Z7
-	VMOVAPS      Z5, Z16
-	VFMADD231PS  Z4, Z7, Z16
-	VMINPS       Z16, Z7, Z16
-	VPTERNLOGD   $0xf8, Z2, Z6, Z16
-	VBLENDMPS    Z0, Z16, K1, Z16
-	VMULPS       Z10, Z16, Z16
-	VMOVUPS      Z16, 64(DI)
-	VPMOVZXBD    32(SI), Z6
-	VPANDD       Z1, Z6, Z7
-	VPCMPEQD     Z1, Z7, K1
-	VPSLLD       $0x18, Z6, Z6
-	VPSLLD       $0x14, Z7, Z7
-	VPADDD       Z3, Z7, Z7
-	VMOVAPS      Z5, Z16
-	VFMADD231PS  Z4, Z7, Z16
-	VMINPS       Z16, Z7, Z16
-	VPTERNLOGD   $0xf8, Z2, Z6, Z16
-	VBLENDMPS    Z0, Z16, K1, Z16
-	VMULPS       Z10, Z16, Z16
-	VMOVUPS      Z16, 128(DI)
-	VPMOVZXBD    48(SI), Z6
-	VPANDD       Z1, Z6, Z7
-	VPCMPEQD     Z1, Z7, K1
-	VPSLLD       $0x18, Z6, Z6
-	VPSLLD       $0x14, Z7, Z7
-	VPADDD       Z3, Z7, Z7
-	VFMADD231PS  Z4, Z7, Z5
-	VMINPS       Z5, Z7, Z5
-	VPTERNLOGD   $0xf8, Z2, Z6, Z5
-	VBLENDMPS    Z0, Z5, K1, Z0
-	VMULPS       Z10, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	JMP          groupback
+	MOVQ $+1, 608(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Z0
+	VBROADCASTSS 4(BX), Z0
 	VMULPS       Z15, Z0, Z1
 	VSUBPS       Z1, Z1, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -718,7 +602,7 @@ groupmeet0mix:
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -727,10 +611,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z2
+	VBROADCASTSS (BX), Z2
 	VMULPS       Z15, Z2, Z3
 	VSUBPS       Z3, Z3, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
@@ -741,7 +625,7 @@ groupmeet1next:
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Z2
+	VBROADCASTSS 4(BX), Z2
 	VMULPS       Z15, Z2, Z3
 	VSUBPS       Z3, Z3, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
@@ -756,7 +640,7 @@ groupmeet1mix:
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -765,10 +649,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z4
 	VMULPS       Z15, Z4, Z5
 	VSUBPS       Z5, Z5, Z4
 	VCMPPS       $0x07, Z4, Z4, K1
@@ -779,7 +663,7 @@ groupmeet2next:
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Z4
+	VBROADCASTSS 4(BX), Z4
 	VMULPS       Z15, Z4, Z5
 	VSUBPS       Z5, Z5, Z4
 	VCMPPS       $0x07, Z4, Z4, K1
@@ -794,7 +678,7 @@ groupmeet2mix:
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -803,10 +687,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z6
 	VMULPS       Z15, Z6, Z7
 	VSUBPS       Z7, Z7, Z6
 	VCMPPS       $0x07, Z6, Z6, K1
@@ -817,7 +701,7 @@ groupmeet3next:
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Z6
+	VBROADCASTSS 4(BX), Z6
 	VMULPS       Z15, Z6, Z7
 	VSUBPS       Z7, Z7, Z6
 	VCMPPS       $0x07, Z6, Z6, K1
@@ -832,87 +716,46 @@ groupmeet3mix:
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (SI), K7, Z0
-	VBROADCASTSS constantsAVX512<>+80(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VPCMPEQD     Z1, Z2, K1
-	VPSLLD       $0x18, Z0, Z0
-	VPSLLD       $0x14, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+84(SB), Z3
-	VPADDD       Z3, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z4
-	VBROADCASTSS constantsAVX512<>+92(SB), Z5
-	VMOVAPS      Z5, Z6
-	VFMADD231PS  Z4, Z2, Z6
-	VMINPS       Z6, Z2, Z6
-	VBROADCASTSS constantsAVX512<>+96(SB), Z2
-	VPTERNLOGD   $0xf8, Z2, Z0, Z6
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	VBLENDMPS    Z0, Z6, K1, Z6
-	VMULPS       Z10, Z6, Z6
-	VMOVUPS      Z6, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(SI), K7, Z6
-	VPANDD       Z1, Z6, Z7
-	VPCMPEQD     Z1, Z7, K1
-	VPSLLD       $0x18, Z6, Z6
-	VPSLLD       $0x14, Z7, Z7
-	VPADDD       Z3, Z7, Z7
-	VMOVAPS      Z5, Z16
-	VFMADD231PS  Z4, Z7, Z16
-	VMINPS       Z16, Z7, Z16
-	VPTERNLOGD   $0xf8, Z2, Z6, Z16
-	VBLENDMPS    Z0, Z16, K1, Z16
-	VMULPS       Z10, Z16, Z16
-	VMOVUPS      Z16, K7, 64(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(SI), K7, Z6
-	VPANDD       Z1, Z6, Z7
-	VPCMPEQD     Z1, Z7, K1
-	VPSLLD       $0x18, Z6, Z6
-	VPSLLD       $0x14, Z7, Z7
-	VPADDD       Z3, Z7, Z7
-	VMOVAPS      Z5, Z16
-	VFMADD231PS  Z4, Z7, Z16
-	VMINPS       Z16, Z7, Z16
-	VPTERNLOGD   $0xf8, Z2, Z6, Z16
-	VBLENDMPS    Z0, Z16, K1, Z16
-	VMULPS       Z10, Z16, Z16
-	VMOVUPS      Z16, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(SI), K7, Z6
-	VPANDD       Z1, Z6, Z7
-	VPCMPEQD     Z1, Z7, K1
-	VPSLLD       $0x18, Z6, Z6
-	VPSLLD       $0x14, Z7, Z7
-	VPADDD       Z3, Z7, Z7
-	VFMADD231PS  Z4, Z7, Z5
-	VMINPS       Z5, Z7, Z5
-	VPTERNLOGD   $0xf8, Z2, Z6, Z5
-	VBLENDMPS    Z0, Z5, K1, Z0
-	VMULPS       Z10, Z0, Z0
-	VMOVUPS      Z0, K7, 192(DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 576(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 584(SP)
+	LEAQ 256(SP), DX
+	MOVQ R8, 600(SP)
+	SUBQ R8, R8
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 576(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 584(SP), DX
+	LEAQ (DX)(DI*1), DX
+	MOVQ 600(SP), R8
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+64, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA    (SI)(CX*1)
-	VBROADCASTSS   (DX), Z0
+	PREFETCHNTA    (DX)(CX*1)
+	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z10
-	VBROADCASTSS   4(DX), Z0
+	VBROADCASTSS   4(BX), Z0
 	VMULPS         Z15, Z0, Z9
 	VSUBPS         Z10, Z10, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
@@ -920,118 +763,67 @@ short2stream:
 	VSUBPS         Z9, Z9, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
 	VBLENDMPS      Z14, Z13, K1, Z7
-	VPOR           (SI), Y8, Y0
-	VPOR           32(SI), Y7, Y1
+	VPOR           (DX), Y8, Y0
+	VPOR           32(DX), Y7, Y1
 	VPMAXUB        Y1, Y0, Y0
 	VPCMPEQB       Y13, Y0, Y0
 	VPMOVMSKB      Y0, AX
 	TESTL          AX, AX
 	JNE            short2rare
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z10, Z1, Z1
-	VMOVNTPS       Z1, (DI)
-	VBROADCASTI128 16(SI), Y0
+	VMOVNTPS       Z1, (SI)
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z10, Z1, Z1
-	VMOVNTPS       Z1, 64(DI)
-	VBROADCASTI128 32(SI), Y0
+	VMOVNTPS       Z1, 64(SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z9, Z1, Z1
-	VMOVNTPS       Z1, 128(DI)
-	VBROADCASTI128 48(SI), Y0
+	VMOVNTPS       Z1, 128(SI)
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z9, Z1, Z1
-	VMOVNTPS       Z1, 192(DI)
-	ADDQ           $+8, DX
-	ADDQ           $+256, DI
-	ADDQ           $+64, SI
+	VMOVNTPS       Z1, 192(SI)
+	ADDQ           $+8, BX
+	ADDQ           $+256, SI
+	ADDQ           $+64, DX
 	SUBQ           $+2, R8
 	CMPQ           R8, $+2
 	JGE            short2stream
 	JMP            short2end
 
 short2rare:
-	VPMOVZXBD    (SI), Z0
-	VBROADCASTSS constantsAVX512<>+80(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VPCMPEQD     Z1, Z2, K1
-	VPSLLD       $0x18, Z0, Z0
-	VPSLLD       $0x14, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+84(SB), Z3
-	VPADDD       Z3, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z4
-	VBROADCASTSS constantsAVX512<>+92(SB), Z5
-	VMOVAPS      Z5, Z6
-	VFMADD231PS  Z4, Z2, Z6
-	VMINPS       Z6, Z2, Z6
-	VBROADCASTSS constantsAVX512<>+96(SB), Z2
-	VPTERNLOGD   $0xf8, Z2, Z0, Z6
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	VBLENDMPS    Z0, Z6, K1, Z6
-	VMULPS.BCST  (DX), Z6, Z6
-	VMOVUPS      Z6, (DI)
-	VPMOVZXBD    16(SI), Z6
-	VPANDD       Z1, Z6, Z16
-	VPCMPEQD     Z1, Z16, K1
-	VPSLLD       $0x18, Z6, Z6
-	VPSLLD       $0x14, Z16, Z16
-	VPADDD       Z3, Z16, Z16
-	VMOVAPS      Z5, Z17
-	VFMADD231PS  Z4, Z16, Z17
-	VMINPS       Z17, Z16, Z17
-	VPTERNLOGD   $0xf8, Z2, Z6, Z17
-	VBLENDMPS    Z0, Z17, K1, Z17
-	VMULPS.BCST  (DX), Z17, Z17
-	VMOVUPS      Z17, 64(DI)
-	VPMOVZXBD    32(SI), Z6
-	VPANDD       Z1, Z6, Z16
-	VPCMPEQD     Z1, Z16, K1
-	VPSLLD       $0x18, Z6, Z6
-	VPSLLD       $0x14, Z16, Z16
-	VPADDD       Z3, Z16, Z16
-	VMOVAPS      Z5, Z17
-	VFMADD231PS  Z4, Z16, Z17
-	VMINPS       Z17, Z16, Z17
-	VPTERNLOGD   $0xf8, Z2, Z6, Z17
-	VBLENDMPS    Z0, Z17, K1, Z17
-	VMULPS.BCST  4(DX), Z17, Z17
-	VMOVUPS      Z17, 128(DI)
-	VPMOVZXBD    48(SI), Z6
-	VPANDD       Z1, Z6, Z16
-	VPCMPEQD     Z1, Z16, K1
-	VPSLLD       $0x18, Z6, Z6
-	VPSLLD       $0x14, Z16, Z16
-	VPADDD       Z3, Z16, Z16
-	VFMADD231PS  Z4, Z16, Z5
-	VMINPS       Z5, Z16, Z5
-	VPTERNLOGD   $0xf8, Z2, Z6, Z5
-	VBLENDMPS    Z0, Z5, K1, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	JMP          short2back
+	MOVQ $+2, 608(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA    (SI)(CX*1)
-	VBROADCASTSS   (DX), Z0
+	PREFETCHNTA    (DX)(CX*1)
+	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z10
-	VBROADCASTSS   4(DX), Z0
+	VBROADCASTSS   4(BX), Z0
 	VMULPS         Z15, Z0, Z9
-	VBROADCASTSS   8(DX), Z0
+	VBROADCASTSS   8(BX), Z0
 	VMULPS         Z15, Z0, Z8
-	VBROADCASTSS   12(DX), Z0
+	VBROADCASTSS   12(BX), Z0
 	VMULPS         Z15, Z0, Z7
 	VSUBPS         Z10, Z10, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
@@ -1047,112 +839,80 @@ short4stream:
 	VBLENDMPS      Z14, Z13, K1, Z3
 	VPORD          Z5, Z6, Z0
 	VPORD          Z3, Z4, Z1
-	VPOR           (SI), Y0, Y0
-	VPOR           32(SI), Y1, Y1
+	VPOR           (DX), Y0, Y0
+	VPOR           32(DX), Y1, Y1
 	VPMAXUB        Y1, Y0, Y0
 	VPCMPEQB       Y13, Y0, Y0
 	VPMOVMSKB      Y0, AX
 	TESTL          AX, AX
 	JNE            short4rare
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z10, Z1, Z1
-	VMOVNTPS       Z1, (DI)
-	VBROADCASTI128 16(SI), Y0
+	VMOVNTPS       Z1, (SI)
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z9, Z1, Z1
-	VMOVNTPS       Z1, 64(DI)
-	VBROADCASTI128 32(SI), Y0
+	VMOVNTPS       Z1, 64(SI)
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z8, Z1, Z1
-	VMOVNTPS       Z1, 128(DI)
-	VBROADCASTI128 48(SI), Y0
+	VMOVNTPS       Z1, 128(SI)
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z7, Z1, Z1
-	VMOVNTPS       Z1, 192(DI)
-	ADDQ           $+16, DX
-	ADDQ           $+256, DI
-	ADDQ           $+64, SI
+	VMOVNTPS       Z1, 192(SI)
+	ADDQ           $+16, BX
+	ADDQ           $+256, SI
+	ADDQ           $+64, DX
 	SUBQ           $+4, R8
 	CMPQ           R8, $+4
 	JGE            short4stream
 	JMP            short4end
 
 short4rare:
-	VPMOVZXBD    (SI), Z0
-	VBROADCASTSS constantsAVX512<>+80(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VPCMPEQD     Z1, Z2, K1
-	VPSLLD       $0x18, Z0, Z0
-	VPSLLD       $0x14, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+84(SB), Z16
-	VPADDD       Z16, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z17
-	VBROADCASTSS constantsAVX512<>+92(SB), Z18
-	VMOVAPS      Z18, Z19
-	VFMADD231PS  Z17, Z2, Z19
-	VMINPS       Z19, Z2, Z19
-	VBROADCASTSS constantsAVX512<>+96(SB), Z2
-	VPTERNLOGD   $0xf8, Z2, Z0, Z19
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	VBLENDMPS    Z0, Z19, K1, Z19
-	VMULPS.BCST  (DX), Z19, Z19
-	VMOVUPS      Z19, (DI)
-	VPMOVZXBD    16(SI), Z19
-	VPANDD       Z1, Z19, Z20
-	VPCMPEQD     Z1, Z20, K1
-	VPSLLD       $0x18, Z19, Z19
-	VPSLLD       $0x14, Z20, Z20
-	VPADDD       Z16, Z20, Z20
-	VMOVAPS      Z18, Z21
-	VFMADD231PS  Z17, Z20, Z21
-	VMINPS       Z21, Z20, Z21
-	VPTERNLOGD   $0xf8, Z2, Z19, Z21
-	VBLENDMPS    Z0, Z21, K1, Z21
-	VMULPS.BCST  4(DX), Z21, Z21
-	VMOVUPS      Z21, 64(DI)
-	VPMOVZXBD    32(SI), Z19
-	VPANDD       Z1, Z19, Z20
-	VPCMPEQD     Z1, Z20, K1
-	VPSLLD       $0x18, Z19, Z19
-	VPSLLD       $0x14, Z20, Z20
-	VPADDD       Z16, Z20, Z20
-	VMOVAPS      Z18, Z21
-	VFMADD231PS  Z17, Z20, Z21
-	VMINPS       Z21, Z20, Z21
-	VPTERNLOGD   $0xf8, Z2, Z19, Z21
-	VBLENDMPS    Z0, Z21, K1, Z21
-	VMULPS.BCST  8(DX), Z21, Z21
-	VMOVUPS      Z21, 128(DI)
-	VPMOVZXBD    48(SI), Z19
-	VPANDD       Z1, Z19, Z20
-	VPCMPEQD     Z1, Z20, K1
-	VPSLLD       $0x18, Z19, Z19
-	VPSLLD       $0x14, Z20, Z20
-	VPADDD       Z16, Z20, Z20
-	VFMADD231PS  Z17, Z20, Z18
-	VMINPS       Z18, Z20, Z18
-	VPTERNLOGD   $0xf8, Z2, Z19, Z18
-	VBLENDMPS    Z0, Z18, K1, Z0
-	VMULPS.BCST  12(DX), Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	JMP          short4back
+	MOVQ $+3, 608(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (DX), Z0
-	VPMOVZXBD    (SI), Z1
+	MOVQ $+4, 608(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 576(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 584(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Z0
+	VPMOVZXBD    (DX), Z1
 	VBROADCASTSS constantsAVX512<>+80(SB), Z2
 	VPANDD       Z2, Z1, Z3
 	VPCMPEQD     Z2, Z3, K1
@@ -1170,9 +930,9 @@ lanerare:
 	VBROADCASTSS constantsAVX512<>+100(SB), Z1
 	VBLENDMPS    Z1, Z7, K1, Z7
 	VMULPS       Z0, Z7, Z7
-	VMOVUPS      Z7, (DI)
-	VMOVUPS      64(DX), Z0
-	VPMOVZXBD    16(SI), Z7
+	VMOVUPS      Z7, (SI)
+	VMOVUPS      64(BX), Z0
+	VPMOVZXBD    16(DX), Z7
 	VPANDD       Z2, Z7, Z8
 	VPCMPEQD     Z2, Z8, K1
 	VPSLLD       $0x18, Z7, Z7
@@ -1184,9 +944,9 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z3, Z7, Z9
 	VBLENDMPS    Z1, Z9, K1, Z9
 	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, 64(DI)
-	VMOVUPS      128(DX), Z0
-	VPMOVZXBD    32(SI), Z7
+	VMOVUPS      Z9, 64(SI)
+	VMOVUPS      128(BX), Z0
+	VPMOVZXBD    32(DX), Z7
 	VPANDD       Z2, Z7, Z8
 	VPCMPEQD     Z2, Z8, K1
 	VPSLLD       $0x18, Z7, Z7
@@ -1198,9 +958,9 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z3, Z7, Z9
 	VBLENDMPS    Z1, Z9, K1, Z9
 	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, 128(DI)
-	VMOVUPS      192(DX), Z0
-	VPMOVZXBD    48(SI), Z7
+	VMOVUPS      Z9, 128(SI)
+	VMOVUPS      192(BX), Z0
+	VPMOVZXBD    48(DX), Z7
 	VPANDD       Z2, Z7, Z8
 	VPCMPEQD     Z2, Z8, K1
 	VPSLLD       $0x18, Z7, Z7
@@ -1211,87 +971,42 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z3, Z7, Z6
 	VBLENDMPS    Z1, Z6, K1, Z1
 	VMULPS       Z0, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
+	VMOVUPS      Z1, 192(SI)
+	CMPQ         608(SP), $+1
+	JEQ          groupresume
+	CMPQ         608(SP), $+2
+	JEQ          short2resume
+	CMPQ         608(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VPMOVZXBD.Z  (SI), K7, Z1
-	VBROADCASTSS constantsAVX512<>+80(SB), Z2
-	VPANDD       Z2, Z1, Z3
-	VPCMPEQD     Z2, Z3, K1
-	VPSLLD       $0x18, Z1, Z1
-	VPSLLD       $0x14, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+84(SB), Z4
-	VPADDD       Z4, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+88(SB), Z5
-	VBROADCASTSS constantsAVX512<>+92(SB), Z6
-	VMOVAPS      Z6, Z7
-	VFMADD231PS  Z5, Z3, Z7
-	VMINPS       Z7, Z3, Z7
-	VBROADCASTSS constantsAVX512<>+96(SB), Z3
-	VPTERNLOGD   $0xf8, Z3, Z1, Z7
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
-	VBLENDMPS    Z1, Z7, K1, Z7
-	VMULPS       Z0, Z7, Z7
-	VMOVUPS      Z7, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VPMOVZXBD.Z  16(SI), K7, Z7
-	VPANDD       Z2, Z7, Z8
-	VPCMPEQD     Z2, Z8, K1
-	VPSLLD       $0x18, Z7, Z7
-	VPSLLD       $0x14, Z8, Z8
-	VPADDD       Z4, Z8, Z8
-	VMOVAPS      Z6, Z9
-	VFMADD231PS  Z5, Z8, Z9
-	VMINPS       Z9, Z8, Z9
-	VPTERNLOGD   $0xf8, Z3, Z7, Z9
-	VBLENDMPS    Z1, Z9, K1, Z9
-	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, K7, 64(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VPMOVZXBD.Z  32(SI), K7, Z7
-	VPANDD       Z2, Z7, Z8
-	VPCMPEQD     Z2, Z8, K1
-	VPSLLD       $0x18, Z7, Z7
-	VPSLLD       $0x14, Z8, Z8
-	VPADDD       Z4, Z8, Z8
-	VMOVAPS      Z6, Z9
-	VFMADD231PS  Z5, Z8, Z9
-	VMINPS       Z9, Z8, Z9
-	VPTERNLOGD   $0xf8, Z3, Z7, Z9
-	VBLENDMPS    Z1, Z9, K1, Z9
-	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VPMOVZXBD.Z  48(SI), K7, Z7
-	VPANDD       Z2, Z7, Z8
-	VPCMPEQD     Z2, Z8, K1
-	VPSLLD       $0x18, Z7, Z7
-	VPSLLD       $0x14, Z8, Z8
-	VPADDD       Z4, Z8, Z8
-	VFMADD231PS  Z5, Z8, Z6
-	VMINPS       Z6, Z8, Z6
-	VPTERNLOGD   $0xf8, Z3, Z7, Z6
-	VBLENDMPS    Z1, Z6, K1, Z1
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS      Z1, K7, 192(DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         592(SP), BX
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z15, Z0, Z10
+	VSUBPS       Z10, Z10, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z14, Z13, K1, Z9
+	JMP          groupback
+
+short2resume:
+	MOVQ 592(SP), BX
+	JMP  short2back
+
+short4resume:
+	MOVQ 592(SP), BX
+	JMP  short4back
 
 // func DequantizeFpE5M2AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE5M2AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeFpE5M2AVX512(SB), $624-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 table
 	// per group: Z14 scale
 	// vector registers in use at once: 10
-	MOVQ    y+0(FP), DI
-	MOVQ    q+8(FP), SI
-	MOVQ    scale+16(FP), DX
+	MOVQ    y+0(FP), SI
+	MOVQ    q+8(FP), DX
+	MOVQ    scale+16(FP), BX
 	VMOVUPS constantsAVX512<>+12(SB), Z15
 	MOVQ    groups+24(FP), R8
 	MOVQ    length+32(FP), R9
@@ -1303,42 +1018,42 @@ TEXT ·DequantizeFpE5M2AVX512(SB), NOSPLIT, $0-48
 	JEQ     short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z14
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z14
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
 	JGE          groupfirst
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R8
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z14, Z0, Z13
-	VBROADCASTI128 16(SI), Y0
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z14, Z0, Z12
-	VBROADCASTI128 32(SI), Y0
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z14, Z0, Z11
-	VBROADCASTI128 48(SI), Y0
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z14, Z0, Z10
@@ -1346,19 +1061,19 @@ groupfirst:
 	JLT            groupends
 
 groupahead:
-	VBROADCASTI128 64(SI), Y0
+	VBROADCASTI128 64(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z14, Z0, Z0
-	VBROADCASTI128 80(SI), Y1
+	VBROADCASTI128 80(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z14, Z1, Z1
-	VBROADCASTI128 96(SI), Y2
+	VBROADCASTI128 96(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z14, Z2, Z2
-	VBROADCASTI128 112(SI), Y3
+	VBROADCASTI128 112(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMULPS         Z14, Z3, Z3
@@ -1366,16 +1081,16 @@ groupahead:
 	VCMPPS         $0x03, Z10, Z11, K2
 	KORTESTQ       K1, K2
 	JNE            grouploop
-	VMOVUPS        Z13, (DI)
-	VMOVUPS        Z12, 64(DI)
-	VMOVUPS        Z11, 128(DI)
-	VMOVUPS        Z10, 192(DI)
+	VMOVUPS        Z13, (SI)
+	VMOVUPS        Z12, 64(SI)
+	VMOVUPS        Z11, 128(SI)
+	VMOVUPS        Z10, 192(SI)
 	VMOVAPS        Z0, Z13
 	VMOVAPS        Z1, Z12
 	VMOVAPS        Z2, Z11
 	VMOVAPS        Z3, Z10
-	ADDQ           $+256, DI
-	ADDQ           $+64, SI
+	ADDQ           $+256, SI
+	ADDQ           $+64, DX
 	SUBQ           $+64, R8
 	CMPQ           R8, $+128
 	JGE            groupahead
@@ -1383,67 +1098,67 @@ groupahead:
 groupends:
 	CMPQ  R8, $+64
 	JNE   grouplast
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VBROADCASTI128 64(SI), Y0
+	VBROADCASTI128 64(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z0
-	VBROADCASTI128 80(SI), Y1
+	VMULPS.BCST    4(BX), Z0, Z0
+	VBROADCASTI128 80(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    4(DX), Z1, Z1
-	VBROADCASTI128 96(SI), Y2
+	VMULPS.BCST    4(BX), Z1, Z1
+	VBROADCASTI128 96(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(DX), Z2, Z2
-	VBROADCASTI128 112(SI), Y3
+	VMULPS.BCST    4(BX), Z2, Z2
+	VBROADCASTI128 112(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    4(DX), Z3, Z3
+	VMULPS.BCST    4(BX), Z3, Z3
 	VCMPPS         $0x03, Z12, Z13, K1
 	VCMPPS         $0x03, Z10, Z11, K2
 	KORTESTQ       K1, K2
 	JNE            groupturned
-	VMOVUPS        Z13, (DI)
-	VMOVUPS        Z12, 64(DI)
-	VMOVUPS        Z11, 128(DI)
-	VMOVUPS        Z10, 192(DI)
+	VMOVUPS        Z13, (SI)
+	VMOVUPS        Z12, 64(SI)
+	VMOVUPS        Z11, 128(SI)
+	VMOVUPS        Z10, 192(SI)
 	VMOVAPS        Z0, Z13
 	VMOVAPS        Z1, Z12
 	VMOVAPS        Z2, Z11
 	VMOVAPS        Z3, Z10
-	ADDQ           $+4, DX
-	ADDQ           $+256, DI
-	ADDQ           $+64, SI
+	ADDQ           $+4, BX
+	ADDQ           $+256, SI
+	ADDQ           $+64, DX
 	MOVQ           R9, R8
-	SUBQ           R8, BX
+	SUBQ           R8, DI
 	CMPQ           R8, $+64
 	JNE            groupturned
-	TESTQ          BX, BX
+	TESTQ          DI, DI
 	JNE            groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z14, Z0, Z0
-	VBROADCASTI128 16(SI), Y1
+	VBROADCASTI128 16(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z14, Z1, Z1
-	VBROADCASTI128 32(SI), Y2
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z14, Z2, Z2
-	VBROADCASTI128 48(SI), Y3
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMULPS         Z14, Z3, Z3
@@ -1451,36 +1166,38 @@ grouploop:
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
 	JNE            grouprare
-	VMOVUPS        Z0, (DI)
-	VMOVUPS        Z1, 64(DI)
-	VMOVUPS        Z2, 128(DI)
-	VMOVUPS        Z3, 192(DI)
+	VMOVUPS        Z0, (SI)
+	VMOVUPS        Z1, 64(SI)
+	VMOVUPS        Z2, 128(SI)
+	VMOVUPS        Z3, 192(SI)
 
 groupback:
-	ADDQ $+256, DI
-	ADDQ $+64, SI
+	ADDQ $+256, SI
+	ADDQ $+64, DX
 	SUBQ $+64, R8
 	CMPQ R8, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z14, Z0, Z0
@@ -1488,7 +1205,7 @@ groupmeet0:
 	JLT            groupmeet1cross
 
 groupmeet1:
-	VBROADCASTI128 16(SI), Y1
+	VBROADCASTI128 16(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z14, Z1, Z1
@@ -1496,7 +1213,7 @@ groupmeet1:
 	JLT            groupmeet2cross
 
 groupmeet2:
-	VBROADCASTI128 32(SI), Y2
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z14, Z2, Z2
@@ -1504,7 +1221,7 @@ groupmeet2:
 	JLT            groupmeet3cross
 
 groupmeet3:
-	VBROADCASTI128 48(SI), Y3
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMULPS         Z14, Z3, Z3
@@ -1512,104 +1229,105 @@ groupmeet3:
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
 	JNE            groupmeetrare
-	VMOVUPS        Z0, (DI)
-	VMOVUPS        Z1, 64(DI)
-	VMOVUPS        Z2, 128(DI)
-	VMOVUPS        Z3, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+64, SI
-	SUBQ           $+64, BX
+	VMOVUPS        Z0, (SI)
+	VMOVUPS        Z1, 64(SI)
+	VMOVUPS        Z2, 128(SI)
+	VMOVUPS        Z3, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+64, DX
+	SUBQ           $+64, DI
 	CMPQ           R8, $+1
 	JLT            groupnext
-	CMPQ           BX, $+64
+	CMPQ           DI, $+64
 	JLT            grouptail
 	CMPQ           R8, $+64
 	JLT            groupmeet
 	JMP            groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VPMOVZXBW.Z  (SI), K7, Y0
+	VPMOVZXBW.Z  (DX), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z14, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBW.Z  16(SI), K7, Y1
+	VPMOVZXBW.Z  16(DX), K7, Y1
 	VPSLLW       $0x08, Y1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z14, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBW.Z  32(SI), K7, Y2
+	VPMOVZXBW.Z  32(DX), K7, Y2
 	VPSLLW       $0x08, Y2, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z14, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBW.Z  48(SI), K7, Y3
+	VPMOVZXBW.Z  48(DX), K7, Y3
 	VPSLLW       $0x08, Y3, Y3
 	VCVTPH2PS    Y3, Z3
 	VMULPS       Z14, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	KMOVQ        K0, K7
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         BX, $+17
+	VMOVUPS      Z0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z1, K7, 64(DI)
-	CMPQ         BX, $+33
+	VMOVUPS      Z1, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z2, K7, 128(DI)
-	CMPQ         BX, $+49
+	VMOVUPS      Z2, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z3, K7, 192(DI)
+	VMOVUPS      Z3, K7, 192(SI)
 
 grouptailnarrow:
-grouptailback:
-	LEAQ  (DI)(BX*4), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	LEAQ (SI)(DI*4), SI
+	LEAQ (DX)(DI*1), DX
+
+grouprest:
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -1627,89 +1345,89 @@ short2:
 	JGT            short2stream
 	CMPQ           R8, $+8
 	JLT            short2loop
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z14
-	VBROADCASTI128 16(SI), Y0
+	VMULPS.BCST    (BX), Z0, Z14
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z13
-	VBROADCASTI128 32(SI), Y0
+	VMULPS.BCST    (BX), Z0, Z13
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z12
-	VBROADCASTI128 48(SI), Y0
+	VMULPS.BCST    4(BX), Z0, Z12
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z11
+	VMULPS.BCST    4(BX), Z0, Z11
 
 short2ahead:
-	VBROADCASTI128 64(SI), Y0
+	VBROADCASTI128 64(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(DX), Z0, Z0
-	VBROADCASTI128 80(SI), Y1
+	VMULPS.BCST    8(BX), Z0, Z0
+	VBROADCASTI128 80(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    8(DX), Z1, Z1
-	VBROADCASTI128 96(SI), Y2
+	VMULPS.BCST    8(BX), Z1, Z1
+	VBROADCASTI128 96(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    12(DX), Z2, Z2
-	VBROADCASTI128 112(SI), Y3
+	VMULPS.BCST    12(BX), Z2, Z2
+	VBROADCASTI128 112(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    12(DX), Z3, Z3
+	VMULPS.BCST    12(BX), Z3, Z3
 	VCMPPS         $0x03, Z13, Z14, K1
 	VCMPPS         $0x03, Z11, Z12, K2
 	KORTESTQ       K1, K2
 	JNE            short2loop
-	VMOVUPS        Z14, (DI)
-	VMOVUPS        Z13, 64(DI)
-	VMOVUPS        Z12, 128(DI)
-	VMOVUPS        Z11, 192(DI)
+	VMOVUPS        Z14, (SI)
+	VMOVUPS        Z13, 64(SI)
+	VMOVUPS        Z12, 128(SI)
+	VMOVUPS        Z11, 192(SI)
 	VMOVAPS        Z0, Z14
 	VMOVAPS        Z1, Z13
 	VMOVAPS        Z2, Z12
 	VMOVAPS        Z3, Z11
-	ADDQ           $+8, DX
-	ADDQ           $+256, DI
-	ADDQ           $+64, SI
+	ADDQ           $+8, BX
+	ADDQ           $+256, SI
+	ADDQ           $+64, DX
 	SUBQ           $+2, R8
 	CMPQ           R8, $+4
 	JGE            short2ahead
 
 short2loop:
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z0
-	VBROADCASTI128 16(SI), Y1
+	VMULPS.BCST    (BX), Z0, Z0
+	VBROADCASTI128 16(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    (DX), Z1, Z1
-	VBROADCASTI128 32(SI), Y2
+	VMULPS.BCST    (BX), Z1, Z1
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(DX), Z2, Z2
-	VBROADCASTI128 48(SI), Y3
+	VMULPS.BCST    4(BX), Z2, Z2
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    4(DX), Z3, Z3
+	VMULPS.BCST    4(BX), Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
 	JNE            short2rare
-	VMOVUPS        Z0, (DI)
-	VMOVUPS        Z1, 64(DI)
-	VMOVUPS        Z2, 128(DI)
-	VMOVUPS        Z3, 192(DI)
+	VMOVUPS        Z0, (SI)
+	VMOVUPS        Z1, 64(SI)
+	VMOVUPS        Z2, 128(SI)
+	VMOVUPS        Z3, 192(SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+256, DI
-	ADDQ $+64, SI
+	ADDQ $+8, BX
+	ADDQ $+256, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -1731,89 +1449,89 @@ short4:
 	JGT            short4stream
 	CMPQ           R8, $+16
 	JLT            short4loop
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z14
-	VBROADCASTI128 16(SI), Y0
+	VMULPS.BCST    (BX), Z0, Z14
+	VBROADCASTI128 16(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z13
-	VBROADCASTI128 32(SI), Y0
+	VMULPS.BCST    4(BX), Z0, Z13
+	VBROADCASTI128 32(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(DX), Z0, Z12
-	VBROADCASTI128 48(SI), Y0
+	VMULPS.BCST    8(BX), Z0, Z12
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    12(DX), Z0, Z11
+	VMULPS.BCST    12(BX), Z0, Z11
 
 short4ahead:
-	VBROADCASTI128 64(SI), Y0
+	VBROADCASTI128 64(DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    16(DX), Z0, Z0
-	VBROADCASTI128 80(SI), Y1
+	VMULPS.BCST    16(BX), Z0, Z0
+	VBROADCASTI128 80(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    20(DX), Z1, Z1
-	VBROADCASTI128 96(SI), Y2
+	VMULPS.BCST    20(BX), Z1, Z1
+	VBROADCASTI128 96(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    24(DX), Z2, Z2
-	VBROADCASTI128 112(SI), Y3
+	VMULPS.BCST    24(BX), Z2, Z2
+	VBROADCASTI128 112(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    28(DX), Z3, Z3
+	VMULPS.BCST    28(BX), Z3, Z3
 	VCMPPS         $0x03, Z13, Z14, K1
 	VCMPPS         $0x03, Z11, Z12, K2
 	KORTESTQ       K1, K2
 	JNE            short4loop
-	VMOVUPS        Z14, (DI)
-	VMOVUPS        Z13, 64(DI)
-	VMOVUPS        Z12, 128(DI)
-	VMOVUPS        Z11, 192(DI)
+	VMOVUPS        Z14, (SI)
+	VMOVUPS        Z13, 64(SI)
+	VMOVUPS        Z12, 128(SI)
+	VMOVUPS        Z11, 192(SI)
 	VMOVAPS        Z0, Z14
 	VMOVAPS        Z1, Z13
 	VMOVAPS        Z2, Z12
 	VMOVAPS        Z3, Z11
-	ADDQ           $+16, DX
-	ADDQ           $+256, DI
-	ADDQ           $+64, SI
+	ADDQ           $+16, BX
+	ADDQ           $+256, SI
+	ADDQ           $+64, DX
 	SUBQ           $+4, R8
 	CMPQ           R8, $+8
 	JGE            short4ahead
 
 short4loop:
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z0
-	VBROADCASTI128 16(SI), Y1
+	VMULPS.BCST    (BX), Z0, Z0
+	VBROADCASTI128 16(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    4(DX), Z1, Z1
-	VBROADCASTI128 32(SI), Y2
+	VMULPS.BCST    4(BX), Z1, Z1
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    8(DX), Z2, Z2
-	VBROADCASTI128 48(SI), Y3
+	VMULPS.BCST    8(BX), Z2, Z2
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    12(DX), Z3, Z3
+	VMULPS.BCST    12(BX), Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
 	JNE            short4rare
-	VMOVUPS        Z0, (DI)
-	VMOVUPS        Z1, 64(DI)
-	VMOVUPS        Z2, 128(DI)
-	VMOVUPS        Z3, 192(DI)
+	VMOVUPS        Z0, (SI)
+	VMOVUPS        Z1, 64(SI)
+	VMOVUPS        Z2, 128(SI)
+	VMOVUPS        Z3, 192(SI)
 
 short4back:
-	ADDQ $+16, DX
-	ADDQ $+256, DI
-	ADDQ $+64, SI
+	ADDQ $+16, BX
+	ADDQ $+256, SI
+	ADDQ $+64, DX
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
@@ -1828,99 +1546,59 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMOVUPS        (DX), Z1
+	VMOVUPS        (BX), Z1
 	VMULPS         Z1, Z0, Z0
-	VBROADCASTI128 16(SI), Y1
+	VBROADCASTI128 16(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMOVUPS        64(DX), Z2
+	VMOVUPS        64(BX), Z2
 	VMULPS         Z2, Z1, Z1
-	VBROADCASTI128 32(SI), Y2
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMOVUPS        128(DX), Z3
+	VMOVUPS        128(BX), Z3
 	VMULPS         Z3, Z2, Z2
-	VBROADCASTI128 48(SI), Y3
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMOVUPS        192(DX), Z4
+	VMOVUPS        192(BX), Z4
 	VMULPS         Z4, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
 	JNE            lanerare
-	VMOVUPS        Z0, (DI)
-	VMOVUPS        Z1, 64(DI)
-	VMOVUPS        Z2, 128(DI)
-	VMOVUPS        Z3, 192(DI)
+	VMOVUPS        Z0, (SI)
+	VMOVUPS        Z1, 64(SI)
+	VMOVUPS        Z2, 128(SI)
+	VMOVUPS        Z3, 192(SI)
 
 laneback:
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
+	ADDQ  $+256, SI
+	ADDQ  $+64, DX
+	ADDQ  $+256, BX
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  576(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX512(SB)
+	MOVQ  584(SP), DX
+	MOVQ  592(SP), BX
 
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VPMOVZXBW.Z (SI), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBW.Z 16(SI), K7, Y1
-	VPSLLW      $0x08, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBW.Z 32(SI), K7, Y2
-	VPSLLW      $0x08, Y2, Y2
-	VCVTPH2PS   Y2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBW.Z 48(SI), K7, Y3
-	VPSLLW      $0x08, Y3, Y3
-	VCVTPH2PS   Y3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanetailrare
-	KMOVQ       K0, K7
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS     Z1, K7, 64(DI)
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS     Z2, K7, 128(DI)
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS     Z3, K7, 192(DI)
-
-lanetailnarrow:
-lanetailback:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -1934,20 +1612,20 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (SI)(CX*1)
-	VBROADCASTI128 (SI), Y0
+	PREFETCHNTA    (DX)(CX*1)
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z14, Z0, Z0
-	VBROADCASTI128 16(SI), Y1
+	VBROADCASTI128 16(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z14, Z1, Z1
-	VBROADCASTI128 32(SI), Y2
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z14, Z2, Z2
-	VBROADCASTI128 48(SI), Y3
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMULPS         Z14, Z3, Z3
@@ -1955,12 +1633,12 @@ groupstream:
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
 	JNE            grouprare
-	VMOVNTPS       Z0, (DI)
-	VMOVNTPS       Z1, 64(DI)
-	VMOVNTPS       Z2, 128(DI)
-	VMOVNTPS       Z3, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+64, SI
+	VMOVNTPS       Z0, (SI)
+	VMOVNTPS       Z1, 64(SI)
+	VMOVNTPS       Z2, 128(SI)
+	VMOVNTPS       Z3, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+64, DX
 	SUBQ           $+64, R8
 	CMPQ           R8, $+64
 	JGE            groupstream
@@ -1971,46 +1649,23 @@ grouplast:
 	VCMPPS   $0x03, Z10, Z11, K2
 	KORTESTQ K1, K2
 	JNE      grouploop
-	VMOVUPS  Z13, (DI)
-	VMOVUPS  Z12, 64(DI)
-	VMOVUPS  Z11, 128(DI)
-	VMOVUPS  Z10, 192(DI)
-	ADDQ     $+256, DI
-	ADDQ     $+64, SI
+	VMOVUPS  Z13, (SI)
+	VMOVUPS  Z12, 64(SI)
+	VMOVUPS  Z11, 128(SI)
+	VMOVUPS  Z10, 192(SI)
+	ADDQ     $+256, SI
+	ADDQ     $+64, DX
 	SUBQ     $+64, R8
 	JMP      groupwhole
 
 grouprare:
-	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBROADCASTSS   constantsAVX512<>+100(SB), Z1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VMOVUPS        Z0, (DI)
-	VBROADCASTI128 16(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VMOVUPS        Z0, 64(DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VMOVUPS        Z0, 128(DI)
-	VBROADCASTI128 48(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VMOVUPS        Z0, 192(DI)
-	JMP            groupback
+	MOVQ $+1, 608(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2018,12 +1673,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2032,10 +1687,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -2044,12 +1699,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2058,10 +1713,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -2070,12 +1725,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2084,10 +1739,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z14
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -2096,277 +1751,216 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VPMOVZXBW.Z  (SI), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBW.Z  16(SI), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBW.Z  32(SI), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBW.Z  48(SI), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 192(DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 576(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 584(SP)
+	LEAQ 256(SP), DX
+	MOVQ R8, 600(SP)
+	SUBQ R8, R8
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 576(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 584(SP), DX
+	LEAQ (DX)(DI*1), DX
+	MOVQ 600(SP), R8
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+64, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA    (SI)(CX*1)
-	VBROADCASTI128 (SI), Y0
+	PREFETCHNTA    (DX)(CX*1)
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z0
-	VBROADCASTI128 16(SI), Y1
+	VMULPS.BCST    (BX), Z0, Z0
+	VBROADCASTI128 16(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    (DX), Z1, Z1
-	VBROADCASTI128 32(SI), Y2
+	VMULPS.BCST    (BX), Z1, Z1
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(DX), Z2, Z2
-	VBROADCASTI128 48(SI), Y3
+	VMULPS.BCST    4(BX), Z2, Z2
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    4(DX), Z3, Z3
+	VMULPS.BCST    4(BX), Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
 	JNE            short2rare
-	VMOVNTPS       Z0, (DI)
-	VMOVNTPS       Z1, 64(DI)
-	VMOVNTPS       Z2, 128(DI)
-	VMOVNTPS       Z3, 192(DI)
-	ADDQ           $+8, DX
-	ADDQ           $+256, DI
-	ADDQ           $+64, SI
+	VMOVNTPS       Z0, (SI)
+	VMOVNTPS       Z1, 64(SI)
+	VMOVNTPS       Z2, 128(SI)
+	VMOVNTPS       Z3, 192(SI)
+	ADDQ           $+8, BX
+	ADDQ           $+256, SI
+	ADDQ           $+64, DX
 	SUBQ           $+2, R8
 	CMPQ           R8, $+2
 	JGE            short2stream
 	JMP            short2end
 
 short2rare:
-	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBROADCASTSS   constantsAVX512<>+100(SB), Z1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VMOVUPS        Z0, (DI)
-	VBROADCASTI128 16(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VMOVUPS        Z0, 64(DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VMOVUPS        Z0, 128(DI)
-	VBROADCASTI128 48(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VMOVUPS        Z0, 192(DI)
-	JMP            short2back
+	MOVQ $+2, 608(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA    (SI)(CX*1)
-	VBROADCASTI128 (SI), Y0
+	PREFETCHNTA    (DX)(CX*1)
+	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z0
-	VBROADCASTI128 16(SI), Y1
+	VMULPS.BCST    (BX), Z0, Z0
+	VBROADCASTI128 16(DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    4(DX), Z1, Z1
-	VBROADCASTI128 32(SI), Y2
+	VMULPS.BCST    4(BX), Z1, Z1
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    8(DX), Z2, Z2
-	VBROADCASTI128 48(SI), Y3
+	VMULPS.BCST    8(BX), Z2, Z2
+	VBROADCASTI128 48(DX), Y3
 	VPSHUFB        Y15, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    12(DX), Z3, Z3
+	VMULPS.BCST    12(BX), Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
 	JNE            short4rare
-	VMOVNTPS       Z0, (DI)
-	VMOVNTPS       Z1, 64(DI)
-	VMOVNTPS       Z2, 128(DI)
-	VMOVNTPS       Z3, 192(DI)
-	ADDQ           $+16, DX
-	ADDQ           $+256, DI
-	ADDQ           $+64, SI
+	VMOVNTPS       Z0, (SI)
+	VMOVNTPS       Z1, 64(SI)
+	VMOVNTPS       Z2, 128(SI)
+	VMOVNTPS       Z3, 192(SI)
+	ADDQ           $+16, BX
+	ADDQ           $+256, SI
+	ADDQ           $+64, DX
 	SUBQ           $+4, R8
 	CMPQ           R8, $+4
 	JGE            short4stream
 	JMP            short4end
 
 short4rare:
-	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBROADCASTSS   constantsAVX512<>+100(SB), Z1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VMOVUPS        Z0, (DI)
-	VBROADCASTI128 16(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VMOVUPS        Z0, 64(DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(DX), Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VMOVUPS        Z0, 128(DI)
-	VBROADCASTI128 48(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    12(DX), Z0, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z1, K1, Z0
-	VMOVUPS        Z0, 192(DI)
-	JMP            short4back
+	MOVQ $+3, 608(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  rare
 
 lanerare:
-	VMOVUPS        (DX), Z0
-	VBROADCASTI128 (SI), Y1
+	MOVQ $+4, 608(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 576(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 584(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS        (BX), Z0
+	VBROADCASTI128 (DX), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z0, Z1, Z1
 	VCMPPS         $0x07, Z1, Z1, K1
 	VBROADCASTSS   constantsAVX512<>+100(SB), Z0
 	VBLENDMPS      Z1, Z0, K1, Z1
-	VMOVUPS        Z1, (DI)
-	VMOVUPS        64(DX), Z1
-	VBROADCASTI128 16(SI), Y2
+	VMOVUPS        Z1, (SI)
+	VMOVUPS        64(BX), Z1
+	VBROADCASTI128 16(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
 	VCMPPS         $0x07, Z2, Z2, K1
 	VBLENDMPS      Z2, Z0, K1, Z2
-	VMOVUPS        Z2, 64(DI)
-	VMOVUPS        128(DX), Z1
-	VBROADCASTI128 32(SI), Y2
+	VMOVUPS        Z2, 64(SI)
+	VMOVUPS        128(BX), Z1
+	VBROADCASTI128 32(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
 	VCMPPS         $0x07, Z2, Z2, K1
 	VBLENDMPS      Z2, Z0, K1, Z2
-	VMOVUPS        Z2, 128(DI)
-	VMOVUPS        192(DX), Z1
-	VBROADCASTI128 48(SI), Y2
+	VMOVUPS        Z2, 128(SI)
+	VMOVUPS        192(BX), Z1
+	VBROADCASTI128 48(DX), Y2
 	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
 	VCMPPS         $0x07, Z2, Z2, K1
 	VBLENDMPS      Z2, Z0, K1, Z2
-	VMOVUPS        Z2, 192(DI)
+	VMOVUPS        Z2, 192(SI)
+	CMPQ           608(SP), $+1
+	JEQ            groupresume
+	CMPQ           608(SP), $+2
+	JEQ            short2resume
+	CMPQ           608(SP), $+3
+	JEQ            short4resume
 	JMP            laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VPMOVZXBW.Z  (SI), K7, Y1
-	VPSLLW       $0x08, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVUPS      Z1, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z1
-	VPMOVZXBW.Z  16(SI), K7, Y2
-	VPSLLW       $0x08, Y2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMULPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VMOVUPS      Z2, K7, 64(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z1
-	VPMOVZXBW.Z  32(SI), K7, Y2
-	VPSLLW       $0x08, Y2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMULPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VMOVUPS      Z2, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z1
-	VPMOVZXBW.Z  48(SI), K7, Y2
-	VPSLLW       $0x08, Y2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMULPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VMOVUPS      Z2, K7, 192(DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         592(SP), BX
+	VBROADCASTSS (BX), Z14
+	JMP          groupback
+
+short2resume:
+	MOVQ 592(SP), BX
+	JMP  short2back
+
+short4resume:
+	MOVQ 592(SP), BX
+	JMP  short4back
 
 // func DequantizeFpE2M1AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeFpE2M1AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeFpE2M1AVX512(SB), $592-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 table, Z14 0x10000001
 	// per group: Z13 scale
 	// vector registers in use at once: 4
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VMOVUPS      constantsAVX512<>+104(SB), Z15
 	VBROADCASTSS constantsAVX512<>+168(SB), Z14
 	MOVQ         groups+24(FP), R8
@@ -2379,205 +1973,205 @@ TEXT ·DequantizeFpE2M1AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z13
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z13
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ (SI), Z0
+	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
 	VMULPS    Z13, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	VPMOVZXBQ 8(SI), Z0
+	VMOVUPS   Z0, (SI)
+	VPMOVZXBQ 8(DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
 	VMULPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
-	VPMOVZXBQ 16(SI), Z0
+	VMOVUPS   Z0, 64(SI)
+	VPMOVZXBQ 16(DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
 	VMULPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
-	VPMOVZXBQ 24(SI), Z0
+	VMOVUPS   Z0, 128(SI)
+	VPMOVZXBQ 24(DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
 	VMULPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+32, SI
+	VMOVUPS   Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+32, DX
 	SUBQ      $+64, R8
 	CMPQ      R8, $+64
 	JGE       grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXBQ (SI), Z0
+	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
 	VMULPS    Z13, Z0, Z0
-	VMOVUPS   Z0, (DI)
+	VMOVUPS   Z0, (SI)
 	SUBQ      $+16, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VPMOVZXBQ 8(SI), Z0
+	VPMOVZXBQ 8(DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
 	VMULPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
+	VMOVUPS   Z0, 64(SI)
 	SUBQ      $+16, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VPMOVZXBQ 16(SI), Z0
+	VPMOVZXBQ 16(DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
 	VMULPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
+	VMOVUPS   Z0, 128(SI)
 	SUBQ      $+16, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVZXBQ 24(SI), Z0
+	VPMOVZXBQ 24(DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
 	VMULPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+32, SI
-	SUBQ      $+64, BX
+	VMOVUPS   Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+32, DX
+	SUBQ      $+64, DI
 	CMPQ      R8, $+1
 	JLT       groupnext
-	CMPQ      BX, $+64
+	CMPQ      DI, $+64
 	JLT       grouptail
 	CMPQ      R8, $+64
 	JLT       groupmeet
 	JMP       groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (SI), K7, Z0
+	VPMOVZXBQ.Z  (DX), K7, Z0
 	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z0
 	KMOVQ        K0, K7
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         BX, $+17
+	VMOVUPS      Z0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(SI), K7, Z0
+	VPMOVZXBQ.Z  8(DX), K7, Z0
 	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         BX, $+33
+	VMOVUPS      Z0, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(SI), K7, Z0
+	VPMOVZXBQ.Z  16(DX), K7, Z0
 	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         BX, $+49
+	VMOVUPS      Z0, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
+	LEAQ         1(DI), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(SI), K7, Z0
+	VPMOVZXBQ.Z  24(DX), K7, Z0
 	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z0, K7, 192(DI)
+	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(BX*4), DI
-	MOVQ  BX, AX
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	ADDQ  AX, DX
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2595,29 +2189,29 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+8, DX
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2loop
@@ -2639,29 +2233,29 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPMOVZXBQ   (SI), Z0
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+16, DX
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
+	VMULPS.BCST 12(BX), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+16, BX
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4loop
@@ -2676,111 +2270,53 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS   (DX), Z0
-	VPMOVZXBQ (SI), Z1
+	VMOVUPS   (BX), Z0
+	VPMOVZXBQ (DX), Z1
 	VPMULUDQ  Z14, Z1, Z1
 	VPERMPS   Z15, Z1, Z1
 	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, (DI)
-	VMOVUPS   64(DX), Z0
-	VPMOVZXBQ 8(SI), Z1
+	VMOVUPS   Z1, (SI)
+	VMOVUPS   64(BX), Z0
+	VPMOVZXBQ 8(DX), Z1
 	VPMULUDQ  Z14, Z1, Z1
 	VPERMPS   Z15, Z1, Z1
 	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, 64(DI)
-	VMOVUPS   128(DX), Z0
-	VPMOVZXBQ 16(SI), Z1
+	VMOVUPS   Z1, 64(SI)
+	VMOVUPS   128(BX), Z0
+	VPMOVZXBQ 16(DX), Z1
 	VPMULUDQ  Z14, Z1, Z1
 	VPERMPS   Z15, Z1, Z1
 	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, 128(DI)
-	VMOVUPS   192(DX), Z0
-	VPMOVZXBQ 24(SI), Z1
+	VMOVUPS   Z1, 128(SI)
+	VMOVUPS   192(BX), Z0
+	VPMOVZXBQ 24(DX), Z1
 	VPMULUDQ  Z14, Z1, Z1
 	VPERMPS   Z15, Z1, Z1
 	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+32, SI
-	ADDQ      $+256, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
+	VMOVUPS   Z1, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+32, DX
+	ADDQ      $+256, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+64, DI
+	MOVQ      544(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX512(SB)
+	MOVQ      552(SP), DX
+	MOVQ      560(SP), BX
 
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBQ.Z (SI), K7, Z1
-	VPMULUDQ    Z14, Z1, Z1
-	VPERMPS     Z15, Z1, Z1
-	VMULPS      Z0, Z1, Z1
-	KMOVQ       K0, K7
-	VMOVUPS     Z1, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x08, K7, K7
-	VPMOVZXBQ.Z 8(SI), K7, Z1
-	VPMULUDQ    Z14, Z1, Z1
-	VPERMPS     Z15, Z1, Z1
-	VMULPS      Z0, Z1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS     Z1, K7, 64(DI)
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x10, K7, K7
-	VPMOVZXBQ.Z 16(SI), K7, Z1
-	VPMULUDQ    Z14, Z1, Z1
-	VPERMPS     Z15, Z1, Z1
-	VMULPS      Z0, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS     Z1, K7, 128(DI)
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x18, K7, K7
-	VPMOVZXBQ.Z 24(SI), K7, Z1
-	VPMULUDQ    Z14, Z1, Z1
-	VPERMPS     Z15, Z1, Z1
-	VMULPS      Z0, Z1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS     Z1, K7, 192(DI)
-
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -2794,29 +2330,29 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
 	VMULPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
 	VMULPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
 	VMULPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
 	VMULPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
+	VMOVNTPS    Z0, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -2828,12 +2364,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2842,10 +2378,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -2854,12 +2390,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2868,10 +2404,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -2880,12 +2416,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2894,10 +2430,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z13
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -2906,73 +2442,88 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+8, DX
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 192(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXBQ   8(SI), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VPMOVZXBQ   16(SI), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VPMOVZXBQ   24(SI), Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VMOVNTPS    Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VMOVNTPS    Z0, 192(DI)
-	ADDQ        $+16, DX
-	ADDQ        $+256, DI
-	ADDQ        $+32, SI
+	VMULPS.BCST 12(BX), Z0, Z0
+	VMOVNTPS    Z0, 192(SI)
+	ADDQ        $+16, BX
+	ADDQ        $+256, SI
+	ADDQ        $+32, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
 	JMP         short4end
+
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	MOVQ DX, 552(SP)
+	LEAQ 256(SP), DX
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 288(SP), BX
+	JMP  laneloop
 
 DATA constantsAVX512<>+0(SB)/4, $0x43800000
 DATA constantsAVX512<>+4(SB)/4, $0x80808080

@@ -6,14 +6,14 @@
 
 // func DequantizeFpE4M3AVX512VBMI(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
-TEXT ·DequantizeFpE4M3AVX512VBMI(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeFpE4M3AVX512VBMI(SB), $624-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 table, Z14 0xffff0000, Z13 table, Z12 table, Z11 table, Z10 table, Z9 0x80808080
 	// per group: Z8 scale
 	// vector registers in use at once: 12
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VMOVUPS      constantsAVX512VBMI<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512VBMI<>+64(SB), Z14
 	VMOVUPS      constantsAVX512VBMI<>+68(SB), Z13
@@ -31,23 +31,23 @@ TEXT ·DequantizeFpE4M3AVX512VBMI(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z8
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPERMB     (SI), Z15, Z0
+	VPERMB     (DX), Z15, Z0
 	VMOVDQA64  Z0, Z1
 	VPERMI2B   Z12, Z13, Z1
 	VMOVDQA64  Z0, Z2
@@ -56,39 +56,39 @@ grouploop:
 	VPUNPCKLBW Z2, Z1, Z0
 	VPSLLD     $0x10, Z0, Z3
 	VMULPS     Z8, Z3, Z3
-	VMOVUPS    Z3, (DI)
+	VMOVUPS    Z3, (SI)
 	VPANDD     Z14, Z0, Z0
 	VMULPS     Z8, Z0, Z0
-	VMOVUPS    Z0, 64(DI)
+	VMOVUPS    Z0, 64(SI)
 	VPUNPCKHBW Z2, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
 	VMULPS     Z8, Z0, Z0
-	VMOVUPS    Z0, 128(DI)
+	VMOVUPS    Z0, 128(SI)
 	VPANDD     Z14, Z1, Z1
 	VMULPS     Z8, Z1, Z1
-	VMOVUPS    Z1, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z1, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+64, DX
 	SUBQ       $+64, R8
 	CMPQ       R8, $+64
 	JGE        grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMB     (SI), Z15, Z0
+	VPERMB     (DX), Z15, Z0
 	VMOVDQA64  Z0, Z1
 	VPERMI2B   Z12, Z13, Z1
 	VMOVDQA64  Z0, Z2
@@ -97,14 +97,14 @@ groupmeet0:
 	VPUNPCKLBW Z2, Z1, Z0
 	VPSLLD     $0x10, Z0, Z3
 	VMULPS     Z8, Z3, Z3
-	VMOVUPS    Z3, (DI)
+	VMOVUPS    Z3, (SI)
 	SUBQ       $+16, R8
 	JLT        groupmeet1cross
 
 groupmeet1:
 	VPANDD  Z14, Z0, Z0
 	VMULPS  Z8, Z0, Z0
-	VMOVUPS Z0, 64(DI)
+	VMOVUPS Z0, 64(SI)
 	SUBQ    $+16, R8
 	JLT     groupmeet2cross
 
@@ -112,53 +112,53 @@ groupmeet2:
 	VPUNPCKHBW Z2, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
 	VMULPS     Z8, Z0, Z0
-	VMOVUPS    Z0, 128(DI)
+	VMOVUPS    Z0, 128(SI)
 	SUBQ       $+16, R8
 	JLT        groupmeet3cross
 
 groupmeet3:
 	VPANDD  Z14, Z1, Z1
 	VMULPS  Z8, Z1, Z1
-	VMOVUPS Z1, 192(DI)
-	ADDQ    $+256, DI
-	ADDQ    $+64, SI
-	SUBQ    $+64, BX
+	VMOVUPS Z1, 192(SI)
+	ADDQ    $+256, SI
+	ADDQ    $+64, DX
+	SUBQ    $+64, DI
 	CMPQ    R8, $+1
 	JLT     groupnext
-	CMPQ    BX, $+64
+	CMPQ    DI, $+64
 	JLT     grouptail
 	CMPQ    R8, $+64
 	JLT     groupmeet
 	JMP     groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU8.Z   (SI), K7, Z0
+	VMOVDQU8.Z   (DX), K7, Z0
 	VPERMB       Z0, Z15, Z0
 	VMOVDQA64    Z0, Z1
 	VPERMI2B     Z12, Z13, Z1
@@ -168,44 +168,44 @@ grouppiece:
 	VPUNPCKLBW   Z2, Z1, Z0
 	VPSLLD       $0x10, Z0, Z3
 	VMULPS       Z8, Z3, Z3
-	VMOVUPS      Z3, K7, (DI)
-	CMPQ         BX, $+17
+	VMOVUPS      Z3, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z0, Z0
 	VMULPS       Z8, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         BX, $+33
+	VMOVUPS      Z0, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPUNPCKHBW   Z2, Z1, Z1
 	VPSLLD       $0x10, Z1, Z0
 	VMULPS       Z8, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         BX, $+49
+	VMOVUPS      Z0, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z1, Z1
 	VMULPS       Z8, Z1, Z1
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z1, K7, 192(DI)
+	VMOVUPS      Z1, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(BX*4), DI
-	LEAQ  (SI)(BX*1), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	LEAQ  (SI)(DI*4), SI
+	LEAQ  (DX)(DI*1), DX
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -223,7 +223,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPERMB      (SI), Z15, Z0
+	VPERMB      (DX), Z15, Z0
 	VMOVDQA64   Z0, Z1
 	VPERMI2B    Z12, Z13, Z1
 	VMOVDQA64   Z0, Z2
@@ -231,21 +231,21 @@ short2loop:
 	VPTERNLOGD  $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
-	VMULPS.BCST (DX), Z3, Z3
-	VMOVUPS     Z3, (DI)
+	VMULPS.BCST (BX), Z3, Z3
+	VMOVUPS     Z3, (SI)
 	VPANDD      Z14, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     Z0, 64(DI)
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VMOVUPS     Z0, 128(DI)
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
 	VPANDD      Z14, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     Z1, 192(DI)
-	ADDQ        $+8, DX
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	VMULPS.BCST 4(BX), Z1, Z1
+	VMOVUPS     Z1, 192(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2loop
@@ -267,7 +267,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPERMB      (SI), Z15, Z0
+	VPERMB      (DX), Z15, Z0
 	VMOVDQA64   Z0, Z1
 	VPERMI2B    Z12, Z13, Z1
 	VMOVDQA64   Z0, Z2
@@ -275,21 +275,21 @@ short4loop:
 	VPTERNLOGD  $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
-	VMULPS.BCST (DX), Z3, Z3
-	VMOVUPS     Z3, (DI)
+	VMULPS.BCST (BX), Z3, Z3
+	VMOVUPS     Z3, (SI)
 	VPANDD      Z14, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VMOVUPS     Z0, 64(DI)
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VMOVUPS     Z0, 128(DI)
+	VMULPS.BCST 8(BX), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
 	VPANDD      Z14, Z1, Z1
-	VMULPS.BCST 12(DX), Z1, Z1
-	VMOVUPS     Z1, 192(DI)
-	ADDQ        $+16, DX
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	VMULPS.BCST 12(BX), Z1, Z1
+	VMOVUPS     Z1, 192(SI)
+	ADDQ        $+16, BX
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4loop
@@ -304,13 +304,13 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS    (DX), Z0
-	VPERMB     (SI), Z15, Z1
+	VMOVUPS    (BX), Z0
+	VPERMB     (DX), Z15, Z1
 	VMOVDQA64  Z1, Z2
 	VPERMI2B   Z12, Z13, Z2
 	VMOVDQA64  Z1, Z3
@@ -319,70 +319,38 @@ laneloop:
 	VPUNPCKLBW Z3, Z2, Z1
 	VPSLLD     $0x10, Z1, Z4
 	VMULPS     Z0, Z4, Z4
-	VMOVUPS    Z4, (DI)
-	VMOVUPS    64(DX), Z0
+	VMOVUPS    Z4, (SI)
+	VMOVUPS    64(BX), Z0
 	VPANDD     Z14, Z1, Z1
 	VMULPS     Z0, Z1, Z1
-	VMOVUPS    Z1, 64(DI)
-	VMOVUPS    128(DX), Z0
+	VMOVUPS    Z1, 64(SI)
+	VMOVUPS    128(BX), Z0
 	VPUNPCKHBW Z3, Z2, Z2
 	VPSLLD     $0x10, Z2, Z1
 	VMULPS     Z0, Z1, Z1
-	VMOVUPS    Z1, 128(DI)
-	VMOVUPS    192(DX), Z0
+	VMOVUPS    Z1, 128(SI)
+	VMOVUPS    192(BX), Z0
 	VPANDD     Z14, Z2, Z2
 	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+64, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
+	VMOVUPS    Z2, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+64, DX
+	ADDQ       $+256, BX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
 	JGE        laneloop
-
-lanetail:
-	TESTQ      BX, BX
+	TESTQ      DI, DI
 	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      BX, AX, AX
-	KMOVQ      AX, K0
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (DX), K7, Z0
-	VMOVDQU8.Z (SI), K7, Z1
-	VPERMB     Z1, Z15, Z1
-	VMOVDQA64  Z1, Z2
-	VPERMI2B   Z12, Z13, Z2
-	VMOVDQA64  Z1, Z3
-	VPERMI2B   Z10, Z11, Z3
-	VPTERNLOGD $0xf8, Z9, Z1, Z3
-	VPUNPCKLBW Z3, Z2, Z1
-	VPSLLD     $0x10, Z1, Z4
-	VMULPS     Z0, Z4, Z4
-	VMOVUPS    Z4, K7, (DI)
-	CMPQ       BX, $+17
-	JLT        lanetailnarrow
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(DX), K7, Z0
-	VPANDD     Z14, Z1, Z1
-	VMULPS     Z0, Z1, Z1
-	VMOVUPS    Z1, K7, 64(DI)
-	CMPQ       BX, $+33
-	JLT        lanetailnarrow
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(DX), K7, Z0
-	VPUNPCKHBW Z3, Z2, Z2
-	VPSLLD     $0x10, Z2, Z1
-	VMULPS     Z0, Z1, Z1
-	VMOVUPS    Z1, K7, 128(DI)
-	CMPQ       BX, $+49
-	JLT        lanetailnarrow
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(DX), K7, Z0
-	VPANDD     Z14, Z2, Z2
-	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, K7, 192(DI)
+	CMPQ       DI, $+0
+	JGE        lanestage
+	ADDQ       $+64, DI
+	MOVQ       576(SP), SI
+	LEAQ       (SP), AX
+	MOVQ       SI, CX
+	CALL       ·stageOut32AVX512(SB)
+	MOVQ       584(SP), DX
+	MOVQ       592(SP), BX
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -396,8 +364,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPERMB      (SI), Z15, Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPERMB      (DX), Z15, Z0
 	VMOVDQA64   Z0, Z1
 	VPERMI2B    Z12, Z13, Z1
 	VMOVDQA64   Z0, Z2
@@ -406,19 +374,19 @@ groupstream:
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
 	VMULPS      Z8, Z3, Z3
-	VMOVNTPS    Z3, (DI)
+	VMOVNTPS    Z3, (SI)
 	VPANDD      Z14, Z0, Z0
 	VMULPS      Z8, Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
+	VMOVNTPS    Z0, 64(SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
 	VMULPS      Z8, Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
+	VMOVNTPS    Z0, 128(SI)
 	VPANDD      Z14, Z1, Z1
 	VMULPS      Z8, Z1, Z1
-	VMOVNTPS    Z1, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	VMOVNTPS    Z1, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -430,12 +398,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -444,10 +412,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -456,12 +424,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -470,10 +438,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -482,12 +450,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -496,10 +464,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -508,17 +476,17 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPERMB      (SI), Z15, Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPERMB      (DX), Z15, Z0
 	VMOVDQA64   Z0, Z1
 	VPERMI2B    Z12, Z13, Z1
 	VMOVDQA64   Z0, Z2
@@ -526,29 +494,29 @@ short2stream:
 	VPTERNLOGD  $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
-	VMULPS.BCST (DX), Z3, Z3
-	VMOVNTPS    Z3, (DI)
+	VMULPS.BCST (BX), Z3, Z3
+	VMOVNTPS    Z3, (SI)
 	VPANDD      Z14, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, 64(SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 128(SI)
 	VPANDD      Z14, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVNTPS    Z1, 192(DI)
-	ADDQ        $+8, DX
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	VMULPS.BCST 4(BX), Z1, Z1
+	VMOVNTPS    Z1, 192(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	VPERMB      (SI), Z15, Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPERMB      (DX), Z15, Z0
 	VMOVDQA64   Z0, Z1
 	VPERMI2B    Z12, Z13, Z1
 	VMOVDQA64   Z0, Z2
@@ -556,36 +524,51 @@ short4stream:
 	VPTERNLOGD  $0xf8, Z9, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
-	VMULPS.BCST (DX), Z3, Z3
-	VMOVNTPS    Z3, (DI)
+	VMULPS.BCST (BX), Z3, Z3
+	VMOVNTPS    Z3, (SI)
 	VPANDD      Z14, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 64(SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
+	VMULPS.BCST 8(BX), Z0, Z0
+	VMOVNTPS    Z0, 128(SI)
 	VPANDD      Z14, Z1, Z1
-	VMULPS.BCST 12(DX), Z1, Z1
-	VMOVNTPS    Z1, 192(DI)
-	ADDQ        $+16, DX
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
+	VMULPS.BCST 12(BX), Z1, Z1
+	VMOVNTPS    Z1, 192(SI)
+	ADDQ        $+16, BX
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
 	JMP         short4end
 
+lanestage:
+	MOVQ SI, 576(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 584(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  laneloop
+
 // func DequantizeFpE2M1AVX512VBMI(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
-TEXT ·DequantizeFpE2M1AVX512VBMI(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+TEXT ·DequantizeFpE2M1AVX512VBMI(SB), $592-48
+	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 table, Z14 0xffff0000, Z13 table, Z12 table, Z11 table
 	// per group: Z10 scale
 	// vector registers in use at once: 10
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
 	VMOVUPS      constantsAVX512VBMI<>+328(SB), Z15
 	VBROADCASTSS constantsAVX512VBMI<>+64(SB), Z14
 	VMOVUPS      constantsAVX512VBMI<>+392(SB), Z13
@@ -601,23 +584,23 @@ TEXT ·DequantizeFpE2M1AVX512VBMI(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z10
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z10
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS        (SI), Y0
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
 	VPERMB         Z12, Z0, Z1
@@ -625,39 +608,39 @@ grouploop:
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
 	VMULPS         Z10, Z3, Z3
-	VMOVUPS        Z3, (DI)
+	VMOVUPS        Z3, (SI)
 	VPANDD         Z14, Z2, Z2
 	VMULPS         Z10, Z2, Z2
-	VMOVUPS        Z2, 64(DI)
+	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VMULPS         Z10, Z0, Z0
-	VMOVUPS        Z0, 128(DI)
+	VMOVUPS        Z0, 128(SI)
 	VPANDD         Z14, Z1, Z1
 	VMULPS         Z10, Z1, Z1
-	VMOVUPS        Z1, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
+	VMOVUPS        Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	SUBQ           $+64, R8
 	CMPQ           R8, $+64
 	JGE            grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 
 groupmeet:
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS        (SI), Y0
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
 	VPERMB         Z12, Z0, Z1
@@ -665,14 +648,14 @@ groupmeet0:
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
 	VMULPS         Z10, Z3, Z3
-	VMOVUPS        Z3, (DI)
+	VMOVUPS        Z3, (SI)
 	SUBQ           $+16, R8
 	JLT            groupmeet1cross
 
 groupmeet1:
 	VPANDD  Z14, Z2, Z2
 	VMULPS  Z10, Z2, Z2
-	VMOVUPS Z2, 64(DI)
+	VMOVUPS Z2, 64(SI)
 	SUBQ    $+16, R8
 	JLT     groupmeet2cross
 
@@ -680,57 +663,57 @@ groupmeet2:
 	VPUNPCKHBW Z0, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
 	VMULPS     Z10, Z0, Z0
-	VMOVUPS    Z0, 128(DI)
+	VMOVUPS    Z0, 128(SI)
 	SUBQ       $+16, R8
 	JLT        groupmeet3cross
 
 groupmeet3:
 	VPANDD  Z14, Z1, Z1
 	VMULPS  Z10, Z1, Z1
-	VMOVUPS Z1, 192(DI)
-	ADDQ    $+256, DI
-	ADDQ    $+32, SI
-	SUBQ    $+64, BX
+	VMOVUPS Z1, 192(SI)
+	ADDQ    $+256, SI
+	ADDQ    $+32, DX
+	SUBQ    $+64, DI
 	CMPQ    R8, $+1
 	JLT     groupnext
-	CMPQ    BX, $+64
+	CMPQ    DI, $+64
 	JLT     grouptail
 	CMPQ    R8, $+64
 	JLT     groupmeet
 	JMP     groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS   (DX), Z10
+	VBROADCASTSS   (BX), Z10
 	MOVQ           $-1, AX
-	BZHIQ          BX, AX, AX
+	BZHIQ          DI, AX, AX
 	KMOVQ          AX, K0
-	LEAQ           1(BX), CX
+	LEAQ           1(DI), CX
 	SHRQ           $0x01, CX
 	MOVQ           $-1, AX
 	BZHIQ          CX, AX, AX
 	KMOVQ          AX, K7
-	VMOVDQU8.Z     (SI), K7, Z0
+	VMOVDQU8.Z     (DX), K7, Z0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
 	VPERMB         Z12, Z0, Z1
@@ -739,46 +722,46 @@ grouppiece:
 	VPSLLD         $0x10, Z2, Z3
 	VMULPS         Z10, Z3, Z3
 	KMOVQ          K0, K7
-	VMOVUPS        Z3, K7, (DI)
-	CMPQ           BX, $+17
+	VMOVUPS        Z3, K7, (SI)
+	CMPQ           DI, $+17
 	JLT            grouptailnarrow
 	VPANDD         Z14, Z2, Z2
 	VMULPS         Z10, Z2, Z2
 	KSHIFTRQ       $0x10, K0, K7
-	VMOVUPS        Z2, K7, 64(DI)
-	CMPQ           BX, $+33
+	VMOVUPS        Z2, K7, 64(SI)
+	CMPQ           DI, $+33
 	JLT            grouptailnarrow
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VMULPS         Z10, Z0, Z0
 	KSHIFTRQ       $0x20, K0, K7
-	VMOVUPS        Z0, K7, 128(DI)
-	CMPQ           BX, $+49
+	VMOVUPS        Z0, K7, 128(SI)
+	CMPQ           DI, $+49
 	JLT            grouptailnarrow
 	VPANDD         Z14, Z1, Z1
 	VMULPS         Z10, Z1, Z1
 	KSHIFTRQ       $0x30, K0, K7
-	VMOVUPS        Z1, K7, 192(DI)
+	VMOVUPS        Z1, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (DI)(BX*4), DI
-	MOVQ  BX, AX
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+	ADDQ  AX, DX
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -796,28 +779,28 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VMOVUPS        (SI), Y0
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
 	VPERMB         Z12, Z0, Z1
 	VPERMB         Z11, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMULPS.BCST    (DX), Z3, Z3
-	VMOVUPS        Z3, (DI)
+	VMULPS.BCST    (BX), Z3, Z3
+	VMOVUPS        Z3, (SI)
 	VPANDD         Z14, Z2, Z2
-	VMULPS.BCST    (DX), Z2, Z2
-	VMOVUPS        Z2, 64(DI)
+	VMULPS.BCST    (BX), Z2, Z2
+	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VMULPS.BCST    4(DX), Z0, Z0
-	VMOVUPS        Z0, 128(DI)
+	VMULPS.BCST    4(BX), Z0, Z0
+	VMOVUPS        Z0, 128(SI)
 	VPANDD         Z14, Z1, Z1
-	VMULPS.BCST    4(DX), Z1, Z1
-	VMOVUPS        Z1, 192(DI)
-	ADDQ           $+8, DX
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
+	VMULPS.BCST    4(BX), Z1, Z1
+	VMOVUPS        Z1, 192(SI)
+	ADDQ           $+8, BX
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	SUBQ           $+2, R8
 	CMPQ           R8, $+2
 	JGE            short2loop
@@ -839,28 +822,28 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VMOVUPS        (SI), Y0
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
 	VPERMB         Z12, Z0, Z1
 	VPERMB         Z11, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMULPS.BCST    (DX), Z3, Z3
-	VMOVUPS        Z3, (DI)
+	VMULPS.BCST    (BX), Z3, Z3
+	VMOVUPS        Z3, (SI)
 	VPANDD         Z14, Z2, Z2
-	VMULPS.BCST    4(DX), Z2, Z2
-	VMOVUPS        Z2, 64(DI)
+	VMULPS.BCST    4(BX), Z2, Z2
+	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VMULPS.BCST    8(DX), Z0, Z0
-	VMOVUPS        Z0, 128(DI)
+	VMULPS.BCST    8(BX), Z0, Z0
+	VMOVUPS        Z0, 128(SI)
 	VPANDD         Z14, Z1, Z1
-	VMULPS.BCST    12(DX), Z1, Z1
-	VMOVUPS        Z1, 192(DI)
-	ADDQ           $+16, DX
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
+	VMULPS.BCST    12(BX), Z1, Z1
+	VMOVUPS        Z1, 192(SI)
+	ADDQ           $+16, BX
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	SUBQ           $+4, R8
 	CMPQ           R8, $+4
 	JGE            short4loop
@@ -875,13 +858,13 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS        (DX), Z0
-	VMOVUPS        (SI), Y1
+	VMOVUPS        (BX), Z0
+	VMOVUPS        (DX), Y1
 	VPERMB         Z1, Z15, Z1
 	VPMULTISHIFTQB Z1, Z13, Z1
 	VPERMB         Z12, Z1, Z2
@@ -889,74 +872,38 @@ laneloop:
 	VPUNPCKLBW     Z1, Z2, Z3
 	VPSLLD         $0x10, Z3, Z4
 	VMULPS         Z0, Z4, Z4
-	VMOVUPS        Z4, (DI)
-	VMOVUPS        64(DX), Z0
+	VMOVUPS        Z4, (SI)
+	VMOVUPS        64(BX), Z0
 	VPANDD         Z14, Z3, Z3
 	VMULPS         Z0, Z3, Z3
-	VMOVUPS        Z3, 64(DI)
-	VMOVUPS        128(DX), Z0
+	VMOVUPS        Z3, 64(SI)
+	VMOVUPS        128(BX), Z0
 	VPUNPCKHBW     Z1, Z2, Z2
 	VPSLLD         $0x10, Z2, Z1
 	VMULPS         Z0, Z1, Z1
-	VMOVUPS        Z1, 128(DI)
-	VMOVUPS        192(DX), Z0
+	VMOVUPS        Z1, 128(SI)
+	VMOVUPS        192(BX), Z0
 	VPANDD         Z14, Z2, Z2
 	VMULPS         Z0, Z2, Z2
-	VMOVUPS        Z2, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
-	ADDQ           $+256, DX
-	SUBQ           $+64, BX
-	CMPQ           BX, $+64
+	VMOVUPS        Z2, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
+	ADDQ           $+256, BX
+	SUBQ           $+64, DI
+	CMPQ           DI, $+64
 	JGE            laneloop
-
-lanetail:
-	TESTQ          BX, BX
+	TESTQ          DI, DI
 	JEQ            laneend
-	MOVQ           $-1, AX
-	BZHIQ          BX, AX, AX
-	KMOVQ          AX, K0
-	KMOVQ          K0, K7
-	VMOVUPS.Z      (DX), K7, Z0
-	LEAQ           1(BX), CX
-	SHRQ           $0x01, CX
-	MOVQ           $-1, AX
-	BZHIQ          CX, AX, AX
-	KMOVQ          AX, K7
-	VMOVDQU8.Z     (SI), K7, Z1
-	VPERMB         Z1, Z15, Z1
-	VPMULTISHIFTQB Z1, Z13, Z1
-	VPERMB         Z12, Z1, Z2
-	VPERMB         Z11, Z1, Z1
-	VPUNPCKLBW     Z1, Z2, Z3
-	VPSLLD         $0x10, Z3, Z4
-	VMULPS         Z0, Z4, Z4
-	KMOVQ          K0, K7
-	VMOVUPS        Z4, K7, (DI)
-	CMPQ           BX, $+17
-	JLT            lanetailnarrow
-	KSHIFTRQ       $0x10, K0, K7
-	VMOVUPS.Z      64(DX), K7, Z0
-	VPANDD         Z14, Z3, Z3
-	VMULPS         Z0, Z3, Z3
-	VMOVUPS        Z3, K7, 64(DI)
-	CMPQ           BX, $+33
-	JLT            lanetailnarrow
-	KSHIFTRQ       $0x20, K0, K7
-	VMOVUPS.Z      128(DX), K7, Z0
-	VPUNPCKHBW     Z1, Z2, Z2
-	VPSLLD         $0x10, Z2, Z1
-	VMULPS         Z0, Z1, Z1
-	VMOVUPS        Z1, K7, 128(DI)
-	CMPQ           BX, $+49
-	JLT            lanetailnarrow
-	KSHIFTRQ       $0x30, K0, K7
-	VMOVUPS.Z      192(DX), K7, Z0
-	VPANDD         Z14, Z2, Z2
-	VMULPS         Z0, Z2, Z2
-	VMOVUPS        Z2, K7, 192(DI)
+	CMPQ           DI, $+0
+	JGE            lanestage
+	ADDQ           $+64, DI
+	MOVQ           544(SP), SI
+	LEAQ           (SP), AX
+	MOVQ           SI, CX
+	CALL           ·stageOut32AVX512(SB)
+	MOVQ           552(SP), DX
+	MOVQ           560(SP), BX
 
-lanetailnarrow:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -970,8 +917,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (SI)(CX*1)
-	VMOVUPS        (SI), Y0
+	PREFETCHNTA    (DX)(CX*1)
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
 	VPERMB         Z12, Z0, Z1
@@ -979,19 +926,19 @@ groupstream:
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
 	VMULPS         Z10, Z3, Z3
-	VMOVNTPS       Z3, (DI)
+	VMOVNTPS       Z3, (SI)
 	VPANDD         Z14, Z2, Z2
 	VMULPS         Z10, Z2, Z2
-	VMOVNTPS       Z2, 64(DI)
+	VMOVNTPS       Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VMULPS         Z10, Z0, Z0
-	VMOVNTPS       Z0, 128(DI)
+	VMOVNTPS       Z0, 128(SI)
 	VPANDD         Z14, Z1, Z1
 	VMULPS         Z10, Z1, Z1
-	VMOVNTPS       Z1, 192(DI)
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
+	VMOVNTPS       Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	SUBQ           $+64, R8
 	CMPQ           R8, $+64
 	JGE            groupstream
@@ -1003,12 +950,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1017,10 +964,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -1029,12 +976,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1043,10 +990,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -1055,12 +1002,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1069,10 +1016,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -1081,71 +1028,86 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA    (SI)(CX*1)
-	VMOVUPS        (SI), Y0
+	PREFETCHNTA    (DX)(CX*1)
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
 	VPERMB         Z12, Z0, Z1
 	VPERMB         Z11, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMULPS.BCST    (DX), Z3, Z3
-	VMOVNTPS       Z3, (DI)
+	VMULPS.BCST    (BX), Z3, Z3
+	VMOVNTPS       Z3, (SI)
 	VPANDD         Z14, Z2, Z2
-	VMULPS.BCST    (DX), Z2, Z2
-	VMOVNTPS       Z2, 64(DI)
+	VMULPS.BCST    (BX), Z2, Z2
+	VMOVNTPS       Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VMULPS.BCST    4(DX), Z0, Z0
-	VMOVNTPS       Z0, 128(DI)
+	VMULPS.BCST    4(BX), Z0, Z0
+	VMOVNTPS       Z0, 128(SI)
 	VPANDD         Z14, Z1, Z1
-	VMULPS.BCST    4(DX), Z1, Z1
-	VMOVNTPS       Z1, 192(DI)
-	ADDQ           $+8, DX
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
+	VMULPS.BCST    4(BX), Z1, Z1
+	VMOVNTPS       Z1, 192(SI)
+	ADDQ           $+8, BX
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	SUBQ           $+2, R8
 	CMPQ           R8, $+2
 	JGE            short2stream
 	JMP            short2end
 
 short4stream:
-	PREFETCHNTA    (SI)(CX*1)
-	VMOVUPS        (SI), Y0
+	PREFETCHNTA    (DX)(CX*1)
+	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
 	VPERMB         Z12, Z0, Z1
 	VPERMB         Z11, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMULPS.BCST    (DX), Z3, Z3
-	VMOVNTPS       Z3, (DI)
+	VMULPS.BCST    (BX), Z3, Z3
+	VMOVNTPS       Z3, (SI)
 	VPANDD         Z14, Z2, Z2
-	VMULPS.BCST    4(DX), Z2, Z2
-	VMOVNTPS       Z2, 64(DI)
+	VMULPS.BCST    4(BX), Z2, Z2
+	VMOVNTPS       Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VMULPS.BCST    8(DX), Z0, Z0
-	VMOVNTPS       Z0, 128(DI)
+	VMULPS.BCST    8(BX), Z0, Z0
+	VMOVNTPS       Z0, 128(SI)
 	VPANDD         Z14, Z1, Z1
-	VMULPS.BCST    12(DX), Z1, Z1
-	VMOVNTPS       Z1, 192(DI)
-	ADDQ           $+16, DX
-	ADDQ           $+256, DI
-	ADDQ           $+32, SI
+	VMULPS.BCST    12(BX), Z1, Z1
+	VMOVNTPS       Z1, 192(SI)
+	ADDQ           $+16, BX
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
 	SUBQ           $+4, R8
 	CMPQ           R8, $+4
 	JGE            short4stream
 	JMP            short4end
+
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	MOVQ DX, 552(SP)
+	LEAQ 256(SP), DX
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 288(SP), BX
+	JMP  laneloop
 
 DATA constantsAVX512VBMI<>+0(SB)/4, $0x11011000
 DATA constantsAVX512VBMI<>+4(SB)/4, $0x13031202

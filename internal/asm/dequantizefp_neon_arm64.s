@@ -6,14 +6,14 @@
 
 // func DequantizeFpE4M3NEON(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE4M3NEON(SB), NOSPLIT, $152-48
-	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+TEXT ·DequantizeFpE4M3NEON(SB), NOSPLIT, $200-48
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V15 0x43800000, V14 0x80808080, V13 0xffffffff, V12 0xbfffbfff
-	// per group: V11 scale, V10 Mul, V0 Sub, V0 Ordered, V9 Select
-	// vector registers in use at once: 18
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
+	// per group: V0 scale, V11 Mul, V0 Sub, V0 Ordered, V10 Select
+	// vector registers in use at once: 17
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
 	MOVD $1132462080, R16
 	VDUP R16, V15.S4
 	MOVD $2155905152, R16
@@ -27,61 +27,63 @@ TEXT ·DequantizeFpE4M3NEON(SB), NOSPLIT, $152-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	WORD $0x6e2fdd6a // fmul v10.4s, v11.4s, v15.4s
-	WORD $0x4eaad540 // fsub v0.4s, v10.4s, v10.4s
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e2fdc0b // fmul v11.4s, v0.4s, v15.4s
+	WORD $0x4eabd560 // fsub v0.4s, v11.4s, v11.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VMOV V0.B16, V9.B16
-	VBSL V13.B16, V14.B16, V9.B16
-	SUB R4, R3, R3
+	VMOV V0.B16, V10.B16
+	VBSL V13.B16, V14.B16, V10.B16
+	SUB R4, R0, R0
 grouploop:
-	FMOVQ (R1), F0
-	VORR V9.B16, V0.B16, V0.B16
+	FMOVQ (R2), F0
+	VORR V10.B16, V0.B16, V0.B16
 	VCMEQ V13.B16, V0.B16, V0.B16
 	VCMTST V0.S4, V0.S4, V0.S4
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	VSHL $7, V1.H8, V1.H8
 	VAND V12.B16, V1.B16, V1.B16
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	FMOVQ F2, (R0)
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	FMOVQ F2, (R1)
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	FMOVQ F1, 16(R1)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
 	VAND V12.B16, V0.B16, V0.B16
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	FMOVQ F1, 32(R0)
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	FMOVQ F1, 32(R1)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 48(R0)
+	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
+	FMOVQ F0, 48(R1)
 groupback:
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	ADD $64, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V0.S4]
+	VLD1R (R3), [V0.S4]
 	WORD $0x6e2fdc0b // fmul v11.4s, v0.4s, v15.4s
 	WORD $0x4eabd560 // fsub v0.4s, v11.4s, v11.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
@@ -89,7 +91,7 @@ grouptomeet:
 	VBSL V13.B16, V14.B16, V10.B16
 groupmeet:
 	MOVD R4, R6
-	MOVD R2, R7
+	MOVD R3, R7
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
@@ -114,7 +116,7 @@ groupmeet2:
 groupmeet3:
 	VMOV V10.B16, V6.B16
 	VMOV V11.B16, V7.B16
-	FMOVQ (R1), F8
+	FMOVQ (R2), F8
 	VORR V0.B16, V8.B16, V8.B16
 	VORR V2.B16, V8.B16, V8.B16
 	VORR V4.B16, V8.B16, V8.B16
@@ -124,173 +126,117 @@ groupmeet3:
 	WORD $0x6e30f908 // fmaxv s8, v8.4s
 	FCMPS F8, F8
 	BVS groupmeetrare
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0f08a402 // sshll v2.8h, v0.8b, #0
 	VSHL $7, V2.H8, V2.H8
 	VAND V12.B16, V2.B16, V2.B16
 	WORD $0x0e217844 // fcvtl v4.4s, v2.4h
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
 	VAND V12.B16, V0.B16, V0.B16
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	WORD $0x6e2fdd6a // fmul v10.4s, v11.4s, v15.4s
-	WORD $0x4eaad540 // fsub v0.4s, v10.4s, v10.4s
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e2fdc0b // fmul v11.4s, v0.4s, v15.4s
+	WORD $0x4eabd560 // fsub v0.4s, v11.4s, v11.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VMOV V0.B16, V9.B16
-	VBSL V13.B16, V14.B16, V9.B16
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R3, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	VORR V9.B16, V0.B16, V0.B16
-	VCMEQ V13.B16, V0.B16, V0.B16
-	VCMTST V0.S4, V0.S4, V0.S4
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	FMOVQ 80(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	VSHL $7, V1.H8, V1.H8
-	VAND V12.B16, V1.B16, V1.B16
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	FMOVQ F2, 16(RSP)
-	CMP $5, R3
-	BLT grouptailnarrow
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	FMOVQ F1, 32(RSP)
-	CMP $9, R3
-	BLT grouptailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V12.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	FMOVQ F1, 48(RSP)
-	CMP $13, R3
-	BLT grouptailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 64(RSP)
-grouptailnarrow:
-grouptailback:
+	VMOV V0.B16, V10.B16
+	VBSL V13.B16, V14.B16, V10.B16
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $80, RSP, R2
+	MOVD R4, 184(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD R3<<2, R0, R0
-	ADD R3, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 168(RSP), R2
+	ADD R0, R2, R2
+	MOVD 184(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
 	WORD $0x4ea0d401 // fsub v1.4s, v0.4s, v0.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	VBSL V13.B16, V14.B16, V1.B16
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
 	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
 	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
 	VBSL V13.B16, V14.B16, V3.B16
-	FMOVQ 32(R2), F4
+	FMOVQ 32(R3), F4
 	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
 	WORD $0x4ea4d485 // fsub v5.4s, v4.4s, v4.4s
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	VBSL V13.B16, V14.B16, V5.B16
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R3), F6
 	WORD $0x6e2fdcc6 // fmul v6.4s, v6.4s, v15.4s
 	WORD $0x4ea6d4c7 // fsub v7.4s, v6.4s, v6.4s
 	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
 	VBSL V13.B16, V14.B16, V7.B16
-	FMOVQ (R1), F8
+	FMOVQ (R2), F8
 	VORR V1.B16, V8.B16, V8.B16
 	VORR V3.B16, V8.B16, V8.B16
 	VORR V5.B16, V8.B16, V8.B16
@@ -300,233 +246,57 @@ laneloop:
 	WORD $0x6e30f908 // fmaxv s8, v8.4s
 	FCMPS F8, F8
 	BVS lanerare
-	FMOVQ (R1), F1
+	FMOVQ (R2), F1
 	WORD $0x0f08a423 // sshll v3.8h, v1.8b, #0
 	VSHL $7, V3.H8, V3.H8
 	VAND V12.B16, V3.B16, V3.B16
 	WORD $0x0e217865 // fcvtl v5.4s, v3.4h
 	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	VSHL $7, V1.H8, V1.H8
 	VAND V12.B16, V1.B16, V1.B16
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 32(R0)
+	FMOVQ F0, 32(R1)
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
-	FMOVQ F1, 48(R0)
+	FMOVQ F1, 48(R1)
 laneback:
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R3, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 96(RSP), F0
-	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
-	WORD $0x4ea0d401 // fsub v1.4s, v0.4s, v0.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V13.B16, V14.B16, V1.B16
-	FMOVQ 112(RSP), F2
-	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V13.B16, V14.B16, V3.B16
-	FMOVQ 128(RSP), F4
-	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
-	WORD $0x4ea4d485 // fsub v5.4s, v4.4s, v4.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V13.B16, V14.B16, V5.B16
-	FMOVQ 144(RSP), F6
-	WORD $0x6e2fdcc6 // fmul v6.4s, v6.4s, v15.4s
-	WORD $0x4ea6d4c7 // fsub v7.4s, v6.4s, v6.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V13.B16, V14.B16, V7.B16
-	FMOVQ 80(RSP), F8
-	VORR V1.B16, V8.B16, V8.B16
-	VORR V3.B16, V8.B16, V8.B16
-	VORR V5.B16, V8.B16, V8.B16
-	VORR V7.B16, V8.B16, V8.B16
-	VCMEQ V13.B16, V8.B16, V8.B16
-	VCMTST V8.S4, V8.S4, V8.S4
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
-	BVS lanetailrare
-	FMOVQ 80(RSP), F1
-	WORD $0x0f08a423 // sshll v3.8h, v1.8b, #0
-	VSHL $7, V3.H8, V3.H8
-	VAND V12.B16, V3.B16, V3.B16
-	WORD $0x0e217865 // fcvtl v5.4s, v3.4h
-	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
-	FMOVQ F5, 16(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 32(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
-	VSHL $7, V1.H8, V1.H8
-	VAND V12.B16, V1.B16, V1.B16
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 48(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
-	FMOVQ F1, 64(RSP)
-lanetailnarrow:
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R3, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 168(RSP), R2
+	MOVD 176(RSP), R3
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	MOVD $127, R16
-	VDUP R16, V3.S4
-	VAND V3.B16, V2.B16, V4.B16
-	VCMEQ V3.S4, V4.S4, V5.S4
-	VSHL $24, V2.S4, V2.S4
-	VSHL $20, V4.S4, V4.S4
-	MOVD $1006632960, R16
-	VDUP R16, V6.S4
-	VADD V6.S4, V4.S4, V4.S4
-	MOVD $1073741824, R16
-	VDUP R16, V7.S4
-	MOVD $3162505216, R16
-	VDUP R16, V8.S4
-	VMOV V8.B16, V16.B16
-	VFMLA V7.S4, V4.S4, V16.S4
-	WORD $0x4ea4f610 // fmin v16.4s, v16.4s, v4.4s
-	MOVD $2147483648, R16
-	VDUP R16, V4.S4
-	VAND V4.B16, V2.B16, V2.B16
-	VORR V2.B16, V16.B16, V16.B16
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V16.B16, V2.B16, V5.B16
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	FMOVQ F5, (R0)
-	VUXTL2 V1.H8, V1.S4
-	VAND V3.B16, V1.B16, V5.B16
-	VCMEQ V3.S4, V5.S4, V16.S4
-	VSHL $24, V1.S4, V1.S4
-	VSHL $20, V5.S4, V5.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VMOV V8.B16, V17.B16
-	VFMLA V7.S4, V5.S4, V17.S4
-	WORD $0x4ea5f631 // fmin v17.4s, v17.4s, v5.4s
-	VAND V4.B16, V1.B16, V1.B16
-	VORR V1.B16, V17.B16, V17.B16
-	VBSL V17.B16, V2.B16, V16.B16
-	WORD $0x6e2bde10 // fmul v16.4s, v16.4s, v11.4s
-	FMOVQ F16, 16(R0)
-	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	VAND V3.B16, V1.B16, V5.B16
-	VCMEQ V3.S4, V5.S4, V16.S4
-	VSHL $24, V1.S4, V1.S4
-	VSHL $20, V5.S4, V5.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VMOV V8.B16, V17.B16
-	VFMLA V7.S4, V5.S4, V17.S4
-	WORD $0x4ea5f631 // fmin v17.4s, v17.4s, v5.4s
-	VAND V4.B16, V1.B16, V1.B16
-	VORR V1.B16, V17.B16, V17.B16
-	VBSL V17.B16, V2.B16, V16.B16
-	WORD $0x6e2bde10 // fmul v16.4s, v16.4s, v11.4s
-	FMOVQ F16, 32(R0)
-	VUXTL2 V0.H8, V0.S4
-	VAND V3.B16, V0.B16, V1.B16
-	VCMEQ V3.S4, V1.S4, V3.S4
-	VSHL $24, V0.S4, V0.S4
-	VSHL $20, V1.S4, V1.S4
-	VADD V6.S4, V1.S4, V1.S4
-	VFMLA V7.S4, V1.S4, V8.S4
-	WORD $0x4ea1f508 // fmin v8.4s, v8.4s, v1.4s
-	VAND V4.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	VBSL V8.B16, V2.B16, V3.B16
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	FMOVQ F3, 48(R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 192(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
+	B rare
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x6e2fdc43 // fmul v3.4s, v2.4s, v15.4s
 	WORD $0x4ea3d462 // fsub v2.4s, v3.4s, v3.4s
@@ -548,7 +318,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -556,11 +326,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V4.S4]
+	VLD1R (R3), [V4.S4]
 	WORD $0x6e2fdc85 // fmul v5.4s, v4.4s, v15.4s
 	WORD $0x4ea5d4a4 // fsub v4.4s, v5.4s, v5.4s
 	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
@@ -571,7 +341,7 @@ groupmeet1next:
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x6e2fdc85 // fmul v5.4s, v4.4s, v15.4s
 	WORD $0x4ea5d4a4 // fsub v4.4s, v5.4s, v5.4s
@@ -593,7 +363,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -601,11 +371,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V6.S4]
+	VLD1R (R3), [V6.S4]
 	WORD $0x6e2fdcc7 // fmul v7.4s, v6.4s, v15.4s
 	WORD $0x4ea7d4e6 // fsub v6.4s, v7.4s, v7.4s
 	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
@@ -616,7 +386,7 @@ groupmeet2next:
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V6.S4]
 	WORD $0x6e2fdcc7 // fmul v7.4s, v6.4s, v15.4s
 	WORD $0x4ea7d4e6 // fsub v6.4s, v7.4s, v7.4s
@@ -638,7 +408,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -646,11 +416,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	WORD $0x6e2fdd09 // fmul v9.4s, v8.4s, v15.4s
 	WORD $0x4ea9d528 // fsub v8.4s, v9.4s, v9.4s
 	WORD $0x4e28e510 // fcmeq v16.4s, v8.4s, v8.4s
@@ -661,7 +431,7 @@ groupmeet3next:
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V8.S4]
 	WORD $0x6e2fdd09 // fmul v9.4s, v8.4s, v15.4s
 	WORD $0x4ea9d528 // fsub v8.4s, v9.4s, v9.4s
@@ -683,91 +453,37 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 80(RSP), F0
-	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	MOVD $127, R16
-	VDUP R16, V3.S4
-	VAND V3.B16, V2.B16, V4.B16
-	VCMEQ V3.S4, V4.S4, V5.S4
-	VSHL $24, V2.S4, V2.S4
-	VSHL $20, V4.S4, V4.S4
-	MOVD $1006632960, R16
-	VDUP R16, V6.S4
-	VADD V6.S4, V4.S4, V4.S4
-	MOVD $1073741824, R16
-	VDUP R16, V7.S4
-	MOVD $3162505216, R16
-	VDUP R16, V8.S4
-	VMOV V8.B16, V16.B16
-	VFMLA V7.S4, V4.S4, V16.S4
-	WORD $0x4ea4f610 // fmin v16.4s, v16.4s, v4.4s
-	MOVD $2147483648, R16
-	VDUP R16, V4.S4
-	VAND V4.B16, V2.B16, V2.B16
-	VORR V2.B16, V16.B16, V16.B16
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V16.B16, V2.B16, V5.B16
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	FMOVQ F5, 16(RSP)
-	VUXTL2 V1.H8, V1.S4
-	VAND V3.B16, V1.B16, V5.B16
-	VCMEQ V3.S4, V5.S4, V16.S4
-	VSHL $24, V1.S4, V1.S4
-	VSHL $20, V5.S4, V5.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VMOV V8.B16, V17.B16
-	VFMLA V7.S4, V5.S4, V17.S4
-	WORD $0x4ea5f631 // fmin v17.4s, v17.4s, v5.4s
-	VAND V4.B16, V1.B16, V1.B16
-	VORR V1.B16, V17.B16, V17.B16
-	VBSL V17.B16, V2.B16, V16.B16
-	WORD $0x6e2bde10 // fmul v16.4s, v16.4s, v11.4s
-	FMOVQ F16, 32(RSP)
-	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	VAND V3.B16, V1.B16, V5.B16
-	VCMEQ V3.S4, V5.S4, V16.S4
-	VSHL $24, V1.S4, V1.S4
-	VSHL $20, V5.S4, V5.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VMOV V8.B16, V17.B16
-	VFMLA V7.S4, V5.S4, V17.S4
-	WORD $0x4ea5f631 // fmin v17.4s, v17.4s, v5.4s
-	VAND V4.B16, V1.B16, V1.B16
-	VORR V1.B16, V17.B16, V17.B16
-	VBSL V17.B16, V2.B16, V16.B16
-	WORD $0x6e2bde10 // fmul v16.4s, v16.4s, v11.4s
-	FMOVQ F16, 48(RSP)
-	VUXTL2 V0.H8, V0.S4
-	VAND V3.B16, V0.B16, V1.B16
-	VCMEQ V3.S4, V1.S4, V3.S4
-	VSHL $24, V0.S4, V0.S4
-	VSHL $20, V1.S4, V1.S4
-	VADD V6.S4, V1.S4, V1.S4
-	VFMLA V7.S4, V1.S4, V8.S4
-	WORD $0x4ea1f508 // fmin v8.4s, v8.4s, v1.4s
-	VAND V4.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	VBSL V8.B16, V2.B16, V3.B16
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	FMOVQ F3, 64(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R6, R4
-	SUB R2, R7, R7
-	ADD R7, R2, R2
-	MOVD R3, R6
+	SUB R3, R7, R7
+	ADD R7, R3, R3
+	MOVD R0, R6
 	SUB R7, R7, R7
 	ADD $16, R7, R7
 	B grouppieces
 lanerare:
-	FMOVQ (R2), F0
-	FMOVQ (R1), F1
+	MOVD $2, R16
+	MOVD R16, 192(RSP)
+	B rare
+lanestage:
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R3), F0
+	FMOVQ (R2), F1
 	VUXTL V1.B8, V2.H8
 	VUXTL V2.H4, V3.S4
 	MOVD $127, R16
@@ -794,8 +510,8 @@ lanerare:
 	VDUP R16, V3.S4
 	VBSL V10.B16, V3.B16, V6.B16
 	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
-	FMOVQ F6, (R0)
-	FMOVQ 16(R2), F0
+	FMOVQ F6, (R1)
+	FMOVQ 16(R3), F0
 	VUXTL2 V2.H8, V2.S4
 	VAND V4.B16, V2.B16, V6.B16
 	VCMEQ V4.S4, V6.S4, V10.S4
@@ -809,8 +525,8 @@ lanerare:
 	VORR V2.B16, V11.B16, V11.B16
 	VBSL V11.B16, V3.B16, V10.B16
 	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
-	FMOVQ F10, 16(R0)
-	FMOVQ 32(R2), F0
+	FMOVQ F10, 16(R1)
+	FMOVQ 32(R3), F0
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	VAND V4.B16, V2.B16, V6.B16
@@ -825,8 +541,8 @@ lanerare:
 	VORR V2.B16, V11.B16, V11.B16
 	VBSL V11.B16, V3.B16, V10.B16
 	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
-	FMOVQ F10, 32(R0)
-	FMOVQ 48(R2), F0
+	FMOVQ F10, 32(R1)
+	FMOVQ 48(R3), F0
 	VUXTL2 V1.H8, V1.S4
 	VAND V4.B16, V1.B16, V2.B16
 	VCMEQ V4.S4, V2.S4, V4.S4
@@ -839,112 +555,48 @@ lanerare:
 	VORR V1.B16, V9.B16, V9.B16
 	VBSL V9.B16, V3.B16, V4.B16
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	FMOVQ F4, 48(R0)
+	FMOVQ F4, 48(R1)
+	MOVD 192(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 96(RSP), F0
-	FMOVQ 80(RSP), F1
-	VUXTL V1.B8, V2.H8
-	VUXTL V2.H4, V3.S4
-	MOVD $127, R16
-	VDUP R16, V4.S4
-	VAND V4.B16, V3.B16, V5.B16
-	VCMEQ V4.S4, V5.S4, V6.S4
-	VSHL $24, V3.S4, V3.S4
-	VSHL $20, V5.S4, V5.S4
-	MOVD $1006632960, R16
-	VDUP R16, V7.S4
-	VADD V7.S4, V5.S4, V5.S4
-	MOVD $1073741824, R16
-	VDUP R16, V8.S4
-	MOVD $3162505216, R16
-	VDUP R16, V9.S4
-	VMOV V9.B16, V10.B16
-	VFMLA V8.S4, V5.S4, V10.S4
-	WORD $0x4ea5f54a // fmin v10.4s, v10.4s, v5.4s
-	MOVD $2147483648, R16
-	VDUP R16, V5.S4
-	VAND V5.B16, V3.B16, V3.B16
-	VORR V3.B16, V10.B16, V10.B16
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V10.B16, V3.B16, V6.B16
-	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
-	FMOVQ F6, 16(RSP)
-	FMOVQ 112(RSP), F0
-	VUXTL2 V2.H8, V2.S4
-	VAND V4.B16, V2.B16, V6.B16
-	VCMEQ V4.S4, V6.S4, V10.S4
-	VSHL $24, V2.S4, V2.S4
-	VSHL $20, V6.S4, V6.S4
-	VADD V7.S4, V6.S4, V6.S4
-	VMOV V9.B16, V11.B16
-	VFMLA V8.S4, V6.S4, V11.S4
-	WORD $0x4ea6f56b // fmin v11.4s, v11.4s, v6.4s
-	VAND V5.B16, V2.B16, V2.B16
-	VORR V2.B16, V11.B16, V11.B16
-	VBSL V11.B16, V3.B16, V10.B16
-	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
-	FMOVQ F10, 32(RSP)
-	FMOVQ 128(RSP), F0
-	VUXTL2 V1.B16, V1.H8
-	VUXTL V1.H4, V2.S4
-	VAND V4.B16, V2.B16, V6.B16
-	VCMEQ V4.S4, V6.S4, V10.S4
-	VSHL $24, V2.S4, V2.S4
-	VSHL $20, V6.S4, V6.S4
-	VADD V7.S4, V6.S4, V6.S4
-	VMOV V9.B16, V11.B16
-	VFMLA V8.S4, V6.S4, V11.S4
-	WORD $0x4ea6f56b // fmin v11.4s, v11.4s, v6.4s
-	VAND V5.B16, V2.B16, V2.B16
-	VORR V2.B16, V11.B16, V11.B16
-	VBSL V11.B16, V3.B16, V10.B16
-	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
-	FMOVQ F10, 48(RSP)
-	FMOVQ 144(RSP), F0
-	VUXTL2 V1.H8, V1.S4
-	VAND V4.B16, V1.B16, V2.B16
-	VCMEQ V4.S4, V2.S4, V4.S4
-	VSHL $24, V1.S4, V1.S4
-	VSHL $20, V2.S4, V2.S4
-	VADD V7.S4, V2.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V9.S4
-	WORD $0x4ea2f529 // fmin v9.4s, v9.4s, v2.4s
-	VAND V5.B16, V1.B16, V1.B16
-	VORR V1.B16, V9.B16, V9.B16
-	VBSL V9.B16, V3.B16, V4.B16
-	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	FMOVQ F4, 64(RSP)
-	B lanetailback
+groupresume:
+	MOVD 176(RSP), R3
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e2fdc0b // fmul v11.4s, v0.4s, v15.4s
+	WORD $0x4eabd560 // fsub v0.4s, v11.4s, v11.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VMOV V0.B16, V10.B16
+	VBSL V13.B16, V14.B16, V10.B16
+	B groupback
 
 // func DequantizeFpE5M2NEON(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE5M2NEON(SB), NOSPLIT, $152-48
-	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+TEXT ·DequantizeFpE5M2NEON(SB), NOSPLIT, $200-48
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: nothing
 	// per group: V15 scale
 	// vector registers in use at once: 7
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V15.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V15.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
@@ -961,31 +613,33 @@ grouploop:
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS grouprare
-	FMOVQ F2, (R0)
-	FMOVQ F1, 16(R0)
-	FMOVQ F3, 32(R0)
-	FMOVQ F0, 48(R0)
+	FMOVQ F2, (R1)
+	FMOVQ F1, 16(R1)
+	FMOVQ F3, 32(R1)
+	FMOVQ F0, 48(R1)
 groupback:
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	ADD $64, R1, R1
+	ADD $16, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V15.S4]
+	VLD1R (R3), [V15.S4]
 groupmeet:
 	MOVD R4, R6
-	MOVD R2, R7
+	MOVD R3, R7
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
@@ -1014,141 +668,90 @@ groupmeet3:
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS groupmeetrare
-	FMOVQ F2, (R0)
-	FMOVQ F1, 16(R0)
-	FMOVQ F3, 32(R0)
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F2, (R1)
+	FMOVQ F1, 16(R1)
+	FMOVQ F3, 32(R1)
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V15.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R3, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
-	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
-	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS grouptailrare
-	FMOVQ F2, 16(RSP)
-	CMP $5, R3
-	BLT grouptailnarrow
-	FMOVQ F1, 32(RSP)
-	CMP $9, R3
-	BLT grouptailnarrow
-	FMOVQ F3, 48(RSP)
-	CMP $13, R3
-	BLT grouptailnarrow
-	FMOVQ F0, 64(RSP)
-grouptailnarrow:
-grouptailback:
+	VLD1R (R3), [V15.S4]
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $80, RSP, R2
+	MOVD R4, 184(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD R3<<2, R0, R0
-	ADD R3, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 168(RSP), R2
+	ADD R0, R2, R2
+	MOVD 184(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
+	FMOVQ 16(R3), F3
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 32(R2), F4
+	FMOVQ 32(R3), F4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R2), F4
+	FMOVQ 48(R3), F4
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
 	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
@@ -1156,146 +759,39 @@ laneloop:
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS lanerare
-	FMOVQ F2, (R0)
-	FMOVQ F1, 16(R0)
-	FMOVQ F3, 32(R0)
-	FMOVQ F0, 48(R0)
+	FMOVQ F2, (R1)
+	FMOVQ F1, 16(R1)
+	FMOVQ F3, 32(R1)
+	FMOVQ F0, 48(R1)
 laneback:
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R3, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 80(RSP), F0
-	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	FMOVQ 96(RSP), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 112(RSP), F3
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 128(RSP), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 144(RSP), F4
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
-	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	FMOVQ F2, 16(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	FMOVQ F1, 32(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	FMOVQ F3, 48(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	FMOVQ F0, 64(RSP)
-lanetailnarrow:
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R3, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 168(RSP), R2
+	MOVD 176(RSP), R3
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V3.B16
-	FMOVQ F3, (R0)
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V2.B16
-	FMOVQ F2, 16(R0)
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V2.B16
-	FMOVQ F2, 32(R0)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 192(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R4, R16
@@ -1303,7 +799,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V15.B16, V31.B16, V1.B16
@@ -1312,7 +808,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -1320,11 +816,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V15.S4]
+	VLD1R (R3), [V15.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -1333,7 +829,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V15.B16, V31.B16, V4.B16
@@ -1342,7 +838,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -1350,11 +846,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V15.S4]
+	VLD1R (R3), [V15.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -1363,7 +859,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V15.B16, V31.B16, V4.B16
@@ -1372,7 +868,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -1380,11 +876,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V15.S4]
+	VLD1R (R3), [V15.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -1393,7 +889,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V5.B16
 	VBSL V15.B16, V31.B16, V5.B16
@@ -1402,46 +898,37 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 80(RSP), F0
-	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V3.B16
-	FMOVQ F3, 16(RSP)
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V2.B16
-	FMOVQ F2, 32(RSP)
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V2.B16
-	FMOVQ F2, 48(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R6, R4
-	SUB R2, R7, R7
-	ADD R7, R2, R2
-	MOVD R3, R6
+	SUB R3, R7, R7
+	ADD R7, R3, R3
+	MOVD R0, R6
 	SUB R7, R7, R7
 	ADD $16, R7, R7
 	B grouppieces
 lanerare:
-	FMOVQ (R2), F0
-	FMOVQ (R1), F1
+	MOVD $2, R16
+	MOVD R16, 192(RSP)
+	B rare
+lanestage:
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R3), F0
+	FMOVQ (R2), F1
 	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
@@ -1449,69 +936,45 @@ lanerare:
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
 	VBSL V4.B16, V3.B16, V0.B16
-	FMOVQ F0, (R0)
-	FMOVQ 16(R2), F0
+	FMOVQ F0, (R1)
+	FMOVQ 16(R3), F0
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V4.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(R0)
-	FMOVQ 32(R2), F0
+	FMOVQ F0, 16(R1)
+	FMOVQ 32(R3), F0
 	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V4.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(R0)
-	FMOVQ 48(R2), F0
+	FMOVQ F0, 32(R1)
+	FMOVQ 48(R3), F0
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
 	VBSL V4.B16, V1.B16, V0.B16
-	FMOVQ F0, 48(R0)
+	FMOVQ F0, 48(R1)
+	MOVD 192(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 96(RSP), F0
-	FMOVQ 80(RSP), F1
-	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V3.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-	FMOVQ 112(RSP), F0
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(RSP)
-	FMOVQ 128(RSP), F0
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	FMOVQ 144(RSP), F0
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V0.B16
-	FMOVQ F0, 64(RSP)
-	B lanetailback
+groupresume:
+	MOVD 176(RSP), R3
+	VLD1R (R3), [V15.S4]
+	B groupback
 
 // func DequantizeFpE2M1NEON(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE2M1NEON(SB), NOSPLIT, $152-48
-	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+TEXT ·DequantizeFpE2M1NEON(SB), NOSPLIT, $200-48
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V15 0xf0f0f0f, V14 table
 	// per group: V13 scale
 	// vector registers in use at once: 7
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
+	MOVD y+0(FP), R1
+	MOVD q+8(FP), R2
+	MOVD scale+16(FP), R3
 	MOVD $252645135, R16
 	VDUP R16, V15.S4
 	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V14
@@ -1520,18 +983,18 @@ TEXT ·DequantizeFpE2M1NEON(SB), NOSPLIT, $152-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V13.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V13.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -1539,35 +1002,37 @@ grouploop:
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $8, R1, R1
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $8, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V13.S4]
+	VLD1R (R3), [V13.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V15.B16, V0.B16, V0.B16
@@ -1575,14 +1040,14 @@ groupmeet0:
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
@@ -1590,133 +1055,82 @@ groupmeet2:
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $8, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $8, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V13.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	ADD $1, R3, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R20, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R20, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R20, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVD 80(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V14.B16], V0.B16
-	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 16(RSP)
-	CMP $5, R3
-	BLT grouptailnarrow
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	FMOVQ F1, 32(RSP)
-	CMP $9, R3
-	BLT grouptailnarrow
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	FMOVQ F1, 48(RSP)
-	CMP $13, R3
-	BLT grouptailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 64(RSP)
-grouptailnarrow:
+	VLD1R (R3), [V13.S4]
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $80, RSP, R2
+	MOVD R4, 184(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD R3<<2, R0, R0
-	ADD R3>>1, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 168(RSP), R2
+	ADD R0>>1, R2, R2
+	MOVD 184(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
-	FMOVD (R1), F1
+	FMOVQ (R3), F0
+	FMOVD (R2), F1
 	VUSHR $4, V1.B16, V2.B16
 	VZIP1 V2.B16, V1.B16, V1.B16
 	VAND V15.B16, V1.B16, V1.B16
@@ -1724,126 +1138,37 @@ laneloop:
 	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	FMOVQ F3, (R0)
-	FMOVQ 16(R2), F0
+	FMOVQ F3, (R1)
+	FMOVQ 16(R3), F0
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 16(R0)
-	FMOVQ 32(R2), F0
+	FMOVQ F2, 16(R1)
+	FMOVQ 32(R3), F0
 	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 32(R0)
-	FMOVQ 48(R2), F0
+	FMOVQ F2, 32(R1)
+	FMOVQ 48(R3), F0
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	FMOVQ F1, 48(R1)
+	ADD $64, R1, R1
+	ADD $8, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	ADD $1, R3, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R20, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R20, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R20, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 96(RSP), F0
-	FMOVD 80(RSP), F1
-	VUSHR $4, V1.B16, V2.B16
-	VZIP1 V2.B16, V1.B16, V1.B16
-	VAND V15.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V14.B16], V1.B16
-	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	FMOVQ F3, 16(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	FMOVQ 112(RSP), F0
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 32(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	FMOVQ 128(RSP), F0
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 48(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	FMOVQ 144(RSP), F0
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R3, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 168(RSP), R2
+	MOVD 176(RSP), R3
 laneend:
 	RET
 groupmeet0cross:
@@ -1853,7 +1178,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V13.B16, V31.B16, V1.B16
@@ -1862,7 +1187,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -1870,11 +1195,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V13.S4]
+	VLD1R (R3), [V13.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -1883,7 +1208,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V13.B16, V31.B16, V3.B16
@@ -1892,7 +1217,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -1900,11 +1225,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V13.S4]
+	VLD1R (R3), [V13.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -1913,7 +1238,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V13.B16, V31.B16, V2.B16
@@ -1922,7 +1247,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -1930,11 +1255,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V13.S4]
+	VLD1R (R3), [V13.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -1943,7 +1268,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V13.B16, V31.B16, V2.B16
@@ -1952,5 +1277,19 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
+lanestage:
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
+	B laneloop

@@ -6,16 +6,16 @@
 
 // func FakeQuantizeBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeBF16AVX2(SB), $384-64
-	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·FakeQuantizeBF16AVX2(SB), $432-64
+	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
 	// per group: Y11 scale, Y10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+36(FP), Y0
@@ -36,39 +36,39 @@ TEXT ·FakeQuantizeBF16AVX2(SB), $384-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y1
 	VFNMADD231PS Y11, Y1, Y0
 	VFMADD231PS  Y10, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y11, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y11, Y3, Y0
 	VFMADD231PS  Y10, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y4
 	VFNMADD231PS Y11, Y4, Y0
@@ -99,7 +99,7 @@ grouploop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
@@ -120,35 +120,37 @@ grouploop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 
 groupback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Y10, Y0
-	VPMOVZXWD    (SI), Y1
+	VPMOVZXWD    (DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMULPS       Y11, Y1, Y2
 	VFNMADD231PS Y10, Y2, Y1
@@ -158,7 +160,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Y10, Y1
-	VPMOVZXWD    16(SI), Y3
+	VPMOVZXWD    16(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMULPS       Y11, Y3, Y4
 	VFNMADD231PS Y10, Y4, Y3
@@ -168,7 +170,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Y10, Y3
-	VPMOVZXWD    32(SI), Y5
+	VPMOVZXWD    32(DX), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VMULPS       Y11, Y5, Y6
 	VFNMADD231PS Y10, Y6, Y5
@@ -178,7 +180,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Y10, Y5
-	VPMOVZXWD    48(SI), Y7
+	VPMOVZXWD    48(DX), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VMULPS       Y11, Y7, Y8
 	VFNMADD231PS Y10, Y8, Y7
@@ -209,7 +211,7 @@ groupmeet3:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y6
 	VMINPS       Y6, Y14, Y6
@@ -230,253 +232,78 @@ groupmeet3:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	ADDQ         $+64, DI
+	VMOVUPS      Y0, 32(SI)
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	MOVQ         SI, 384(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 392(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 416(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y11, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y11, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y11, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y11, Y4
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	VPSLLD    $0x0f, Y3, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSLLD    $0x0f, Y4, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y4, Y1
-	VPADDD    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  384(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  392(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  416(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -487,8 +314,8 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPSUBD       Y1, Y0, Y10
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
@@ -496,27 +323,27 @@ longs:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y10, Y0, Y9
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD   (SI), Y0
+	VPMOVZXWD   (DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y9, Y0, Y1
 	VFMADD231PS Y10, Y0, Y1
-	VPMOVZXWD   16(SI), Y0
+	VPMOVZXWD   16(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y9, Y0, Y2
 	VFMADD231PS Y10, Y0, Y2
-	VPMOVZXWD   32(SI), Y0
+	VPMOVZXWD   32(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y9, Y0, Y3
 	VFMADD231PS Y10, Y0, Y3
-	VPMOVZXWD   48(SI), Y0
+	VPMOVZXWD   48(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y9, Y0, Y4
 	VFMADD231PS Y10, Y0, Y4
@@ -546,7 +373,7 @@ longloop:
 	VPSRLD      $0x10, Y1, Y1
 	VPACKUSDW   Y1, Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 	VROUNDPS    $0x08, Y3, Y3
 	VMAXPS      Y3, Y15, Y3
 	VMINPS      Y3, Y14, Y3
@@ -567,213 +394,32 @@ longloop:
 	VPSRLD      $0x10, Y1, Y1
 	VPACKUSDW   Y1, Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
-	VMOVUPS     Y0, 32(DI)
+	VMOVUPS     Y0, 32(SI)
 
 longback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece15:
-	VPMOVZXWD   64(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VPMOVZXWD   80(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VPMOVZXWD   96(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VPMOVZXWD   112(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longtailrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y15, Y1
-	VMINPS      Y1, Y14, Y1
-	VFMADD213PS Y13, Y11, Y1
-	CMPQ        R8, $+9
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y15, Y2
-	VMINPS      Y2, Y14, Y2
-	VFMADD213PS Y13, Y11, Y2
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y15, Y3
-	VMINPS      Y3, Y14, Y3
-	VFMADD213PS Y13, Y11, Y3
-	CMPQ        R8, $+25
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y15, Y4
-	VMINPS      Y4, Y14, Y4
-	VFMADD213PS Y13, Y11, Y4
-
-longtailnarrow:
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	VPSLLD    $0x0f, Y3, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSLLD    $0x0f, Y4, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y4, Y1
-	VPADDD    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-
-longtailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*2), SI
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  384(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  392(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -791,26 +437,26 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VPMOVZXWD    (SI), Y0
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y11, Y1, Y0
 	VFMADD231PS  Y9, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y2
 	VFNMADD231PS Y11, Y2, Y0
 	VFMADD231PS  Y9, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y3
 	VFNMADD231PS Y10, Y3, Y0
 	VFMADD231PS  Y8, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y4
 	VFNMADD231PS Y10, Y4, Y0
@@ -841,7 +487,7 @@ short2loop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
@@ -862,13 +508,13 @@ short2loop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
+	ADDQ $+8, R8
 	ADDQ $+64, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -883,37 +529,37 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
+	VMOVUPS      (BX), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(DX), Y5
+	VMOVUPS      32(BX), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(DX), Y7
+	VMOVUPS      64(BX), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(DX), Y9
+	VMOVUPS      96(BX), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -942,7 +588,7 @@ laneloop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y6
 	VMINPS       Y6, Y14, Y6
@@ -963,389 +609,29 @@ laneloop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+64, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  384(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  392(SP), DX
+	MOVQ  400(SP), BX
+	MOVQ  408(SP), R8
 
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece35:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      256(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      128(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      160(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      192(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      352(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      224(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y3, Y2
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y5, Y4
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VFMADD213PS  Y13, Y7, Y6
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y8
-	VMINPS       Y8, Y14, Y8
-	VFMADD213PS  Y13, Y9, Y8
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSLLD    $0x0f, Y4, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y4, Y1
-	VPADDD    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	VPSLLD    $0x0f, Y6, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y6, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSLLD    $0x0f, Y8, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y8, Y1
-	VPADDD    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R8
-	JEQ   piece38
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -1359,23 +645,23 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y1
 	VFNMADD231PS Y11, Y1, Y0
 	VFMADD231PS  Y10, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y11, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y11, Y3, Y0
 	VFMADD231PS  Y10, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y4
 	VFNMADD231PS Y11, Y4, Y0
@@ -1406,7 +692,7 @@ groupstream:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, (DI)
+	VMOVNTPS     Y0, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
@@ -1427,105 +713,45 @@ groupstream:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	ADDQ         $+64, DI
+	VMOVNTPS     Y0, 32(SI)
 	ADDQ         $+64, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	JMP          groupback
+	MOVQ $+1, 424(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 408(SP)
+	LEAQ 256(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y1
+	VMOVDQU      constantsAVX2<>+16(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1534,12 +760,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1547,18 +773,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+20(SB), Y3
+	VMOVDQU      constantsAVX2<>+16(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1567,12 +793,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1580,18 +806,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+20(SB), Y5
+	VMOVDQU      constantsAVX2<>+16(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
-	VBROADCASTSS 4(DX), Y5
+	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1600,12 +826,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1613,119 +839,45 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+20(SB), Y7
+	VMOVDQU      constantsAVX2<>+16(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
-	VBROADCASTSS 4(DX), Y7
+	VBROADCASTSS 4(BX), Y7
 	VBLENDVPS    Y5, Y7, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXWD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXWD   (DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y9, Y0, Y1
 	VFMADD231PS Y10, Y0, Y1
-	VPMOVZXWD   16(SI), Y0
+	VPMOVZXWD   16(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y9, Y0, Y2
 	VFMADD231PS Y10, Y0, Y2
-	VPMOVZXWD   32(SI), Y0
+	VPMOVZXWD   32(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y9, Y0, Y3
 	VFMADD231PS Y10, Y0, Y3
-	VPMOVZXWD   48(SI), Y0
+	VPMOVZXWD   48(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y9, Y0, Y4
 	VFMADD231PS Y10, Y0, Y4
@@ -1755,7 +907,7 @@ longstream:
 	VPSRLD      $0x10, Y1, Y1
 	VPACKUSDW   Y1, Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, (DI)
+	VMOVNTPS    Y0, (SI)
 	VROUNDPS    $0x08, Y3, Y3
 	VMAXPS      Y3, Y15, Y3
 	VMINPS      Y3, Y14, Y3
@@ -1776,184 +928,60 @@ longstream:
 	VPSRLD      $0x10, Y1, Y1
 	VPACKUSDW   Y1, Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	ADDQ        $+64, DI
+	VMOVNTPS    Y0, 32(SI)
 	ADDQ        $+64, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	ADDQ        $+64, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	JMP          longback
+	MOVQ $+2, 424(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 408(SP)
+	LEAQ 256(SP), R8
+	JMP  rare
 
-longtailrare:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 392(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y11, Y1, Y0
 	VFMADD231PS  Y9, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y2
 	VFNMADD231PS Y11, Y2, Y0
 	VFMADD231PS  Y9, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y3
 	VFNMADD231PS Y10, Y3, Y0
 	VFMADD231PS  Y8, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y4
 	VFNMADD231PS Y10, Y4, Y0
@@ -1984,7 +1012,7 @@ short2stream:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, (DI)
+	VMOVNTPS     Y0, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
@@ -2005,94 +1033,58 @@ short2stream:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y0, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
+	ADDQ         $+8, R8
 	ADDQ         $+64, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	JMP          short2back
+	MOVQ $+3, 424(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 408(SP)
+	LEAQ 256(SP), R8
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (SI), Y0
+	MOVQ $+4, 424(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 392(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 408(SP)
+	LEAQ 256(SP), R8
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -2101,11 +1093,11 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y13, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y3
+	VMOVUPS      32(BX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -2127,10 +1119,10 @@ lanerare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXWD    32(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -2140,9 +1132,9 @@ lanerare:
 	VADDPS       Y13, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y3
+	VMOVUPS      96(BX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -2164,100 +1156,54 @@ lanerare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
+	CMPQ         424(SP), $+1
+	JEQ          groupresume
+	CMPQ         424(SP), $+2
+	JEQ          longresume
+	CMPQ         424(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         400(SP), BX
+	MOVQ         408(SP), R8
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	JMP          groupback
+
+longresume:
+	MOVQ         400(SP), BX
+	MOVQ         408(SP), R8
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VFNMADD231PS Y11, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y9
+	JMP          longback
+
+short2resume:
+	MOVQ 400(SP), BX
+	MOVQ 408(SP), R8
+	JMP  short2back
 
 // func FakeQuantizeZeroPointBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $1024-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $1088-72
+	// pointers: SI y, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y11 ToFloat, Y10 ToFloat
 	// loaded at each use: least, most, 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	MOVQ         groups+48(FP), R10
@@ -2274,46 +1220,46 @@ TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $1024-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
 	VBROADCASTSS most+44(FP), Y0
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y10
-	SUBQ         R10, R9
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
 	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
@@ -2344,7 +1290,7 @@ grouploop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y11, Y3
 	VMINPS       Y3, Y10, Y3
@@ -2365,27 +1311,29 @@ grouploop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 
 groupback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
 	VBROADCASTSS most+44(FP), Y0
@@ -2394,15 +1342,15 @@ grouptomeet:
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y12, 512(SP)
-	VMOVUPS      Y11, 768(SP)
-	VMOVUPS      Y10, 896(SP)
-	VPMOVZXWD    (SI), Y0
+	VMOVUPS      Y12, 568(SP)
+	VMOVUPS      Y11, 824(SP)
+	VMOVUPS      Y10, 952(SP)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
@@ -2411,10 +1359,10 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y12, 544(SP)
-	VMOVUPS      Y11, 800(SP)
-	VMOVUPS      Y10, 928(SP)
-	VPMOVZXWD    16(SI), Y0
+	VMOVUPS      Y12, 600(SP)
+	VMOVUPS      Y11, 856(SP)
+	VMOVUPS      Y10, 984(SP)
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
@@ -2423,10 +1371,10 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y12, 576(SP)
-	VMOVUPS      Y11, 832(SP)
-	VMOVUPS      Y10, 960(SP)
-	VPMOVZXWD    32(SI), Y0
+	VMOVUPS      Y12, 632(SP)
+	VMOVUPS      Y11, 888(SP)
+	VMOVUPS      Y10, 1016(SP)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
@@ -2435,10 +1383,10 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y12, 608(SP)
-	VMOVUPS      Y11, 864(SP)
-	VMOVUPS      Y10, 992(SP)
-	VPMOVZXWD    48(SI), Y0
+	VMOVUPS      Y12, 664(SP)
+	VMOVUPS      Y11, 920(SP)
+	VMOVUPS      Y10, 1048(SP)
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
@@ -2450,18 +1398,18 @@ groupmeet3:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VROUNDPS     $0x08, Y1, Y1
-	VMOVUPS      768(SP), Y0
+	VMOVUPS      824(SP), Y0
 	VMAXPS       Y1, Y0, Y1
-	VMOVUPS      896(SP), Y0
+	VMOVUPS      952(SP), Y0
 	VMINPS       Y1, Y0, Y1
-	VMOVUPS      512(SP), Y0
+	VMOVUPS      568(SP), Y0
 	VFMADD213PS  Y15, Y0, Y1
 	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      800(SP), Y0
+	VMOVUPS      856(SP), Y0
 	VMAXPS       Y2, Y0, Y2
-	VMOVUPS      928(SP), Y0
+	VMOVUPS      984(SP), Y0
 	VMINPS       Y2, Y0, Y2
-	VMOVUPS      544(SP), Y0
+	VMOVUPS      600(SP), Y0
 	VFMADD213PS  Y15, Y0, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
@@ -2475,20 +1423,20 @@ groupmeet3:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMOVUPS      832(SP), Y0
+	VMOVUPS      888(SP), Y0
 	VMAXPS       Y3, Y0, Y3
-	VMOVUPS      960(SP), Y0
+	VMOVUPS      1016(SP), Y0
 	VMINPS       Y3, Y0, Y3
-	VMOVUPS      576(SP), Y0
+	VMOVUPS      632(SP), Y0
 	VFMADD213PS  Y15, Y0, Y3
 	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      864(SP), Y0
+	VMOVUPS      920(SP), Y0
 	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      992(SP), Y0
+	VMOVUPS      1048(SP), Y0
 	VMINPS       Y4, Y0, Y4
-	VMOVUPS      608(SP), Y0
+	VMOVUPS      664(SP), Y0
 	VFMADD213PS  Y15, Y0, Y4
 	VPSLLD       $0x0f, Y3, Y0
 	VPSRLD       $0x1f, Y0, Y0
@@ -2502,13 +1450,13 @@ groupmeet3:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	ADDQ         $+64, DI
+	VMOVUPS      Y0, 32(SI)
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupmet
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R10, $+32
 	JLT          groupmeet
@@ -2518,256 +1466,81 @@ groupmet:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
 	VBROADCASTSS most+44(FP), Y0
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y10
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	MOVQ         SI, 512(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 520(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R10, 552(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VFMADD213PS  Y15, Y13, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y4
-	VMINPS       Y4, Y10, Y4
-	VFMADD213PS  Y15, Y13, Y4
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	VPSLLD    $0x0f, Y3, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y4, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y4, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*2), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  512(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  520(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  552(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2778,8 +1551,8 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPSUBD       Y1, Y0, Y12
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
@@ -2788,33 +1561,33 @@ longs:
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y12, Y0, Y11
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y10
 	VBROADCASTSS most+44(FP), Y0
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y9
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD   (SI), Y0
+	VPMOVZXWD   (DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y11, Y0, Y1
 	VFMADD231PS Y12, Y0, Y1
-	VPMOVZXWD   16(SI), Y0
+	VPMOVZXWD   16(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y11, Y0, Y2
 	VFMADD231PS Y12, Y0, Y2
-	VPMOVZXWD   32(SI), Y0
+	VPMOVZXWD   32(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y11, Y0, Y3
 	VFMADD231PS Y12, Y0, Y3
-	VPMOVZXWD   48(SI), Y0
+	VPMOVZXWD   48(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y11, Y0, Y4
 	VFMADD231PS Y12, Y0, Y4
@@ -2844,7 +1617,7 @@ longloop:
 	VPSRLD      $0x10, Y1, Y1
 	VPACKUSDW   Y1, Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 	VROUNDPS    $0x08, Y3, Y3
 	VMAXPS      Y3, Y10, Y3
 	VMINPS      Y3, Y9, Y3
@@ -2865,214 +1638,33 @@ longloop:
 	VPSRLD      $0x10, Y1, Y1
 	VPACKUSDW   Y1, Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
-	VMOVUPS     Y0, 32(DI)
+	VMOVUPS     Y0, 32(SI)
 
 longback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece15:
-	VPMOVZXWD   64(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y1
-	VFMADD231PS Y12, Y0, Y1
-	VPMOVZXWD   80(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y2
-	VFMADD231PS Y12, Y0, Y2
-	VPMOVZXWD   96(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y3
-	VFMADD231PS Y12, Y0, Y3
-	VPMOVZXWD   112(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y4
-	VFMADD231PS Y12, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longtailrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y10, Y1
-	VMINPS      Y1, Y9, Y1
-	VFMADD213PS Y15, Y13, Y1
-	CMPQ        R9, $+9
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y10, Y2
-	VMINPS      Y2, Y9, Y2
-	VFMADD213PS Y15, Y13, Y2
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y10, Y3
-	VMINPS      Y3, Y9, Y3
-	VFMADD213PS Y15, Y13, Y3
-	CMPQ        R9, $+25
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y10, Y4
-	VMINPS      Y4, Y9, Y4
-	VFMADD213PS Y15, Y13, Y4
-
-longtailnarrow:
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	VPSLLD    $0x0f, Y3, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y4, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y4, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-
-longtailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*2), SI
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  512(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  520(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -3090,16 +1682,16 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y9
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS 4(R8), Y2
+	VBROADCASTSS 4(R9), Y2
 	VPSUBD       Y2, Y0, Y0
 	VCVTDQ2PS    Y0, Y8
 	VBROADCASTSS most+44(FP), Y0
@@ -3108,22 +1700,22 @@ short2loop:
 	VBROADCASTSS most+44(FP), Y0
 	VPSUBD       Y2, Y0, Y0
 	VCVTDQ2PS    Y0, Y6
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y10, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
@@ -3154,7 +1746,7 @@ short2loop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y8, Y3
 	VMINPS       Y3, Y6, Y3
@@ -3175,14 +1767,14 @@ short2loop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
+	ADDQ $+8, R9
 	ADDQ $+64, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -3197,37 +1789,37 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
+	VMOVUPS      (BX), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(DX), Y5
+	VMOVUPS      32(BX), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(DX), Y7
+	VMOVUPS      64(BX), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(DX), Y9
+	VMOVUPS      96(BX), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -3236,7 +1828,7 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      (R8), Y0
+	VMOVUPS      (R9), Y0
 	VBROADCASTSS least+40(FP), Y1
 	VPSUBD       Y0, Y1, Y1
 	VBROADCASTSS most+44(FP), Y10
@@ -3247,7 +1839,7 @@ laneloop:
 	VMAXPS       Y2, Y1, Y2
 	VMINPS       Y2, Y10, Y2
 	VFMADD213PS  Y15, Y3, Y2
-	VMOVUPS      32(R8), Y0
+	VMOVUPS      32(R9), Y0
 	VBROADCASTSS least+40(FP), Y1
 	VPSUBD       Y0, Y1, Y1
 	VBROADCASTSS most+44(FP), Y3
@@ -3270,8 +1862,8 @@ laneloop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      64(R8), Y0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      64(R9), Y0
 	VBROADCASTSS least+40(FP), Y1
 	VPSUBD       Y0, Y1, Y1
 	VBROADCASTSS most+44(FP), Y2
@@ -3282,7 +1874,7 @@ laneloop:
 	VMAXPS       Y6, Y1, Y6
 	VMINPS       Y6, Y2, Y6
 	VFMADD213PS  Y15, Y7, Y6
-	VMOVUPS      96(R8), Y0
+	VMOVUPS      96(R9), Y0
 	VBROADCASTSS least+40(FP), Y1
 	VPSUBD       Y0, Y1, Y1
 	VBROADCASTSS most+44(FP), Y2
@@ -3305,502 +1897,31 @@ laneloop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+64, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  512(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  520(SP), DX
+	MOVQ  528(SP), BX
+	MOVQ  536(SP), R8
+	MOVQ  544(SP), R9
 
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece40:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      256(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      128(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      160(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      192(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      352(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      224(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      384(SP), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+44(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y10, Y10
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y1, Y2
-	VMINPS       Y2, Y10, Y2
-	VFMADD213PS  Y15, Y3, Y2
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      416(SP), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+44(FP), Y3
-	VPSUBD       Y0, Y3, Y3
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y3, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y1, Y4
-	VMINPS       Y4, Y3, Y4
-	VFMADD213PS  Y15, Y5, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      448(SP), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+44(FP), Y3
-	VPSUBD       Y0, Y3, Y3
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y3, Y3
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y1, Y6
-	VMINPS       Y6, Y3, Y6
-	VFMADD213PS  Y15, Y7, Y6
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      480(SP), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+44(FP), Y3
-	VPSUBD       Y0, Y3, Y3
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y3, Y3
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y1, Y8
-	VMINPS       Y8, Y3, Y8
-	VFMADD213PS  Y15, Y9, Y8
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y4, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y4, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	VPSLLD    $0x0f, Y6, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y6, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y8, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y8, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R9
-	JEQ   piece43
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R9
-	JEQ   piece44
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R9
-	JEQ   piece45
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece45:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -3814,23 +1935,23 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
 	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
@@ -3861,7 +1982,7 @@ groupstream:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, (DI)
+	VMOVNTPS     Y0, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y11, Y3
 	VMINPS       Y3, Y10, Y3
@@ -3882,92 +2003,37 @@ groupstream:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	ADDQ         $+64, DI
+	VMOVNTPS     Y0, 32(SI)
 	ADDQ         $+64, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	JMP          groupback
+	MOVQ $+1, 560(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 256(SP), R8
+	LEAQ 384(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 544(SP)
+	LEAQ 384(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS least+40(FP), Y2
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VPSUBD       Y3, Y2, Y4
 	VCVTDQ2PS    Y4, Y2
 	VBROADCASTSS most+44(FP), Y4
@@ -3976,11 +2042,11 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y1
+	VMOVDQU      constantsAVX2<>+16(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBLENDVPS    Y0, Y2, Y11, Y11
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -3988,9 +2054,9 @@ groupmeet0mix:
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3999,20 +2065,20 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
 	VBROADCASTSS least+40(FP), Y3
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
 	VBROADCASTSS most+44(FP), Y5
 	VPSUBD       Y4, Y5, Y6
 	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	VMOVAPS      Y3, Y11
 	VMOVAPS      Y4, Y10
 	CMPQ         R10, $+0
@@ -4020,7 +2086,7 @@ groupmeet1next:
 
 groupmeet1mix:
 	VBROADCASTSS least+40(FP), Y3
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
 	VBROADCASTSS most+44(FP), Y5
@@ -4029,11 +2095,11 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y2
+	VMOVDQU      constantsAVX2<>+16(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y12, Y12
 	VBLENDVPS    Y0, Y3, Y11, Y11
 	VBLENDVPS    Y0, Y4, Y10, Y10
@@ -4041,9 +2107,9 @@ groupmeet1mix:
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4052,20 +2118,20 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
 	VBROADCASTSS least+40(FP), Y4
-	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
 	VBROADCASTSS most+44(FP), Y6
 	VPSUBD       Y5, Y6, Y7
 	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	VMOVAPS      Y4, Y11
 	VMOVAPS      Y5, Y10
 	CMPQ         R10, $+0
@@ -4073,7 +2139,7 @@ groupmeet2next:
 
 groupmeet2mix:
 	VBROADCASTSS least+40(FP), Y4
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
 	VBROADCASTSS most+44(FP), Y6
@@ -4082,11 +2148,11 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y3
+	VMOVDQU      constantsAVX2<>+16(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y12, Y12
 	VBLENDVPS    Y0, Y4, Y11, Y11
 	VBLENDVPS    Y0, Y5, Y10, Y10
@@ -4094,9 +2160,9 @@ groupmeet2mix:
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4105,20 +2171,20 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
 	VBROADCASTSS least+40(FP), Y5
-	VBROADCASTSS (R8), Y6
+	VBROADCASTSS (R9), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
 	VBROADCASTSS most+44(FP), Y7
 	VPSUBD       Y6, Y7, Y8
 	VCVTDQ2PS    Y8, Y6
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	VMOVAPS      Y5, Y11
 	VMOVAPS      Y6, Y10
 	CMPQ         R10, $+0
@@ -4126,7 +2192,7 @@ groupmeet3next:
 
 groupmeet3mix:
 	VBROADCASTSS least+40(FP), Y5
-	VBROADCASTSS 4(R8), Y6
+	VBROADCASTSS 4(R9), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
 	VBROADCASTSS most+44(FP), Y7
@@ -4135,11 +2201,11 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y4
+	VMOVDQU      constantsAVX2<>+16(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y13, Y13
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y12, Y12
 	VBLENDVPS    Y0, Y5, Y11, Y11
 	VBLENDVPS    Y0, Y6, Y10, Y10
@@ -4147,113 +2213,39 @@ groupmeet3mix:
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	MOVQ         R12, R10
-	SUBQ         DX, R13
-	ADDQ         R13, DX
+	SUBQ         BX, R13
 	ADDQ         R13, BX
 	ADDQ         R13, R8
-	MOVQ         R9, R12
+	ADDQ         R13, R9
+	MOVQ         DI, R12
 	SUBQ         R13, R13
 	ADDQ         $+32, R13
 	JMP          grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXWD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXWD   (DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y11, Y0, Y1
 	VFMADD231PS Y12, Y0, Y1
-	VPMOVZXWD   16(SI), Y0
+	VPMOVZXWD   16(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y11, Y0, Y2
 	VFMADD231PS Y12, Y0, Y2
-	VPMOVZXWD   32(SI), Y0
+	VPMOVZXWD   32(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y11, Y0, Y3
 	VFMADD231PS Y12, Y0, Y3
-	VPMOVZXWD   48(SI), Y0
+	VPMOVZXWD   48(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y11, Y0, Y4
 	VFMADD231PS Y12, Y0, Y4
@@ -4283,7 +2275,7 @@ longstream:
 	VPSRLD      $0x10, Y1, Y1
 	VPACKUSDW   Y1, Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, (DI)
+	VMOVNTPS    Y0, (SI)
 	VROUNDPS    $0x08, Y3, Y3
 	VMAXPS      Y3, Y10, Y3
 	VMINPS      Y3, Y9, Y3
@@ -4304,174 +2296,55 @@ longstream:
 	VPSRLD      $0x10, Y1, Y1
 	VPACKUSDW   Y1, Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	ADDQ        $+64, DI
+	VMOVNTPS    Y0, 32(SI)
 	ADDQ        $+64, SI
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
+	ADDQ        $+64, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	JMP          longback
+	MOVQ $+2, 560(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 256(SP), R8
+	LEAQ 384(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 544(SP)
+	LEAQ 384(SP), R9
+	JMP  rare
 
-longtailrare:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 512(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 520(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y9
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS 4(R8), Y2
+	VBROADCASTSS 4(R9), Y2
 	VPSUBD       Y2, Y0, Y0
 	VCVTDQ2PS    Y0, Y8
 	VBROADCASTSS most+44(FP), Y0
@@ -4480,22 +2353,22 @@ short2stream:
 	VBROADCASTSS most+44(FP), Y0
 	VPSUBD       Y2, Y0, Y0
 	VCVTDQ2PS    Y0, Y6
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y10, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
@@ -4526,7 +2399,7 @@ short2stream:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, (DI)
+	VMOVNTPS     Y0, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y8, Y3
 	VMINPS       Y3, Y6, Y3
@@ -4547,96 +2420,70 @@ short2stream:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y0, 32(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+64, DI
+	ADDQ         $+8, R9
 	ADDQ         $+64, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y9, Y0
-	VMINPS       Y0, Y7, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y9, Y0
-	VMINPS       Y0, Y7, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y6, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y6, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	JMP          short2back
+	MOVQ $+3, 560(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 256(SP), R8
+	LEAQ 384(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 544(SP)
+	LEAQ 384(SP), R9
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (SI), Y0
+	MOVQ $+4, 560(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 512(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 520(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 256(SP), R8
+	LEAQ 384(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 544(SP)
+	LEAQ 384(SP), R9
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VBROADCASTSS least+40(FP), Y3
 	VPSUBD       Y2, Y3, Y3
 	VBROADCASTSS most+44(FP), Y4
@@ -4651,12 +2498,12 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y3
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(BX), Y3
+	VMOVUPS      32(R9), Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPSUBD       Y4, Y5, Y5
 	VBROADCASTSS most+44(FP), Y6
@@ -4684,11 +2531,11 @@ lanerare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXWD    32(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(R8), Y3
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R9), Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPSUBD       Y3, Y4, Y4
 	VBROADCASTSS most+44(FP), Y5
@@ -4704,10 +2551,10 @@ lanerare:
 	VADDPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y3
-	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(BX), Y3
+	VMOVUPS      96(R9), Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPSUBD       Y4, Y5, Y5
 	VBROADCASTSS most+44(FP), Y6
@@ -4735,128 +2582,71 @@ lanerare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
+	CMPQ         560(SP), $+1
+	JEQ          groupresume
+	CMPQ         560(SP), $+2
+	JEQ          longresume
+	CMPQ         560(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+44(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y3
-	VMOVUPS      416(SP), Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPSUBD       Y4, Y5, Y5
-	VBROADCASTSS most+44(FP), Y6
-	VPSUBD       Y4, Y6, Y6
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y3, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y5, Y0
-	VMINPS       Y0, Y6, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      448(SP), Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPSUBD       Y3, Y4, Y4
-	VBROADCASTSS most+44(FP), Y5
-	VPSUBD       Y3, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y5, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y3
-	VMOVUPS      480(SP), Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPSUBD       Y4, Y5, Y5
-	VBROADCASTSS most+44(FP), Y6
-	VPSUBD       Y4, Y6, Y6
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y3, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y5, Y0
-	VMINPS       Y0, Y6, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         528(SP), BX
+	MOVQ         536(SP), R8
+	MOVQ         544(SP), R9
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+44(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	JMP          groupback
+
+longresume:
+	MOVQ         528(SP), BX
+	MOVQ         536(SP), R8
+	MOVQ         544(SP), R9
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VFNMADD231PS Y13, Y12, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y11
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS most+44(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	JMP          longback
+
+short2resume:
+	MOVQ 528(SP), BX
+	MOVQ 536(SP), R8
+	MOVQ 544(SP), R9
+	JMP  short2back
 
 // func FakeQuantizeMinvalBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBF16AVX2(SB), $640-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeMinvalBF16AVX2(SB), $704-72
+	// pointers: SI y, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
 	// loaded at each use: recip, least, most, 0x0, 0x7fc00000, 0x7fff
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
@@ -4869,54 +2659,54 @@ TEXT ·FakeQuantizeMinvalBF16AVX2(SB), $640-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (R8), Y12
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y1
+	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (BX), Y4
+	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y4
+	VBROADCASTSS (R8), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (BX), Y5
+	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -4949,7 +2739,7 @@ grouploop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
@@ -4975,37 +2765,39 @@ grouploop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
+	VMOVUPS      Y3, 32(SI)
 
 groupback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y13, 512(SP)
+	VMOVUPS      Y13, 568(SP)
 	VMOVAPS      Y11, Y0
-	VPMOVZXWD    (SI), Y1
+	VPMOVZXWD    (DX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VSUBPS       Y13, Y1, Y1
 	VMULPS       Y12, Y1, Y2
@@ -5015,9 +2807,9 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y13, 544(SP)
+	VMOVUPS      Y13, 600(SP)
 	VMOVAPS      Y11, Y1
-	VPMOVZXWD    16(SI), Y3
+	VPMOVZXWD    16(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VSUBPS       Y13, Y3, Y3
 	VMULPS       Y12, Y3, Y4
@@ -5027,9 +2819,9 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y13, 576(SP)
+	VMOVUPS      Y13, 632(SP)
 	VMOVAPS      Y11, Y3
-	VPMOVZXWD    32(SI), Y5
+	VPMOVZXWD    32(DX), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VSUBPS       Y13, Y5, Y5
 	VMULPS       Y12, Y5, Y6
@@ -5039,9 +2831,9 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y13, 608(SP)
+	VMOVUPS      Y13, 664(SP)
 	VMOVAPS      Y11, Y5
-	VPMOVZXWD    48(SI), Y7
+	VPMOVZXWD    48(DX), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VSUBPS       Y13, Y7, Y7
 	VMULPS       Y12, Y7, Y8
@@ -5058,14 +2850,14 @@ groupmeet3:
 	VMINPS       Y2, Y14, Y2
 	VXORPS       Y7, Y7, Y7
 	VFMADD231PS  Y0, Y2, Y7
-	VMOVUPS      512(SP), Y0
+	VMOVUPS      568(SP), Y0
 	VADDPS       Y0, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y1, Y4, Y0
-	VMOVUPS      544(SP), Y1
+	VMOVUPS      600(SP), Y1
 	VADDPS       Y1, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VPSLLD       $0x0f, Y7, Y2
@@ -5080,20 +2872,20 @@ groupmeet3:
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y2, (SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y6
 	VMINPS       Y6, Y14, Y6
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y3, Y6, Y0
-	VMOVUPS      576(SP), Y1
+	VMOVUPS      632(SP), Y1
 	VADDPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y8
 	VMINPS       Y8, Y14, Y8
 	VXORPS       Y1, Y1, Y1
 	VFMADD231PS  Y5, Y8, Y1
-	VMOVUPS      608(SP), Y2
+	VMOVUPS      664(SP), Y2
 	VADDPS       Y2, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
@@ -5108,13 +2900,13 @@ groupmeet3:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
-	ADDQ         $+64, DI
+	VMOVUPS      Y3, 32(SI)
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupmet
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R10, $+32
 	JLT          groupmeet
@@ -5126,271 +2918,74 @@ groupmet:
 	VCVTDQ2PS    Y0, Y14
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (R8), Y12
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	MOVQ         SI, 512(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 520(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R10, 552(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (BX), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y1, Y0
-	VADDPS       Y12, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y13, Y2, Y1
-	VADDPS       Y12, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y13, Y3, Y2
-	VADDPS       Y12, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y13, Y4, Y3
-	VADDPS       Y12, Y3, Y3
-
-grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y4, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y1, Y1
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*2), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  512(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  520(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  552(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -5408,41 +3003,41 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VPMOVZXWD    (SI), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (BX), Y1
+	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -5475,7 +3070,7 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
@@ -5501,14 +3096,14 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
+	VMOVUPS      Y3, 32(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
+	ADDQ $+8, R9
 	ADDQ $+64, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -5523,45 +3118,45 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R8), Y1
+	VMOVUPS      (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
-	VMOVUPS      (DX), Y4
+	VMOVUPS      (BX), Y4
 	VFNMADD231PS Y4, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VMULPS       Y5, Y0, Y6
-	VMOVUPS      32(DX), Y7
+	VMOVUPS      32(BX), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y5, Y0, Y6
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(R9), Y5
 	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      64(BX), Y8
+	VMOVUPS      64(R8), Y8
 	VMULPS       Y8, Y0, Y9
-	VMOVUPS      64(DX), Y10
+	VMOVUPS      64(BX), Y10
 	VFNMADD231PS Y10, Y9, Y0
 	VFMADD231PS  Y8, Y0, Y9
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R8), Y8
+	VMOVUPS      96(R9), Y8
 	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      96(BX), Y11
+	VMOVUPS      96(R8), Y11
 	VMULPS       Y11, Y0, Y12
-	VMOVUPS      96(DX), Y13
+	VMOVUPS      96(BX), Y13
 	VFNMADD231PS Y13, Y12, Y0
 	VFMADD231PS  Y11, Y0, Y12
 	VCMPPS       $0x03, Y6, Y3, Y0
@@ -5595,7 +3190,7 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 	VROUNDPS     $0x08, Y9, Y9
 	VMAXPS       Y9, Y15, Y9
 	VMINPS       Y9, Y14, Y9
@@ -5621,492 +3216,31 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
+	VMOVUPS      Y3, 32(SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+64, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  512(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  520(SP), DX
+	MOVQ  528(SP), BX
+	MOVQ  536(SP), R8
+	MOVQ  544(SP), R9
 
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece30:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      384(SP), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      256(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VMOVUPS      128(SP), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      416(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      288(SP), Y5
-	VMULPS       Y5, Y0, Y6
-	VMOVUPS      160(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      448(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      320(SP), Y8
-	VMULPS       Y8, Y0, Y9
-	VMOVUPS      192(SP), Y10
-	VFNMADD231PS Y10, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      480(SP), Y8
-	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      352(SP), Y11
-	VMULPS       Y11, Y0, Y12
-	VMOVUPS      224(SP), Y13
-	VFNMADD231PS Y13, Y12, Y0
-	VFMADD231PS  Y11, Y0, Y12
-	VCMPPS       $0x03, Y6, Y3, Y0
-	VCMPPS       $0x03, Y12, Y9, Y11
-	VORPS        Y11, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y4, Y3, Y0
-	VADDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y7, Y6, Y1
-	VADDPS       Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y9
-	VMINPS       Y9, Y14, Y9
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y10, Y9, Y2
-	VADDPS       Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y12, Y12
-	VMAXPS       Y12, Y15, Y12
-	VMINPS       Y12, Y14, Y12
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y13, Y12, Y3
-	VADDPS       Y8, Y3, Y3
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y4, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y1, Y1
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece35:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -6120,38 +3254,38 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y1
+	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (BX), Y4
+	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y4
+	VBROADCASTSS (R8), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (BX), Y5
+	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -6184,7 +3318,7 @@ groupstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
@@ -6210,121 +3344,53 @@ groupstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVNTPS     Y3, 32(DI)
-	ADDQ         $+64, DI
+	VMOVNTPS     Y3, 32(SI)
 	ADDQ         $+64, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VBLENDVPS    Y2, Y0, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VBLENDVPS    Y2, Y0, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
-	JMP          groupback
+	MOVQ $+1, 560(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 256(SP), R8
+	LEAQ 384(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 544(SP)
+	LEAQ 384(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y1
+	VMOVDQU      constantsAVX2<>+16(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6333,14 +3399,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -6348,21 +3414,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+20(SB), Y3
+	VMOVDQU      constantsAVX2<>+16(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6371,14 +3437,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -6386,21 +3452,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+20(SB), Y5
+	VMOVDQU      constantsAVX2<>+16(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(DX), Y5
+	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6409,14 +3475,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -6424,109 +3490,22 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+20(SB), Y7
+	VMOVDQU      constantsAVX2<>+16(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(DX), Y7
+	VBROADCASTSS 4(BX), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VBLENDVPS    Y2, Y0, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VBLENDVPS    Y2, Y0, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+40(FP), Y0
@@ -6534,52 +3513,52 @@ groupmeetrare:
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	MOVQ         R12, R10
-	SUBQ         DX, R13
-	ADDQ         R13, DX
+	SUBQ         BX, R13
 	ADDQ         R13, BX
 	ADDQ         R13, R8
-	MOVQ         R9, R12
+	ADDQ         R13, R9
+	MOVQ         DI, R12
 	SUBQ         R13, R13
 	ADDQ         $+32, R13
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (BX), Y1
+	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -6612,7 +3591,7 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
@@ -6638,109 +3617,70 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVNTPS     Y3, 32(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y3, 32(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+64, DI
+	ADDQ         $+8, R9
 	ADDQ         $+64, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VBLENDVPS    Y2, Y0, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VBLENDVPS    Y2, Y0, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
-	JMP          short2back
+	MOVQ $+2, 560(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 256(SP), R8
+	LEAQ 384(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 544(SP)
+	LEAQ 384(SP), R9
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (SI), Y0
+	MOVQ $+3, 560(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 512(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 520(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 256(SP), R8
+	LEAQ 384(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 544(SP)
+	LEAQ 384(SP), R9
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -6751,12 +3691,12 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(R8), Y3
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R9), Y3
 	VSUBPS       Y3, Y0, Y0
 	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -6767,7 +3707,7 @@ lanerare:
 	VMULPS       Y2, Y0, Y0
 	VADDPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VBLENDVPS    Y2, Y0, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPSLLD       $0x0f, Y1, Y3
@@ -6782,11 +3722,11 @@ lanerare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(SI), Y0
+	VMOVUPS      Y3, (SI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(R8), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R9), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -6797,12 +3737,12 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(R8), Y3
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R9), Y3
 	VSUBPS       Y3, Y0, Y0
 	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -6813,7 +3753,7 @@ lanerare:
 	VMULPS       Y2, Y0, Y0
 	VADDPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VBLENDVPS    Y2, Y0, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPSLLD       $0x0f, Y1, Y3
@@ -6828,122 +3768,47 @@ lanerare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
+	VMOVUPS      Y3, 32(SI)
+	CMPQ         560(SP), $+1
+	JEQ          groupresume
+	CMPQ         560(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VSUBPS       Y3, Y0, Y0
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y0
-	VADDPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VBLENDVPS    Y2, Y0, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      448(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      480(SP), Y3
-	VSUBPS       Y3, Y0, Y0
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y0
-	VADDPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VBLENDVPS    Y2, Y0, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         528(SP), BX
+	MOVQ         536(SP), R8
+	MOVQ         544(SP), R9
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	JMP          groupback
+
+short2resume:
+	MOVQ 528(SP), BX
+	MOVQ 536(SP), R8
+	MOVQ 544(SP), R9
+	JMP  short2back
 
 // func FakeQuantizeBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeBytesBF16AVX2(SB), $416-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 ToFloat, Y14 ToFloat, Y13 0x0
-	// per group: Y12 scale, Y11 recip
-	// loaded at each use: least, most, 0x1, 0x3f800000, 0x34800000, 0x7fc00000, 0x7fff, table
+TEXT ·FakeQuantizeBytesBF16AVX2(SB), $736-72
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff, Y11 table
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS least+40(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	VXORPS       Y13, Y13, Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VMOVUPS      constantsAVX2<>+52(SB), Y11
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -6958,43 +3823,43 @@ TEXT ·FakeQuantizeBytesBF16AVX2(SB), $416-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (R9), Y9
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7005,492 +3870,279 @@ grouploop:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
+	VFMADD231PS  Y10, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y1, Y6
+	VFMADD231PS  Y10, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y2, Y5
+	VFMADD231PS  Y10, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y3, Y6
+	VFMADD231PS  Y10, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
+	VPERMD       Y0, Y11, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R8), Y9
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ BX, R13
+	MOVQ R8, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y11, Y0
-	VPMOVZXWD    (DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
+	VMOVUPS      Y9, 472(SP)
+	VPMOVZXWD    (BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y11, Y1
-	VPMOVZXWD    16(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y11, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
+	VMOVUPS      Y9, 504(SP)
+	VPMOVZXWD    16(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y11, Y3
-	VPMOVZXWD    32(DX), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y11, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
+	VMOVUPS      Y9, 536(SP)
+	VPMOVZXWD    32(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y11, Y5
-	VPMOVZXWD    48(DX), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMULPS       Y12, Y7, Y8
-	VFNMADD231PS Y11, Y8, Y7
-	VFMADD231PS  Y12, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VMOVUPS      Y9, 568(SP)
+	VPMOVZXWD    48(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y9, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VFMADD213PS  Y13, Y7, Y0
-	VCMPPS       $0x00, Y2, Y7, Y7
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y1
-	VCMPPS       $0x00, Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y0, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y0, Y9
-	VPADDD       Y4, Y9, Y9
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y4, Y0, Y0
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (DI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y0
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
-	VCMPPS       $0x00, Y6, Y0, Y0
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y1
+	VMOVUPS      472(SP), Y5
+	VFMADD213PS  Y13, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VCMPPS       $0x00, Y8, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y3
-	VPACKSSDW    Y2, Y7, Y7
+	VMOVUPS      504(SP), Y6
+	VFMADD213PS  Y13, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVUPS      536(SP), Y5
+	VFMADD213PS  Y13, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVUPS      568(SP), Y6
+	VFMADD213PS  Y13, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSWB    Y0, Y7, Y7
-	VPERMD       Y7, Y3, Y7
-	VPABSB       Y7, Y7
-	VMOVUPS      Y7, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y11, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
+	CMPQ         R10, $+1
+	JLT          groupmet
+	CMPQ         DI, $+32
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS least+40(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	VXORPS       Y13, Y13, Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VMOVUPS      constantsAVX2<>+52(SB), Y11
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	XORL         AX, AX
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 96(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 104(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 112(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 120(SP)(AX*1)
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (R9), Y9
+	MOVQ         SI, 416(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 424(SP)
+	LEAQ         64(SP), DX
+	LEAQ         96(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 432(SP)
+	LEAQ         96(SP), BX
+	MOVQ         R10, 456(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y7
-	VFMADD231PS  Y12, Y2, Y7
-	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y8
-	VFMADD231PS  Y12, Y3, Y8
-	VCMPPS       $0x00, Y4, Y3, Y3
-
-grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y5, Y9
-	VPADDD       Y4, Y9, Y9
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ  (DI)(R9*2), DI
-	LEAQ  (SI)(R9*1), SI
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  424(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  432(SP), BX
+	LEAQ  (BX)(DI*2), BX
+	MOVQ  456(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -7501,371 +4153,132 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y11
+	VPSUBD       Y1, Y0, Y9
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y12, Y11, Y0
+	VFNMADD231PS Y10, Y9, Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y10
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
+	VMULPS       Y9, Y0, Y8
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFMADD231PS  Y11, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFMADD231PS  Y11, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFMADD231PS  Y11, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFMADD231PS  Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-longback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ R9, R9
-	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece20:
-	VPMOVZXWD   96(SP), Y0
+	VPMOVZXWD   (BX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y10, Y0, Y1
-	VFMADD231PS Y11, Y0, Y1
-	VPMOVZXWD   112(SP), Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y9, Y0, Y1
+	VPMOVZXWD   16(BX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y10, Y0, Y2
-	VFMADD231PS Y11, Y0, Y2
-	VPMOVZXWD   128(SP), Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VPMOVZXWD   32(BX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y10, Y0, Y3
-	VFMADD231PS Y11, Y0, Y3
-	VPMOVZXWD   144(SP), Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y9, Y0, Y3
+	VPMOVZXWD   48(BX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y10, Y0, Y4
-	VFMADD231PS Y11, Y0, Y4
+	VMULPS      Y8, Y0, Y4
+	VFMADD231PS Y9, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
 	VCMPPS      $0x03, Y4, Y3, Y5
 	VORPS       Y5, Y0, Y0
 	VPMOVMSKB   Y0, AX
 	TESTL       AX, AX
-	JNE         longtailrare
+	JNE         longrare
 	VROUNDPS    $0x08, Y1, Y1
 	VMAXPS      Y1, Y15, Y0
 	VMINPS      Y0, Y14, Y0
 	VMOVAPS     Y13, Y5
-	VFMADD231PS Y12, Y0, Y5
+	VFMADD231PS Y10, Y0, Y5
 	VCMPPS      $0x00, Y1, Y0, Y0
-	CMPQ        R9, $+9
-	JLT         longtailnarrow
 	VROUNDPS    $0x08, Y2, Y2
 	VMAXPS      Y2, Y15, Y1
 	VMINPS      Y1, Y14, Y1
 	VMOVAPS     Y13, Y6
-	VFMADD231PS Y12, Y1, Y6
+	VFMADD231PS Y10, Y1, Y6
 	VCMPPS      $0x00, Y2, Y1, Y1
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
+	VPSLLD      $0x0f, Y5, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y5, Y2
+	VPADDD      Y12, Y2, Y2
+	VPSLLD      $0x0f, Y6, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y6, Y5
+	VPADDD      Y12, Y5, Y5
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (SI)
 	VROUNDPS    $0x08, Y3, Y3
 	VMAXPS      Y3, Y15, Y2
 	VMINPS      Y2, Y14, Y2
-	VMOVAPS     Y13, Y7
-	VFMADD231PS Y12, Y2, Y7
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y10, Y2, Y5
 	VCMPPS      $0x00, Y3, Y2, Y2
-	CMPQ        R9, $+25
-	JLT         longtailnarrow
 	VROUNDPS    $0x08, Y4, Y4
 	VMAXPS      Y4, Y15, Y3
 	VMINPS      Y3, Y14, Y3
-	VMOVAPS     Y13, Y8
-	VFMADD231PS Y12, Y3, Y8
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y10, Y3, Y6
 	VCMPPS      $0x00, Y4, Y3, Y3
+	VPSLLD      $0x0f, Y5, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y5, Y4
+	VPADDD      Y12, Y4, Y4
+	VPSLLD      $0x0f, Y6, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y6, Y5
+	VPADDD      Y12, Y5, Y5
+	VPSRLD      $0x10, Y4, Y4
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, 32(SI)
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKSSDW   Y3, Y2, Y2
+	VPACKSSWB   Y2, Y0, Y0
+	VPERMD      Y0, Y11, Y0
+	VPABSB      Y0, Y0
+	VMOVUPS     Y0, (DX)
 
-longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y5, Y9
-	VPADDD       Y4, Y9, Y9
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
+longback:
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  longloop
 
-longtailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece30:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*1), SI
-	LEAQ (DX)(R9*2), DX
+longtail:
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  424(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  432(SP), BX
+	LEAQ  (BX)(DI*2), BX
 
 longend:
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -7883,30 +4296,30 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y10
 	VBROADCASTSS 4(R8), Y9
-	VPMOVZXWD    (DX), Y0
+	VBROADCASTSS (R9), Y8
+	VBROADCASTSS 4(R9), Y7
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
+	VMULPS       Y7, Y0, Y4
+	VFNMADD231PS Y9, Y4, Y0
+	VFMADD231PS  Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7917,68 +4330,65 @@ short2loop:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
+	VFMADD231PS  Y10, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y1, Y6
+	VFMADD231PS  Y10, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
+	VFMADD231PS  Y9, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y3, Y6
+	VFMADD231PS  Y9, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
+	VPERMD       Y0, Y11, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -7993,37 +4403,37 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R8), Y1
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -8042,20 +4452,19 @@ laneloop:
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y5
 	VCMPPS       $0x00, Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y2, Y4, Y4
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y12, Y3, Y3
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -8066,465 +4475,52 @@ laneloop:
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y3, Y9
 	VCMPPS       $0x00, Y8, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSLLD       $0x0f, Y9, Y5
 	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y9, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y9, Y6
-	VPADDD       Y4, Y6, Y6
+	VPADDD       Y5, Y9, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
+	VPERMD       Y0, Y11, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+64, SI
+	ADDQ  $+32, DX
+	ADDQ  $+64, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  424(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  432(SP), BX
+	MOVQ  440(SP), R8
+	MOVQ  448(SP), R9
 
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece40:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R9
-	JEQ   piece43
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R9
-	JEQ   piece44
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R9
-	JEQ   piece45
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece45:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      160(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      192(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      352(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      224(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      384(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      256(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
-	VCMPPS       $0x00, Y2, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VCMPPS       $0x00, Y4, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y7
-	VCMPPS       $0x00, Y6, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y4, Y9
-	VCMPPS       $0x00, Y8, Y4, Y4
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPSLLD       $0x0f, Y3, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y3, Y8
-	VPADDD       Y6, Y8, Y8
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y6, Y3, Y3
-	VPSRLD       $0x10, Y8, Y8
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y8, Y8
-	VPERMQ       $0xd8, Y8, Y8
-	VMOVUPS      Y8, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSLLD       $0x0f, Y9, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y9, Y6
-	VPADDD       Y3, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y3
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y3, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece46
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece46:
-	TESTQ $0x00000008, R9
-	JEQ   piece47
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece47:
-	TESTQ $0x00000004, R9
-	JEQ   piece48
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece48:
-	TESTQ $0x00000002, R9
-	JEQ   piece49
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece49:
-	TESTQ $0x00000001, R9
-	JEQ   piece50
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece50:
-	TESTQ $0x00000010, R9
-	JEQ   piece51
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece51:
-	TESTQ $0x00000008, R9
-	JEQ   piece52
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece52:
-	TESTQ $0x00000004, R9
-	JEQ   piece53
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece53:
-	TESTQ $0x00000002, R9
-	JEQ   piece54
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece54:
-	TESTQ $0x00000001, R9
-	JEQ   piece55
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece55:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -8538,27 +4534,27 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -8569,176 +4565,97 @@ groupstream:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
+	VFMADD231PS  Y10, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y1, Y6
+	VFMADD231PS  Y10, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y2, Y5
+	VFMADD231PS  Y10, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y3, Y6
+	VFMADD231PS  Y10, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(SI)
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
+	VPERMD       Y0, Y11, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
+	VMOVNTPS     Y0, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          groupback
+	MOVQ $+1, 464(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y1
+	VMOVDQU      constantsAVX2<>+16(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -8747,31 +4664,31 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R8), Y9
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+20(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+16(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R9), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -8780,31 +4697,31 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R8), Y9
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+20(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+16(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -8813,430 +4730,190 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R8), Y9
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+20(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+16(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R9), Y4
+	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	JMP          grouptailback
-
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	VBROADCASTSS least+40(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	VXORPS       Y13, Y13, Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VMOVUPS      constantsAVX2<>+52(SB), Y11
+	MOVQ         R12, R10
+	SUBQ         R8, R13
+	ADDQ         R13, R8
+	ADDQ         R13, R9
+	MOVQ         DI, R12
+	SUBQ         R13, R13
+	ADDQ         $+32, R13
+	JMP          grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFMADD231PS  Y11, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFMADD231PS  Y11, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFMADD231PS  Y11, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFMADD231PS  Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          longstream
-	JMP          longtail
+	PREFETCHNTA (BX)(CX*1)
+	VPMOVZXWD   (BX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y9, Y0, Y1
+	VPMOVZXWD   16(BX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VPMOVZXWD   32(BX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y9, Y0, Y3
+	VPMOVZXWD   48(BX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y4
+	VFMADD231PS Y9, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y0
+	VMINPS      Y0, Y14, Y0
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y10, Y0, Y5
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y10, Y1, Y6
+	VCMPPS      $0x00, Y2, Y1, Y1
+	VPSLLD      $0x0f, Y5, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y5, Y2
+	VPADDD      Y12, Y2, Y2
+	VPSLLD      $0x0f, Y6, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y6, Y5
+	VPADDD      Y12, Y5, Y5
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVNTPS    Y2, (SI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y10, Y2, Y5
+	VCMPPS      $0x00, Y3, Y2, Y2
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y10, Y3, Y6
+	VCMPPS      $0x00, Y4, Y3, Y3
+	VPSLLD      $0x0f, Y5, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y5, Y4
+	VPADDD      Y12, Y4, Y4
+	VPSLLD      $0x0f, Y6, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y6, Y5
+	VPADDD      Y12, Y5, Y5
+	VPSRLD      $0x10, Y4, Y4
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVNTPS    Y4, 32(SI)
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKSSDW   Y3, Y2, Y2
+	VPACKSSWB   Y2, Y0, Y0
+	VPERMD      Y0, Y11, Y0
+	VPABSB      Y0, Y0
+	VMOVNTPS    Y0, (DX)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	ADDQ        $+64, BX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
+	JGE         longstream
+	JMP         longtail
 
 longrare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          longback
+	MOVQ $+2, 464(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
+	JMP  rare
 
-longtailrare:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 424(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 96(SP), BX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
+	PREFETCHNTA  (BX)(CX*1)
 	VBROADCASTSS (R8), Y10
 	VBROADCASTSS 4(R8), Y9
-	VPMOVZXWD    (DX), Y0
+	VBROADCASTSS (R9), Y8
+	VBROADCASTSS 4(R9), Y7
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
+	VMULPS       Y7, Y0, Y4
+	VFNMADD231PS Y9, Y4, Y0
+	VFMADD231PS  Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -9247,165 +4924,112 @@ short2stream:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
+	VFMADD231PS  Y10, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y1, Y6
+	VFMADD231PS  Y10, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
+	VFMADD231PS  Y9, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y3, Y6
+	VFMADD231PS  Y9, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(SI)
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
+	VPERMD       Y0, Y11, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
+	VMOVNTPS     Y0, (DX)
 	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
+	ADDQ         $+8, R9
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y4
-	VMULPS       Y11, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y6
-	VMULPS       Y11, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          short2back
+	MOVQ $+3, 464(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (DX), Y0
+	MOVQ $+4, 464(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 424(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 96(SP), BX
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y2
@@ -9414,196 +5038,128 @@ lanerare:
 	VMULPS       Y1, Y3, Y3
 	VADDPS       Y13, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y1
 	VCMPPS       $0x00, Y0, Y2, Y2
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y3
+	VMOVUPS      32(R8), Y3
 	VDIVPS       Y3, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y3, Y5, Y6, Y3
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       Y0, Y5, Y5
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y3
+	VBLENDVPS    Y3, Y6, Y4, Y3
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y5, Y5
+	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y0
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y1, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y1, Y5, Y6, Y1
+	VADDPS       Y13, Y3, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBLENDVPS    Y1, Y6, Y4, Y1
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y5
-	VDIVPS       Y5, Y0, Y0
+	VMOVUPS      96(R8), Y6
+	VDIVPS       Y6, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y5, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y5, Y7, Y8, Y5
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y1, Y7
-	VPADDD       Y0, Y7, Y7
-	VPSLLD       $0x0f, Y5, Y1
+	VMAXPS       Y0, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VADDPS       Y13, Y7, Y8
+	VMULPS       Y6, Y8, Y8
+	VADDPS       Y13, Y8, Y8
+	VCMPPS       $0x07, Y8, Y8, Y6
+	VBLENDVPS    Y6, Y8, Y4, Y6
+	VCMPPS       $0x00, Y0, Y7, Y7
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y6, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y1, Y6, Y1
+	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y6, Y3, Y3
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPACKSSDW    Y5, Y2, Y2
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKSSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VPERMD       Y2, Y11, Y2
 	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VMOVUPS      Y2, (DX)
+	CMPQ         464(SP), $+1
+	JEQ          groupresume
+	CMPQ         464(SP), $+2
+	JEQ          longresume
+	CMPQ         464(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y1, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y1, Y3, Y4, Y1
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y3, Y5, Y6, Y3
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y1, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y1, Y5, Y6, Y1
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      256(SP), Y5
-	VDIVPS       Y5, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y5, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y5, Y7, Y8, Y5
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y1, Y7
-	VPADDD       Y0, Y7, Y7
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         440(SP), R8
+	MOVQ         448(SP), R9
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (R9), Y9
+	JMP          groupback
+
+longresume:
+	MOVQ         440(SP), R8
+	MOVQ         448(SP), R9
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSUBD       Y1, Y0, Y9
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VFNMADD231PS Y10, Y9, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y8
+	JMP          longback
+
+short2resume:
+	MOVQ 440(SP), R8
+	MOVQ 448(SP), R9
+	JMP  short2back
 
 // func FakeQuantizeZeroPointBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBytesBF16AVX2(SB), $928-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
+TEXT ·FakeQuantizeZeroPointBytesBF16AVX2(SB), $992-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: nothing
-	// per group: Y15 scale, Y0 ISub, Y0 ISub, Y14 ToFloat, Y13 ToFloat
-	// loaded at each use: recip, least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, 0x7fff, table
+	// per group: Y15 scale, Y14 recip, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
+	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, 0x7fff, table
 	// vector registers in use at once: 16
-	MOVQ  y+0(FP), DI
-	MOVQ  mask+8(FP), SI
-	MOVQ  x+16(FP), DX
-	MOVQ  scale+24(FP), BX
-	MOVQ  recip+32(FP), R8
-	MOVQ  zeroPoint+40(FP), R9
+	MOVQ  y+0(FP), SI
+	MOVQ  mask+8(FP), DX
+	MOVQ  x+16(FP), BX
+	MOVQ  scale+24(FP), R8
+	MOVQ  recip+32(FP), R9
+	MOVQ  zeroPoint+40(FP), R10
 	MOVQ  groups+56(FP), R11
 	MOVQ  length+64(FP), R12
 	CMPQ  R12, $+1
@@ -9618,58 +5174,51 @@ TEXT ·FakeQuantizeZeroPointBytesBF16AVX2(SB), $928-80
 	JEQ   longs
 
 groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
+	MOVQ  R12, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
 
 groupbegin:
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (R9), Y14
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y13
-	SUBQ         R11, R10
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y14, Y0, Y1
 	VFNMADD231PS Y15, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VFMADD231PS  Y14, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
+	VMULPS       Y14, Y0, Y2
 	VFNMADD231PS Y15, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
+	VMULPS       Y14, Y0, Y3
 	VFNMADD231PS Y15, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VFMADD231PS  Y14, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
+	VMULPS       Y14, Y0, Y4
 	VFNMADD231PS Y15, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VFMADD231PS  Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -9677,14 +5226,14 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y14, Y0
-	VMINPS       Y0, Y13, Y0
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y14, Y1
-	VMINPS       Y1, Y13, Y1
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y12, Y1
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
@@ -9701,16 +5250,16 @@ grouploop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y14, Y2
-	VMINPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y13, Y2
+	VMINPS       Y2, Y12, Y2
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y15, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y14, Y3
-	VMINPS       Y3, Y13, Y3
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y15, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
@@ -9727,53 +5276,55 @@ grouploop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R11, R10
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
 	TESTQ R11, R11
 	JEQ   groupnext
-	CMPQ  R10, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R9), Y15
+	VBROADCASTSS (R8), Y14
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y13
 	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
 
 groupmeet:
 	MOVQ R11, R13
-	MOVQ BX, R15
+	MOVQ R8, R15
 	SUBQ $+8, R11
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y14, 544(SP)
-	VMOVUPS      Y13, 800(SP)
+	VMOVUPS      Y14, 608(SP)
+	VMOVUPS      Y13, 864(SP)
 	VMOVAPS      Y12, Y0
-	VPMOVZXWD    (DX), Y1
+	VPMOVZXWD    (BX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMULPS       Y15, Y1, Y2
 	VFNMADD231PS Y14, Y2, Y1
@@ -9782,10 +5333,10 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y14, 576(SP)
-	VMOVUPS      Y13, 832(SP)
+	VMOVUPS      Y14, 640(SP)
+	VMOVUPS      Y13, 896(SP)
 	VMOVAPS      Y12, Y1
-	VPMOVZXWD    16(DX), Y3
+	VPMOVZXWD    16(BX), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMULPS       Y15, Y3, Y4
 	VFNMADD231PS Y14, Y4, Y3
@@ -9794,10 +5345,10 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y14, 608(SP)
-	VMOVUPS      Y13, 864(SP)
+	VMOVUPS      Y14, 672(SP)
+	VMOVUPS      Y13, 928(SP)
 	VMOVAPS      Y12, Y3
-	VPMOVZXWD    32(DX), Y5
+	VPMOVZXWD    32(BX), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VMULPS       Y15, Y5, Y6
 	VFNMADD231PS Y14, Y6, Y5
@@ -9806,10 +5357,10 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y14, 640(SP)
-	VMOVUPS      Y13, 896(SP)
+	VMOVUPS      Y14, 704(SP)
+	VMOVUPS      Y13, 960(SP)
 	VMOVAPS      Y12, Y5
-	VPMOVZXWD    48(DX), Y7
+	VPMOVZXWD    48(BX), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VMULPS       Y15, Y7, Y8
 	VFNMADD231PS Y14, Y8, Y7
@@ -9821,18 +5372,18 @@ groupmeet3:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      800(SP), Y7
+	VMOVUPS      864(SP), Y7
 	VMAXPS       Y2, Y7, Y7
 	VMINPS       Y7, Y0, Y7
-	VMOVUPS      544(SP), Y0
+	VMOVUPS      608(SP), Y0
 	VXORPS       Y9, Y9, Y9
 	VFMADD231PS  Y0, Y7, Y9
 	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      832(SP), Y0
+	VMOVUPS      896(SP), Y0
 	VMAXPS       Y4, Y0, Y0
 	VMINPS       Y0, Y1, Y0
-	VMOVUPS      576(SP), Y1
+	VMOVUPS      640(SP), Y1
 	VXORPS       Y2, Y2, Y2
 	VFMADD231PS  Y1, Y0, Y2
 	VCMPPS       $0x00, Y4, Y0, Y0
@@ -9849,20 +5400,20 @@ groupmeet3:
 	VPSRLD       $0x10, Y9, Y9
 	VPACKUSDW    Y9, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VMOVUPS      Y4, (SI)
 	VROUNDPS     $0x08, Y6, Y6
-	VMOVUPS      864(SP), Y1
+	VMOVUPS      928(SP), Y1
 	VMAXPS       Y6, Y1, Y1
 	VMINPS       Y1, Y3, Y1
-	VMOVUPS      608(SP), Y2
+	VMOVUPS      672(SP), Y2
 	VXORPS       Y3, Y3, Y3
 	VFMADD231PS  Y2, Y1, Y3
 	VCMPPS       $0x00, Y6, Y1, Y1
 	VROUNDPS     $0x08, Y8, Y8
-	VMOVUPS      896(SP), Y2
+	VMOVUPS      960(SP), Y2
 	VMAXPS       Y8, Y2, Y2
 	VMINPS       Y2, Y5, Y2
-	VMOVUPS      640(SP), Y4
+	VMOVUPS      704(SP), Y4
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y4, Y2, Y5
 	VCMPPS       $0x00, Y8, Y2, Y2
@@ -9879,21 +5430,21 @@ groupmeet3:
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      Y6, 32(SI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y3
 	VPACKSSDW    Y0, Y7, Y7
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSWB    Y1, Y7, Y7
 	VPERMD       Y7, Y3, Y7
 	VPABSB       Y7, Y7
-	VMOVUPS      Y7, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R10
+	VMOVUPS      Y7, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
 	CMPQ         R11, $+1
 	JLT          groupmet
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R11, $+32
 	JLT          groupmeet
@@ -9901,324 +5452,89 @@ groupmeet3:
 groupmet:
 	CMPQ R11, $+1
 	JLT  groupnext
-	CMPQ R10, $+32
+	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
 	JLT  groupmeet
 	JMP  groupbegin
 
 groupnext:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R12, R11
-	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+	ADDQ $+4, R10
 	CMPQ R11, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
+	MOVQ DI, R13
+	MOVQ DI, R15
 
 grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
+	MOVQ R15, DI
+	CMPQ R11, DI
 	JGE  grouppiece
-	MOVQ R11, R10
+	MOVQ R11, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (R9), Y14
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y13
-	XORL         AX, AX
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece1
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 96(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 104(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 112(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 120(SP)(AX*1)
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	MOVQ         SI, 544(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 552(SP)
+	LEAQ         64(SP), DX
+	LEAQ         96(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 560(SP)
+	LEAQ         96(SP), BX
+	MOVQ         R11, 592(SP)
+	SUBQ         R11, R11
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y15, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y15, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y14, Y0
-	VMINPS       Y0, Y13, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y14, Y2
-	VMINPS       Y2, Y13, Y2
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y15, Y2, Y7
-	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y14, Y3
-	VMINPS       Y3, Y13, Y3
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y15, Y3, Y8
-	VCMPPS       $0x00, Y4, Y3, Y3
-
-grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y5, Y9
-	VPADDD       Y4, Y9, Y9
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R10
-	JEQ   piece7
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R10
-	JEQ   piece8
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R10
-	JEQ   piece11
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R10
-	JEQ   piece13
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R10
-	JEQ   piece14
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ  (DI)(R10*2), DI
-	LEAQ  (SI)(R10*1), SI
-	LEAQ  (DX)(R10*2), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
+groupstaged:
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  552(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  560(SP), BX
+	LEAQ  (BX)(DI*2), BX
+	MOVQ  592(SP), R11
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
 	TESTQ R13, R13
 	JEQ   groupdone
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
+	ADDQ  $+4, R10
 
 groupmore:
 	TESTQ R15, R15
 	JNE   grouppieces
-	MOVQ  R13, R10
+	MOVQ  R13, DI
 	JMP   groupbegin
 
 groupdone:
@@ -10229,8 +5545,8 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPSUBD       Y1, Y0, Y14
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
@@ -10239,34 +5555,34 @@ longs:
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y14, Y0, Y13
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
-	JLT          longtail
+	MOVQ         R12, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y1
 	VFMADD231PS  Y14, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y2
 	VFMADD231PS  Y14, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y3
 	VFMADD231PS  Y14, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y4
 	VFMADD231PS  Y14, Y0, Y4
@@ -10301,7 +5617,7 @@ longloop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y12, Y2
 	VMINPS       Y2, Y11, Y2
@@ -10327,282 +5643,46 @@ longloop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece20:
-	VPMOVZXWD   96(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y13, Y0, Y1
-	VFMADD231PS Y14, Y0, Y1
-	VPMOVZXWD   112(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y13, Y0, Y2
-	VFMADD231PS Y14, Y0, Y2
-	VPMOVZXWD   128(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y13, Y0, Y3
-	VFMADD231PS Y14, Y0, Y3
-	VPMOVZXWD   144(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y13, Y0, Y4
-	VFMADD231PS Y14, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longtailrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y12, Y0
-	VMINPS      Y0, Y11, Y0
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y0, Y5
-	VCMPPS      $0x00, Y1, Y0, Y0
-	CMPQ        R10, $+9
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y12, Y1
-	VMINPS      Y1, Y11, Y1
-	VXORPS      Y6, Y6, Y6
-	VFMADD231PS Y15, Y1, Y6
-	VCMPPS      $0x00, Y2, Y1, Y1
-	CMPQ        R10, $+17
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y12, Y2
-	VMINPS      Y2, Y11, Y2
-	VXORPS      Y7, Y7, Y7
-	VFMADD231PS Y15, Y2, Y7
-	VCMPPS      $0x00, Y3, Y2, Y2
-	CMPQ        R10, $+25
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y12, Y3
-	VMINPS      Y3, Y11, Y3
-	VXORPS      Y8, Y8, Y8
-	VFMADD231PS Y15, Y3, Y8
-	VCMPPS      $0x00, Y4, Y3, Y3
-
-longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y5, Y9
-	VPADDD       Y4, Y9, Y9
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-
-longtailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
-	TESTQ $0x00000010, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece30:
-	LEAQ (DI)(R10*2), DI
-	LEAQ (SI)(R10*1), SI
-	LEAQ (DX)(R10*2), DX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  552(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  560(SP), BX
+	LEAQ  (BX)(DI*2), BX
 
 longend:
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
+	ADDQ  $+4, R10
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   longs
@@ -10620,52 +5700,46 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS 4(BX), Y14
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS 4(R8), Y14
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS 4(R9), Y12
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS 4(R9), Y1
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y10
-	VPMOVZXWD    (DX), Y0
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS 4(R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y13, Y0, Y1
 	VFNMADD231PS Y15, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VFMADD231PS  Y13, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
+	VMULPS       Y13, Y0, Y2
 	VFNMADD231PS Y15, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VFMADD231PS  Y13, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
+	VMULPS       Y12, Y0, Y3
 	VFNMADD231PS Y14, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
+	VMULPS       Y12, Y0, Y4
 	VFNMADD231PS Y14, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -10673,14 +5747,14 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y11, Y0
+	VMAXPS       Y1, Y11, Y0
+	VMINPS       Y0, Y9, Y0
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y11, Y1
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y9, Y1
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
@@ -10697,16 +5771,16 @@ short2loop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y12, Y2
-	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y3, Y10, Y2
+	VMINPS       Y2, Y8, Y2
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y14, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y12, Y3
-	VMINPS       Y3, Y10, Y3
+	VMAXPS       Y4, Y10, Y3
+	VMINPS       Y3, Y8, Y3
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y14, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
@@ -10723,22 +5797,22 @@ short2loop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
+	ADDQ $+8, R10
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -10753,37 +5827,37 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
+	MOVQ R11, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R8), Y1
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -10792,7 +5866,7 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      (R9), Y0
+	VMOVUPS      (R10), Y0
 	VBROADCASTSS least+48(FP), Y1
 	VPSUBD       Y0, Y1, Y1
 	VBROADCASTSS most+52(FP), Y10
@@ -10805,7 +5879,7 @@ laneloop:
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y3, Y1, Y0
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VMOVUPS      32(R9), Y2
+	VMOVUPS      32(R10), Y2
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y2, Y3, Y3
 	VBROADCASTSS most+52(FP), Y10
@@ -10831,8 +5905,8 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VMOVUPS      64(R9), Y0
+	VMOVUPS      Y5, (SI)
+	VMOVUPS      64(R10), Y0
 	VBROADCASTSS least+48(FP), Y2
 	VPSUBD       Y0, Y2, Y2
 	VBROADCASTSS most+52(FP), Y4
@@ -10845,7 +5919,7 @@ laneloop:
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y7, Y2, Y0
 	VCMPPS       $0x00, Y6, Y2, Y2
-	VMOVUPS      96(R9), Y4
+	VMOVUPS      96(R10), Y4
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y4, Y5, Y5
 	VBROADCASTSS most+52(FP), Y6
@@ -10871,569 +5945,43 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y5, Y2, Y2
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, (DX)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	ADDQ $+128, R9
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R10, R10
+	ADDQ  $+64, SI
+	ADDQ  $+32, DX
+	ADDQ  $+64, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	ADDQ  $+128, R10
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  552(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  560(SP), BX
+	MOVQ  568(SP), R8
+	MOVQ  576(SP), R9
+	MOVQ  584(SP), R10
 
-piece31:
-	TESTQ $0x00000008, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R10
-	JEQ   piece37
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R10
-	JEQ   piece38
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R10
-	JEQ   piece39
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R10
-	JEQ   piece40
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece40:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece41
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R10
-	JEQ   piece42
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R10
-	JEQ   piece43
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R10
-	JEQ   piece44
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R10
-	JEQ   piece45
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece45:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece46
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece46:
-	TESTQ $0x00000008, R10
-	JEQ   piece47
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece47:
-	TESTQ $0x00000004, R10
-	JEQ   piece48
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece48:
-	TESTQ $0x00000002, R10
-	JEQ   piece49
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece49:
-	TESTQ $0x00000001, R10
-	JEQ   piece50
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece50:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      160(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      192(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      352(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      224(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      384(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      256(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      416(SP), Y0
-	VBROADCASTSS least+48(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y10, Y10
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y10, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y3, Y1, Y0
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      448(SP), Y2
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y2, Y10, Y10
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y10, Y10
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y3, Y3
-	VMINPS       Y3, Y10, Y3
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y5, Y3, Y2
-	VCMPPS       $0x00, Y4, Y3, Y3
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      480(SP), Y4
-	VBROADCASTSS least+48(FP), Y5
-	VPSUBD       Y4, Y5, Y5
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y4, Y10, Y10
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y10, Y10
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y5, Y5
-	VMINPS       Y5, Y10, Y5
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y7, Y5, Y4
-	VCMPPS       $0x00, Y6, Y5, Y5
-	CMPQ         R10, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      512(SP), Y6
-	VBROADCASTSS least+48(FP), Y7
-	VPSUBD       Y6, Y7, Y7
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y6, Y10, Y10
-	VCVTDQ2PS    Y7, Y7
-	VCVTDQ2PS    Y10, Y10
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y7, Y7
-	VMINPS       Y7, Y10, Y7
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y9, Y7, Y6
-	VCMPPS       $0x00, Y8, Y7, Y7
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPSLLD       $0x0f, Y0, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y0, Y9
-	VPADDD       Y8, Y9, Y9
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y8, Y0, Y0
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y7, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece51
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece51:
-	TESTQ $0x00000008, R10
-	JEQ   piece52
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece52:
-	TESTQ $0x00000004, R10
-	JEQ   piece53
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece53:
-	TESTQ $0x00000002, R10
-	JEQ   piece54
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece54:
-	TESTQ $0x00000001, R10
-	JEQ   piece55
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece55:
-	TESTQ $0x00000010, R10
-	JEQ   piece56
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece56:
-	TESTQ $0x00000008, R10
-	JEQ   piece57
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece57:
-	TESTQ $0x00000004, R10
-	JEQ   piece58
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece58:
-	TESTQ $0x00000002, R10
-	JEQ   piece59
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece59:
-	TESTQ $0x00000001, R10
-	JEQ   piece60
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece60:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -11447,35 +5995,27 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y14, Y0, Y1
 	VFNMADD231PS Y15, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VFMADD231PS  Y14, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
+	VMULPS       Y14, Y0, Y2
 	VFNMADD231PS Y15, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
+	VMULPS       Y14, Y0, Y3
 	VFNMADD231PS Y15, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VFMADD231PS  Y14, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
+	VMULPS       Y14, Y0, Y4
 	VFNMADD231PS Y15, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VFMADD231PS  Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -11483,14 +6023,14 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y14, Y0
-	VMINPS       Y0, Y13, Y0
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y14, Y1
-	VMINPS       Y1, Y13, Y1
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y12, Y1
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
@@ -11507,16 +6047,16 @@ groupstream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VMOVNTPS     Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y14, Y2
-	VMINPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y13, Y2
+	VMINPS       Y2, Y12, Y2
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y15, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y14, Y3
-	VMINPS       Y3, Y13, Y3
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y15, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
@@ -11533,138 +6073,59 @@ groupstream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VMOVNTPS     Y7, 32(SI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
+	VMOVNTPS     Y0, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y13, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y13, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y13, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y15, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          groupback
+	MOVQ $+1, 600(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 288(SP), R9
+	LEAQ 416(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R10, 584(SP)
+	LEAQ 416(SP), R10
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS least+48(FP), Y2
-	VBROADCASTSS 4(R9), Y3
+	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
 	VCVTDQ2PS    Y4, Y2
 	VBROADCASTSS most+52(FP), Y3
-	VBROADCASTSS 4(R9), Y4
+	VBROADCASTSS 4(R10), Y4
 	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y1
+	VMOVDQU      constantsAVX2<>+16(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y15, Y15
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBLENDVPS    Y0, Y2, Y13, Y13
 	VBLENDVPS    Y0, Y3, Y12, Y12
@@ -11672,9 +6133,9 @@ groupmeet0mix:
 	ADDQ         R12, AX
 	JGE          groupmeet0
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -11683,21 +6144,21 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet1next
 	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS (R9), Y5
+	VBROADCASTSS (R10), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
 	VBROADCASTSS most+52(FP), Y5
-	VBROADCASTSS (R9), Y6
+	VBROADCASTSS (R10), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R9), Y15
+	VBROADCASTSS (R8), Y14
 	VMOVAPS      Y4, Y13
 	VMOVAPS      Y5, Y12
 	CMPQ         R11, $+0
@@ -11705,21 +6166,21 @@ groupmeet1next:
 
 groupmeet1mix:
 	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS 4(R9), Y5
+	VBROADCASTSS 4(R10), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
 	VBROADCASTSS most+52(FP), Y5
-	VBROADCASTSS 4(R9), Y6
+	VBROADCASTSS 4(R10), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+20(SB), Y3
+	VMOVDQU      constantsAVX2<>+16(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y15, Y15
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y14, Y14
 	VBLENDVPS    Y1, Y4, Y13, Y13
 	VBLENDVPS    Y1, Y5, Y12, Y12
@@ -11727,9 +6188,9 @@ groupmeet1mix:
 	ADDQ         R12, AX
 	JGE          groupmeet1
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -11738,21 +6199,21 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet2next
 	VBROADCASTSS least+48(FP), Y6
-	VBROADCASTSS (R9), Y7
+	VBROADCASTSS (R10), Y7
 	VPSUBD       Y7, Y6, Y8
 	VCVTDQ2PS    Y8, Y6
 	VBROADCASTSS most+52(FP), Y7
-	VBROADCASTSS (R9), Y8
+	VBROADCASTSS (R10), Y8
 	VPSUBD       Y8, Y7, Y9
 	VCVTDQ2PS    Y9, Y7
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R9), Y15
+	VBROADCASTSS (R8), Y14
 	VMOVAPS      Y6, Y13
 	VMOVAPS      Y7, Y12
 	CMPQ         R11, $+0
@@ -11760,21 +6221,21 @@ groupmeet2next:
 
 groupmeet2mix:
 	VBROADCASTSS least+48(FP), Y6
-	VBROADCASTSS 4(R9), Y7
+	VBROADCASTSS 4(R10), Y7
 	VPSUBD       Y7, Y6, Y8
 	VCVTDQ2PS    Y8, Y6
 	VBROADCASTSS most+52(FP), Y7
-	VBROADCASTSS 4(R9), Y8
+	VBROADCASTSS 4(R10), Y8
 	VPSUBD       Y8, Y7, Y9
 	VCVTDQ2PS    Y9, Y7
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+20(SB), Y5
+	VMOVDQU      constantsAVX2<>+16(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y15, Y15
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y14, Y14
 	VBLENDVPS    Y3, Y6, Y13, Y13
 	VBLENDVPS    Y3, Y7, Y12, Y12
@@ -11782,9 +6243,9 @@ groupmeet2mix:
 	ADDQ         R12, AX
 	JGE          groupmeet2
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -11793,21 +6254,21 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet3next
 	VBROADCASTSS least+48(FP), Y8
-	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R10), Y9
 	VPSUBD       Y9, Y8, Y10
 	VCVTDQ2PS    Y10, Y8
 	VBROADCASTSS most+52(FP), Y9
-	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R10), Y10
 	VPSUBD       Y10, Y9, Y11
 	VCVTDQ2PS    Y11, Y9
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R9), Y15
+	VBROADCASTSS (R8), Y14
 	VMOVAPS      Y8, Y13
 	VMOVAPS      Y9, Y12
 	CMPQ         R11, $+0
@@ -11815,21 +6276,21 @@ groupmeet3next:
 
 groupmeet3mix:
 	VBROADCASTSS least+48(FP), Y8
-	VBROADCASTSS 4(R9), Y9
+	VBROADCASTSS 4(R10), Y9
 	VPSUBD       Y9, Y8, Y10
 	VCVTDQ2PS    Y10, Y8
 	VBROADCASTSS most+52(FP), Y9
-	VBROADCASTSS 4(R9), Y10
+	VBROADCASTSS 4(R10), Y10
 	VPSUBD       Y10, Y9, Y11
 	VCVTDQ2PS    Y11, Y9
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+20(SB), Y7
+	VMOVDQU      constantsAVX2<>+16(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y15, Y15
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y14, Y14
 	VBLENDVPS    Y5, Y8, Y13, Y13
 	VBLENDVPS    Y5, Y9, Y12, Y12
@@ -11837,135 +6298,37 @@ groupmeet3mix:
 	ADDQ         R12, AX
 	JGE          groupmeet3
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y13, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y13, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y13, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y15, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R13, R11
-	SUBQ BX, R15
-	ADDQ R15, BX
+	SUBQ R8, R15
 	ADDQ R15, R8
 	ADDQ R15, R9
-	MOVQ R10, R13
+	ADDQ R15, R10
+	MOVQ DI, R13
 	SUBQ R15, R15
 	ADDQ $+32, R15
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y1
 	VFMADD231PS  Y14, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y2
 	VFMADD231PS  Y14, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y3
 	VFMADD231PS  Y14, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y4
 	VFMADD231PS  Y14, Y0, Y4
@@ -12000,7 +6363,7 @@ longstream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VMOVNTPS     Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y12, Y2
 	VMINPS       Y2, Y11, Y2
@@ -12026,266 +6389,95 @@ longstream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VMOVNTPS     Y7, 32(SI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	VMOVNTPS     Y0, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          longstream
 	JMP          longtail
 
 longrare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y11, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y11, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y4
-	VMINPS       Y4, Y11, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y15, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          longback
+	MOVQ $+2, 600(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 288(SP), R9
+	LEAQ 416(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R10, 584(SP)
+	LEAQ 416(SP), R10
+	JMP  rare
 
-longtailrare:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y11, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y11, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y4
-	VMINPS       Y4, Y11, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y15, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 552(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 96(SP), BX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS 4(BX), Y14
+	PREFETCHNTA  (BX)(CX*1)
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS 4(R8), Y14
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS 4(R9), Y12
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS 4(R9), Y1
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y10
-	VPMOVZXWD    (DX), Y0
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS 4(R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y13, Y0, Y1
 	VFNMADD231PS Y15, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VFMADD231PS  Y13, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
+	VMULPS       Y13, Y0, Y2
 	VFNMADD231PS Y15, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VFMADD231PS  Y13, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
+	VMULPS       Y12, Y0, Y3
 	VFNMADD231PS Y14, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
+	VMULPS       Y12, Y0, Y4
 	VFNMADD231PS Y14, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -12293,14 +6485,14 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y11, Y0
+	VMAXPS       Y1, Y11, Y0
+	VMINPS       Y0, Y9, Y0
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y11, Y1
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y9, Y1
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
@@ -12317,16 +6509,16 @@ short2stream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VMOVNTPS     Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y12, Y2
-	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y3, Y10, Y2
+	VMINPS       Y2, Y8, Y2
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y14, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y12, Y3
-	VMINPS       Y3, Y10, Y3
+	VMAXPS       Y4, Y10, Y3
+	VMINPS       Y3, Y8, Y3
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y14, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
@@ -12343,128 +6535,80 @@ short2stream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VMOVNTPS     Y7, 32(SI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
+	VMOVNTPS     Y0, (DX)
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
+	ADDQ         $+8, R10
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y11, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y2
-	VMINPS       Y2, Y11, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y10, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y14, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y4
-	VMINPS       Y4, Y10, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y14, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          short2back
+	MOVQ $+3, 600(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 288(SP), R9
+	LEAQ 416(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R10, 584(SP)
+	LEAQ 416(SP), R10
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (DX), Y0
+	MOVQ $+4, 600(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 552(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 96(SP), BX
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 288(SP), R9
+	LEAQ 416(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R10, 584(SP)
+	LEAQ 416(SP), R10
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
+	VMOVUPS      (R8), Y1
+	VMOVUPS      (R10), Y2
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y2, Y3, Y3
 	VBROADCASTSS most+52(FP), Y4
@@ -12481,13 +6625,13 @@ lanerare:
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
 	VBLENDVPS    Y1, Y2, Y4, Y1
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y4
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R10), Y4
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y4, Y5, Y5
 	VBROADCASTSS most+52(FP), Y6
@@ -12504,7 +6648,7 @@ lanerare:
 	VXORPS       Y2, Y2, Y2
 	VADDPS       Y2, Y4, Y4
 	VCMPPS       $0x07, Y4, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VBLENDVPS    Y2, Y4, Y6, Y2
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -12520,11 +6664,11 @@ lanerare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
+	VMOVUPS      Y4, (SI)
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y2
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R10), Y2
 	VBROADCASTSS least+48(FP), Y4
 	VPSUBD       Y2, Y4, Y4
 	VBROADCASTSS most+52(FP), Y6
@@ -12541,13 +6685,13 @@ lanerare:
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VBLENDVPS    Y1, Y2, Y6, Y1
 	VCMPPS       $0x00, Y0, Y4, Y4
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R9), Y6
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R10), Y6
 	VBROADCASTSS least+48(FP), Y7
 	VPSUBD       Y6, Y7, Y7
 	VBROADCASTSS most+52(FP), Y8
@@ -12564,7 +6708,7 @@ lanerare:
 	VXORPS       Y2, Y2, Y2
 	VADDPS       Y2, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8
 	VBLENDVPS    Y2, Y6, Y8, Y2
 	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -12580,160 +6724,81 @@ lanerare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      Y6, 32(SI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
 	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (SI)
+	VMOVUPS      Y3, (DX)
+	CMPQ         600(SP), $+1
+	JEQ          groupresume
+	CMPQ         600(SP), $+2
+	JEQ          longresume
+	CMPQ         600(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      416(SP), Y2
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y3, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y1, Y2, Y4, Y1
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y2
-	VMOVUPS      448(SP), Y4
-	VBROADCASTSS least+48(FP), Y5
-	VPSUBD       Y4, Y5, Y5
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y4, Y6, Y6
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y5, Y4
-	VMULPS       Y2, Y4, Y4
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y2, Y4, Y6, Y2
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      480(SP), Y2
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y2, Y6, Y6
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y6, Y4
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y4, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      256(SP), Y2
-	VMOVUPS      512(SP), Y6
-	VBROADCASTSS least+48(FP), Y7
-	VPSUBD       Y6, Y7, Y7
-	VBROADCASTSS most+52(FP), Y8
-	VPSUBD       Y6, Y8, Y8
-	VCVTDQ2PS    Y7, Y7
-	VCVTDQ2PS    Y8, Y8
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y8, Y7
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y7, Y6
-	VMULPS       Y2, Y6, Y6
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y2, Y6, Y8, Y2
-	VCMPPS       $0x00, Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSDW    Y7, Y4, Y4
-	VPACKSSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         568(SP), R8
+	MOVQ         576(SP), R9
+	MOVQ         584(SP), R10
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (R9), Y14
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	JMP          groupback
+
+longresume:
+	MOVQ         568(SP), R8
+	MOVQ         576(SP), R9
+	MOVQ         584(SP), R10
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSUBD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VFNMADD231PS Y15, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y14, Y0, Y13
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	JMP          longback
+
+short2resume:
+	MOVQ 568(SP), R8
+	MOVQ 576(SP), R9
+	MOVQ 584(SP), R10
+	JMP  short2back
 
 // func FakeQuantizeMinvalBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBytesBF16AVX2(SB), $672-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
+TEXT ·FakeQuantizeMinvalBytesBF16AVX2(SB), $736-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
 	// loaded at each use: recip, least, most, 0x0, 0x7fc00000, 0x7fff, table
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         minval+40(FP), R9
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         minval+40(FP), R10
 	VBROADCASTSS least+48(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+52(FP), Y0
@@ -12746,54 +6811,54 @@ TEXT ·FakeQuantizeMinvalBytesBF16AVX2(SB), $672-80
 	JEQ          short2
 
 groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
+	MOVQ  R12, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
 
 groupbegin:
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	SUBQ         R11, R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -12828,7 +6893,7 @@ grouploop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -12856,45 +6921,47 @@ grouploop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R11, R10
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
 	TESTQ R11, R11
 	JEQ   groupnext
-	CMPQ  R10, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	MOVQ R11, R13
-	MOVQ BX, R15
+	MOVQ R8, R15
 	SUBQ $+8, R11
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y13, 544(SP)
+	VMOVUPS      Y13, 608(SP)
 	VMOVAPS      Y11, Y0
-	VPMOVZXWD    (DX), Y1
+	VPMOVZXWD    (BX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VSUBPS       Y13, Y1, Y1
 	VMULPS       Y12, Y1, Y2
@@ -12904,9 +6971,9 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y13, 576(SP)
+	VMOVUPS      Y13, 640(SP)
 	VMOVAPS      Y11, Y1
-	VPMOVZXWD    16(DX), Y3
+	VPMOVZXWD    16(BX), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VSUBPS       Y13, Y3, Y3
 	VMULPS       Y12, Y3, Y4
@@ -12916,9 +6983,9 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y13, 608(SP)
+	VMOVUPS      Y13, 672(SP)
 	VMOVAPS      Y11, Y3
-	VPMOVZXWD    32(DX), Y5
+	VPMOVZXWD    32(BX), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VSUBPS       Y13, Y5, Y5
 	VMULPS       Y12, Y5, Y6
@@ -12928,9 +6995,9 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y13, 640(SP)
+	VMOVUPS      Y13, 704(SP)
 	VMOVAPS      Y11, Y5
-	VPMOVZXWD    48(DX), Y7
+	VPMOVZXWD    48(BX), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VSUBPS       Y13, Y7, Y7
 	VMULPS       Y12, Y7, Y8
@@ -12947,7 +7014,7 @@ groupmeet3:
 	VMINPS       Y7, Y14, Y7
 	VXORPS       Y9, Y9, Y9
 	VFMADD231PS  Y0, Y7, Y9
-	VMOVUPS      544(SP), Y0
+	VMOVUPS      608(SP), Y0
 	VADDPS       Y0, Y9, Y9
 	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
@@ -12955,7 +7022,7 @@ groupmeet3:
 	VMINPS       Y0, Y14, Y0
 	VXORPS       Y2, Y2, Y2
 	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      576(SP), Y1
+	VMOVUPS      640(SP), Y1
 	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x00, Y4, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
@@ -12971,13 +7038,13 @@ groupmeet3:
 	VPSRLD       $0x10, Y9, Y9
 	VPACKUSDW    Y9, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VMOVUPS      Y4, (SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VXORPS       Y2, Y2, Y2
 	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      608(SP), Y3
+	VMOVUPS      672(SP), Y3
 	VADDPS       Y3, Y2, Y2
 	VCMPPS       $0x00, Y6, Y1, Y1
 	VROUNDPS     $0x08, Y8, Y8
@@ -12985,7 +7052,7 @@ groupmeet3:
 	VMINPS       Y3, Y14, Y3
 	VXORPS       Y4, Y4, Y4
 	VFMADD231PS  Y5, Y3, Y4
-	VMOVUPS      640(SP), Y5
+	VMOVUPS      704(SP), Y5
 	VADDPS       Y5, Y4, Y4
 	VCMPPS       $0x00, Y8, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y5
@@ -13001,21 +7068,21 @@ groupmeet3:
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      Y6, 32(SI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y2
 	VPACKSSDW    Y0, Y7, Y7
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSWB    Y1, Y7, Y7
 	VPERMD       Y7, Y2, Y7
 	VPABSB       Y7, Y7
-	VMOVUPS      Y7, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R10
+	VMOVUPS      Y7, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
 	CMPQ         R11, $+1
 	JLT          groupmet
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R11, $+32
 	JLT          groupmeet
@@ -13027,325 +7094,81 @@ groupmet:
 	VCVTDQ2PS    Y0, Y14
 	CMPQ         R11, $+1
 	JLT          groupnext
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R12, R11
-	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+	ADDQ $+4, R10
 	CMPQ R11, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
+	MOVQ DI, R13
+	MOVQ DI, R15
 
 grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
+	MOVQ R15, DI
+	CMPQ R11, DI
 	JGE  grouppiece
-	MOVQ R11, R10
+	MOVQ R11, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	XORL         AX, AX
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece1
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 96(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 104(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 112(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 120(SP)(AX*1)
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	MOVQ         SI, 544(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 552(SP)
+	LEAQ         64(SP), DX
+	LEAQ         96(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 560(SP)
+	LEAQ         96(SP), BX
+	MOVQ         R11, 592(SP)
+	SUBQ         R11, R11
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
-	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y13, Y2, Y7
-	VADDPS       Y12, Y7, Y7
-	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y13, Y3, Y8
-	VADDPS       Y12, Y8, Y8
-	VCMPPS       $0x00, Y4, Y3, Y3
-
-grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y5, Y9
-	VPADDD       Y4, Y9, Y9
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R10
-	JEQ   piece7
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R10
-	JEQ   piece8
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R10
-	JEQ   piece11
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R10
-	JEQ   piece13
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R10
-	JEQ   piece14
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ  (DI)(R10*2), DI
-	LEAQ  (SI)(R10*1), SI
-	LEAQ  (DX)(R10*2), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
+groupstaged:
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  552(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  560(SP), BX
+	LEAQ  (BX)(DI*2), BX
+	MOVQ  592(SP), R11
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
 	TESTQ R13, R13
 	JEQ   groupdone
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
+	ADDQ  $+4, R10
 
 groupmore:
 	TESTQ R15, R15
 	JNE   grouppieces
-	MOVQ  R13, R10
+	MOVQ  R13, DI
 	JMP   groupbegin
 
 groupdone:
@@ -13363,41 +7186,41 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VPMOVZXWD    (DX), Y0
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R10), Y11
+	VBROADCASTSS 4(R10), Y10
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -13432,7 +7255,7 @@ short2loop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -13460,22 +7283,22 @@ short2loop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
+	ADDQ $+8, R10
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -13490,45 +7313,45 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
+	MOVQ R11, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R9), Y1
+	VMOVUPS      (R10), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y2
 	VMULPS       Y2, Y0, Y3
-	VMOVUPS      (BX), Y4
+	VMOVUPS      (R8), Y4
 	VFNMADD231PS Y4, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R9), Y2
+	VMOVUPS      32(R10), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      32(R8), Y5
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y5, Y0, Y6
-	VMOVUPS      32(BX), Y7
+	VMOVUPS      32(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y5, Y0, Y6
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R9), Y5
+	VMOVUPS      64(R10), Y5
 	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      64(R8), Y8
+	VMOVUPS      64(R9), Y8
 	VMULPS       Y8, Y0, Y9
-	VMOVUPS      64(BX), Y10
+	VMOVUPS      64(R8), Y10
 	VFNMADD231PS Y10, Y9, Y0
 	VFMADD231PS  Y8, Y0, Y9
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R9), Y8
+	VMOVUPS      96(R10), Y8
 	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      96(R8), Y11
+	VMOVUPS      96(R9), Y11
 	VMULPS       Y11, Y0, Y12
-	VMOVUPS      96(BX), Y13
+	VMOVUPS      96(R8), Y13
 	VFNMADD231PS Y13, Y12, Y0
 	VFMADD231PS  Y11, Y0, Y12
 	VCMPPS       $0x03, Y6, Y3, Y0
@@ -13564,7 +7387,7 @@ laneloop:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VMOVUPS      Y4, (SI)
 	VROUNDPS     $0x08, Y9, Y9
 	VMAXPS       Y9, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -13592,553 +7415,43 @@ laneloop:
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y4, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y3, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	ADDQ $+128, R9
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R10, R10
+	ADDQ  $+64, SI
+	ADDQ  $+32, DX
+	ADDQ  $+64, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	ADDQ  $+128, R10
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  552(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  560(SP), BX
+	MOVQ  568(SP), R8
+	MOVQ  576(SP), R9
+	MOVQ  584(SP), R10
 
-piece16:
-	TESTQ $0x00000008, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece35:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      416(SP), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      288(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VMOVUPS      160(SP), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      448(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      320(SP), Y5
-	VMULPS       Y5, Y0, Y6
-	VMOVUPS      192(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      480(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      352(SP), Y8
-	VMULPS       Y8, Y0, Y9
-	VMOVUPS      224(SP), Y10
-	VFNMADD231PS Y10, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      512(SP), Y8
-	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      384(SP), Y11
-	VMULPS       Y11, Y0, Y12
-	VMOVUPS      256(SP), Y13
-	VFNMADD231PS Y13, Y12, Y0
-	VFMADD231PS  Y11, Y0, Y12
-	VCMPPS       $0x03, Y6, Y3, Y0
-	VCMPPS       $0x03, Y12, Y9, Y11
-	VORPS        Y11, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y11, Y11, Y11
-	VFMADD231PS  Y4, Y0, Y11
-	VADDPS       Y1, Y11, Y11
-	VCMPPS       $0x00, Y3, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y7, Y1, Y3
-	VADDPS       Y2, Y3, Y3
-	VCMPPS       $0x00, Y6, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y10, Y2, Y4
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y9, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y12, Y12
-	VMAXPS       Y12, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y5, Y6
-	VADDPS       Y8, Y6, Y6
-	VCMPPS       $0x00, Y12, Y5, Y5
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPSLLD       $0x0f, Y11, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y11, Y8
-	VPADDD       Y7, Y8, Y8
-	VPSLLD       $0x0f, Y3, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y3, Y9
-	VPADDD       Y7, Y9, Y9
-	VPSRLD       $0x10, Y8, Y8
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y8, Y8
-	VPERMQ       $0xd8, Y8, Y8
-	VMOVUPS      Y8, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y3, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y3, Y4, Y4
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y3
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y5, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y3, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R10
-	JEQ   piece37
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R10
-	JEQ   piece38
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R10
-	JEQ   piece39
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R10
-	JEQ   piece40
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece40:
-	TESTQ $0x00000010, R10
-	JEQ   piece41
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R10
-	JEQ   piece42
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R10
-	JEQ   piece43
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R10
-	JEQ   piece44
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R10
-	JEQ   piece45
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece45:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -14152,38 +7465,38 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -14218,7 +7531,7 @@ groupstream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VMOVNTPS     Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -14246,140 +7559,61 @@ groupstream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VMOVNTPS     Y7, 32(SI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
+	VMOVNTPS     Y0, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y12, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y13, Y6, Y6
-	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          groupback
+	MOVQ $+1, 600(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 288(SP), R9
+	LEAQ 416(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R10, 584(SP)
+	LEAQ 416(SP), R10
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y1
+	VMOVDQU      constantsAVX2<>+16(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
+	VBROADCASTSS 4(R10), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -14388,14 +7622,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet1
 
@@ -14403,21 +7637,21 @@ groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+20(SB), Y3
+	VMOVDQU      constantsAVX2<>+16(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
+	VBROADCASTSS 4(R10), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -14426,14 +7660,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet2
 
@@ -14441,21 +7675,21 @@ groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+20(SB), Y5
+	VMOVDQU      constantsAVX2<>+16(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
+	VBROADCASTSS 4(R10), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -14464,14 +7698,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet3
 
@@ -14479,120 +7713,22 @@ groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+20(SB), Y7
+	VMOVDQU      constantsAVX2<>+16(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
+	VBROADCASTSS 4(R10), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y12, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y13, Y6, Y6
-	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0
@@ -14600,52 +7736,52 @@ groupmeetrare:
 	VBROADCASTSS most+52(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	MOVQ         R13, R11
-	SUBQ         BX, R15
-	ADDQ         R15, BX
+	SUBQ         R8, R15
 	ADDQ         R15, R8
 	ADDQ         R15, R9
-	MOVQ         R10, R13
+	ADDQ         R15, R10
+	MOVQ         DI, R13
 	SUBQ         R15, R15
 	ADDQ         $+32, R15
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VPMOVZXWD    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R10), Y11
+	VBROADCASTSS 4(R10), Y10
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -14680,7 +7816,7 @@ short2stream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VMOVNTPS     Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -14708,128 +7844,80 @@ short2stream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VMOVNTPS     Y7, 32(SI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
+	VMOVNTPS     Y0, (DX)
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
+	ADDQ         $+8, R10
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y11, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y10, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y10, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          short2back
+	MOVQ $+2, 600(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 288(SP), R9
+	LEAQ 416(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R10, 584(SP)
+	LEAQ 416(SP), R10
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (DX), Y0
+	MOVQ $+3, 600(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 552(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 96(SP), BX
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 288(SP), R9
+	LEAQ 416(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R10, 584(SP)
+	LEAQ 416(SP), R10
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
+	VMOVUPS      (R8), Y1
+	VMOVUPS      (R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -14840,13 +7928,13 @@ lanerare:
 	VMULPS       Y1, Y4, Y4
 	VADDPS       Y2, Y4, Y4
 	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VBLENDVPS    Y1, Y4, Y2, Y1
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y4
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R10), Y4
 	VSUBPS       Y4, Y0, Y0
 	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -14857,7 +7945,7 @@ lanerare:
 	VMULPS       Y2, Y6, Y6
 	VADDPS       Y4, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
 	VBLENDVPS    Y2, Y6, Y4, Y2
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -14873,11 +7961,11 @@ lanerare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
+	VMOVUPS      Y4, (SI)
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y2
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -14888,13 +7976,13 @@ lanerare:
 	VMULPS       Y1, Y6, Y6
 	VADDPS       Y2, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VBLENDVPS    Y1, Y6, Y2, Y1
 	VCMPPS       $0x00, Y0, Y4, Y4
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R9), Y6
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R10), Y6
 	VSUBPS       Y6, Y0, Y0
 	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -14905,7 +7993,7 @@ lanerare:
 	VMULPS       Y2, Y8, Y8
 	VADDPS       Y6, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VBLENDVPS    Y2, Y8, Y6, Y2
 	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -14921,140 +8009,53 @@ lanerare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      Y6, 32(SI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
 	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (SI)
+	VMOVUPS      Y3, (DX)
+	CMPQ         600(SP), $+1
+	JEQ          groupresume
+	CMPQ         600(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      416(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y1, Y4, Y4
-	VADDPS       Y2, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y4, Y2, Y1
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y2
-	VMOVUPS      448(SP), Y4
-	VSUBPS       Y4, Y0, Y0
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
-	VMULPS       Y2, Y6, Y6
-	VADDPS       Y4, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y2, Y6, Y4, Y2
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      480(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y6, Y2, Y1
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      256(SP), Y2
-	VMOVUPS      512(SP), Y6
-	VSUBPS       Y6, Y0, Y0
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VXORPS       Y8, Y8, Y8
-	VADDPS       Y8, Y7, Y8
-	VMULPS       Y2, Y8, Y8
-	VADDPS       Y6, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y2, Y8, Y6, Y2
-	VCMPPS       $0x00, Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSDW    Y7, Y4, Y4
-	VPACKSSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         568(SP), R8
+	MOVQ         576(SP), R9
+	MOVQ         584(SP), R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	JMP          groupback
+
+short2resume:
+	MOVQ 568(SP), R8
+	MOVQ 576(SP), R9
+	MOVQ 584(SP), R10
+	JMP  short2back
 
 // func FakeQuantizeBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·FakeQuantizeBitsBF16AVX2(SB), $400-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 ToFloat, Y14 ToFloat, Y13 0x0
-	// per group: Y12 scale, Y11 recip
-	// loaded at each use: least, most, 0x1, 0x3f800000, 0x34800000, 0x7fc00000, 0x7fff
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeBitsBF16AVX2(SB), $464-72
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
+	// per group: Y11 scale, Y10 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS least+40(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	VXORPS       Y13, Y13, Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -15069,43 +8070,43 @@ TEXT ·FakeQuantizeBitsBF16AVX2(SB), $400-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
-	SUBQ         R10, R9
+	VBROADCASTSS (R9), Y10
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -15116,125 +8117,125 @@ grouploop:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
+	VFMADD231PS  Y11, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y1, Y6
+	VFMADD231PS  Y11, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y2, Y5
+	VFMADD231PS  Y11, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y3, Y6
+	VFMADD231PS  Y11, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ BX, R13
+	MOVQ R8, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y11, Y0
-	VPMOVZXWD    (DX), Y1
+	VMOVAPS      Y10, Y0
+	VPMOVZXWD    (BX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
+	VMULPS       Y11, Y1, Y2
+	VFNMADD231PS Y10, Y2, Y1
+	VFMADD231PS  Y11, Y1, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y11, Y1
-	VPMOVZXWD    16(DX), Y3
+	VMOVAPS      Y10, Y1
+	VPMOVZXWD    16(BX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y11, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
+	VMULPS       Y11, Y3, Y4
+	VFNMADD231PS Y10, Y4, Y3
+	VFMADD231PS  Y11, Y3, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y11, Y3
-	VPMOVZXWD    32(DX), Y5
+	VMOVAPS      Y10, Y3
+	VPMOVZXWD    32(BX), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y11, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
+	VMULPS       Y11, Y5, Y6
+	VFNMADD231PS Y10, Y6, Y5
+	VFMADD231PS  Y11, Y5, Y6
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y11, Y5
-	VPMOVZXWD    48(DX), Y7
+	VMOVAPS      Y10, Y5
+	VPMOVZXWD    48(BX), Y7
 	VPSLLD       $0x10, Y7, Y7
-	VMULPS       Y12, Y7, Y8
-	VFNMADD231PS Y11, Y8, Y7
-	VFMADD231PS  Y12, Y7, Y8
+	VMULPS       Y11, Y7, Y8
+	VFNMADD231PS Y10, Y8, Y7
+	VFMADD231PS  Y11, Y7, Y8
 	VCMPPS       $0x03, Y4, Y2, Y7
 	VCMPPS       $0x03, Y8, Y6, Y9
 	VORPS        Y9, Y7, Y7
@@ -15251,20 +8252,19 @@ groupmeet3:
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y2, Y1
 	VCMPPS       $0x00, Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y0, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y0, Y9
-	VPADDD       Y4, Y9, Y9
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y4, Y0, Y0
-	VPSRLD       $0x10, Y9, Y9
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (DI)
+	VPACKUSDW    Y0, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y0
 	VMINPS       Y0, Y14, Y0
@@ -15275,313 +8275,108 @@ groupmeet3:
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y5
 	VCMPPS       $0x00, Y8, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x10, Y6, Y6
+	VPADDD       Y12, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 	VMOVMSKPS    Y7, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
-	XORL         AX, AX
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 96(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 104(SP)(AX*1)
+	VBROADCASTSS (R9), Y10
+	MOVQ         SI, 400(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 408(SP)
+	LEAQ         64(SP), DX
+	LEAQ         80(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 416(SP)
+	LEAQ         80(SP), BX
+	MOVQ         R10, 440(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y7
-	VFMADD231PS  Y12, Y2, Y7
-	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y8
-	VFMADD231PS  Y12, Y3, Y8
-	VCMPPS       $0x00, Y4, Y3, Y3
-
-grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y5, Y9
-	VPADDD       Y4, Y9, Y9
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 67(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	MOVQ  64(SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged11:
-	LEAQ  (DI)(R9*2), DI
-	MOVQ  R9, AX
+groupstaged:
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  408(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, DX
+	MOVQ  416(SP), BX
+	LEAQ  (BX)(DI*2), BX
+	MOVQ  440(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -15592,350 +8387,136 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y11
+	VPSUBD       Y1, Y0, Y10
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y12, Y11, Y0
+	VFNMADD231PS Y11, Y10, Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y10
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
+	VMULPS       Y10, Y0, Y9
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFMADD231PS  Y11, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFMADD231PS  Y11, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFMADD231PS  Y11, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFMADD231PS  Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-
-longback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ R9, R9
-	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000008, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece16:
-	VPMOVZXWD   80(SP), Y0
+	VPMOVZXWD   (BX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y10, Y0, Y1
-	VFMADD231PS Y11, Y0, Y1
-	VPMOVZXWD   96(SP), Y0
+	VMULPS      Y9, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VPMOVZXWD   16(BX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y10, Y0, Y2
-	VFMADD231PS Y11, Y0, Y2
-	VPMOVZXWD   112(SP), Y0
+	VMULPS      Y9, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VPMOVZXWD   32(BX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y10, Y0, Y3
-	VFMADD231PS Y11, Y0, Y3
-	VPMOVZXWD   128(SP), Y0
+	VMULPS      Y9, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VPMOVZXWD   48(BX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y10, Y0, Y4
-	VFMADD231PS Y11, Y0, Y4
+	VMULPS      Y9, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
 	VCMPPS      $0x03, Y4, Y3, Y5
 	VORPS       Y5, Y0, Y0
 	VPMOVMSKB   Y0, AX
 	TESTL       AX, AX
-	JNE         longtailrare
+	JNE         longrare
 	VROUNDPS    $0x08, Y1, Y1
 	VMAXPS      Y1, Y15, Y0
 	VMINPS      Y0, Y14, Y0
 	VMOVAPS     Y13, Y5
-	VFMADD231PS Y12, Y0, Y5
+	VFMADD231PS Y11, Y0, Y5
 	VCMPPS      $0x00, Y1, Y0, Y0
-	CMPQ        R9, $+9
-	JLT         longtailnarrow
 	VROUNDPS    $0x08, Y2, Y2
 	VMAXPS      Y2, Y15, Y1
 	VMINPS      Y1, Y14, Y1
 	VMOVAPS     Y13, Y6
-	VFMADD231PS Y12, Y1, Y6
+	VFMADD231PS Y11, Y1, Y6
 	VCMPPS      $0x00, Y2, Y1, Y1
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
+	VPSLLD      $0x0f, Y5, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y5, Y2
+	VPADDD      Y12, Y2, Y2
+	VPSLLD      $0x0f, Y6, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y6, Y5
+	VPADDD      Y12, Y5, Y5
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (SI)
 	VROUNDPS    $0x08, Y3, Y3
 	VMAXPS      Y3, Y15, Y2
 	VMINPS      Y2, Y14, Y2
-	VMOVAPS     Y13, Y7
-	VFMADD231PS Y12, Y2, Y7
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y2, Y5
 	VCMPPS      $0x00, Y3, Y2, Y2
-	CMPQ        R9, $+25
-	JLT         longtailnarrow
 	VROUNDPS    $0x08, Y4, Y4
 	VMAXPS      Y4, Y15, Y3
 	VMINPS      Y3, Y14, Y3
-	VMOVAPS     Y13, Y8
-	VFMADD231PS Y12, Y3, Y8
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y11, Y3, Y6
 	VCMPPS      $0x00, Y4, Y3, Y3
+	VPSLLD      $0x0f, Y5, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y5, Y4
+	VPADDD      Y12, Y4, Y4
+	VPSLLD      $0x0f, Y6, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y6, Y5
+	VPADDD      Y12, Y5, Y5
+	VPSRLD      $0x10, Y4, Y4
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, 32(SI)
+	VMOVMSKPS   Y0, AX
+	MOVB        AL, (DX)
+	VMOVMSKPS   Y1, AX
+	MOVB        AL, 1(DX)
+	VMOVMSKPS   Y2, AX
+	MOVB        AL, 2(DX)
+	VMOVMSKPS   Y3, AX
+	MOVB        AL, 3(DX)
 
-longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y5, Y9
-	VPADDD       Y4, Y9, Y9
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 67(SP)
+longback:
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  longloop
 
-longtailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece21:
-	MOVQ  64(SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged22:
-	LEAQ (DI)(R9*2), DI
-	MOVQ R9, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R9*2), DX
+longtail:
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  408(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	MOVQ  416(SP), BX
+	LEAQ  (BX)(DI*2), BX
 
 longend:
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -15953,30 +8534,30 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS 4(R8), Y9
-	VPMOVZXWD    (DX), Y0
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS 4(R9), Y8
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
+	VMULPS       Y8, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -15987,69 +8568,67 @@ short2loop:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
+	VFMADD231PS  Y11, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y1, Y6
+	VFMADD231PS  Y11, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
+	VFMADD231PS  Y10, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y3, Y6
+	VFMADD231PS  Y10, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -16064,37 +8643,37 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R8), Y1
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -16113,20 +8692,19 @@ laneloop:
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y5
 	VCMPPS       $0x00, Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y2, Y4, Y4
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y12, Y3, Y3
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -16137,442 +8715,54 @@ laneloop:
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y3, Y9
 	VCMPPS       $0x00, Y8, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSLLD       $0x0f, Y9, Y5
 	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y9, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y9, Y6
-	VPADDD       Y4, Y6, Y6
+	VPADDD       Y5, Y9, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+64, SI
+	ADDQ  $+4, DX
+	ADDQ  $+64, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  408(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  416(SP), BX
+	MOVQ  424(SP), R8
+	MOVQ  432(SP), R9
 
-piece23:
-	TESTQ $0x00000008, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000004, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000002, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000001, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece27:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000008, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000004, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000002, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000001, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece32:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000008, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000004, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000002, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000001, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece37:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      272(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      144(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      304(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      176(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      336(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      208(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      368(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      240(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
-	VCMPPS       $0x00, Y2, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VCMPPS       $0x00, Y4, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y7
-	VCMPPS       $0x00, Y6, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y4, Y9
-	VCMPPS       $0x00, Y8, Y4, Y4
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPSLLD       $0x0f, Y3, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y3, Y8
-	VPADDD       Y6, Y8, Y8
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y6, Y3, Y3
-	VPSRLD       $0x10, Y8, Y8
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y8, Y8
-	VPERMQ       $0xd8, Y8, Y8
-	VMOVUPS      Y8, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSLLD       $0x0f, Y9, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y9, Y6
-	VPADDD       Y3, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 67(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000008, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000004, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece40:
-	TESTQ $0x00000002, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000001, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece42:
-	MOVQ  64(SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged43
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged43
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged43
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged43:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -16586,27 +8776,27 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -16617,712 +8807,27 @@ groupstream:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
+	VFMADD231PS  Y11, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y1, Y6
+	VFMADD231PS  Y11, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+20(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+20(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+20(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 67(SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFMADD231PS  Y11, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFMADD231PS  Y11, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFMADD231PS  Y11, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFMADD231PS  Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          longback
-
-longtailrare:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 67(SP)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS 4(R8), Y9
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y12, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -17335,133 +8840,437 @@ short2stream:
 	VMOVAPS      Y13, Y6
 	VFMADD231PS  Y11, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	MOVQ $+1, 448(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 432(SP)
+	LEAQ 272(SP), R9
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+16(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+16(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+16(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+16(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R9), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ R8, R13
+	ADDQ R13, R8
+	ADDQ R13, R9
+	MOVQ DI, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (BX)(CX*1)
+	VPMOVZXWD   (BX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VPMOVZXWD   16(BX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VPMOVZXWD   32(BX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VPMOVZXWD   48(BX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y0
+	VMINPS      Y0, Y14, Y0
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y0, Y5
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y11, Y1, Y6
+	VCMPPS      $0x00, Y2, Y1, Y1
+	VPSLLD      $0x0f, Y5, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y5, Y2
+	VPADDD      Y12, Y2, Y2
+	VPSLLD      $0x0f, Y6, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y6, Y5
+	VPADDD      Y12, Y5, Y5
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVNTPS    Y2, (SI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y2, Y5
+	VCMPPS      $0x00, Y3, Y2, Y2
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y11, Y3, Y6
+	VCMPPS      $0x00, Y4, Y3, Y3
+	VPSLLD      $0x0f, Y5, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y5, Y4
+	VPADDD      Y12, Y4, Y4
+	VPSLLD      $0x0f, Y6, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y6, Y5
+	VPADDD      Y12, Y5, Y5
+	VPSRLD      $0x10, Y4, Y4
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVNTPS    Y4, 32(SI)
+	VMOVMSKPS   Y0, AX
+	MOVB        AL, (DX)
+	VMOVMSKPS   Y1, AX
+	MOVB        AL, 1(DX)
+	VMOVMSKPS   Y2, AX
+	MOVB        AL, 2(DX)
+	VMOVMSKPS   Y3, AX
+	MOVB        AL, 3(DX)
+	ADDQ        $+64, SI
+	ADDQ        $+4, DX
+	ADDQ        $+64, BX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	MOVQ $+2, 448(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 432(SP)
+	LEAQ 272(SP), R9
+	JMP  rare
+
+longstage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 408(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 80(SP), BX
+	JMP  longloop
+
+short2stream:
+	PREFETCHNTA  (BX)(CX*1)
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS 4(R9), Y8
+	VPMOVZXWD    (BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (SI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y10, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y10, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(SI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (DX)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(DX)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(DX)
 	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	ADDQ         $+8, R9
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y4
-	VMULPS       Y11, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y6
-	VMULPS       Y11, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          short2back
+	MOVQ $+3, 448(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 432(SP)
+	LEAQ 272(SP), R9
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (DX), Y0
+	MOVQ $+4, 448(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 408(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 80(SP), BX
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 432(SP)
+	LEAQ 272(SP), R9
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y2
@@ -17470,198 +9279,130 @@ lanerare:
 	VMULPS       Y1, Y3, Y3
 	VADDPS       Y13, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y1
 	VCMPPS       $0x00, Y0, Y2, Y2
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y3
+	VMOVUPS      32(R8), Y3
 	VDIVPS       Y3, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y3, Y5, Y6, Y3
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       Y0, Y5, Y5
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y3
+	VBLENDVPS    Y3, Y6, Y4, Y3
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y5, Y5
+	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y0
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y1, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y1, Y5, Y6, Y1
+	VADDPS       Y13, Y3, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBLENDVPS    Y1, Y6, Y4, Y1
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y5
-	VDIVPS       Y5, Y0, Y0
+	VMOVUPS      96(R8), Y6
+	VDIVPS       Y6, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y5, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y5, Y7, Y8, Y5
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y1, Y7
-	VPADDD       Y0, Y7, Y7
-	VPSLLD       $0x0f, Y5, Y1
+	VMAXPS       Y0, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VADDPS       Y13, Y7, Y8
+	VMULPS       Y6, Y8, Y8
+	VADDPS       Y13, Y8, Y8
+	VCMPPS       $0x07, Y8, Y8, Y6
+	VBLENDVPS    Y6, Y8, Y4, Y6
+	VCMPPS       $0x00, Y0, Y7, Y7
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y6, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y1, Y6, Y1
+	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, (DX)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, 3(DX)
+	CMPQ         448(SP), $+1
+	JEQ          groupresume
+	CMPQ         448(SP), $+2
+	JEQ          longresume
+	CMPQ         448(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y1, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y1, Y3, Y4, Y1
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y3, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y3, Y5, Y6, Y3
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      208(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y1, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y1, Y5, Y6, Y1
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      240(SP), Y5
-	VDIVPS       Y5, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y5, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y5, Y7, Y8, Y5
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y1, Y7
-	VPADDD       Y0, Y7, Y7
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 67(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         424(SP), R8
+	MOVQ         432(SP), R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	JMP          groupback
+
+longresume:
+	MOVQ         424(SP), R8
+	MOVQ         432(SP), R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VFNMADD231PS Y11, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y9
+	JMP          longback
+
+short2resume:
+	MOVQ 424(SP), R8
+	MOVQ 432(SP), R9
+	JMP  short2back
 
 // func FakeQuantizeZeroPointBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBitsBF16AVX2(SB), $912-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointBitsBF16AVX2(SB), $976-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: nothing
-	// per group: Y15 scale, Y0 ISub, Y0 ISub, Y14 ToFloat, Y13 ToFloat
-	// loaded at each use: recip, least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, 0x7fff
+	// per group: Y15 scale, Y14 recip, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
+	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, 0x7fff
 	// vector registers in use at once: 16
-	MOVQ  y+0(FP), DI
-	MOVQ  mask+8(FP), SI
-	MOVQ  x+16(FP), DX
-	MOVQ  scale+24(FP), BX
-	MOVQ  recip+32(FP), R8
-	MOVQ  zeroPoint+40(FP), R9
+	MOVQ  y+0(FP), SI
+	MOVQ  mask+8(FP), DX
+	MOVQ  x+16(FP), BX
+	MOVQ  scale+24(FP), R8
+	MOVQ  recip+32(FP), R9
+	MOVQ  zeroPoint+40(FP), R10
 	MOVQ  groups+56(FP), R11
 	MOVQ  length+64(FP), R12
 	CMPQ  R12, $+1
@@ -17676,58 +9417,51 @@ TEXT ·FakeQuantizeZeroPointBitsBF16AVX2(SB), $912-80
 	JEQ   longs
 
 groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
+	MOVQ  R12, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
 
 groupbegin:
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (R9), Y14
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y13
-	SUBQ         R11, R10
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y14, Y0, Y1
 	VFNMADD231PS Y15, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VFMADD231PS  Y14, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
+	VMULPS       Y14, Y0, Y2
 	VFNMADD231PS Y15, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
+	VMULPS       Y14, Y0, Y3
 	VFNMADD231PS Y15, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VFMADD231PS  Y14, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
+	VMULPS       Y14, Y0, Y4
 	VFNMADD231PS Y15, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VFMADD231PS  Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -17735,14 +9469,14 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y14, Y0
-	VMINPS       Y0, Y13, Y0
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y14, Y1
-	VMINPS       Y1, Y13, Y1
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y12, Y1
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
@@ -17759,16 +9493,16 @@ grouploop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y14, Y2
-	VMINPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y13, Y2
+	VMINPS       Y2, Y12, Y2
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y15, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y14, Y3
-	VMINPS       Y3, Y13, Y3
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y15, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
@@ -17785,54 +9519,56 @@ grouploop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R11, R10
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
 	TESTQ R11, R11
 	JEQ   groupnext
-	CMPQ  R10, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R9), Y15
+	VBROADCASTSS (R8), Y14
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y13
 	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
 
 groupmeet:
 	MOVQ R11, R13
-	MOVQ BX, R15
+	MOVQ R8, R15
 	SUBQ $+8, R11
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y14, 528(SP)
-	VMOVUPS      Y13, 784(SP)
+	VMOVUPS      Y14, 592(SP)
+	VMOVUPS      Y13, 848(SP)
 	VMOVAPS      Y12, Y0
-	VPMOVZXWD    (DX), Y1
+	VPMOVZXWD    (BX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMULPS       Y15, Y1, Y2
 	VFNMADD231PS Y14, Y2, Y1
@@ -17841,10 +9577,10 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y14, 560(SP)
-	VMOVUPS      Y13, 816(SP)
+	VMOVUPS      Y14, 624(SP)
+	VMOVUPS      Y13, 880(SP)
 	VMOVAPS      Y12, Y1
-	VPMOVZXWD    16(DX), Y3
+	VPMOVZXWD    16(BX), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMULPS       Y15, Y3, Y4
 	VFNMADD231PS Y14, Y4, Y3
@@ -17853,10 +9589,10 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y14, 592(SP)
-	VMOVUPS      Y13, 848(SP)
+	VMOVUPS      Y14, 656(SP)
+	VMOVUPS      Y13, 912(SP)
 	VMOVAPS      Y12, Y3
-	VPMOVZXWD    32(DX), Y5
+	VPMOVZXWD    32(BX), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VMULPS       Y15, Y5, Y6
 	VFNMADD231PS Y14, Y6, Y5
@@ -17865,10 +9601,10 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y14, 624(SP)
-	VMOVUPS      Y13, 880(SP)
+	VMOVUPS      Y14, 688(SP)
+	VMOVUPS      Y13, 944(SP)
 	VMOVAPS      Y12, Y5
-	VPMOVZXWD    48(DX), Y7
+	VPMOVZXWD    48(BX), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VMULPS       Y15, Y7, Y8
 	VFNMADD231PS Y14, Y8, Y7
@@ -17880,18 +9616,18 @@ groupmeet3:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      784(SP), Y7
+	VMOVUPS      848(SP), Y7
 	VMAXPS       Y2, Y7, Y7
 	VMINPS       Y7, Y0, Y7
-	VMOVUPS      528(SP), Y0
+	VMOVUPS      592(SP), Y0
 	VXORPS       Y9, Y9, Y9
 	VFMADD231PS  Y0, Y7, Y9
 	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      816(SP), Y0
+	VMOVUPS      880(SP), Y0
 	VMAXPS       Y4, Y0, Y0
 	VMINPS       Y0, Y1, Y0
-	VMOVUPS      560(SP), Y1
+	VMOVUPS      624(SP), Y1
 	VXORPS       Y2, Y2, Y2
 	VFMADD231PS  Y1, Y0, Y2
 	VCMPPS       $0x00, Y4, Y0, Y0
@@ -17908,20 +9644,20 @@ groupmeet3:
 	VPSRLD       $0x10, Y9, Y9
 	VPACKUSDW    Y9, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VMOVUPS      Y4, (SI)
 	VROUNDPS     $0x08, Y6, Y6
-	VMOVUPS      848(SP), Y1
+	VMOVUPS      912(SP), Y1
 	VMAXPS       Y6, Y1, Y1
 	VMINPS       Y1, Y3, Y1
-	VMOVUPS      592(SP), Y2
+	VMOVUPS      656(SP), Y2
 	VXORPS       Y3, Y3, Y3
 	VFMADD231PS  Y2, Y1, Y3
 	VCMPPS       $0x00, Y6, Y1, Y1
 	VROUNDPS     $0x08, Y8, Y8
-	VMOVUPS      880(SP), Y2
+	VMOVUPS      944(SP), Y2
 	VMAXPS       Y8, Y2, Y2
 	VMINPS       Y2, Y5, Y2
-	VMOVUPS      624(SP), Y4
+	VMOVUPS      688(SP), Y4
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y4, Y2, Y5
 	VCMPPS       $0x00, Y8, Y2, Y2
@@ -17938,22 +9674,22 @@ groupmeet3:
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      Y6, 32(SI)
 	VMOVMSKPS    Y7, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R10
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
 	CMPQ         R11, $+1
 	JLT          groupmet
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R11, $+32
 	JLT          groupmeet
@@ -17961,302 +9697,91 @@ groupmeet3:
 groupmet:
 	CMPQ R11, $+1
 	JLT  groupnext
-	CMPQ R10, $+32
+	CMPQ DI, $+32
 	JLT  grouptail
 	CMPQ R11, $+32
 	JLT  groupmeet
 	JMP  groupbegin
 
 groupnext:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R12, R11
-	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+	ADDQ $+4, R10
 	CMPQ R11, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
+	MOVQ DI, R13
+	MOVQ DI, R15
 
 grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
+	MOVQ R15, DI
+	CMPQ R11, DI
 	JGE  grouppiece
-	MOVQ R11, R10
+	MOVQ R11, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (R9), Y14
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y13
-	XORL         AX, AX
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece1
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 96(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 104(SP)(AX*1)
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	MOVQ         SI, 528(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 536(SP)
+	LEAQ         64(SP), DX
+	LEAQ         80(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 544(SP)
+	LEAQ         80(SP), BX
+	MOVQ         R11, 576(SP)
+	SUBQ         R11, R11
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y15, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y15, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y14, Y0
-	VMINPS       Y0, Y13, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y14, Y2
-	VMINPS       Y2, Y13, Y2
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y15, Y2, Y7
-	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y14, Y3
-	VMINPS       Y3, Y13, Y3
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y15, Y3, Y8
-	VCMPPS       $0x00, Y4, Y3, Y3
-
-grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y5, Y9
-	VPADDD       Y4, Y9, Y9
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 67(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R10
-	JEQ   piece7
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R10
-	JEQ   piece8
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	MOVQ  64(SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged11:
-	LEAQ  (DI)(R10*2), DI
-	MOVQ  R10, AX
+groupstaged:
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  536(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R10*2), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
+	ADDQ  AX, DX
+	MOVQ  544(SP), BX
+	LEAQ  (BX)(DI*2), BX
+	MOVQ  576(SP), R11
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
 	TESTQ R13, R13
 	JEQ   groupdone
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
+	ADDQ  $+4, R10
 
 groupmore:
 	TESTQ R15, R15
 	JNE   grouppieces
-	MOVQ  R13, R10
+	MOVQ  R13, DI
 	JMP   groupbegin
 
 groupdone:
@@ -18267,8 +9792,8 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPSUBD       Y1, Y0, Y14
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
@@ -18277,34 +9802,34 @@ longs:
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y14, Y0, Y13
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
-	JLT          longtail
+	MOVQ         R12, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y1
 	VFMADD231PS  Y14, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y2
 	VFMADD231PS  Y14, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y3
 	VFMADD231PS  Y14, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y4
 	VFMADD231PS  Y14, Y0, Y4
@@ -18339,7 +9864,7 @@ longloop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y12, Y2
 	VMINPS       Y2, Y11, Y2
@@ -18365,261 +9890,49 @@ longloop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000008, R10
-	JEQ   piece13
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R10
-	JEQ   piece14
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece16:
-	VPMOVZXWD   80(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y13, Y0, Y1
-	VFMADD231PS Y14, Y0, Y1
-	VPMOVZXWD   96(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y13, Y0, Y2
-	VFMADD231PS Y14, Y0, Y2
-	VPMOVZXWD   112(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y13, Y0, Y3
-	VFMADD231PS Y14, Y0, Y3
-	VPMOVZXWD   128(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y13, Y0, Y4
-	VFMADD231PS Y14, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longtailrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y12, Y0
-	VMINPS      Y0, Y11, Y0
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y0, Y5
-	VCMPPS      $0x00, Y1, Y0, Y0
-	CMPQ        R10, $+9
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y12, Y1
-	VMINPS      Y1, Y11, Y1
-	VXORPS      Y6, Y6, Y6
-	VFMADD231PS Y15, Y1, Y6
-	VCMPPS      $0x00, Y2, Y1, Y1
-	CMPQ        R10, $+17
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y12, Y2
-	VMINPS      Y2, Y11, Y2
-	VXORPS      Y7, Y7, Y7
-	VFMADD231PS Y15, Y2, Y7
-	VCMPPS      $0x00, Y3, Y2, Y2
-	CMPQ        R10, $+25
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y12, Y3
-	VMINPS      Y3, Y11, Y3
-	VXORPS      Y8, Y8, Y8
-	VFMADD231PS Y15, Y3, Y8
-	VCMPPS      $0x00, Y4, Y3, Y3
-
-longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y5, Y9
-	VPADDD       Y4, Y9, Y9
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 67(SP)
-
-longtailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece21:
-	MOVQ  64(SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged22:
-	LEAQ (DI)(R10*2), DI
-	MOVQ R10, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R10*2), DX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  536(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	MOVQ  544(SP), BX
+	LEAQ  (BX)(DI*2), BX
 
 longend:
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
+	ADDQ  $+4, R10
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   longs
@@ -18637,52 +9950,46 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS 4(BX), Y14
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS 4(R8), Y14
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS 4(R9), Y12
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS 4(R9), Y1
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y10
-	VPMOVZXWD    (DX), Y0
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS 4(R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y13, Y0, Y1
 	VFNMADD231PS Y15, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VFMADD231PS  Y13, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
+	VMULPS       Y13, Y0, Y2
 	VFNMADD231PS Y15, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VFMADD231PS  Y13, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
+	VMULPS       Y12, Y0, Y3
 	VFNMADD231PS Y14, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
+	VMULPS       Y12, Y0, Y4
 	VFNMADD231PS Y14, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -18690,14 +9997,14 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y11, Y0
+	VMAXPS       Y1, Y11, Y0
+	VMINPS       Y0, Y9, Y0
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y11, Y1
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y9, Y1
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
@@ -18714,16 +10021,16 @@ short2loop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y12, Y2
-	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y3, Y10, Y2
+	VMINPS       Y2, Y8, Y2
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y14, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y12, Y3
-	VMINPS       Y3, Y10, Y3
+	VMAXPS       Y4, Y10, Y3
+	VMINPS       Y3, Y8, Y3
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y14, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
@@ -18740,23 +10047,23 @@ short2loop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
+	ADDQ $+8, R10
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -18771,37 +10078,37 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
+	MOVQ R11, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R8), Y1
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -18810,7 +10117,7 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      (R9), Y0
+	VMOVUPS      (R10), Y0
 	VBROADCASTSS least+48(FP), Y1
 	VPSUBD       Y0, Y1, Y1
 	VBROADCASTSS most+52(FP), Y10
@@ -18823,7 +10130,7 @@ laneloop:
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y3, Y1, Y0
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VMOVUPS      32(R9), Y2
+	VMOVUPS      32(R10), Y2
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y2, Y3, Y3
 	VBROADCASTSS most+52(FP), Y10
@@ -18849,8 +10156,8 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VMOVUPS      64(R9), Y0
+	VMOVUPS      Y5, (SI)
+	VMOVUPS      64(R10), Y0
 	VBROADCASTSS least+48(FP), Y2
 	VPSUBD       Y0, Y2, Y2
 	VBROADCASTSS most+52(FP), Y4
@@ -18863,7 +10170,7 @@ laneloop:
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y7, Y2, Y0
 	VCMPPS       $0x00, Y6, Y2, Y2
-	VMOVUPS      96(R9), Y4
+	VMOVUPS      96(R10), Y4
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y4, Y5, Y5
 	VBROADCASTSS most+52(FP), Y6
@@ -18889,546 +10196,44 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y5, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	ADDQ $+128, R9
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R10, R10
+	ADDQ  $+64, SI
+	ADDQ  $+4, DX
+	ADDQ  $+64, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	ADDQ  $+128, R10
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  536(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  544(SP), BX
+	MOVQ  552(SP), R8
+	MOVQ  560(SP), R9
+	MOVQ  568(SP), R10
 
-piece23:
-	TESTQ $0x00000008, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000004, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000002, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000001, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece27:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000008, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000004, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000002, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000001, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece32:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000008, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000004, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000002, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000001, R10
-	JEQ   piece37
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece37:
-	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece38
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000008, R10
-	JEQ   piece39
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000004, R10
-	JEQ   piece40
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece40:
-	TESTQ $0x00000002, R10
-	JEQ   piece41
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000001, R10
-	JEQ   piece42
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece42:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      272(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      144(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      304(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      176(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      336(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      208(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      368(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      240(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      400(SP), Y0
-	VBROADCASTSS least+48(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y10, Y10
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y10, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y3, Y1, Y0
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      432(SP), Y2
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y2, Y10, Y10
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y10, Y10
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y3, Y3
-	VMINPS       Y3, Y10, Y3
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y5, Y3, Y2
-	VCMPPS       $0x00, Y4, Y3, Y3
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      464(SP), Y4
-	VBROADCASTSS least+48(FP), Y5
-	VPSUBD       Y4, Y5, Y5
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y4, Y10, Y10
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y10, Y10
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y5, Y5
-	VMINPS       Y5, Y10, Y5
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y7, Y5, Y4
-	VCMPPS       $0x00, Y6, Y5, Y5
-	CMPQ         R10, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      496(SP), Y6
-	VBROADCASTSS least+48(FP), Y7
-	VPSUBD       Y6, Y7, Y7
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y6, Y10, Y10
-	VCVTDQ2PS    Y7, Y7
-	VCVTDQ2PS    Y10, Y10
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y7, Y7
-	VMINPS       Y7, Y10, Y7
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y9, Y7, Y6
-	VCMPPS       $0x00, Y8, Y7, Y7
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPSLLD       $0x0f, Y0, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y0, Y9
-	VPADDD       Y8, Y9, Y9
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y8, Y0, Y0
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, 67(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece43
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000008, R10
-	JEQ   piece44
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000004, R10
-	JEQ   piece45
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece45:
-	TESTQ $0x00000002, R10
-	JEQ   piece46
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece46:
-	TESTQ $0x00000001, R10
-	JEQ   piece47
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece47:
-	MOVQ  64(SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged48
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged48
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged48
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged48:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -19442,35 +10247,27 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y14, Y0, Y1
 	VFNMADD231PS Y15, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VFMADD231PS  Y14, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
+	VMULPS       Y14, Y0, Y2
 	VFNMADD231PS Y15, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
+	VMULPS       Y14, Y0, Y3
 	VFNMADD231PS Y15, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VFMADD231PS  Y14, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
+	VMULPS       Y14, Y0, Y4
 	VFNMADD231PS Y15, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VFMADD231PS  Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -19478,14 +10275,14 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y14, Y0
-	VMINPS       Y0, Y13, Y0
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y14, Y1
-	VMINPS       Y1, Y13, Y1
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y12, Y1
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
@@ -19502,16 +10299,16 @@ groupstream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VMOVNTPS     Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y14, Y2
-	VMINPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y13, Y2
+	VMINPS       Y2, Y12, Y2
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y15, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y14, Y3
-	VMINPS       Y3, Y13, Y3
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y15, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
@@ -19528,140 +10325,60 @@ groupstream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VMOVNTPS     Y7, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y13, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y13, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y13, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y15, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          groupback
+	MOVQ $+1, 584(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 272(SP), R9
+	LEAQ 400(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R10, 568(SP)
+	LEAQ 400(SP), R10
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS least+48(FP), Y2
-	VBROADCASTSS 4(R9), Y3
+	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
 	VCVTDQ2PS    Y4, Y2
 	VBROADCASTSS most+52(FP), Y3
-	VBROADCASTSS 4(R9), Y4
+	VBROADCASTSS 4(R10), Y4
 	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y1
+	VMOVDQU      constantsAVX2<>+16(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y15, Y15
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBLENDVPS    Y0, Y2, Y13, Y13
 	VBLENDVPS    Y0, Y3, Y12, Y12
@@ -19669,9 +10386,9 @@ groupmeet0mix:
 	ADDQ         R12, AX
 	JGE          groupmeet0
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -19680,21 +10397,21 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet1next
 	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS (R9), Y5
+	VBROADCASTSS (R10), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
 	VBROADCASTSS most+52(FP), Y5
-	VBROADCASTSS (R9), Y6
+	VBROADCASTSS (R10), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R9), Y15
+	VBROADCASTSS (R8), Y14
 	VMOVAPS      Y4, Y13
 	VMOVAPS      Y5, Y12
 	CMPQ         R11, $+0
@@ -19702,21 +10419,21 @@ groupmeet1next:
 
 groupmeet1mix:
 	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS 4(R9), Y5
+	VBROADCASTSS 4(R10), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
 	VBROADCASTSS most+52(FP), Y5
-	VBROADCASTSS 4(R9), Y6
+	VBROADCASTSS 4(R10), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+20(SB), Y3
+	VMOVDQU      constantsAVX2<>+16(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y15, Y15
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y14, Y14
 	VBLENDVPS    Y1, Y4, Y13, Y13
 	VBLENDVPS    Y1, Y5, Y12, Y12
@@ -19724,9 +10441,9 @@ groupmeet1mix:
 	ADDQ         R12, AX
 	JGE          groupmeet1
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -19735,21 +10452,21 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet2next
 	VBROADCASTSS least+48(FP), Y6
-	VBROADCASTSS (R9), Y7
+	VBROADCASTSS (R10), Y7
 	VPSUBD       Y7, Y6, Y8
 	VCVTDQ2PS    Y8, Y6
 	VBROADCASTSS most+52(FP), Y7
-	VBROADCASTSS (R9), Y8
+	VBROADCASTSS (R10), Y8
 	VPSUBD       Y8, Y7, Y9
 	VCVTDQ2PS    Y9, Y7
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R9), Y15
+	VBROADCASTSS (R8), Y14
 	VMOVAPS      Y6, Y13
 	VMOVAPS      Y7, Y12
 	CMPQ         R11, $+0
@@ -19757,21 +10474,21 @@ groupmeet2next:
 
 groupmeet2mix:
 	VBROADCASTSS least+48(FP), Y6
-	VBROADCASTSS 4(R9), Y7
+	VBROADCASTSS 4(R10), Y7
 	VPSUBD       Y7, Y6, Y8
 	VCVTDQ2PS    Y8, Y6
 	VBROADCASTSS most+52(FP), Y7
-	VBROADCASTSS 4(R9), Y8
+	VBROADCASTSS 4(R10), Y8
 	VPSUBD       Y8, Y7, Y9
 	VCVTDQ2PS    Y9, Y7
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+20(SB), Y5
+	VMOVDQU      constantsAVX2<>+16(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y15, Y15
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y14, Y14
 	VBLENDVPS    Y3, Y6, Y13, Y13
 	VBLENDVPS    Y3, Y7, Y12, Y12
@@ -19779,9 +10496,9 @@ groupmeet2mix:
 	ADDQ         R12, AX
 	JGE          groupmeet2
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -19790,21 +10507,21 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet3next
 	VBROADCASTSS least+48(FP), Y8
-	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R10), Y9
 	VPSUBD       Y9, Y8, Y10
 	VCVTDQ2PS    Y10, Y8
 	VBROADCASTSS most+52(FP), Y9
-	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R10), Y10
 	VPSUBD       Y10, Y9, Y11
 	VCVTDQ2PS    Y11, Y9
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R9), Y15
+	VBROADCASTSS (R8), Y14
 	VMOVAPS      Y8, Y13
 	VMOVAPS      Y9, Y12
 	CMPQ         R11, $+0
@@ -19812,21 +10529,21 @@ groupmeet3next:
 
 groupmeet3mix:
 	VBROADCASTSS least+48(FP), Y8
-	VBROADCASTSS 4(R9), Y9
+	VBROADCASTSS 4(R10), Y9
 	VPSUBD       Y9, Y8, Y10
 	VCVTDQ2PS    Y10, Y8
 	VBROADCASTSS most+52(FP), Y9
-	VBROADCASTSS 4(R9), Y10
+	VBROADCASTSS 4(R10), Y10
 	VPSUBD       Y10, Y9, Y11
 	VCVTDQ2PS    Y11, Y9
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+20(SB), Y7
+	VMOVDQU      constantsAVX2<>+16(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y15, Y15
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y14, Y14
 	VBLENDVPS    Y5, Y8, Y13, Y13
 	VBLENDVPS    Y5, Y9, Y12, Y12
@@ -19834,136 +10551,37 @@ groupmeet3mix:
 	ADDQ         R12, AX
 	JGE          groupmeet3
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y2
-	VMINPS       Y2, Y13, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y13, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y4
-	VMINPS       Y4, Y13, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y15, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 67(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R13, R11
-	SUBQ BX, R15
-	ADDQ R15, BX
+	SUBQ R8, R15
 	ADDQ R15, R8
 	ADDQ R15, R9
-	MOVQ R10, R13
+	ADDQ R15, R10
+	MOVQ DI, R13
 	SUBQ R15, R15
 	ADDQ $+32, R15
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y1
 	VFMADD231PS  Y14, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y2
 	VFMADD231PS  Y14, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y3
 	VFMADD231PS  Y14, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y4
 	VFMADD231PS  Y14, Y0, Y4
@@ -19998,7 +10616,7 @@ longstream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VMOVNTPS     Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y12, Y2
 	VMINPS       Y2, Y11, Y2
@@ -20024,269 +10642,96 @@ longstream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VMOVNTPS     Y7, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          longstream
 	JMP          longtail
 
 longrare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y11, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y11, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y4
-	VMINPS       Y4, Y11, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y15, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          longback
+	MOVQ $+2, 584(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 272(SP), R9
+	LEAQ 400(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R10, 568(SP)
+	LEAQ 400(SP), R10
+	JMP  rare
 
-longtailrare:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y11, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y11, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y4
-	VMINPS       Y4, Y11, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y15, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 67(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 528(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 536(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 80(SP), BX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS 4(BX), Y14
+	PREFETCHNTA  (BX)(CX*1)
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS 4(R8), Y14
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS 4(R9), Y12
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS 4(R9), Y1
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y10
-	VPMOVZXWD    (DX), Y0
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS 4(R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y13, Y0, Y1
 	VFNMADD231PS Y15, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VFMADD231PS  Y13, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
+	VMULPS       Y13, Y0, Y2
 	VFNMADD231PS Y15, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VFMADD231PS  Y13, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
+	VMULPS       Y12, Y0, Y3
 	VFNMADD231PS Y14, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
+	VMULPS       Y12, Y0, Y4
 	VFNMADD231PS Y14, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -20294,14 +10739,14 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y11, Y0
+	VMAXPS       Y1, Y11, Y0
+	VMINPS       Y0, Y9, Y0
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y11, Y1
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y9, Y1
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
@@ -20318,16 +10763,16 @@ short2stream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VMOVNTPS     Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y12, Y2
-	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y3, Y10, Y2
+	VMINPS       Y2, Y8, Y2
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y14, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y12, Y3
-	VMINPS       Y3, Y10, Y3
+	VMAXPS       Y4, Y10, Y3
+	VMINPS       Y3, Y8, Y3
 	VXORPS       Y6, Y6, Y6
 	VFMADD231PS  Y14, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
@@ -20344,130 +10789,81 @@ short2stream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VMOVNTPS     Y7, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
+	MOVB         AL, 3(DX)
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	ADDQ         $+8, R10
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y11, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y2
-	VMINPS       Y2, Y11, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y10, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y14, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y4
-	VMINPS       Y4, Y10, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y14, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          short2back
+	MOVQ $+3, 584(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 272(SP), R9
+	LEAQ 400(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R10, 568(SP)
+	LEAQ 400(SP), R10
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (DX), Y0
+	MOVQ $+4, 584(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 528(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 536(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 80(SP), BX
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 272(SP), R9
+	LEAQ 400(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R10, 568(SP)
+	LEAQ 400(SP), R10
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
+	VMOVUPS      (R8), Y1
+	VMOVUPS      (R10), Y2
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y2, Y3, Y3
 	VBROADCASTSS most+52(FP), Y4
@@ -20484,13 +10880,13 @@ lanerare:
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
 	VBLENDVPS    Y1, Y2, Y4, Y1
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y4
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R10), Y4
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y4, Y5, Y5
 	VBROADCASTSS most+52(FP), Y6
@@ -20507,7 +10903,7 @@ lanerare:
 	VXORPS       Y2, Y2, Y2
 	VADDPS       Y2, Y4, Y4
 	VCMPPS       $0x07, Y4, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VBLENDVPS    Y2, Y4, Y6, Y2
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -20523,11 +10919,11 @@ lanerare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
+	VMOVUPS      Y4, (SI)
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y2
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R10), Y2
 	VBROADCASTSS least+48(FP), Y4
 	VPSUBD       Y2, Y4, Y4
 	VBROADCASTSS most+52(FP), Y6
@@ -20544,13 +10940,13 @@ lanerare:
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VBLENDVPS    Y1, Y2, Y6, Y1
 	VCMPPS       $0x00, Y0, Y4, Y4
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R9), Y6
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R10), Y6
 	VBROADCASTSS least+48(FP), Y7
 	VPSUBD       Y6, Y7, Y7
 	VBROADCASTSS most+52(FP), Y8
@@ -20567,7 +10963,7 @@ lanerare:
 	VXORPS       Y2, Y2, Y2
 	VADDPS       Y2, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8
 	VBLENDVPS    Y2, Y6, Y8, Y2
 	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -20583,162 +10979,82 @@ lanerare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      Y6, 32(SI)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y5, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y4, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y7, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
+	CMPQ         584(SP), $+1
+	JEQ          groupresume
+	CMPQ         584(SP), $+2
+	JEQ          longresume
+	CMPQ         584(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      400(SP), Y2
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y3, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y1, Y2, Y4, Y1
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y2
-	VMOVUPS      432(SP), Y4
-	VBROADCASTSS least+48(FP), Y5
-	VPSUBD       Y4, Y5, Y5
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y4, Y6, Y6
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y5, Y4
-	VMULPS       Y2, Y4, Y4
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y2, Y4, Y6, Y2
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      208(SP), Y1
-	VMOVUPS      464(SP), Y2
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y2, Y6, Y6
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y6, Y4
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y4, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      240(SP), Y2
-	VMOVUPS      496(SP), Y6
-	VBROADCASTSS least+48(FP), Y7
-	VPSUBD       Y6, Y7, Y7
-	VBROADCASTSS most+52(FP), Y8
-	VPSUBD       Y6, Y8, Y8
-	VCVTDQ2PS    Y7, Y7
-	VCVTDQ2PS    Y8, Y8
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y8, Y7
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y7, Y6
-	VMULPS       Y2, Y6, Y6
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y2, Y6, Y8, Y2
-	VCMPPS       $0x00, Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, 67(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         552(SP), R8
+	MOVQ         560(SP), R9
+	MOVQ         568(SP), R10
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (R9), Y14
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	JMP          groupback
+
+longresume:
+	MOVQ         552(SP), R8
+	MOVQ         560(SP), R9
+	MOVQ         568(SP), R10
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSUBD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VFNMADD231PS Y15, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y14, Y0, Y13
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	JMP          longback
+
+short2resume:
+	MOVQ 552(SP), R8
+	MOVQ 560(SP), R9
+	MOVQ 568(SP), R10
+	JMP  short2back
 
 // func FakeQuantizeMinvalBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBitsBF16AVX2(SB), $656-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeMinvalBitsBF16AVX2(SB), $720-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
 	// loaded at each use: recip, least, most, 0x0, 0x7fc00000, 0x7fff
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         minval+40(FP), R9
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         minval+40(FP), R10
 	VBROADCASTSS least+48(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+52(FP), Y0
@@ -20751,54 +11067,54 @@ TEXT ·FakeQuantizeMinvalBitsBF16AVX2(SB), $656-80
 	JEQ          short2
 
 groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
+	MOVQ  R12, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
 
 groupbegin:
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	SUBQ         R11, R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -20833,7 +11149,7 @@ grouploop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -20861,46 +11177,48 @@ grouploop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R11, R10
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
 	TESTQ R11, R11
 	JEQ   groupnext
-	CMPQ  R10, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	MOVQ R11, R13
-	MOVQ BX, R15
+	MOVQ R8, R15
 	SUBQ $+8, R11
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y13, 528(SP)
+	VMOVUPS      Y13, 592(SP)
 	VMOVAPS      Y11, Y0
-	VPMOVZXWD    (DX), Y1
+	VPMOVZXWD    (BX), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VSUBPS       Y13, Y1, Y1
 	VMULPS       Y12, Y1, Y2
@@ -20910,9 +11228,9 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y13, 560(SP)
+	VMOVUPS      Y13, 624(SP)
 	VMOVAPS      Y11, Y1
-	VPMOVZXWD    16(DX), Y3
+	VPMOVZXWD    16(BX), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VSUBPS       Y13, Y3, Y3
 	VMULPS       Y12, Y3, Y4
@@ -20922,9 +11240,9 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y13, 592(SP)
+	VMOVUPS      Y13, 656(SP)
 	VMOVAPS      Y11, Y3
-	VPMOVZXWD    32(DX), Y5
+	VPMOVZXWD    32(BX), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VSUBPS       Y13, Y5, Y5
 	VMULPS       Y12, Y5, Y6
@@ -20934,9 +11252,9 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y13, 624(SP)
+	VMOVUPS      Y13, 688(SP)
 	VMOVAPS      Y11, Y5
-	VPMOVZXWD    48(DX), Y7
+	VPMOVZXWD    48(BX), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VSUBPS       Y13, Y7, Y7
 	VMULPS       Y12, Y7, Y8
@@ -20953,7 +11271,7 @@ groupmeet3:
 	VMINPS       Y7, Y14, Y7
 	VXORPS       Y9, Y9, Y9
 	VFMADD231PS  Y0, Y7, Y9
-	VMOVUPS      528(SP), Y0
+	VMOVUPS      592(SP), Y0
 	VADDPS       Y0, Y9, Y9
 	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
@@ -20961,7 +11279,7 @@ groupmeet3:
 	VMINPS       Y0, Y14, Y0
 	VXORPS       Y2, Y2, Y2
 	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      560(SP), Y1
+	VMOVUPS      624(SP), Y1
 	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x00, Y4, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
@@ -20977,13 +11295,13 @@ groupmeet3:
 	VPSRLD       $0x10, Y9, Y9
 	VPACKUSDW    Y9, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VMOVUPS      Y4, (SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VXORPS       Y2, Y2, Y2
 	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      592(SP), Y3
+	VMOVUPS      656(SP), Y3
 	VADDPS       Y3, Y2, Y2
 	VCMPPS       $0x00, Y6, Y1, Y1
 	VROUNDPS     $0x08, Y8, Y8
@@ -20991,7 +11309,7 @@ groupmeet3:
 	VMINPS       Y3, Y14, Y3
 	VXORPS       Y4, Y4, Y4
 	VFMADD231PS  Y5, Y3, Y4
-	VMOVUPS      624(SP), Y5
+	VMOVUPS      688(SP), Y5
 	VADDPS       Y5, Y4, Y4
 	VCMPPS       $0x00, Y8, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y5
@@ -21007,22 +11325,22 @@ groupmeet3:
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      Y6, 32(SI)
 	VMOVMSKPS    Y7, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R10
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
 	CMPQ         R11, $+1
 	JLT          groupmet
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R11, $+32
 	JLT          groupmeet
@@ -21034,303 +11352,83 @@ groupmet:
 	VCVTDQ2PS    Y0, Y14
 	CMPQ         R11, $+1
 	JLT          groupnext
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R12, R11
-	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+	ADDQ $+4, R10
 	CMPQ R11, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
+	MOVQ DI, R13
+	MOVQ DI, R15
 
 grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
+	MOVQ R15, DI
+	CMPQ R11, DI
 	JGE  grouppiece
-	MOVQ R11, R10
+	MOVQ R11, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	XORL         AX, AX
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece1
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 96(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 104(SP)(AX*1)
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	MOVQ         SI, 528(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 536(SP)
+	LEAQ         64(SP), DX
+	LEAQ         80(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 544(SP)
+	LEAQ         80(SP), BX
+	MOVQ         R11, 576(SP)
+	SUBQ         R11, R11
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
-	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y13, Y2, Y7
-	VADDPS       Y12, Y7, Y7
-	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y13, Y3, Y8
-	VADDPS       Y12, Y8, Y8
-	VCMPPS       $0x00, Y4, Y3, Y3
-
-grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y5, Y9
-	VPADDD       Y4, Y9, Y9
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 67(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R10
-	JEQ   piece7
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R10
-	JEQ   piece8
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	MOVQ  64(SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged11:
-	LEAQ  (DI)(R10*2), DI
-	MOVQ  R10, AX
+groupstaged:
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  536(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R10*2), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
+	ADDQ  AX, DX
+	MOVQ  544(SP), BX
+	LEAQ  (BX)(DI*2), BX
+	MOVQ  576(SP), R11
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
 	TESTQ R13, R13
 	JEQ   groupdone
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
+	ADDQ  $+4, R10
 
 groupmore:
 	TESTQ R15, R15
 	JNE   grouppieces
-	MOVQ  R13, R10
+	MOVQ  R13, DI
 	JMP   groupbegin
 
 groupdone:
@@ -21348,41 +11446,41 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VPMOVZXWD    (DX), Y0
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R10), Y11
+	VBROADCASTSS 4(R10), Y10
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -21417,7 +11515,7 @@ short2loop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -21445,23 +11543,23 @@ short2loop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
+	ADDQ $+8, R10
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -21476,45 +11574,45 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
+	MOVQ R11, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R9), Y1
+	VMOVUPS      (R10), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y2
 	VMULPS       Y2, Y0, Y3
-	VMOVUPS      (BX), Y4
+	VMOVUPS      (R8), Y4
 	VFNMADD231PS Y4, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R9), Y2
+	VMOVUPS      32(R10), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      32(R8), Y5
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y5, Y0, Y6
-	VMOVUPS      32(BX), Y7
+	VMOVUPS      32(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y5, Y0, Y6
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R9), Y5
+	VMOVUPS      64(R10), Y5
 	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      64(R8), Y8
+	VMOVUPS      64(R9), Y8
 	VMULPS       Y8, Y0, Y9
-	VMOVUPS      64(BX), Y10
+	VMOVUPS      64(R8), Y10
 	VFNMADD231PS Y10, Y9, Y0
 	VFMADD231PS  Y8, Y0, Y9
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R9), Y8
+	VMOVUPS      96(R10), Y8
 	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      96(R8), Y11
+	VMOVUPS      96(R9), Y11
 	VMULPS       Y11, Y0, Y12
-	VMOVUPS      96(BX), Y13
+	VMOVUPS      96(R8), Y13
 	VFNMADD231PS Y13, Y12, Y0
 	VFMADD231PS  Y11, Y0, Y12
 	VCMPPS       $0x03, Y6, Y3, Y0
@@ -21550,7 +11648,7 @@ laneloop:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VMOVUPS      Y4, (SI)
 	VROUNDPS     $0x08, Y9, Y9
 	VMAXPS       Y9, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -21578,530 +11676,44 @@ laneloop:
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	ADDQ $+128, R9
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R10, R10
+	ADDQ  $+64, SI
+	ADDQ  $+4, DX
+	ADDQ  $+64, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	ADDQ  $+128, R10
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  536(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  544(SP), BX
+	MOVQ  552(SP), R8
+	MOVQ  560(SP), R9
+	MOVQ  568(SP), R10
 
-piece12:
-	TESTQ $0x00000008, R10
-	JEQ   piece13
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R10
-	JEQ   piece14
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece21:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000008, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000004, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000002, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000001, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece26:
-	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000008, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000004, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000002, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000001, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece31:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      400(SP), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      272(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VMOVUPS      144(SP), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      432(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      304(SP), Y5
-	VMULPS       Y5, Y0, Y6
-	VMOVUPS      176(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      464(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      336(SP), Y8
-	VMULPS       Y8, Y0, Y9
-	VMOVUPS      208(SP), Y10
-	VFNMADD231PS Y10, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      496(SP), Y8
-	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      368(SP), Y11
-	VMULPS       Y11, Y0, Y12
-	VMOVUPS      240(SP), Y13
-	VFNMADD231PS Y13, Y12, Y0
-	VFMADD231PS  Y11, Y0, Y12
-	VCMPPS       $0x03, Y6, Y3, Y0
-	VCMPPS       $0x03, Y12, Y9, Y11
-	VORPS        Y11, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y11, Y11, Y11
-	VFMADD231PS  Y4, Y0, Y11
-	VADDPS       Y1, Y11, Y11
-	VCMPPS       $0x00, Y3, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y7, Y1, Y3
-	VADDPS       Y2, Y3, Y3
-	VCMPPS       $0x00, Y6, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y10, Y2, Y4
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y9, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y12, Y12
-	VMAXPS       Y12, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y5, Y6
-	VADDPS       Y8, Y6, Y6
-	VCMPPS       $0x00, Y12, Y5, Y5
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPSLLD       $0x0f, Y11, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y11, Y8
-	VPADDD       Y7, Y8, Y8
-	VPSLLD       $0x0f, Y3, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y3, Y9
-	VPADDD       Y7, Y9, Y9
-	VPSRLD       $0x10, Y8, Y8
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y8, Y8
-	VPERMQ       $0xd8, Y8, Y8
-	VMOVUPS      Y8, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPSLLD       $0x0f, Y4, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y4, Y7
-	VPADDD       Y3, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y3, Y4, Y4
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 67(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000008, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000004, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000002, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece35:
-	TESTQ $0x00000001, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece36:
-	MOVQ  64(SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged37
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged37
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged37
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged37:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -22115,38 +11727,38 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -22181,7 +11793,7 @@ groupstream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VMOVNTPS     Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -22209,142 +11821,62 @@ groupstream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VMOVNTPS     Y7, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y12, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y13, Y6, Y6
-	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          groupback
+	MOVQ $+1, 584(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 272(SP), R9
+	LEAQ 400(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R10, 568(SP)
+	LEAQ 400(SP), R10
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y1
+	VMOVDQU      constantsAVX2<>+16(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
+	VBROADCASTSS 4(R10), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -22353,14 +11885,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet1
 
@@ -22368,21 +11900,21 @@ groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+20(SB), Y3
+	VMOVDQU      constantsAVX2<>+16(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
+	VBROADCASTSS 4(R10), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -22391,14 +11923,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet2
 
@@ -22406,21 +11938,21 @@ groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+20(SB), Y5
+	VMOVDQU      constantsAVX2<>+16(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
+	VBROADCASTSS 4(R10), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -22429,14 +11961,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet3
 
@@ -22444,121 +11976,22 @@ groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+20(SB), Y7
+	VMOVDQU      constantsAVX2<>+16(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
+	VBROADCASTSS 4(R10), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y12, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y13, Y6, Y6
-	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 67(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0
@@ -22566,52 +11999,52 @@ groupmeetrare:
 	VBROADCASTSS most+52(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	MOVQ         R13, R11
-	SUBQ         BX, R15
-	ADDQ         R15, BX
+	SUBQ         R8, R15
 	ADDQ         R15, R8
 	ADDQ         R15, R9
-	MOVQ         R10, R13
+	ADDQ         R15, R10
+	MOVQ         DI, R13
 	SUBQ         R15, R15
 	ADDQ         $+32, R15
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VPMOVZXWD    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R10), Y11
+	VBROADCASTSS 4(R10), Y10
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -22646,7 +12079,7 @@ short2stream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VMOVNTPS     Y7, (SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -22674,130 +12107,81 @@ short2stream:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VMOVNTPS     Y7, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
+	MOVB         AL, 3(DX)
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	ADDQ         $+8, R10
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y11, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y10, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y10, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VBLENDVPS    Y7, Y6, Y8, Y7
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          short2back
+	MOVQ $+2, 584(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 272(SP), R9
+	LEAQ 400(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R10, 568(SP)
+	LEAQ 400(SP), R10
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (DX), Y0
+	MOVQ $+3, 584(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 528(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 536(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 80(SP), BX
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 272(SP), R9
+	LEAQ 400(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R10, 568(SP)
+	LEAQ 400(SP), R10
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
+	VMOVUPS      (R8), Y1
+	VMOVUPS      (R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -22808,13 +12192,13 @@ lanerare:
 	VMULPS       Y1, Y4, Y4
 	VADDPS       Y2, Y4, Y4
 	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VBLENDVPS    Y1, Y4, Y2, Y1
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y4
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R10), Y4
 	VSUBPS       Y4, Y0, Y0
 	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -22825,7 +12209,7 @@ lanerare:
 	VMULPS       Y2, Y6, Y6
 	VADDPS       Y4, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
 	VBLENDVPS    Y2, Y6, Y4, Y2
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -22841,11 +12225,11 @@ lanerare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
+	VMOVUPS      Y4, (SI)
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y2
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -22856,13 +12240,13 @@ lanerare:
 	VMULPS       Y1, Y6, Y6
 	VADDPS       Y2, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VBLENDVPS    Y1, Y6, Y2, Y1
 	VCMPPS       $0x00, Y0, Y4, Y4
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R9), Y6
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R10), Y6
 	VSUBPS       Y6, Y0, Y0
 	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -22873,7 +12257,7 @@ lanerare:
 	VMULPS       Y2, Y8, Y8
 	VADDPS       Y6, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VBLENDVPS    Y2, Y8, Y6, Y2
 	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -22889,137 +12273,48 @@ lanerare:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      Y6, 32(SI)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y5, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y4, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y7, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
+	CMPQ         584(SP), $+1
+	JEQ          groupresume
+	CMPQ         584(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      400(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y1, Y4, Y4
-	VADDPS       Y2, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y4, Y2, Y1
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y2
-	VMOVUPS      432(SP), Y4
-	VSUBPS       Y4, Y0, Y0
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
-	VMULPS       Y2, Y6, Y6
-	VADDPS       Y4, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y2, Y6, Y4, Y2
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      208(SP), Y1
-	VMOVUPS      464(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y1, Y6, Y2, Y1
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      240(SP), Y2
-	VMOVUPS      496(SP), Y6
-	VSUBPS       Y6, Y0, Y0
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VXORPS       Y8, Y8, Y8
-	VADDPS       Y8, Y7, Y8
-	VMULPS       Y2, Y8, Y8
-	VADDPS       Y6, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y2, Y8, Y6, Y2
-	VCMPPS       $0x00, Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, 67(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         552(SP), R8
+	MOVQ         560(SP), R9
+	MOVQ         568(SP), R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	JMP          groupback
+
+short2resume:
+	MOVQ 552(SP), R8
+	MOVQ 560(SP), R9
+	MOVQ 568(SP), R10
+	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x00007fff
 DATA constantsAVX2<>+4(SB)/4, $0x00000001
 DATA constantsAVX2<>+8(SB)/4, $0x3f800000
 DATA constantsAVX2<>+12(SB)/4, $0x34800000
-DATA constantsAVX2<>+16(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+20(SB)/4, $0x00000000
-DATA constantsAVX2<>+24(SB)/4, $0x00000001
-DATA constantsAVX2<>+28(SB)/4, $0x00000002
-DATA constantsAVX2<>+32(SB)/4, $0x00000003
-DATA constantsAVX2<>+36(SB)/4, $0x00000004
-DATA constantsAVX2<>+40(SB)/4, $0x00000005
-DATA constantsAVX2<>+44(SB)/4, $0x00000006
-DATA constantsAVX2<>+48(SB)/4, $0x00000007
+DATA constantsAVX2<>+16(SB)/4, $0x00000000
+DATA constantsAVX2<>+20(SB)/4, $0x00000001
+DATA constantsAVX2<>+24(SB)/4, $0x00000002
+DATA constantsAVX2<>+28(SB)/4, $0x00000003
+DATA constantsAVX2<>+32(SB)/4, $0x00000004
+DATA constantsAVX2<>+36(SB)/4, $0x00000005
+DATA constantsAVX2<>+40(SB)/4, $0x00000006
+DATA constantsAVX2<>+44(SB)/4, $0x00000007
+DATA constantsAVX2<>+48(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+52(SB)/4, $0x00000000
 DATA constantsAVX2<>+56(SB)/4, $0x00000004
 DATA constantsAVX2<>+60(SB)/4, $0x00000001

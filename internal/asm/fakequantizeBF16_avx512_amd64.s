@@ -6,16 +6,16 @@
 
 // func FakeQuantizeBF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeBF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·FakeQuantizeBF16AVX512(SB), $816-64
+	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table
 	// per group: Z6 scale, Z5 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 32
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 30
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z0
 	VCVTDQ2PS    Z0, Z15
 	VBROADCASTSS most+36(FP), Z0
@@ -45,110 +45,110 @@ TEXT ·FakeQuantizeBF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VMOVAPS      Z16, Z4
+	VPERMW.Z     (DX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z4
 	VFMADD231PS  Z5, Z0, Z4
-	VPERMW.Z     (SI), Z11, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VMOVAPS      Z16, Z3
+	VPERMW.Z     (DX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z3
 	VFMADD231PS  Z5, Z0, Z3
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VMOVAPS      Z16, Z2
+	VPERMW.Z     64(DX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z2
 	VFMADD231PS  Z5, Z0, Z2
-	VPERMW.Z     64(SI), Z11, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VMOVAPS      Z16, Z1
-	VFMADD231PS  Z5, Z0, Z1
+	VPERMW.Z     64(DX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z5, Z0, Z16
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z12, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VPERMW.Z     128(SI), Z11, K6, Z0
+	VPERMW.Z     128(DX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VPERMW.Z     128(DX), Z11, K6, Z0
 	VMULPS       Z5, Z0, Z17
 	VFNMADD231PS Z6, Z17, Z0
 	VFMADD231PS  Z5, Z0, Z17
-	VPERMW.Z     192(SI), Z12, K6, Z0
+	VPERMW.Z     192(DX), Z12, K6, Z0
 	VMULPS       Z5, Z0, Z18
 	VFNMADD231PS Z6, Z18, Z0
 	VFMADD231PS  Z5, Z0, Z18
-	VPERMW.Z     192(SI), Z11, K6, Z0
+	VPERMW.Z     192(DX), Z11, K6, Z0
 	VMULPS       Z5, Z0, Z19
 	VFNMADD231PS Z6, Z19, Z0
 	VFMADD231PS  Z5, Z0, Z19
 	VCMPPS       $0x03, Z3, Z4, K1
-	VCMPPS       $0x03, Z1, Z2, K2
+	VCMPPS       $0x03, Z16, Z2, K2
 	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z6, Z0
 	VRNDSCALEPS  $0x08, Z3, Z20
-	VMAXPS       Z20, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VFMADD213PS  Z13, Z6, Z20
-	VMOVDQA64    Z0, Z21
-	VPERMT2W     Z20, Z7, Z21
-	VPERMT2W     Z20, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z21, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z21, K1, Z21
-	VMOVUPS      Z21, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z0
+	VRNDSCALEPS  $0x08, Z2, Z21
+	VRNDSCALEPS  $0x08, Z16, Z22
 	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z6, Z0
-	VRNDSCALEPS  $0x08, Z1, Z20
 	VMAXPS       Z20, Z15, Z20
+	VMAXPS       Z21, Z15, Z21
+	VMAXPS       Z22, Z15, Z22
+	VMINPS       Z0, Z14, Z0
 	VMINPS       Z20, Z14, Z20
+	VMINPS       Z21, Z14, Z21
+	VMINPS       Z22, Z14, Z22
+	VFMADD213PS  Z13, Z6, Z0
 	VFMADD213PS  Z13, Z6, Z20
-	VMOVDQA64    Z0, Z21
-	VPERMT2W     Z20, Z7, Z21
+	VFMADD213PS  Z13, Z6, Z21
+	VFMADD213PS  Z13, Z6, Z22
+	VMOVDQA64    Z0, Z23
+	VPERMT2W     Z20, Z7, Z23
 	VPERMT2W     Z20, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z21, Z0
+	VPTERNLOGD   $0xf8, Z10, Z23, Z0
 	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z21, K1, Z21
-	VMOVUPS      Z21, 64(DI)
-	VMOVAPS      Z16, Z4
+	VPADDW       Z10, Z23, K1, Z23
+	VMOVUPS      Z23, (SI)
+	VMOVDQA64    Z21, Z0
+	VPERMT2W     Z22, Z7, Z0
+	VPERMT2W     Z22, Z8, Z21
+	VPTERNLOGD   $0xf8, Z10, Z0, Z21
+	VPCMPUW      $0x06, Z9, Z21, K1
+	VPADDW       Z10, Z0, K1, Z0
+	VMOVUPS      Z0, 64(SI)
+	VMOVAPS      Z1, Z4
 	VMOVAPS      Z17, Z3
 	VMOVAPS      Z18, Z2
-	VMOVAPS      Z19, Z1
-	ADDQ         $+128, DI
+	VMOVAPS      Z19, Z16
 	ADDQ         $+128, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -156,95 +156,95 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z12, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VPERMW.Z          128(SI), Z11, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VPERMW.Z          192(SI), Z12, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z18
-	VPERMW.Z          192(SI), Z11, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z19
+	VPERMW.Z          128(DX), Z12, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z11, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VPERMW.Z          192(DX), Z12, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VPERMW.Z          192(DX), Z11, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z19
 	VCMPPS            $0x03, Z3, Z4, K1
-	VCMPPS            $0x03, Z1, Z2, K2
+	VCMPPS            $0x03, Z16, Z2, K2
 	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
 	VRNDSCALEPS       $0x08, Z3, Z20
-	VMAXPS            Z20, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VFMADD132PS.BCST  (DX), Z13, Z20
-	VMOVDQA64         Z0, Z21
-	VPERMT2W          Z20, Z7, Z21
-	VPERMT2W          Z20, Z8, Z0
-	VPTERNLOGD        $0xf8, Z10, Z21, Z0
-	VPCMPUW           $0x06, Z9, Z0, K1
-	VPADDW            Z10, Z21, K1, Z21
-	VMOVUPS           Z21, (DI)
-	VRNDSCALEPS       $0x08, Z2, Z0
+	VRNDSCALEPS       $0x08, Z2, Z21
+	VRNDSCALEPS       $0x08, Z16, Z22
 	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VRNDSCALEPS       $0x08, Z1, Z20
 	VMAXPS            Z20, Z15, Z20
+	VMAXPS            Z21, Z15, Z21
+	VMAXPS            Z22, Z15, Z22
+	VMINPS            Z0, Z14, Z0
 	VMINPS            Z20, Z14, Z20
-	VFMADD132PS.BCST  (DX), Z13, Z20
-	VMOVDQA64         Z0, Z21
-	VPERMT2W          Z20, Z7, Z21
+	VMINPS            Z21, Z14, Z21
+	VMINPS            Z22, Z14, Z22
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VFMADD132PS.BCST  (BX), Z13, Z20
+	VFMADD132PS.BCST  (BX), Z13, Z21
+	VFMADD132PS.BCST  (BX), Z13, Z22
+	VMOVDQA64         Z0, Z23
+	VPERMT2W          Z20, Z7, Z23
 	VPERMT2W          Z20, Z8, Z0
-	VPTERNLOGD        $0xf8, Z10, Z21, Z0
+	VPTERNLOGD        $0xf8, Z10, Z23, Z0
 	VPCMPUW           $0x06, Z9, Z0, K1
-	VPADDW            Z10, Z21, K1, Z21
-	VMOVUPS           Z21, 64(DI)
-	VMOVAPS           Z16, Z4
+	VPADDW            Z10, Z23, K1, Z23
+	VMOVUPS           Z23, (SI)
+	VMOVDQA64         Z21, Z0
+	VPERMT2W          Z22, Z7, Z0
+	VPERMT2W          Z22, Z8, Z21
+	VPTERNLOGD        $0xf8, Z10, Z0, Z21
+	VPCMPUW           $0x06, Z9, Z21, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVUPS           Z0, 64(SI)
+	VMOVAPS           Z1, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	ADDQ              $+4, DX
+	VMOVAPS           Z19, Z16
 	ADDQ              $+4, BX
-	ADDQ              $+128, DI
+	ADDQ              $+4, R8
 	ADDQ              $+128, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z12, K6, Z0
+	VPERMW.Z     (DX), Z12, K6, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
-	VPERMW.Z     (SI), Z11, K6, Z0
+	VPERMW.Z     (DX), Z11, K6, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
-	VPERMW.Z     64(SI), Z12, K6, Z0
+	VPERMW.Z     64(DX), Z12, K6, Z0
 	VMULPS       Z5, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
-	VPERMW.Z     64(SI), Z11, K6, Z0
+	VPERMW.Z     64(DX), Z11, K6, Z0
 	VMULPS       Z5, Z0, Z4
 	VFNMADD231PS Z6, Z4, Z0
 	VFMADD231PS  Z5, Z0, Z4
@@ -266,7 +266,7 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VPCMPUW      $0x06, Z9, Z1, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
 	VMINPS       Z3, Z14, Z3
@@ -281,35 +281,37 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPCMPUW      $0x06, Z9, Z3, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 
 groupback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z5, Z0
-	VPERMW.Z     (SI), Z12, K6, Z1
+	VPERMW.Z     (DX), Z12, K6, Z1
 	VMULPS       Z6, Z1, Z2
 	VFNMADD231PS Z5, Z2, Z1
 	VFMADD231PS  Z6, Z1, Z2
@@ -318,7 +320,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z5, Z1
-	VPERMW.Z     (SI), Z11, K6, Z3
+	VPERMW.Z     (DX), Z11, K6, Z3
 	VMULPS       Z6, Z3, Z4
 	VFNMADD231PS Z5, Z4, Z3
 	VFMADD231PS  Z6, Z3, Z4
@@ -327,7 +329,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z5, Z3
-	VPERMW.Z     64(SI), Z12, K6, Z16
+	VPERMW.Z     64(DX), Z12, K6, Z16
 	VMULPS       Z6, Z16, Z17
 	VFNMADD231PS Z5, Z17, Z16
 	VFMADD231PS  Z6, Z16, Z17
@@ -336,7 +338,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z5, Z16
-	VPERMW.Z     64(SI), Z11, K6, Z18
+	VPERMW.Z     64(DX), Z11, K6, Z18
 	VMULPS       Z6, Z18, Z19
 	VFNMADD231PS Z5, Z19, Z18
 	VFMADD231PS  Z6, Z18, Z19
@@ -358,7 +360,7 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z2
 	VPCMPUW      $0x06, Z9, Z2, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VRNDSCALEPS  $0x08, Z17, Z17
 	VMAXPS       Z17, Z15, Z17
 	VMINPS       Z17, Z14, Z17
@@ -373,69 +375,69 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z17
 	VPCMPUW      $0x06, Z9, Z17, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	ADDQ         $+128, DI
+	VMOVUPS      Z0, 64(SI)
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z4
@@ -444,24 +446,24 @@ grouppiece:
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
 	VMINPS       Z1, Z14, Z1
 	VFMADD213PS  Z13, Z6, Z1
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
 	VMINPS       Z2, Z14, Z2
 	VFMADD213PS  Z13, Z6, Z2
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
 	VMINPS       Z3, Z14, Z3
 	VFMADD213PS  Z13, Z6, Z3
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z15, Z4
@@ -476,7 +478,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z9, Z1, K1
 	VPADDW     Z10, Z0, K1, Z0
 	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
+	VMOVDQU16  Z0, K7, (SI)
 	VMOVDQA64  Z3, Z0
 	VPERMT2W   Z4, Z7, Z0
 	VPERMT2W   Z4, Z8, Z3
@@ -484,26 +486,26 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z9, Z3, K1
 	VPADDW     Z10, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -514,108 +516,108 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z16
-	VBROADCASTSS constantsAVX512<>+264(SB), Z17
-	VPSUBD       Z17, Z16, Z5
-	VBROADCASTSS constantsAVX512<>+268(SB), Z16
-	VFNMADD231PS Z6, Z5, Z16
-	VBROADCASTSS constantsAVX512<>+272(SB), Z17
-	VFMADD231PS  Z17, Z16, Z16
-	VMULPS       Z5, Z16, Z4
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+264(SB), Z1
+	VPSUBD       Z1, Z0, Z5
+	VBROADCASTSS constantsAVX512<>+268(SB), Z0
+	VFNMADD231PS Z6, Z5, Z0
+	VBROADCASTSS constantsAVX512<>+272(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z5, Z0, Z4
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VPERMW.Z     (SI), Z12, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VMOVAPS      Z17, Z3
-	VFMADD231PS  Z5, Z16, Z3
-	VPERMW.Z     (SI), Z11, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VMOVAPS      Z17, Z2
-	VFMADD231PS  Z5, Z16, Z2
-	VPERMW.Z     64(SI), Z12, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VMOVAPS      Z17, Z1
-	VFMADD231PS  Z5, Z16, Z1
-	VPERMW.Z     64(SI), Z11, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VMOVAPS      Z17, Z0
-	VFMADD231PS  Z5, Z16, Z0
+	VPERMW.Z     (DX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z5, Z0, Z3
+	VPERMW.Z     (DX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     64(DX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VPERMW.Z     64(DX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z5, Z0, Z17
 
 longahead:
-	VPERMW.Z    128(SI), Z12, K6, Z16
-	VMULPS      Z4, Z16, Z17
-	VFMADD231PS Z5, Z16, Z17
-	VPERMW.Z    128(SI), Z11, K6, Z16
-	VMULPS      Z4, Z16, Z18
-	VFMADD231PS Z5, Z16, Z18
-	VPERMW.Z    192(SI), Z12, K6, Z16
-	VMULPS      Z4, Z16, Z19
-	VFMADD231PS Z5, Z16, Z19
-	VPERMW.Z    192(SI), Z11, K6, Z16
-	VMULPS      Z4, Z16, Z20
-	VFMADD231PS Z5, Z16, Z20
+	VPERMW.Z    128(DX), Z12, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VPERMW.Z    128(DX), Z11, K6, Z0
+	VMULPS      Z4, Z0, Z18
+	VFMADD231PS Z5, Z0, Z18
+	VPERMW.Z    192(DX), Z12, K6, Z0
+	VMULPS      Z4, Z0, Z19
+	VFMADD231PS Z5, Z0, Z19
+	VPERMW.Z    192(DX), Z11, K6, Z0
+	VMULPS      Z4, Z0, Z20
+	VFMADD231PS Z5, Z0, Z20
 	VCMPPS      $0x03, Z2, Z3, K1
-	VCMPPS      $0x03, Z0, Z1, K2
+	VCMPPS      $0x03, Z17, Z16, K2
 	KORTESTQ    K1, K2
 	JNE         longloop
-	VRNDSCALEPS $0x08, Z3, Z16
-	VMAXPS      Z16, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VFMADD213PS Z13, Z6, Z16
+	VRNDSCALEPS $0x08, Z3, Z0
 	VRNDSCALEPS $0x08, Z2, Z21
+	VRNDSCALEPS $0x08, Z16, Z22
+	VRNDSCALEPS $0x08, Z17, Z23
+	VMAXPS      Z0, Z15, Z0
 	VMAXPS      Z21, Z15, Z21
+	VMAXPS      Z22, Z15, Z22
+	VMAXPS      Z23, Z15, Z23
+	VMINPS      Z0, Z14, Z0
 	VMINPS      Z21, Z14, Z21
+	VMINPS      Z22, Z14, Z22
+	VMINPS      Z23, Z14, Z23
+	VFMADD213PS Z13, Z6, Z0
 	VFMADD213PS Z13, Z6, Z21
-	VMOVDQA64   Z16, Z22
-	VPERMT2W    Z21, Z7, Z22
-	VPERMT2W    Z21, Z8, Z16
-	VPTERNLOGD  $0xf8, Z10, Z22, Z16
-	VPCMPUW     $0x06, Z9, Z16, K1
-	VPADDW      Z10, Z22, K1, Z22
-	VMOVUPS     Z22, (DI)
-	VRNDSCALEPS $0x08, Z1, Z16
-	VMAXPS      Z16, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VFMADD213PS Z13, Z6, Z16
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z15, Z21
-	VMINPS      Z21, Z14, Z21
-	VFMADD213PS Z13, Z6, Z21
-	VMOVDQA64   Z16, Z22
-	VPERMT2W    Z21, Z7, Z22
-	VPERMT2W    Z21, Z8, Z16
-	VPTERNLOGD  $0xf8, Z10, Z22, Z16
-	VPCMPUW     $0x06, Z9, Z16, K1
-	VPADDW      Z10, Z22, K1, Z22
-	VMOVUPS     Z22, 64(DI)
-	VMOVAPS     Z17, Z3
+	VFMADD213PS Z13, Z6, Z22
+	VFMADD213PS Z13, Z6, Z23
+	VMOVDQA64   Z0, Z24
+	VPERMT2W    Z21, Z7, Z24
+	VPERMT2W    Z21, Z8, Z0
+	VPTERNLOGD  $0xf8, Z10, Z24, Z0
+	VPCMPUW     $0x06, Z9, Z0, K1
+	VPADDW      Z10, Z24, K1, Z24
+	VMOVUPS     Z24, (SI)
+	VMOVDQA64   Z22, Z0
+	VPERMT2W    Z23, Z7, Z0
+	VPERMT2W    Z23, Z8, Z22
+	VPTERNLOGD  $0xf8, Z10, Z0, Z22
+	VPCMPUW     $0x06, Z9, Z22, K1
+	VPADDW      Z10, Z0, K1, Z0
+	VMOVUPS     Z0, 64(SI)
+	VMOVAPS     Z1, Z3
 	VMOVAPS     Z18, Z2
-	VMOVAPS     Z19, Z1
-	VMOVAPS     Z20, Z0
-	ADDQ        $+128, DI
+	VMOVAPS     Z19, Z16
+	VMOVAPS     Z20, Z17
 	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VPERMW.Z    (SI), Z12, K6, Z0
+	VPERMW.Z    (DX), Z12, K6, Z0
 	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
-	VPERMW.Z    (SI), Z11, K6, Z0
+	VPERMW.Z    (DX), Z11, K6, Z0
 	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
-	VPERMW.Z    64(SI), Z12, K6, Z0
+	VPERMW.Z    64(DX), Z12, K6, Z0
 	VMULPS      Z4, Z0, Z3
 	VFMADD231PS Z5, Z0, Z3
-	VPERMW.Z    64(SI), Z11, K6, Z0
+	VPERMW.Z    64(DX), Z11, K6, Z0
 	VMULPS      Z4, Z0, Z16
 	VFMADD231PS Z5, Z0, Z16
 	VCMPPS      $0x03, Z2, Z1, K1
@@ -636,7 +638,7 @@ longloop:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	VPCMPUW     $0x06, Z9, Z1, K1
 	VPADDW      Z10, Z0, K1, Z0
-	VMOVUPS     Z0, (DI)
+	VMOVUPS     Z0, (SI)
 	VRNDSCALEPS $0x08, Z3, Z3
 	VMAXPS      Z3, Z15, Z3
 	VMINPS      Z3, Z14, Z3
@@ -651,41 +653,45 @@ longloop:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	VPCMPUW     $0x06, Z9, Z3, K1
 	VPADDW      Z10, Z0, K1, Z0
-	VMOVUPS     Z0, 64(DI)
+	VMOVUPS     Z0, 64(SI)
 
 longback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z4, Z0, Z3
 	VFMADD231PS Z5, Z0, Z3
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z4, Z0, Z16
@@ -693,24 +699,24 @@ longtail:
 	VCMPPS      $0x03, Z2, Z1, K1
 	VCMPPS      $0x03, Z16, Z3, K2
 	KORTESTQ    K1, K2
-	JNE         longtailrare
+	JNE         longstage
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VFMADD213PS Z13, Z6, Z1
-	CMPQ        R8, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	VRNDSCALEPS $0x08, Z2, Z2
 	VMAXPS      Z2, Z15, Z2
 	VMINPS      Z2, Z14, Z2
 	VFMADD213PS Z13, Z6, Z2
-	CMPQ        R8, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	VRNDSCALEPS $0x08, Z3, Z3
 	VMAXPS      Z3, Z15, Z3
 	VMINPS      Z3, Z14, Z3
 	VFMADD213PS Z13, Z6, Z3
-	CMPQ        R8, $+49
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	VRNDSCALEPS $0x08, Z16, Z16
 	VMAXPS      Z16, Z15, Z16
@@ -725,7 +731,7 @@ longtailnarrow:
 	VPCMPUW    $0x06, Z9, Z1, K1
 	VPADDW     Z10, Z0, K1, Z0
 	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
+	VMOVDQU16  Z0, K7, (SI)
 	VMOVDQA64  Z3, Z0
 	VPERMT2W   Z16, Z7, Z0
 	VPERMT2W   Z16, Z8, Z3
@@ -733,15 +739,13 @@ longtailnarrow:
 	VPCMPUW    $0x06, Z9, Z3, K1
 	VPADDW     Z10, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-
-longtailback:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -759,115 +763,113 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z12, K6, Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VBROADCASTSS      (DX), Z4
-	VFNMADD231PS.BCST (DX), Z18, Z17
-	VMOVAPS           Z18, Z3
-	VFMADD231PS.BCST  (BX), Z17, Z3
-	VPERMW.Z          (SI), Z11, K6, Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFNMADD231PS.BCST (DX), Z18, Z17
-	VMOVAPS           Z18, Z2
-	VFMADD231PS.BCST  (BX), Z17, Z2
-	VPERMW.Z          64(SI), Z12, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VBROADCASTSS      4(DX), Z1
-	VFNMADD231PS.BCST 4(DX), Z18, Z17
-	VMOVAPS           Z18, Z0
-	VFMADD231PS.BCST  4(BX), Z17, Z0
-	VPERMW.Z          64(SI), Z11, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z17
-	VMOVAPS           Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z17, Z16
+	VPERMW.Z          (DX), Z12, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z6
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VPERMW.Z          (DX), Z11, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  (R8), Z0, Z4
+	VPERMW.Z          64(DX), Z12, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z3
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPERMW.Z          64(DX), Z11, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 
 short2ahead:
-	VPERMW.Z          128(SI), Z12, K6, Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VBROADCASTSS      8(DX), Z19
-	VFNMADD231PS.BCST 8(DX), Z18, Z17
-	VFMADD231PS.BCST  8(BX), Z17, Z18
-	VPERMW.Z          128(SI), Z11, K6, Z17
-	VMULPS.BCST       8(BX), Z17, Z20
-	VFNMADD231PS.BCST 8(DX), Z20, Z17
-	VFMADD231PS.BCST  8(BX), Z17, Z20
-	VPERMW.Z          192(SI), Z12, K6, Z17
-	VMULPS.BCST       12(BX), Z17, Z21
-	VBROADCASTSS      12(DX), Z22
-	VFNMADD231PS.BCST 12(DX), Z21, Z17
-	VFMADD231PS.BCST  12(BX), Z17, Z21
-	VPERMW.Z          192(SI), Z11, K6, Z17
-	VMULPS.BCST       12(BX), Z17, Z23
-	VFNMADD231PS.BCST 12(DX), Z23, Z17
-	VFMADD231PS.BCST  12(BX), Z17, Z23
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z16, Z0, K2
+	VPERMW.Z          128(DX), Z12, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z17
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z11, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z18
+	VFNMADD231PS.BCST 8(BX), Z18, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z18
+	VPERMW.Z          192(DX), Z12, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z19
+	VBROADCASTSS      12(BX), Z20
+	VFNMADD231PS.BCST 12(BX), Z19, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z19
+	VPERMW.Z          192(DX), Z11, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z21
+	VFNMADD231PS.BCST 12(BX), Z21, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z21
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z16, Z2, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z3, Z17
-	VMAXPS            Z17, Z15, Z17
-	VMINPS            Z17, Z14, Z17
-	VFMADD213PS       Z13, Z4, Z17
-	VRNDSCALEPS       $0x08, Z2, Z24
-	VMAXPS            Z24, Z15, Z24
-	VMINPS            Z24, Z14, Z24
-	VFMADD213PS       Z13, Z4, Z24
-	VMOVDQA64         Z17, Z25
-	VPERMT2W          Z24, Z7, Z25
-	VPERMT2W          Z24, Z8, Z17
-	VPTERNLOGD        $0xf8, Z10, Z25, Z17
-	VPCMPUW           $0x06, Z9, Z17, K1
-	VPADDW            Z10, Z25, K1, Z25
-	VMOVUPS           Z25, (DI)
-	VRNDSCALEPS       $0x08, Z0, Z17
-	VMAXPS            Z17, Z15, Z17
-	VMINPS            Z17, Z14, Z17
-	VFMADD213PS       Z13, Z1, Z17
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VRNDSCALEPS       $0x08, Z4, Z22
+	VRNDSCALEPS       $0x08, Z2, Z23
 	VRNDSCALEPS       $0x08, Z16, Z24
+	VMAXPS            Z0, Z15, Z0
+	VMAXPS            Z22, Z15, Z22
+	VMAXPS            Z23, Z15, Z23
 	VMAXPS            Z24, Z15, Z24
+	VMINPS            Z0, Z14, Z0
+	VMINPS            Z22, Z14, Z22
+	VMINPS            Z23, Z14, Z23
 	VMINPS            Z24, Z14, Z24
-	VFMADD213PS       Z13, Z1, Z24
-	VMOVDQA64         Z17, Z25
-	VPERMT2W          Z24, Z7, Z25
-	VPERMT2W          Z24, Z8, Z17
-	VPTERNLOGD        $0xf8, Z10, Z25, Z17
-	VPCMPUW           $0x06, Z9, Z17, K1
+	VFMADD213PS       Z13, Z6, Z0
+	VFMADD213PS       Z13, Z6, Z22
+	VFMADD213PS       Z13, Z3, Z23
+	VFMADD213PS       Z13, Z3, Z24
+	VMOVDQA64         Z0, Z25
+	VPERMT2W          Z22, Z7, Z25
+	VPERMT2W          Z22, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z25, Z0
+	VPCMPUW           $0x06, Z9, Z0, K1
 	VPADDW            Z10, Z25, K1, Z25
-	VMOVUPS           Z25, 64(DI)
-	VMOVAPS           Z18, Z3
-	VMOVAPS           Z20, Z2
-	VMOVAPS           Z21, Z0
-	VMOVAPS           Z23, Z16
-	VMOVAPS           Z19, Z4
-	VMOVAPS           Z22, Z1
-	ADDQ              $+8, DX
+	VMOVUPS           Z25, (SI)
+	VMOVDQA64         Z23, Z0
+	VPERMT2W          Z24, Z7, Z0
+	VPERMT2W          Z24, Z8, Z23
+	VPTERNLOGD        $0xf8, Z10, Z0, Z23
+	VPCMPUW           $0x06, Z9, Z23, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVUPS           Z0, 64(SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z18, Z4
+	VMOVAPS           Z19, Z2
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z17, Z6
+	VMOVAPS           Z20, Z3
 	ADDQ              $+8, BX
-	ADDQ              $+128, DI
+	ADDQ              $+8, R8
 	ADDQ              $+128, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPERMW.Z          (SI), Z12, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VPERMW.Z          (SI), Z11, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VPERMW.Z          64(SI), Z12, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VPERMW.Z          64(SI), Z11, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VPERMW.Z          (DX), Z12, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPERMW.Z          (DX), Z11, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPERMW.Z          64(DX), Z12, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z11, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -875,39 +877,39 @@ short2loop:
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
 	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
 	VRNDSCALEPS       $0x08, Z2, Z2
 	VMAXPS            Z2, Z15, Z2
 	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  (DX), Z13, Z2
+	VFMADD132PS.BCST  (BX), Z13, Z2
 	VMOVDQA64         Z1, Z0
 	VPERMT2W          Z2, Z7, Z0
 	VPERMT2W          Z2, Z8, Z1
 	VPTERNLOGD        $0xf8, Z10, Z0, Z1
 	VPCMPUW           $0x06, Z9, Z1, K1
 	VPADDW            Z10, Z0, K1, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
 	VMAXPS            Z3, Z15, Z3
 	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VFMADD132PS.BCST  4(BX), Z13, Z3
 	VRNDSCALEPS       $0x08, Z4, Z4
 	VMAXPS            Z4, Z15, Z4
 	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VFMADD132PS.BCST  4(BX), Z13, Z4
 	VMOVDQA64         Z3, Z0
 	VPERMT2W          Z4, Z7, Z0
 	VPERMT2W          Z4, Z8, Z3
 	VPTERNLOGD        $0xf8, Z10, Z0, Z3
 	VPCMPUW           $0x06, Z9, Z3, K1
 	VPADDW            Z10, Z0, K1, Z0
-	VMOVUPS           Z0, 64(DI)
+	VMOVUPS           Z0, 64(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+128, DI
+	ADDQ $+8, R8
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -929,163 +931,159 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z12, K6, Z21
-	VMULPS.BCST       (BX), Z21, Z22
-	VBROADCASTSS      (DX), Z2
-	VFNMADD231PS.BCST (DX), Z22, Z21
-	VMOVAPS           Z22, Z1
-	VFMADD231PS.BCST  (BX), Z21, Z1
-	VPERMW.Z          (SI), Z11, K6, Z21
-	VMULPS.BCST       4(BX), Z21, Z22
-	VBROADCASTSS      4(DX), Z0
-	VFNMADD231PS.BCST 4(DX), Z22, Z21
-	VMOVAPS           Z22, Z16
-	VFMADD231PS.BCST  4(BX), Z21, Z16
-	VPERMW.Z          64(SI), Z12, K6, Z21
-	VMULPS.BCST       8(BX), Z21, Z22
-	VBROADCASTSS      8(DX), Z17
-	VFNMADD231PS.BCST 8(DX), Z22, Z21
-	VMOVAPS           Z22, Z18
-	VFMADD231PS.BCST  8(BX), Z21, Z18
-	VPERMW.Z          64(SI), Z11, K6, Z21
-	VMULPS.BCST       12(BX), Z21, Z22
-	VBROADCASTSS      12(DX), Z19
-	VFNMADD231PS.BCST 12(DX), Z22, Z21
-	VMOVAPS           Z22, Z20
-	VFMADD231PS.BCST  12(BX), Z21, Z20
+	VPERMW.Z          (DX), Z12, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z6
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VPERMW.Z          (DX), Z11, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z4
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z12, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z2
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  8(R8), Z0, Z16
+	VPERMW.Z          64(DX), Z11, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VBROADCASTSS      12(BX), Z17
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  12(R8), Z0, Z18
 
 short4ahead:
-	VPERMW.Z          128(SI), Z12, K6, Z21
-	VMULPS.BCST       16(BX), Z21, Z22
-	VBROADCASTSS      16(DX), Z23
-	VFNMADD231PS.BCST 16(DX), Z22, Z21
-	VFMADD231PS.BCST  16(BX), Z21, Z22
-	VPERMW.Z          128(SI), Z11, K6, Z21
-	VMULPS.BCST       20(BX), Z21, Z24
-	VBROADCASTSS      20(DX), Z25
-	VFNMADD231PS.BCST 20(DX), Z24, Z21
-	VFMADD231PS.BCST  20(BX), Z21, Z24
-	VPERMW.Z          192(SI), Z12, K6, Z21
-	VMULPS.BCST       24(BX), Z21, Z26
-	VBROADCASTSS      24(DX), Z27
-	VFNMADD231PS.BCST 24(DX), Z26, Z21
-	VFMADD231PS.BCST  24(BX), Z21, Z26
-	VPERMW.Z          192(SI), Z11, K6, Z21
-	VMULPS.BCST       28(BX), Z21, Z28
-	VBROADCASTSS      28(DX), Z29
-	VFNMADD231PS.BCST 28(DX), Z28, Z21
-	VFMADD231PS.BCST  28(BX), Z21, Z28
-	VCMPPS            $0x03, Z16, Z1, K1
-	VCMPPS            $0x03, Z20, Z18, K2
+	VPERMW.Z          128(DX), Z12, K6, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VBROADCASTSS      16(BX), Z19
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z11, K6, Z0
+	VMULPS.BCST       20(R8), Z0, Z20
+	VBROADCASTSS      20(BX), Z21
+	VFNMADD231PS.BCST 20(BX), Z20, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z20
+	VPERMW.Z          192(DX), Z12, K6, Z0
+	VMULPS.BCST       24(R8), Z0, Z22
+	VBROADCASTSS      24(BX), Z23
+	VFNMADD231PS.BCST 24(BX), Z22, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z22
+	VPERMW.Z          192(DX), Z11, K6, Z0
+	VMULPS.BCST       28(R8), Z0, Z24
+	VBROADCASTSS      28(BX), Z25
+	VFNMADD231PS.BCST 28(BX), Z24, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z24
+	VCMPPS            $0x03, Z3, Z5, K1
+	VCMPPS            $0x03, Z18, Z16, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z1, Z21
-	VMAXPS            Z21, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VFMADD213PS       Z13, Z2, Z21
-	VRNDSCALEPS       $0x08, Z16, Z30
-	VMAXPS            Z30, Z15, Z30
-	VMINPS            Z30, Z14, Z30
-	VFMADD213PS       Z13, Z0, Z30
-	VMOVDQA64         Z21, Z31
-	VPERMT2W          Z30, Z7, Z31
-	VPERMT2W          Z30, Z8, Z21
-	VPTERNLOGD        $0xf8, Z10, Z31, Z21
-	VPCMPUW           $0x06, Z9, Z21, K1
-	VPADDW            Z10, Z31, K1, Z31
-	VMOVUPS           Z31, (DI)
-	VRNDSCALEPS       $0x08, Z18, Z21
-	VMAXPS            Z21, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VFMADD213PS       Z13, Z17, Z21
-	VRNDSCALEPS       $0x08, Z20, Z30
-	VMAXPS            Z30, Z15, Z30
-	VMINPS            Z30, Z14, Z30
-	VFMADD213PS       Z13, Z19, Z30
-	VMOVDQA64         Z21, Z31
-	VPERMT2W          Z30, Z7, Z31
-	VPERMT2W          Z30, Z8, Z21
-	VPTERNLOGD        $0xf8, Z10, Z31, Z21
-	VPCMPUW           $0x06, Z9, Z21, K1
-	VPADDW            Z10, Z31, K1, Z31
-	VMOVUPS           Z31, 64(DI)
-	VMOVAPS           Z22, Z1
-	VMOVAPS           Z24, Z16
-	VMOVAPS           Z26, Z18
-	VMOVAPS           Z28, Z20
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VRNDSCALEPS       $0x08, Z3, Z26
+	VRNDSCALEPS       $0x08, Z16, Z27
+	VRNDSCALEPS       $0x08, Z18, Z28
+	VMAXPS            Z0, Z15, Z0
+	VMAXPS            Z26, Z15, Z26
+	VMAXPS            Z27, Z15, Z27
+	VMAXPS            Z28, Z15, Z28
+	VMINPS            Z0, Z14, Z0
+	VMINPS            Z26, Z14, Z26
+	VMINPS            Z27, Z14, Z27
+	VMINPS            Z28, Z14, Z28
+	VFMADD213PS       Z13, Z6, Z0
+	VFMADD213PS       Z13, Z4, Z26
+	VFMADD213PS       Z13, Z2, Z27
+	VFMADD213PS       Z13, Z17, Z28
+	VMOVDQA64         Z0, Z29
+	VPERMT2W          Z26, Z7, Z29
+	VPERMT2W          Z26, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z29, Z0
+	VPCMPUW           $0x06, Z9, Z0, K1
+	VPADDW            Z10, Z29, K1, Z29
+	VMOVUPS           Z29, (SI)
+	VMOVDQA64         Z27, Z0
+	VPERMT2W          Z28, Z7, Z0
+	VPERMT2W          Z28, Z8, Z27
+	VPTERNLOGD        $0xf8, Z10, Z0, Z27
+	VPCMPUW           $0x06, Z9, Z27, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVUPS           Z0, 64(SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z20, Z3
+	VMOVAPS           Z22, Z16
+	VMOVAPS           Z24, Z18
+	VMOVAPS           Z19, Z6
+	VMOVAPS           Z21, Z4
 	VMOVAPS           Z23, Z2
-	VMOVAPS           Z25, Z0
-	VMOVAPS           Z27, Z17
-	VMOVAPS           Z29, Z19
-	ADDQ              $+16, DX
+	VMOVAPS           Z25, Z17
 	ADDQ              $+16, BX
-	ADDQ              $+128, DI
+	ADDQ              $+16, R8
 	ADDQ              $+128, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPERMW.Z          (SI), Z12, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VPERMW.Z          (SI), Z11, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VPERMW.Z          64(SI), Z12, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z11, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
+	VPERMW.Z          (DX), Z12, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPERMW.Z          (DX), Z11, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPERMW.Z          64(DX), Z12, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z11, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z17, Z16, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
 	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
 	VRNDSCALEPS       $0x08, Z2, Z2
 	VMAXPS            Z2, Z15, Z2
 	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  4(DX), Z13, Z2
+	VFMADD132PS.BCST  4(BX), Z13, Z2
 	VMOVDQA64         Z1, Z0
 	VPERMT2W          Z2, Z7, Z0
 	VPERMT2W          Z2, Z8, Z1
 	VPTERNLOGD        $0xf8, Z10, Z0, Z1
 	VPCMPUW           $0x06, Z9, Z1, K1
 	VPADDW            Z10, Z0, K1, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VFMADD132PS.BCST  8(DX), Z13, Z16
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z15, Z17
-	VMINPS            Z17, Z14, Z17
-	VFMADD132PS.BCST  12(DX), Z13, Z17
-	VMOVDQA64         Z16, Z0
-	VPERMT2W          Z17, Z7, Z0
-	VPERMT2W          Z17, Z8, Z16
-	VPTERNLOGD        $0xf8, Z10, Z0, Z16
-	VPCMPUW           $0x06, Z9, Z16, K1
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(BX), Z13, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(BX), Z13, Z4
+	VMOVDQA64         Z3, Z0
+	VPERMT2W          Z4, Z7, Z0
+	VPERMT2W          Z4, Z8, Z3
+	VPTERNLOGD        $0xf8, Z10, Z0, Z3
+	VPCMPUW           $0x06, Z9, Z3, K1
 	VPADDW            Z10, Z0, K1, Z0
-	VMOVUPS           Z0, 64(DI)
+	VMOVUPS           Z0, 64(SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+128, DI
+	ADDQ $+16, R8
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -1100,33 +1098,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VMOVUPS      (BX), Z1
+	VPERMW.Z     (DX), Z12, K6, Z0
+	VMOVUPS      (R8), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
+	VMOVUPS      (BX), Z3
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z1, Z0, Z2
-	VPERMW.Z     (SI), Z11, K6, Z0
-	VMOVUPS      64(BX), Z1
+	VPERMW.Z     (DX), Z11, K6, Z0
+	VMOVUPS      64(R8), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(DX), Z5
+	VMOVUPS      64(BX), Z5
 	VFNMADD231PS Z5, Z4, Z0
 	VFMADD231PS  Z1, Z0, Z4
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VMOVUPS      128(BX), Z1
+	VPERMW.Z     64(DX), Z12, K6, Z0
+	VMOVUPS      128(R8), Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(DX), Z16
+	VMOVUPS      128(BX), Z16
 	VFNMADD231PS Z16, Z6, Z0
 	VFMADD231PS  Z1, Z0, Z6
-	VPERMW.Z     64(SI), Z11, K6, Z0
-	VMOVUPS      192(BX), Z1
+	VPERMW.Z     64(DX), Z11, K6, Z0
+	VMOVUPS      192(R8), Z1
 	VMULPS       Z1, Z0, Z17
-	VMOVUPS      192(DX), Z18
+	VMOVUPS      192(BX), Z18
 	VFNMADD231PS Z18, Z17, Z0
 	VFMADD231PS  Z1, Z0, Z17
 	VCMPPS       $0x03, Z4, Z2, K1
@@ -1147,7 +1145,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z2
 	VPCMPUW      $0x06, Z9, Z2, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VRNDSCALEPS  $0x08, Z6, Z6
 	VMAXPS       Z6, Z15, Z6
 	VMINPS       Z6, Z14, Z6
@@ -1162,105 +1160,29 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z6
 	VPCMPUW      $0x06, Z9, Z6, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+128, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  768(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX512(SB)
+	MOVQ  776(SP), DX
+	MOVQ  784(SP), BX
+	MOVQ  792(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(DX), K7, Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(DX), K7, Z16
-	VFNMADD231PS Z16, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z17
-	VMOVUPS.Z    192(DX), K7, Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VFMADD231PS  Z1, Z0, Z17
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z17, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z3, Z2
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z5, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VFMADD213PS  Z13, Z16, Z6
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z18, Z17
-
-lanetailnarrow:
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z4, Z7, Z0
-	VPERMT2W   Z4, Z8, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPCMPUW    $0x06, Z9, Z2, K1
-	VPADDW     Z10, Z0, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z6, Z0
-	VPERMT2W   Z17, Z7, Z0
-	VPERMT2W   Z17, Z8, Z6
-	VPTERNLOGD $0xf8, Z10, Z0, Z6
-	VPCMPUW    $0x06, Z9, Z6, K1
-	VPADDW     Z10, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -1274,21 +1196,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z12, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z12, K6, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
-	VPERMW.Z     (SI), Z11, K6, Z0
+	VPERMW.Z     (DX), Z11, K6, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
-	VPERMW.Z     64(SI), Z12, K6, Z0
+	VPERMW.Z     64(DX), Z12, K6, Z0
 	VMULPS       Z5, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
-	VPERMW.Z     64(SI), Z11, K6, Z0
+	VPERMW.Z     64(DX), Z11, K6, Z0
 	VMULPS       Z5, Z0, Z4
 	VFNMADD231PS Z6, Z4, Z0
 	VFMADD231PS  Z5, Z0, Z4
@@ -1310,7 +1232,7 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VPCMPUW      $0x06, Z9, Z1, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVNTPS     Z0, (DI)
+	VMOVNTPS     Z0, (SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
 	VMINPS       Z3, Z14, Z3
@@ -1325,9 +1247,9 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPCMPUW      $0x06, Z9, Z3, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVNTPS     Z0, 64(DI)
-	ADDQ         $+128, DI
+	VMOVNTPS     Z0, 64(SI)
 	ADDQ         $+128, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -1335,101 +1257,57 @@ groupstream:
 
 grouplast:
 	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
+	VCMPPS      $0x03, Z16, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z4, Z0
+	VRNDSCALEPS $0x08, Z3, Z1
+	VRNDSCALEPS $0x08, Z2, Z17
+	VRNDSCALEPS $0x08, Z16, Z18
 	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z17, Z15, Z17
+	VMAXPS      Z18, Z15, Z18
 	VMINPS      Z0, Z14, Z0
+	VMINPS      Z1, Z14, Z1
+	VMINPS      Z17, Z14, Z17
+	VMINPS      Z18, Z14, Z18
 	VFMADD213PS Z13, Z6, Z0
-	VRNDSCALEPS $0x08, Z3, Z16
-	VMAXPS      Z16, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VFMADD213PS Z13, Z6, Z16
-	VMOVDQA64   Z0, Z17
-	VPERMT2W    Z16, Z7, Z17
-	VPERMT2W    Z16, Z8, Z0
-	VPTERNLOGD  $0xf8, Z10, Z17, Z0
+	VFMADD213PS Z13, Z6, Z1
+	VFMADD213PS Z13, Z6, Z17
+	VFMADD213PS Z13, Z6, Z18
+	VMOVDQA64   Z0, Z19
+	VPERMT2W    Z1, Z7, Z19
+	VPERMT2W    Z1, Z8, Z0
+	VPTERNLOGD  $0xf8, Z10, Z19, Z0
 	VPCMPUW     $0x06, Z9, Z0, K1
-	VPADDW      Z10, Z17, K1, Z17
-	VMOVUPS     Z17, (DI)
-	VRNDSCALEPS $0x08, Z2, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z6, Z0
-	VRNDSCALEPS $0x08, Z1, Z16
-	VMAXPS      Z16, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VFMADD213PS Z13, Z6, Z16
-	VMOVDQA64   Z0, Z17
-	VPERMT2W    Z16, Z7, Z17
-	VPERMT2W    Z16, Z8, Z0
-	VPTERNLOGD  $0xf8, Z10, Z17, Z0
-	VPCMPUW     $0x06, Z9, Z0, K1
-	VPADDW      Z10, Z17, K1, Z17
-	VMOVUPS     Z17, 64(DI)
-	ADDQ        $+128, DI
+	VPADDW      Z10, Z19, K1, Z19
+	VMOVUPS     Z19, (SI)
+	VMOVDQA64   Z17, Z0
+	VPERMT2W    Z18, Z7, Z0
+	VPERMT2W    Z18, Z8, Z17
+	VPTERNLOGD  $0xf8, Z10, Z0, Z17
+	VPCMPUW     $0x06, Z9, Z17, K1
+	VPADDW      Z10, Z0, K1, Z0
+	VMOVUPS     Z0, 64(SI)
 	ADDQ        $+128, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R9
 	JMP         groupwhole
 
 grouprare:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     (SI), Z11, K6, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z7, Z3
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z3, K1, Z3
-	VMOVUPS      Z3, (DI)
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     64(SI), Z11, K6, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z7, Z1
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	JMP          groupback
+	MOVQ $+1, 808(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 784(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 792(SP)
+	LEAQ 512(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1437,14 +1315,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1453,12 +1331,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1467,14 +1345,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1483,12 +1361,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1497,14 +1375,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1513,12 +1391,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1527,111 +1405,62 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z7, Z3
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z3, K1, Z3
-	KMOVQ        K0, K7
-	VMOVDQU16    Z3, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z7, Z1
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z1, K7, 64(DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 768(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 776(SP)
+	LEAQ 128(SP), DX
+	MOVQ R9, 800(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 768(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 776(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 800(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z12, K6, Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z12, K6, Z0
 	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
-	VPERMW.Z    (SI), Z11, K6, Z0
+	VPERMW.Z    (DX), Z11, K6, Z0
 	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
-	VPERMW.Z    64(SI), Z12, K6, Z0
+	VPERMW.Z    64(DX), Z12, K6, Z0
 	VMULPS      Z4, Z0, Z3
 	VFMADD231PS Z5, Z0, Z3
-	VPERMW.Z    64(SI), Z11, K6, Z0
+	VPERMW.Z    64(DX), Z11, K6, Z0
 	VMULPS      Z4, Z0, Z16
 	VFMADD231PS Z5, Z0, Z16
 	VCMPPS      $0x03, Z2, Z1, K1
@@ -1652,7 +1481,7 @@ longstream:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	VPCMPUW     $0x06, Z9, Z1, K1
 	VPADDW      Z10, Z0, K1, Z0
-	VMOVNTPS    Z0, (DI)
+	VMOVNTPS    Z0, (SI)
 	VRNDSCALEPS $0x08, Z3, Z3
 	VMAXPS      Z3, Z15, Z3
 	VMINPS      Z3, Z14, Z3
@@ -1667,165 +1496,58 @@ longstream:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	VPCMPUW     $0x06, Z9, Z3, K1
 	VPADDW      Z10, Z0, K1, Z0
-	VMOVNTPS    Z0, 64(DI)
-	ADDQ        $+128, DI
+	VMOVNTPS    Z0, 64(SI)
 	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     (SI), Z11, K6, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z7, Z3
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z3, K1, Z3
-	VMOVUPS      Z3, (DI)
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     64(SI), Z11, K6, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z7, Z1
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	JMP          longback
+	MOVQ $+2, 808(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 784(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 792(SP)
+	LEAQ 512(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z7, Z3
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z3, K1, Z3
-	KMOVQ        K0, K7
-	VMOVDQU16    Z3, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z7, Z1
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z1, K7, 64(DI)
-	JMP          longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 768(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 776(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPERMW.Z          (SI), Z12, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VPERMW.Z          (SI), Z11, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VPERMW.Z          64(SI), Z12, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VPERMW.Z          64(SI), Z11, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z4
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z12, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPERMW.Z          (DX), Z11, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPERMW.Z          64(DX), Z12, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z11, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -1833,227 +1555,169 @@ short2stream:
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
 	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
 	VRNDSCALEPS       $0x08, Z2, Z2
 	VMAXPS            Z2, Z15, Z2
 	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  (DX), Z13, Z2
+	VFMADD132PS.BCST  (BX), Z13, Z2
 	VMOVDQA64         Z1, Z0
 	VPERMT2W          Z2, Z7, Z0
 	VPERMT2W          Z2, Z8, Z1
 	VPTERNLOGD        $0xf8, Z10, Z0, Z1
 	VPCMPUW           $0x06, Z9, Z1, K1
 	VPADDW            Z10, Z0, K1, Z0
-	VMOVNTPS          Z0, (DI)
+	VMOVNTPS          Z0, (SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
 	VMAXPS            Z3, Z15, Z3
 	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VFMADD132PS.BCST  4(BX), Z13, Z3
 	VRNDSCALEPS       $0x08, Z4, Z4
 	VMAXPS            Z4, Z15, Z4
 	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VFMADD132PS.BCST  4(BX), Z13, Z4
 	VMOVDQA64         Z3, Z0
 	VPERMT2W          Z4, Z7, Z0
 	VPERMT2W          Z4, Z8, Z3
 	VPTERNLOGD        $0xf8, Z10, Z0, Z3
 	VPCMPUW           $0x06, Z9, Z3, K1
 	VPADDW            Z10, Z0, K1, Z0
-	VMOVNTPS          Z0, 64(DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z0, 64(SI)
 	ADDQ              $+8, BX
-	ADDQ              $+128, DI
+	ADDQ              $+8, R8
 	ADDQ              $+128, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     (SI), Z11, K6, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS.BCST  (DX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z7, Z3
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z3, K1, Z3
-	VMOVUPS      Z3, (DI)
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     64(SI), Z11, K6, Z2
-	VDIVPS       Z5, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z7, Z1
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	JMP          short2back
+	MOVQ $+3, 808(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 784(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 792(SP)
+	LEAQ 512(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPERMW.Z          (SI), Z12, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VPERMW.Z          (SI), Z11, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VPERMW.Z          64(SI), Z12, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z11, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z12, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPERMW.Z          (DX), Z11, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPERMW.Z          64(DX), Z12, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z11, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z17, Z16, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
 	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
 	VRNDSCALEPS       $0x08, Z2, Z2
 	VMAXPS            Z2, Z15, Z2
 	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  4(DX), Z13, Z2
+	VFMADD132PS.BCST  4(BX), Z13, Z2
 	VMOVDQA64         Z1, Z0
 	VPERMT2W          Z2, Z7, Z0
 	VPERMT2W          Z2, Z8, Z1
 	VPTERNLOGD        $0xf8, Z10, Z0, Z1
 	VPCMPUW           $0x06, Z9, Z1, K1
 	VPADDW            Z10, Z0, K1, Z0
-	VMOVNTPS          Z0, (DI)
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VFMADD132PS.BCST  8(DX), Z13, Z16
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z15, Z17
-	VMINPS            Z17, Z14, Z17
-	VFMADD132PS.BCST  12(DX), Z13, Z17
-	VMOVDQA64         Z16, Z0
-	VPERMT2W          Z17, Z7, Z0
-	VPERMT2W          Z17, Z8, Z16
-	VPTERNLOGD        $0xf8, Z10, Z0, Z16
-	VPCMPUW           $0x06, Z9, Z16, K1
+	VMOVNTPS          Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(BX), Z13, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(BX), Z13, Z4
+	VMOVDQA64         Z3, Z0
+	VPERMT2W          Z4, Z7, Z0
+	VPERMT2W          Z4, Z8, Z3
+	VPTERNLOGD        $0xf8, Z10, Z0, Z3
+	VPCMPUW           $0x06, Z9, Z3, K1
 	VPADDW            Z10, Z0, K1, Z0
-	VMOVNTPS          Z0, 64(DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Z0, 64(SI)
 	ADDQ              $+16, BX
-	ADDQ              $+128, DI
+	ADDQ              $+16, R8
 	ADDQ              $+128, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     (SI), Z11, K6, Z2
-	VDIVPS       Z5, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z2, Z7, Z16
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z16, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z16, K1, Z16
-	VMOVUPS      Z16, (DI)
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VDIVPS       Z4, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  8(DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     64(SI), Z11, K6, Z2
-	VDIVPS       Z3, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS.BCST  12(DX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z7, Z1
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	JMP          short4back
+	MOVQ $+4, 808(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 784(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 792(SP)
+	LEAQ 512(SP), R8
+	JMP  rare
 
 lanerare:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+5, 808(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 768(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 776(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 784(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 792(SP)
+	LEAQ 512(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 768(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 776(SP)
+	LEAQ 128(SP), DX
+	JMP  longloop
+
+rare:
+	VPERMW.Z     (DX), Z12, K6, Z0
+	VMOVUPS      (BX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z15, Z0
@@ -2064,8 +1728,8 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS constantsAVX512<>+276(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     (SI), Z11, K6, Z2
-	VMOVUPS      64(DX), Z3
+	VPERMW.Z     (DX), Z11, K6, Z2
+	VMOVUPS      64(BX), Z3
 	VDIVPS       Z3, Z2, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
@@ -2081,9 +1745,9 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z10, Z3, Z0
 	VPCMPUW      $0x06, Z9, Z0, K1
 	VPADDW       Z10, Z3, K1, Z3
-	VMOVUPS      Z3, (DI)
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VMOVUPS      128(DX), Z2
+	VMOVUPS      Z3, (SI)
+	VPERMW.Z     64(DX), Z12, K6, Z0
+	VMOVUPS      128(BX), Z2
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z15, Z0
@@ -2093,8 +1757,8 @@ lanerare:
 	VADDPS       Z13, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     64(SI), Z11, K6, Z2
-	VMOVUPS      192(DX), Z3
+	VPERMW.Z     64(DX), Z11, K6, Z2
+	VMOVUPS      192(BX), Z3
 	VDIVPS       Z3, Z2, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
@@ -2110,98 +1774,61 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPCMPUW      $0x06, Z9, Z0, K1
 	VPADDW       Z10, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
+	VMOVUPS      Z1, 64(SI)
+	CMPQ         808(SP), $+1
+	JEQ          groupresume
+	CMPQ         808(SP), $+2
+	JEQ          longresume
+	CMPQ         808(SP), $+3
+	JEQ          short2resume
+	CMPQ         808(SP), $+4
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z3, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z7, Z3
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z3, K1, Z3
-	KMOVQ        K0, K7
-	VMOVDQU16    Z3, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    192(DX), K7, Z3
-	VDIVPS       Z3, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z3, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z7, Z1
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z1, K7, 64(DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         784(SP), BX
+	MOVQ         792(SP), R8
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	JMP          groupback
+
+longresume:
+	MOVQ         784(SP), BX
+	MOVQ         792(SP), R8
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+264(SB), Z1
+	VPSUBD       Z1, Z0, Z5
+	VBROADCASTSS constantsAVX512<>+268(SB), Z0
+	VFNMADD231PS Z6, Z5, Z0
+	VBROADCASTSS constantsAVX512<>+272(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z5, Z0, Z4
+	JMP          longback
+
+short2resume:
+	MOVQ 784(SP), BX
+	MOVQ 792(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 784(SP), BX
+	MOVQ 792(SP), R8
+	JMP  short4back
 
 // func FakeQuantizeZeroPointBF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeZeroPointBF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeZeroPointBF16AVX512(SB), $1088-72
+	// pointers: SI y, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table
 	// per group: Z6 scale, Z5 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z4 ToFloat, Z3 ToFloat
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 30
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VBROADCASTSS most+44(FP), Z14
 	VPXORD       Z13, Z13, Z13
@@ -2229,41 +1856,222 @@ TEXT ·FakeQuantizeZeroPointBF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z0
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z4
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z3
-	SUBQ         R10, R9
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
 
-grouploop:
-	VPERMW.Z     (SI), Z12, K6, Z0
+groupfirst:
+	VPERMW.Z     (DX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     (DX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VPERMW.Z     64(DX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z5, Z0, Z17
+	VPERMW.Z     64(DX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z5, Z0, Z18
+	CMPQ         R10, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(DX), Z12, K6, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
-	VPERMW.Z     (SI), Z11, K6, Z0
+	VPERMW.Z     128(DX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z19
+	VFNMADD231PS Z6, Z19, Z0
+	VFMADD231PS  Z5, Z0, Z19
+	VPERMW.Z     192(DX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z20
+	VFNMADD231PS Z6, Z20, Z0
+	VFMADD231PS  Z5, Z0, Z20
+	VPERMW.Z     192(DX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z21
+	VFNMADD231PS Z6, Z21, Z0
+	VFMADD231PS  Z5, Z0, Z21
+	VCMPPS       $0x03, Z16, Z2, K1
+	VCMPPS       $0x03, Z18, Z17, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z2, Z0
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VFMADD213PS  Z13, Z6, Z0
+	VRNDSCALEPS  $0x08, Z16, Z22
+	VMAXPS       Z22, Z4, Z22
+	VMINPS       Z22, Z3, Z22
+	VFMADD213PS  Z13, Z6, Z22
+	VMOVDQA64    Z0, Z23
+	VPERMT2W     Z22, Z7, Z23
+	VPERMT2W     Z22, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z23, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPADDW       Z10, Z23, K1, Z23
+	VMOVUPS      Z23, (SI)
+	VRNDSCALEPS  $0x08, Z17, Z0
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VFMADD213PS  Z13, Z6, Z0
+	VRNDSCALEPS  $0x08, Z18, Z22
+	VMAXPS       Z22, Z4, Z22
+	VMINPS       Z22, Z3, Z22
+	VFMADD213PS  Z13, Z6, Z22
+	VMOVDQA64    Z0, Z23
+	VPERMT2W     Z22, Z7, Z23
+	VPERMT2W     Z22, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z23, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPADDW       Z10, Z23, K1, Z23
+	VMOVUPS      Z23, 64(SI)
+	VMOVAPS      Z1, Z2
+	VMOVAPS      Z19, Z16
+	VMOVAPS      Z20, Z17
+	VMOVAPS      Z21, Z18
+	ADDQ         $+128, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(DX), Z12, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z11, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z19
+	VPERMW.Z          192(DX), Z12, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z20
+	VFNMADD231PS.BCST 4(BX), Z20, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z20
+	VPERMW.Z          192(DX), Z11, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z21
+	VFNMADD231PS.BCST 4(BX), Z21, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z21
+	VCMPPS            $0x03, Z16, Z2, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VBROADCASTSS      (R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMAXPS            Z0, Z23, Z0
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z22
+	VMINPS            Z0, Z22, Z0
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VRNDSCALEPS       $0x08, Z16, Z24
+	VMAXPS            Z24, Z23, Z24
+	VMINPS            Z24, Z22, Z24
+	VFMADD132PS.BCST  (BX), Z13, Z24
+	VMOVDQA64         Z0, Z25
+	VPERMT2W          Z24, Z7, Z25
+	VPERMT2W          Z24, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z25, Z0
+	VPCMPUW           $0x06, Z9, Z0, K1
+	VPADDW            Z10, Z25, K1, Z25
+	VMOVUPS           Z25, (SI)
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z23, Z0
+	VMINPS            Z0, Z22, Z0
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VRNDSCALEPS       $0x08, Z18, Z24
+	VMAXPS            Z24, Z23, Z24
+	VMINPS            Z24, Z22, Z24
+	VFMADD132PS.BCST  (BX), Z13, Z24
+	VMOVDQA64         Z0, Z22
+	VPERMT2W          Z24, Z7, Z22
+	VPERMT2W          Z24, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z22, Z0
+	VPCMPUW           $0x06, Z9, Z0, K1
+	VPADDW            Z10, Z22, K1, Z22
+	VMOVUPS           Z22, 64(SI)
+	VMOVAPS           Z1, Z2
+	VMOVAPS           Z19, Z16
+	VMOVAPS           Z20, Z17
+	VMOVAPS           Z21, Z18
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+128, SI
+	ADDQ              $+128, DX
+	MOVQ              R11, R10
+	SUBQ              R10, DI
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             DI, DI
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z4
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z3
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (DX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VPERMW.Z     (DX), Z11, K6, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
-	VPERMW.Z     64(SI), Z12, K6, Z0
+	VPERMW.Z     64(DX), Z12, K6, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
-	VPERMW.Z     64(SI), Z11, K6, Z0
+	VPERMW.Z     64(DX), Z11, K6, Z0
 	VMULPS       Z5, Z0, Z17
 	VFNMADD231PS Z6, Z17, Z0
 	VFMADD231PS  Z5, Z0, Z17
@@ -2285,7 +2093,7 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VPCMPUW      $0x06, Z9, Z1, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VRNDSCALEPS  $0x08, Z16, Z16
 	VMAXPS       Z16, Z4, Z16
 	VMINPS       Z16, Z3, Z16
@@ -2300,26 +2108,28 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z16
 	VPCMPUW      $0x06, Z9, Z16, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 
 groupback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (R8), Z0
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R9), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z4
 	VPSUBD       Z0, Z14, Z0
@@ -2327,7 +2137,7 @@ grouptomeet:
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
@@ -2335,7 +2145,7 @@ groupmeet0:
 	VMOVAPS      Z5, Z0
 	VMOVAPS      Z4, Z1
 	VMOVAPS      Z3, Z2
-	VPERMW.Z     (SI), Z12, K6, Z16
+	VPERMW.Z     (DX), Z12, K6, Z16
 	VMULPS       Z6, Z16, Z17
 	VFNMADD231PS Z5, Z17, Z16
 	VFMADD231PS  Z6, Z16, Z17
@@ -2346,7 +2156,7 @@ groupmeet1:
 	VMOVAPS      Z5, Z16
 	VMOVAPS      Z4, Z18
 	VMOVAPS      Z3, Z19
-	VPERMW.Z     (SI), Z11, K6, Z20
+	VPERMW.Z     (DX), Z11, K6, Z20
 	VMULPS       Z6, Z20, Z21
 	VFNMADD231PS Z5, Z21, Z20
 	VFMADD231PS  Z6, Z20, Z21
@@ -2357,7 +2167,7 @@ groupmeet2:
 	VMOVAPS      Z5, Z20
 	VMOVAPS      Z4, Z22
 	VMOVAPS      Z3, Z23
-	VPERMW.Z     64(SI), Z12, K6, Z24
+	VPERMW.Z     64(DX), Z12, K6, Z24
 	VMULPS       Z6, Z24, Z25
 	VFNMADD231PS Z5, Z25, Z24
 	VFMADD231PS  Z6, Z24, Z25
@@ -2368,7 +2178,7 @@ groupmeet3:
 	VMOVAPS      Z5, Z24
 	VMOVAPS      Z4, Z26
 	VMOVAPS      Z3, Z27
-	VPERMW.Z     64(SI), Z11, K6, Z28
+	VPERMW.Z     64(DX), Z11, K6, Z28
 	VMULPS       Z6, Z28, Z29
 	VFNMADD231PS Z5, Z29, Z28
 	VFMADD231PS  Z6, Z28, Z29
@@ -2390,7 +2200,7 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z17
 	VPCMPUW      $0x06, Z9, Z17, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VRNDSCALEPS  $0x08, Z25, Z25
 	VMAXPS       Z25, Z22, Z25
 	VMINPS       Z25, Z23, Z25
@@ -2405,75 +2215,75 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z25
 	VPCMPUW      $0x06, Z9, Z25, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	ADDQ         $+128, DI
+	VMOVUPS      Z0, 64(SI)
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z0
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z4
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z3
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z17
@@ -2482,24 +2292,24 @@ grouppiece:
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z17, Z16, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z4, Z1
 	VMINPS       Z1, Z3, Z1
 	VFMADD213PS  Z13, Z6, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z4, Z2
 	VMINPS       Z2, Z3, Z2
 	VFMADD213PS  Z13, Z6, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z16, Z16
 	VMAXPS       Z16, Z4, Z16
 	VMINPS       Z16, Z3, Z16
 	VFMADD213PS  Z13, Z6, Z16
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z17, Z17
 	VMAXPS       Z17, Z4, Z17
@@ -2514,7 +2324,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z9, Z1, K1
 	VPADDW     Z10, Z0, K1, Z0
 	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
+	VMOVDQU16  Z0, K7, (SI)
 	VMOVDQA64  Z16, Z0
 	VPERMT2W   Z17, Z7, Z0
 	VPERMT2W   Z17, Z8, Z16
@@ -2522,27 +2332,27 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z9, Z16, K1
 	VPADDW     Z10, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R9*2), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2553,8 +2363,8 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+264(SB), Z1
 	VPSUBD       Z1, Z0, Z5
 	VBROADCASTSS constantsAVX512<>+268(SB), Z0
@@ -2562,29 +2372,104 @@ longs:
 	VBROADCASTSS constantsAVX512<>+272(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z5, Z0, Z4
-	VBROADCASTSS (R8), Z0
+	VBROADCASTSS (R9), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z3
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z2
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          longtail
+	MOVQ         R11, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
+	CMPQ         DI, $+256
+	JLT          longloop
+	VPERMW.Z     (DX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VPERMW.Z     (DX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z5, Z0, Z17
+	VPERMW.Z     64(DX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z5, Z0, Z18
+	VPERMW.Z     64(DX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z19
+	VFMADD231PS  Z5, Z0, Z19
 
-longloop:
-	VPERMW.Z    (SI), Z12, K6, Z0
+longahead:
+	VPERMW.Z    128(DX), Z12, K6, Z0
 	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
-	VPERMW.Z    (SI), Z11, K6, Z0
+	VPERMW.Z    128(DX), Z11, K6, Z0
+	VMULPS      Z4, Z0, Z20
+	VFMADD231PS Z5, Z0, Z20
+	VPERMW.Z    192(DX), Z12, K6, Z0
+	VMULPS      Z4, Z0, Z21
+	VFMADD231PS Z5, Z0, Z21
+	VPERMW.Z    192(DX), Z11, K6, Z0
+	VMULPS      Z4, Z0, Z22
+	VFMADD231PS Z5, Z0, Z22
+	VCMPPS      $0x03, Z17, Z16, K1
+	VCMPPS      $0x03, Z19, Z18, K2
+	KORTESTQ    K1, K2
+	JNE         longloop
+	VRNDSCALEPS $0x08, Z16, Z0
+	VMAXPS      Z0, Z3, Z0
+	VMINPS      Z0, Z2, Z0
+	VFMADD213PS Z13, Z6, Z0
+	VRNDSCALEPS $0x08, Z17, Z23
+	VMAXPS      Z23, Z3, Z23
+	VMINPS      Z23, Z2, Z23
+	VFMADD213PS Z13, Z6, Z23
+	VMOVDQA64   Z0, Z24
+	VPERMT2W    Z23, Z7, Z24
+	VPERMT2W    Z23, Z8, Z0
+	VPTERNLOGD  $0xf8, Z10, Z24, Z0
+	VPCMPUW     $0x06, Z9, Z0, K1
+	VPADDW      Z10, Z24, K1, Z24
+	VMOVUPS     Z24, (SI)
+	VRNDSCALEPS $0x08, Z18, Z0
+	VMAXPS      Z0, Z3, Z0
+	VMINPS      Z0, Z2, Z0
+	VFMADD213PS Z13, Z6, Z0
+	VRNDSCALEPS $0x08, Z19, Z23
+	VMAXPS      Z23, Z3, Z23
+	VMINPS      Z23, Z2, Z23
+	VFMADD213PS Z13, Z6, Z23
+	VMOVDQA64   Z0, Z24
+	VPERMT2W    Z23, Z7, Z24
+	VPERMT2W    Z23, Z8, Z0
+	VPTERNLOGD  $0xf8, Z10, Z24, Z0
+	VPCMPUW     $0x06, Z9, Z0, K1
+	VPADDW      Z10, Z24, K1, Z24
+	VMOVUPS     Z24, 64(SI)
+	VMOVAPS     Z1, Z16
+	VMOVAPS     Z20, Z17
+	VMOVAPS     Z21, Z18
+	VMOVAPS     Z22, Z19
+	ADDQ        $+128, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (DX), Z12, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VPERMW.Z    (DX), Z11, K6, Z0
 	VMULPS      Z4, Z0, Z16
 	VFMADD231PS Z5, Z0, Z16
-	VPERMW.Z    64(SI), Z12, K6, Z0
+	VPERMW.Z    64(DX), Z12, K6, Z0
 	VMULPS      Z4, Z0, Z17
 	VFMADD231PS Z5, Z0, Z17
-	VPERMW.Z    64(SI), Z11, K6, Z0
+	VPERMW.Z    64(DX), Z11, K6, Z0
 	VMULPS      Z4, Z0, Z18
 	VFMADD231PS Z5, Z0, Z18
 	VCMPPS      $0x03, Z16, Z1, K1
@@ -2605,7 +2490,7 @@ longloop:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	VPCMPUW     $0x06, Z9, Z1, K1
 	VPADDW      Z10, Z0, K1, Z0
-	VMOVUPS     Z0, (DI)
+	VMOVUPS     Z0, (SI)
 	VRNDSCALEPS $0x08, Z17, Z17
 	VMAXPS      Z17, Z3, Z17
 	VMINPS      Z17, Z2, Z17
@@ -2620,41 +2505,45 @@ longloop:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z17
 	VPCMPUW     $0x06, Z9, Z17, K1
 	VPADDW      Z10, Z0, K1, Z0
-	VMOVUPS     Z0, 64(DI)
+	VMOVUPS     Z0, 64(SI)
 
 longback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R9, R9
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R9, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z4, Z0, Z16
 	VFMADD231PS Z5, Z0, Z16
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z4, Z0, Z17
 	VFMADD231PS Z5, Z0, Z17
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z4, Z0, Z18
@@ -2662,24 +2551,24 @@ longtail:
 	VCMPPS      $0x03, Z16, Z1, K1
 	VCMPPS      $0x03, Z18, Z17, K2
 	KORTESTQ    K1, K2
-	JNE         longtailrare
+	JNE         longstage
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z3, Z1
 	VMINPS      Z1, Z2, Z1
 	VFMADD213PS Z13, Z6, Z1
-	CMPQ        R9, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	VRNDSCALEPS $0x08, Z16, Z16
 	VMAXPS      Z16, Z3, Z16
 	VMINPS      Z16, Z2, Z16
 	VFMADD213PS Z13, Z6, Z16
-	CMPQ        R9, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	VRNDSCALEPS $0x08, Z17, Z17
 	VMAXPS      Z17, Z3, Z17
 	VMINPS      Z17, Z2, Z17
 	VFMADD213PS Z13, Z6, Z17
-	CMPQ        R9, $+49
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	VRNDSCALEPS $0x08, Z18, Z18
 	VMAXPS      Z18, Z3, Z18
@@ -2694,7 +2583,7 @@ longtailnarrow:
 	VPCMPUW    $0x06, Z9, Z1, K1
 	VPADDW     Z10, Z0, K1, Z0
 	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
+	VMOVDQU16  Z0, K7, (SI)
 	VMOVDQA64  Z17, Z0
 	VPERMT2W   Z18, Z7, Z0
 	VPERMT2W   Z18, Z8, Z17
@@ -2702,16 +2591,14 @@ longtailnarrow:
 	VPCMPUW    $0x06, Z9, Z17, K1
 	VPADDW     Z10, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-
-longtailback:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*2), SI
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -2722,82 +2609,176 @@ longend:
 	RET
 
 short2:
-	CMPQ R10, $+2
-	JLT  short2end
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPERMW.Z          (DX), Z12, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPERMW.Z          (DX), Z11, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VPERMW.Z          64(DX), Z12, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VPERMW.Z          64(DX), Z11, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+
+short2ahead:
+	VPERMW.Z          128(DX), Z12, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z11, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z19
+	VFNMADD231PS.BCST 8(BX), Z19, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z19
+	VPERMW.Z          192(DX), Z12, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z20
+	VFNMADD231PS.BCST 12(BX), Z20, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z20
+	VPERMW.Z          192(DX), Z11, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z21
+	VFNMADD231PS.BCST 12(BX), Z21, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z21
+	VCMPPS            $0x03, Z16, Z2, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VBROADCASTSS      (R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMAXPS            Z0, Z23, Z0
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z22
+	VMINPS            Z0, Z22, Z0
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VRNDSCALEPS       $0x08, Z16, Z24
+	VMAXPS            Z24, Z23, Z24
+	VMINPS            Z24, Z22, Z24
+	VFMADD132PS.BCST  (BX), Z13, Z24
+	VMOVDQA64         Z0, Z22
+	VPERMT2W          Z24, Z7, Z22
+	VPERMT2W          Z24, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z22, Z0
+	VPCMPUW           $0x06, Z9, Z0, K1
+	VPADDW            Z10, Z22, K1, Z22
+	VMOVUPS           Z22, (SI)
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VBROADCASTSS      4(R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMAXPS            Z0, Z23, Z0
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z22
+	VMINPS            Z0, Z22, Z0
+	VFMADD132PS.BCST  4(BX), Z13, Z0
+	VRNDSCALEPS       $0x08, Z18, Z24
+	VMAXPS            Z24, Z23, Z24
+	VMINPS            Z24, Z22, Z24
+	VFMADD132PS.BCST  4(BX), Z13, Z24
+	VMOVDQA64         Z0, Z22
+	VPERMT2W          Z24, Z7, Z22
+	VPERMT2W          Z24, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z22, Z0
+	VPCMPUW           $0x06, Z9, Z0, K1
+	VPADDW            Z10, Z22, K1, Z22
+	VMOVUPS           Z22, 64(SI)
+	VMOVAPS           Z1, Z2
+	VMOVAPS           Z19, Z16
+	VMOVAPS           Z20, Z17
+	VMOVAPS           Z21, Z18
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      (R8), Z0
-	VPSUBD            Z0, Z15, Z16
-	VCVTDQ2PS         Z16, Z4
-	VBROADCASTSS      4(R8), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z3
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z6
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
 	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z2
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z1
-	VPERMW.Z          (SI), Z12, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VPERMW.Z          (SI), Z11, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z17
-	VPERMW.Z          64(SI), Z12, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z18
-	VPERMW.Z          64(SI), Z11, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z19
-	VCMPPS            $0x03, Z17, Z16, K1
-	VCMPPS            $0x03, Z19, Z18, K2
+	VCVTDQ2PS         Z0, Z4
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z3
+	VPERMW.Z          (DX), Z12, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPERMW.Z          (DX), Z11, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPERMW.Z          64(DX), Z12, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VPERMW.Z          64(DX), Z11, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z6, Z1
+	VMINPS            Z1, Z4, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z6, Z2
+	VMINPS            Z2, Z4, Z2
+	VFMADD132PS.BCST  (BX), Z13, Z2
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVUPS           Z0, (SI)
 	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z4, Z16
-	VMINPS            Z16, Z2, Z16
-	VFMADD132PS.BCST  (DX), Z13, Z16
+	VMAXPS            Z16, Z5, Z16
+	VMINPS            Z16, Z3, Z16
+	VFMADD132PS.BCST  4(BX), Z13, Z16
 	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z4, Z17
-	VMINPS            Z17, Z2, Z17
-	VFMADD132PS.BCST  (DX), Z13, Z17
+	VMAXPS            Z17, Z5, Z17
+	VMINPS            Z17, Z3, Z17
+	VFMADD132PS.BCST  4(BX), Z13, Z17
 	VMOVDQA64         Z16, Z0
 	VPERMT2W          Z17, Z7, Z0
 	VPERMT2W          Z17, Z8, Z16
 	VPTERNLOGD        $0xf8, Z10, Z0, Z16
 	VPCMPUW           $0x06, Z9, Z16, K1
 	VPADDW            Z10, Z0, K1, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VMAXPS            Z18, Z3, Z18
-	VMINPS            Z18, Z1, Z18
-	VFMADD132PS.BCST  4(DX), Z13, Z18
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VMAXPS            Z19, Z3, Z19
-	VMINPS            Z19, Z1, Z19
-	VFMADD132PS.BCST  4(DX), Z13, Z19
-	VMOVDQA64         Z18, Z0
-	VPERMT2W          Z19, Z7, Z0
-	VPERMT2W          Z19, Z8, Z18
-	VPTERNLOGD        $0xf8, Z10, Z0, Z18
-	VPCMPUW           $0x06, Z9, Z18, K1
-	VPADDW            Z10, Z0, K1, Z0
-	VMOVUPS           Z0, 64(DI)
+	VMOVUPS           Z0, 64(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+128, DI
+	ADDQ $+8, R9
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -2812,94 +2793,196 @@ short2end:
 	RET
 
 short4:
-	CMPQ R10, $+4
-	JLT  short4end
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPERMW.Z          (DX), Z12, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  (R8), Z0, Z19
+	VPERMW.Z          (DX), Z11, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  4(R8), Z0, Z20
+	VPERMW.Z          64(DX), Z12, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  8(R8), Z0, Z21
+	VPERMW.Z          64(DX), Z11, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z22
+	VFMADD231PS.BCST  12(R8), Z0, Z22
+
+short4ahead:
+	VPERMW.Z          128(DX), Z12, K6, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z11, K6, Z0
+	VMULPS.BCST       20(R8), Z0, Z23
+	VFNMADD231PS.BCST 20(BX), Z23, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z23
+	VPERMW.Z          192(DX), Z12, K6, Z0
+	VMULPS.BCST       24(R8), Z0, Z24
+	VFNMADD231PS.BCST 24(BX), Z24, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z24
+	VPERMW.Z          192(DX), Z11, K6, Z0
+	VMULPS.BCST       28(R8), Z0, Z25
+	VFNMADD231PS.BCST 28(BX), Z25, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z25
+	VCMPPS            $0x03, Z20, Z19, K1
+	VCMPPS            $0x03, Z22, Z21, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VBROADCASTSS      (R9), Z26
+	VPSUBD            Z26, Z15, Z27
+	VCVTDQ2PS         Z27, Z27
+	VMAXPS            Z0, Z27, Z0
+	VPSUBD            Z26, Z14, Z26
+	VCVTDQ2PS         Z26, Z26
+	VMINPS            Z0, Z26, Z0
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VRNDSCALEPS       $0x08, Z20, Z26
+	VBROADCASTSS      4(R9), Z27
+	VPSUBD            Z27, Z15, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMAXPS            Z26, Z28, Z26
+	VPSUBD            Z27, Z14, Z27
+	VCVTDQ2PS         Z27, Z27
+	VMINPS            Z26, Z27, Z26
+	VFMADD132PS.BCST  4(BX), Z13, Z26
+	VMOVDQA64         Z0, Z27
+	VPERMT2W          Z26, Z7, Z27
+	VPERMT2W          Z26, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z27, Z0
+	VPCMPUW           $0x06, Z9, Z0, K1
+	VPADDW            Z10, Z27, K1, Z27
+	VMOVUPS           Z27, (SI)
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VBROADCASTSS      8(R9), Z26
+	VPSUBD            Z26, Z15, Z27
+	VCVTDQ2PS         Z27, Z27
+	VMAXPS            Z0, Z27, Z0
+	VPSUBD            Z26, Z14, Z26
+	VCVTDQ2PS         Z26, Z26
+	VMINPS            Z0, Z26, Z0
+	VFMADD132PS.BCST  8(BX), Z13, Z0
+	VRNDSCALEPS       $0x08, Z22, Z26
+	VBROADCASTSS      12(R9), Z27
+	VPSUBD            Z27, Z15, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMAXPS            Z26, Z28, Z26
+	VPSUBD            Z27, Z14, Z27
+	VCVTDQ2PS         Z27, Z27
+	VMINPS            Z26, Z27, Z26
+	VFMADD132PS.BCST  12(BX), Z13, Z26
+	VMOVDQA64         Z0, Z27
+	VPERMT2W          Z26, Z7, Z27
+	VPERMT2W          Z26, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z27, Z0
+	VPCMPUW           $0x06, Z9, Z0, K1
+	VPADDW            Z10, Z27, K1, Z27
+	VMOVUPS           Z27, 64(SI)
+	VMOVAPS           Z1, Z19
+	VMOVAPS           Z23, Z20
+	VMOVAPS           Z24, Z21
+	VMOVAPS           Z25, Z22
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VBROADCASTSS      (R8), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z2
-	VBROADCASTSS      4(R8), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z1
-	VBROADCASTSS      8(R8), Z23
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z6
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z23
+	VCVTDQ2PS         Z23, Z5
+	VBROADCASTSS      8(R9), Z23
 	VPSUBD            Z23, Z15, Z24
-	VCVTDQ2PS         Z24, Z0
-	VBROADCASTSS      12(R8), Z24
+	VCVTDQ2PS         Z24, Z4
+	VBROADCASTSS      12(R9), Z24
 	VPSUBD            Z24, Z15, Z25
-	VCVTDQ2PS         Z25, Z16
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z17
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z18
+	VCVTDQ2PS         Z25, Z3
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z2
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z16
 	VPSUBD            Z23, Z14, Z23
-	VCVTDQ2PS         Z23, Z19
+	VCVTDQ2PS         Z23, Z17
 	VPSUBD            Z24, Z14, Z24
-	VCVTDQ2PS         Z24, Z20
-	VPERMW.Z          (SI), Z12, K6, Z21
-	VMULPS.BCST       (BX), Z21, Z22
-	VFNMADD231PS.BCST (DX), Z22, Z21
-	VFMADD231PS.BCST  (BX), Z21, Z22
-	VPERMW.Z          (SI), Z11, K6, Z21
-	VMULPS.BCST       4(BX), Z21, Z23
-	VFNMADD231PS.BCST 4(DX), Z23, Z21
-	VFMADD231PS.BCST  4(BX), Z21, Z23
-	VPERMW.Z          64(SI), Z12, K6, Z21
-	VMULPS.BCST       8(BX), Z21, Z24
-	VFNMADD231PS.BCST 8(DX), Z24, Z21
-	VFMADD231PS.BCST  8(BX), Z21, Z24
-	VPERMW.Z          64(SI), Z11, K6, Z21
-	VMULPS.BCST       12(BX), Z21, Z25
-	VFNMADD231PS.BCST 12(DX), Z25, Z21
-	VFMADD231PS.BCST  12(BX), Z21, Z25
-	VCMPPS            $0x03, Z23, Z22, K1
-	VCMPPS            $0x03, Z25, Z24, K2
+	VCVTDQ2PS         Z24, Z18
+	VPERMW.Z          (DX), Z12, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPERMW.Z          (DX), Z11, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z19
+	VPERMW.Z          64(DX), Z12, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z20
+	VFNMADD231PS.BCST 8(BX), Z20, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z20
+	VPERMW.Z          64(DX), Z11, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z21
+	VFNMADD231PS.BCST 12(BX), Z21, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z21
+	VCMPPS            $0x03, Z19, Z1, K1
+	VCMPPS            $0x03, Z21, Z20, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z22, Z22
-	VMAXPS            Z22, Z2, Z22
-	VMINPS            Z22, Z17, Z22
-	VFMADD132PS.BCST  (DX), Z13, Z22
-	VRNDSCALEPS       $0x08, Z23, Z23
-	VMAXPS            Z23, Z1, Z23
-	VMINPS            Z23, Z18, Z23
-	VFMADD132PS.BCST  4(DX), Z13, Z23
-	VMOVDQA64         Z22, Z21
-	VPERMT2W          Z23, Z7, Z21
-	VPERMT2W          Z23, Z8, Z22
-	VPTERNLOGD        $0xf8, Z10, Z21, Z22
-	VPCMPUW           $0x06, Z9, Z22, K1
-	VPADDW            Z10, Z21, K1, Z21
-	VMOVUPS           Z21, (DI)
-	VRNDSCALEPS       $0x08, Z24, Z24
-	VMAXPS            Z24, Z0, Z24
-	VMINPS            Z24, Z19, Z24
-	VFMADD132PS.BCST  8(DX), Z13, Z24
-	VRNDSCALEPS       $0x08, Z25, Z25
-	VMAXPS            Z25, Z16, Z25
-	VMINPS            Z25, Z20, Z25
-	VFMADD132PS.BCST  12(DX), Z13, Z25
-	VMOVDQA64         Z24, Z21
-	VPERMT2W          Z25, Z7, Z21
-	VPERMT2W          Z25, Z8, Z24
-	VPTERNLOGD        $0xf8, Z10, Z21, Z24
-	VPCMPUW           $0x06, Z9, Z24, K1
-	VPADDW            Z10, Z21, K1, Z21
-	VMOVUPS           Z21, 64(DI)
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z6, Z1
+	VMINPS            Z1, Z2, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VMAXPS            Z19, Z5, Z19
+	VMINPS            Z19, Z16, Z19
+	VFMADD132PS.BCST  4(BX), Z13, Z19
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z19, Z7, Z0
+	VPERMT2W          Z19, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z20, Z20
+	VMAXPS            Z20, Z4, Z20
+	VMINPS            Z20, Z17, Z20
+	VFMADD132PS.BCST  8(BX), Z13, Z20
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VMAXPS            Z21, Z3, Z21
+	VMINPS            Z21, Z18, Z21
+	VFMADD132PS.BCST  12(BX), Z13, Z21
+	VMOVDQA64         Z20, Z0
+	VPERMT2W          Z21, Z7, Z0
+	VPERMT2W          Z21, Z8, Z20
+	VPTERNLOGD        $0xf8, Z10, Z0, Z20
+	VPCMPUW           $0x06, Z9, Z20, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVUPS           Z0, 64(SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+128, DI
+	ADDQ $+16, R9
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -2914,40 +2997,40 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VMOVUPS      (BX), Z1
+	VPERMW.Z     (DX), Z12, K6, Z0
+	VMOVUPS      (R8), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
+	VMOVUPS      (BX), Z3
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z1, Z0, Z2
-	VPERMW.Z     (SI), Z11, K6, Z0
-	VMOVUPS      64(BX), Z1
+	VPERMW.Z     (DX), Z11, K6, Z0
+	VMOVUPS      64(R8), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(DX), Z5
+	VMOVUPS      64(BX), Z5
 	VFNMADD231PS Z5, Z4, Z0
 	VFMADD231PS  Z1, Z0, Z4
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VMOVUPS      128(BX), Z1
+	VPERMW.Z     64(DX), Z12, K6, Z0
+	VMOVUPS      128(R8), Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(DX), Z16
+	VMOVUPS      128(BX), Z16
 	VFNMADD231PS Z16, Z6, Z0
 	VFMADD231PS  Z1, Z0, Z6
-	VPERMW.Z     64(SI), Z11, K6, Z0
-	VMOVUPS      192(BX), Z1
+	VPERMW.Z     64(DX), Z11, K6, Z0
+	VMOVUPS      192(R8), Z1
 	VMULPS       Z1, Z0, Z17
-	VMOVUPS      192(DX), Z18
+	VMOVUPS      192(BX), Z18
 	VFNMADD231PS Z18, Z17, Z0
 	VFMADD231PS  Z1, Z0, Z17
 	VCMPPS       $0x03, Z4, Z2, K1
 	VCMPPS       $0x03, Z17, Z6, K2
 	KORTESTQ     K1, K2
 	JNE          lanerare
-	VMOVUPS      (R8), Z0
+	VMOVUPS      (R9), Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -2956,7 +3039,7 @@ laneloop:
 	VMAXPS       Z2, Z1, Z2
 	VMINPS       Z2, Z0, Z2
 	VFMADD213PS  Z13, Z3, Z2
-	VMOVUPS      64(R8), Z0
+	VMOVUPS      64(R9), Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -2971,8 +3054,8 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z2
 	VPCMPUW      $0x06, Z9, Z2, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      128(R8), Z0
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      128(R9), Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -2981,7 +3064,7 @@ laneloop:
 	VMAXPS       Z6, Z1, Z6
 	VMINPS       Z6, Z0, Z6
 	VFMADD213PS  Z13, Z16, Z6
-	VMOVUPS      192(R8), Z0
+	VMOVUPS      192(R9), Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -2996,130 +3079,31 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z6
 	VPCMPUW      $0x06, Z9, Z6, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+128, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1024(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX512(SB)
+	MOVQ  1032(SP), DX
+	MOVQ  1040(SP), BX
+	MOVQ  1048(SP), R8
+	MOVQ  1056(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(DX), K7, Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(DX), K7, Z16
-	VFNMADD231PS Z16, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z17
-	VMOVUPS.Z    192(DX), K7, Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VFMADD231PS  Z1, Z0, Z17
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z17, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (R8), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z1, Z2
-	VMINPS       Z2, Z0, Z2
-	VFMADD213PS  Z13, Z3, Z2
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R8), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z4
-	VMINPS       Z4, Z0, Z4
-	VFMADD213PS  Z13, Z5, Z4
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R8), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z1, Z6
-	VMINPS       Z6, Z0, Z6
-	VFMADD213PS  Z13, Z16, Z6
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R8), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z1, Z17
-	VMINPS       Z17, Z0, Z17
-	VFMADD213PS  Z13, Z18, Z17
-
-lanetailnarrow:
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z4, Z7, Z0
-	VPERMT2W   Z4, Z8, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPCMPUW    $0x06, Z9, Z2, K1
-	VPADDW     Z10, Z0, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z6, Z0
-	VPERMT2W   Z17, Z7, Z0
-	VPERMT2W   Z17, Z8, Z6
-	VPTERNLOGD $0xf8, Z10, Z0, Z6
-	VPCMPUW    $0x06, Z9, Z6, K1
-	VPADDW     Z10, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -3133,21 +3117,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z12, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z12, K6, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
-	VPERMW.Z     (SI), Z11, K6, Z0
+	VPERMW.Z     (DX), Z11, K6, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
-	VPERMW.Z     64(SI), Z12, K6, Z0
+	VPERMW.Z     64(DX), Z12, K6, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
-	VPERMW.Z     64(SI), Z11, K6, Z0
+	VPERMW.Z     64(DX), Z11, K6, Z0
 	VMULPS       Z5, Z0, Z17
 	VFNMADD231PS Z6, Z17, Z0
 	VFMADD231PS  Z5, Z0, Z17
@@ -3169,7 +3153,7 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VPCMPUW      $0x06, Z9, Z1, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVNTPS     Z0, (DI)
+	VMOVNTPS     Z0, (SI)
 	VRNDSCALEPS  $0x08, Z16, Z16
 	VMAXPS       Z16, Z4, Z16
 	VMINPS       Z16, Z3, Z16
@@ -3184,75 +3168,76 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z16
 	VPCMPUW      $0x06, Z9, Z16, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVNTPS     Z0, 64(DI)
-	ADDQ         $+128, DI
+	VMOVNTPS     Z0, 64(SI)
 	ADDQ         $+128, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VCMPPS      $0x03, Z16, Z2, K1
+	VCMPPS      $0x03, Z18, Z17, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z2, Z0
+	VMAXPS      Z0, Z4, Z0
+	VMINPS      Z0, Z3, Z0
+	VFMADD213PS Z13, Z6, Z0
+	VRNDSCALEPS $0x08, Z16, Z1
+	VMAXPS      Z1, Z4, Z1
+	VMINPS      Z1, Z3, Z1
+	VFMADD213PS Z13, Z6, Z1
+	VMOVDQA64   Z0, Z19
+	VPERMT2W    Z1, Z7, Z19
+	VPERMT2W    Z1, Z8, Z0
+	VPTERNLOGD  $0xf8, Z10, Z19, Z0
+	VPCMPUW     $0x06, Z9, Z0, K1
+	VPADDW      Z10, Z19, K1, Z19
+	VMOVUPS     Z19, (SI)
+	VRNDSCALEPS $0x08, Z17, Z0
+	VMAXPS      Z0, Z4, Z0
+	VMINPS      Z0, Z3, Z0
+	VFMADD213PS Z13, Z6, Z0
+	VRNDSCALEPS $0x08, Z18, Z1
+	VMAXPS      Z1, Z4, Z1
+	VMINPS      Z1, Z3, Z1
+	VFMADD213PS Z13, Z6, Z1
+	VMOVDQA64   Z0, Z19
+	VPERMT2W    Z1, Z7, Z19
+	VPERMT2W    Z1, Z8, Z0
+	VPTERNLOGD  $0xf8, Z10, Z19, Z0
+	VPCMPUW     $0x06, Z9, Z0, K1
+	VPADDW      Z10, Z19, K1, Z19
+	VMOVUPS     Z19, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
 grouprare:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     (SI), Z11, K6, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z4, Z2
-	VMINPS       Z2, Z3, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z2, Z7, Z16
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z16, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z16, K1, Z16
-	VMOVUPS      Z16, (DI)
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     64(SI), Z11, K6, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z4, Z2
-	VMINPS       Z2, Z3, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z7, Z1
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	JMP          groupback
+	MOVQ $+1, 1072(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 512(SP), R8
+	LEAQ 768(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1056(SP)
+	LEAQ 768(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(R8), Z0
+	VBROADCASTSS 4(R9), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z2
 	VPSUBD       Z0, Z14, Z1
@@ -3261,17 +3246,17 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
 	VMOVAPS      Z2, K7, Z4
 	VMOVAPS      Z0, K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3280,25 +3265,25 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z16
+	VBROADCASTSS (R9), Z16
 	VPSUBD       Z16, Z15, Z18
 	VCVTDQ2PS    Z18, Z19
 	VPSUBD       Z16, Z14, Z18
 	VCVTDQ2PS    Z18, Z16
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
 	VMOVAPS      Z19, Z4
 	VMOVAPS      Z16, Z3
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(R8), Z16
+	VBROADCASTSS 4(R9), Z16
 	VPSUBD       Z16, Z15, Z18
 	VCVTDQ2PS    Z18, Z19
 	VPSUBD       Z16, Z14, Z18
@@ -3307,17 +3292,17 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
 	VMOVAPS      Z19, K7, Z4
 	VMOVAPS      Z16, K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3326,25 +3311,25 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z20
+	VBROADCASTSS (R9), Z20
 	VPSUBD       Z20, Z15, Z22
 	VCVTDQ2PS    Z22, Z23
 	VPSUBD       Z20, Z14, Z22
 	VCVTDQ2PS    Z22, Z20
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
 	VMOVAPS      Z23, Z4
 	VMOVAPS      Z20, Z3
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(R8), Z20
+	VBROADCASTSS 4(R9), Z20
 	VPSUBD       Z20, Z15, Z22
 	VCVTDQ2PS    Z22, Z23
 	VPSUBD       Z20, Z14, Z22
@@ -3353,17 +3338,17 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
 	VMOVAPS      Z23, K7, Z4
 	VMOVAPS      Z20, K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3372,25 +3357,25 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z24
+	VBROADCASTSS (R9), Z24
 	VPSUBD       Z24, Z15, Z26
 	VCVTDQ2PS    Z26, Z27
 	VPSUBD       Z24, Z14, Z26
 	VCVTDQ2PS    Z26, Z24
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
 	VMOVAPS      Z27, Z4
 	VMOVAPS      Z24, Z3
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(R8), Z24
+	VBROADCASTSS 4(R9), Z24
 	VPSUBD       Z24, Z15, Z26
 	VCVTDQ2PS    Z26, Z27
 	VPSUBD       Z24, Z14, Z26
@@ -3399,115 +3384,66 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
 	VMOVAPS      Z27, K7, Z4
 	VMOVAPS      Z24, K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z4, Z2
-	VMINPS       Z2, Z3, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z2, Z7, Z16
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z16, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z16, K1, Z16
-	KMOVQ        K0, K7
-	VMOVDQU16    Z16, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z4, Z2
-	VMINPS       Z2, Z3, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z7, Z1
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z1, K7, 64(DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 1024(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 1032(SP)
+	LEAQ 128(SP), DX
+	MOVQ R10, 1064(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1024(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 1032(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 1064(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z12, K6, Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z12, K6, Z0
 	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
-	VPERMW.Z    (SI), Z11, K6, Z0
+	VPERMW.Z    (DX), Z11, K6, Z0
 	VMULPS      Z4, Z0, Z16
 	VFMADD231PS Z5, Z0, Z16
-	VPERMW.Z    64(SI), Z12, K6, Z0
+	VPERMW.Z    64(DX), Z12, K6, Z0
 	VMULPS      Z4, Z0, Z17
 	VFMADD231PS Z5, Z0, Z17
-	VPERMW.Z    64(SI), Z11, K6, Z0
+	VPERMW.Z    64(DX), Z11, K6, Z0
 	VMULPS      Z4, Z0, Z18
 	VFMADD231PS Z5, Z0, Z18
 	VCMPPS      $0x03, Z16, Z1, K1
@@ -3528,7 +3464,7 @@ longstream:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	VPCMPUW     $0x06, Z9, Z1, K1
 	VPADDW      Z10, Z0, K1, Z0
-	VMOVNTPS    Z0, (DI)
+	VMOVNTPS    Z0, (SI)
 	VRNDSCALEPS $0x08, Z17, Z17
 	VMAXPS      Z17, Z3, Z17
 	VMINPS      Z17, Z2, Z17
@@ -3543,426 +3479,281 @@ longstream:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z17
 	VPCMPUW     $0x06, Z9, Z17, K1
 	VPADDW      Z10, Z0, K1, Z0
-	VMOVNTPS    Z0, 64(DI)
-	ADDQ        $+128, DI
+	VMOVNTPS    Z0, 64(SI)
 	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     (SI), Z11, K6, Z16
-	VDIVPS       Z6, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z3, Z16
-	VMINPS       Z16, Z2, Z16
-	VADDPS       Z13, Z16, Z16
-	VMULPS       Z6, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z1, K1, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z7, Z17
-	VPERMT2W     Z16, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z17, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z17, K1, Z17
-	VMOVUPS      Z17, (DI)
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     64(SI), Z11, K6, Z16
-	VDIVPS       Z6, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z3, Z16
-	VMINPS       Z16, Z2, Z16
-	VADDPS       Z13, Z16, Z16
-	VMULPS       Z6, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z1, K1, Z16
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z16, Z7, Z1
-	VPERMT2W     Z16, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	JMP          longback
+	MOVQ $+2, 1072(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 512(SP), R8
+	LEAQ 768(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1056(SP)
+	LEAQ 768(SP), R9
+	JMP  rare
 
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y16
-	VPMOVZXWD    Y16, Z16
-	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z6, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z3, Z16
-	VMINPS       Z16, Z2, Z16
-	VADDPS       Z13, Z16, Z16
-	VMULPS       Z6, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z1, K1, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z7, Z17
-	VPERMT2W     Z16, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z17, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z17, K1, Z17
-	KMOVQ        K0, K7
-	VMOVDQU16    Z17, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y16
-	VPMOVZXWD    Y16, Z16
-	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z6, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z3, Z16
-	VMINPS       Z16, Z2, Z16
-	VADDPS       Z13, Z16, Z16
-	VMULPS       Z6, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z1, K1, Z16
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z16, Z7, Z1
-	VPERMT2W     Z16, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z1, K7, 64(DI)
-	JMP          longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 1024(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 1032(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      (R8), Z0
-	VPSUBD            Z0, Z15, Z16
-	VCVTDQ2PS         Z16, Z4
-	VBROADCASTSS      4(R8), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z3
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z6
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
 	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z2
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z1
-	VPERMW.Z          (SI), Z12, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VPERMW.Z          (SI), Z11, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z17
-	VPERMW.Z          64(SI), Z12, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z18
-	VPERMW.Z          64(SI), Z11, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z19
-	VCMPPS            $0x03, Z17, Z16, K1
-	VCMPPS            $0x03, Z19, Z18, K2
+	VCVTDQ2PS         Z0, Z4
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z3
+	VPERMW.Z          (DX), Z12, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPERMW.Z          (DX), Z11, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPERMW.Z          64(DX), Z12, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VPERMW.Z          64(DX), Z11, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z6, Z1
+	VMINPS            Z1, Z4, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z6, Z2
+	VMINPS            Z2, Z4, Z2
+	VFMADD132PS.BCST  (BX), Z13, Z2
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVNTPS          Z0, (SI)
 	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z4, Z16
-	VMINPS            Z16, Z2, Z16
-	VFMADD132PS.BCST  (DX), Z13, Z16
+	VMAXPS            Z16, Z5, Z16
+	VMINPS            Z16, Z3, Z16
+	VFMADD132PS.BCST  4(BX), Z13, Z16
 	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z4, Z17
-	VMINPS            Z17, Z2, Z17
-	VFMADD132PS.BCST  (DX), Z13, Z17
+	VMAXPS            Z17, Z5, Z17
+	VMINPS            Z17, Z3, Z17
+	VFMADD132PS.BCST  4(BX), Z13, Z17
 	VMOVDQA64         Z16, Z0
 	VPERMT2W          Z17, Z7, Z0
 	VPERMT2W          Z17, Z8, Z16
 	VPTERNLOGD        $0xf8, Z10, Z0, Z16
 	VPCMPUW           $0x06, Z9, Z16, K1
 	VPADDW            Z10, Z0, K1, Z0
-	VMOVNTPS          Z0, (DI)
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VMAXPS            Z18, Z3, Z18
-	VMINPS            Z18, Z1, Z18
-	VFMADD132PS.BCST  4(DX), Z13, Z18
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VMAXPS            Z19, Z3, Z19
-	VMINPS            Z19, Z1, Z19
-	VFMADD132PS.BCST  4(DX), Z13, Z19
-	VMOVDQA64         Z18, Z0
-	VPERMT2W          Z19, Z7, Z0
-	VPERMT2W          Z19, Z8, Z18
-	VPTERNLOGD        $0xf8, Z10, Z0, Z18
-	VPCMPUW           $0x06, Z9, Z18, K1
-	VPADDW            Z10, Z0, K1, Z0
-	VMOVNTPS          Z0, 64(DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z0, 64(SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+128, DI
+	ADDQ              $+8, R9
 	ADDQ              $+128, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z16
-	VBLENDMPS    Z0, Z16, K1, Z0
-	VPERMW.Z     (SI), Z11, K6, Z17
-	VDIVPS       Z6, Z17, Z17
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z4, Z17
-	VMINPS       Z17, Z2, Z17
-	VADDPS       Z13, Z17, Z17
-	VMULPS.BCST  (DX), Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z16, K1, Z17
-	VMOVDQA64    Z0, Z18
-	VPERMT2W     Z17, Z7, Z18
-	VPERMT2W     Z17, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z18, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z18, K1, Z18
-	VMOVUPS      Z18, (DI)
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z0
-	VMINPS       Z0, Z1, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z16, K1, Z0
-	VPERMW.Z     64(SI), Z11, K6, Z17
-	VDIVPS       Z5, Z17, Z17
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z3, Z17
-	VMINPS       Z17, Z1, Z17
-	VADDPS       Z13, Z17, Z17
-	VMULPS.BCST  4(DX), Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z16, K1, Z17
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z17, Z7, Z16
-	VPERMT2W     Z17, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z16, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z16, K1, Z16
-	VMOVUPS      Z16, 64(DI)
-	JMP          short2back
+	MOVQ $+3, 1072(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 512(SP), R8
+	LEAQ 768(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1056(SP)
+	LEAQ 768(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VBROADCASTSS      (R8), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z2
-	VBROADCASTSS      4(R8), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z1
-	VBROADCASTSS      8(R8), Z23
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z6
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z23
+	VCVTDQ2PS         Z23, Z5
+	VBROADCASTSS      8(R9), Z23
 	VPSUBD            Z23, Z15, Z24
-	VCVTDQ2PS         Z24, Z0
-	VBROADCASTSS      12(R8), Z24
+	VCVTDQ2PS         Z24, Z4
+	VBROADCASTSS      12(R9), Z24
 	VPSUBD            Z24, Z15, Z25
-	VCVTDQ2PS         Z25, Z16
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z17
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z18
+	VCVTDQ2PS         Z25, Z3
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z2
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z16
 	VPSUBD            Z23, Z14, Z23
-	VCVTDQ2PS         Z23, Z19
+	VCVTDQ2PS         Z23, Z17
 	VPSUBD            Z24, Z14, Z24
-	VCVTDQ2PS         Z24, Z20
-	VPERMW.Z          (SI), Z12, K6, Z21
-	VMULPS.BCST       (BX), Z21, Z22
-	VFNMADD231PS.BCST (DX), Z22, Z21
-	VFMADD231PS.BCST  (BX), Z21, Z22
-	VPERMW.Z          (SI), Z11, K6, Z21
-	VMULPS.BCST       4(BX), Z21, Z23
-	VFNMADD231PS.BCST 4(DX), Z23, Z21
-	VFMADD231PS.BCST  4(BX), Z21, Z23
-	VPERMW.Z          64(SI), Z12, K6, Z21
-	VMULPS.BCST       8(BX), Z21, Z24
-	VFNMADD231PS.BCST 8(DX), Z24, Z21
-	VFMADD231PS.BCST  8(BX), Z21, Z24
-	VPERMW.Z          64(SI), Z11, K6, Z21
-	VMULPS.BCST       12(BX), Z21, Z25
-	VFNMADD231PS.BCST 12(DX), Z25, Z21
-	VFMADD231PS.BCST  12(BX), Z21, Z25
-	VCMPPS            $0x03, Z23, Z22, K1
-	VCMPPS            $0x03, Z25, Z24, K2
+	VCVTDQ2PS         Z24, Z18
+	VPERMW.Z          (DX), Z12, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPERMW.Z          (DX), Z11, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z19
+	VPERMW.Z          64(DX), Z12, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z20
+	VFNMADD231PS.BCST 8(BX), Z20, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z20
+	VPERMW.Z          64(DX), Z11, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z21
+	VFNMADD231PS.BCST 12(BX), Z21, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z21
+	VCMPPS            $0x03, Z19, Z1, K1
+	VCMPPS            $0x03, Z21, Z20, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z22, Z22
-	VMAXPS            Z22, Z2, Z22
-	VMINPS            Z22, Z17, Z22
-	VFMADD132PS.BCST  (DX), Z13, Z22
-	VRNDSCALEPS       $0x08, Z23, Z23
-	VMAXPS            Z23, Z1, Z23
-	VMINPS            Z23, Z18, Z23
-	VFMADD132PS.BCST  4(DX), Z13, Z23
-	VMOVDQA64         Z22, Z21
-	VPERMT2W          Z23, Z7, Z21
-	VPERMT2W          Z23, Z8, Z22
-	VPTERNLOGD        $0xf8, Z10, Z21, Z22
-	VPCMPUW           $0x06, Z9, Z22, K1
-	VPADDW            Z10, Z21, K1, Z21
-	VMOVNTPS          Z21, (DI)
-	VRNDSCALEPS       $0x08, Z24, Z24
-	VMAXPS            Z24, Z0, Z24
-	VMINPS            Z24, Z19, Z24
-	VFMADD132PS.BCST  8(DX), Z13, Z24
-	VRNDSCALEPS       $0x08, Z25, Z25
-	VMAXPS            Z25, Z16, Z25
-	VMINPS            Z25, Z20, Z25
-	VFMADD132PS.BCST  12(DX), Z13, Z25
-	VMOVDQA64         Z24, Z21
-	VPERMT2W          Z25, Z7, Z21
-	VPERMT2W          Z25, Z8, Z24
-	VPTERNLOGD        $0xf8, Z10, Z21, Z24
-	VPCMPUW           $0x06, Z9, Z24, K1
-	VPADDW            Z10, Z21, K1, Z21
-	VMOVNTPS          Z21, 64(DI)
-	ADDQ              $+16, DX
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z6, Z1
+	VMINPS            Z1, Z2, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VMAXPS            Z19, Z5, Z19
+	VMINPS            Z19, Z16, Z19
+	VFMADD132PS.BCST  4(BX), Z13, Z19
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z19, Z7, Z0
+	VPERMT2W          Z19, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	VRNDSCALEPS       $0x08, Z20, Z20
+	VMAXPS            Z20, Z4, Z20
+	VMINPS            Z20, Z17, Z20
+	VFMADD132PS.BCST  8(BX), Z13, Z20
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VMAXPS            Z21, Z3, Z21
+	VMINPS            Z21, Z18, Z21
+	VFMADD132PS.BCST  12(BX), Z13, Z21
+	VMOVDQA64         Z20, Z0
+	VPERMT2W          Z21, Z7, Z0
+	VPERMT2W          Z21, Z8, Z20
+	VPTERNLOGD        $0xf8, Z10, Z0, Z20
+	VPCMPUW           $0x06, Z9, Z20, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVNTPS          Z0, 64(SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+128, DI
+	ADDQ              $+16, R9
 	ADDQ              $+128, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z     (SI), Z12, K6, Z21
-	VDIVPS       Z6, Z21, Z21
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z2, Z21
-	VMINPS       Z21, Z17, Z21
-	VADDPS       Z13, Z21, Z21
-	VMULPS.BCST  (DX), Z21, Z21
-	VADDPS       Z13, Z21, Z21
-	VCMPPS       $0x07, Z21, Z21, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z22
-	VBLENDMPS    Z21, Z22, K1, Z21
-	VPERMW.Z     (SI), Z11, K6, Z23
-	VDIVPS       Z5, Z23, Z23
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z1, Z23
-	VMINPS       Z23, Z18, Z23
-	VADDPS       Z13, Z23, Z23
-	VMULPS.BCST  4(DX), Z23, Z23
-	VADDPS       Z13, Z23, Z23
-	VCMPPS       $0x07, Z23, Z23, K1
-	VBLENDMPS    Z23, Z22, K1, Z23
-	VMOVDQA64    Z21, Z24
-	VPERMT2W     Z23, Z7, Z24
-	VPERMT2W     Z23, Z8, Z21
-	VPTERNLOGD   $0xf8, Z10, Z24, Z21
-	VPCMPUW      $0x06, Z9, Z21, K1
-	VPADDW       Z10, Z24, K1, Z24
-	VMOVUPS      Z24, (DI)
-	VPERMW.Z     64(SI), Z12, K6, Z21
-	VDIVPS       Z4, Z21, Z21
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z0, Z21
-	VMINPS       Z21, Z19, Z21
-	VADDPS       Z13, Z21, Z21
-	VMULPS.BCST  8(DX), Z21, Z21
-	VADDPS       Z13, Z21, Z21
-	VCMPPS       $0x07, Z21, Z21, K1
-	VBLENDMPS    Z21, Z22, K1, Z21
-	VPERMW.Z     64(SI), Z11, K6, Z23
-	VDIVPS       Z3, Z23, Z23
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z16, Z23
-	VMINPS       Z23, Z20, Z23
-	VADDPS       Z13, Z23, Z23
-	VMULPS.BCST  12(DX), Z23, Z23
-	VADDPS       Z13, Z23, Z23
-	VCMPPS       $0x07, Z23, Z23, K1
-	VBLENDMPS    Z23, Z22, K1, Z23
-	VMOVDQA64    Z21, Z22
-	VPERMT2W     Z23, Z7, Z22
-	VPERMT2W     Z23, Z8, Z21
-	VPTERNLOGD   $0xf8, Z10, Z22, Z21
-	VPCMPUW      $0x06, Z9, Z21, K1
-	VPADDW       Z10, Z22, K1, Z22
-	VMOVUPS      Z22, 64(DI)
-	JMP          short4back
+	MOVQ $+4, 1072(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 512(SP), R8
+	LEAQ 768(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1056(SP)
+	LEAQ 768(SP), R9
+	JMP  rare
 
 lanerare:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (R8), Z2
+	MOVQ $+5, 1072(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1024(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 1032(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 512(SP), R8
+	LEAQ 768(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1056(SP)
+	LEAQ 768(SP), R9
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 1024(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 1032(SP)
+	LEAQ 128(SP), DX
+	JMP  longloop
+
+rare:
+	VPERMW.Z     (DX), Z12, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
 	VPSUBD       Z2, Z15, Z3
 	VPSUBD       Z2, Z14, Z2
 	VCVTDQ2PS    Z3, Z3
@@ -3977,9 +3768,9 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS constantsAVX512<>+276(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     (SI), Z11, K6, Z2
-	VMOVUPS      64(DX), Z3
-	VMOVUPS      64(R8), Z4
+	VPERMW.Z     (DX), Z11, K6, Z2
+	VMOVUPS      64(BX), Z3
+	VMOVUPS      64(R9), Z4
 	VPSUBD       Z4, Z15, Z5
 	VPSUBD       Z4, Z14, Z4
 	VCVTDQ2PS    Z5, Z5
@@ -3999,10 +3790,10 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z10, Z3, Z0
 	VPCMPUW      $0x06, Z9, Z0, K1
 	VPADDW       Z10, Z3, K1, Z3
-	VMOVUPS      Z3, (DI)
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(R8), Z3
+	VMOVUPS      Z3, (SI)
+	VPERMW.Z     64(DX), Z12, K6, Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z3
 	VPSUBD       Z3, Z15, Z4
 	VPSUBD       Z3, Z14, Z3
 	VCVTDQ2PS    Z4, Z4
@@ -4016,9 +3807,9 @@ lanerare:
 	VADDPS       Z13, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     64(SI), Z11, K6, Z2
-	VMOVUPS      192(DX), Z3
-	VMOVUPS      192(R8), Z4
+	VPERMW.Z     64(DX), Z11, K6, Z2
+	VMOVUPS      192(BX), Z3
+	VMOVUPS      192(R9), Z4
 	VPSUBD       Z4, Z15, Z5
 	VPSUBD       Z4, Z14, Z4
 	VCVTDQ2PS    Z5, Z5
@@ -4038,117 +3829,74 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPCMPUW      $0x06, Z9, Z0, K1
 	VPADDW       Z10, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
+	VMOVUPS      Z1, 64(SI)
+	CMPQ         1072(SP), $+1
+	JEQ          groupresume
+	CMPQ         1072(SP), $+2
+	JEQ          longresume
+	CMPQ         1072(SP), $+3
+	JEQ          short2resume
+	CMPQ         1072(SP), $+4
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (R8), K7, Z2
-	VPSUBD       Z2, Z15, Z3
-	VPSUBD       Z2, Z14, Z2
-	VCVTDQ2PS    Z3, Z3
-	VCVTDQ2PS    Z2, Z2
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    64(DX), K7, Z3
-	VMOVUPS.Z    64(R8), K7, Z4
-	VPSUBD       Z4, Z15, Z5
-	VPSUBD       Z4, Z14, Z4
-	VCVTDQ2PS    Z5, Z5
-	VCVTDQ2PS    Z4, Z4
-	VDIVPS       Z3, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z5, Z2
-	VMINPS       Z2, Z4, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z3, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z7, Z3
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z3, K1, Z3
-	KMOVQ        K0, K7
-	VMOVDQU16    Z3, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    192(DX), K7, Z3
-	VMOVUPS.Z    192(R8), K7, Z4
-	VPSUBD       Z4, Z15, Z5
-	VPSUBD       Z4, Z14, Z4
-	VCVTDQ2PS    Z5, Z5
-	VCVTDQ2PS    Z4, Z4
-	VDIVPS       Z3, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z5, Z2
-	VMINPS       Z2, Z4, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z3, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z7, Z1
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z1, K7, 64(DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         1040(SP), BX
+	MOVQ         1048(SP), R8
+	MOVQ         1056(SP), R9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z4
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z3
+	JMP          groupback
+
+longresume:
+	MOVQ         1040(SP), BX
+	MOVQ         1048(SP), R8
+	MOVQ         1056(SP), R9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+264(SB), Z1
+	VPSUBD       Z1, Z0, Z5
+	VBROADCASTSS constantsAVX512<>+268(SB), Z0
+	VFNMADD231PS Z6, Z5, Z0
+	VBROADCASTSS constantsAVX512<>+272(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z5, Z0, Z4
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z3
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z2
+	JMP          longback
+
+short2resume:
+	MOVQ 1040(SP), BX
+	MOVQ 1048(SP), R8
+	MOVQ 1056(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 1040(SP), BX
+	MOVQ 1048(SP), R8
+	MOVQ 1056(SP), R9
+	JMP  short4back
 
 // func FakeQuantizeMinvalBF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeMinvalBF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeMinvalBF16AVX512(SB), $1088-72
+	// pointers: SI y, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table
 	// per group: Z6 scale, Z5 recip, Z4 minval
 	// vector registers in use at once: 25
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Z0
 	VCVTDQ2PS    Z0, Z15
 	VBROADCASTSS most+44(FP), Z0
@@ -4172,123 +3920,123 @@ TEXT ·FakeQuantizeMinvalBF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z12, K6, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMULPS       Z5, Z16, Z17
-	VFNMADD231PS Z6, Z17, Z16
-	VMOVAPS      Z17, Z3
-	VFMADD231PS  Z5, Z16, Z3
-	VPERMW.Z     (SI), Z11, K6, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMULPS       Z5, Z16, Z17
-	VFNMADD231PS Z6, Z17, Z16
-	VMOVAPS      Z17, Z2
-	VFMADD231PS  Z5, Z16, Z2
-	VPERMW.Z     64(SI), Z12, K6, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMULPS       Z5, Z16, Z17
-	VFNMADD231PS Z6, Z17, Z16
-	VMOVAPS      Z17, Z1
-	VFMADD231PS  Z5, Z16, Z1
-	VPERMW.Z     64(SI), Z11, K6, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMULPS       Z5, Z16, Z17
-	VFNMADD231PS Z6, Z17, Z16
-	VMOVAPS      Z17, Z0
-	VFMADD231PS  Z5, Z16, Z0
+	VPERMW.Z     (DX), Z12, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z5, Z0, Z3
+	VPERMW.Z     (DX), Z11, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     64(DX), Z12, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VPERMW.Z     64(DX), Z11, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z5, Z0, Z17
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z12, K6, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMULPS       Z5, Z16, Z17
-	VFNMADD231PS Z6, Z17, Z16
-	VFMADD231PS  Z5, Z16, Z17
-	VPERMW.Z     128(SI), Z11, K6, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMULPS       Z5, Z16, Z18
-	VFNMADD231PS Z6, Z18, Z16
-	VFMADD231PS  Z5, Z16, Z18
-	VPERMW.Z     192(SI), Z12, K6, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMULPS       Z5, Z16, Z19
-	VFNMADD231PS Z6, Z19, Z16
-	VFMADD231PS  Z5, Z16, Z19
-	VPERMW.Z     192(SI), Z11, K6, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMULPS       Z5, Z16, Z20
-	VFNMADD231PS Z6, Z20, Z16
-	VFMADD231PS  Z5, Z16, Z20
+	VPERMW.Z     128(DX), Z12, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VPERMW.Z     128(DX), Z11, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z18
+	VFNMADD231PS Z6, Z18, Z0
+	VFMADD231PS  Z5, Z0, Z18
+	VPERMW.Z     192(DX), Z12, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z19
+	VFNMADD231PS Z6, Z19, Z0
+	VFMADD231PS  Z5, Z0, Z19
+	VPERMW.Z     192(DX), Z11, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z20
+	VFNMADD231PS Z6, Z20, Z0
+	VFMADD231PS  Z5, Z0, Z20
 	VCMPPS       $0x03, Z2, Z3, K1
-	VCMPPS       $0x03, Z0, Z1, K2
+	VCMPPS       $0x03, Z17, Z16, K2
 	KORTESTQ     K1, K2
 	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z3, Z16
-	VMAXPS       Z16, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VFMADD213PS  Z13, Z6, Z16
-	VADDPS       Z4, Z16, Z16
+	VRNDSCALEPS  $0x08, Z3, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z6, Z0
+	VADDPS       Z4, Z0, Z0
 	VRNDSCALEPS  $0x08, Z2, Z21
 	VMAXPS       Z21, Z15, Z21
 	VMINPS       Z21, Z14, Z21
 	VFMADD213PS  Z13, Z6, Z21
 	VADDPS       Z4, Z21, Z21
-	VMOVDQA64    Z16, Z22
+	VMOVDQA64    Z0, Z22
 	VPERMT2W     Z21, Z7, Z22
-	VPERMT2W     Z21, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z22, Z16
-	VPCMPUW      $0x06, Z9, Z16, K1
+	VPERMT2W     Z21, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z22, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
 	VPADDW       Z10, Z22, K1, Z22
-	VMOVUPS      Z22, (DI)
-	VRNDSCALEPS  $0x08, Z1, Z16
-	VMAXPS       Z16, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VFMADD213PS  Z13, Z6, Z16
-	VADDPS       Z4, Z16, Z16
-	VRNDSCALEPS  $0x08, Z0, Z21
+	VMOVUPS      Z22, (SI)
+	VRNDSCALEPS  $0x08, Z16, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z6, Z0
+	VADDPS       Z4, Z0, Z0
+	VRNDSCALEPS  $0x08, Z17, Z21
 	VMAXPS       Z21, Z15, Z21
 	VMINPS       Z21, Z14, Z21
 	VFMADD213PS  Z13, Z6, Z21
 	VADDPS       Z4, Z21, Z21
-	VMOVDQA64    Z16, Z22
+	VMOVDQA64    Z0, Z22
 	VPERMT2W     Z21, Z7, Z22
-	VPERMT2W     Z21, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z22, Z16
-	VPCMPUW      $0x06, Z9, Z16, K1
+	VPERMT2W     Z21, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z22, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
 	VPADDW       Z10, Z22, K1, Z22
-	VMOVUPS      Z22, 64(DI)
-	VMOVAPS      Z17, Z3
+	VMOVUPS      Z22, 64(SI)
+	VMOVAPS      Z1, Z3
 	VMOVAPS      Z18, Z2
-	VMOVAPS      Z19, Z1
-	VMOVAPS      Z20, Z0
-	ADDQ         $+128, DI
+	VMOVAPS      Z19, Z16
+	VMOVAPS      Z20, Z17
 	ADDQ         $+128, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -4296,108 +4044,108 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z12, K6, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VPERMW.Z          128(SI), Z11, K6, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VPERMW.Z          192(SI), Z12, K6, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z19
-	VPERMW.Z          192(SI), Z11, K6, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z20
+	VPERMW.Z          128(DX), Z12, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z11, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VPERMW.Z          192(DX), Z12, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z19
+	VPERMW.Z          192(DX), Z11, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z20
+	VFNMADD231PS.BCST 4(BX), Z20, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z20
 	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
+	VCMPPS            $0x03, Z17, Z16, K2
 	KORTESTQ          K1, K2
 	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z3, Z16
-	VMAXPS            Z16, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VFMADD132PS.BCST  (DX), Z13, Z16
-	VADDPS.BCST       (R8), Z16, Z16
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VADDPS.BCST       (R9), Z0, Z0
 	VRNDSCALEPS       $0x08, Z2, Z21
 	VMAXPS            Z21, Z15, Z21
 	VMINPS            Z21, Z14, Z21
-	VFMADD132PS.BCST  (DX), Z13, Z21
-	VADDPS.BCST       (R8), Z21, Z21
-	VMOVDQA64         Z16, Z22
+	VFMADD132PS.BCST  (BX), Z13, Z21
+	VADDPS.BCST       (R9), Z21, Z21
+	VMOVDQA64         Z0, Z22
 	VPERMT2W          Z21, Z7, Z22
-	VPERMT2W          Z21, Z8, Z16
-	VPTERNLOGD        $0xf8, Z10, Z22, Z16
-	VPCMPUW           $0x06, Z9, Z16, K1
+	VPERMT2W          Z21, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z22, Z0
+	VPCMPUW           $0x06, Z9, Z0, K1
 	VPADDW            Z10, Z22, K1, Z22
-	VMOVUPS           Z22, (DI)
-	VRNDSCALEPS       $0x08, Z1, Z16
-	VMAXPS            Z16, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VFMADD132PS.BCST  (DX), Z13, Z16
-	VADDPS.BCST       (R8), Z16, Z16
-	VRNDSCALEPS       $0x08, Z0, Z21
+	VMOVUPS           Z22, (SI)
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VADDPS.BCST       (R9), Z0, Z0
+	VRNDSCALEPS       $0x08, Z17, Z21
 	VMAXPS            Z21, Z15, Z21
 	VMINPS            Z21, Z14, Z21
-	VFMADD132PS.BCST  (DX), Z13, Z21
-	VADDPS.BCST       (R8), Z21, Z21
-	VMOVDQA64         Z16, Z22
+	VFMADD132PS.BCST  (BX), Z13, Z21
+	VADDPS.BCST       (R9), Z21, Z21
+	VMOVDQA64         Z0, Z22
 	VPERMT2W          Z21, Z7, Z22
-	VPERMT2W          Z21, Z8, Z16
-	VPTERNLOGD        $0xf8, Z10, Z22, Z16
-	VPCMPUW           $0x06, Z9, Z16, K1
+	VPERMT2W          Z21, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z22, Z0
+	VPCMPUW           $0x06, Z9, Z0, K1
 	VPADDW            Z10, Z22, K1, Z22
-	VMOVUPS           Z22, 64(DI)
-	VMOVAPS           Z17, Z3
+	VMOVUPS           Z22, 64(SI)
+	VMOVAPS           Z1, Z3
 	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+4, DX
+	VMOVAPS           Z19, Z16
+	VMOVAPS           Z20, Z17
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+128, DI
+	ADDQ              $+4, R9
 	ADDQ              $+128, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z12, K6, Z0
+	VPERMW.Z     (DX), Z12, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
-	VPERMW.Z     (SI), Z11, K6, Z0
+	VPERMW.Z     (DX), Z11, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
-	VPERMW.Z     64(SI), Z12, K6, Z0
+	VPERMW.Z     64(DX), Z12, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
-	VPERMW.Z     64(SI), Z11, K6, Z0
+	VPERMW.Z     64(DX), Z11, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
@@ -4422,7 +4170,7 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VPCMPUW      $0x06, Z9, Z1, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
 	VMINPS       Z3, Z14, Z3
@@ -4439,37 +4187,39 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPCMPUW      $0x06, Z9, Z3, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 
 groupback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z6, Z0
 	VMOVAPS      Z4, Z1
-	VPERMW.Z     (SI), Z12, K6, Z2
+	VPERMW.Z     (DX), Z12, K6, Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z5, Z2, Z3
 	VFNMADD231PS Z4, Z3, Z2
@@ -4480,7 +4230,7 @@ groupmeet0:
 groupmeet1:
 	VMOVAPS      Z6, Z2
 	VMOVAPS      Z4, Z16
-	VPERMW.Z     (SI), Z11, K6, Z17
+	VPERMW.Z     (DX), Z11, K6, Z17
 	VSUBPS       Z6, Z17, Z17
 	VMULPS       Z5, Z17, Z18
 	VFNMADD231PS Z4, Z18, Z17
@@ -4491,7 +4241,7 @@ groupmeet1:
 groupmeet2:
 	VMOVAPS      Z6, Z17
 	VMOVAPS      Z4, Z19
-	VPERMW.Z     64(SI), Z12, K6, Z20
+	VPERMW.Z     64(DX), Z12, K6, Z20
 	VSUBPS       Z6, Z20, Z20
 	VMULPS       Z5, Z20, Z21
 	VFNMADD231PS Z4, Z21, Z20
@@ -4502,7 +4252,7 @@ groupmeet2:
 groupmeet3:
 	VMOVAPS      Z6, Z20
 	VMOVAPS      Z4, Z22
-	VPERMW.Z     64(SI), Z11, K6, Z23
+	VPERMW.Z     64(DX), Z11, K6, Z23
 	VSUBPS       Z6, Z23, Z23
 	VMULPS       Z5, Z23, Z24
 	VFNMADD231PS Z4, Z24, Z23
@@ -4527,7 +4277,7 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPCMPUW      $0x06, Z9, Z3, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VRNDSCALEPS  $0x08, Z21, Z21
 	VMAXPS       Z21, Z15, Z21
 	VMINPS       Z21, Z14, Z21
@@ -4544,50 +4294,50 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z21
 	VPCMPUW      $0x06, Z9, Z21, K1
 	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	ADDQ         $+128, DI
+	VMOVUPS      Z0, 64(SI)
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -4595,7 +4345,7 @@ grouppiece:
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -4603,7 +4353,7 @@ grouppiece:
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -4611,7 +4361,7 @@ grouppiece:
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -4621,27 +4371,27 @@ grouppiece:
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z16, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
 	VMINPS       Z1, Z14, Z1
 	VFMADD213PS  Z13, Z6, Z1
 	VADDPS       Z4, Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
 	VMINPS       Z2, Z14, Z2
 	VFMADD213PS  Z13, Z6, Z2
 	VADDPS       Z4, Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
 	VMINPS       Z3, Z14, Z3
 	VFMADD213PS  Z13, Z6, Z3
 	VADDPS       Z4, Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z16, Z16
 	VMAXPS       Z16, Z15, Z16
@@ -4657,7 +4407,7 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z9, Z1, K1
 	VPADDW     Z10, Z0, K1, Z0
 	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
+	VMOVDQU16  Z0, K7, (SI)
 	VMOVDQA64  Z3, Z0
 	VPERMT2W   Z16, Z7, Z0
 	VPERMT2W   Z16, Z8, Z3
@@ -4665,27 +4415,27 @@ grouptailnarrow:
 	VPCMPUW    $0x06, Z9, Z3, K1
 	VPADDW     Z10, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R9*2), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -4703,14196 +4453,370 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z12, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VMOVAPS           Z16, Z4
-	VFMADD231PS.BCST  (BX), Z0, Z4
-	VPERMW.Z          (SI), Z11, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VMOVAPS           Z16, Z3
-	VFMADD231PS.BCST  (BX), Z0, Z3
-	VPERMW.Z          64(SI), Z12, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VMOVAPS           Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VPERMW.Z          64(SI), Z11, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPERMW.Z          (DX), Z12, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  (R8), Z0, Z6
+	VPERMW.Z          (DX), Z11, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VPERMW.Z          64(DX), Z12, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VPERMW.Z          64(DX), Z11, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 
 short2ahead:
-	VPERMW.Z          128(SI), Z12, K6, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VPERMW.Z          128(SI), Z11, K6, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z17
-	VPERMW.Z          192(SI), Z12, K6, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z18
-	VPERMW.Z          192(SI), Z11, K6, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z19
-	VFNMADD231PS.BCST 12(DX), Z19, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z19
-	VCMPPS            $0x03, Z3, Z4, K1
-	VCMPPS            $0x03, Z1, Z2, K2
+	VPERMW.Z          128(DX), Z12, K6, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z11, K6, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VPERMW.Z          192(DX), Z12, K6, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VPERMW.Z          192(DX), Z11, K6, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VCMPPS            $0x03, Z5, Z6, K1
+	VCMPPS            $0x03, Z3, Z4, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z4, Z0
+	VRNDSCALEPS       $0x08, Z6, Z0
 	VMAXPS            Z0, Z15, Z0
 	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VADDPS.BCST       (R8), Z0, Z0
-	VRNDSCALEPS       $0x08, Z3, Z20
-	VMAXPS            Z20, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VFMADD132PS.BCST  (DX), Z13, Z20
-	VADDPS.BCST       (R8), Z20, Z20
-	VMOVDQA64         Z0, Z21
-	VPERMT2W          Z20, Z7, Z21
-	VPERMT2W          Z20, Z8, Z0
-	VPTERNLOGD        $0xf8, Z10, Z21, Z0
-	VPCMPUW           $0x06, Z9, Z0, K1
-	VPADDW            Z10, Z21, K1, Z21
-	VMOVUPS           Z21, (DI)
-	VRNDSCALEPS       $0x08, Z2, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  4(DX), Z13, Z0
-	VADDPS.BCST       4(R8), Z0, Z0
-	VRNDSCALEPS       $0x08, Z1, Z20
-	VMAXPS            Z20, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VFMADD132PS.BCST  4(DX), Z13, Z20
-	VADDPS.BCST       4(R8), Z20, Z20
-	VMOVDQA64         Z0, Z21
-	VPERMT2W          Z20, Z7, Z21
-	VPERMT2W          Z20, Z8, Z0
-	VPTERNLOGD        $0xf8, Z10, Z21, Z0
-	VPCMPUW           $0x06, Z9, Z0, K1
-	VPADDW            Z10, Z21, K1, Z21
-	VMOVUPS           Z21, 64(DI)
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+128, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPERMW.Z          (SI), Z12, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VPERMW.Z          (SI), Z11, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VPERMW.Z          64(SI), Z12, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VPERMW.Z          64(SI), Z11, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
-	VADDPS.BCST       (R8), Z1, Z1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  (DX), Z13, Z2
-	VADDPS.BCST       (R8), Z2, Z2
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z2, Z7, Z0
-	VPERMT2W          Z2, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K1
-	VPADDW            Z10, Z0, K1, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  4(DX), Z13, Z3
-	VADDPS.BCST       4(R8), Z3, Z3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  4(DX), Z13, Z4
-	VADDPS.BCST       4(R8), Z4, Z4
-	VMOVDQA64         Z3, Z0
-	VPERMT2W          Z4, Z7, Z0
-	VPERMT2W          Z4, Z8, Z3
-	VPTERNLOGD        $0xf8, Z10, Z0, Z3
-	VPCMPUW           $0x06, Z9, Z3, K1
-	VPADDW            Z10, Z0, K1, Z0
-	VMOVUPS           Z0, 64(DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+128, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VPERMW.Z          (SI), Z12, K6, Z17
-	VSUBPS.BCST       (R8), Z17, Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFNMADD231PS.BCST (DX), Z18, Z17
-	VMOVAPS           Z18, Z2
-	VFMADD231PS.BCST  (BX), Z17, Z2
-	VPERMW.Z          (SI), Z11, K6, Z17
-	VSUBPS.BCST       4(R8), Z17, Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z17
-	VMOVAPS           Z18, Z1
-	VFMADD231PS.BCST  4(BX), Z17, Z1
-	VPERMW.Z          64(SI), Z12, K6, Z17
-	VSUBPS.BCST       8(R8), Z17, Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VFNMADD231PS.BCST 8(DX), Z18, Z17
-	VMOVAPS           Z18, Z0
-	VFMADD231PS.BCST  8(BX), Z17, Z0
-	VPERMW.Z          64(SI), Z11, K6, Z17
-	VSUBPS.BCST       12(R8), Z17, Z17
-	VMULPS.BCST       12(BX), Z17, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z17
-	VMOVAPS           Z18, Z16
-	VFMADD231PS.BCST  12(BX), Z17, Z16
-
-short4ahead:
-	VPERMW.Z          128(SI), Z12, K6, Z17
-	VSUBPS.BCST       16(R8), Z17, Z17
-	VMULPS.BCST       16(BX), Z17, Z18
-	VFNMADD231PS.BCST 16(DX), Z18, Z17
-	VFMADD231PS.BCST  16(BX), Z17, Z18
-	VPERMW.Z          128(SI), Z11, K6, Z17
-	VSUBPS.BCST       20(R8), Z17, Z17
-	VMULPS.BCST       20(BX), Z17, Z19
-	VFNMADD231PS.BCST 20(DX), Z19, Z17
-	VFMADD231PS.BCST  20(BX), Z17, Z19
-	VPERMW.Z          192(SI), Z12, K6, Z17
-	VSUBPS.BCST       24(R8), Z17, Z17
-	VMULPS.BCST       24(BX), Z17, Z20
-	VFNMADD231PS.BCST 24(DX), Z20, Z17
-	VFMADD231PS.BCST  24(BX), Z17, Z20
-	VPERMW.Z          192(SI), Z11, K6, Z17
-	VSUBPS.BCST       28(R8), Z17, Z17
-	VMULPS.BCST       28(BX), Z17, Z21
-	VFNMADD231PS.BCST 28(DX), Z21, Z17
-	VFMADD231PS.BCST  28(BX), Z17, Z21
-	VCMPPS            $0x03, Z1, Z2, K1
-	VCMPPS            $0x03, Z16, Z0, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z2, Z17
-	VMAXPS            Z17, Z15, Z17
-	VMINPS            Z17, Z14, Z17
-	VFMADD132PS.BCST  (DX), Z13, Z17
-	VADDPS.BCST       (R8), Z17, Z17
-	VRNDSCALEPS       $0x08, Z1, Z22
-	VMAXPS            Z22, Z15, Z22
-	VMINPS            Z22, Z14, Z22
-	VFMADD132PS.BCST  4(DX), Z13, Z22
-	VADDPS.BCST       4(R8), Z22, Z22
-	VMOVDQA64         Z17, Z23
-	VPERMT2W          Z22, Z7, Z23
-	VPERMT2W          Z22, Z8, Z17
-	VPTERNLOGD        $0xf8, Z10, Z23, Z17
-	VPCMPUW           $0x06, Z9, Z17, K1
-	VPADDW            Z10, Z23, K1, Z23
-	VMOVUPS           Z23, (DI)
-	VRNDSCALEPS       $0x08, Z0, Z17
-	VMAXPS            Z17, Z15, Z17
-	VMINPS            Z17, Z14, Z17
-	VFMADD132PS.BCST  8(DX), Z13, Z17
-	VADDPS.BCST       8(R8), Z17, Z17
-	VRNDSCALEPS       $0x08, Z16, Z22
-	VMAXPS            Z22, Z15, Z22
-	VMINPS            Z22, Z14, Z22
-	VFMADD132PS.BCST  12(DX), Z13, Z22
-	VADDPS.BCST       12(R8), Z22, Z22
-	VMOVDQA64         Z17, Z23
-	VPERMT2W          Z22, Z7, Z23
-	VPERMT2W          Z22, Z8, Z17
-	VPTERNLOGD        $0xf8, Z10, Z23, Z17
-	VPCMPUW           $0x06, Z9, Z17, K1
-	VPADDW            Z10, Z23, K1, Z23
-	VMOVUPS           Z23, 64(DI)
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+128, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPERMW.Z          (SI), Z12, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VPERMW.Z          (SI), Z11, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VPERMW.Z          64(SI), Z12, K6, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z11, K6, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z17, Z16, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
-	VADDPS.BCST       (R8), Z1, Z1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  4(DX), Z13, Z2
-	VADDPS.BCST       4(R8), Z2, Z2
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z2, Z7, Z0
-	VPERMT2W          Z2, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K1
-	VPADDW            Z10, Z0, K1, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VFMADD132PS.BCST  8(DX), Z13, Z16
-	VADDPS.BCST       8(R8), Z16, Z16
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z15, Z17
-	VMINPS            Z17, Z14, Z17
-	VFMADD132PS.BCST  12(DX), Z13, Z17
-	VADDPS.BCST       12(R8), Z17, Z17
-	VMOVDQA64         Z16, Z0
-	VPERMT2W          Z17, Z7, Z0
-	VPERMT2W          Z17, Z8, Z16
-	VPTERNLOGD        $0xf8, Z10, Z0, Z16
-	VPCMPUW           $0x06, Z9, Z16, K1
-	VPADDW            Z10, Z0, K1, Z0
-	VMOVUPS           Z0, 64(DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+128, DI
-	ADDQ $+128, SI
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
-
-laneloop:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VMOVUPS      (R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      (BX), Z2
-	VMULPS       Z2, Z0, Z3
-	VMOVUPS      (DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VPERMW.Z     (SI), Z11, K6, Z0
-	VMOVUPS      64(R8), Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      64(BX), Z5
-	VMULPS       Z5, Z0, Z6
-	VMOVUPS      64(DX), Z16
-	VFNMADD231PS Z16, Z6, Z0
-	VFMADD231PS  Z5, Z0, Z6
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VMOVUPS      128(R8), Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVUPS      128(BX), Z17
-	VMULPS       Z17, Z0, Z18
-	VMOVUPS      128(DX), Z19
-	VFNMADD231PS Z19, Z18, Z0
-	VFMADD231PS  Z17, Z0, Z18
-	VPERMW.Z     64(SI), Z11, K6, Z0
-	VMOVUPS      192(R8), Z17
-	VSUBPS       Z17, Z0, Z0
-	VMOVUPS      192(BX), Z20
-	VMULPS       Z20, Z0, Z21
-	VMOVUPS      192(DX), Z22
-	VFNMADD231PS Z22, Z21, Z0
-	VFMADD231PS  Z20, Z0, Z21
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z21, Z18, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z4, Z3
-	VADDPS       Z1, Z3, Z3
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VFMADD213PS  Z13, Z16, Z6
-	VADDPS       Z2, Z6, Z6
-	VMOVDQA64    Z3, Z0
-	VPERMT2W     Z6, Z7, Z0
-	VPERMT2W     Z6, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPCMPUW      $0x06, Z9, Z3, K1
-	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z19, Z18
-	VADDPS       Z5, Z18, Z18
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VFMADD213PS  Z13, Z22, Z21
-	VADDPS       Z17, Z21, Z21
-	VMOVDQA64    Z18, Z0
-	VPERMT2W     Z21, Z7, Z0
-	VPERMT2W     Z21, Z8, Z18
-	VPTERNLOGD   $0xf8, Z10, Z0, Z18
-	VPCMPUW      $0x06, Z9, Z18, K1
-	VPADDW       Z10, Z0, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-
-laneback:
-	ADDQ $+128, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VMOVUPS.Z    (DX), K7, Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(R8), K7, Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS.Z    64(BX), K7, Z5
-	VMULPS       Z5, Z0, Z6
-	VMOVUPS.Z    64(DX), K7, Z16
-	VFNMADD231PS Z16, Z6, Z0
-	VFMADD231PS  Z5, Z0, Z6
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(R8), K7, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVUPS.Z    128(BX), K7, Z17
-	VMULPS       Z17, Z0, Z18
-	VMOVUPS.Z    128(DX), K7, Z19
-	VFNMADD231PS Z19, Z18, Z0
-	VFMADD231PS  Z17, Z0, Z18
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(R8), K7, Z17
-	VSUBPS       Z17, Z0, Z0
-	VMOVUPS.Z    192(BX), K7, Z20
-	VMULPS       Z20, Z0, Z21
-	VMOVUPS.Z    192(DX), K7, Z22
-	VFNMADD231PS Z22, Z21, Z0
-	VFMADD231PS  Z20, Z0, Z21
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z21, Z18, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z4, Z3
-	VADDPS       Z1, Z3, Z3
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VFMADD213PS  Z13, Z16, Z6
-	VADDPS       Z2, Z6, Z6
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z19, Z18
-	VADDPS       Z5, Z18, Z18
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VFMADD213PS  Z13, Z22, Z21
-	VADDPS       Z17, Z21, Z21
-
-lanetailnarrow:
-	VMOVDQA64  Z3, Z0
-	VPERMT2W   Z6, Z7, Z0
-	VPERMT2W   Z6, Z8, Z3
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPCMPUW    $0x06, Z9, Z3, K1
-	VPADDW     Z10, Z0, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z18, Z0
-	VPERMT2W   Z21, Z7, Z0
-	VPERMT2W   Z21, Z8, Z18
-	VPTERNLOGD $0xf8, Z10, Z0, Z18
-	VPCMPUW    $0x06, Z9, Z18, K1
-	VPADDW     Z10, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VPERMW.Z     (SI), Z11, K6, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VPERMW.Z     64(SI), Z11, K6, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z16, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z6, Z1
-	VADDPS       Z4, Z1, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z6, Z2
-	VADDPS       Z4, Z2, Z2
-	VMOVDQA64    Z1, Z0
-	VPERMT2W     Z2, Z7, Z0
-	VPERMT2W     Z2, Z8, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPCMPUW      $0x06, Z9, Z1, K1
-	VPADDW       Z10, Z0, K1, Z0
-	VMOVNTPS     Z0, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z6, Z3
-	VADDPS       Z4, Z3, Z3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VFMADD213PS  Z13, Z6, Z16
-	VADDPS       Z4, Z16, Z16
-	VMOVDQA64    Z3, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPCMPUW      $0x06, Z9, Z3, K1
-	VPADDW       Z10, Z0, K1, Z0
-	VMOVNTPS     Z0, 64(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z2, Z3, K1
-	VCMPPS      $0x03, Z0, Z1, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z3, Z16
-	VMAXPS      Z16, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VFMADD213PS Z13, Z6, Z16
-	VADDPS      Z4, Z16, Z16
-	VRNDSCALEPS $0x08, Z2, Z17
-	VMAXPS      Z17, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VFMADD213PS Z13, Z6, Z17
-	VADDPS      Z4, Z17, Z17
-	VMOVDQA64   Z16, Z18
-	VPERMT2W    Z17, Z7, Z18
-	VPERMT2W    Z17, Z8, Z16
-	VPTERNLOGD  $0xf8, Z10, Z18, Z16
-	VPCMPUW     $0x06, Z9, Z16, K1
-	VPADDW      Z10, Z18, K1, Z18
-	VMOVUPS     Z18, (DI)
-	VRNDSCALEPS $0x08, Z1, Z16
-	VMAXPS      Z16, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VFMADD213PS Z13, Z6, Z16
-	VADDPS      Z4, Z16, Z16
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VFMADD213PS Z13, Z6, Z17
-	VADDPS      Z4, Z17, Z17
-	VMOVDQA64   Z16, Z18
-	VPERMT2W    Z17, Z7, Z18
-	VPERMT2W    Z17, Z8, Z16
-	VPTERNLOGD  $0xf8, Z10, Z18, Z16
-	VPCMPUW     $0x06, Z9, Z16, K1
-	VPADDW      Z10, Z18, K1, Z18
-	VMOVUPS     Z18, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R10
-	JMP         groupwhole
-
-grouprare:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VSUBPS       Z4, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     (SI), Z11, K6, Z2
-	VSUBPS       Z4, Z2, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z7, Z3
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z3, K1, Z3
-	VMOVUPS      Z3, (DI)
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VSUBPS       Z4, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     64(SI), Z11, K6, Z2
-	VSUBPS       Z4, Z2, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z7, Z1
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z4, Z2, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z7, Z3
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z3, K1, Z3
-	KMOVQ        K0, K7
-	VMOVDQU16    Z3, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z4, Z2, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z7, Z1
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z1, K7, 64(DI)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPERMW.Z          (SI), Z12, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VPERMW.Z          (SI), Z11, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VPERMW.Z          64(SI), Z12, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VPERMW.Z          64(SI), Z11, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
-	VADDPS.BCST       (R8), Z1, Z1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  (DX), Z13, Z2
-	VADDPS.BCST       (R8), Z2, Z2
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z2, Z7, Z0
-	VPERMT2W          Z2, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K1
-	VPADDW            Z10, Z0, K1, Z0
-	VMOVNTPS          Z0, (DI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  4(DX), Z13, Z3
-	VADDPS.BCST       4(R8), Z3, Z3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  4(DX), Z13, Z4
-	VADDPS.BCST       4(R8), Z4, Z4
-	VMOVDQA64         Z3, Z0
-	VPERMT2W          Z4, Z7, Z0
-	VPERMT2W          Z4, Z8, Z3
-	VPTERNLOGD        $0xf8, Z10, Z0, Z3
-	VPCMPUW           $0x06, Z9, Z3, K1
-	VPADDW            Z10, Z0, K1, Z0
-	VMOVNTPS          Z0, 64(DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+128, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VSUBPS.BCST  (R8), Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (R8), Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     (SI), Z11, K6, Z2
-	VSUBPS.BCST  (R8), Z2, Z2
-	VDIVPS       Z6, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS.BCST  (DX), Z2, Z2
-	VADDPS.BCST  (R8), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z7, Z3
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z3, K1, Z3
-	VMOVUPS      Z3, (DI)
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VSUBPS.BCST  4(R8), Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(R8), Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     64(SI), Z11, K6, Z2
-	VSUBPS.BCST  4(R8), Z2, Z2
-	VDIVPS       Z5, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VADDPS.BCST  4(R8), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z7, Z1
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPERMW.Z          (SI), Z12, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VPERMW.Z          (SI), Z11, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VPERMW.Z          64(SI), Z12, K6, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z11, K6, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z17, Z16, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
-	VADDPS.BCST       (R8), Z1, Z1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  4(DX), Z13, Z2
-	VADDPS.BCST       4(R8), Z2, Z2
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z2, Z7, Z0
-	VPERMT2W          Z2, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K1
-	VPADDW            Z10, Z0, K1, Z0
-	VMOVNTPS          Z0, (DI)
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VFMADD132PS.BCST  8(DX), Z13, Z16
-	VADDPS.BCST       8(R8), Z16, Z16
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z15, Z17
-	VMINPS            Z17, Z14, Z17
-	VFMADD132PS.BCST  12(DX), Z13, Z17
-	VADDPS.BCST       12(R8), Z17, Z17
-	VMOVDQA64         Z16, Z0
-	VPERMT2W          Z17, Z7, Z0
-	VPERMT2W          Z17, Z8, Z16
-	VPTERNLOGD        $0xf8, Z10, Z0, Z16
-	VPCMPUW           $0x06, Z9, Z16, K1
-	VPADDW            Z10, Z0, K1, Z0
-	VMOVNTPS          Z0, 64(DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+128, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VSUBPS.BCST  (R8), Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (R8), Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     (SI), Z11, K6, Z2
-	VSUBPS.BCST  4(R8), Z2, Z2
-	VDIVPS       Z5, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VADDPS.BCST  4(R8), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z2, Z7, Z16
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z16, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z16, K1, Z16
-	VMOVUPS      Z16, (DI)
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VSUBPS.BCST  8(R8), Z0, Z0
-	VDIVPS       Z4, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  8(DX), Z0, Z0
-	VADDPS.BCST  8(R8), Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     64(SI), Z11, K6, Z2
-	VSUBPS.BCST  12(R8), Z2, Z2
-	VDIVPS       Z3, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS.BCST  12(DX), Z2, Z2
-	VADDPS.BCST  12(R8), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z7, Z1
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	JMP          short4back
-
-lanerare:
-	VPERMW.Z     (SI), Z12, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (R8), Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     (SI), Z11, K6, Z2
-	VMOVUPS      64(DX), Z3
-	VMOVUPS      64(R8), Z4
-	VSUBPS       Z4, Z2, Z2
-	VDIVPS       Z3, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z3, Z2, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z7, Z3
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z3, K1, Z3
-	VMOVUPS      Z3, (DI)
-	VPERMW.Z     64(SI), Z12, K6, Z0
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(R8), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VPERMW.Z     64(SI), Z11, K6, Z2
-	VMOVUPS      192(DX), Z3
-	VMOVUPS      192(R8), Z4
-	VSUBPS       Z4, Z2, Z2
-	VDIVPS       Z3, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z3, Z2, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z7, Z1
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (R8), K7, Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    64(DX), K7, Z3
-	VMOVUPS.Z    64(R8), K7, Z4
-	VSUBPS       Z4, Z2, Z2
-	VDIVPS       Z3, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z3, Z2, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z3
-	VPERMT2W     Z2, Z7, Z3
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z3, K1, Z3
-	KMOVQ        K0, K7
-	VMOVDQU16    Z3, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    192(DX), K7, Z3
-	VMOVUPS.Z    192(R8), K7, Z4
-	VSUBPS       Z4, Z2, Z2
-	VDIVPS       Z3, Z2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z2
-	VMULPS       Z3, Z2, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z2, Z7, Z1
-	VPERMT2W     Z2, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z1, K1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z1, K7, 64(DI)
-	JMP          lanetailback
-
-// func FakeQuantizeBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeBytesBF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0x1010101
-	// per group: Z5 scale, Z4 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 26
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	VBROADCASTSS least+40(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+44(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	VMOVUPS      constantsAVX512<>+0(SB), Z12
-	VMOVUPS      constantsAVX512<>+64(SB), Z11
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z10
-	VBROADCASTSS constantsAVX512<>+132(SB), Z9
-	VMOVUPS      constantsAVX512<>+136(SB), Z8
-	VMOVUPS      constantsAVX512<>+200(SB), Z7
-	VBROADCASTSS constantsAVX512<>+280(SB), Z6
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-	CMPQ         R11, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R11
-	JEQ          longs
-	CMPQ         R10, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	SUBQ         R10, R9
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         R9, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z     (DX), Z12, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFNMADD231PS Z5, Z17, Z16
-	VMOVAPS      Z17, Z3
-	VFMADD231PS  Z4, Z16, Z3
-	VPERMW.Z     (DX), Z11, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFNMADD231PS Z5, Z17, Z16
-	VMOVAPS      Z17, Z2
-	VFMADD231PS  Z4, Z16, Z2
-	VPERMW.Z     64(DX), Z12, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFNMADD231PS Z5, Z17, Z16
-	VMOVAPS      Z17, Z1
-	VFMADD231PS  Z4, Z16, Z1
-	VPERMW.Z     64(DX), Z11, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFNMADD231PS Z5, Z17, Z16
-	VMOVAPS      Z17, Z0
-	VFMADD231PS  Z4, Z16, Z0
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VPERMW.Z     128(DX), Z12, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFNMADD231PS Z5, Z17, Z16
-	VFMADD231PS  Z4, Z16, Z17
-	VPERMW.Z     128(DX), Z11, K6, Z16
-	VMULPS       Z4, Z16, Z18
-	VFNMADD231PS Z5, Z18, Z16
-	VFMADD231PS  Z4, Z16, Z18
-	VPERMW.Z     192(DX), Z12, K6, Z16
-	VMULPS       Z4, Z16, Z19
-	VFNMADD231PS Z5, Z19, Z16
-	VFMADD231PS  Z4, Z16, Z19
-	VPERMW.Z     192(DX), Z11, K6, Z16
-	VMULPS       Z4, Z16, Z20
-	VFNMADD231PS Z5, Z20, Z16
-	VFMADD231PS  Z4, Z16, Z20
-	VCMPPS       $0x03, Z2, Z3, K1
-	VCMPPS       $0x03, Z0, Z1, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z3, Z16
-	VMAXPS       Z16, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z5, Z21, Z22
-	VCMPPS       $0x00, Z16, Z21, K1
-	VRNDSCALEPS  $0x08, Z2, Z16
-	VMAXPS       Z16, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VMOVAPS      Z13, Z23
-	VFMADD231PS  Z5, Z21, Z23
-	VCMPPS       $0x00, Z16, Z21, K2
-	VMOVDQA64    Z22, Z16
-	VPERMT2W     Z23, Z7, Z16
-	VPERMT2W     Z23, Z8, Z22
-	VPTERNLOGD   $0xf8, Z10, Z16, Z22
-	VPCMPUW      $0x06, Z9, Z22, K3
-	VPADDW       Z10, Z16, K3, Z16
-	VMOVUPS      Z16, (DI)
-	VRNDSCALEPS  $0x08, Z1, Z16
-	VMAXPS       Z16, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z5, Z21, Z22
-	VCMPPS       $0x00, Z16, Z21, K3
-	VRNDSCALEPS  $0x08, Z0, Z16
-	VMAXPS       Z16, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VMOVAPS      Z13, Z23
-	VFMADD231PS  Z5, Z21, Z23
-	VCMPPS       $0x00, Z16, Z21, K4
-	VMOVDQA64    Z22, Z16
-	VPERMT2W     Z23, Z7, Z16
-	VPERMT2W     Z23, Z8, Z22
-	VPTERNLOGD   $0xf8, Z10, Z16, Z22
-	VPCMPUW      $0x06, Z9, Z22, K5
-	VPADDW       Z10, Z16, K5, Z16
-	VMOVUPS      Z16, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z16
-	VMOVUPS      Z16, (SI)
-	VMOVAPS      Z17, Z3
-	VMOVAPS      Z18, Z2
-	VMOVAPS      Z19, Z1
-	VMOVAPS      Z20, Z0
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ R9, R9
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z          128(DX), Z12, K6, Z16
-	VMULPS.BCST       4(R8), Z16, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z16
-	VFMADD231PS.BCST  4(R8), Z16, Z17
-	VPERMW.Z          128(DX), Z11, K6, Z16
-	VMULPS.BCST       4(R8), Z16, Z18
-	VFNMADD231PS.BCST 4(BX), Z18, Z16
-	VFMADD231PS.BCST  4(R8), Z16, Z18
-	VPERMW.Z          192(DX), Z12, K6, Z16
-	VMULPS.BCST       4(R8), Z16, Z19
-	VFNMADD231PS.BCST 4(BX), Z19, Z16
-	VFMADD231PS.BCST  4(R8), Z16, Z19
-	VPERMW.Z          192(DX), Z11, K6, Z16
-	VMULPS.BCST       4(R8), Z16, Z20
-	VFNMADD231PS.BCST 4(BX), Z20, Z16
-	VFMADD231PS.BCST  4(R8), Z16, Z20
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z3, Z16
-	VMAXPS            Z16, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  (BX), Z21, Z22
-	VCMPPS            $0x00, Z16, Z21, K1
-	VRNDSCALEPS       $0x08, Z2, Z16
-	VMAXPS            Z16, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  (BX), Z21, Z23
-	VCMPPS            $0x00, Z16, Z21, K2
-	VMOVDQA64         Z22, Z16
-	VPERMT2W          Z23, Z7, Z16
-	VPERMT2W          Z23, Z8, Z22
-	VPTERNLOGD        $0xf8, Z10, Z16, Z22
-	VPCMPUW           $0x06, Z9, Z22, K3
-	VPADDW            Z10, Z16, K3, Z16
-	VMOVUPS           Z16, (DI)
-	VRNDSCALEPS       $0x08, Z1, Z16
-	VMAXPS            Z16, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  (BX), Z21, Z22
-	VCMPPS            $0x00, Z16, Z21, K3
-	VRNDSCALEPS       $0x08, Z0, Z16
-	VMAXPS            Z16, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  (BX), Z21, Z23
-	VCMPPS            $0x00, Z16, Z21, K4
-	VMOVDQA64         Z22, Z16
-	VPERMT2W          Z23, Z7, Z16
-	VPERMT2W          Z23, Z8, Z22
-	VPTERNLOGD        $0xf8, Z10, Z16, Z22
-	VPCMPUW           $0x06, Z9, Z22, K5
-	VPADDW            Z10, Z16, K5, Z16
-	VMOVUPS           Z16, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z16
-	VMOVUPS           Z16, (SI)
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	MOVQ              R11, R10
-	SUBQ              R10, R9
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             R9, R9
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMULPS       Z4, Z0, Z3
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z4, Z0, Z3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z16, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z5, Z0, Z17
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z1, Z7, Z0
-	VPERMT2W     Z1, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z5, Z0, Z2
-	VCMPPS       $0x00, Z16, Z0, K4
-	VMOVDQA64    Z1, Z0
-	VPERMT2W     Z2, Z7, Z0
-	VPERMT2W     Z2, Z8, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPCMPUW      $0x06, Z9, Z1, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-groupback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R10, R9
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  R9, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z4, Z0
-	VPERMW.Z     (DX), Z12, K6, Z1
-	VMULPS       Z5, Z1, Z2
-	VFNMADD231PS Z4, Z2, Z1
-	VFMADD231PS  Z5, Z1, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z4, Z1
-	VPERMW.Z     (DX), Z11, K6, Z3
-	VMULPS       Z5, Z3, Z16
-	VFNMADD231PS Z4, Z16, Z3
-	VFMADD231PS  Z5, Z3, Z16
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z4, Z3
-	VPERMW.Z     64(DX), Z12, K6, Z17
-	VMULPS       Z5, Z17, Z18
-	VFNMADD231PS Z4, Z18, Z17
-	VFMADD231PS  Z5, Z17, Z18
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z4, Z17
-	VPERMW.Z     64(DX), Z11, K6, Z19
-	VMULPS       Z5, Z19, Z20
-	VFNMADD231PS Z4, Z20, Z19
-	VFMADD231PS  Z5, Z19, Z20
-	VCMPPS       $0x03, Z16, Z2, K1
-	VCMPPS       $0x03, Z20, Z18, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VFMADD213PS  Z13, Z19, Z0
-	VCMPPS       $0x00, Z2, Z19, K1
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z2, Z1
-	VCMPPS       $0x00, Z16, Z2, K2
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z7, Z2
-	VPERMT2W     Z1, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	VPCMPUW      $0x06, Z9, Z0, K3
-	VPADDW       Z10, Z2, K3, Z2
-	VMOVUPS      Z2, (DI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	VCMPPS       $0x00, Z18, Z0, K3
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z17
-	VCMPPS       $0x00, Z20, Z0, K4
-	VMOVDQA64    Z3, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPCMPUW      $0x06, Z9, Z3, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z3
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z4, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z16, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z5, Z0, Z17
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         R9, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z5, Z0, Z2
-	VCMPPS       $0x00, Z3, Z0, K3
-	CMPQ         R9, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z3
-	VFMADD231PS  Z5, Z0, Z3
-	VCMPPS       $0x00, Z16, Z0, K4
-
-grouptailnarrow:
-	VMOVDQA64  Z17, Z0
-	VPERMT2W   Z1, Z7, Z0
-	VPERMT2W   Z1, Z8, Z17
-	VPTERNLOGD $0xf8, Z10, Z0, Z17
-	VPCMPUW    $0x06, Z9, Z17, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z7, Z0
-	VPERMT2W   Z3, Z8, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPCMPUW    $0x06, Z9, Z2, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z6, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-grouptailback:
-	LEAQ  (DI)(R9*2), DI
-	LEAQ  (SI)(R9*1), SI
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, R9
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z17
-	VBROADCASTSS constantsAVX512<>+264(SB), Z18
-	VPSUBD       Z18, Z17, Z4
-	VBROADCASTSS constantsAVX512<>+268(SB), Z17
-	VFNMADD231PS Z5, Z4, Z17
-	VBROADCASTSS constantsAVX512<>+272(SB), Z18
-	VFMADD231PS  Z18, Z17, Z17
-	VMULPS       Z4, Z17, Z3
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          longtail
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         R9, $+256
-	JLT          longloop
-	VPERMW.Z     (DX), Z12, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VMOVAPS      Z18, Z2
-	VFMADD231PS  Z4, Z17, Z2
-	VPERMW.Z     (DX), Z11, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VMOVAPS      Z18, Z1
-	VFMADD231PS  Z4, Z17, Z1
-	VPERMW.Z     64(DX), Z12, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VMOVAPS      Z18, Z0
-	VFMADD231PS  Z4, Z17, Z0
-	VPERMW.Z     64(DX), Z11, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VMOVAPS      Z18, Z16
-	VFMADD231PS  Z4, Z17, Z16
-
-longahead:
-	VPERMW.Z    128(DX), Z12, K6, Z17
-	VMULPS      Z3, Z17, Z18
-	VFMADD231PS Z4, Z17, Z18
-	VPERMW.Z    128(DX), Z11, K6, Z17
-	VMULPS      Z3, Z17, Z19
-	VFMADD231PS Z4, Z17, Z19
-	VPERMW.Z    192(DX), Z12, K6, Z17
-	VMULPS      Z3, Z17, Z20
-	VFMADD231PS Z4, Z17, Z20
-	VPERMW.Z    192(DX), Z11, K6, Z17
-	VMULPS      Z3, Z17, Z21
-	VFMADD231PS Z4, Z17, Z21
-	VCMPPS      $0x03, Z1, Z2, K1
-	VCMPPS      $0x03, Z16, Z0, K2
-	KORTESTQ    K1, K2
-	JNE         longloop
-	VRNDSCALEPS $0x08, Z2, Z17
-	VMAXPS      Z17, Z15, Z22
-	VMINPS      Z22, Z14, Z22
-	VMOVAPS     Z13, Z23
-	VFMADD231PS Z5, Z22, Z23
-	VCMPPS      $0x00, Z17, Z22, K1
-	VRNDSCALEPS $0x08, Z1, Z17
-	VMAXPS      Z17, Z15, Z22
-	VMINPS      Z22, Z14, Z22
-	VMOVAPS     Z13, Z24
-	VFMADD231PS Z5, Z22, Z24
-	VCMPPS      $0x00, Z17, Z22, K2
-	VMOVDQA64   Z23, Z17
-	VPERMT2W    Z24, Z7, Z17
-	VPERMT2W    Z24, Z8, Z23
-	VPTERNLOGD  $0xf8, Z10, Z17, Z23
-	VPCMPUW     $0x06, Z9, Z23, K3
-	VPADDW      Z10, Z17, K3, Z17
-	VMOVUPS     Z17, (DI)
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z15, Z22
-	VMINPS      Z22, Z14, Z22
-	VMOVAPS     Z13, Z23
-	VFMADD231PS Z5, Z22, Z23
-	VCMPPS      $0x00, Z17, Z22, K3
-	VRNDSCALEPS $0x08, Z16, Z17
-	VMAXPS      Z17, Z15, Z22
-	VMINPS      Z22, Z14, Z22
-	VMOVAPS     Z13, Z24
-	VFMADD231PS Z5, Z22, Z24
-	VCMPPS      $0x00, Z17, Z22, K4
-	VMOVDQA64   Z23, Z17
-	VPERMT2W    Z24, Z7, Z17
-	VPERMT2W    Z24, Z8, Z23
-	VPTERNLOGD  $0xf8, Z10, Z17, Z23
-	VPCMPUW     $0x06, Z9, Z23, K5
-	VPADDW      Z10, Z17, K5, Z17
-	VMOVUPS     Z17, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z6, K1, Z17
-	VMOVUPS     Z17, (SI)
-	VMOVAPS     Z18, Z2
-	VMOVAPS     Z19, Z1
-	VMOVAPS     Z20, Z0
-	VMOVAPS     Z21, Z16
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (DX), Z12, K6, Z0
-	VMULPS      Z3, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
-	VPERMW.Z    (DX), Z11, K6, Z0
-	VMULPS      Z3, Z0, Z2
-	VFMADD231PS Z4, Z0, Z2
-	VPERMW.Z    64(DX), Z12, K6, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
-	VPERMW.Z    64(DX), Z11, K6, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z17, Z16, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z18
-	VFMADD231PS Z5, Z0, Z18
-	VCMPPS      $0x00, Z1, Z0, K1
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VCMPPS      $0x00, Z2, Z0, K2
-	VMOVDQA64   Z18, Z0
-	VPERMT2W    Z1, Z7, Z0
-	VPERMT2W    Z1, Z8, Z18
-	VPTERNLOGD  $0xf8, Z10, Z0, Z18
-	VPCMPUW     $0x06, Z9, Z18, K3
-	VPADDW      Z10, Z0, K3, Z0
-	VMOVUPS     Z0, (DI)
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VCMPPS      $0x00, Z16, Z0, K3
-	VRNDSCALEPS $0x08, Z17, Z17
-	VMAXPS      Z17, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z5, Z0, Z2
-	VCMPPS      $0x00, Z17, Z0, K4
-	VMOVDQA64   Z1, Z0
-	VPERMT2W    Z2, Z7, Z0
-	VPERMT2W    Z2, Z8, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VPCMPUW     $0x06, Z9, Z1, K5
-	VPADDW      Z10, Z0, K5, Z0
-	VMOVUPS     Z0, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z6, K1, Z0
-	VMOVUPS     Z0, (SI)
-
-longback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ       R9, R9
-	JEQ         longend
-	MOVQ        $-1, AX
-	BZHIQ       R9, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z2
-	VFMADD231PS Z4, Z0, Z2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z17, Z16, K2
-	KORTESTQ    K1, K2
-	JNE         longtailrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z18
-	VFMADD231PS Z5, Z0, Z18
-	VCMPPS      $0x00, Z1, Z0, K1
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VCMPPS      $0x00, Z2, Z0, K2
-	CMPQ        R9, $+33
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z5, Z0, Z2
-	VCMPPS      $0x00, Z16, Z0, K3
-	CMPQ        R9, $+49
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z17, Z17
-	VMAXPS      Z17, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCMPPS      $0x00, Z17, Z0, K4
-
-longtailnarrow:
-	VMOVDQA64  Z18, Z0
-	VPERMT2W   Z1, Z7, Z0
-	VPERMT2W   Z1, Z8, Z18
-	VPTERNLOGD $0xf8, Z10, Z0, Z18
-	VPCMPUW    $0x06, Z9, Z18, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z16, Z7, Z0
-	VPERMT2W   Z16, Z8, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPCMPUW    $0x06, Z9, Z2, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z6, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-longtailback:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*1), SI
-	LEAQ (DX)(R9*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   longs
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VPERMW.Z          (DX), Z12, K6, Z16
-	VMULPS.BCST       (R8), Z16, Z17
-	VFNMADD231PS.BCST (BX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFMADD231PS.BCST  (R8), Z16, Z3
-	VPERMW.Z          (DX), Z11, K6, Z16
-	VMULPS.BCST       (R8), Z16, Z17
-	VFNMADD231PS.BCST (BX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFMADD231PS.BCST  (R8), Z16, Z2
-	VPERMW.Z          64(DX), Z12, K6, Z16
-	VMULPS.BCST       4(R8), Z16, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFMADD231PS.BCST  4(R8), Z16, Z1
-	VPERMW.Z          64(DX), Z11, K6, Z16
-	VMULPS.BCST       4(R8), Z16, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFMADD231PS.BCST  4(R8), Z16, Z0
-
-short2ahead:
-	VPERMW.Z          128(DX), Z12, K6, Z16
-	VMULPS.BCST       8(R8), Z16, Z17
-	VFNMADD231PS.BCST 8(BX), Z17, Z16
-	VFMADD231PS.BCST  8(R8), Z16, Z17
-	VPERMW.Z          128(DX), Z11, K6, Z16
-	VMULPS.BCST       8(R8), Z16, Z18
-	VFNMADD231PS.BCST 8(BX), Z18, Z16
-	VFMADD231PS.BCST  8(R8), Z16, Z18
-	VPERMW.Z          192(DX), Z12, K6, Z16
-	VMULPS.BCST       12(R8), Z16, Z19
-	VFNMADD231PS.BCST 12(BX), Z19, Z16
-	VFMADD231PS.BCST  12(R8), Z16, Z19
-	VPERMW.Z          192(DX), Z11, K6, Z16
-	VMULPS.BCST       12(R8), Z16, Z20
-	VFNMADD231PS.BCST 12(BX), Z20, Z16
-	VFMADD231PS.BCST  12(R8), Z16, Z20
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z3, Z16
-	VMAXPS            Z16, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  (BX), Z21, Z22
-	VCMPPS            $0x00, Z16, Z21, K1
-	VRNDSCALEPS       $0x08, Z2, Z16
-	VMAXPS            Z16, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  (BX), Z21, Z23
-	VCMPPS            $0x00, Z16, Z21, K2
-	VMOVDQA64         Z22, Z16
-	VPERMT2W          Z23, Z7, Z16
-	VPERMT2W          Z23, Z8, Z22
-	VPTERNLOGD        $0xf8, Z10, Z16, Z22
-	VPCMPUW           $0x06, Z9, Z22, K3
-	VPADDW            Z10, Z16, K3, Z16
-	VMOVUPS           Z16, (DI)
-	VRNDSCALEPS       $0x08, Z1, Z16
-	VMAXPS            Z16, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  4(BX), Z21, Z22
-	VCMPPS            $0x00, Z16, Z21, K3
-	VRNDSCALEPS       $0x08, Z0, Z16
-	VMAXPS            Z16, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  4(BX), Z21, Z23
-	VCMPPS            $0x00, Z16, Z21, K4
-	VMOVDQA64         Z22, Z16
-	VPERMT2W          Z23, Z7, Z16
-	VPERMT2W          Z23, Z8, Z22
-	VPTERNLOGD        $0xf8, Z10, Z16, Z22
-	VPCMPUW           $0x06, Z9, Z22, K5
-	VPADDW            Z10, Z16, K5, Z16
-	VMOVUPS           Z16, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z16
-	VMOVUPS           Z16, (SI)
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (BX), Z5
-	VBROADCASTSS      4(BX), Z4
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (BX), Z0, Z17
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCMPPS            $0x00, Z2, Z0, K2
-	VMOVDQA64         Z17, Z0
-	VPERMT2W          Z1, Z7, Z0
-	VPERMT2W          Z1, Z8, Z17
-	VPTERNLOGD        $0xf8, Z10, Z0, Z17
-	VPCMPUW           $0x06, Z9, Z17, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z2
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCMPPS            $0x00, Z16, Z0, K4
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z2, Z7, Z0
-	VPERMT2W          Z2, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVUPS           Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z0
-	VMOVUPS           Z0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VPERMW.Z          (DX), Z12, K6, Z18
-	VMULPS.BCST       (R8), Z18, Z19
-	VFNMADD231PS.BCST (BX), Z19, Z18
-	VMOVAPS           Z19, Z1
-	VFMADD231PS.BCST  (R8), Z18, Z1
-	VPERMW.Z          (DX), Z11, K6, Z18
-	VMULPS.BCST       4(R8), Z18, Z19
-	VFNMADD231PS.BCST 4(BX), Z19, Z18
-	VMOVAPS           Z19, Z0
-	VFMADD231PS.BCST  4(R8), Z18, Z0
-	VPERMW.Z          64(DX), Z12, K6, Z18
-	VMULPS.BCST       8(R8), Z18, Z19
-	VFNMADD231PS.BCST 8(BX), Z19, Z18
-	VMOVAPS           Z19, Z16
-	VFMADD231PS.BCST  8(R8), Z18, Z16
-	VPERMW.Z          64(DX), Z11, K6, Z18
-	VMULPS.BCST       12(R8), Z18, Z19
-	VFNMADD231PS.BCST 12(BX), Z19, Z18
-	VMOVAPS           Z19, Z17
-	VFMADD231PS.BCST  12(R8), Z18, Z17
-
-short4ahead:
-	VPERMW.Z          128(DX), Z12, K6, Z18
-	VMULPS.BCST       16(R8), Z18, Z19
-	VFNMADD231PS.BCST 16(BX), Z19, Z18
-	VFMADD231PS.BCST  16(R8), Z18, Z19
-	VPERMW.Z          128(DX), Z11, K6, Z18
-	VMULPS.BCST       20(R8), Z18, Z20
-	VFNMADD231PS.BCST 20(BX), Z20, Z18
-	VFMADD231PS.BCST  20(R8), Z18, Z20
-	VPERMW.Z          192(DX), Z12, K6, Z18
-	VMULPS.BCST       24(R8), Z18, Z21
-	VFNMADD231PS.BCST 24(BX), Z21, Z18
-	VFMADD231PS.BCST  24(R8), Z18, Z21
-	VPERMW.Z          192(DX), Z11, K6, Z18
-	VMULPS.BCST       28(R8), Z18, Z22
-	VFNMADD231PS.BCST 28(BX), Z22, Z18
-	VFMADD231PS.BCST  28(R8), Z18, Z22
-	VCMPPS            $0x03, Z0, Z1, K1
-	VCMPPS            $0x03, Z17, Z16, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z1, Z18
-	VMAXPS            Z18, Z15, Z23
-	VMINPS            Z23, Z14, Z23
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  (BX), Z23, Z24
-	VCMPPS            $0x00, Z18, Z23, K1
-	VRNDSCALEPS       $0x08, Z0, Z18
-	VMAXPS            Z18, Z15, Z23
-	VMINPS            Z23, Z14, Z23
-	VMOVAPS           Z13, Z25
-	VFMADD231PS.BCST  4(BX), Z23, Z25
-	VCMPPS            $0x00, Z18, Z23, K2
-	VMOVDQA64         Z24, Z18
-	VPERMT2W          Z25, Z7, Z18
-	VPERMT2W          Z25, Z8, Z24
-	VPTERNLOGD        $0xf8, Z10, Z18, Z24
-	VPCMPUW           $0x06, Z9, Z24, K3
-	VPADDW            Z10, Z18, K3, Z18
-	VMOVUPS           Z18, (DI)
-	VRNDSCALEPS       $0x08, Z16, Z18
-	VMAXPS            Z18, Z15, Z23
-	VMINPS            Z23, Z14, Z23
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  8(BX), Z23, Z24
-	VCMPPS            $0x00, Z18, Z23, K3
-	VRNDSCALEPS       $0x08, Z17, Z18
-	VMAXPS            Z18, Z15, Z23
-	VMINPS            Z23, Z14, Z23
-	VMOVAPS           Z13, Z25
-	VFMADD231PS.BCST  12(BX), Z23, Z25
-	VCMPPS            $0x00, Z18, Z23, K4
-	VMOVDQA64         Z24, Z18
-	VPERMT2W          Z25, Z7, Z18
-	VPERMT2W          Z25, Z8, Z24
-	VPTERNLOGD        $0xf8, Z10, Z18, Z24
-	VPCMPUW           $0x06, Z9, Z24, K5
-	VPADDW            Z10, Z18, K5, Z18
-	VMOVUPS           Z18, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z18
-	VMOVUPS           Z18, (SI)
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
-	VMOVAPS           Z22, Z17
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (BX), Z5
-	VBROADCASTSS      4(BX), Z4
-	VBROADCASTSS      8(BX), Z3
-	VBROADCASTSS      12(BX), Z2
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z17
-	VFNMADD231PS.BCST 8(BX), Z17, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z17
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z18
-	VFNMADD231PS.BCST 12(BX), Z18, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VCMPPS            $0x03, Z16, Z1, K1
-	VCMPPS            $0x03, Z18, Z17, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z19
-	VFMADD231PS.BCST  (BX), Z0, Z19
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCMPPS            $0x00, Z16, Z0, K2
-	VMOVDQA64         Z19, Z0
-	VPERMT2W          Z1, Z7, Z0
-	VPERMT2W          Z1, Z8, Z19
-	VPTERNLOGD        $0xf8, Z10, Z0, Z19
-	VPCMPUW           $0x06, Z9, Z19, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCMPPS            $0x00, Z17, Z0, K3
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VMAXPS            Z18, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCMPPS            $0x00, Z18, Z0, K4
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z16, Z7, Z0
-	VPERMT2W          Z16, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVUPS           Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z0
-	VMOVUPS           Z0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
-
-laneloop:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z16
-	VMOVUPS      128(BX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VFMADD231PS  Z1, Z0, Z16
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z18
-	VMOVUPS      192(BX), Z19
-	VFNMADD231PS Z19, Z18, Z0
-	VFMADD231PS  Z1, Z0, Z18
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z18, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	VCMPPS       $0x00, Z2, Z0, K1
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
-	VCMPPS       $0x00, Z4, Z0, K2
-	VMOVDQA64    Z3, Z0
-	VPERMT2W     Z5, Z7, Z0
-	VPERMT2W     Z5, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPCMPUW      $0x06, Z9, Z3, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z17
-	VCMPPS       $0x00, Z16, Z0, K3
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z19
-	VCMPPS       $0x00, Z18, Z0, K4
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z19, Z7, Z0
-	VPERMT2W     Z19, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-laneback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (BX), K7, Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(R8), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K7, Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(R8), K7, Z1
-	VMULPS       Z1, Z0, Z16
-	VMOVUPS.Z    128(BX), K7, Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VFMADD231PS  Z1, Z0, Z16
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(R8), K7, Z1
-	VMULPS       Z1, Z0, Z18
-	VMOVUPS.Z    192(BX), K7, Z19
-	VFNMADD231PS Z19, Z18, Z0
-	VFMADD231PS  Z1, Z0, Z18
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z18, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	VCMPPS       $0x00, Z2, Z0, K1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
-	VCMPPS       $0x00, Z4, Z0, K2
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z17
-	VCMPPS       $0x00, Z16, Z0, K3
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z19
-	VCMPPS       $0x00, Z18, Z0, K4
-
-lanetailnarrow:
-	VMOVDQA64  Z3, Z0
-	VPERMT2W   Z5, Z7, Z0
-	VPERMT2W   Z5, Z8, Z3
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPCMPUW    $0x06, Z9, Z3, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z17, Z0
-	VPERMT2W   Z19, Z7, Z0
-	VPERMT2W   Z19, Z8, Z17
-	VPTERNLOGD $0xf8, Z10, Z0, Z17
-	VPCMPUW    $0x06, Z9, Z17, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z6, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMULPS       Z4, Z0, Z3
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z4, Z0, Z3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z16, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z5, Z0, Z17
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z1, Z7, Z0
-	VPERMT2W     Z1, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVNTPS     Z0, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z5, Z0, Z2
-	VCMPPS       $0x00, Z16, Z0, K4
-	VMOVDQA64    Z1, Z0
-	VPERMT2W     Z2, Z7, Z0
-	VPERMT2W     Z2, Z8, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPCMPUW      $0x06, Z9, Z1, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVNTPS     Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z2, Z3, K1
-	VCMPPS      $0x03, Z0, Z1, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z3, Z16
-	VMAXPS      Z16, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VMOVAPS     Z13, Z18
-	VFMADD231PS Z5, Z17, Z18
-	VCMPPS      $0x00, Z16, Z17, K1
-	VRNDSCALEPS $0x08, Z2, Z16
-	VMAXPS      Z16, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VMOVAPS     Z13, Z19
-	VFMADD231PS Z5, Z17, Z19
-	VCMPPS      $0x00, Z16, Z17, K2
-	VMOVDQA64   Z18, Z16
-	VPERMT2W    Z19, Z7, Z16
-	VPERMT2W    Z19, Z8, Z18
-	VPTERNLOGD  $0xf8, Z10, Z16, Z18
-	VPCMPUW     $0x06, Z9, Z18, K3
-	VPADDW      Z10, Z16, K3, Z16
-	VMOVUPS     Z16, (DI)
-	VRNDSCALEPS $0x08, Z1, Z16
-	VMAXPS      Z16, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VMOVAPS     Z13, Z18
-	VFMADD231PS Z5, Z17, Z18
-	VCMPPS      $0x00, Z16, Z17, K3
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VMOVAPS     Z13, Z19
-	VFMADD231PS Z5, Z17, Z19
-	VCMPPS      $0x00, Z16, Z17, K4
-	VMOVDQA64   Z18, Z16
-	VPERMT2W    Z19, Z7, Z16
-	VPERMT2W    Z19, Z8, Z18
-	VPTERNLOGD  $0xf8, Z10, Z16, Z18
-	VPCMPUW     $0x06, Z9, Z18, K5
-	VPADDW      Z10, Z16, K5, Z16
-	VMOVUPS     Z16, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z6, K1, Z16
-	VMOVUPS     Z16, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R10
-	JMP         groupwhole
-
-grouprare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z5, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K2
-	VBLENDMPS    Z16, Z3, K2, Z16
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z5, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K4
-	VBLENDMPS    Z16, Z3, K4, Z16
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z5, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K2
-	VBLENDMPS    Z16, Z3, K2, Z16
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z5, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K4
-	VBLENDMPS    Z16, Z3, K4, Z16
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	VPERMW.Z    (DX), Z12, K6, Z0
-	VMULPS      Z3, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
-	VPERMW.Z    (DX), Z11, K6, Z0
-	VMULPS      Z3, Z0, Z2
-	VFMADD231PS Z4, Z0, Z2
-	VPERMW.Z    64(DX), Z12, K6, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
-	VPERMW.Z    64(DX), Z11, K6, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z17, Z16, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z18
-	VFMADD231PS Z5, Z0, Z18
-	VCMPPS      $0x00, Z1, Z0, K1
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VCMPPS      $0x00, Z2, Z0, K2
-	VMOVDQA64   Z18, Z0
-	VPERMT2W    Z1, Z7, Z0
-	VPERMT2W    Z1, Z8, Z18
-	VPTERNLOGD  $0xf8, Z10, Z0, Z18
-	VPCMPUW     $0x06, Z9, Z18, K3
-	VPADDW      Z10, Z0, K3, Z0
-	VMOVNTPS    Z0, (DI)
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VCMPPS      $0x00, Z16, Z0, K3
-	VRNDSCALEPS $0x08, Z17, Z17
-	VMAXPS      Z17, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z5, Z0, Z2
-	VCMPPS      $0x00, Z17, Z0, K4
-	VMOVDQA64   Z1, Z0
-	VPERMT2W    Z2, Z7, Z0
-	VPERMT2W    Z2, Z8, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VPCMPUW     $0x06, Z9, Z1, K5
-	VPADDW      Z10, Z0, K5, Z0
-	VMOVNTPS    Z0, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z6, K1, Z0
-	VMOVNTPS    Z0, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z5, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z16
-	VBLENDMPS    Z2, Z16, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS       Z5, Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K2
-	VBLENDMPS    Z17, Z16, K2, Z17
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z5, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z16, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS       Z5, Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K4
-	VBLENDMPS    Z17, Z16, K4, Z17
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          longback
-
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z5, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z16
-	VBLENDMPS    Z2, Z16, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS       Z5, Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K2
-	VBLENDMPS    Z17, Z16, K2, Z17
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z5, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z16, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS       Z5, Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K4
-	VBLENDMPS    Z17, Z16, K4, Z17
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z5
-	VBROADCASTSS      4(BX), Z4
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (BX), Z0, Z17
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCMPPS            $0x00, Z2, Z0, K2
-	VMOVDQA64         Z17, Z0
-	VPERMT2W          Z1, Z7, Z0
-	VPERMT2W          Z1, Z8, Z17
-	VPTERNLOGD        $0xf8, Z10, Z0, Z17
-	VPCMPUW           $0x06, Z9, Z17, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVNTPS          Z0, (DI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z2
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCMPPS            $0x00, Z16, Z0, K4
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z2, Z7, Z0
-	VPERMT2W          Z2, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVNTPS          Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS.BCST  (BX), Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K2
-	VBLENDMPS    Z16, Z3, K2, Z16
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VDIVPS       Z4, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VDIVPS       Z4, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS.BCST  4(BX), Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K4
-	VBLENDMPS    Z16, Z3, K4, Z16
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z5
-	VBROADCASTSS      4(BX), Z4
-	VBROADCASTSS      8(BX), Z3
-	VBROADCASTSS      12(BX), Z2
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z17
-	VFNMADD231PS.BCST 8(BX), Z17, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z17
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z18
-	VFNMADD231PS.BCST 12(BX), Z18, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VCMPPS            $0x03, Z16, Z1, K1
-	VCMPPS            $0x03, Z18, Z17, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z19
-	VFMADD231PS.BCST  (BX), Z0, Z19
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCMPPS            $0x00, Z16, Z0, K2
-	VMOVDQA64         Z19, Z0
-	VPERMT2W          Z1, Z7, Z0
-	VPERMT2W          Z1, Z8, Z19
-	VPTERNLOGD        $0xf8, Z10, Z0, Z19
-	VPCMPUW           $0x06, Z9, Z19, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVNTPS          Z0, (DI)
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCMPPS            $0x00, Z17, Z0, K3
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VMAXPS            Z18, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCMPPS            $0x00, Z18, Z0, K4
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z16, Z7, Z0
-	VPERMT2W          Z16, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVNTPS          Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS.BCST  (BX), Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z17
-	VBLENDMPS    Z16, Z17, K1, Z16
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VDIVPS       Z4, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z18
-	VMULPS.BCST  4(BX), Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K2
-	VBLENDMPS    Z18, Z17, K2, Z18
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VDIVPS       Z3, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS.BCST  8(BX), Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K3
-	VBLENDMPS    Z16, Z17, K3, Z16
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z18
-	VMULPS.BCST  12(BX), Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K4
-	VBLENDMPS    Z18, Z17, K4, Z18
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          short4back
-
-lanerare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z3
-	VMULPS       Z1, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z3, Z1, K1, Z3
-	VCMPPS       $0x00, Z0, Z2, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMOVUPS      64(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z13, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K2
-	VBLENDMPS    Z5, Z1, K2, Z5
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMOVDQA64    Z3, Z0
-	VPERMT2W     Z5, Z7, Z0
-	VPERMT2W     Z5, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPCMPUW      $0x06, Z9, Z3, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMOVUPS      128(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K3
-	VBLENDMPS    Z4, Z1, K3, Z4
-	VCMPPS       $0x00, Z0, Z3, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMOVUPS      192(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z13, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z1, K4, Z5
-	VCMPPS       $0x00, Z0, Z3, K4
-	VMOVDQA64    Z4, Z0
-	VPERMT2W     Z5, Z7, Z0
-	VPERMT2W     Z5, Z8, Z4
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPCMPUW      $0x06, Z9, Z4, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z3
-	VMULPS       Z1, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z3, Z1, K1, Z3
-	VCMPPS       $0x00, Z0, Z2, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K7, Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z13, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K2
-	VBLENDMPS    Z5, Z1, K2, Z5
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMOVDQA64    Z3, Z0
-	VPERMT2W     Z5, Z7, Z0
-	VPERMT2W     Z5, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPCMPUW      $0x06, Z9, Z3, K3
-	VPADDW       Z10, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K7, Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K3
-	VBLENDMPS    Z4, Z1, K3, Z4
-	VCMPPS       $0x00, Z0, Z3, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K7, Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z13, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z1, K4, Z5
-	VCMPPS       $0x00, Z0, Z3, K4
-	VMOVDQA64    Z4, Z0
-	VPERMT2W     Z5, Z7, Z0
-	VPERMT2W     Z5, Z8, Z4
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPCMPUW      $0x06, Z9, Z4, K5
-	VPADDW       Z10, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          lanetailback
-
-// func FakeQuantizeZeroPointBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeZeroPointBytesBF16AVX512(SB), NOSPLIT, $0-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z14 most, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0x1010101
-	// per group: Z5 scale, Z4 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z3 ToFloat, Z2 ToFloat
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 31
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         zeroPoint+40(FP), R9
-	VBROADCASTSS least+48(FP), Z15
-	VBROADCASTSS most+52(FP), Z14
-	VPXORD       Z13, Z13, Z13
-	VMOVUPS      constantsAVX512<>+0(SB), Z12
-	VMOVUPS      constantsAVX512<>+64(SB), Z11
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z10
-	VBROADCASTSS constantsAVX512<>+132(SB), Z9
-	VMOVUPS      constantsAVX512<>+136(SB), Z8
-	VMOVUPS      constantsAVX512<>+200(SB), Z7
-	VBROADCASTSS constantsAVX512<>+280(SB), Z6
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-	CMPQ         R12, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         R10, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z3
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z2
-	SUBQ         R11, R10
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMULPS       Z4, Z0, Z18
-	VFNMADD231PS Z5, Z18, Z0
-	VFMADD231PS  Z4, Z0, Z18
-	VCMPPS       $0x03, Z16, Z1, K1
-	VCMPPS       $0x03, Z18, Z17, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVAPS      Z13, Z19
-	VFMADD231PS  Z5, Z0, Z19
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VCMPPS       $0x00, Z16, Z0, K2
-	VMOVDQA64    Z19, Z0
-	VPERMT2W     Z1, Z7, Z0
-	VPERMT2W     Z1, Z8, Z19
-	VPTERNLOGD   $0xf8, Z10, Z0, Z19
-	VPCMPUW      $0x06, Z9, Z19, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VCMPPS       $0x00, Z17, Z0, K3
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z5, Z0, Z16
-	VCMPPS       $0x00, Z18, Z0, K4
-	VMOVDQA64    Z1, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPCMPUW      $0x06, Z9, Z1, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-groupback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R11, R10
-	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  R10, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z3
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z2
-
-groupmeet:
-	MOVQ R11, R13
-	MOVQ BX, R15
-	SUBQ $+16, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z4, Z0
-	VMOVAPS      Z3, Z1
-	VMOVAPS      Z2, Z16
-	VPERMW.Z     (DX), Z12, K6, Z17
-	VMULPS       Z5, Z17, Z18
-	VFNMADD231PS Z4, Z18, Z17
-	VFMADD231PS  Z5, Z17, Z18
-	SUBQ         $+16, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z4, Z17
-	VMOVAPS      Z3, Z19
-	VMOVAPS      Z2, Z20
-	VPERMW.Z     (DX), Z11, K6, Z21
-	VMULPS       Z5, Z21, Z22
-	VFNMADD231PS Z4, Z22, Z21
-	VFMADD231PS  Z5, Z21, Z22
-	SUBQ         $+16, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z4, Z21
-	VMOVAPS      Z3, Z23
-	VMOVAPS      Z2, Z24
-	VPERMW.Z     64(DX), Z12, K6, Z25
-	VMULPS       Z5, Z25, Z26
-	VFNMADD231PS Z4, Z26, Z25
-	VFMADD231PS  Z5, Z25, Z26
-	SUBQ         $+16, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z4, Z25
-	VMOVAPS      Z3, Z27
-	VMOVAPS      Z2, Z28
-	VPERMW.Z     64(DX), Z11, K6, Z29
-	VMULPS       Z5, Z29, Z30
-	VFNMADD231PS Z4, Z30, Z29
-	VFMADD231PS  Z5, Z29, Z30
-	VCMPPS       $0x03, Z22, Z18, K1
-	VCMPPS       $0x03, Z30, Z26, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z1, Z1
-	VMINPS       Z1, Z16, Z1
-	VFMADD213PS  Z13, Z1, Z0
-	VCMPPS       $0x00, Z18, Z1, K1
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z19, Z19
-	VMINPS       Z19, Z20, Z19
-	VFMADD213PS  Z13, Z19, Z17
-	VCMPPS       $0x00, Z22, Z19, K2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z17, Z7, Z1
-	VPERMT2W     Z17, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K3
-	VPADDW       Z10, Z1, K3, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z26, Z26
-	VMAXPS       Z26, Z23, Z23
-	VMINPS       Z23, Z24, Z23
-	VFMADD213PS  Z13, Z23, Z21
-	VCMPPS       $0x00, Z26, Z23, K3
-	VRNDSCALEPS  $0x08, Z30, Z30
-	VMAXPS       Z30, Z27, Z27
-	VMINPS       Z27, Z28, Z27
-	VFMADD213PS  Z13, Z27, Z25
-	VCMPPS       $0x00, Z30, Z27, K4
-	VMOVDQA64    Z21, Z0
-	VPERMT2W     Z25, Z7, Z0
-	VPERMT2W     Z25, Z8, Z21
-	VPTERNLOGD   $0xf8, Z10, Z0, Z21
-	VPCMPUW      $0x06, Z9, Z21, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         R10, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R10, R10
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
-
-grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
-	JGE  grouppiece
-	MOVQ R11, R10
-
-grouppiece:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z3
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z2
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z18
-	VFNMADD231PS Z5, Z18, Z0
-	VFMADD231PS  Z4, Z0, Z18
-	VCMPPS       $0x03, Z16, Z1, K1
-	VCMPPS       $0x03, Z18, Z17, K2
-	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVAPS      Z13, Z19
-	VFMADD231PS  Z5, Z0, Z19
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VCMPPS       $0x00, Z16, Z0, K2
-	CMPQ         R10, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z5, Z0, Z16
-	VCMPPS       $0x00, Z17, Z0, K3
-	CMPQ         R10, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z5, Z0, Z17
-	VCMPPS       $0x00, Z18, Z0, K4
-
-grouptailnarrow:
-	VMOVDQA64  Z19, Z0
-	VPERMT2W   Z1, Z7, Z0
-	VPERMT2W   Z1, Z8, Z19
-	VPTERNLOGD $0xf8, Z10, Z0, Z19
-	VPCMPUW    $0x06, Z9, Z19, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z16, Z0
-	VPERMT2W   Z17, Z7, Z0
-	VPERMT2W   Z17, Z8, Z16
-	VPTERNLOGD $0xf8, Z10, Z0, Z16
-	VPCMPUW    $0x06, Z9, Z16, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z6, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-grouptailback:
-	LEAQ  (DI)(R10*2), DI
-	LEAQ  (SI)(R10*1), SI
-	LEAQ  (DX)(R10*2), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, R10
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+264(SB), Z16
-	VPSUBD       Z16, Z0, Z4
-	VBROADCASTSS constantsAVX512<>+268(SB), Z0
-	VFNMADD231PS Z5, Z4, Z0
-	VBROADCASTSS constantsAVX512<>+272(SB), Z16
-	VFMADD231PS  Z16, Z0, Z0
-	VMULPS       Z4, Z0, Z3
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z16
-	VCVTDQ2PS    Z16, Z2
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z1
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          longtail
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VPERMW.Z    (DX), Z12, K6, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
-	VPERMW.Z    (DX), Z11, K6, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	VPERMW.Z    64(DX), Z12, K6, Z0
-	VMULPS      Z3, Z0, Z18
-	VFMADD231PS Z4, Z0, Z18
-	VPERMW.Z    64(DX), Z11, K6, Z0
-	VMULPS      Z3, Z0, Z19
-	VFMADD231PS Z4, Z0, Z19
-	VCMPPS      $0x03, Z17, Z16, K1
-	VCMPPS      $0x03, Z19, Z18, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z2, Z0
-	VMINPS      Z0, Z1, Z0
-	VMOVAPS     Z13, Z20
-	VFMADD231PS Z5, Z0, Z20
-	VCMPPS      $0x00, Z16, Z0, K1
-	VRNDSCALEPS $0x08, Z17, Z17
-	VMAXPS      Z17, Z2, Z0
-	VMINPS      Z0, Z1, Z0
-	VMOVAPS     Z13, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCMPPS      $0x00, Z17, Z0, K2
-	VMOVDQA64   Z20, Z0
-	VPERMT2W    Z16, Z7, Z0
-	VPERMT2W    Z16, Z8, Z20
-	VPTERNLOGD  $0xf8, Z10, Z0, Z20
-	VPCMPUW     $0x06, Z9, Z20, K3
-	VPADDW      Z10, Z0, K3, Z0
-	VMOVUPS     Z0, (DI)
-	VRNDSCALEPS $0x08, Z18, Z18
-	VMAXPS      Z18, Z2, Z0
-	VMINPS      Z0, Z1, Z0
-	VMOVAPS     Z13, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCMPPS      $0x00, Z18, Z0, K3
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z2, Z0
-	VMINPS      Z0, Z1, Z0
-	VMOVAPS     Z13, Z17
-	VFMADD231PS Z5, Z0, Z17
-	VCMPPS      $0x00, Z19, Z0, K4
-	VMOVDQA64   Z16, Z0
-	VPERMT2W    Z17, Z7, Z0
-	VPERMT2W    Z17, Z8, Z16
-	VPTERNLOGD  $0xf8, Z10, Z0, Z16
-	VPCMPUW     $0x06, Z9, Z16, K5
-	VPADDW      Z10, Z0, K5, Z0
-	VMOVUPS     Z0, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z6, K1, Z0
-	VMOVUPS     Z0, (SI)
-
-longback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ       R10, R10
-	JEQ         longend
-	MOVQ        $-1, AX
-	BZHIQ       R10, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z18
-	VFMADD231PS Z4, Z0, Z18
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z19
-	VFMADD231PS Z4, Z0, Z19
-	VCMPPS      $0x03, Z17, Z16, K1
-	VCMPPS      $0x03, Z19, Z18, K2
-	KORTESTQ    K1, K2
-	JNE         longtailrare
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z2, Z0
-	VMINPS      Z0, Z1, Z0
-	VMOVAPS     Z13, Z20
-	VFMADD231PS Z5, Z0, Z20
-	VCMPPS      $0x00, Z16, Z0, K1
-	CMPQ        R10, $+17
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z17, Z17
-	VMAXPS      Z17, Z2, Z0
-	VMINPS      Z0, Z1, Z0
-	VMOVAPS     Z13, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCMPPS      $0x00, Z17, Z0, K2
-	CMPQ        R10, $+33
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z18, Z18
-	VMAXPS      Z18, Z2, Z0
-	VMINPS      Z0, Z1, Z0
-	VMOVAPS     Z13, Z17
-	VFMADD231PS Z5, Z0, Z17
-	VCMPPS      $0x00, Z18, Z0, K3
-	CMPQ        R10, $+49
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z2, Z0
-	VMINPS      Z0, Z1, Z0
-	VMOVAPS     Z13, Z18
-	VFMADD231PS Z5, Z0, Z18
-	VCMPPS      $0x00, Z19, Z0, K4
-
-longtailnarrow:
-	VMOVDQA64  Z20, Z0
-	VPERMT2W   Z16, Z7, Z0
-	VPERMT2W   Z16, Z8, Z20
-	VPTERNLOGD $0xf8, Z10, Z0, Z20
-	VPCMPUW    $0x06, Z9, Z20, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z17, Z0
-	VPERMT2W   Z18, Z7, Z0
-	VPERMT2W   Z18, Z8, Z17
-	VPTERNLOGD $0xf8, Z10, Z0, Z17
-	VPCMPUW    $0x06, Z9, Z17, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z6, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-longtailback:
-	LEAQ (DI)(R10*2), DI
-	LEAQ (SI)(R10*1), SI
-	LEAQ (DX)(R10*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS      (BX), Z5
-	VBROADCASTSS      4(BX), Z4
-	VBROADCASTSS      (R9), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z3
-	VBROADCASTSS      4(R9), Z17
-	VPSUBD            Z17, Z15, Z18
-	VCVTDQ2PS         Z18, Z2
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z1
-	VPSUBD            Z17, Z14, Z17
-	VCVTDQ2PS         Z17, Z0
-	VPERMW.Z          (DX), Z12, K6, Z16
-	VMULPS.BCST       (R8), Z16, Z17
-	VFNMADD231PS.BCST (BX), Z17, Z16
-	VFMADD231PS.BCST  (R8), Z16, Z17
-	VPERMW.Z          (DX), Z11, K6, Z16
-	VMULPS.BCST       (R8), Z16, Z18
-	VFNMADD231PS.BCST (BX), Z18, Z16
-	VFMADD231PS.BCST  (R8), Z16, Z18
-	VPERMW.Z          64(DX), Z12, K6, Z16
-	VMULPS.BCST       4(R8), Z16, Z19
-	VFNMADD231PS.BCST 4(BX), Z19, Z16
-	VFMADD231PS.BCST  4(R8), Z16, Z19
-	VPERMW.Z          64(DX), Z11, K6, Z16
-	VMULPS.BCST       4(R8), Z16, Z20
-	VFNMADD231PS.BCST 4(BX), Z20, Z16
-	VFMADD231PS.BCST  4(R8), Z16, Z20
-	VCMPPS            $0x03, Z18, Z17, K1
-	VCMPPS            $0x03, Z20, Z19, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z3, Z16
-	VMINPS            Z16, Z1, Z16
-	VMOVAPS           Z13, Z21
-	VFMADD231PS.BCST  (BX), Z16, Z21
-	VCMPPS            $0x00, Z17, Z16, K1
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VMAXPS            Z18, Z3, Z16
-	VMINPS            Z16, Z1, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCMPPS            $0x00, Z18, Z16, K2
-	VMOVDQA64         Z21, Z16
-	VPERMT2W          Z17, Z7, Z16
-	VPERMT2W          Z17, Z8, Z21
-	VPTERNLOGD        $0xf8, Z10, Z16, Z21
-	VPCMPUW           $0x06, Z9, Z21, K3
-	VPADDW            Z10, Z16, K3, Z16
-	VMOVUPS           Z16, (DI)
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VMAXPS            Z19, Z2, Z16
-	VMINPS            Z16, Z0, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCMPPS            $0x00, Z19, Z16, K3
-	VRNDSCALEPS       $0x08, Z20, Z20
-	VMAXPS            Z20, Z2, Z16
-	VMINPS            Z16, Z0, Z16
-	VMOVAPS           Z13, Z18
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCMPPS            $0x00, Z20, Z16, K4
-	VMOVDQA64         Z17, Z16
-	VPERMT2W          Z18, Z7, Z16
-	VPERMT2W          Z18, Z8, Z17
-	VPTERNLOGD        $0xf8, Z10, Z16, Z17
-	VPCMPUW           $0x06, Z9, Z17, K5
-	VPADDW            Z10, Z16, K5, Z16
-	VMOVUPS           Z16, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z16
-	VMOVUPS           Z16, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R11, $+4
-	JLT  short4end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	VBROADCASTSS      (BX), Z5
-	VBROADCASTSS      4(BX), Z4
-	VBROADCASTSS      8(BX), Z3
-	VBROADCASTSS      12(BX), Z2
-	VBROADCASTSS      (R9), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z1
-	VBROADCASTSS      4(R9), Z23
-	VPSUBD            Z23, Z15, Z24
-	VCVTDQ2PS         Z24, Z0
-	VBROADCASTSS      8(R9), Z24
-	VPSUBD            Z24, Z15, Z25
-	VCVTDQ2PS         Z25, Z16
-	VBROADCASTSS      12(R9), Z25
-	VPSUBD            Z25, Z15, Z26
-	VCVTDQ2PS         Z26, Z17
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z18
-	VPSUBD            Z23, Z14, Z23
-	VCVTDQ2PS         Z23, Z19
-	VPSUBD            Z24, Z14, Z24
-	VCVTDQ2PS         Z24, Z20
-	VPSUBD            Z25, Z14, Z25
-	VCVTDQ2PS         Z25, Z21
-	VPERMW.Z          (DX), Z12, K6, Z22
-	VMULPS.BCST       (R8), Z22, Z23
-	VFNMADD231PS.BCST (BX), Z23, Z22
-	VFMADD231PS.BCST  (R8), Z22, Z23
-	VPERMW.Z          (DX), Z11, K6, Z22
-	VMULPS.BCST       4(R8), Z22, Z24
-	VFNMADD231PS.BCST 4(BX), Z24, Z22
-	VFMADD231PS.BCST  4(R8), Z22, Z24
-	VPERMW.Z          64(DX), Z12, K6, Z22
-	VMULPS.BCST       8(R8), Z22, Z25
-	VFNMADD231PS.BCST 8(BX), Z25, Z22
-	VFMADD231PS.BCST  8(R8), Z22, Z25
-	VPERMW.Z          64(DX), Z11, K6, Z22
-	VMULPS.BCST       12(R8), Z22, Z26
-	VFNMADD231PS.BCST 12(BX), Z26, Z22
-	VFMADD231PS.BCST  12(R8), Z22, Z26
-	VCMPPS            $0x03, Z24, Z23, K1
-	VCMPPS            $0x03, Z26, Z25, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z23, Z23
-	VMAXPS            Z23, Z1, Z22
-	VMINPS            Z22, Z18, Z22
-	VMOVAPS           Z13, Z27
-	VFMADD231PS.BCST  (BX), Z22, Z27
-	VCMPPS            $0x00, Z23, Z22, K1
-	VRNDSCALEPS       $0x08, Z24, Z24
-	VMAXPS            Z24, Z0, Z22
-	VMINPS            Z22, Z19, Z22
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  4(BX), Z22, Z23
-	VCMPPS            $0x00, Z24, Z22, K2
-	VMOVDQA64         Z27, Z22
-	VPERMT2W          Z23, Z7, Z22
-	VPERMT2W          Z23, Z8, Z27
-	VPTERNLOGD        $0xf8, Z10, Z22, Z27
-	VPCMPUW           $0x06, Z9, Z27, K3
-	VPADDW            Z10, Z22, K3, Z22
-	VMOVUPS           Z22, (DI)
-	VRNDSCALEPS       $0x08, Z25, Z25
-	VMAXPS            Z25, Z16, Z22
-	VMINPS            Z22, Z20, Z22
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  8(BX), Z22, Z23
-	VCMPPS            $0x00, Z25, Z22, K3
-	VRNDSCALEPS       $0x08, Z26, Z26
-	VMAXPS            Z26, Z17, Z22
-	VMINPS            Z22, Z21, Z22
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  12(BX), Z22, Z24
-	VCMPPS            $0x00, Z26, Z22, K4
-	VMOVDQA64         Z23, Z22
-	VPERMT2W          Z24, Z7, Z22
-	VPERMT2W          Z24, Z8, Z23
-	VPTERNLOGD        $0xf8, Z10, Z22, Z23
-	VPCMPUW           $0x06, Z9, Z23, K5
-	VPADDW            Z10, Z22, K5, Z22
-	VMOVUPS           Z22, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z22
-	VMOVUPS           Z22, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+64
-	JLT  lanetail
-
-laneloop:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z16
-	VMOVUPS      128(BX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VFMADD231PS  Z1, Z0, Z16
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z18
-	VMOVUPS      192(BX), Z19
-	VFNMADD231PS Z19, Z18, Z0
-	VFMADD231PS  Z1, Z0, Z18
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z18, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VMOVUPS      (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z3
-	VCMPPS       $0x00, Z2, Z1, K1
-	VMOVUPS      64(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z5
-	VCMPPS       $0x00, Z4, Z1, K2
-	VMOVDQA64    Z3, Z0
-	VPERMT2W     Z5, Z7, Z0
-	VPERMT2W     Z5, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPCMPUW      $0x06, Z9, Z3, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      128(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z17
-	VCMPPS       $0x00, Z16, Z1, K3
-	VMOVUPS      192(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z19
-	VCMPPS       $0x00, Z18, Z1, K4
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z19, Z7, Z0
-	VPERMT2W     Z19, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-laneback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	ADDQ $+256, R9
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R10, R10
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (BX), K7, Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(R8), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K7, Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(R8), K7, Z1
-	VMULPS       Z1, Z0, Z16
-	VMOVUPS.Z    128(BX), K7, Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VFMADD231PS  Z1, Z0, Z16
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(R8), K7, Z1
-	VMULPS       Z1, Z0, Z18
-	VMOVUPS.Z    192(BX), K7, Z19
-	VFNMADD231PS Z19, Z18, Z0
-	VFMADD231PS  Z1, Z0, Z18
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z18, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (R9), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z3
-	VCMPPS       $0x00, Z2, Z1, K1
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R9), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z5
-	VCMPPS       $0x00, Z4, Z1, K2
-	CMPQ         R10, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R9), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z17
-	VCMPPS       $0x00, Z16, Z1, K3
-	CMPQ         R10, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R9), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z19
-	VCMPPS       $0x00, Z18, Z1, K4
-
-lanetailnarrow:
-	VMOVDQA64  Z3, Z0
-	VPERMT2W   Z5, Z7, Z0
-	VPERMT2W   Z5, Z8, Z3
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPCMPUW    $0x06, Z9, Z3, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z17, Z0
-	VPERMT2W   Z19, Z7, Z0
-	VPERMT2W   Z19, Z8, Z17
-	VPTERNLOGD $0xf8, Z10, Z0, Z17
-	VPCMPUW    $0x06, Z9, Z17, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z6, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMULPS       Z4, Z0, Z18
-	VFNMADD231PS Z5, Z18, Z0
-	VFMADD231PS  Z4, Z0, Z18
-	VCMPPS       $0x03, Z16, Z1, K1
-	VCMPPS       $0x03, Z18, Z17, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVAPS      Z13, Z19
-	VFMADD231PS  Z5, Z0, Z19
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VCMPPS       $0x00, Z16, Z0, K2
-	VMOVDQA64    Z19, Z0
-	VPERMT2W     Z1, Z7, Z0
-	VPERMT2W     Z1, Z8, Z19
-	VPTERNLOGD   $0xf8, Z10, Z0, Z19
-	VPCMPUW      $0x06, Z9, Z19, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVNTPS     Z0, (DI)
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VCMPPS       $0x00, Z17, Z0, K3
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z5, Z0, Z16
-	VCMPPS       $0x00, Z18, Z0, K4
-	VMOVDQA64    Z1, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPCMPUW      $0x06, Z9, Z1, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVNTPS     Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z1
-	VMINPS       Z1, Z2, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z17
-	VBLENDMPS    Z16, Z17, K1, Z16
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z1
-	VMINPS       Z1, Z2, Z1
-	VADDPS       Z13, Z1, Z18
-	VMULPS       Z5, Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K2
-	VBLENDMPS    Z18, Z17, K2, Z18
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z1
-	VMINPS       Z1, Z2, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K3
-	VBLENDMPS    Z16, Z17, K3, Z16
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z1
-	VMINPS       Z1, Z2, Z1
-	VADDPS       Z13, Z1, Z18
-	VMULPS       Z5, Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K4
-	VBLENDMPS    Z18, Z17, K4, Z18
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS 4(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z16
-	VPSUBD       Z0, Z14, Z1
-	VCVTDQ2PS    Z1, Z0
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	VMOVAPS      Z16, K7, Z3
-	VMOVAPS      Z0, K7, Z2
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R11, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R11, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z17
-	VPSUBD       Z17, Z15, Z19
-	VCVTDQ2PS    Z19, Z20
-	VPSUBD       Z17, Z14, Z19
-	VCVTDQ2PS    Z19, Z17
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VMOVAPS      Z20, Z3
-	VMOVAPS      Z17, Z2
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	VBROADCASTSS 4(R9), Z17
-	VPSUBD       Z17, Z15, Z19
-	VCVTDQ2PS    Z19, Z20
-	VPSUBD       Z17, Z14, Z19
-	VCVTDQ2PS    Z19, Z17
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	VMOVAPS      Z20, K7, Z3
-	VMOVAPS      Z17, K7, Z2
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R11, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R11, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z21
-	VPSUBD       Z21, Z15, Z23
-	VCVTDQ2PS    Z23, Z24
-	VPSUBD       Z21, Z14, Z23
-	VCVTDQ2PS    Z23, Z21
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VMOVAPS      Z24, Z3
-	VMOVAPS      Z21, Z2
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	VBROADCASTSS 4(R9), Z21
-	VPSUBD       Z21, Z15, Z23
-	VCVTDQ2PS    Z23, Z24
-	VPSUBD       Z21, Z14, Z23
-	VCVTDQ2PS    Z23, Z21
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	VMOVAPS      Z24, K7, Z3
-	VMOVAPS      Z21, K7, Z2
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R11, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R11, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z25
-	VPSUBD       Z25, Z15, Z27
-	VCVTDQ2PS    Z27, Z28
-	VPSUBD       Z25, Z14, Z27
-	VCVTDQ2PS    Z27, Z25
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VMOVAPS      Z28, Z3
-	VMOVAPS      Z25, Z2
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	VBROADCASTSS 4(R9), Z25
-	VPSUBD       Z25, Z15, Z27
-	VCVTDQ2PS    Z27, Z28
-	VPSUBD       Z25, Z14, Z27
-	VCVTDQ2PS    Z27, Z25
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	VMOVAPS      Z28, K7, Z3
-	VMOVAPS      Z25, K7, Z2
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z1
-	VMINPS       Z1, Z2, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z17
-	VBLENDMPS    Z16, Z17, K1, Z16
-	VCMPPS       $0x00, Z0, Z1, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z1
-	VMINPS       Z1, Z2, Z1
-	VADDPS       Z13, Z1, Z18
-	VMULPS       Z5, Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K2
-	VBLENDMPS    Z18, Z17, K2, Z18
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K3
-	VPADDW       Z10, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z1
-	VMINPS       Z1, Z2, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K3
-	VBLENDMPS    Z16, Z17, K3, Z16
-	VCMPPS       $0x00, Z0, Z1, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z1
-	VMINPS       Z1, Z2, Z1
-	VADDPS       Z13, Z1, Z18
-	VMULPS       Z5, Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K4
-	VBLENDMPS    Z18, Z17, K4, Z18
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K5
-	VPADDW       Z10, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R13, R11
-	SUBQ BX, R15
-	ADDQ R15, BX
-	ADDQ R15, R8
-	ADDQ R15, R9
-	MOVQ R10, R13
-	SUBQ R15, R15
-	ADDQ $+64, R15
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	VPERMW.Z    (DX), Z12, K6, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
-	VPERMW.Z    (DX), Z11, K6, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	VPERMW.Z    64(DX), Z12, K6, Z0
-	VMULPS      Z3, Z0, Z18
-	VFMADD231PS Z4, Z0, Z18
-	VPERMW.Z    64(DX), Z11, K6, Z0
-	VMULPS      Z3, Z0, Z19
-	VFMADD231PS Z4, Z0, Z19
-	VCMPPS      $0x03, Z17, Z16, K1
-	VCMPPS      $0x03, Z19, Z18, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z2, Z0
-	VMINPS      Z0, Z1, Z0
-	VMOVAPS     Z13, Z20
-	VFMADD231PS Z5, Z0, Z20
-	VCMPPS      $0x00, Z16, Z0, K1
-	VRNDSCALEPS $0x08, Z17, Z17
-	VMAXPS      Z17, Z2, Z0
-	VMINPS      Z0, Z1, Z0
-	VMOVAPS     Z13, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCMPPS      $0x00, Z17, Z0, K2
-	VMOVDQA64   Z20, Z0
-	VPERMT2W    Z16, Z7, Z0
-	VPERMT2W    Z16, Z8, Z20
-	VPTERNLOGD  $0xf8, Z10, Z0, Z20
-	VPCMPUW     $0x06, Z9, Z20, K3
-	VPADDW      Z10, Z0, K3, Z0
-	VMOVNTPS    Z0, (DI)
-	VRNDSCALEPS $0x08, Z18, Z18
-	VMAXPS      Z18, Z2, Z0
-	VMINPS      Z0, Z1, Z0
-	VMOVAPS     Z13, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCMPPS      $0x00, Z18, Z0, K3
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z2, Z0
-	VMINPS      Z0, Z1, Z0
-	VMOVAPS     Z13, Z17
-	VFMADD231PS Z5, Z0, Z17
-	VCMPPS      $0x00, Z19, Z0, K4
-	VMOVDQA64   Z16, Z0
-	VPERMT2W    Z17, Z7, Z0
-	VPERMT2W    Z17, Z8, Z16
-	VPTERNLOGD  $0xf8, Z10, Z0, Z16
-	VPCMPUW     $0x06, Z9, Z16, K5
-	VPADDW      Z10, Z0, K5, Z0
-	VMOVNTPS    Z0, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z6, K1, Z0
-	VMOVNTPS    Z0, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R10
-	CMPQ        R10, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z2, Z16
-	VMINPS       Z16, Z1, Z16
-	VADDPS       Z13, Z16, Z17
-	VMULPS       Z5, Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z18
-	VBLENDMPS    Z17, Z18, K1, Z17
-	VCMPPS       $0x00, Z0, Z16, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z2, Z16
-	VMINPS       Z16, Z1, Z16
-	VADDPS       Z13, Z16, Z19
-	VMULPS       Z5, Z19, Z19
-	VADDPS       Z13, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K2
-	VBLENDMPS    Z19, Z18, K2, Z19
-	VCMPPS       $0x00, Z0, Z16, K2
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z19, Z7, Z0
-	VPERMT2W     Z19, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z2, Z16
-	VMINPS       Z16, Z1, Z16
-	VADDPS       Z13, Z16, Z17
-	VMULPS       Z5, Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K3
-	VBLENDMPS    Z17, Z18, K3, Z17
-	VCMPPS       $0x00, Z0, Z16, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z2, Z16
-	VMINPS       Z16, Z1, Z16
-	VADDPS       Z13, Z16, Z19
-	VMULPS       Z5, Z19, Z19
-	VADDPS       Z13, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K4
-	VBLENDMPS    Z19, Z18, K4, Z19
-	VCMPPS       $0x00, Z0, Z16, K4
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z19, Z7, Z0
-	VPERMT2W     Z19, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          longback
-
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z2, Z16
-	VMINPS       Z16, Z1, Z16
-	VADDPS       Z13, Z16, Z17
-	VMULPS       Z5, Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z18
-	VBLENDMPS    Z17, Z18, K1, Z17
-	VCMPPS       $0x00, Z0, Z16, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z2, Z16
-	VMINPS       Z16, Z1, Z16
-	VADDPS       Z13, Z16, Z19
-	VMULPS       Z5, Z19, Z19
-	VADDPS       Z13, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K2
-	VBLENDMPS    Z19, Z18, K2, Z19
-	VCMPPS       $0x00, Z0, Z16, K2
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z19, Z7, Z0
-	VPERMT2W     Z19, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K3
-	VPADDW       Z10, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z2, Z16
-	VMINPS       Z16, Z1, Z16
-	VADDPS       Z13, Z16, Z17
-	VMULPS       Z5, Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K3
-	VBLENDMPS    Z17, Z18, K3, Z17
-	VCMPPS       $0x00, Z0, Z16, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z2, Z16
-	VMINPS       Z16, Z1, Z16
-	VADDPS       Z13, Z16, Z19
-	VMULPS       Z5, Z19, Z19
-	VADDPS       Z13, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K4
-	VBLENDMPS    Z19, Z18, K4, Z19
-	VCMPPS       $0x00, Z0, Z16, K4
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z19, Z7, Z0
-	VPERMT2W     Z19, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K5
-	VPADDW       Z10, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z5
-	VBROADCASTSS      4(BX), Z4
-	VBROADCASTSS      (R9), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z3
-	VBROADCASTSS      4(R9), Z17
-	VPSUBD            Z17, Z15, Z18
-	VCVTDQ2PS         Z18, Z2
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z1
-	VPSUBD            Z17, Z14, Z17
-	VCVTDQ2PS         Z17, Z0
-	VPERMW.Z          (DX), Z12, K6, Z16
-	VMULPS.BCST       (R8), Z16, Z17
-	VFNMADD231PS.BCST (BX), Z17, Z16
-	VFMADD231PS.BCST  (R8), Z16, Z17
-	VPERMW.Z          (DX), Z11, K6, Z16
-	VMULPS.BCST       (R8), Z16, Z18
-	VFNMADD231PS.BCST (BX), Z18, Z16
-	VFMADD231PS.BCST  (R8), Z16, Z18
-	VPERMW.Z          64(DX), Z12, K6, Z16
-	VMULPS.BCST       4(R8), Z16, Z19
-	VFNMADD231PS.BCST 4(BX), Z19, Z16
-	VFMADD231PS.BCST  4(R8), Z16, Z19
-	VPERMW.Z          64(DX), Z11, K6, Z16
-	VMULPS.BCST       4(R8), Z16, Z20
-	VFNMADD231PS.BCST 4(BX), Z20, Z16
-	VFMADD231PS.BCST  4(R8), Z16, Z20
-	VCMPPS            $0x03, Z18, Z17, K1
-	VCMPPS            $0x03, Z20, Z19, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z3, Z16
-	VMINPS            Z16, Z1, Z16
-	VMOVAPS           Z13, Z21
-	VFMADD231PS.BCST  (BX), Z16, Z21
-	VCMPPS            $0x00, Z17, Z16, K1
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VMAXPS            Z18, Z3, Z16
-	VMINPS            Z16, Z1, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCMPPS            $0x00, Z18, Z16, K2
-	VMOVDQA64         Z21, Z16
-	VPERMT2W          Z17, Z7, Z16
-	VPERMT2W          Z17, Z8, Z21
-	VPTERNLOGD        $0xf8, Z10, Z16, Z21
-	VPCMPUW           $0x06, Z9, Z21, K3
-	VPADDW            Z10, Z16, K3, Z16
-	VMOVNTPS          Z16, (DI)
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VMAXPS            Z19, Z2, Z16
-	VMINPS            Z16, Z0, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCMPPS            $0x00, Z19, Z16, K3
-	VRNDSCALEPS       $0x08, Z20, Z20
-	VMAXPS            Z20, Z2, Z16
-	VMINPS            Z16, Z0, Z16
-	VMOVAPS           Z13, Z18
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCMPPS            $0x00, Z20, Z16, K4
-	VMOVDQA64         Z17, Z16
-	VPERMT2W          Z18, Z7, Z16
-	VPERMT2W          Z18, Z8, Z17
-	VPTERNLOGD        $0xf8, Z10, Z16, Z17
-	VPCMPUW           $0x06, Z9, Z17, K5
-	VPADDW            Z10, Z16, K5, Z16
-	VMOVNTPS          Z16, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z16
-	VMOVNTPS          Z16, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VPERMW.Z     (DX), Z12, K6, Z16
-	VDIVPS       Z5, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z3, Z17
-	VMINPS       Z17, Z1, Z17
-	VADDPS       Z13, Z17, Z18
-	VMULPS.BCST  (BX), Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z19
-	VBLENDMPS    Z18, Z19, K1, Z18
-	VCMPPS       $0x00, Z16, Z17, K1
-	VPERMW.Z     (DX), Z11, K6, Z16
-	VDIVPS       Z5, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z3, Z17
-	VMINPS       Z17, Z1, Z17
-	VADDPS       Z13, Z17, Z20
-	VMULPS.BCST  (BX), Z20, Z20
-	VADDPS       Z13, Z20, Z20
-	VCMPPS       $0x07, Z20, Z20, K2
-	VBLENDMPS    Z20, Z19, K2, Z20
-	VCMPPS       $0x00, Z16, Z17, K2
-	VMOVDQA64    Z18, Z16
-	VPERMT2W     Z20, Z7, Z16
-	VPERMT2W     Z20, Z8, Z18
-	VPTERNLOGD   $0xf8, Z10, Z16, Z18
-	VPCMPUW      $0x06, Z9, Z18, K3
-	VPADDW       Z10, Z16, K3, Z16
-	VMOVUPS      Z16, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z16
-	VDIVPS       Z4, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z2, Z17
-	VMINPS       Z17, Z0, Z17
-	VADDPS       Z13, Z17, Z18
-	VMULPS.BCST  4(BX), Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K3
-	VBLENDMPS    Z18, Z19, K3, Z18
-	VCMPPS       $0x00, Z16, Z17, K3
-	VPERMW.Z     64(DX), Z11, K6, Z16
-	VDIVPS       Z4, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z2, Z17
-	VMINPS       Z17, Z0, Z17
-	VADDPS       Z13, Z17, Z20
-	VMULPS.BCST  4(BX), Z20, Z20
-	VADDPS       Z13, Z20, Z20
-	VCMPPS       $0x07, Z20, Z20, K4
-	VBLENDMPS    Z20, Z19, K4, Z20
-	VCMPPS       $0x00, Z16, Z17, K4
-	VMOVDQA64    Z18, Z16
-	VPERMT2W     Z20, Z7, Z16
-	VPERMT2W     Z20, Z8, Z18
-	VPTERNLOGD   $0xf8, Z10, Z16, Z18
-	VPCMPUW      $0x06, Z9, Z18, K5
-	VPADDW       Z10, Z16, K5, Z16
-	VMOVUPS      Z16, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z16
-	VMOVUPS      Z16, (SI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z5
-	VBROADCASTSS      4(BX), Z4
-	VBROADCASTSS      8(BX), Z3
-	VBROADCASTSS      12(BX), Z2
-	VBROADCASTSS      (R9), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z1
-	VBROADCASTSS      4(R9), Z23
-	VPSUBD            Z23, Z15, Z24
-	VCVTDQ2PS         Z24, Z0
-	VBROADCASTSS      8(R9), Z24
-	VPSUBD            Z24, Z15, Z25
-	VCVTDQ2PS         Z25, Z16
-	VBROADCASTSS      12(R9), Z25
-	VPSUBD            Z25, Z15, Z26
-	VCVTDQ2PS         Z26, Z17
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z18
-	VPSUBD            Z23, Z14, Z23
-	VCVTDQ2PS         Z23, Z19
-	VPSUBD            Z24, Z14, Z24
-	VCVTDQ2PS         Z24, Z20
-	VPSUBD            Z25, Z14, Z25
-	VCVTDQ2PS         Z25, Z21
-	VPERMW.Z          (DX), Z12, K6, Z22
-	VMULPS.BCST       (R8), Z22, Z23
-	VFNMADD231PS.BCST (BX), Z23, Z22
-	VFMADD231PS.BCST  (R8), Z22, Z23
-	VPERMW.Z          (DX), Z11, K6, Z22
-	VMULPS.BCST       4(R8), Z22, Z24
-	VFNMADD231PS.BCST 4(BX), Z24, Z22
-	VFMADD231PS.BCST  4(R8), Z22, Z24
-	VPERMW.Z          64(DX), Z12, K6, Z22
-	VMULPS.BCST       8(R8), Z22, Z25
-	VFNMADD231PS.BCST 8(BX), Z25, Z22
-	VFMADD231PS.BCST  8(R8), Z22, Z25
-	VPERMW.Z          64(DX), Z11, K6, Z22
-	VMULPS.BCST       12(R8), Z22, Z26
-	VFNMADD231PS.BCST 12(BX), Z26, Z22
-	VFMADD231PS.BCST  12(R8), Z22, Z26
-	VCMPPS            $0x03, Z24, Z23, K1
-	VCMPPS            $0x03, Z26, Z25, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z23, Z23
-	VMAXPS            Z23, Z1, Z22
-	VMINPS            Z22, Z18, Z22
-	VMOVAPS           Z13, Z27
-	VFMADD231PS.BCST  (BX), Z22, Z27
-	VCMPPS            $0x00, Z23, Z22, K1
-	VRNDSCALEPS       $0x08, Z24, Z24
-	VMAXPS            Z24, Z0, Z22
-	VMINPS            Z22, Z19, Z22
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  4(BX), Z22, Z23
-	VCMPPS            $0x00, Z24, Z22, K2
-	VMOVDQA64         Z27, Z22
-	VPERMT2W          Z23, Z7, Z22
-	VPERMT2W          Z23, Z8, Z27
-	VPTERNLOGD        $0xf8, Z10, Z22, Z27
-	VPCMPUW           $0x06, Z9, Z27, K3
-	VPADDW            Z10, Z22, K3, Z22
-	VMOVNTPS          Z22, (DI)
-	VRNDSCALEPS       $0x08, Z25, Z25
-	VMAXPS            Z25, Z16, Z22
-	VMINPS            Z22, Z20, Z22
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  8(BX), Z22, Z23
-	VCMPPS            $0x00, Z25, Z22, K3
-	VRNDSCALEPS       $0x08, Z26, Z26
-	VMAXPS            Z26, Z17, Z22
-	VMINPS            Z22, Z21, Z22
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  12(BX), Z22, Z24
-	VCMPPS            $0x00, Z26, Z22, K4
-	VMOVDQA64         Z23, Z22
-	VPERMT2W          Z24, Z7, Z22
-	VPERMT2W          Z24, Z8, Z23
-	VPTERNLOGD        $0xf8, Z10, Z22, Z23
-	VPCMPUW           $0x06, Z9, Z23, K5
-	VPADDW            Z10, Z22, K5, Z22
-	VMOVNTPS          Z22, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z22
-	VMOVNTPS          Z22, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPERMW.Z     (DX), Z12, K6, Z22
-	VDIVPS       Z5, Z22, Z22
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z1, Z23
-	VMINPS       Z23, Z18, Z23
-	VADDPS       Z13, Z23, Z24
-	VMULPS.BCST  (BX), Z24, Z24
-	VADDPS       Z13, Z24, Z24
-	VCMPPS       $0x07, Z24, Z24, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z25
-	VBLENDMPS    Z24, Z25, K1, Z24
-	VCMPPS       $0x00, Z22, Z23, K1
-	VPERMW.Z     (DX), Z11, K6, Z22
-	VDIVPS       Z4, Z22, Z22
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z0, Z23
-	VMINPS       Z23, Z19, Z23
-	VADDPS       Z13, Z23, Z26
-	VMULPS.BCST  4(BX), Z26, Z26
-	VADDPS       Z13, Z26, Z26
-	VCMPPS       $0x07, Z26, Z26, K2
-	VBLENDMPS    Z26, Z25, K2, Z26
-	VCMPPS       $0x00, Z22, Z23, K2
-	VMOVDQA64    Z24, Z22
-	VPERMT2W     Z26, Z7, Z22
-	VPERMT2W     Z26, Z8, Z24
-	VPTERNLOGD   $0xf8, Z10, Z22, Z24
-	VPCMPUW      $0x06, Z9, Z24, K3
-	VPADDW       Z10, Z22, K3, Z22
-	VMOVUPS      Z22, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z22
-	VDIVPS       Z3, Z22, Z22
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z16, Z23
-	VMINPS       Z23, Z20, Z23
-	VADDPS       Z13, Z23, Z24
-	VMULPS.BCST  8(BX), Z24, Z24
-	VADDPS       Z13, Z24, Z24
-	VCMPPS       $0x07, Z24, Z24, K3
-	VBLENDMPS    Z24, Z25, K3, Z24
-	VCMPPS       $0x00, Z22, Z23, K3
-	VPERMW.Z     64(DX), Z11, K6, Z22
-	VDIVPS       Z2, Z22, Z22
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z17, Z23
-	VMINPS       Z23, Z21, Z23
-	VADDPS       Z13, Z23, Z26
-	VMULPS.BCST  12(BX), Z26, Z26
-	VADDPS       Z13, Z26, Z26
-	VCMPPS       $0x07, Z26, Z26, K4
-	VBLENDMPS    Z26, Z25, K4, Z26
-	VCMPPS       $0x00, Z22, Z23, K4
-	VMOVDQA64    Z24, Z22
-	VPERMT2W     Z26, Z7, Z22
-	VPERMT2W     Z26, Z8, Z24
-	VPTERNLOGD   $0xf8, Z10, Z22, Z24
-	VPCMPUW      $0x06, Z9, Z24, K5
-	VPADDW       Z10, Z22, K5, Z22
-	VMOVUPS      Z22, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z22
-	VMOVUPS      Z22, (SI)
-	JMP          short4back
-
-lanerare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VPSUBD       Z2, Z15, Z3
-	VPSUBD       Z2, Z14, Z2
-	VCVTDQ2PS    Z3, Z3
-	VCVTDQ2PS    Z2, Z2
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z3
-	VMINPS       Z3, Z2, Z3
-	VADDPS       Z13, Z3, Z2
-	VMULPS       Z1, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VCMPPS       $0x00, Z0, Z3, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMOVUPS      64(BX), Z3
-	VMOVUPS      64(R9), Z4
-	VPSUBD       Z4, Z15, Z5
-	VPSUBD       Z4, Z14, Z4
-	VCVTDQ2PS    Z5, Z5
-	VCVTDQ2PS    Z4, Z4
-	VDIVPS       Z3, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z13, Z5, Z4
-	VMULPS       Z3, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z1, K2, Z4
-	VCMPPS       $0x00, Z0, Z5, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z4, Z7, Z0
-	VPERMT2W     Z4, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K3
-	VBLENDMPS    Z3, Z1, K3, Z3
-	VCMPPS       $0x00, Z0, Z4, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R9), Z4
-	VPSUBD       Z4, Z15, Z5
-	VPSUBD       Z4, Z14, Z4
-	VCVTDQ2PS    Z5, Z5
-	VCVTDQ2PS    Z4, Z4
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z13, Z5, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VBLENDMPS    Z4, Z1, K4, Z4
-	VCMPPS       $0x00, Z0, Z5, K4
-	VMOVDQA64    Z3, Z0
-	VPERMT2W     Z4, Z7, Z0
-	VPERMT2W     Z4, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPCMPUW      $0x06, Z9, Z3, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMOVUPS.Z    (R9), K7, Z2
-	VPSUBD       Z2, Z15, Z3
-	VPSUBD       Z2, Z14, Z2
-	VCVTDQ2PS    Z3, Z3
-	VCVTDQ2PS    Z2, Z2
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z3
-	VMINPS       Z3, Z2, Z3
-	VADDPS       Z13, Z3, Z2
-	VMULPS       Z1, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VCMPPS       $0x00, Z0, Z3, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K7, Z3
-	VMOVUPS.Z    64(R9), K7, Z4
-	VPSUBD       Z4, Z15, Z5
-	VPSUBD       Z4, Z14, Z4
-	VCVTDQ2PS    Z5, Z5
-	VCVTDQ2PS    Z4, Z4
-	VDIVPS       Z3, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z13, Z5, Z4
-	VMULPS       Z3, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z1, K2, Z4
-	VCMPPS       $0x00, Z0, Z5, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z4, Z7, Z0
-	VPERMT2W     Z4, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R9), K7, Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K3
-	VBLENDMPS    Z3, Z1, K3, Z3
-	VCMPPS       $0x00, Z0, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R9), K7, Z4
-	VPSUBD       Z4, Z15, Z5
-	VPSUBD       Z4, Z14, Z4
-	VCVTDQ2PS    Z5, Z5
-	VCVTDQ2PS    Z4, Z4
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z13, Z5, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VBLENDMPS    Z4, Z1, K4, Z4
-	VCMPPS       $0x00, Z0, Z5, K4
-	VMOVDQA64    Z3, Z0
-	VPERMT2W     Z4, Z7, Z0
-	VPERMT2W     Z4, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPCMPUW      $0x06, Z9, Z3, K5
-	VPADDW       Z10, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          lanetailback
-
-// func FakeQuantizeMinvalBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeMinvalBytesBF16AVX512(SB), NOSPLIT, $0-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0x1010101
-	// per group: Z5 scale, Z4 recip, Z3 minval
-	// vector registers in use at once: 26
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         minval+40(FP), R9
-	VBROADCASTSS least+48(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+52(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	VMOVUPS      constantsAVX512<>+0(SB), Z12
-	VMOVUPS      constantsAVX512<>+64(SB), Z11
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z10
-	VBROADCASTSS constantsAVX512<>+132(SB), Z9
-	VMOVUPS      constantsAVX512<>+136(SB), Z8
-	VMOVUPS      constantsAVX512<>+200(SB), Z7
-	VBROADCASTSS constantsAVX512<>+280(SB), Z6
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         R10, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z3
-	SUBQ         R11, R10
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         R10, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z     (DX), Z12, K6, Z17
-	VSUBPS       Z3, Z17, Z17
-	VMULPS       Z4, Z17, Z18
-	VFNMADD231PS Z5, Z18, Z17
-	VMOVAPS      Z18, Z2
-	VFMADD231PS  Z4, Z17, Z2
-	VPERMW.Z     (DX), Z11, K6, Z17
-	VSUBPS       Z3, Z17, Z17
-	VMULPS       Z4, Z17, Z18
-	VFNMADD231PS Z5, Z18, Z17
-	VMOVAPS      Z18, Z1
-	VFMADD231PS  Z4, Z17, Z1
-	VPERMW.Z     64(DX), Z12, K6, Z17
-	VSUBPS       Z3, Z17, Z17
-	VMULPS       Z4, Z17, Z18
-	VFNMADD231PS Z5, Z18, Z17
-	VMOVAPS      Z18, Z0
-	VFMADD231PS  Z4, Z17, Z0
-	VPERMW.Z     64(DX), Z11, K6, Z17
-	VSUBPS       Z3, Z17, Z17
-	VMULPS       Z4, Z17, Z18
-	VFNMADD231PS Z5, Z18, Z17
-	VMOVAPS      Z18, Z16
-	VFMADD231PS  Z4, Z17, Z16
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VPERMW.Z     128(DX), Z12, K6, Z17
-	VSUBPS       Z3, Z17, Z17
-	VMULPS       Z4, Z17, Z18
-	VFNMADD231PS Z5, Z18, Z17
-	VFMADD231PS  Z4, Z17, Z18
-	VPERMW.Z     128(DX), Z11, K6, Z17
-	VSUBPS       Z3, Z17, Z17
-	VMULPS       Z4, Z17, Z19
-	VFNMADD231PS Z5, Z19, Z17
-	VFMADD231PS  Z4, Z17, Z19
-	VPERMW.Z     192(DX), Z12, K6, Z17
-	VSUBPS       Z3, Z17, Z17
-	VMULPS       Z4, Z17, Z20
-	VFNMADD231PS Z5, Z20, Z17
-	VFMADD231PS  Z4, Z17, Z20
-	VPERMW.Z     192(DX), Z11, K6, Z17
-	VSUBPS       Z3, Z17, Z17
-	VMULPS       Z4, Z17, Z21
-	VFNMADD231PS Z5, Z21, Z17
-	VFMADD231PS  Z4, Z17, Z21
-	VCMPPS       $0x03, Z1, Z2, K1
-	VCMPPS       $0x03, Z16, Z0, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z2, Z17
-	VMAXPS       Z17, Z15, Z22
-	VMINPS       Z22, Z14, Z22
-	VMOVAPS      Z13, Z23
-	VFMADD231PS  Z5, Z22, Z23
-	VADDPS       Z3, Z23, Z23
-	VCMPPS       $0x00, Z17, Z22, K1
-	VRNDSCALEPS  $0x08, Z1, Z17
-	VMAXPS       Z17, Z15, Z22
-	VMINPS       Z22, Z14, Z22
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z5, Z22, Z24
-	VADDPS       Z3, Z24, Z24
-	VCMPPS       $0x00, Z17, Z22, K2
-	VMOVDQA64    Z23, Z17
-	VPERMT2W     Z24, Z7, Z17
-	VPERMT2W     Z24, Z8, Z23
-	VPTERNLOGD   $0xf8, Z10, Z17, Z23
-	VPCMPUW      $0x06, Z9, Z23, K3
-	VPADDW       Z10, Z17, K3, Z17
-	VMOVUPS      Z17, (DI)
-	VRNDSCALEPS  $0x08, Z0, Z17
-	VMAXPS       Z17, Z15, Z22
-	VMINPS       Z22, Z14, Z22
-	VMOVAPS      Z13, Z23
-	VFMADD231PS  Z5, Z22, Z23
-	VADDPS       Z3, Z23, Z23
-	VCMPPS       $0x00, Z17, Z22, K3
-	VRNDSCALEPS  $0x08, Z16, Z17
-	VMAXPS       Z17, Z15, Z22
-	VMINPS       Z22, Z14, Z22
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z5, Z22, Z24
-	VADDPS       Z3, Z24, Z24
-	VCMPPS       $0x00, Z17, Z22, K4
-	VMOVDQA64    Z23, Z17
-	VPERMT2W     Z24, Z7, Z17
-	VPERMT2W     Z24, Z8, Z23
-	VPTERNLOGD   $0xf8, Z10, Z17, Z23
-	VPCMPUW      $0x06, Z9, Z23, K5
-	VPADDW       Z10, Z17, K5, Z17
-	VMOVUPS      Z17, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z17
-	VMOVUPS      Z17, (SI)
-	VMOVAPS      Z18, Z2
-	VMOVAPS      Z19, Z1
-	VMOVAPS      Z20, Z0
-	VMOVAPS      Z21, Z16
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ R10, R10
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z          128(DX), Z12, K6, Z17
-	VSUBPS.BCST       4(R9), Z17, Z17
-	VMULPS.BCST       4(R8), Z17, Z18
-	VFNMADD231PS.BCST 4(BX), Z18, Z17
-	VFMADD231PS.BCST  4(R8), Z17, Z18
-	VPERMW.Z          128(DX), Z11, K6, Z17
-	VSUBPS.BCST       4(R9), Z17, Z17
-	VMULPS.BCST       4(R8), Z17, Z19
-	VFNMADD231PS.BCST 4(BX), Z19, Z17
-	VFMADD231PS.BCST  4(R8), Z17, Z19
-	VPERMW.Z          192(DX), Z12, K6, Z17
-	VSUBPS.BCST       4(R9), Z17, Z17
-	VMULPS.BCST       4(R8), Z17, Z20
-	VFNMADD231PS.BCST 4(BX), Z20, Z17
-	VFMADD231PS.BCST  4(R8), Z17, Z20
-	VPERMW.Z          192(DX), Z11, K6, Z17
-	VSUBPS.BCST       4(R9), Z17, Z17
-	VMULPS.BCST       4(R8), Z17, Z21
-	VFNMADD231PS.BCST 4(BX), Z21, Z17
-	VFMADD231PS.BCST  4(R8), Z17, Z21
-	VCMPPS            $0x03, Z1, Z2, K1
-	VCMPPS            $0x03, Z16, Z0, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z2, Z17
-	VMAXPS            Z17, Z15, Z22
-	VMINPS            Z22, Z14, Z22
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  (BX), Z22, Z23
-	VADDPS.BCST       (R9), Z23, Z23
-	VCMPPS            $0x00, Z17, Z22, K1
-	VRNDSCALEPS       $0x08, Z1, Z17
-	VMAXPS            Z17, Z15, Z22
-	VMINPS            Z22, Z14, Z22
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  (BX), Z22, Z24
-	VADDPS.BCST       (R9), Z24, Z24
-	VCMPPS            $0x00, Z17, Z22, K2
-	VMOVDQA64         Z23, Z17
-	VPERMT2W          Z24, Z7, Z17
-	VPERMT2W          Z24, Z8, Z23
-	VPTERNLOGD        $0xf8, Z10, Z17, Z23
-	VPCMPUW           $0x06, Z9, Z23, K3
-	VPADDW            Z10, Z17, K3, Z17
-	VMOVUPS           Z17, (DI)
-	VRNDSCALEPS       $0x08, Z0, Z17
-	VMAXPS            Z17, Z15, Z22
-	VMINPS            Z22, Z14, Z22
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  (BX), Z22, Z23
-	VADDPS.BCST       (R9), Z23, Z23
-	VCMPPS            $0x00, Z17, Z22, K3
-	VRNDSCALEPS       $0x08, Z16, Z17
-	VMAXPS            Z17, Z15, Z22
-	VMINPS            Z22, Z14, Z22
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  (BX), Z22, Z24
-	VADDPS.BCST       (R9), Z24, Z24
-	VCMPPS            $0x00, Z17, Z22, K4
-	VMOVDQA64         Z23, Z17
-	VPERMT2W          Z24, Z7, Z17
-	VPERMT2W          Z24, Z8, Z23
-	VPTERNLOGD        $0xf8, Z10, Z17, Z23
-	VPCMPUW           $0x06, Z9, Z23, K5
-	VPADDW            Z10, Z17, K5, Z17
-	VMOVUPS           Z17, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z17
-	VMOVUPS           Z17, (SI)
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	MOVQ              R12, R11
-	SUBQ              R11, R10
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             R10, R10
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z3
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z17, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z5, Z0, Z18
-	VADDPS       Z3, Z18, Z18
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VMOVDQA64    Z18, Z0
-	VPERMT2W     Z1, Z7, Z0
-	VPERMT2W     Z1, Z8, Z18
-	VPTERNLOGD   $0xf8, Z10, Z0, Z18
-	VPCMPUW      $0x06, Z9, Z18, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x00, Z16, Z0, K3
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z5, Z0, Z2
-	VADDPS       Z3, Z2, Z2
-	VCMPPS       $0x00, Z17, Z0, K4
-	VMOVDQA64    Z1, Z0
-	VPERMT2W     Z2, Z7, Z0
-	VPERMT2W     Z2, Z8, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPCMPUW      $0x06, Z9, Z1, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-groupback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R11, R10
-	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  R10, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (BX), Z3
-
-groupmeet:
-	MOVQ R11, R13
-	MOVQ BX, R15
-	SUBQ $+16, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z5, Z0
-	VMOVAPS      Z3, Z1
-	VPERMW.Z     (DX), Z12, K6, Z2
-	VSUBPS       Z5, Z2, Z2
-	VMULPS       Z4, Z2, Z16
-	VFNMADD231PS Z3, Z16, Z2
-	VFMADD231PS  Z4, Z2, Z16
-	SUBQ         $+16, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z5, Z2
-	VMOVAPS      Z3, Z17
-	VPERMW.Z     (DX), Z11, K6, Z18
-	VSUBPS       Z5, Z18, Z18
-	VMULPS       Z4, Z18, Z19
-	VFNMADD231PS Z3, Z19, Z18
-	VFMADD231PS  Z4, Z18, Z19
-	SUBQ         $+16, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z5, Z18
-	VMOVAPS      Z3, Z20
-	VPERMW.Z     64(DX), Z12, K6, Z21
-	VSUBPS       Z5, Z21, Z21
-	VMULPS       Z4, Z21, Z22
-	VFNMADD231PS Z3, Z22, Z21
-	VFMADD231PS  Z4, Z21, Z22
-	SUBQ         $+16, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z5, Z21
-	VMOVAPS      Z3, Z23
-	VPERMW.Z     64(DX), Z11, K6, Z24
-	VSUBPS       Z5, Z24, Z24
-	VMULPS       Z4, Z24, Z25
-	VFNMADD231PS Z3, Z25, Z24
-	VFMADD231PS  Z4, Z24, Z25
-	VCMPPS       $0x03, Z19, Z16, K1
-	VCMPPS       $0x03, Z25, Z22, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z24
-	VMINPS       Z24, Z14, Z24
-	VFMADD213PS  Z13, Z24, Z1
-	VADDPS       Z0, Z1, Z1
-	VCMPPS       $0x00, Z16, Z24, K1
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z17
-	VADDPS       Z2, Z17, Z17
-	VCMPPS       $0x00, Z19, Z0, K2
-	VMOVDQA64    Z1, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPCMPUW      $0x06, Z9, Z1, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z20
-	VADDPS       Z18, Z20, Z20
-	VCMPPS       $0x00, Z22, Z0, K3
-	VRNDSCALEPS  $0x08, Z25, Z25
-	VMAXPS       Z25, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z23
-	VADDPS       Z21, Z23, Z23
-	VCMPPS       $0x00, Z25, Z0, K4
-	VMOVDQA64    Z20, Z0
-	VPERMT2W     Z23, Z7, Z0
-	VPERMT2W     Z23, Z8, Z20
-	VPTERNLOGD   $0xf8, Z10, Z0, Z20
-	VPCMPUW      $0x06, Z9, Z20, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         R10, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R10, R10
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
-
-grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
-	JGE  grouppiece
-	MOVQ R11, R10
-
-grouppiece:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z3
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z17, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z5, Z0, Z18
-	VADDPS       Z3, Z18, Z18
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         R10, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z5, Z0, Z2
-	VADDPS       Z3, Z2, Z2
-	VCMPPS       $0x00, Z16, Z0, K3
-	CMPQ         R10, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z5, Z0, Z16
-	VADDPS       Z3, Z16, Z16
-	VCMPPS       $0x00, Z17, Z0, K4
-
-grouptailnarrow:
-	VMOVDQA64  Z18, Z0
-	VPERMT2W   Z1, Z7, Z0
-	VPERMT2W   Z1, Z8, Z18
-	VPTERNLOGD $0xf8, Z10, Z0, Z18
-	VPCMPUW    $0x06, Z9, Z18, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z16, Z7, Z0
-	VPERMT2W   Z16, Z8, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPCMPUW    $0x06, Z9, Z2, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z6, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-grouptailback:
-	LEAQ  (DI)(R10*2), DI
-	LEAQ  (SI)(R10*1), SI
-	LEAQ  (DX)(R10*2), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, R10
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R11, $+2
-	JLT               short2end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VPERMW.Z          (DX), Z12, K6, Z16
-	VSUBPS.BCST       (R9), Z16, Z16
-	VMULPS.BCST       (R8), Z16, Z17
-	VFNMADD231PS.BCST (BX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFMADD231PS.BCST  (R8), Z16, Z3
-	VPERMW.Z          (DX), Z11, K6, Z16
-	VSUBPS.BCST       (R9), Z16, Z16
-	VMULPS.BCST       (R8), Z16, Z17
-	VFNMADD231PS.BCST (BX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFMADD231PS.BCST  (R8), Z16, Z2
-	VPERMW.Z          64(DX), Z12, K6, Z16
-	VSUBPS.BCST       4(R9), Z16, Z16
-	VMULPS.BCST       4(R8), Z16, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFMADD231PS.BCST  4(R8), Z16, Z1
-	VPERMW.Z          64(DX), Z11, K6, Z16
-	VSUBPS.BCST       4(R9), Z16, Z16
-	VMULPS.BCST       4(R8), Z16, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFMADD231PS.BCST  4(R8), Z16, Z0
-
-short2ahead:
-	VPERMW.Z          128(DX), Z12, K6, Z16
-	VSUBPS.BCST       8(R9), Z16, Z16
-	VMULPS.BCST       8(R8), Z16, Z17
-	VFNMADD231PS.BCST 8(BX), Z17, Z16
-	VFMADD231PS.BCST  8(R8), Z16, Z17
-	VPERMW.Z          128(DX), Z11, K6, Z16
-	VSUBPS.BCST       8(R9), Z16, Z16
-	VMULPS.BCST       8(R8), Z16, Z18
-	VFNMADD231PS.BCST 8(BX), Z18, Z16
-	VFMADD231PS.BCST  8(R8), Z16, Z18
-	VPERMW.Z          192(DX), Z12, K6, Z16
-	VSUBPS.BCST       12(R9), Z16, Z16
-	VMULPS.BCST       12(R8), Z16, Z19
-	VFNMADD231PS.BCST 12(BX), Z19, Z16
-	VFMADD231PS.BCST  12(R8), Z16, Z19
-	VPERMW.Z          192(DX), Z11, K6, Z16
-	VSUBPS.BCST       12(R9), Z16, Z16
-	VMULPS.BCST       12(R8), Z16, Z20
-	VFNMADD231PS.BCST 12(BX), Z20, Z16
-	VFMADD231PS.BCST  12(R8), Z16, Z20
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z3, Z16
-	VMAXPS            Z16, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  (BX), Z21, Z22
-	VADDPS.BCST       (R9), Z22, Z22
-	VCMPPS            $0x00, Z16, Z21, K1
-	VRNDSCALEPS       $0x08, Z2, Z16
-	VMAXPS            Z16, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  (BX), Z21, Z23
-	VADDPS.BCST       (R9), Z23, Z23
-	VCMPPS            $0x00, Z16, Z21, K2
-	VMOVDQA64         Z22, Z16
-	VPERMT2W          Z23, Z7, Z16
-	VPERMT2W          Z23, Z8, Z22
-	VPTERNLOGD        $0xf8, Z10, Z16, Z22
-	VPCMPUW           $0x06, Z9, Z22, K3
-	VPADDW            Z10, Z16, K3, Z16
-	VMOVUPS           Z16, (DI)
-	VRNDSCALEPS       $0x08, Z1, Z16
-	VMAXPS            Z16, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  4(BX), Z21, Z22
-	VADDPS.BCST       4(R9), Z22, Z22
-	VCMPPS            $0x00, Z16, Z21, K3
-	VRNDSCALEPS       $0x08, Z0, Z16
-	VMAXPS            Z16, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  4(BX), Z21, Z23
-	VADDPS.BCST       4(R9), Z23, Z23
-	VCMPPS            $0x00, Z16, Z21, K4
-	VMOVDQA64         Z22, Z16
-	VPERMT2W          Z23, Z7, Z16
-	VPERMT2W          Z23, Z8, Z22
-	VPTERNLOGD        $0xf8, Z10, Z16, Z22
-	VPCMPUW           $0x06, Z9, Z22, K5
-	VPADDW            Z10, Z16, K5, Z16
-	VMOVUPS           Z16, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z16
-	VMOVUPS           Z16, (SI)
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (BX), Z5
-	VBROADCASTSS      4(BX), Z4
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (BX), Z0, Z17
-	VADDPS.BCST       (R9), Z17, Z17
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VADDPS.BCST       (R9), Z1, Z1
-	VCMPPS            $0x00, Z2, Z0, K2
-	VMOVDQA64         Z17, Z0
-	VPERMT2W          Z1, Z7, Z0
-	VPERMT2W          Z1, Z8, Z17
-	VPTERNLOGD        $0xf8, Z10, Z0, Z17
-	VPCMPUW           $0x06, Z9, Z17, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z2
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VADDPS.BCST       4(R9), Z2, Z2
-	VCMPPS            $0x00, Z16, Z0, K4
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z2, Z7, Z0
-	VPERMT2W          Z2, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVUPS           Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z0
-	VMOVUPS           Z0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R11, $+4
-	JLT               short4end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VPERMW.Z          (DX), Z12, K6, Z18
-	VSUBPS.BCST       (R9), Z18, Z18
-	VMULPS.BCST       (R8), Z18, Z19
-	VFNMADD231PS.BCST (BX), Z19, Z18
-	VMOVAPS           Z19, Z1
-	VFMADD231PS.BCST  (R8), Z18, Z1
-	VPERMW.Z          (DX), Z11, K6, Z18
-	VSUBPS.BCST       4(R9), Z18, Z18
-	VMULPS.BCST       4(R8), Z18, Z19
-	VFNMADD231PS.BCST 4(BX), Z19, Z18
-	VMOVAPS           Z19, Z0
-	VFMADD231PS.BCST  4(R8), Z18, Z0
-	VPERMW.Z          64(DX), Z12, K6, Z18
-	VSUBPS.BCST       8(R9), Z18, Z18
-	VMULPS.BCST       8(R8), Z18, Z19
-	VFNMADD231PS.BCST 8(BX), Z19, Z18
-	VMOVAPS           Z19, Z16
-	VFMADD231PS.BCST  8(R8), Z18, Z16
-	VPERMW.Z          64(DX), Z11, K6, Z18
-	VSUBPS.BCST       12(R9), Z18, Z18
-	VMULPS.BCST       12(R8), Z18, Z19
-	VFNMADD231PS.BCST 12(BX), Z19, Z18
-	VMOVAPS           Z19, Z17
-	VFMADD231PS.BCST  12(R8), Z18, Z17
-
-short4ahead:
-	VPERMW.Z          128(DX), Z12, K6, Z18
-	VSUBPS.BCST       16(R9), Z18, Z18
-	VMULPS.BCST       16(R8), Z18, Z19
-	VFNMADD231PS.BCST 16(BX), Z19, Z18
-	VFMADD231PS.BCST  16(R8), Z18, Z19
-	VPERMW.Z          128(DX), Z11, K6, Z18
-	VSUBPS.BCST       20(R9), Z18, Z18
-	VMULPS.BCST       20(R8), Z18, Z20
-	VFNMADD231PS.BCST 20(BX), Z20, Z18
-	VFMADD231PS.BCST  20(R8), Z18, Z20
-	VPERMW.Z          192(DX), Z12, K6, Z18
-	VSUBPS.BCST       24(R9), Z18, Z18
-	VMULPS.BCST       24(R8), Z18, Z21
-	VFNMADD231PS.BCST 24(BX), Z21, Z18
-	VFMADD231PS.BCST  24(R8), Z18, Z21
-	VPERMW.Z          192(DX), Z11, K6, Z18
-	VSUBPS.BCST       28(R9), Z18, Z18
-	VMULPS.BCST       28(R8), Z18, Z22
-	VFNMADD231PS.BCST 28(BX), Z22, Z18
-	VFMADD231PS.BCST  28(R8), Z18, Z22
-	VCMPPS            $0x03, Z0, Z1, K1
-	VCMPPS            $0x03, Z17, Z16, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z1, Z18
-	VMAXPS            Z18, Z15, Z23
-	VMINPS            Z23, Z14, Z23
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  (BX), Z23, Z24
-	VADDPS.BCST       (R9), Z24, Z24
-	VCMPPS            $0x00, Z18, Z23, K1
-	VRNDSCALEPS       $0x08, Z0, Z18
-	VMAXPS            Z18, Z15, Z23
-	VMINPS            Z23, Z14, Z23
-	VMOVAPS           Z13, Z25
-	VFMADD231PS.BCST  4(BX), Z23, Z25
-	VADDPS.BCST       4(R9), Z25, Z25
-	VCMPPS            $0x00, Z18, Z23, K2
-	VMOVDQA64         Z24, Z18
-	VPERMT2W          Z25, Z7, Z18
-	VPERMT2W          Z25, Z8, Z24
-	VPTERNLOGD        $0xf8, Z10, Z18, Z24
-	VPCMPUW           $0x06, Z9, Z24, K3
-	VPADDW            Z10, Z18, K3, Z18
-	VMOVUPS           Z18, (DI)
-	VRNDSCALEPS       $0x08, Z16, Z18
-	VMAXPS            Z18, Z15, Z23
-	VMINPS            Z23, Z14, Z23
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  8(BX), Z23, Z24
-	VADDPS.BCST       8(R9), Z24, Z24
-	VCMPPS            $0x00, Z18, Z23, K3
-	VRNDSCALEPS       $0x08, Z17, Z18
-	VMAXPS            Z18, Z15, Z23
-	VMINPS            Z23, Z14, Z23
-	VMOVAPS           Z13, Z25
-	VFMADD231PS.BCST  12(BX), Z23, Z25
-	VADDPS.BCST       12(R9), Z25, Z25
-	VCMPPS            $0x00, Z18, Z23, K4
-	VMOVDQA64         Z24, Z18
-	VPERMT2W          Z25, Z7, Z18
-	VPERMT2W          Z25, Z8, Z24
-	VPTERNLOGD        $0xf8, Z10, Z18, Z24
-	VPCMPUW           $0x06, Z9, Z24, K5
-	VPADDW            Z10, Z18, K5, Z18
-	VMOVUPS           Z18, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z18
-	VMOVUPS           Z18, (SI)
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
-	VMOVAPS           Z22, Z17
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (BX), Z5
-	VBROADCASTSS      4(BX), Z4
-	VBROADCASTSS      8(BX), Z3
-	VBROADCASTSS      12(BX), Z2
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z17
-	VFNMADD231PS.BCST 8(BX), Z17, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z17
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z18
-	VFNMADD231PS.BCST 12(BX), Z18, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VCMPPS            $0x03, Z16, Z1, K1
-	VCMPPS            $0x03, Z18, Z17, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z19
-	VFMADD231PS.BCST  (BX), Z0, Z19
-	VADDPS.BCST       (R9), Z19, Z19
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VCMPPS            $0x00, Z16, Z0, K2
-	VMOVDQA64         Z19, Z0
-	VPERMT2W          Z1, Z7, Z0
-	VPERMT2W          Z1, Z8, Z19
-	VPTERNLOGD        $0xf8, Z10, Z0, Z19
-	VPCMPUW           $0x06, Z9, Z19, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VADDPS.BCST       8(R9), Z1, Z1
-	VCMPPS            $0x00, Z17, Z0, K3
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VMAXPS            Z18, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VADDPS.BCST       12(R9), Z16, Z16
-	VCMPPS            $0x00, Z18, Z0, K4
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z16, Z7, Z0
-	VPERMT2W          Z16, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVUPS           Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z0
-	VMOVUPS           Z0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+64
-	JLT  lanetail
-
-laneloop:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMOVUPS      (R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      (R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VMOVUPS      (BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMOVUPS      64(R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      64(R8), Z5
-	VMULPS       Z5, Z0, Z16
-	VMOVUPS      64(BX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMOVUPS      128(R9), Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVUPS      128(R8), Z18
-	VMULPS       Z18, Z0, Z19
-	VMOVUPS      128(BX), Z20
-	VFNMADD231PS Z20, Z19, Z0
-	VFMADD231PS  Z18, Z0, Z19
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMOVUPS      192(R9), Z18
-	VSUBPS       Z18, Z0, Z0
-	VMOVUPS      192(R8), Z21
-	VMULPS       Z21, Z0, Z22
-	VMOVUPS      192(BX), Z23
-	VFNMADD231PS Z23, Z22, Z0
-	VFMADD231PS  Z21, Z0, Z22
-	VCMPPS       $0x03, Z16, Z3, K1
-	VCMPPS       $0x03, Z22, Z19, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z4
-	VADDPS       Z1, Z4, Z4
-	VCMPPS       $0x00, Z3, Z0, K1
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z17
-	VADDPS       Z2, Z17, Z17
-	VCMPPS       $0x00, Z16, Z0, K2
-	VMOVDQA64    Z4, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z4
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPCMPUW      $0x06, Z9, Z4, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z20
-	VADDPS       Z5, Z20, Z20
-	VCMPPS       $0x00, Z19, Z0, K3
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z23
-	VADDPS       Z18, Z23, Z23
-	VCMPPS       $0x00, Z22, Z0, K4
-	VMOVDQA64    Z20, Z0
-	VPERMT2W     Z23, Z7, Z0
-	VPERMT2W     Z23, Z8, Z20
-	VPTERNLOGD   $0xf8, Z10, Z0, Z20
-	VPCMPUW      $0x06, Z9, Z20, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-laneback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	ADDQ $+256, R9
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R10, R10
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (R9), K7, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS.Z    (R8), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VMOVUPS.Z    (BX), K7, Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(R9), K7, Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS.Z    64(R8), K7, Z5
-	VMULPS       Z5, Z0, Z16
-	VMOVUPS.Z    64(BX), K7, Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(R9), K7, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVUPS.Z    128(R8), K7, Z18
-	VMULPS       Z18, Z0, Z19
-	VMOVUPS.Z    128(BX), K7, Z20
-	VFNMADD231PS Z20, Z19, Z0
-	VFMADD231PS  Z18, Z0, Z19
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(R9), K7, Z18
-	VSUBPS       Z18, Z0, Z0
-	VMOVUPS.Z    192(R8), K7, Z21
-	VMULPS       Z21, Z0, Z22
-	VMOVUPS.Z    192(BX), K7, Z23
-	VFNMADD231PS Z23, Z22, Z0
-	VFMADD231PS  Z21, Z0, Z22
-	VCMPPS       $0x03, Z16, Z3, K1
-	VCMPPS       $0x03, Z22, Z19, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z4
-	VADDPS       Z1, Z4, Z4
-	VCMPPS       $0x00, Z3, Z0, K1
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z17
-	VADDPS       Z2, Z17, Z17
-	VCMPPS       $0x00, Z16, Z0, K2
-	CMPQ         R10, $+33
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z20
-	VADDPS       Z5, Z20, Z20
-	VCMPPS       $0x00, Z19, Z0, K3
-	CMPQ         R10, $+49
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z23
-	VADDPS       Z18, Z23, Z23
-	VCMPPS       $0x00, Z22, Z0, K4
-
-lanetailnarrow:
-	VMOVDQA64  Z4, Z0
-	VPERMT2W   Z17, Z7, Z0
-	VPERMT2W   Z17, Z8, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPCMPUW    $0x06, Z9, Z4, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z20, Z0
-	VPERMT2W   Z23, Z7, Z0
-	VPERMT2W   Z23, Z8, Z20
-	VPTERNLOGD $0xf8, Z10, Z0, Z20
-	VPCMPUW    $0x06, Z9, Z20, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z6, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z17, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z5, Z0, Z18
-	VADDPS       Z3, Z18, Z18
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VMOVDQA64    Z18, Z0
-	VPERMT2W     Z1, Z7, Z0
-	VPERMT2W     Z1, Z8, Z18
-	VPTERNLOGD   $0xf8, Z10, Z0, Z18
-	VPCMPUW      $0x06, Z9, Z18, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVNTPS     Z0, (DI)
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x00, Z16, Z0, K3
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z5, Z0, Z2
-	VADDPS       Z3, Z2, Z2
-	VCMPPS       $0x00, Z17, Z0, K4
-	VMOVDQA64    Z1, Z0
-	VPERMT2W     Z2, Z7, Z0
-	VPERMT2W     Z2, Z8, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPCMPUW      $0x06, Z9, Z1, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVNTPS     Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z1, Z2, K1
-	VCMPPS      $0x03, Z16, Z0, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z2, Z17
-	VMAXPS      Z17, Z15, Z18
-	VMINPS      Z18, Z14, Z18
-	VMOVAPS     Z13, Z19
-	VFMADD231PS Z5, Z18, Z19
-	VADDPS      Z3, Z19, Z19
-	VCMPPS      $0x00, Z17, Z18, K1
-	VRNDSCALEPS $0x08, Z1, Z17
-	VMAXPS      Z17, Z15, Z18
-	VMINPS      Z18, Z14, Z18
-	VMOVAPS     Z13, Z20
-	VFMADD231PS Z5, Z18, Z20
-	VADDPS      Z3, Z20, Z20
-	VCMPPS      $0x00, Z17, Z18, K2
-	VMOVDQA64   Z19, Z17
-	VPERMT2W    Z20, Z7, Z17
-	VPERMT2W    Z20, Z8, Z19
-	VPTERNLOGD  $0xf8, Z10, Z17, Z19
-	VPCMPUW     $0x06, Z9, Z19, K3
-	VPADDW      Z10, Z17, K3, Z17
-	VMOVUPS     Z17, (DI)
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z15, Z18
-	VMINPS      Z18, Z14, Z18
-	VMOVAPS     Z13, Z19
-	VFMADD231PS Z5, Z18, Z19
-	VADDPS      Z3, Z19, Z19
-	VCMPPS      $0x00, Z17, Z18, K3
-	VRNDSCALEPS $0x08, Z16, Z17
-	VMAXPS      Z17, Z15, Z18
-	VMINPS      Z18, Z14, Z18
-	VMOVAPS     Z13, Z20
-	VFMADD231PS Z5, Z18, Z20
-	VADDPS      Z3, Z20, Z20
-	VCMPPS      $0x00, Z17, Z18, K4
-	VMOVDQA64   Z19, Z17
-	VPERMT2W    Z20, Z7, Z17
-	VPERMT2W    Z20, Z8, Z19
-	VPTERNLOGD  $0xf8, Z10, Z17, Z19
-	VPCMPUW     $0x06, Z9, Z19, K5
-	VPADDW      Z10, Z17, K5, Z17
-	VMOVUPS     Z17, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z6, K1, Z17
-	VMOVUPS     Z17, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R11
-	JMP         groupwhole
-
-grouprare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z5, Z2, Z2
-	VADDPS       Z3, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z16
-	VBLENDMPS    Z2, Z16, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS       Z5, Z17, Z17
-	VADDPS       Z3, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K2
-	VBLENDMPS    Z17, Z16, K2, Z17
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z5, Z2, Z2
-	VADDPS       Z3, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z16, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS       Z5, Z17, Z17
-	VADDPS       Z3, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K4
-	VBLENDMPS    Z17, Z16, K4, Z17
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R11, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R11, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (BX), Z3
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R11, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R11, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (BX), Z3
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R11, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R11, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (BX), Z3
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z5, Z2, Z2
-	VADDPS       Z3, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z16
-	VBLENDMPS    Z2, Z16, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS       Z5, Z17, Z17
-	VADDPS       Z3, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K2
-	VBLENDMPS    Z17, Z16, K2, Z17
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z5, Z2, Z2
-	VADDPS       Z3, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z16, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS       Z5, Z17, Z17
-	VADDPS       Z3, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K4
-	VBLENDMPS    Z17, Z16, K4, Z17
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R13, R11
-	SUBQ BX, R15
-	ADDQ R15, BX
-	ADDQ R15, R8
-	ADDQ R15, R9
-	MOVQ R10, R13
-	SUBQ R15, R15
-	ADDQ $+64, R15
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z5
-	VBROADCASTSS      4(BX), Z4
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (BX), Z0, Z17
-	VADDPS.BCST       (R9), Z17, Z17
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VADDPS.BCST       (R9), Z1, Z1
-	VCMPPS            $0x00, Z2, Z0, K2
-	VMOVDQA64         Z17, Z0
-	VPERMT2W          Z1, Z7, Z0
-	VPERMT2W          Z1, Z8, Z17
-	VPTERNLOGD        $0xf8, Z10, Z0, Z17
-	VPCMPUW           $0x06, Z9, Z17, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVNTPS          Z0, (DI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z2
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VADDPS.BCST       4(R9), Z2, Z2
-	VCMPPS            $0x00, Z16, Z0, K4
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z2, Z7, Z0
-	VPERMT2W          Z2, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVNTPS          Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VSUBPS.BCST  (R9), Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS.BCST  (R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VSUBPS.BCST  (R9), Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS.BCST  (BX), Z16, Z16
-	VADDPS.BCST  (R9), Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K2
-	VBLENDMPS    Z16, Z3, K2, Z16
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VSUBPS.BCST  4(R9), Z0, Z0
-	VDIVPS       Z4, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS.BCST  4(R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VSUBPS.BCST  4(R9), Z0, Z0
-	VDIVPS       Z4, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS.BCST  4(BX), Z16, Z16
-	VADDPS.BCST  4(R9), Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K4
-	VBLENDMPS    Z16, Z3, K4, Z16
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z5
-	VBROADCASTSS      4(BX), Z4
-	VBROADCASTSS      8(BX), Z3
-	VBROADCASTSS      12(BX), Z2
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z17
-	VFNMADD231PS.BCST 8(BX), Z17, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z17
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z18
-	VFNMADD231PS.BCST 12(BX), Z18, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VCMPPS            $0x03, Z16, Z1, K1
-	VCMPPS            $0x03, Z18, Z17, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z19
-	VFMADD231PS.BCST  (BX), Z0, Z19
-	VADDPS.BCST       (R9), Z19, Z19
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VCMPPS            $0x00, Z16, Z0, K2
-	VMOVDQA64         Z19, Z0
-	VPERMT2W          Z1, Z7, Z0
-	VPERMT2W          Z1, Z8, Z19
-	VPTERNLOGD        $0xf8, Z10, Z0, Z19
-	VPCMPUW           $0x06, Z9, Z19, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVNTPS          Z0, (DI)
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VADDPS.BCST       8(R9), Z1, Z1
-	VCMPPS            $0x00, Z17, Z0, K3
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VMAXPS            Z18, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VADDPS.BCST       12(R9), Z16, Z16
-	VCMPPS            $0x00, Z18, Z0, K4
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z16, Z7, Z0
-	VPERMT2W          Z16, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVNTPS          Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z6, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VSUBPS.BCST  (R9), Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS.BCST  (BX), Z16, Z16
-	VADDPS.BCST  (R9), Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z17
-	VBLENDMPS    Z16, Z17, K1, Z16
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VSUBPS.BCST  4(R9), Z0, Z0
-	VDIVPS       Z4, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z18
-	VMULPS.BCST  4(BX), Z18, Z18
-	VADDPS.BCST  4(R9), Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K2
-	VBLENDMPS    Z18, Z17, K2, Z18
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VSUBPS.BCST  8(R9), Z0, Z0
-	VDIVPS       Z3, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS.BCST  8(BX), Z16, Z16
-	VADDPS.BCST  8(R9), Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K3
-	VBLENDMPS    Z16, Z17, K3, Z16
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VSUBPS.BCST  12(R9), Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z18
-	VMULPS.BCST  12(BX), Z18, Z18
-	VADDPS.BCST  12(R9), Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K4
-	VBLENDMPS    Z18, Z17, K4, Z18
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          short4back
-
-lanerare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z1, Z4, Z4
-	VADDPS       Z2, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z4, Z1, K1, Z4
-	VCMPPS       $0x00, Z0, Z3, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VADDPS       Z13, Z5, Z16
-	VMULPS       Z2, Z16, Z16
-	VADDPS       Z3, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K2
-	VBLENDMPS    Z16, Z1, K2, Z16
-	VCMPPS       $0x00, Z0, Z5, K2
-	VMOVDQA64    Z4, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z4
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPCMPUW      $0x06, Z9, Z4, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K3
-	VBLENDMPS    Z5, Z1, K3, Z5
-	VCMPPS       $0x00, Z0, Z4, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z16
-	VMULPS       Z2, Z16, Z16
-	VADDPS       Z3, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K4
-	VBLENDMPS    Z16, Z1, K4, Z16
-	VCMPPS       $0x00, Z0, Z4, K4
-	VMOVDQA64    Z5, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z5
-	VPTERNLOGD   $0xf8, Z10, Z0, Z5
-	VPCMPUW      $0x06, Z9, Z5, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMOVUPS.Z    (R9), K7, Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z1, Z4, Z4
-	VADDPS       Z2, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z4, Z1, K1, Z4
-	VCMPPS       $0x00, Z0, Z3, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R9), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VADDPS       Z13, Z5, Z16
-	VMULPS       Z2, Z16, Z16
-	VADDPS       Z3, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K2
-	VBLENDMPS    Z16, Z1, K2, Z16
-	VCMPPS       $0x00, Z0, Z5, K2
-	VMOVDQA64    Z4, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z4
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPCMPUW      $0x06, Z9, Z4, K3
-	VPADDW       Z10, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R9), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K3
-	VBLENDMPS    Z5, Z1, K3, Z5
-	VCMPPS       $0x00, Z0, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R9), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z16
-	VMULPS       Z2, Z16, Z16
-	VADDPS       Z3, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K4
-	VBLENDMPS    Z16, Z1, K4, Z16
-	VCMPPS       $0x00, Z0, Z4, K4
-	VMOVDQA64    Z5, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z5
-	VPTERNLOGD   $0xf8, Z10, Z0, Z5
-	VPCMPUW      $0x06, Z9, Z5, K5
-	VPADDW       Z10, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z6, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          lanetailback
-
-// func FakeQuantizeBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeBitsBF16AVX512(SB), NOSPLIT, $16-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table
-	// per group: Z6 scale, Z5 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 25
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	VBROADCASTSS least+40(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+44(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	VMOVUPS      constantsAVX512<>+0(SB), Z12
-	VMOVUPS      constantsAVX512<>+64(SB), Z11
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z10
-	VBROADCASTSS constantsAVX512<>+132(SB), Z9
-	VMOVUPS      constantsAVX512<>+136(SB), Z8
-	VMOVUPS      constantsAVX512<>+200(SB), Z7
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-	CMPQ         R11, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R11
-	JEQ          longs
-	CMPQ         R10, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	SUBQ         R10, R9
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         R9, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VMOVAPS      Z16, Z4
-	VFMADD231PS  Z5, Z0, Z4
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VMOVAPS      Z16, Z3
-	VFMADD231PS  Z5, Z0, Z3
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VMOVAPS      Z16, Z2
-	VFMADD231PS  Z5, Z0, Z2
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VMOVAPS      Z16, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VPERMW.Z     128(DX), Z12, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VPERMW.Z     128(DX), Z11, K6, Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VPERMW.Z     192(DX), Z12, K6, Z0
-	VMULPS       Z5, Z0, Z18
-	VFNMADD231PS Z6, Z18, Z0
-	VFMADD231PS  Z5, Z0, Z18
-	VPERMW.Z     192(DX), Z11, K6, Z0
-	VMULPS       Z5, Z0, Z19
-	VFNMADD231PS Z6, Z19, Z0
-	VFMADD231PS  Z5, Z0, Z19
-	VCMPPS       $0x03, Z3, Z4, K1
-	VCMPPS       $0x03, Z1, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z6, Z20, Z21
-	VCMPPS       $0x00, Z0, Z20, K1
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z6, Z20, Z22
-	VCMPPS       $0x00, Z0, Z20, K2
-	VMOVDQA64    Z21, Z0
-	VPERMT2W     Z22, Z7, Z0
-	VPERMT2W     Z22, Z8, Z21
-	VPTERNLOGD   $0xf8, Z10, Z0, Z21
-	VPCMPUW      $0x06, Z9, Z21, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z0
-	VMAXPS       Z0, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z6, Z20, Z21
-	VCMPPS       $0x00, Z0, Z20, K3
-	VRNDSCALEPS  $0x08, Z1, Z0
-	VMAXPS       Z0, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z6, Z20, Z22
-	VCMPPS       $0x00, Z0, Z20, K4
-	VMOVDQA64    Z21, Z0
-	VPERMT2W     Z22, Z7, Z0
-	VPERMT2W     Z22, Z8, Z21
-	VPTERNLOGD   $0xf8, Z10, Z0, Z21
-	VPCMPUW      $0x06, Z9, Z21, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z16, Z4
-	VMOVAPS      Z17, Z3
-	VMOVAPS      Z18, Z2
-	VMOVAPS      Z19, Z1
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ R9, R9
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z          128(DX), Z12, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VPERMW.Z          128(DX), Z11, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z17
-	VPERMW.Z          192(DX), Z12, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z18
-	VFNMADD231PS.BCST 4(BX), Z18, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z18
-	VPERMW.Z          192(DX), Z11, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z19
-	VFNMADD231PS.BCST 4(BX), Z19, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z19
-	VCMPPS            $0x03, Z3, Z4, K1
-	VCMPPS            $0x03, Z1, Z2, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS.BCST  (BX), Z20, Z21
-	VCMPPS            $0x00, Z0, Z20, K1
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  (BX), Z20, Z22
-	VCMPPS            $0x00, Z0, Z20, K2
-	VMOVDQA64         Z21, Z0
-	VPERMT2W          Z22, Z7, Z0
-	VPERMT2W          Z22, Z8, Z21
-	VPTERNLOGD        $0xf8, Z10, Z0, Z21
-	VPCMPUW           $0x06, Z9, Z21, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z2, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS.BCST  (BX), Z20, Z21
-	VCMPPS            $0x00, Z0, Z20, K3
-	VRNDSCALEPS       $0x08, Z1, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  (BX), Z20, Z22
-	VCMPPS            $0x00, Z0, Z20, K4
-	VMOVDQA64         Z21, Z0
-	VPERMT2W          Z22, Z7, Z0
-	VPERMT2W          Z22, Z8, Z21
-	VPTERNLOGD        $0xf8, Z10, Z0, Z21
-	VPCMPUW           $0x06, Z9, Z21, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVUPS           Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
-	ADDQ              $+128, DX
-	MOVQ              R11, R10
-	SUBQ              R10, R9
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             R9, R9
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z6, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z6, Z0, Z16
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z1, Z7, Z0
-	VPERMT2W     Z1, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z6, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VMOVDQA64    Z1, Z0
-	VPERMT2W     Z2, Z7, Z0
-	VPERMT2W     Z2, Z8, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPCMPUW      $0x06, Z9, Z1, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-
-groupback:
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R10, R9
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  R9, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z5, Z0
-	VPERMW.Z     (DX), Z12, K6, Z1
-	VMULPS       Z6, Z1, Z2
-	VFNMADD231PS Z5, Z2, Z1
-	VFMADD231PS  Z6, Z1, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z5, Z1
-	VPERMW.Z     (DX), Z11, K6, Z3
-	VMULPS       Z6, Z3, Z4
-	VFNMADD231PS Z5, Z4, Z3
-	VFMADD231PS  Z6, Z3, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z5, Z3
-	VPERMW.Z     64(DX), Z12, K6, Z16
-	VMULPS       Z6, Z16, Z17
-	VFNMADD231PS Z5, Z17, Z16
-	VFMADD231PS  Z6, Z16, Z17
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z5, Z16
-	VPERMW.Z     64(DX), Z11, K6, Z18
-	VMULPS       Z6, Z18, Z19
-	VFNMADD231PS Z5, Z19, Z18
-	VFMADD231PS  Z6, Z18, Z19
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z19, Z17, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z18, Z0
-	VCMPPS       $0x00, Z2, Z18, K1
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z2, Z1
-	VCMPPS       $0x00, Z4, Z2, K2
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z7, Z2
-	VPERMT2W     Z1, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	VPCMPUW      $0x06, Z9, Z0, K3
-	VPADDW       Z10, Z2, K3, Z2
-	VMOVUPS      Z2, (DI)
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	VCMPPS       $0x00, Z17, Z0, K3
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z16
-	VCMPPS       $0x00, Z19, Z0, K4
-	VMOVDQA64    Z3, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPCMPUW      $0x06, Z9, Z3, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z6, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z6, Z0, Z16
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         R9, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z6, Z0, Z2
-	VCMPPS       $0x00, Z3, Z0, K3
-	CMPQ         R9, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z3
-	VFMADD231PS  Z6, Z0, Z3
-	VCMPPS       $0x00, Z4, Z0, K4
-
-grouptailnarrow:
-	VMOVDQA64  Z16, Z0
-	VPERMT2W   Z1, Z7, Z0
-	VPERMT2W   Z1, Z8, Z16
-	VPTERNLOGD $0xf8, Z10, Z0, Z16
-	VPCMPUW    $0x06, Z9, Z16, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z7, Z0
-	VPERMT2W   Z3, Z8, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPCMPUW    $0x06, Z9, Z2, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SP)
-
-grouptailback:
-	MOVQ  (SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R9, $+33
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R9, $+41
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R9, $+49
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R9, $+57
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged1:
-	LEAQ  (DI)(R9*2), DI
-	MOVQ  R9, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, R9
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z16
-	VBROADCASTSS constantsAVX512<>+264(SB), Z17
-	VPSUBD       Z17, Z16, Z5
-	VBROADCASTSS constantsAVX512<>+268(SB), Z16
-	VFNMADD231PS Z6, Z5, Z16
-	VBROADCASTSS constantsAVX512<>+272(SB), Z17
-	VFMADD231PS  Z17, Z16, Z16
-	VMULPS       Z5, Z16, Z4
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          longtail
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         R9, $+256
-	JLT          longloop
-	VPERMW.Z     (DX), Z12, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VMOVAPS      Z17, Z3
-	VFMADD231PS  Z5, Z16, Z3
-	VPERMW.Z     (DX), Z11, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VMOVAPS      Z17, Z2
-	VFMADD231PS  Z5, Z16, Z2
-	VPERMW.Z     64(DX), Z12, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VMOVAPS      Z17, Z1
-	VFMADD231PS  Z5, Z16, Z1
-	VPERMW.Z     64(DX), Z11, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VMOVAPS      Z17, Z0
-	VFMADD231PS  Z5, Z16, Z0
-
-longahead:
-	VPERMW.Z    128(DX), Z12, K6, Z16
-	VMULPS      Z4, Z16, Z17
-	VFMADD231PS Z5, Z16, Z17
-	VPERMW.Z    128(DX), Z11, K6, Z16
-	VMULPS      Z4, Z16, Z18
-	VFMADD231PS Z5, Z16, Z18
-	VPERMW.Z    192(DX), Z12, K6, Z16
-	VMULPS      Z4, Z16, Z19
-	VFMADD231PS Z5, Z16, Z19
-	VPERMW.Z    192(DX), Z11, K6, Z16
-	VMULPS      Z4, Z16, Z20
-	VFMADD231PS Z5, Z16, Z20
-	VCMPPS      $0x03, Z2, Z3, K1
-	VCMPPS      $0x03, Z0, Z1, K2
-	KORTESTQ    K1, K2
-	JNE         longloop
-	VRNDSCALEPS $0x08, Z3, Z16
-	VMAXPS      Z16, Z15, Z21
-	VMINPS      Z21, Z14, Z21
-	VMOVAPS     Z13, Z22
-	VFMADD231PS Z6, Z21, Z22
-	VCMPPS      $0x00, Z16, Z21, K1
-	VRNDSCALEPS $0x08, Z2, Z16
-	VMAXPS      Z16, Z15, Z21
-	VMINPS      Z21, Z14, Z21
-	VMOVAPS     Z13, Z23
-	VFMADD231PS Z6, Z21, Z23
-	VCMPPS      $0x00, Z16, Z21, K2
-	VMOVDQA64   Z22, Z16
-	VPERMT2W    Z23, Z7, Z16
-	VPERMT2W    Z23, Z8, Z22
-	VPTERNLOGD  $0xf8, Z10, Z16, Z22
-	VPCMPUW     $0x06, Z9, Z22, K3
-	VPADDW      Z10, Z16, K3, Z16
-	VMOVUPS     Z16, (DI)
-	VRNDSCALEPS $0x08, Z1, Z16
-	VMAXPS      Z16, Z15, Z21
-	VMINPS      Z21, Z14, Z21
-	VMOVAPS     Z13, Z22
-	VFMADD231PS Z6, Z21, Z22
-	VCMPPS      $0x00, Z16, Z21, K3
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z15, Z21
-	VMINPS      Z21, Z14, Z21
-	VMOVAPS     Z13, Z23
-	VFMADD231PS Z6, Z21, Z23
-	VCMPPS      $0x00, Z16, Z21, K4
-	VMOVDQA64   Z22, Z16
-	VPERMT2W    Z23, Z7, Z16
-	VPERMT2W    Z23, Z8, Z22
-	VPTERNLOGD  $0xf8, Z10, Z16, Z22
-	VPCMPUW     $0x06, Z9, Z22, K5
-	VPADDW      Z10, Z16, K5, Z16
-	VMOVUPS     Z16, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	VMOVAPS     Z17, Z3
-	VMOVAPS     Z18, Z2
-	VMOVAPS     Z19, Z1
-	VMOVAPS     Z20, Z0
-	ADDQ        $+128, DI
-	ADDQ        $+8, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (DX), Z12, K6, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VPERMW.Z    (DX), Z11, K6, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z5, Z0, Z2
-	VPERMW.Z    64(DX), Z12, K6, Z0
-	VMULPS      Z4, Z0, Z3
-	VFMADD231PS Z5, Z0, Z3
-	VPERMW.Z    64(DX), Z11, K6, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z16, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z17
-	VFMADD231PS Z6, Z0, Z17
-	VCMPPS      $0x00, Z1, Z0, K1
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z6, Z0, Z1
-	VCMPPS      $0x00, Z2, Z0, K2
-	VMOVDQA64   Z17, Z0
-	VPERMT2W    Z1, Z7, Z0
-	VPERMT2W    Z1, Z8, Z17
-	VPTERNLOGD  $0xf8, Z10, Z0, Z17
-	VPCMPUW     $0x06, Z9, Z17, K3
-	VPADDW      Z10, Z0, K3, Z0
-	VMOVUPS     Z0, (DI)
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z6, Z0, Z1
-	VCMPPS      $0x00, Z3, Z0, K3
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z6, Z0, Z2
-	VCMPPS      $0x00, Z16, Z0, K4
-	VMOVDQA64   Z1, Z0
-	VPERMT2W    Z2, Z7, Z0
-	VPERMT2W    Z2, Z8, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VPCMPUW     $0x06, Z9, Z1, K5
-	VPADDW      Z10, Z0, K5, Z0
-	VMOVUPS     Z0, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-
-longback:
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ       R9, R9
-	JEQ         longend
-	MOVQ        $-1, AX
-	BZHIQ       R9, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z5, Z0, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z5, Z0, Z2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z3
-	VFMADD231PS Z5, Z0, Z3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z16, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longtailrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z17
-	VFMADD231PS Z6, Z0, Z17
-	VCMPPS      $0x00, Z1, Z0, K1
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z6, Z0, Z1
-	VCMPPS      $0x00, Z2, Z0, K2
-	CMPQ        R9, $+33
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z6, Z0, Z2
-	VCMPPS      $0x00, Z3, Z0, K3
-	CMPQ        R9, $+49
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z3
-	VFMADD231PS Z6, Z0, Z3
-	VCMPPS      $0x00, Z16, Z0, K4
-
-longtailnarrow:
-	VMOVDQA64  Z17, Z0
-	VPERMT2W   Z1, Z7, Z0
-	VPERMT2W   Z1, Z8, Z17
-	VPTERNLOGD $0xf8, Z10, Z0, Z17
-	VPCMPUW    $0x06, Z9, Z17, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z7, Z0
-	VPERMT2W   Z3, Z8, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPCMPUW    $0x06, Z9, Z2, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SP)
-
-longtailback:
-	MOVQ  (SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R9, $+33
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R9, $+41
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R9, $+49
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R9, $+57
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged2:
-	LEAQ (DI)(R9*2), DI
-	MOVQ R9, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R9*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   longs
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z16
-	VFNMADD231PS.BCST (BX), Z16, Z0
-	VMOVAPS           Z16, Z4
-	VFMADD231PS.BCST  (R8), Z0, Z4
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z16
-	VFNMADD231PS.BCST (BX), Z16, Z0
-	VMOVAPS           Z16, Z3
-	VFMADD231PS.BCST  (R8), Z0, Z3
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VMOVAPS           Z16, Z2
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-
-short2ahead:
-	VPERMW.Z          128(DX), Z12, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z16
-	VPERMW.Z          128(DX), Z11, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z17
-	VFNMADD231PS.BCST 8(BX), Z17, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z17
-	VPERMW.Z          192(DX), Z12, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z18
-	VFNMADD231PS.BCST 12(BX), Z18, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VPERMW.Z          192(DX), Z11, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z19
-	VFNMADD231PS.BCST 12(BX), Z19, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z19
-	VCMPPS            $0x03, Z3, Z4, K1
-	VCMPPS            $0x03, Z1, Z2, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS.BCST  (BX), Z20, Z21
-	VCMPPS            $0x00, Z0, Z20, K1
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  (BX), Z20, Z22
-	VCMPPS            $0x00, Z0, Z20, K2
-	VMOVDQA64         Z21, Z0
-	VPERMT2W          Z22, Z7, Z0
-	VPERMT2W          Z22, Z8, Z21
-	VPTERNLOGD        $0xf8, Z10, Z0, Z21
-	VPCMPUW           $0x06, Z9, Z21, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z2, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS.BCST  4(BX), Z20, Z21
-	VCMPPS            $0x00, Z0, Z20, K3
-	VRNDSCALEPS       $0x08, Z1, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  4(BX), Z20, Z22
-	VCMPPS            $0x00, Z0, Z20, K4
-	VMOVDQA64         Z21, Z0
-	VPERMT2W          Z22, Z7, Z0
-	VPERMT2W          Z22, Z8, Z21
-	VPTERNLOGD        $0xf8, Z10, Z0, Z21
-	VPCMPUW           $0x06, Z9, Z21, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVUPS           Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (BX), Z6
-	VBROADCASTSS      4(BX), Z5
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCMPPS            $0x00, Z2, Z0, K2
-	VMOVDQA64         Z16, Z0
-	VPERMT2W          Z1, Z7, Z0
-	VPERMT2W          Z1, Z8, Z16
-	VPTERNLOGD        $0xf8, Z10, Z0, Z16
-	VPCMPUW           $0x06, Z9, Z16, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z2
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCMPPS            $0x00, Z4, Z0, K4
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z2, Z7, Z0
-	VPERMT2W          Z2, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVUPS           Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VPERMW.Z          (DX), Z12, K6, Z17
-	VMULPS.BCST       (R8), Z17, Z18
-	VFNMADD231PS.BCST (BX), Z18, Z17
-	VMOVAPS           Z18, Z2
-	VFMADD231PS.BCST  (R8), Z17, Z2
-	VPERMW.Z          (DX), Z11, K6, Z17
-	VMULPS.BCST       4(R8), Z17, Z18
-	VFNMADD231PS.BCST 4(BX), Z18, Z17
-	VMOVAPS           Z18, Z1
-	VFMADD231PS.BCST  4(R8), Z17, Z1
-	VPERMW.Z          64(DX), Z12, K6, Z17
-	VMULPS.BCST       8(R8), Z17, Z18
-	VFNMADD231PS.BCST 8(BX), Z18, Z17
-	VMOVAPS           Z18, Z0
-	VFMADD231PS.BCST  8(R8), Z17, Z0
-	VPERMW.Z          64(DX), Z11, K6, Z17
-	VMULPS.BCST       12(R8), Z17, Z18
-	VFNMADD231PS.BCST 12(BX), Z18, Z17
-	VMOVAPS           Z18, Z16
-	VFMADD231PS.BCST  12(R8), Z17, Z16
-
-short4ahead:
-	VPERMW.Z          128(DX), Z12, K6, Z17
-	VMULPS.BCST       16(R8), Z17, Z18
-	VFNMADD231PS.BCST 16(BX), Z18, Z17
-	VFMADD231PS.BCST  16(R8), Z17, Z18
-	VPERMW.Z          128(DX), Z11, K6, Z17
-	VMULPS.BCST       20(R8), Z17, Z19
-	VFNMADD231PS.BCST 20(BX), Z19, Z17
-	VFMADD231PS.BCST  20(R8), Z17, Z19
-	VPERMW.Z          192(DX), Z12, K6, Z17
-	VMULPS.BCST       24(R8), Z17, Z20
-	VFNMADD231PS.BCST 24(BX), Z20, Z17
-	VFMADD231PS.BCST  24(R8), Z17, Z20
-	VPERMW.Z          192(DX), Z11, K6, Z17
-	VMULPS.BCST       28(R8), Z17, Z21
-	VFNMADD231PS.BCST 28(BX), Z21, Z17
-	VFMADD231PS.BCST  28(R8), Z17, Z21
-	VCMPPS            $0x03, Z1, Z2, K1
-	VCMPPS            $0x03, Z16, Z0, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z2, Z17
-	VMAXPS            Z17, Z15, Z22
-	VMINPS            Z22, Z14, Z22
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  (BX), Z22, Z23
-	VCMPPS            $0x00, Z17, Z22, K1
-	VRNDSCALEPS       $0x08, Z1, Z17
-	VMAXPS            Z17, Z15, Z22
-	VMINPS            Z22, Z14, Z22
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  4(BX), Z22, Z24
-	VCMPPS            $0x00, Z17, Z22, K2
-	VMOVDQA64         Z23, Z17
-	VPERMT2W          Z24, Z7, Z17
-	VPERMT2W          Z24, Z8, Z23
-	VPTERNLOGD        $0xf8, Z10, Z17, Z23
-	VPCMPUW           $0x06, Z9, Z23, K3
-	VPADDW            Z10, Z17, K3, Z17
-	VMOVUPS           Z17, (DI)
-	VRNDSCALEPS       $0x08, Z0, Z17
-	VMAXPS            Z17, Z15, Z22
-	VMINPS            Z22, Z14, Z22
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  8(BX), Z22, Z23
-	VCMPPS            $0x00, Z17, Z22, K3
-	VRNDSCALEPS       $0x08, Z16, Z17
-	VMAXPS            Z17, Z15, Z22
-	VMINPS            Z22, Z14, Z22
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  12(BX), Z22, Z24
-	VCMPPS            $0x00, Z17, Z22, K4
-	VMOVDQA64         Z23, Z17
-	VPERMT2W          Z24, Z7, Z17
-	VPERMT2W          Z24, Z8, Z23
-	VPTERNLOGD        $0xf8, Z10, Z17, Z23
-	VPCMPUW           $0x06, Z9, Z23, K5
-	VPADDW            Z10, Z17, K5, Z17
-	VMOVUPS           Z17, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (BX), Z6
-	VBROADCASTSS      4(BX), Z5
-	VBROADCASTSS      8(BX), Z4
-	VBROADCASTSS      12(BX), Z3
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z16
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z17
-	VFNMADD231PS.BCST 12(BX), Z17, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z17, Z16, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z18
-	VFMADD231PS.BCST  (BX), Z0, Z18
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCMPPS            $0x00, Z2, Z0, K2
-	VMOVDQA64         Z18, Z0
-	VPERMT2W          Z1, Z7, Z0
-	VPERMT2W          Z1, Z8, Z18
-	VPTERNLOGD        $0xf8, Z10, Z0, Z18
-	VPCMPUW           $0x06, Z9, Z18, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCMPPS            $0x00, Z16, Z0, K3
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z2
-	VFMADD231PS.BCST  12(BX), Z0, Z2
-	VCMPPS            $0x00, Z17, Z0, K4
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z2, Z7, Z0
-	VPERMT2W          Z2, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVUPS           Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
-
-laneloop:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(BX), Z16
-	VFNMADD231PS Z16, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z17
-	VMOVUPS      192(BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VFMADD231PS  Z1, Z0, Z17
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z17, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	VCMPPS       $0x00, Z2, Z0, K1
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
-	VCMPPS       $0x00, Z4, Z0, K2
-	VMOVDQA64    Z3, Z0
-	VPERMT2W     Z5, Z7, Z0
-	VPERMT2W     Z5, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPCMPUW      $0x06, Z9, Z3, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z16
-	VCMPPS       $0x00, Z6, Z0, K3
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z18
-	VCMPPS       $0x00, Z17, Z0, K4
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-
-laneback:
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (BX), K7, Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(R8), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K7, Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(R8), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K7, Z16
-	VFNMADD231PS Z16, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(R8), K7, Z1
-	VMULPS       Z1, Z0, Z17
-	VMOVUPS.Z    192(BX), K7, Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VFMADD231PS  Z1, Z0, Z17
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z17, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	VCMPPS       $0x00, Z2, Z0, K1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
-	VCMPPS       $0x00, Z4, Z0, K2
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z16
-	VCMPPS       $0x00, Z6, Z0, K3
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z18
-	VCMPPS       $0x00, Z17, Z0, K4
-
-lanetailnarrow:
-	VMOVDQA64  Z3, Z0
-	VPERMT2W   Z5, Z7, Z0
-	VPERMT2W   Z5, Z8, Z3
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPCMPUW    $0x06, Z9, Z3, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z16, Z0
-	VPERMT2W   Z18, Z7, Z0
-	VPERMT2W   Z18, Z8, Z16
-	VPTERNLOGD $0xf8, Z10, Z0, Z16
-	VPCMPUW    $0x06, Z9, Z16, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R9, $+33
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R9, $+41
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R9, $+49
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R9, $+57
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged3:
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z6, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z6, Z0, Z16
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z1, Z7, Z0
-	VPERMT2W     Z1, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVNTPS     Z0, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z6, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VMOVDQA64    Z1, Z0
-	VPERMT2W     Z2, Z7, Z0
-	VPERMT2W     Z2, Z8, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPCMPUW      $0x06, Z9, Z1, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVNTPS     Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z4, Z0
-	VMAXPS      Z0, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VMOVAPS     Z13, Z17
-	VFMADD231PS Z6, Z16, Z17
-	VCMPPS      $0x00, Z0, Z16, K1
-	VRNDSCALEPS $0x08, Z3, Z0
-	VMAXPS      Z0, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VMOVAPS     Z13, Z18
-	VFMADD231PS Z6, Z16, Z18
-	VCMPPS      $0x00, Z0, Z16, K2
-	VMOVDQA64   Z17, Z0
-	VPERMT2W    Z18, Z7, Z0
-	VPERMT2W    Z18, Z8, Z17
-	VPTERNLOGD  $0xf8, Z10, Z0, Z17
-	VPCMPUW     $0x06, Z9, Z17, K3
-	VPADDW      Z10, Z0, K3, Z0
-	VMOVUPS     Z0, (DI)
-	VRNDSCALEPS $0x08, Z2, Z0
-	VMAXPS      Z0, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VMOVAPS     Z13, Z17
-	VFMADD231PS Z6, Z16, Z17
-	VCMPPS      $0x00, Z0, Z16, K3
-	VRNDSCALEPS $0x08, Z1, Z0
-	VMAXPS      Z0, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VMOVAPS     Z13, Z18
-	VFMADD231PS Z6, Z16, Z18
-	VCMPPS      $0x00, Z0, Z16, K4
-	VMOVDQA64   Z17, Z0
-	VPERMT2W    Z18, Z7, Z0
-	VPERMT2W    Z18, Z8, Z17
-	VPTERNLOGD  $0xf8, Z10, Z0, Z17
-	VPCMPUW     $0x06, Z9, Z17, K5
-	VPADDW      Z10, Z0, K5, Z0
-	VMOVUPS     Z0, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+8, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R10
-	JMP         groupwhole
-
-grouprare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z4
-	VMULPS       Z6, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z3, K2, Z4
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z4, Z7, Z0
-	VPERMT2W     Z4, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z4
-	VMULPS       Z6, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VBLENDMPS    Z4, Z3, K4, Z4
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z4, Z7, Z0
-	VPERMT2W     Z4, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z4
-	VMULPS       Z6, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z3, K2, Z4
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z4, Z7, Z0
-	VPERMT2W     Z4, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z4
-	VMULPS       Z6, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VBLENDMPS    Z4, Z3, K4, Z4
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z4, Z7, Z0
-	VPERMT2W     Z4, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	VPERMW.Z    (DX), Z12, K6, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VPERMW.Z    (DX), Z11, K6, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z5, Z0, Z2
-	VPERMW.Z    64(DX), Z12, K6, Z0
-	VMULPS      Z4, Z0, Z3
-	VFMADD231PS Z5, Z0, Z3
-	VPERMW.Z    64(DX), Z11, K6, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z16, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z17
-	VFMADD231PS Z6, Z0, Z17
-	VCMPPS      $0x00, Z1, Z0, K1
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z6, Z0, Z1
-	VCMPPS      $0x00, Z2, Z0, K2
-	VMOVDQA64   Z17, Z0
-	VPERMT2W    Z1, Z7, Z0
-	VPERMT2W    Z1, Z8, Z17
-	VPTERNLOGD  $0xf8, Z10, Z0, Z17
-	VPCMPUW     $0x06, Z9, Z17, K3
-	VPADDW      Z10, Z0, K3, Z0
-	VMOVNTPS    Z0, (DI)
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z6, Z0, Z1
-	VCMPPS      $0x00, Z3, Z0, K3
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z6, Z0, Z2
-	VCMPPS      $0x00, Z16, Z0, K4
-	VMOVDQA64   Z1, Z0
-	VPERMT2W    Z2, Z7, Z0
-	VPERMT2W    Z2, Z8, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VPCMPUW     $0x06, Z9, Z1, K5
-	VPADDW      Z10, Z0, K5, Z0
-	VMOVNTPS    Z0, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+8, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z6, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K2
-	VBLENDMPS    Z16, Z3, K2, Z16
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z6, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K4
-	VBLENDMPS    Z16, Z3, K4, Z16
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          longback
-
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z6, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K2
-	VBLENDMPS    Z16, Z3, K2, Z16
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z6, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K4
-	VBLENDMPS    Z16, Z3, K4, Z16
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z6
-	VBROADCASTSS      4(BX), Z5
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCMPPS            $0x00, Z2, Z0, K2
-	VMOVDQA64         Z16, Z0
-	VPERMT2W          Z1, Z7, Z0
-	VPERMT2W          Z1, Z8, Z16
-	VPTERNLOGD        $0xf8, Z10, Z0, Z16
-	VPCMPUW           $0x06, Z9, Z16, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVNTPS          Z0, (DI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z2
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCMPPS            $0x00, Z4, Z0, K4
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z2, Z7, Z0
-	VPERMT2W          Z2, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVNTPS          Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z4
-	VMULPS.BCST  (BX), Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z3, K2, Z4
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z4, Z7, Z0
-	VPERMT2W     Z4, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z4
-	VMULPS.BCST  4(BX), Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VBLENDMPS    Z4, Z3, K4, Z4
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z4, Z7, Z0
-	VPERMT2W     Z4, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z6
-	VBROADCASTSS      4(BX), Z5
-	VBROADCASTSS      8(BX), Z4
-	VBROADCASTSS      12(BX), Z3
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z16
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z17
-	VFNMADD231PS.BCST 12(BX), Z17, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z17, Z16, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z18
-	VFMADD231PS.BCST  (BX), Z0, Z18
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCMPPS            $0x00, Z2, Z0, K2
-	VMOVDQA64         Z18, Z0
-	VPERMT2W          Z1, Z7, Z0
-	VPERMT2W          Z1, Z8, Z18
-	VPTERNLOGD        $0xf8, Z10, Z0, Z18
-	VPCMPUW           $0x06, Z9, Z18, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVNTPS          Z0, (DI)
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCMPPS            $0x00, Z16, Z0, K3
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z2
-	VFMADD231PS.BCST  12(BX), Z0, Z2
-	VCMPPS            $0x00, Z17, Z0, K4
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z2, Z7, Z0
-	VPERMT2W          Z2, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVNTPS          Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z16
-	VBLENDMPS    Z2, Z16, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS.BCST  4(BX), Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K2
-	VBLENDMPS    Z17, Z16, K2, Z17
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VDIVPS       Z4, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  8(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z16, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VDIVPS       Z3, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS.BCST  12(BX), Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K4
-	VBLENDMPS    Z17, Z16, K4, Z17
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short4back
-
-lanerare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z3
-	VMULPS       Z1, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z3, Z1, K1, Z3
-	VCMPPS       $0x00, Z0, Z2, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMOVUPS      64(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z13, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K2
-	VBLENDMPS    Z5, Z1, K2, Z5
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMOVDQA64    Z3, Z0
-	VPERMT2W     Z5, Z7, Z0
-	VPERMT2W     Z5, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPCMPUW      $0x06, Z9, Z3, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMOVUPS      128(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K3
-	VBLENDMPS    Z4, Z1, K3, Z4
-	VCMPPS       $0x00, Z0, Z3, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMOVUPS      192(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z13, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z1, K4, Z5
-	VCMPPS       $0x00, Z0, Z3, K4
-	VMOVDQA64    Z4, Z0
-	VPERMT2W     Z5, Z7, Z0
-	VPERMT2W     Z5, Z8, Z4
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPCMPUW      $0x06, Z9, Z4, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z3
-	VMULPS       Z1, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z3, Z1, K1, Z3
-	VCMPPS       $0x00, Z0, Z2, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K7, Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z13, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K2
-	VBLENDMPS    Z5, Z1, K2, Z5
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMOVDQA64    Z3, Z0
-	VPERMT2W     Z5, Z7, Z0
-	VPERMT2W     Z5, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPCMPUW      $0x06, Z9, Z3, K3
-	VPADDW       Z10, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K7, Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K3
-	VBLENDMPS    Z4, Z1, K3, Z4
-	VCMPPS       $0x00, Z0, Z3, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K7, Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z13, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z1, K4, Z5
-	VCMPPS       $0x00, Z0, Z3, K4
-	VMOVDQA64    Z4, Z0
-	VPERMT2W     Z5, Z7, Z0
-	VPERMT2W     Z5, Z8, Z4
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPCMPUW      $0x06, Z9, Z4, K5
-	VPADDW       Z10, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          lanetailback
-
-// func FakeQuantizeZeroPointBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeZeroPointBitsBF16AVX512(SB), NOSPLIT, $16-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z14 most, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table
-	// per group: Z6 scale, Z5 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z4 ToFloat, Z3 ToFloat
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 30
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         zeroPoint+40(FP), R9
-	VBROADCASTSS least+48(FP), Z15
-	VBROADCASTSS most+52(FP), Z14
-	VPXORD       Z13, Z13, Z13
-	VMOVUPS      constantsAVX512<>+0(SB), Z12
-	VMOVUPS      constantsAVX512<>+64(SB), Z11
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z10
-	VBROADCASTSS constantsAVX512<>+132(SB), Z9
-	VMOVUPS      constantsAVX512<>+136(SB), Z8
-	VMOVUPS      constantsAVX512<>+200(SB), Z7
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-	CMPQ         R12, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         R10, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z4
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z3
-	SUBQ         R11, R10
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z17, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z6, Z0, Z18
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VMOVDQA64    Z18, Z0
-	VPERMT2W     Z1, Z7, Z0
-	VPERMT2W     Z1, Z8, Z18
-	VPTERNLOGD   $0xf8, Z10, Z0, Z18
-	VPCMPUW      $0x06, Z9, Z18, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VCMPPS       $0x00, Z16, Z0, K3
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z6, Z0, Z2
-	VCMPPS       $0x00, Z17, Z0, K4
-	VMOVDQA64    Z1, Z0
-	VPERMT2W     Z2, Z7, Z0
-	VPERMT2W     Z2, Z8, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPCMPUW      $0x06, Z9, Z1, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-
-groupback:
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R11, R10
-	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  R10, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z4
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z3
-
-groupmeet:
-	MOVQ R11, R13
-	MOVQ BX, R15
-	SUBQ $+16, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z5, Z0
-	VMOVAPS      Z4, Z1
-	VMOVAPS      Z3, Z2
-	VPERMW.Z     (DX), Z12, K6, Z16
-	VMULPS       Z6, Z16, Z17
-	VFNMADD231PS Z5, Z17, Z16
-	VFMADD231PS  Z6, Z16, Z17
-	SUBQ         $+16, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z5, Z16
-	VMOVAPS      Z4, Z18
-	VMOVAPS      Z3, Z19
-	VPERMW.Z     (DX), Z11, K6, Z20
-	VMULPS       Z6, Z20, Z21
-	VFNMADD231PS Z5, Z21, Z20
-	VFMADD231PS  Z6, Z20, Z21
-	SUBQ         $+16, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z5, Z20
-	VMOVAPS      Z4, Z22
-	VMOVAPS      Z3, Z23
-	VPERMW.Z     64(DX), Z12, K6, Z24
-	VMULPS       Z6, Z24, Z25
-	VFNMADD231PS Z5, Z25, Z24
-	VFMADD231PS  Z6, Z24, Z25
-	SUBQ         $+16, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z5, Z24
-	VMOVAPS      Z4, Z26
-	VMOVAPS      Z3, Z27
-	VPERMW.Z     64(DX), Z11, K6, Z28
-	VMULPS       Z6, Z28, Z29
-	VFNMADD231PS Z5, Z29, Z28
-	VFMADD231PS  Z6, Z28, Z29
-	VCMPPS       $0x03, Z21, Z17, K1
-	VCMPPS       $0x03, Z29, Z25, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z1, Z1
-	VMINPS       Z1, Z2, Z1
-	VFMADD213PS  Z13, Z1, Z0
-	VCMPPS       $0x00, Z17, Z1, K1
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z18, Z18
-	VMINPS       Z18, Z19, Z18
-	VFMADD213PS  Z13, Z18, Z16
-	VCMPPS       $0x00, Z21, Z18, K2
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z16, Z7, Z1
-	VPERMT2W     Z16, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPCMPUW      $0x06, Z9, Z0, K3
-	VPADDW       Z10, Z1, K3, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z25, Z25
-	VMAXPS       Z25, Z22, Z22
-	VMINPS       Z22, Z23, Z22
-	VFMADD213PS  Z13, Z22, Z20
-	VCMPPS       $0x00, Z25, Z22, K3
-	VRNDSCALEPS  $0x08, Z29, Z29
-	VMAXPS       Z29, Z26, Z26
-	VMINPS       Z26, Z27, Z26
-	VFMADD213PS  Z13, Z26, Z24
-	VCMPPS       $0x00, Z29, Z26, K4
-	VMOVDQA64    Z20, Z0
-	VPERMT2W     Z24, Z7, Z0
-	VPERMT2W     Z24, Z8, Z20
-	VPTERNLOGD   $0xf8, Z10, Z0, Z20
-	VPCMPUW      $0x06, Z9, Z20, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         R10, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R10, R10
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
-
-grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
-	JGE  grouppiece
-	MOVQ R11, R10
-
-grouppiece:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z4
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z3
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z17, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z6, Z0, Z18
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         R10, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z6, Z0, Z2
-	VCMPPS       $0x00, Z16, Z0, K3
-	CMPQ         R10, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z6, Z0, Z16
-	VCMPPS       $0x00, Z17, Z0, K4
-
-grouptailnarrow:
-	VMOVDQA64  Z18, Z0
-	VPERMT2W   Z1, Z7, Z0
-	VPERMT2W   Z1, Z8, Z18
-	VPTERNLOGD $0xf8, Z10, Z0, Z18
-	VPCMPUW    $0x06, Z9, Z18, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z16, Z7, Z0
-	VPERMT2W   Z16, Z8, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPCMPUW    $0x06, Z9, Z2, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SP)
-
-grouptailback:
-	MOVQ  (SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R10, $+33
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R10, $+41
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R10, $+49
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R10, $+57
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged1:
-	LEAQ  (DI)(R10*2), DI
-	MOVQ  R10, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R10*2), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, R10
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+264(SB), Z1
-	VPSUBD       Z1, Z0, Z5
-	VBROADCASTSS constantsAVX512<>+268(SB), Z0
-	VFNMADD231PS Z6, Z5, Z0
-	VBROADCASTSS constantsAVX512<>+272(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z5, Z0, Z4
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z3
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z2
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          longtail
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VPERMW.Z    (DX), Z12, K6, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VPERMW.Z    (DX), Z11, K6, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VPERMW.Z    64(DX), Z12, K6, Z0
-	VMULPS      Z4, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
-	VPERMW.Z    64(DX), Z11, K6, Z0
-	VMULPS      Z4, Z0, Z18
-	VFMADD231PS Z5, Z0, Z18
-	VCMPPS      $0x03, Z16, Z1, K1
-	VCMPPS      $0x03, Z18, Z17, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VMOVAPS     Z13, Z19
-	VFMADD231PS Z6, Z0, Z19
-	VCMPPS      $0x00, Z1, Z0, K1
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z6, Z0, Z1
-	VCMPPS      $0x00, Z16, Z0, K2
-	VMOVDQA64   Z19, Z0
-	VPERMT2W    Z1, Z7, Z0
-	VPERMT2W    Z1, Z8, Z19
-	VPTERNLOGD  $0xf8, Z10, Z0, Z19
-	VPCMPUW     $0x06, Z9, Z19, K3
-	VPADDW      Z10, Z0, K3, Z0
-	VMOVUPS     Z0, (DI)
-	VRNDSCALEPS $0x08, Z17, Z17
-	VMAXPS      Z17, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z6, Z0, Z1
-	VCMPPS      $0x00, Z17, Z0, K3
-	VRNDSCALEPS $0x08, Z18, Z18
-	VMAXPS      Z18, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VMOVAPS     Z13, Z16
-	VFMADD231PS Z6, Z0, Z16
-	VCMPPS      $0x00, Z18, Z0, K4
-	VMOVDQA64   Z1, Z0
-	VPERMT2W    Z16, Z7, Z0
-	VPERMT2W    Z16, Z8, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VPCMPUW     $0x06, Z9, Z1, K5
-	VPADDW      Z10, Z0, K5, Z0
-	VMOVUPS     Z0, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-
-longback:
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ       R10, R10
-	JEQ         longend
-	MOVQ        $-1, AX
-	BZHIQ       R10, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z5, Z0, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z18
-	VFMADD231PS Z5, Z0, Z18
-	VCMPPS      $0x03, Z16, Z1, K1
-	VCMPPS      $0x03, Z18, Z17, K2
-	KORTESTQ    K1, K2
-	JNE         longtailrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VMOVAPS     Z13, Z19
-	VFMADD231PS Z6, Z0, Z19
-	VCMPPS      $0x00, Z1, Z0, K1
-	CMPQ        R10, $+17
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z6, Z0, Z1
-	VCMPPS      $0x00, Z16, Z0, K2
-	CMPQ        R10, $+33
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z17, Z17
-	VMAXPS      Z17, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VMOVAPS     Z13, Z16
-	VFMADD231PS Z6, Z0, Z16
-	VCMPPS      $0x00, Z17, Z0, K3
-	CMPQ        R10, $+49
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z18, Z18
-	VMAXPS      Z18, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VMOVAPS     Z13, Z17
-	VFMADD231PS Z6, Z0, Z17
-	VCMPPS      $0x00, Z18, Z0, K4
-
-longtailnarrow:
-	VMOVDQA64  Z19, Z0
-	VPERMT2W   Z1, Z7, Z0
-	VPERMT2W   Z1, Z8, Z19
-	VPTERNLOGD $0xf8, Z10, Z0, Z19
-	VPCMPUW    $0x06, Z9, Z19, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z16, Z0
-	VPERMT2W   Z17, Z7, Z0
-	VPERMT2W   Z17, Z8, Z16
-	VPTERNLOGD $0xf8, Z10, Z0, Z16
-	VPCMPUW    $0x06, Z9, Z16, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SP)
-
-longtailback:
-	MOVQ  (SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R10, $+33
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R10, $+41
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R10, $+49
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R10, $+57
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged2:
-	LEAQ (DI)(R10*2), DI
-	MOVQ R10, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R10*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS      (BX), Z6
-	VBROADCASTSS      4(BX), Z5
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z16
-	VCVTDQ2PS         Z16, Z4
-	VBROADCASTSS      4(R9), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z3
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z2
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z1
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z16
-	VFNMADD231PS.BCST (BX), Z16, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z16
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z17
-	VFNMADD231PS.BCST (BX), Z17, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z17
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z18
-	VFNMADD231PS.BCST 4(BX), Z18, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z18
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z19
-	VFNMADD231PS.BCST 4(BX), Z19, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z19
-	VCMPPS            $0x03, Z17, Z16, K1
-	VCMPPS            $0x03, Z19, Z18, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z4, Z0
-	VMINPS            Z0, Z2, Z0
-	VMOVAPS           Z13, Z20
-	VFMADD231PS.BCST  (BX), Z0, Z20
-	VCMPPS            $0x00, Z16, Z0, K1
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z4, Z0
-	VMINPS            Z0, Z2, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCMPPS            $0x00, Z17, Z0, K2
-	VMOVDQA64         Z20, Z0
-	VPERMT2W          Z16, Z7, Z0
-	VPERMT2W          Z16, Z8, Z20
-	VPTERNLOGD        $0xf8, Z10, Z0, Z20
-	VPCMPUW           $0x06, Z9, Z20, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VMAXPS            Z18, Z3, Z0
-	VMINPS            Z0, Z1, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCMPPS            $0x00, Z18, Z0, K3
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VMAXPS            Z19, Z3, Z0
-	VMINPS            Z0, Z1, Z0
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCMPPS            $0x00, Z19, Z0, K4
-	VMOVDQA64         Z16, Z0
-	VPERMT2W          Z17, Z7, Z0
-	VPERMT2W          Z17, Z8, Z16
-	VPTERNLOGD        $0xf8, Z10, Z0, Z16
-	VPCMPUW           $0x06, Z9, Z16, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVUPS           Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R11, $+4
-	JLT  short4end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	VBROADCASTSS      (BX), Z6
-	VBROADCASTSS      4(BX), Z5
-	VBROADCASTSS      8(BX), Z4
-	VBROADCASTSS      12(BX), Z3
-	VBROADCASTSS      (R9), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z2
-	VBROADCASTSS      4(R9), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z1
-	VBROADCASTSS      8(R9), Z23
-	VPSUBD            Z23, Z15, Z24
-	VCVTDQ2PS         Z24, Z0
-	VBROADCASTSS      12(R9), Z24
-	VPSUBD            Z24, Z15, Z25
-	VCVTDQ2PS         Z25, Z16
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z17
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z18
-	VPSUBD            Z23, Z14, Z23
-	VCVTDQ2PS         Z23, Z19
-	VPSUBD            Z24, Z14, Z24
-	VCVTDQ2PS         Z24, Z20
-	VPERMW.Z          (DX), Z12, K6, Z21
-	VMULPS.BCST       (R8), Z21, Z22
-	VFNMADD231PS.BCST (BX), Z22, Z21
-	VFMADD231PS.BCST  (R8), Z21, Z22
-	VPERMW.Z          (DX), Z11, K6, Z21
-	VMULPS.BCST       4(R8), Z21, Z23
-	VFNMADD231PS.BCST 4(BX), Z23, Z21
-	VFMADD231PS.BCST  4(R8), Z21, Z23
-	VPERMW.Z          64(DX), Z12, K6, Z21
-	VMULPS.BCST       8(R8), Z21, Z24
-	VFNMADD231PS.BCST 8(BX), Z24, Z21
-	VFMADD231PS.BCST  8(R8), Z21, Z24
-	VPERMW.Z          64(DX), Z11, K6, Z21
-	VMULPS.BCST       12(R8), Z21, Z25
-	VFNMADD231PS.BCST 12(BX), Z25, Z21
-	VFMADD231PS.BCST  12(R8), Z21, Z25
-	VCMPPS            $0x03, Z23, Z22, K1
-	VCMPPS            $0x03, Z25, Z24, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z22, Z22
-	VMAXPS            Z22, Z2, Z21
-	VMINPS            Z21, Z17, Z21
-	VMOVAPS           Z13, Z26
-	VFMADD231PS.BCST  (BX), Z21, Z26
-	VCMPPS            $0x00, Z22, Z21, K1
-	VRNDSCALEPS       $0x08, Z23, Z23
-	VMAXPS            Z23, Z1, Z21
-	VMINPS            Z21, Z18, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  4(BX), Z21, Z22
-	VCMPPS            $0x00, Z23, Z21, K2
-	VMOVDQA64         Z26, Z21
-	VPERMT2W          Z22, Z7, Z21
-	VPERMT2W          Z22, Z8, Z26
-	VPTERNLOGD        $0xf8, Z10, Z21, Z26
-	VPCMPUW           $0x06, Z9, Z26, K3
-	VPADDW            Z10, Z21, K3, Z21
-	VMOVUPS           Z21, (DI)
-	VRNDSCALEPS       $0x08, Z24, Z24
-	VMAXPS            Z24, Z0, Z21
-	VMINPS            Z21, Z19, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  8(BX), Z21, Z22
-	VCMPPS            $0x00, Z24, Z21, K3
-	VRNDSCALEPS       $0x08, Z25, Z25
-	VMAXPS            Z25, Z16, Z21
-	VMINPS            Z21, Z20, Z21
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  12(BX), Z21, Z23
-	VCMPPS            $0x00, Z25, Z21, K4
-	VMOVDQA64         Z22, Z21
-	VPERMT2W          Z23, Z7, Z21
-	VPERMT2W          Z23, Z8, Z22
-	VPTERNLOGD        $0xf8, Z10, Z21, Z22
-	VPCMPUW           $0x06, Z9, Z22, K5
-	VPADDW            Z10, Z21, K5, Z21
-	VMOVUPS           Z21, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+64
-	JLT  lanetail
-
-laneloop:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(BX), Z16
-	VFNMADD231PS Z16, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z17
-	VMOVUPS      192(BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VFMADD231PS  Z1, Z0, Z17
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z17, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VMOVUPS      (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z3
-	VCMPPS       $0x00, Z2, Z1, K1
-	VMOVUPS      64(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z5
-	VCMPPS       $0x00, Z4, Z1, K2
-	VMOVDQA64    Z3, Z0
-	VPERMT2W     Z5, Z7, Z0
-	VPERMT2W     Z5, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPCMPUW      $0x06, Z9, Z3, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      128(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z16
-	VCMPPS       $0x00, Z6, Z1, K3
-	VMOVUPS      192(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z18
-	VCMPPS       $0x00, Z17, Z1, K4
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-
-laneback:
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	ADDQ $+256, R9
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R10, R10
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (BX), K7, Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(R8), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K7, Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(R8), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K7, Z16
-	VFNMADD231PS Z16, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(R8), K7, Z1
-	VMULPS       Z1, Z0, Z17
-	VMOVUPS.Z    192(BX), K7, Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VFMADD231PS  Z1, Z0, Z17
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z17, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (R9), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z3
-	VCMPPS       $0x00, Z2, Z1, K1
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R9), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z5
-	VCMPPS       $0x00, Z4, Z1, K2
-	CMPQ         R10, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R9), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z16
-	VCMPPS       $0x00, Z6, Z1, K3
-	CMPQ         R10, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R9), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z18
-	VCMPPS       $0x00, Z17, Z1, K4
-
-lanetailnarrow:
-	VMOVDQA64  Z3, Z0
-	VPERMT2W   Z5, Z7, Z0
-	VPERMT2W   Z5, Z8, Z3
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPCMPUW    $0x06, Z9, Z3, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z16, Z0
-	VPERMT2W   Z18, Z7, Z0
-	VPERMT2W   Z18, Z8, Z16
-	VPTERNLOGD $0xf8, Z10, Z0, Z16
-	VPCMPUW    $0x06, Z9, Z16, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R10, $+33
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R10, $+41
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R10, $+49
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R10, $+57
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged3:
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z17, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z6, Z0, Z18
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VMOVDQA64    Z18, Z0
-	VPERMT2W     Z1, Z7, Z0
-	VPERMT2W     Z1, Z8, Z18
-	VPTERNLOGD   $0xf8, Z10, Z0, Z18
-	VPCMPUW      $0x06, Z9, Z18, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVNTPS     Z0, (DI)
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VCMPPS       $0x00, Z16, Z0, K3
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z6, Z0, Z2
-	VCMPPS       $0x00, Z17, Z0, K4
-	VMOVDQA64    Z1, Z0
-	VPERMT2W     Z2, Z7, Z0
-	VPERMT2W     Z2, Z8, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPCMPUW      $0x06, Z9, Z1, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVNTPS     Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z16
-	VBLENDMPS    Z2, Z16, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS       Z6, Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K2
-	VBLENDMPS    Z17, Z16, K2, Z17
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z16, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS       Z6, Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K4
-	VBLENDMPS    Z17, Z16, K4, Z17
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS 4(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z2
-	VPSUBD       Z0, Z14, Z1
-	VCVTDQ2PS    Z1, Z0
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VMOVAPS      Z2, K7, Z4
-	VMOVAPS      Z0, K7, Z3
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R11, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R11, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z16
-	VPSUBD       Z16, Z15, Z18
-	VCVTDQ2PS    Z18, Z19
-	VPSUBD       Z16, Z14, Z18
-	VCVTDQ2PS    Z18, Z16
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VMOVAPS      Z19, Z4
-	VMOVAPS      Z16, Z3
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	VBROADCASTSS 4(R9), Z16
-	VPSUBD       Z16, Z15, Z18
-	VCVTDQ2PS    Z18, Z19
-	VPSUBD       Z16, Z14, Z18
-	VCVTDQ2PS    Z18, Z16
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VMOVAPS      Z19, K7, Z4
-	VMOVAPS      Z16, K7, Z3
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R11, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R11, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z20
-	VPSUBD       Z20, Z15, Z22
-	VCVTDQ2PS    Z22, Z23
-	VPSUBD       Z20, Z14, Z22
-	VCVTDQ2PS    Z22, Z20
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VMOVAPS      Z23, Z4
-	VMOVAPS      Z20, Z3
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	VBROADCASTSS 4(R9), Z20
-	VPSUBD       Z20, Z15, Z22
-	VCVTDQ2PS    Z22, Z23
-	VPSUBD       Z20, Z14, Z22
-	VCVTDQ2PS    Z22, Z20
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VMOVAPS      Z23, K7, Z4
-	VMOVAPS      Z20, K7, Z3
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R11, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R11, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z24
-	VPSUBD       Z24, Z15, Z26
-	VCVTDQ2PS    Z26, Z27
-	VPSUBD       Z24, Z14, Z26
-	VCVTDQ2PS    Z26, Z24
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VMOVAPS      Z27, Z4
-	VMOVAPS      Z24, Z3
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	VBROADCASTSS 4(R9), Z24
-	VPSUBD       Z24, Z15, Z26
-	VCVTDQ2PS    Z26, Z27
-	VPSUBD       Z24, Z14, Z26
-	VCVTDQ2PS    Z26, Z24
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VMOVAPS      Z27, K7, Z4
-	VMOVAPS      Z24, K7, Z3
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z16
-	VBLENDMPS    Z2, Z16, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS       Z6, Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K2
-	VBLENDMPS    Z17, Z16, K2, Z17
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z16, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS       Z6, Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K4
-	VBLENDMPS    Z17, Z16, K4, Z17
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R13, R11
-	SUBQ BX, R15
-	ADDQ R15, BX
-	ADDQ R15, R8
-	ADDQ R15, R9
-	MOVQ R10, R13
-	SUBQ R15, R15
-	ADDQ $+64, R15
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	VPERMW.Z    (DX), Z12, K6, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VPERMW.Z    (DX), Z11, K6, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VPERMW.Z    64(DX), Z12, K6, Z0
-	VMULPS      Z4, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
-	VPERMW.Z    64(DX), Z11, K6, Z0
-	VMULPS      Z4, Z0, Z18
-	VFMADD231PS Z5, Z0, Z18
-	VCMPPS      $0x03, Z16, Z1, K1
-	VCMPPS      $0x03, Z18, Z17, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VMOVAPS     Z13, Z19
-	VFMADD231PS Z6, Z0, Z19
-	VCMPPS      $0x00, Z1, Z0, K1
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z6, Z0, Z1
-	VCMPPS      $0x00, Z16, Z0, K2
-	VMOVDQA64   Z19, Z0
-	VPERMT2W    Z1, Z7, Z0
-	VPERMT2W    Z1, Z8, Z19
-	VPTERNLOGD  $0xf8, Z10, Z0, Z19
-	VPCMPUW     $0x06, Z9, Z19, K3
-	VPADDW      Z10, Z0, K3, Z0
-	VMOVNTPS    Z0, (DI)
-	VRNDSCALEPS $0x08, Z17, Z17
-	VMAXPS      Z17, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z6, Z0, Z1
-	VCMPPS      $0x00, Z17, Z0, K3
-	VRNDSCALEPS $0x08, Z18, Z18
-	VMAXPS      Z18, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VMOVAPS     Z13, Z16
-	VFMADD231PS Z6, Z0, Z16
-	VCMPPS      $0x00, Z18, Z0, K4
-	VMOVDQA64   Z1, Z0
-	VPERMT2W    Z16, Z7, Z0
-	VPERMT2W    Z16, Z8, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VPCMPUW     $0x06, Z9, Z1, K5
-	VPADDW      Z10, Z0, K5, Z0
-	VMOVNTPS    Z0, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+8, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R10
-	CMPQ        R10, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z1
-	VMINPS       Z1, Z2, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z6, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z17
-	VBLENDMPS    Z16, Z17, K1, Z16
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z1
-	VMINPS       Z1, Z2, Z1
-	VADDPS       Z13, Z1, Z18
-	VMULPS       Z6, Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K2
-	VBLENDMPS    Z18, Z17, K2, Z18
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z1
-	VMINPS       Z1, Z2, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z6, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K3
-	VBLENDMPS    Z16, Z17, K3, Z16
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z1
-	VMINPS       Z1, Z2, Z1
-	VADDPS       Z13, Z1, Z18
-	VMULPS       Z6, Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K4
-	VBLENDMPS    Z18, Z17, K4, Z18
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          longback
-
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z1
-	VMINPS       Z1, Z2, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z6, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z17
-	VBLENDMPS    Z16, Z17, K1, Z16
-	VCMPPS       $0x00, Z0, Z1, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z1
-	VMINPS       Z1, Z2, Z1
-	VADDPS       Z13, Z1, Z18
-	VMULPS       Z6, Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K2
-	VBLENDMPS    Z18, Z17, K2, Z18
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K3
-	VPADDW       Z10, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z1
-	VMINPS       Z1, Z2, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z6, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K3
-	VBLENDMPS    Z16, Z17, K3, Z16
-	VCMPPS       $0x00, Z0, Z1, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z1
-	VMINPS       Z1, Z2, Z1
-	VADDPS       Z13, Z1, Z18
-	VMULPS       Z6, Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K4
-	VBLENDMPS    Z18, Z17, K4, Z18
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K5
-	VPADDW       Z10, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z6
-	VBROADCASTSS      4(BX), Z5
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z16
-	VCVTDQ2PS         Z16, Z4
-	VBROADCASTSS      4(R9), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z3
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z2
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z1
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z16
-	VFNMADD231PS.BCST (BX), Z16, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z16
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z17
-	VFNMADD231PS.BCST (BX), Z17, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z17
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z18
-	VFNMADD231PS.BCST 4(BX), Z18, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z18
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z19
-	VFNMADD231PS.BCST 4(BX), Z19, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z19
-	VCMPPS            $0x03, Z17, Z16, K1
-	VCMPPS            $0x03, Z19, Z18, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z4, Z0
-	VMINPS            Z0, Z2, Z0
-	VMOVAPS           Z13, Z20
-	VFMADD231PS.BCST  (BX), Z0, Z20
-	VCMPPS            $0x00, Z16, Z0, K1
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z4, Z0
-	VMINPS            Z0, Z2, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCMPPS            $0x00, Z17, Z0, K2
-	VMOVDQA64         Z20, Z0
-	VPERMT2W          Z16, Z7, Z0
-	VPERMT2W          Z16, Z8, Z20
-	VPTERNLOGD        $0xf8, Z10, Z0, Z20
-	VPCMPUW           $0x06, Z9, Z20, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVNTPS          Z0, (DI)
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VMAXPS            Z18, Z3, Z0
-	VMINPS            Z0, Z1, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCMPPS            $0x00, Z18, Z0, K3
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VMAXPS            Z19, Z3, Z0
-	VMINPS            Z0, Z1, Z0
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCMPPS            $0x00, Z19, Z0, K4
-	VMOVDQA64         Z16, Z0
-	VPERMT2W          Z17, Z7, Z0
-	VPERMT2W          Z17, Z8, Z16
-	VPTERNLOGD        $0xf8, Z10, Z0, Z16
-	VPCMPUW           $0x06, Z9, Z16, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVNTPS          Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z16
-	VMINPS       Z16, Z2, Z16
-	VADDPS       Z13, Z16, Z17
-	VMULPS.BCST  (BX), Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z18
-	VBLENDMPS    Z17, Z18, K1, Z17
-	VCMPPS       $0x00, Z0, Z16, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z16
-	VMINPS       Z16, Z2, Z16
-	VADDPS       Z13, Z16, Z19
-	VMULPS.BCST  (BX), Z19, Z19
-	VADDPS       Z13, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K2
-	VBLENDMPS    Z19, Z18, K2, Z19
-	VCMPPS       $0x00, Z0, Z16, K2
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z19, Z7, Z0
-	VPERMT2W     Z19, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z16
-	VMINPS       Z16, Z1, Z16
-	VADDPS       Z13, Z16, Z17
-	VMULPS.BCST  4(BX), Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K3
-	VBLENDMPS    Z17, Z18, K3, Z17
-	VCMPPS       $0x00, Z0, Z16, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z16
-	VMINPS       Z16, Z1, Z16
-	VADDPS       Z13, Z16, Z19
-	VMULPS.BCST  4(BX), Z19, Z19
-	VADDPS       Z13, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K4
-	VBLENDMPS    Z19, Z18, K4, Z19
-	VCMPPS       $0x00, Z0, Z16, K4
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z19, Z7, Z0
-	VPERMT2W     Z19, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z6
-	VBROADCASTSS      4(BX), Z5
-	VBROADCASTSS      8(BX), Z4
-	VBROADCASTSS      12(BX), Z3
-	VBROADCASTSS      (R9), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z2
-	VBROADCASTSS      4(R9), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z1
-	VBROADCASTSS      8(R9), Z23
-	VPSUBD            Z23, Z15, Z24
-	VCVTDQ2PS         Z24, Z0
-	VBROADCASTSS      12(R9), Z24
-	VPSUBD            Z24, Z15, Z25
-	VCVTDQ2PS         Z25, Z16
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z17
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z18
-	VPSUBD            Z23, Z14, Z23
-	VCVTDQ2PS         Z23, Z19
-	VPSUBD            Z24, Z14, Z24
-	VCVTDQ2PS         Z24, Z20
-	VPERMW.Z          (DX), Z12, K6, Z21
-	VMULPS.BCST       (R8), Z21, Z22
-	VFNMADD231PS.BCST (BX), Z22, Z21
-	VFMADD231PS.BCST  (R8), Z21, Z22
-	VPERMW.Z          (DX), Z11, K6, Z21
-	VMULPS.BCST       4(R8), Z21, Z23
-	VFNMADD231PS.BCST 4(BX), Z23, Z21
-	VFMADD231PS.BCST  4(R8), Z21, Z23
-	VPERMW.Z          64(DX), Z12, K6, Z21
-	VMULPS.BCST       8(R8), Z21, Z24
-	VFNMADD231PS.BCST 8(BX), Z24, Z21
-	VFMADD231PS.BCST  8(R8), Z21, Z24
-	VPERMW.Z          64(DX), Z11, K6, Z21
-	VMULPS.BCST       12(R8), Z21, Z25
-	VFNMADD231PS.BCST 12(BX), Z25, Z21
-	VFMADD231PS.BCST  12(R8), Z21, Z25
-	VCMPPS            $0x03, Z23, Z22, K1
-	VCMPPS            $0x03, Z25, Z24, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z22, Z22
-	VMAXPS            Z22, Z2, Z21
-	VMINPS            Z21, Z17, Z21
-	VMOVAPS           Z13, Z26
-	VFMADD231PS.BCST  (BX), Z21, Z26
-	VCMPPS            $0x00, Z22, Z21, K1
-	VRNDSCALEPS       $0x08, Z23, Z23
-	VMAXPS            Z23, Z1, Z21
-	VMINPS            Z21, Z18, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  4(BX), Z21, Z22
-	VCMPPS            $0x00, Z23, Z21, K2
-	VMOVDQA64         Z26, Z21
-	VPERMT2W          Z22, Z7, Z21
-	VPERMT2W          Z22, Z8, Z26
-	VPTERNLOGD        $0xf8, Z10, Z21, Z26
-	VPCMPUW           $0x06, Z9, Z26, K3
-	VPADDW            Z10, Z21, K3, Z21
-	VMOVNTPS          Z21, (DI)
-	VRNDSCALEPS       $0x08, Z24, Z24
-	VMAXPS            Z24, Z0, Z21
-	VMINPS            Z21, Z19, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  8(BX), Z21, Z22
-	VCMPPS            $0x00, Z24, Z21, K3
-	VRNDSCALEPS       $0x08, Z25, Z25
-	VMAXPS            Z25, Z16, Z21
-	VMINPS            Z21, Z20, Z21
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  12(BX), Z21, Z23
-	VCMPPS            $0x00, Z25, Z21, K4
-	VMOVDQA64         Z22, Z21
-	VPERMT2W          Z23, Z7, Z21
-	VPERMT2W          Z23, Z8, Z22
-	VPTERNLOGD        $0xf8, Z10, Z21, Z22
-	VPCMPUW           $0x06, Z9, Z22, K5
-	VPADDW            Z10, Z21, K5, Z21
-	VMOVNTPS          Z21, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPERMW.Z     (DX), Z12, K6, Z21
-	VDIVPS       Z6, Z21, Z21
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z2, Z22
-	VMINPS       Z22, Z17, Z22
-	VADDPS       Z13, Z22, Z23
-	VMULPS.BCST  (BX), Z23, Z23
-	VADDPS       Z13, Z23, Z23
-	VCMPPS       $0x07, Z23, Z23, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z24
-	VBLENDMPS    Z23, Z24, K1, Z23
-	VCMPPS       $0x00, Z21, Z22, K1
-	VPERMW.Z     (DX), Z11, K6, Z21
-	VDIVPS       Z5, Z21, Z21
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z1, Z22
-	VMINPS       Z22, Z18, Z22
-	VADDPS       Z13, Z22, Z25
-	VMULPS.BCST  4(BX), Z25, Z25
-	VADDPS       Z13, Z25, Z25
-	VCMPPS       $0x07, Z25, Z25, K2
-	VBLENDMPS    Z25, Z24, K2, Z25
-	VCMPPS       $0x00, Z21, Z22, K2
-	VMOVDQA64    Z23, Z21
-	VPERMT2W     Z25, Z7, Z21
-	VPERMT2W     Z25, Z8, Z23
-	VPTERNLOGD   $0xf8, Z10, Z21, Z23
-	VPCMPUW      $0x06, Z9, Z23, K3
-	VPADDW       Z10, Z21, K3, Z21
-	VMOVUPS      Z21, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z21
-	VDIVPS       Z4, Z21, Z21
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z0, Z22
-	VMINPS       Z22, Z19, Z22
-	VADDPS       Z13, Z22, Z23
-	VMULPS.BCST  8(BX), Z23, Z23
-	VADDPS       Z13, Z23, Z23
-	VCMPPS       $0x07, Z23, Z23, K3
-	VBLENDMPS    Z23, Z24, K3, Z23
-	VCMPPS       $0x00, Z21, Z22, K3
-	VPERMW.Z     64(DX), Z11, K6, Z21
-	VDIVPS       Z3, Z21, Z21
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z16, Z22
-	VMINPS       Z22, Z20, Z22
-	VADDPS       Z13, Z22, Z25
-	VMULPS.BCST  12(BX), Z25, Z25
-	VADDPS       Z13, Z25, Z25
-	VCMPPS       $0x07, Z25, Z25, K4
-	VBLENDMPS    Z25, Z24, K4, Z25
-	VCMPPS       $0x00, Z21, Z22, K4
-	VMOVDQA64    Z23, Z21
-	VPERMT2W     Z25, Z7, Z21
-	VPERMT2W     Z25, Z8, Z23
-	VPTERNLOGD   $0xf8, Z10, Z21, Z23
-	VPCMPUW      $0x06, Z9, Z23, K5
-	VPADDW       Z10, Z21, K5, Z21
-	VMOVUPS      Z21, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short4back
-
-lanerare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VPSUBD       Z2, Z15, Z3
-	VPSUBD       Z2, Z14, Z2
-	VCVTDQ2PS    Z3, Z3
-	VCVTDQ2PS    Z2, Z2
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z3
-	VMINPS       Z3, Z2, Z3
-	VADDPS       Z13, Z3, Z2
-	VMULPS       Z1, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VCMPPS       $0x00, Z0, Z3, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMOVUPS      64(BX), Z3
-	VMOVUPS      64(R9), Z4
-	VPSUBD       Z4, Z15, Z5
-	VPSUBD       Z4, Z14, Z4
-	VCVTDQ2PS    Z5, Z5
-	VCVTDQ2PS    Z4, Z4
-	VDIVPS       Z3, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z13, Z5, Z4
-	VMULPS       Z3, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z1, K2, Z4
-	VCMPPS       $0x00, Z0, Z5, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z4, Z7, Z0
-	VPERMT2W     Z4, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K3
-	VBLENDMPS    Z3, Z1, K3, Z3
-	VCMPPS       $0x00, Z0, Z4, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R9), Z4
-	VPSUBD       Z4, Z15, Z5
-	VPSUBD       Z4, Z14, Z4
-	VCVTDQ2PS    Z5, Z5
-	VCVTDQ2PS    Z4, Z4
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z13, Z5, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VBLENDMPS    Z4, Z1, K4, Z4
-	VCMPPS       $0x00, Z0, Z5, K4
-	VMOVDQA64    Z3, Z0
-	VPERMT2W     Z4, Z7, Z0
-	VPERMT2W     Z4, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPCMPUW      $0x06, Z9, Z3, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMOVUPS.Z    (R9), K7, Z2
-	VPSUBD       Z2, Z15, Z3
-	VPSUBD       Z2, Z14, Z2
-	VCVTDQ2PS    Z3, Z3
-	VCVTDQ2PS    Z2, Z2
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z3
-	VMINPS       Z3, Z2, Z3
-	VADDPS       Z13, Z3, Z2
-	VMULPS       Z1, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VCMPPS       $0x00, Z0, Z3, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K7, Z3
-	VMOVUPS.Z    64(R9), K7, Z4
-	VPSUBD       Z4, Z15, Z5
-	VPSUBD       Z4, Z14, Z4
-	VCVTDQ2PS    Z5, Z5
-	VCVTDQ2PS    Z4, Z4
-	VDIVPS       Z3, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z13, Z5, Z4
-	VMULPS       Z3, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z1, K2, Z4
-	VCMPPS       $0x00, Z0, Z5, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z4, Z7, Z0
-	VPERMT2W     Z4, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R9), K7, Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K3
-	VBLENDMPS    Z3, Z1, K3, Z3
-	VCMPPS       $0x00, Z0, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R9), K7, Z4
-	VPSUBD       Z4, Z15, Z5
-	VPSUBD       Z4, Z14, Z4
-	VCVTDQ2PS    Z5, Z5
-	VCVTDQ2PS    Z4, Z4
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z13, Z5, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VBLENDMPS    Z4, Z1, K4, Z4
-	VCMPPS       $0x00, Z0, Z5, K4
-	VMOVDQA64    Z3, Z0
-	VPERMT2W     Z4, Z7, Z0
-	VPERMT2W     Z4, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPCMPUW      $0x06, Z9, Z3, K5
-	VPADDW       Z10, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          lanetailback
-
-// func FakeQuantizeMinvalBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeMinvalBitsBF16AVX512(SB), NOSPLIT, $16-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table
-	// per group: Z6 scale, Z5 recip, Z4 minval
-	// vector registers in use at once: 25
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         minval+40(FP), R9
-	VBROADCASTSS least+48(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+52(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	VMOVUPS      constantsAVX512<>+0(SB), Z12
-	VMOVUPS      constantsAVX512<>+64(SB), Z11
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z10
-	VBROADCASTSS constantsAVX512<>+132(SB), Z9
-	VMOVUPS      constantsAVX512<>+136(SB), Z8
-	VMOVUPS      constantsAVX512<>+200(SB), Z7
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         R10, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (R9), Z4
-	SUBQ         R11, R10
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         R10, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z     (DX), Z12, K6, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMULPS       Z5, Z16, Z17
-	VFNMADD231PS Z6, Z17, Z16
-	VMOVAPS      Z17, Z3
-	VFMADD231PS  Z5, Z16, Z3
-	VPERMW.Z     (DX), Z11, K6, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMULPS       Z5, Z16, Z17
-	VFNMADD231PS Z6, Z17, Z16
-	VMOVAPS      Z17, Z2
-	VFMADD231PS  Z5, Z16, Z2
-	VPERMW.Z     64(DX), Z12, K6, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMULPS       Z5, Z16, Z17
-	VFNMADD231PS Z6, Z17, Z16
-	VMOVAPS      Z17, Z1
-	VFMADD231PS  Z5, Z16, Z1
-	VPERMW.Z     64(DX), Z11, K6, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMULPS       Z5, Z16, Z17
-	VFNMADD231PS Z6, Z17, Z16
-	VMOVAPS      Z17, Z0
-	VFMADD231PS  Z5, Z16, Z0
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VPERMW.Z     128(DX), Z12, K6, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMULPS       Z5, Z16, Z17
-	VFNMADD231PS Z6, Z17, Z16
-	VFMADD231PS  Z5, Z16, Z17
-	VPERMW.Z     128(DX), Z11, K6, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMULPS       Z5, Z16, Z18
-	VFNMADD231PS Z6, Z18, Z16
-	VFMADD231PS  Z5, Z16, Z18
-	VPERMW.Z     192(DX), Z12, K6, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMULPS       Z5, Z16, Z19
-	VFNMADD231PS Z6, Z19, Z16
-	VFMADD231PS  Z5, Z16, Z19
-	VPERMW.Z     192(DX), Z11, K6, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMULPS       Z5, Z16, Z20
-	VFNMADD231PS Z6, Z20, Z16
-	VFMADD231PS  Z5, Z16, Z20
-	VCMPPS       $0x03, Z2, Z3, K1
-	VCMPPS       $0x03, Z0, Z1, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z3, Z16
-	VMAXPS       Z16, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z6, Z21, Z22
-	VADDPS       Z4, Z22, Z22
-	VCMPPS       $0x00, Z16, Z21, K1
-	VRNDSCALEPS  $0x08, Z2, Z16
-	VMAXPS       Z16, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VMOVAPS      Z13, Z23
-	VFMADD231PS  Z6, Z21, Z23
-	VADDPS       Z4, Z23, Z23
-	VCMPPS       $0x00, Z16, Z21, K2
-	VMOVDQA64    Z22, Z16
-	VPERMT2W     Z23, Z7, Z16
-	VPERMT2W     Z23, Z8, Z22
-	VPTERNLOGD   $0xf8, Z10, Z16, Z22
-	VPCMPUW      $0x06, Z9, Z22, K3
-	VPADDW       Z10, Z16, K3, Z16
-	VMOVUPS      Z16, (DI)
-	VRNDSCALEPS  $0x08, Z1, Z16
-	VMAXPS       Z16, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z6, Z21, Z22
-	VADDPS       Z4, Z22, Z22
-	VCMPPS       $0x00, Z16, Z21, K3
-	VRNDSCALEPS  $0x08, Z0, Z16
-	VMAXPS       Z16, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VMOVAPS      Z13, Z23
-	VFMADD231PS  Z6, Z21, Z23
-	VADDPS       Z4, Z23, Z23
-	VCMPPS       $0x00, Z16, Z21, K4
-	VMOVDQA64    Z22, Z16
-	VPERMT2W     Z23, Z7, Z16
-	VPERMT2W     Z23, Z8, Z22
-	VPTERNLOGD   $0xf8, Z10, Z16, Z22
-	VPCMPUW      $0x06, Z9, Z22, K5
-	VPADDW       Z10, Z16, K5, Z16
-	VMOVUPS      Z16, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z17, Z3
-	VMOVAPS      Z18, Z2
-	VMOVAPS      Z19, Z1
-	VMOVAPS      Z20, Z0
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ R10, R10
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z          128(DX), Z12, K6, Z16
-	VSUBPS.BCST       4(R9), Z16, Z16
-	VMULPS.BCST       4(R8), Z16, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z16
-	VFMADD231PS.BCST  4(R8), Z16, Z17
-	VPERMW.Z          128(DX), Z11, K6, Z16
-	VSUBPS.BCST       4(R9), Z16, Z16
-	VMULPS.BCST       4(R8), Z16, Z18
-	VFNMADD231PS.BCST 4(BX), Z18, Z16
-	VFMADD231PS.BCST  4(R8), Z16, Z18
-	VPERMW.Z          192(DX), Z12, K6, Z16
-	VSUBPS.BCST       4(R9), Z16, Z16
-	VMULPS.BCST       4(R8), Z16, Z19
-	VFNMADD231PS.BCST 4(BX), Z19, Z16
-	VFMADD231PS.BCST  4(R8), Z16, Z19
-	VPERMW.Z          192(DX), Z11, K6, Z16
-	VSUBPS.BCST       4(R9), Z16, Z16
-	VMULPS.BCST       4(R8), Z16, Z20
-	VFNMADD231PS.BCST 4(BX), Z20, Z16
-	VFMADD231PS.BCST  4(R8), Z16, Z20
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z3, Z16
-	VMAXPS            Z16, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  (BX), Z21, Z22
-	VADDPS.BCST       (R9), Z22, Z22
-	VCMPPS            $0x00, Z16, Z21, K1
-	VRNDSCALEPS       $0x08, Z2, Z16
-	VMAXPS            Z16, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  (BX), Z21, Z23
-	VADDPS.BCST       (R9), Z23, Z23
-	VCMPPS            $0x00, Z16, Z21, K2
-	VMOVDQA64         Z22, Z16
-	VPERMT2W          Z23, Z7, Z16
-	VPERMT2W          Z23, Z8, Z22
-	VPTERNLOGD        $0xf8, Z10, Z16, Z22
-	VPCMPUW           $0x06, Z9, Z22, K3
-	VPADDW            Z10, Z16, K3, Z16
-	VMOVUPS           Z16, (DI)
-	VRNDSCALEPS       $0x08, Z1, Z16
-	VMAXPS            Z16, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  (BX), Z21, Z22
-	VADDPS.BCST       (R9), Z22, Z22
-	VCMPPS            $0x00, Z16, Z21, K3
-	VRNDSCALEPS       $0x08, Z0, Z16
-	VMAXPS            Z16, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  (BX), Z21, Z23
-	VADDPS.BCST       (R9), Z23, Z23
-	VCMPPS            $0x00, Z16, Z21, K4
-	VMOVDQA64         Z22, Z16
-	VPERMT2W          Z23, Z7, Z16
-	VPERMT2W          Z23, Z8, Z22
-	VPTERNLOGD        $0xf8, Z10, Z16, Z22
-	VPCMPUW           $0x06, Z9, Z22, K5
-	VPADDW            Z10, Z16, K5, Z16
-	VMOVUPS           Z16, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
-	ADDQ              $+128, DX
-	MOVQ              R12, R11
-	SUBQ              R11, R10
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             R10, R10
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (R9), Z4
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z16, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z6, Z0, Z17
-	VADDPS       Z4, Z17, Z17
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z1, Z7, Z0
-	VPERMT2W     Z1, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z6, Z0, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x00, Z16, Z0, K4
-	VMOVDQA64    Z1, Z0
-	VPERMT2W     Z2, Z7, Z0
-	VPERMT2W     Z2, Z8, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPCMPUW      $0x06, Z9, Z1, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-
-groupback:
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R11, R10
-	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  R10, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-
-groupmeet:
-	MOVQ R11, R13
-	MOVQ BX, R15
-	SUBQ $+16, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z6, Z0
-	VMOVAPS      Z4, Z1
-	VPERMW.Z     (DX), Z12, K6, Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z5, Z2, Z3
-	VFNMADD231PS Z4, Z3, Z2
-	VFMADD231PS  Z5, Z2, Z3
-	SUBQ         $+16, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z6, Z2
-	VMOVAPS      Z4, Z16
-	VPERMW.Z     (DX), Z11, K6, Z17
-	VSUBPS       Z6, Z17, Z17
-	VMULPS       Z5, Z17, Z18
-	VFNMADD231PS Z4, Z18, Z17
-	VFMADD231PS  Z5, Z17, Z18
-	SUBQ         $+16, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z6, Z17
-	VMOVAPS      Z4, Z19
-	VPERMW.Z     64(DX), Z12, K6, Z20
-	VSUBPS       Z6, Z20, Z20
-	VMULPS       Z5, Z20, Z21
-	VFNMADD231PS Z4, Z21, Z20
-	VFMADD231PS  Z5, Z20, Z21
-	SUBQ         $+16, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z6, Z20
-	VMOVAPS      Z4, Z22
-	VPERMW.Z     64(DX), Z11, K6, Z23
-	VSUBPS       Z6, Z23, Z23
-	VMULPS       Z5, Z23, Z24
-	VFNMADD231PS Z4, Z24, Z23
-	VFMADD231PS  Z5, Z23, Z24
-	VCMPPS       $0x03, Z18, Z3, K1
-	VCMPPS       $0x03, Z24, Z21, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z23
-	VMINPS       Z23, Z14, Z23
-	VFMADD213PS  Z13, Z23, Z1
-	VADDPS       Z0, Z1, Z1
-	VCMPPS       $0x00, Z3, Z23, K1
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z16
-	VADDPS       Z2, Z16, Z16
-	VCMPPS       $0x00, Z18, Z0, K2
-	VMOVDQA64    Z1, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z1
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPCMPUW      $0x06, Z9, Z1, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z19
-	VADDPS       Z17, Z19, Z19
-	VCMPPS       $0x00, Z21, Z0, K3
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z22
-	VADDPS       Z20, Z22, Z22
-	VCMPPS       $0x00, Z24, Z0, K4
-	VMOVDQA64    Z19, Z0
-	VPERMT2W     Z22, Z7, Z0
-	VPERMT2W     Z22, Z8, Z19
-	VPTERNLOGD   $0xf8, Z10, Z0, Z19
-	VPCMPUW      $0x06, Z9, Z19, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         R10, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R10, R10
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
-
-grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
-	JGE  grouppiece
-	MOVQ R11, R10
-
-grouppiece:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (R9), Z4
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z16, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z6, Z0, Z17
-	VADDPS       Z4, Z17, Z17
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         R10, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z6, Z0, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x00, Z3, Z0, K3
-	CMPQ         R10, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z3
-	VFMADD231PS  Z6, Z0, Z3
-	VADDPS       Z4, Z3, Z3
-	VCMPPS       $0x00, Z16, Z0, K4
-
-grouptailnarrow:
-	VMOVDQA64  Z17, Z0
-	VPERMT2W   Z1, Z7, Z0
-	VPERMT2W   Z1, Z8, Z17
-	VPTERNLOGD $0xf8, Z10, Z0, Z17
-	VPCMPUW    $0x06, Z9, Z17, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z7, Z0
-	VPERMT2W   Z3, Z8, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPCMPUW    $0x06, Z9, Z2, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SP)
-
-grouptailback:
-	MOVQ  (SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R10, $+33
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R10, $+41
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R10, $+49
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R10, $+57
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged1:
-	LEAQ  (DI)(R10*2), DI
-	MOVQ  R10, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R10*2), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, R10
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R11, $+2
-	JLT               short2end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z16
-	VFNMADD231PS.BCST (BX), Z16, Z0
-	VMOVAPS           Z16, Z4
-	VFMADD231PS.BCST  (R8), Z0, Z4
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z16
-	VFNMADD231PS.BCST (BX), Z16, Z0
-	VMOVAPS           Z16, Z3
-	VFMADD231PS.BCST  (R8), Z0, Z3
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VMOVAPS           Z16, Z2
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-
-short2ahead:
-	VPERMW.Z          128(DX), Z12, K6, Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z16
-	VPERMW.Z          128(DX), Z11, K6, Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z17
-	VFNMADD231PS.BCST 8(BX), Z17, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z17
-	VPERMW.Z          192(DX), Z12, K6, Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z18
-	VFNMADD231PS.BCST 12(BX), Z18, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VPERMW.Z          192(DX), Z11, K6, Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z19
-	VFNMADD231PS.BCST 12(BX), Z19, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z19
-	VCMPPS            $0x03, Z3, Z4, K1
-	VCMPPS            $0x03, Z1, Z2, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS.BCST  (BX), Z20, Z21
-	VADDPS.BCST       (R9), Z21, Z21
-	VCMPPS            $0x00, Z0, Z20, K1
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  (BX), Z20, Z22
-	VADDPS.BCST       (R9), Z22, Z22
-	VCMPPS            $0x00, Z0, Z20, K2
-	VMOVDQA64         Z21, Z0
-	VPERMT2W          Z22, Z7, Z0
-	VPERMT2W          Z22, Z8, Z21
-	VPTERNLOGD        $0xf8, Z10, Z0, Z21
-	VPCMPUW           $0x06, Z9, Z21, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z2, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS.BCST  4(BX), Z20, Z21
-	VADDPS.BCST       4(R9), Z21, Z21
-	VCMPPS            $0x00, Z0, Z20, K3
-	VRNDSCALEPS       $0x08, Z1, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  4(BX), Z20, Z22
-	VADDPS.BCST       4(R9), Z22, Z22
-	VCMPPS            $0x00, Z0, Z20, K4
-	VMOVDQA64         Z21, Z0
-	VPERMT2W          Z22, Z7, Z0
-	VPERMT2W          Z22, Z8, Z21
-	VPTERNLOGD        $0xf8, Z10, Z0, Z21
-	VPCMPUW           $0x06, Z9, Z21, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVUPS           Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (BX), Z6
-	VBROADCASTSS      4(BX), Z5
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VADDPS.BCST       (R9), Z16, Z16
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VADDPS.BCST       (R9), Z1, Z1
-	VCMPPS            $0x00, Z2, Z0, K2
-	VMOVDQA64         Z16, Z0
-	VPERMT2W          Z1, Z7, Z0
-	VPERMT2W          Z1, Z8, Z16
-	VPTERNLOGD        $0xf8, Z10, Z0, Z16
-	VPCMPUW           $0x06, Z9, Z16, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z2
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VADDPS.BCST       4(R9), Z2, Z2
-	VCMPPS            $0x00, Z4, Z0, K4
-	VMOVDQA64         Z1, Z0
-	VPERMT2W          Z2, Z7, Z0
-	VPERMT2W          Z2, Z8, Z1
-	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVUPS           Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R11, $+4
-	JLT               short4end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VPERMW.Z          (DX), Z12, K6, Z17
-	VSUBPS.BCST       (R9), Z17, Z17
-	VMULPS.BCST       (R8), Z17, Z18
-	VFNMADD231PS.BCST (BX), Z18, Z17
-	VMOVAPS           Z18, Z2
-	VFMADD231PS.BCST  (R8), Z17, Z2
-	VPERMW.Z          (DX), Z11, K6, Z17
-	VSUBPS.BCST       4(R9), Z17, Z17
-	VMULPS.BCST       4(R8), Z17, Z18
-	VFNMADD231PS.BCST 4(BX), Z18, Z17
-	VMOVAPS           Z18, Z1
-	VFMADD231PS.BCST  4(R8), Z17, Z1
-	VPERMW.Z          64(DX), Z12, K6, Z17
-	VSUBPS.BCST       8(R9), Z17, Z17
-	VMULPS.BCST       8(R8), Z17, Z18
-	VFNMADD231PS.BCST 8(BX), Z18, Z17
-	VMOVAPS           Z18, Z0
-	VFMADD231PS.BCST  8(R8), Z17, Z0
-	VPERMW.Z          64(DX), Z11, K6, Z17
-	VSUBPS.BCST       12(R9), Z17, Z17
-	VMULPS.BCST       12(R8), Z17, Z18
-	VFNMADD231PS.BCST 12(BX), Z18, Z17
-	VMOVAPS           Z18, Z16
-	VFMADD231PS.BCST  12(R8), Z17, Z16
-
-short4ahead:
-	VPERMW.Z          128(DX), Z12, K6, Z17
-	VSUBPS.BCST       16(R9), Z17, Z17
-	VMULPS.BCST       16(R8), Z17, Z18
-	VFNMADD231PS.BCST 16(BX), Z18, Z17
-	VFMADD231PS.BCST  16(R8), Z17, Z18
-	VPERMW.Z          128(DX), Z11, K6, Z17
-	VSUBPS.BCST       20(R9), Z17, Z17
-	VMULPS.BCST       20(R8), Z17, Z19
-	VFNMADD231PS.BCST 20(BX), Z19, Z17
-	VFMADD231PS.BCST  20(R8), Z17, Z19
-	VPERMW.Z          192(DX), Z12, K6, Z17
-	VSUBPS.BCST       24(R9), Z17, Z17
-	VMULPS.BCST       24(R8), Z17, Z20
-	VFNMADD231PS.BCST 24(BX), Z20, Z17
-	VFMADD231PS.BCST  24(R8), Z17, Z20
-	VPERMW.Z          192(DX), Z11, K6, Z17
-	VSUBPS.BCST       28(R9), Z17, Z17
-	VMULPS.BCST       28(R8), Z17, Z21
-	VFNMADD231PS.BCST 28(BX), Z21, Z17
-	VFMADD231PS.BCST  28(R8), Z17, Z21
-	VCMPPS            $0x03, Z1, Z2, K1
-	VCMPPS            $0x03, Z16, Z0, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z2, Z17
-	VMAXPS            Z17, Z15, Z22
-	VMINPS            Z22, Z14, Z22
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  (BX), Z22, Z23
-	VADDPS.BCST       (R9), Z23, Z23
-	VCMPPS            $0x00, Z17, Z22, K1
-	VRNDSCALEPS       $0x08, Z1, Z17
-	VMAXPS            Z17, Z15, Z22
-	VMINPS            Z22, Z14, Z22
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  4(BX), Z22, Z24
-	VADDPS.BCST       4(R9), Z24, Z24
-	VCMPPS            $0x00, Z17, Z22, K2
-	VMOVDQA64         Z23, Z17
-	VPERMT2W          Z24, Z7, Z17
-	VPERMT2W          Z24, Z8, Z23
-	VPTERNLOGD        $0xf8, Z10, Z17, Z23
-	VPCMPUW           $0x06, Z9, Z23, K3
-	VPADDW            Z10, Z17, K3, Z17
-	VMOVUPS           Z17, (DI)
-	VRNDSCALEPS       $0x08, Z0, Z17
-	VMAXPS            Z17, Z15, Z22
-	VMINPS            Z22, Z14, Z22
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  8(BX), Z22, Z23
-	VADDPS.BCST       8(R9), Z23, Z23
-	VCMPPS            $0x00, Z17, Z22, K3
-	VRNDSCALEPS       $0x08, Z16, Z17
-	VMAXPS            Z17, Z15, Z22
-	VMINPS            Z22, Z14, Z22
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  12(BX), Z22, Z24
-	VADDPS.BCST       12(R9), Z24, Z24
-	VCMPPS            $0x00, Z17, Z22, K4
-	VMOVDQA64         Z23, Z17
-	VPERMT2W          Z24, Z7, Z17
-	VPERMT2W          Z24, Z8, Z23
-	VPTERNLOGD        $0xf8, Z10, Z17, Z23
-	VPCMPUW           $0x06, Z9, Z23, K5
-	VPADDW            Z10, Z17, K5, Z17
-	VMOVUPS           Z17, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (BX), Z6
-	VBROADCASTSS      4(BX), Z5
-	VBROADCASTSS      8(BX), Z4
-	VBROADCASTSS      12(BX), Z3
-	VPERMW.Z          (DX), Z12, K6, Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VPERMW.Z          (DX), Z11, K6, Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VPERMW.Z          64(DX), Z12, K6, Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z16
-	VPERMW.Z          64(DX), Z11, K6, Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z17
-	VFNMADD231PS.BCST 12(BX), Z17, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z17, Z16, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z18
-	VFMADD231PS.BCST  (BX), Z0, Z18
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VADDPS.BCST       (R9), Z0, Z0
+	VRNDSCALEPS       $0x08, Z5, Z18
+	VMAXPS            Z18, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VFMADD132PS.BCST  (BX), Z13, Z18
 	VADDPS.BCST       (R9), Z18, Z18
-	VCMPPS            $0x00, Z1, Z0, K1
+	VMOVDQA64         Z0, Z19
+	VPERMT2W          Z18, Z7, Z19
+	VPERMT2W          Z18, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z19, Z0
+	VPCMPUW           $0x06, Z9, Z0, K1
+	VPADDW            Z10, Z19, K1, Z19
+	VMOVUPS           Z19, (SI)
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  4(BX), Z13, Z0
+	VADDPS.BCST       4(R9), Z0, Z0
+	VRNDSCALEPS       $0x08, Z3, Z18
+	VMAXPS            Z18, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VFMADD132PS.BCST  4(BX), Z13, Z18
+	VADDPS.BCST       4(R9), Z18, Z18
+	VMOVDQA64         Z0, Z19
+	VPERMT2W          Z18, Z7, Z19
+	VPERMT2W          Z18, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z19, Z0
+	VPCMPUW           $0x06, Z9, Z0, K1
+	VPADDW            Z10, Z19, K1, Z19
+	VMOVUPS           Z19, 64(SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
+
+short2loop:
+	VPERMW.Z          (DX), Z12, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPERMW.Z          (DX), Z11, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPERMW.Z          64(DX), Z12, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z11, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VADDPS.BCST       (R9), Z1, Z1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VCMPPS            $0x00, Z2, Z0, K2
-	VMOVDQA64         Z18, Z0
-	VPERMT2W          Z1, Z7, Z0
-	VPERMT2W          Z1, Z8, Z18
-	VPTERNLOGD        $0xf8, Z10, Z0, Z18
-	VPCMPUW           $0x06, Z9, Z18, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VADDPS.BCST       8(R9), Z1, Z1
-	VCMPPS            $0x00, Z16, Z0, K3
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z2
-	VFMADD231PS.BCST  12(BX), Z0, Z2
-	VADDPS.BCST       12(R9), Z2, Z2
-	VCMPPS            $0x00, Z17, Z0, K4
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  (BX), Z13, Z2
+	VADDPS.BCST       (R9), Z2, Z2
 	VMOVDQA64         Z1, Z0
 	VPERMT2W          Z2, Z7, Z0
 	VPERMT2W          Z2, Z8, Z1
 	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVUPS           Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	VPCMPUW           $0x06, Z9, Z1, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  4(BX), Z13, Z3
+	VADDPS.BCST       4(R9), Z3, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  4(BX), Z13, Z4
+	VADDPS.BCST       4(R9), Z4, Z4
+	VMOVDQA64         Z3, Z0
+	VPERMT2W          Z4, Z7, Z0
+	VPERMT2W          Z4, Z8, Z3
+	VPTERNLOGD        $0xf8, Z10, Z0, Z3
+	VPCMPUW           $0x06, Z9, Z3, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVUPS           Z0, 64(SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+128, SI
+	ADDQ $+128, DX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPERMW.Z          (DX), Z12, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  (R8), Z0, Z6
+	VPERMW.Z          (DX), Z11, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  4(R8), Z0, Z5
+	VPERMW.Z          64(DX), Z12, K6, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  8(R8), Z0, Z4
+	VPERMW.Z          64(DX), Z11, K6, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+
+short4ahead:
+	VPERMW.Z          128(DX), Z12, K6, Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z11, K6, Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VPERMW.Z          192(DX), Z12, K6, Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z16
+	VFNMADD231PS.BCST 24(BX), Z16, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z16
+	VPERMW.Z          192(DX), Z11, K6, Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z17
+	VFNMADD231PS.BCST 28(BX), Z17, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z17
+	VCMPPS            $0x03, Z5, Z6, K1
+	VCMPPS            $0x03, Z3, Z4, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VADDPS.BCST       (R9), Z0, Z0
+	VRNDSCALEPS       $0x08, Z5, Z18
+	VMAXPS            Z18, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VFMADD132PS.BCST  4(BX), Z13, Z18
+	VADDPS.BCST       4(R9), Z18, Z18
+	VMOVDQA64         Z0, Z19
+	VPERMT2W          Z18, Z7, Z19
+	VPERMT2W          Z18, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z19, Z0
+	VPCMPUW           $0x06, Z9, Z0, K1
+	VPADDW            Z10, Z19, K1, Z19
+	VMOVUPS           Z19, (SI)
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  8(BX), Z13, Z0
+	VADDPS.BCST       8(R9), Z0, Z0
+	VRNDSCALEPS       $0x08, Z3, Z18
+	VMAXPS            Z18, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VFMADD132PS.BCST  12(BX), Z13, Z18
+	VADDPS.BCST       12(R9), Z18, Z18
+	VMOVDQA64         Z0, Z19
+	VPERMT2W          Z18, Z7, Z19
+	VPERMT2W          Z18, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z19, Z0
+	VPCMPUW           $0x06, Z9, Z0, K1
+	VPADDW            Z10, Z19, K1, Z19
+	VMOVUPS           Z19, 64(SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
+
+short4loop:
+	VPERMW.Z          (DX), Z12, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPERMW.Z          (DX), Z11, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPERMW.Z          64(DX), Z12, K6, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z11, K6, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  4(BX), Z13, Z2
+	VADDPS.BCST       4(R9), Z2, Z2
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(BX), Z13, Z3
+	VADDPS.BCST       8(R9), Z3, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(BX), Z13, Z4
+	VADDPS.BCST       12(R9), Z4, Z4
+	VMOVDQA64         Z3, Z0
+	VPERMT2W          Z4, Z7, Z0
+	VPERMT2W          Z4, Z8, Z3
+	VPTERNLOGD        $0xf8, Z10, Z0, Z3
+	VPCMPUW           $0x06, Z9, Z3, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVUPS           Z0, 64(SI)
 
 short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+16, R9
-	ADDQ $+128, DI
-	ADDQ $+8, SI
+	ADDQ $+128, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
+	SUBQ $+4, R10
+	CMPQ R10, $+4
 	JGE  short4loop
 
 short4end:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
 	VPERMW.Z     (DX), Z12, K6, Z0
@@ -18932,202 +4856,65 @@ laneloop:
 	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z4
-	VADDPS       Z1, Z4, Z4
-	VCMPPS       $0x00, Z3, Z0, K1
+	VMAXPS       Z3, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z13, Z4, Z3
+	VADDPS       Z1, Z3, Z3
 	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z16
-	VADDPS       Z2, Z16, Z16
-	VCMPPS       $0x00, Z6, Z0, K2
-	VMOVDQA64    Z4, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z4
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPCMPUW      $0x06, Z9, Z4, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
+	VMAXPS       Z6, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VFMADD213PS  Z13, Z16, Z6
+	VADDPS       Z2, Z6, Z6
+	VMOVDQA64    Z3, Z0
+	VPERMT2W     Z6, Z7, Z0
+	VPERMT2W     Z6, Z8, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPCMPUW      $0x06, Z9, Z3, K1
+	VPADDW       Z10, Z0, K1, Z0
+	VMOVUPS      Z0, (SI)
 	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z19
-	VADDPS       Z5, Z19, Z19
-	VCMPPS       $0x00, Z18, Z0, K3
+	VMAXPS       Z18, Z15, Z18
+	VMINPS       Z18, Z14, Z18
+	VFMADD213PS  Z13, Z19, Z18
+	VADDPS       Z5, Z18, Z18
 	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z22
-	VADDPS       Z17, Z22, Z22
-	VCMPPS       $0x00, Z21, Z0, K4
-	VMOVDQA64    Z19, Z0
-	VPERMT2W     Z22, Z7, Z0
-	VPERMT2W     Z22, Z8, Z19
-	VPTERNLOGD   $0xf8, Z10, Z0, Z19
-	VPCMPUW      $0x06, Z9, Z19, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VMAXPS       Z21, Z15, Z21
+	VMINPS       Z21, Z14, Z21
+	VFMADD213PS  Z13, Z22, Z21
+	VADDPS       Z17, Z21, Z21
+	VMOVDQA64    Z18, Z0
+	VPERMT2W     Z21, Z7, Z0
+	VPERMT2W     Z21, Z8, Z18
+	VPTERNLOGD   $0xf8, Z10, Z0, Z18
+	VPCMPUW      $0x06, Z9, Z18, K1
+	VPADDW       Z10, Z0, K1, Z0
+	VMOVUPS      Z0, 64(SI)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	ADDQ $+256, R9
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  laneloop
+	ADDQ  $+128, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1024(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX512(SB)
+	MOVQ  1032(SP), DX
+	MOVQ  1040(SP), BX
+	MOVQ  1048(SP), R8
+	MOVQ  1056(SP), R9
 
-lanetail:
-	TESTQ        R10, R10
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (R9), K7, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS.Z    (R8), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VMOVUPS.Z    (BX), K7, Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(R9), K7, Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS.Z    64(R8), K7, Z5
-	VMULPS       Z5, Z0, Z6
-	VMOVUPS.Z    64(BX), K7, Z16
-	VFNMADD231PS Z16, Z6, Z0
-	VFMADD231PS  Z5, Z0, Z6
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(R9), K7, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVUPS.Z    128(R8), K7, Z17
-	VMULPS       Z17, Z0, Z18
-	VMOVUPS.Z    128(BX), K7, Z19
-	VFNMADD231PS Z19, Z18, Z0
-	VFMADD231PS  Z17, Z0, Z18
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(R9), K7, Z17
-	VSUBPS       Z17, Z0, Z0
-	VMOVUPS.Z    192(R8), K7, Z20
-	VMULPS       Z20, Z0, Z21
-	VMOVUPS.Z    192(BX), K7, Z22
-	VFNMADD231PS Z22, Z21, Z0
-	VFMADD231PS  Z20, Z0, Z21
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z21, Z18, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z4
-	VADDPS       Z1, Z4, Z4
-	VCMPPS       $0x00, Z3, Z0, K1
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z16
-	VADDPS       Z2, Z16, Z16
-	VCMPPS       $0x00, Z6, Z0, K2
-	CMPQ         R10, $+33
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z19
-	VADDPS       Z5, Z19, Z19
-	VCMPPS       $0x00, Z18, Z0, K3
-	CMPQ         R10, $+49
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z22
-	VADDPS       Z17, Z22, Z22
-	VCMPPS       $0x00, Z21, Z0, K4
-
-lanetailnarrow:
-	VMOVDQA64  Z4, Z0
-	VPERMT2W   Z16, Z7, Z0
-	VPERMT2W   Z16, Z8, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPCMPUW    $0x06, Z9, Z4, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z19, Z0
-	VPERMT2W   Z22, Z7, Z0
-	VPERMT2W   Z22, Z8, Z19
-	VPTERNLOGD $0xf8, Z10, Z0, Z19
-	VPCMPUW    $0x06, Z9, Z19, K5
-	VPADDW     Z10, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R10, $+33
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R10, $+41
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R10, $+49
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R10, $+57
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged2:
 laneend:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -19166,406 +4953,266 @@ groupstream:
 	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z6, Z0, Z17
-	VADDPS       Z4, Z17, Z17
-	VCMPPS       $0x00, Z1, Z0, K1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VFMADD213PS  Z13, Z6, Z1
+	VADDPS       Z4, Z1, Z1
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z1, Z7, Z0
-	VPERMT2W     Z1, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVNTPS     Z0, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z6, Z0, Z2
+	VMAXPS       Z2, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VFMADD213PS  Z13, Z6, Z2
 	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x00, Z16, Z0, K4
 	VMOVDQA64    Z1, Z0
 	VPERMT2W     Z2, Z7, Z0
 	VPERMT2W     Z2, Z8, Z1
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPCMPUW      $0x06, Z9, Z1, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVNTPS     Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
+	VPCMPUW      $0x06, Z9, Z1, K1
+	VPADDW       Z10, Z0, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z13, Z6, Z3
+	VADDPS       Z4, Z3, Z3
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z16
+	VMINPS       Z16, Z14, Z16
+	VFMADD213PS  Z13, Z6, Z16
+	VADDPS       Z4, Z16, Z16
+	VMOVDQA64    Z3, Z0
+	VPERMT2W     Z16, Z7, Z0
+	VPERMT2W     Z16, Z8, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPCMPUW      $0x06, Z9, Z3, K1
+	VPADDW       Z10, Z0, K1, Z0
+	VMOVNTPS     Z0, 64(SI)
+	ADDQ         $+128, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
 	VCMPPS      $0x03, Z2, Z3, K1
-	VCMPPS      $0x03, Z0, Z1, K2
+	VCMPPS      $0x03, Z17, Z16, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VRNDSCALEPS $0x08, Z3, Z16
-	VMAXPS      Z16, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VMOVAPS     Z13, Z18
-	VFMADD231PS Z6, Z17, Z18
-	VADDPS      Z4, Z18, Z18
-	VCMPPS      $0x00, Z16, Z17, K1
-	VRNDSCALEPS $0x08, Z2, Z16
-	VMAXPS      Z16, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VMOVAPS     Z13, Z19
-	VFMADD231PS Z6, Z17, Z19
-	VADDPS      Z4, Z19, Z19
-	VCMPPS      $0x00, Z16, Z17, K2
-	VMOVDQA64   Z18, Z16
-	VPERMT2W    Z19, Z7, Z16
-	VPERMT2W    Z19, Z8, Z18
-	VPTERNLOGD  $0xf8, Z10, Z16, Z18
-	VPCMPUW     $0x06, Z9, Z18, K3
-	VPADDW      Z10, Z16, K3, Z16
-	VMOVUPS     Z16, (DI)
-	VRNDSCALEPS $0x08, Z1, Z16
-	VMAXPS      Z16, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VMOVAPS     Z13, Z18
-	VFMADD231PS Z6, Z17, Z18
-	VADDPS      Z4, Z18, Z18
-	VCMPPS      $0x00, Z16, Z17, K3
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VMOVAPS     Z13, Z19
-	VFMADD231PS Z6, Z17, Z19
-	VADDPS      Z4, Z19, Z19
-	VCMPPS      $0x00, Z16, Z17, K4
-	VMOVDQA64   Z18, Z16
-	VPERMT2W    Z19, Z7, Z16
-	VPERMT2W    Z19, Z8, Z18
-	VPTERNLOGD  $0xf8, Z10, Z16, Z18
-	VPCMPUW     $0x06, Z9, Z18, K5
-	VPADDW      Z10, Z16, K5, Z16
-	VMOVUPS     Z16, 64(DI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+8, SI
+	VRNDSCALEPS $0x08, Z3, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z6, Z0
+	VADDPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z2, Z1
+	VMAXPS      Z1, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VFMADD213PS Z13, Z6, Z1
+	VADDPS      Z4, Z1, Z1
+	VMOVDQA64   Z0, Z18
+	VPERMT2W    Z1, Z7, Z18
+	VPERMT2W    Z1, Z8, Z0
+	VPTERNLOGD  $0xf8, Z10, Z18, Z0
+	VPCMPUW     $0x06, Z9, Z0, K1
+	VPADDW      Z10, Z18, K1, Z18
+	VMOVUPS     Z18, (SI)
+	VRNDSCALEPS $0x08, Z16, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z6, Z0
+	VADDPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z17, Z1
+	VMAXPS      Z1, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VFMADD213PS Z13, Z6, Z1
+	VADDPS      Z4, Z1, Z1
+	VMOVDQA64   Z0, Z18
+	VPERMT2W    Z1, Z7, Z18
+	VPERMT2W    Z1, Z8, Z0
+	VPTERNLOGD  $0xf8, Z10, Z18, Z0
+	VPCMPUW     $0x06, Z9, Z0, K1
+	VPADDW      Z10, Z18, K1, Z18
+	VMOVUPS     Z18, 64(SI)
+	ADDQ        $+128, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R11
+	SUBQ        $+64, R10
 	JMP         groupwhole
 
 grouprare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VSUBPS       Z4, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VSUBPS       Z4, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z6, Z16, Z16
-	VADDPS       Z4, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K2
-	VBLENDMPS    Z16, Z3, K2, Z16
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VSUBPS       Z4, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VSUBPS       Z4, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z6, Z16, Z16
-	VADDPS       Z4, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K4
-	VBLENDMPS    Z16, Z3, K4, Z16
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          groupback
+	MOVQ $+1, 1072(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 512(SP), R8
+	LEAQ 768(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1056(SP)
+	LEAQ 768(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
+	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VBROADCASTSS 4(R9), K7, Z6
 	VBROADCASTSS 4(R8), K7, Z5
 	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R11, AX
-	ADDQ         R12, AX
+	MOVQ         R10, AX
+	ADDQ         R11, AX
 	JGE          groupmeet0
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
-	CMPQ R11, $-15
+	CMPQ R10, $-15
 	JGE  groupmeet1mix
 
 groupmeet1next:
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	CMPQ         R11, $-15
+	CMPQ         R10, $-15
 	JLT          groupmeet1next
 	VBROADCASTSS (R9), Z6
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (BX), Z4
-	CMPQ         R11, $+0
+	CMPQ         R10, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
 	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
+	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VBROADCASTSS 4(R9), K7, Z6
 	VBROADCASTSS 4(R8), K7, Z5
 	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R11, AX
-	ADDQ         R12, AX
+	MOVQ         R10, AX
+	ADDQ         R11, AX
 	JGE          groupmeet1
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
-	CMPQ R11, $-15
+	CMPQ R10, $-15
 	JGE  groupmeet2mix
 
 groupmeet2next:
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	CMPQ         R11, $-15
+	CMPQ         R10, $-15
 	JLT          groupmeet2next
 	VBROADCASTSS (R9), Z6
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (BX), Z4
-	CMPQ         R11, $+0
+	CMPQ         R10, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
 	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
+	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VBROADCASTSS 4(R9), K7, Z6
 	VBROADCASTSS 4(R8), K7, Z5
 	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R11, AX
-	ADDQ         R12, AX
+	MOVQ         R10, AX
+	ADDQ         R11, AX
 	JGE          groupmeet2
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
-	CMPQ R11, $-15
+	CMPQ R10, $-15
 	JGE  groupmeet3mix
 
 groupmeet3next:
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	CMPQ         R11, $-15
+	CMPQ         R10, $-15
 	JLT          groupmeet3next
 	VBROADCASTSS (R9), Z6
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (BX), Z4
-	CMPQ         R11, $+0
+	CMPQ         R10, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
 	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
+	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VBROADCASTSS 4(R9), K7, Z6
 	VBROADCASTSS 4(R8), K7, Z5
 	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R11, AX
-	ADDQ         R12, AX
+	MOVQ         R10, AX
+	ADDQ         R11, AX
 	JGE          groupmeet3
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z6, Z16, Z16
-	VADDPS       Z4, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K2
-	VBLENDMPS    Z16, Z3, K2, Z16
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z6, Z16, Z16
-	VADDPS       Z4, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K4
-	VBLENDMPS    Z16, Z3, K4, Z16
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 1024(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 1032(SP)
+	LEAQ 128(SP), DX
+	MOVQ R10, 1064(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1024(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 1032(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 1064(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
-	MOVQ R13, R11
-	SUBQ BX, R15
-	ADDQ R15, BX
-	ADDQ R15, R8
-	ADDQ R15, R9
-	MOVQ R10, R13
-	SUBQ R15, R15
-	ADDQ $+64, R15
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	ADDQ R13, R9
+	MOVQ DI, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
 	PREFETCHNTA       (DX)(CX*1)
 	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z6
-	VBROADCASTSS      4(BX), Z5
 	VPERMW.Z          (DX), Z12, K6, Z0
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -19591,139 +5238,71 @@ short2stream:
 	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VADDPS.BCST       (R9), Z16, Z16
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
 	VADDPS.BCST       (R9), Z1, Z1
-	VCMPPS            $0x00, Z2, Z0, K2
-	VMOVDQA64         Z16, Z0
-	VPERMT2W          Z1, Z7, Z0
-	VPERMT2W          Z1, Z8, Z16
-	VPTERNLOGD        $0xf8, Z10, Z0, Z16
-	VPCMPUW           $0x06, Z9, Z16, K3
-	VPADDW            Z10, Z0, K3, Z0
-	VMOVNTPS          Z0, (DI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z2
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VADDPS.BCST       4(R9), Z2, Z2
-	VCMPPS            $0x00, Z4, Z0, K4
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  (BX), Z13, Z2
+	VADDPS.BCST       (R9), Z2, Z2
 	VMOVDQA64         Z1, Z0
 	VPERMT2W          Z2, Z7, Z0
 	VPERMT2W          Z2, Z8, Z1
 	VPTERNLOGD        $0xf8, Z10, Z0, Z1
-	VPCMPUW           $0x06, Z9, Z1, K5
-	VPADDW            Z10, Z0, K5, Z0
-	VMOVNTPS          Z0, 64(DI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	VPCMPUW           $0x06, Z9, Z1, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  4(BX), Z13, Z3
+	VADDPS.BCST       4(R9), Z3, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  4(BX), Z13, Z4
+	VADDPS.BCST       4(R9), Z4, Z4
+	VMOVDQA64         Z3, Z0
+	VPERMT2W          Z4, Z7, Z0
+	VPERMT2W          Z4, Z8, Z3
+	VPTERNLOGD        $0xf8, Z10, Z0, Z3
+	VPCMPUW           $0x06, Z9, Z3, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVNTPS          Z0, 64(SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+8, R9
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
+	ADDQ              $+128, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VSUBPS.BCST  (R9), Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS.BCST  (R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VSUBPS.BCST  (R9), Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z4
-	VMULPS.BCST  (BX), Z4, Z4
-	VADDPS.BCST  (R9), Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z3, K2, Z4
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z4, Z7, Z0
-	VPERMT2W     Z4, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VSUBPS.BCST  4(R9), Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS.BCST  4(R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VSUBPS.BCST  4(R9), Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z4
-	VMULPS.BCST  4(BX), Z4, Z4
-	VADDPS.BCST  4(R9), Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VBLENDMPS    Z4, Z3, K4, Z4
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z4, Z7, Z0
-	VPERMT2W     Z4, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short2back
+	MOVQ $+2, 1072(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 512(SP), R8
+	LEAQ 768(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1056(SP)
+	LEAQ 768(SP), R9
+	JMP  rare
 
 short4stream:
 	PREFETCHNTA       (DX)(CX*1)
 	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z6
-	VBROADCASTSS      4(BX), Z5
-	VBROADCASTSS      8(BX), Z4
-	VBROADCASTSS      12(BX), Z3
 	VPERMW.Z          (DX), Z12, K6, Z0
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -19736,31 +5315,9628 @@ short4stream:
 	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VPERMW.Z          64(DX), Z12, K6, Z0
 	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z16
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
 	VPERMW.Z          64(DX), Z11, K6, Z0
 	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z17
-	VFNMADD231PS.BCST 12(BX), Z17, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z17, Z16, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  4(BX), Z13, Z2
+	VADDPS.BCST       4(R9), Z2, Z2
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(BX), Z13, Z3
+	VADDPS.BCST       8(R9), Z3, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(BX), Z13, Z4
+	VADDPS.BCST       12(R9), Z4, Z4
+	VMOVDQA64         Z3, Z0
+	VPERMT2W          Z4, Z7, Z0
+	VPERMT2W          Z4, Z8, Z3
+	VPTERNLOGD        $0xf8, Z10, Z0, Z3
+	VPCMPUW           $0x06, Z9, Z3, K1
+	VPADDW            Z10, Z0, K1, Z0
+	VMOVNTPS          Z0, 64(SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	MOVQ $+3, 1072(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 512(SP), R8
+	LEAQ 768(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1056(SP)
+	LEAQ 768(SP), R9
+	JMP  rare
+
+lanerare:
+	MOVQ $+4, 1072(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1024(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 1032(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 512(SP), R8
+	LEAQ 768(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1056(SP)
+	LEAQ 768(SP), R9
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z12, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+276(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VPERMW.Z     (DX), Z11, K6, Z2
+	VMOVUPS      64(BX), Z3
+	VMOVUPS      64(R9), Z4
+	VSUBPS       Z4, Z2, Z2
+	VDIVPS       Z3, Z2, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z2
+	VMULPS       Z3, Z2, Z2
+	VADDPS       Z4, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVDQA64    Z0, Z3
+	VPERMT2W     Z2, Z7, Z3
+	VPERMT2W     Z2, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z3, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPADDW       Z10, Z3, K1, Z3
+	VMOVUPS      Z3, (SI)
+	VPERMW.Z     64(DX), Z12, K6, Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VPERMW.Z     64(DX), Z11, K6, Z2
+	VMOVUPS      192(BX), Z3
+	VMOVUPS      192(R9), Z4
+	VSUBPS       Z4, Z2, Z2
+	VDIVPS       Z3, Z2, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z2
+	VMULPS       Z3, Z2, Z2
+	VADDPS       Z4, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVDQA64    Z0, Z1
+	VPERMT2W     Z2, Z7, Z1
+	VPERMT2W     Z2, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPADDW       Z10, Z1, K1, Z1
+	VMOVUPS      Z1, 64(SI)
+	CMPQ         1072(SP), $+1
+	JEQ          groupresume
+	CMPQ         1072(SP), $+2
+	JEQ          short2resume
+	CMPQ         1072(SP), $+3
+	JEQ          short4resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         1040(SP), BX
+	MOVQ         1048(SP), R8
+	MOVQ         1056(SP), R9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	JMP          groupback
+
+short2resume:
+	MOVQ 1040(SP), BX
+	MOVQ 1048(SP), R8
+	MOVQ 1056(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 1040(SP), BX
+	MOVQ 1048(SP), R8
+	MOVQ 1056(SP), R9
+	JMP  short4back
+
+// func FakeQuantizeBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeBytesBF16AVX512(SB), $896-72
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0x1010101
+	// per group: Z5 scale, Z4 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 30
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	VBROADCASTSS least+40(FP), Z0
+	VCVTDQ2PS    Z0, Z15
+	VBROADCASTSS most+44(FP), Z0
+	VCVTDQ2PS    Z0, Z14
+	VPXORD       Z13, Z13, Z13
+	VMOVUPS      constantsAVX512<>+0(SB), Z12
+	VMOVUPS      constantsAVX512<>+64(SB), Z11
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z10
+	VBROADCASTSS constantsAVX512<>+132(SB), Z9
+	VMOVUPS      constantsAVX512<>+136(SB), Z8
+	VMOVUPS      constantsAVX512<>+200(SB), Z7
+	VBROADCASTSS constantsAVX512<>+280(SB), Z6
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+32
+	JEQ          short2
+	CMPQ         R11, $+16
+	JEQ          short4
+	CMPQ         R11, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R11, DI
+	IMULQ R10, DI
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	SUBQ         R10, DI
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z4, Z0, Z3
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z4, Z0, Z2
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z4, Z0, Z16
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z4, Z0, Z17
+	CMPQ         R10, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VPERMW.Z     128(BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z18
+	VFNMADD231PS Z5, Z18, Z0
+	VFMADD231PS  Z4, Z0, Z18
+	VPERMW.Z     192(BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z19
+	VFNMADD231PS Z5, Z19, Z0
+	VFMADD231PS  Z4, Z0, Z19
+	VPERMW.Z     192(BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z20
+	VFNMADD231PS Z5, Z20, Z0
+	VFMADD231PS  Z4, Z0, Z20
+	VCMPPS       $0x03, Z2, Z3, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z3, Z0
+	VMAXPS       Z0, Z15, Z21
+	VMINPS       Z21, Z14, Z21
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z5, Z21, Z22
+	VCMPPS       $0x00, Z0, Z21, K1
+	VRNDSCALEPS  $0x08, Z2, Z0
+	VMAXPS       Z0, Z15, Z21
+	VMINPS       Z21, Z14, Z21
+	VMOVAPS      Z13, Z23
+	VFMADD231PS  Z5, Z21, Z23
+	VCMPPS       $0x00, Z0, Z21, K2
+	VMOVDQA64    Z22, Z0
+	VPERMT2W     Z23, Z7, Z0
+	VPERMT2W     Z23, Z8, Z22
+	VPTERNLOGD   $0xf8, Z10, Z0, Z22
+	VPCMPUW      $0x06, Z9, Z22, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z16, Z0
+	VMAXPS       Z0, Z15, Z21
+	VMINPS       Z21, Z14, Z21
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z5, Z21, Z22
+	VCMPPS       $0x00, Z0, Z21, K3
+	VRNDSCALEPS  $0x08, Z17, Z0
+	VMAXPS       Z0, Z15, Z21
+	VMINPS       Z21, Z14, Z21
+	VMOVAPS      Z13, Z23
+	VFMADD231PS  Z5, Z21, Z23
+	VCMPPS       $0x00, Z0, Z21, K4
+	VMOVDQA64    Z22, Z0
+	VPERMT2W     Z23, Z7, Z0
+	VPERMT2W     Z23, Z8, Z22
+	VPTERNLOGD   $0xf8, Z10, Z0, Z22
+	VPCMPUW      $0x06, Z9, Z22, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVUPS      Z0, (DX)
+	VMOVAPS      Z1, Z3
+	VMOVAPS      Z18, Z2
+	VMOVAPS      Z19, Z16
+	VMOVAPS      Z20, Z17
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z18
+	VFNMADD231PS.BCST 4(R8), Z18, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z18
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z19
+	VFNMADD231PS.BCST 4(R8), Z19, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z19
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z20
+	VFNMADD231PS.BCST 4(R8), Z20, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (R8), Z21, Z22
+	VCMPPS            $0x00, Z0, Z21, K1
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  (R8), Z21, Z23
+	VCMPPS            $0x00, Z0, Z21, K2
+	VMOVDQA64         Z22, Z0
+	VPERMT2W          Z23, Z7, Z0
+	VPERMT2W          Z23, Z8, Z22
+	VPTERNLOGD        $0xf8, Z10, Z0, Z22
+	VPCMPUW           $0x06, Z9, Z22, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (R8), Z21, Z22
+	VCMPPS            $0x00, Z0, Z21, K3
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  (R8), Z21, Z23
+	VCMPPS            $0x00, Z0, Z21, K4
+	VMOVDQA64         Z22, Z0
+	VPERMT2W          Z23, Z7, Z0
+	VPERMT2W          Z23, Z8, Z22
+	VPTERNLOGD        $0xf8, Z10, Z0, Z22
+	VPCMPUW           $0x06, Z9, Z22, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z16
+	VMOVAPS           Z20, Z17
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
+	MOVQ              R11, R10
+	SUBQ              R10, DI
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             DI, DI
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z3
+	VFNMADD231PS Z5, Z3, Z0
+	VFMADD231PS  Z4, Z0, Z3
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z17
+	VFMADD231PS  Z5, Z0, Z17
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VMOVDQA64    Z17, Z0
+	VPERMT2W     Z1, Z7, Z0
+	VPERMT2W     Z1, Z8, Z17
+	VPTERNLOGD   $0xf8, Z10, Z0, Z17
+	VPCMPUW      $0x06, Z9, Z17, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z2
+	VFMADD231PS  Z5, Z0, Z2
+	VCMPPS       $0x00, Z16, Z0, K4
+	VMOVDQA64    Z1, Z0
+	VPERMT2W     Z2, Z7, Z0
+	VPERMT2W     Z2, Z8, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VPCMPUW      $0x06, Z9, Z1, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVUPS      Z0, (DX)
+
+groupback:
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	SUBQ $+64, R10
+	CMPQ R10, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  DI, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ R8, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z4, Z0
+	VPERMW.Z     (BX), Z12, K6, Z1
+	VMULPS       Z5, Z1, Z2
+	VFNMADD231PS Z4, Z2, Z1
+	VFMADD231PS  Z5, Z1, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z4, Z1
+	VPERMW.Z     (BX), Z11, K6, Z3
+	VMULPS       Z5, Z3, Z16
+	VFNMADD231PS Z4, Z16, Z3
+	VFMADD231PS  Z5, Z3, Z16
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z4, Z3
+	VPERMW.Z     64(BX), Z12, K6, Z17
+	VMULPS       Z5, Z17, Z18
+	VFNMADD231PS Z4, Z18, Z17
+	VFMADD231PS  Z5, Z17, Z18
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z4, Z17
+	VPERMW.Z     64(BX), Z11, K6, Z19
+	VMULPS       Z5, Z19, Z20
+	VFNMADD231PS Z4, Z20, Z19
+	VFMADD231PS  Z5, Z19, Z20
+	VCMPPS       $0x03, Z16, Z2, K1
+	VCMPPS       $0x03, Z20, Z18, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z19
+	VMINPS       Z19, Z14, Z19
+	VFMADD213PS  Z13, Z19, Z0
+	VCMPPS       $0x00, Z2, Z19, K1
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VFMADD213PS  Z13, Z2, Z1
+	VCMPPS       $0x00, Z16, Z2, K2
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z7, Z2
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
+	VPCMPUW      $0x06, Z9, Z0, K3
+	VPADDW       Z10, Z2, K3, Z2
+	VMOVUPS      Z2, (SI)
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z3
+	VCMPPS       $0x00, Z18, Z0, K3
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VMAXPS       Z20, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z17
+	VCMPPS       $0x00, Z20, Z0, K4
+	VMOVDQA64    Z3, Z0
+	VPERMT2W     Z17, Z7, Z0
+	VPERMT2W     Z17, Z8, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPCMPUW      $0x06, Z9, Z3, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVUPS      Z0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R12
+	MOVQ DI, R13
+
+grouppieces:
+	MOVQ R13, DI
+	CMPQ R10, DI
+	JGE  grouppiece
+	MOVQ R10, DI
+
+grouppiece:
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z3
+	VFNMADD231PS Z5, Z3, Z0
+	VFMADD231PS  Z4, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          groupstage
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z17
+	VFMADD231PS  Z5, Z0, Z17
+	VCMPPS       $0x00, Z1, Z0, K1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z2
+	VFMADD231PS  Z5, Z0, Z2
+	VCMPPS       $0x00, Z3, Z0, K3
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z3
+	VFMADD231PS  Z5, Z0, Z3
+	VCMPPS       $0x00, Z16, Z0, K4
+
+grouptailnarrow:
+	VMOVDQA64  Z17, Z0
+	VPERMT2W   Z1, Z7, Z0
+	VPERMT2W   Z1, Z8, Z17
+	VPTERNLOGD $0xf8, Z10, Z0, Z17
+	VPCMPUW    $0x06, Z9, Z17, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KMOVQ      K0, K7
+	VMOVDQU16  Z0, K7, (SI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z7, Z0
+	VPERMT2W   Z3, Z8, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VPCMPUW    $0x06, Z9, Z2, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(SI)
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z6, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (DX)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*1), DX
+	LEAQ       (BX)(DI*2), BX
+
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z0
+	VBROADCASTSS constantsAVX512<>+264(SB), Z1
+	VPSUBD       Z1, Z0, Z4
+	VBROADCASTSS constantsAVX512<>+268(SB), Z0
+	VFNMADD231PS Z5, Z4, Z0
+	VBROADCASTSS constantsAVX512<>+272(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z4, Z0, Z3
+	MOVQ         R11, DI
+	CMPQ         DI, $+64
+	JLT          longrest
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         DI, $+256
+	JLT          longloop
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z4, Z0, Z2
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z4, Z0, Z16
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z4, Z0, Z17
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z4, Z0, Z18
+
+longahead:
+	VPERMW.Z    128(BX), Z12, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VPERMW.Z    128(BX), Z11, K6, Z0
+	VMULPS      Z3, Z0, Z19
+	VFMADD231PS Z4, Z0, Z19
+	VPERMW.Z    192(BX), Z12, K6, Z0
+	VMULPS      Z3, Z0, Z20
+	VFMADD231PS Z4, Z0, Z20
+	VPERMW.Z    192(BX), Z11, K6, Z0
+	VMULPS      Z3, Z0, Z21
+	VFMADD231PS Z4, Z0, Z21
+	VCMPPS      $0x03, Z16, Z2, K1
+	VCMPPS      $0x03, Z18, Z17, K2
+	KORTESTQ    K1, K2
+	JNE         longloop
+	VRNDSCALEPS $0x08, Z2, Z0
+	VMAXPS      Z0, Z15, Z22
+	VMINPS      Z22, Z14, Z22
+	VMOVAPS     Z13, Z23
+	VFMADD231PS Z5, Z22, Z23
+	VCMPPS      $0x00, Z0, Z22, K1
+	VRNDSCALEPS $0x08, Z16, Z0
+	VMAXPS      Z0, Z15, Z22
+	VMINPS      Z22, Z14, Z22
+	VMOVAPS     Z13, Z24
+	VFMADD231PS Z5, Z22, Z24
+	VCMPPS      $0x00, Z0, Z22, K2
+	VMOVDQA64   Z23, Z0
+	VPERMT2W    Z24, Z7, Z0
+	VPERMT2W    Z24, Z8, Z23
+	VPTERNLOGD  $0xf8, Z10, Z0, Z23
+	VPCMPUW     $0x06, Z9, Z23, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVUPS     Z0, (SI)
+	VRNDSCALEPS $0x08, Z17, Z0
+	VMAXPS      Z0, Z15, Z22
+	VMINPS      Z22, Z14, Z22
+	VMOVAPS     Z13, Z23
+	VFMADD231PS Z5, Z22, Z23
+	VCMPPS      $0x00, Z0, Z22, K3
+	VRNDSCALEPS $0x08, Z18, Z0
+	VMAXPS      Z0, Z15, Z22
+	VMINPS      Z22, Z14, Z22
+	VMOVAPS     Z13, Z24
+	VFMADD231PS Z5, Z22, Z24
+	VCMPPS      $0x00, Z0, Z22, K4
+	VMOVDQA64   Z23, Z0
+	VPERMT2W    Z24, Z7, Z0
+	VPERMT2W    Z24, Z8, Z23
+	VPTERNLOGD  $0xf8, Z10, Z0, Z23
+	VPCMPUW     $0x06, Z9, Z23, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVUPS     Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z6, K1, Z0
+	VMOVUPS     Z0, (DX)
+	VMOVAPS     Z1, Z2
+	VMOVAPS     Z19, Z16
+	VMOVAPS     Z20, Z17
+	VMOVAPS     Z21, Z18
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (BX), Z12, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VPERMW.Z    (BX), Z11, K6, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z4, Z0, Z2
+	VPERMW.Z    64(BX), Z12, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	VPERMW.Z    64(BX), Z11, K6, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z5, Z0, Z18
+	VCMPPS      $0x00, Z1, Z0, K1
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCMPPS      $0x00, Z2, Z0, K2
+	VMOVDQA64   Z18, Z0
+	VPERMT2W    Z1, Z7, Z0
+	VPERMT2W    Z1, Z8, Z18
+	VPTERNLOGD  $0xf8, Z10, Z0, Z18
+	VPCMPUW     $0x06, Z9, Z18, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVUPS     Z0, (SI)
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCMPPS      $0x00, Z16, Z0, K3
+	VRNDSCALEPS $0x08, Z17, Z17
+	VMAXPS      Z17, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VCMPPS      $0x00, Z17, Z0, K4
+	VMOVDQA64   Z1, Z0
+	VPERMT2W    Z2, Z7, Z0
+	VPERMT2W    Z2, Z8, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VPCMPUW     $0x06, Z9, Z1, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVUPS     Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z6, K1, Z0
+	VMOVUPS     Z0, (DX)
+
+longback:
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z4, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
+	JNE         longstage
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z5, Z0, Z18
+	VCMPPS      $0x00, Z1, Z0, K1
+	CMPQ        DI, $+17
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCMPPS      $0x00, Z2, Z0, K2
+	CMPQ        DI, $+33
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VCMPPS      $0x00, Z16, Z0, K3
+	CMPQ        DI, $+49
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z17, Z17
+	VMAXPS      Z17, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VCMPPS      $0x00, Z17, Z0, K4
+
+longtailnarrow:
+	VMOVDQA64  Z18, Z0
+	VPERMT2W   Z1, Z7, Z0
+	VPERMT2W   Z1, Z8, Z18
+	VPTERNLOGD $0xf8, Z10, Z0, Z18
+	VPCMPUW    $0x06, Z9, Z18, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KMOVQ      K0, K7
+	VMOVDQU16  Z0, K7, (SI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z16, Z7, Z0
+	VPERMT2W   Z16, Z8, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VPCMPUW    $0x06, Z9, Z2, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(SI)
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z6, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (DX)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*1), DX
+	LEAQ       (BX)(DI*2), BX
+
+longend:
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z5
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  (R9), Z0, Z4
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  (R9), Z0, Z3
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z2
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  4(R9), Z0, Z16
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  4(R9), Z0, Z17
+
+short2ahead:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z18
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z19
+	VFNMADD231PS.BCST 8(R8), Z19, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z19
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z20
+	VBROADCASTSS      12(R8), Z21
+	VFNMADD231PS.BCST 12(R8), Z20, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z20
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z22
+	VFNMADD231PS.BCST 12(R8), Z22, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z22
+	VCMPPS            $0x03, Z3, Z4, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z23
+	VMINPS            Z23, Z14, Z23
+	VMOVAPS           Z13, Z24
+	VFMADD231PS       Z5, Z23, Z24
+	VCMPPS            $0x00, Z0, Z23, K1
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z23
+	VMINPS            Z23, Z14, Z23
+	VMOVAPS           Z13, Z25
+	VFMADD231PS       Z5, Z23, Z25
+	VCMPPS            $0x00, Z0, Z23, K2
+	VMOVDQA64         Z24, Z0
+	VPERMT2W          Z25, Z7, Z0
+	VPERMT2W          Z25, Z8, Z24
+	VPTERNLOGD        $0xf8, Z10, Z0, Z24
+	VPCMPUW           $0x06, Z9, Z24, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z15, Z23
+	VMINPS            Z23, Z14, Z23
+	VMOVAPS           Z13, Z24
+	VFMADD231PS       Z2, Z23, Z24
+	VCMPPS            $0x00, Z0, Z23, K3
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z15, Z23
+	VMINPS            Z23, Z14, Z23
+	VMOVAPS           Z13, Z25
+	VFMADD231PS       Z2, Z23, Z25
+	VCMPPS            $0x00, Z0, Z23, K4
+	VMOVDQA64         Z24, Z0
+	VPERMT2W          Z25, Z7, Z0
+	VPERMT2W          Z25, Z8, Z24
+	VPTERNLOGD        $0xf8, Z10, Z0, Z24
+	VPCMPUW           $0x06, Z9, Z24, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z19, Z3
+	VMOVAPS           Z20, Z16
+	VMOVAPS           Z22, Z17
+	VMOVAPS           Z18, Z5
+	VMOVAPS           Z21, Z2
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
+
+short2loop:
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
 	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z18
-	VFMADD231PS.BCST  (BX), Z0, Z18
-	VADDPS.BCST       (R9), Z18, Z18
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
 	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
 	VMAXPS            Z2, Z15, Z0
 	VMINPS            Z0, Z14, Z0
 	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z5, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z5
+	VPTERNLOGD        $0xf8, Z10, Z0, Z5
+	VPCMPUW           $0x06, Z9, Z5, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVUPS           Z0, (DX)
+
+short2back:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z5
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  (R9), Z0, Z4
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z3
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z16
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  8(R9), Z0, Z17
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z1
+	VBROADCASTSS      12(R8), Z18
+	VFNMADD231PS.BCST 12(R8), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  12(R9), Z0, Z19
+
+short4ahead:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VMULPS.BCST       16(R9), Z0, Z1
+	VBROADCASTSS      16(R8), Z20
+	VFNMADD231PS.BCST 16(R8), Z1, Z0
+	VFMADD231PS.BCST  16(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VMULPS.BCST       20(R9), Z0, Z21
+	VBROADCASTSS      20(R8), Z22
+	VFNMADD231PS.BCST 20(R8), Z21, Z0
+	VFMADD231PS.BCST  20(R9), Z0, Z21
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VMULPS.BCST       24(R9), Z0, Z23
+	VBROADCASTSS      24(R8), Z24
+	VFNMADD231PS.BCST 24(R8), Z23, Z0
+	VFMADD231PS.BCST  24(R9), Z0, Z23
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VMULPS.BCST       28(R9), Z0, Z25
+	VBROADCASTSS      28(R8), Z26
+	VFNMADD231PS.BCST 28(R8), Z25, Z0
+	VFMADD231PS.BCST  28(R9), Z0, Z25
+	VCMPPS            $0x03, Z2, Z4, K1
+	VCMPPS            $0x03, Z19, Z17, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z27
+	VMINPS            Z27, Z14, Z27
+	VMOVAPS           Z13, Z28
+	VFMADD231PS       Z5, Z27, Z28
+	VCMPPS            $0x00, Z0, Z27, K1
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z15, Z27
+	VMINPS            Z27, Z14, Z27
+	VMOVAPS           Z13, Z29
+	VFMADD231PS       Z3, Z27, Z29
+	VCMPPS            $0x00, Z0, Z27, K2
+	VMOVDQA64         Z28, Z0
+	VPERMT2W          Z29, Z7, Z0
+	VPERMT2W          Z29, Z8, Z28
+	VPTERNLOGD        $0xf8, Z10, Z0, Z28
+	VPCMPUW           $0x06, Z9, Z28, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z15, Z27
+	VMINPS            Z27, Z14, Z27
+	VMOVAPS           Z13, Z28
+	VFMADD231PS       Z16, Z27, Z28
+	VCMPPS            $0x00, Z0, Z27, K3
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VMAXPS            Z0, Z15, Z27
+	VMINPS            Z27, Z14, Z27
+	VMOVAPS           Z13, Z29
+	VFMADD231PS       Z18, Z27, Z29
+	VCMPPS            $0x00, Z0, Z27, K4
+	VMOVDQA64         Z28, Z0
+	VPERMT2W          Z29, Z7, Z0
+	VPERMT2W          Z29, Z8, Z28
+	VPTERNLOGD        $0xf8, Z10, Z0, Z28
+	VPCMPUW           $0x06, Z9, Z28, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z21, Z2
+	VMOVAPS           Z23, Z17
+	VMOVAPS           Z25, Z19
+	VMOVAPS           Z20, Z5
+	VMOVAPS           Z22, Z3
+	VMOVAPS           Z24, Z16
+	VMOVAPS           Z26, Z18
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
+
+short4loop:
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z5, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z5
+	VPTERNLOGD        $0xf8, Z10, Z0, Z5
+	VPCMPUW           $0x06, Z9, Z5, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVUPS           Z0, (DX)
+
+short4back:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMOVUPS      (R9), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (R8), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMOVUPS      64(R9), Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS      64(R8), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMOVUPS      128(R9), Z1
+	VMULPS       Z1, Z0, Z16
+	VMOVUPS      128(R8), Z17
+	VFNMADD231PS Z17, Z16, Z0
+	VFMADD231PS  Z1, Z0, Z16
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMOVUPS      192(R9), Z1
+	VMULPS       Z1, Z0, Z18
+	VMOVUPS      192(R8), Z19
+	VFNMADD231PS Z19, Z18, Z0
+	VFMADD231PS  Z1, Z0, Z18
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z18, Z16, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z3
+	VCMPPS       $0x00, Z2, Z0, K1
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z5
+	VCMPPS       $0x00, Z4, Z0, K2
+	VMOVDQA64    Z3, Z0
+	VPERMT2W     Z5, Z7, Z0
+	VPERMT2W     Z5, Z8, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPCMPUW      $0x06, Z9, Z3, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z17
+	VCMPPS       $0x00, Z16, Z0, K3
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z19
+	VCMPPS       $0x00, Z18, Z0, K4
+	VMOVDQA64    Z17, Z0
+	VPERMT2W     Z19, Z7, Z0
+	VPERMT2W     Z19, Z8, Z17
+	VPTERNLOGD   $0xf8, Z10, Z0, Z17
+	VPCMPUW      $0x06, Z9, Z17, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVUPS      Z0, (DX)
+
+laneback:
+	ADDQ  $+128, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  832(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX512(SB)
+	MOVQ  840(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  848(SP), BX
+	MOVQ  856(SP), R8
+	MOVQ  864(SP), R9
+
+laneend:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z3
+	VFNMADD231PS Z5, Z3, Z0
+	VFMADD231PS  Z4, Z0, Z3
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z17
+	VFMADD231PS  Z5, Z0, Z17
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VMOVDQA64    Z17, Z0
+	VPERMT2W     Z1, Z7, Z0
+	VPERMT2W     Z1, Z8, Z17
+	VPTERNLOGD   $0xf8, Z10, Z0, Z17
+	VPCMPUW      $0x06, Z9, Z17, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVNTPS     Z0, (SI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z2
+	VFMADD231PS  Z5, Z0, Z2
+	VCMPPS       $0x00, Z16, Z0, K4
+	VMOVDQA64    Z1, Z0
+	VPERMT2W     Z2, Z7, Z0
+	VPERMT2W     Z2, Z8, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VPCMPUW      $0x06, Z9, Z1, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVNTPS     Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVNTPS     Z0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z2, Z3, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z3, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z5, Z1, Z18
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z2, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z5, Z1, Z19
+	VCMPPS      $0x00, Z0, Z1, K2
+	VMOVDQA64   Z18, Z0
+	VPERMT2W    Z19, Z7, Z0
+	VPERMT2W    Z19, Z8, Z18
+	VPTERNLOGD  $0xf8, Z10, Z0, Z18
+	VPCMPUW     $0x06, Z9, Z18, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVUPS     Z0, (SI)
+	VRNDSCALEPS $0x08, Z16, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z5, Z1, Z18
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z17, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z5, Z1, Z19
+	VCMPPS      $0x00, Z0, Z1, K4
+	VMOVDQA64   Z18, Z0
+	VPERMT2W    Z19, Z7, Z0
+	VPERMT2W    Z19, Z8, Z18
+	VPTERNLOGD  $0xf8, Z10, Z0, Z18
+	VPCMPUW     $0x06, Z9, Z18, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVUPS     Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z6, K1, Z0
+	VMOVUPS     Z0, (DX)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
+grouprare:
+	MOVQ $+1, 880(SP)
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 864(SP)
+	LEAQ 576(SP), R9
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
+
+groupstage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 840(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 192(SP), BX
+	MOVQ R10, 872(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 832(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 840(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (DX)(DI*1), DX
+	MOVQ 848(SP), BX
+	LEAQ (BX)(DI*2), BX
+	MOVQ 872(SP), R10
+	JMP  grouprest
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ R8, R13
+	ADDQ R13, R8
+	ADDQ R13, R9
+	MOVQ DI, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	VPERMW.Z    (BX), Z12, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VPERMW.Z    (BX), Z11, K6, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z4, Z0, Z2
+	VPERMW.Z    64(BX), Z12, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	VPERMW.Z    64(BX), Z11, K6, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z5, Z0, Z18
+	VCMPPS      $0x00, Z1, Z0, K1
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCMPPS      $0x00, Z2, Z0, K2
+	VMOVDQA64   Z18, Z0
+	VPERMT2W    Z1, Z7, Z0
+	VPERMT2W    Z1, Z8, Z18
+	VPTERNLOGD  $0xf8, Z10, Z0, Z18
+	VPCMPUW     $0x06, Z9, Z18, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVNTPS    Z0, (SI)
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCMPPS      $0x00, Z16, Z0, K3
+	VRNDSCALEPS $0x08, Z17, Z17
+	VMAXPS      Z17, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VCMPPS      $0x00, Z17, Z0, K4
+	VMOVDQA64   Z1, Z0
+	VPERMT2W    Z2, Z7, Z0
+	VPERMT2W    Z2, Z8, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VPCMPUW     $0x06, Z9, Z1, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVNTPS    Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z6, K1, Z0
+	VMOVNTPS    Z0, (DX)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	MOVQ $+2, 880(SP)
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 864(SP)
+	LEAQ 576(SP), R9
+	JMP  rare
+
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 832(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 840(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (DX)(DI*1), DX
+	MOVQ 848(SP), BX
+	LEAQ (BX)(DI*2), BX
+	JMP  longend
+
+short2stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z5, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z5
+	VPTERNLOGD        $0xf8, Z10, Z0, Z5
+	VPCMPUW           $0x06, Z9, Z5, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVNTPS          Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVNTPS          Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVNTPS          Z0, (DX)
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	MOVQ $+3, 880(SP)
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 864(SP)
+	LEAQ 576(SP), R9
+	JMP  rare
+
+short4stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z5, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z5
+	VPTERNLOGD        $0xf8, Z10, Z0, Z5
+	VPCMPUW           $0x06, Z9, Z5, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVNTPS          Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVNTPS          Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVNTPS          Z0, (DX)
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	MOVQ $+4, 880(SP)
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 864(SP)
+	LEAQ 576(SP), R9
+	JMP  rare
+
+lanerare:
+	MOVQ $+5, 880(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 840(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 192(SP), BX
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 864(SP)
+	LEAQ 576(SP), R9
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 840(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 192(SP), BX
+	JMP  longloop
+
+rare:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMOVUPS      (R8), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z3
+	VMULPS       Z1, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBROADCASTSS constantsAVX512<>+276(SB), Z1
+	VBLENDMPS    Z3, Z1, K1, Z3
+	VCMPPS       $0x00, Z0, Z2, K1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMOVUPS      64(R8), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z13, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K2
+	VBLENDMPS    Z5, Z1, K2, Z5
+	VCMPPS       $0x00, Z0, Z4, K2
+	VMOVDQA64    Z3, Z0
+	VPERMT2W     Z5, Z7, Z0
+	VPERMT2W     Z5, Z8, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPCMPUW      $0x06, Z9, Z3, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMOVUPS      128(R8), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K3
+	VBLENDMPS    Z4, Z1, K3, Z4
+	VCMPPS       $0x00, Z0, Z3, K3
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMOVUPS      192(R8), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z13, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z1, K4, Z5
+	VCMPPS       $0x00, Z0, Z3, K4
+	VMOVDQA64    Z4, Z0
+	VPERMT2W     Z5, Z7, Z0
+	VPERMT2W     Z5, Z8, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	VPCMPUW      $0x06, Z9, Z4, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVUPS      Z0, (DX)
+	CMPQ         880(SP), $+1
+	JEQ          groupresume
+	CMPQ         880(SP), $+2
+	JEQ          longresume
+	CMPQ         880(SP), $+3
+	JEQ          short2resume
+	CMPQ         880(SP), $+4
+	JEQ          short4resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         856(SP), R8
+	MOVQ         864(SP), R9
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	JMP          groupback
+
+longresume:
+	MOVQ         856(SP), R8
+	MOVQ         864(SP), R9
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z0
+	VBROADCASTSS constantsAVX512<>+264(SB), Z1
+	VPSUBD       Z1, Z0, Z4
+	VBROADCASTSS constantsAVX512<>+268(SB), Z0
+	VFNMADD231PS Z5, Z4, Z0
+	VBROADCASTSS constantsAVX512<>+272(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z4, Z0, Z3
+	JMP          longback
+
+short2resume:
+	MOVQ 856(SP), R8
+	MOVQ 864(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 856(SP), R8
+	MOVQ 864(SP), R9
+	JMP  short4back
+
+// func FakeQuantizeZeroPointBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeZeroPointBytesBF16AVX512(SB), $1152-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
+	// per call: Z15 least, Z14 most, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0x1010101
+	// per group: Z5 scale, Z4 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z3 ToFloat, Z2 ToFloat
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 31
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         zeroPoint+40(FP), R10
+	VBROADCASTSS least+48(FP), Z15
+	VBROADCASTSS most+52(FP), Z14
+	VPXORD       Z13, Z13, Z13
+	VMOVUPS      constantsAVX512<>+0(SB), Z12
+	VMOVUPS      constantsAVX512<>+64(SB), Z11
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z10
+	VBROADCASTSS constantsAVX512<>+132(SB), Z9
+	VMOVUPS      constantsAVX512<>+136(SB), Z8
+	VMOVUPS      constantsAVX512<>+200(SB), Z7
+	VBROADCASTSS constantsAVX512<>+280(SB), Z6
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+32
+	JEQ          short2
+	CMPQ         R12, $+16
+	JEQ          short4
+	CMPQ         R12, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R12
+	JEQ          longs
+	CMPQ         R11, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R12, DI
+	IMULQ R11, DI
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z3
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z2
+	SUBQ         R11, DI
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z4, Z0, Z16
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z4, Z0, Z17
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z4, Z0, Z18
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VMOVAPS      Z1, Z19
+	VFMADD231PS  Z4, Z0, Z19
+	CMPQ         R11, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VPERMW.Z     128(BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z20
+	VFNMADD231PS Z5, Z20, Z0
+	VFMADD231PS  Z4, Z0, Z20
+	VPERMW.Z     192(BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z21
+	VFNMADD231PS Z5, Z21, Z0
+	VFMADD231PS  Z4, Z0, Z21
+	VPERMW.Z     192(BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z22
+	VFNMADD231PS Z5, Z22, Z0
+	VFMADD231PS  Z4, Z0, Z22
+	VCMPPS       $0x03, Z17, Z16, K1
+	VCMPPS       $0x03, Z19, Z18, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z16, Z0
+	VMAXPS       Z0, Z3, Z23
+	VMINPS       Z23, Z2, Z23
+	VMOVAPS      Z13, Z24
+	VFMADD231PS  Z5, Z23, Z24
+	VCMPPS       $0x00, Z0, Z23, K1
+	VRNDSCALEPS  $0x08, Z17, Z0
+	VMAXPS       Z0, Z3, Z23
+	VMINPS       Z23, Z2, Z23
+	VMOVAPS      Z13, Z25
+	VFMADD231PS  Z5, Z23, Z25
+	VCMPPS       $0x00, Z0, Z23, K2
+	VMOVDQA64    Z24, Z0
+	VPERMT2W     Z25, Z7, Z0
+	VPERMT2W     Z25, Z8, Z24
+	VPTERNLOGD   $0xf8, Z10, Z0, Z24
+	VPCMPUW      $0x06, Z9, Z24, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z18, Z0
+	VMAXPS       Z0, Z3, Z23
+	VMINPS       Z23, Z2, Z23
+	VMOVAPS      Z13, Z24
+	VFMADD231PS  Z5, Z23, Z24
+	VCMPPS       $0x00, Z0, Z23, K3
+	VRNDSCALEPS  $0x08, Z19, Z0
+	VMAXPS       Z0, Z3, Z23
+	VMINPS       Z23, Z2, Z23
+	VMOVAPS      Z13, Z25
+	VFMADD231PS  Z5, Z23, Z25
+	VCMPPS       $0x00, Z0, Z23, K4
+	VMOVDQA64    Z24, Z0
+	VPERMT2W     Z25, Z7, Z0
+	VPERMT2W     Z25, Z8, Z24
+	VPTERNLOGD   $0xf8, Z10, Z0, Z24
+	VPCMPUW      $0x06, Z9, Z24, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVUPS      Z0, (DX)
+	VMOVAPS      Z1, Z16
+	VMOVAPS      Z20, Z17
+	VMOVAPS      Z21, Z18
+	VMOVAPS      Z22, Z19
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z20
+	VFNMADD231PS.BCST 4(R8), Z20, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z20
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z21
+	VFNMADD231PS.BCST 4(R8), Z21, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z21
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z22
+	VFNMADD231PS.BCST 4(R8), Z22, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z22
+	VCMPPS            $0x03, Z17, Z16, K1
+	VCMPPS            $0x03, Z19, Z18, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VBROADCASTSS      (R10), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMAXPS            Z0, Z24, Z25
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMINPS            Z25, Z23, Z25
+	VMOVAPS           Z13, Z26
+	VFMADD231PS.BCST  (R8), Z25, Z26
+	VCMPPS            $0x00, Z0, Z25, K1
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z24, Z25
+	VMINPS            Z25, Z23, Z25
+	VMOVAPS           Z13, Z27
+	VFMADD231PS.BCST  (R8), Z25, Z27
+	VCMPPS            $0x00, Z0, Z25, K2
+	VMOVDQA64         Z26, Z0
+	VPERMT2W          Z27, Z7, Z0
+	VPERMT2W          Z27, Z8, Z26
+	VPTERNLOGD        $0xf8, Z10, Z0, Z26
+	VPCMPUW           $0x06, Z9, Z26, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VMAXPS            Z0, Z24, Z25
+	VMINPS            Z25, Z23, Z25
+	VMOVAPS           Z13, Z26
+	VFMADD231PS.BCST  (R8), Z25, Z26
+	VCMPPS            $0x00, Z0, Z25, K3
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VMAXPS            Z0, Z24, Z24
+	VMINPS            Z24, Z23, Z24
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  (R8), Z24, Z23
+	VCMPPS            $0x00, Z0, Z24, K4
+	VMOVDQA64         Z26, Z0
+	VPERMT2W          Z23, Z7, Z0
+	VPERMT2W          Z23, Z8, Z26
+	VPTERNLOGD        $0xf8, Z10, Z0, Z26
+	VPCMPUW           $0x06, Z9, Z26, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z16
+	VMOVAPS           Z20, Z17
+	VMOVAPS           Z21, Z18
+	VMOVAPS           Z22, Z19
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+4, R10
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             DI, DI
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z3
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z2
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z4, Z0, Z17
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z18
+	VFNMADD231PS Z5, Z18, Z0
+	VFMADD231PS  Z4, Z0, Z18
+	VCMPPS       $0x03, Z16, Z1, K1
+	VCMPPS       $0x03, Z18, Z17, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMOVAPS      Z13, Z19
+	VFMADD231PS  Z5, Z0, Z19
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VCMPPS       $0x00, Z16, Z0, K2
+	VMOVDQA64    Z19, Z0
+	VPERMT2W     Z1, Z7, Z0
+	VPERMT2W     Z1, Z8, Z19
+	VPTERNLOGD   $0xf8, Z10, Z0, Z19
+	VPCMPUW      $0x06, Z9, Z19, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VCMPPS       $0x00, Z17, Z0, K3
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VCMPPS       $0x00, Z18, Z0, K4
+	VMOVDQA64    Z1, Z0
+	VPERMT2W     Z16, Z7, Z0
+	VPERMT2W     Z16, Z8, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VPCMPUW      $0x06, Z9, Z1, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVUPS      Z0, (DX)
+
+groupback:
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  DI, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z3
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z2
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ R8, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z4, Z0
+	VMOVAPS      Z3, Z1
+	VMOVAPS      Z2, Z16
+	VPERMW.Z     (BX), Z12, K6, Z17
+	VMULPS       Z5, Z17, Z18
+	VFNMADD231PS Z4, Z18, Z17
+	VFMADD231PS  Z5, Z17, Z18
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z4, Z17
+	VMOVAPS      Z3, Z19
+	VMOVAPS      Z2, Z20
+	VPERMW.Z     (BX), Z11, K6, Z21
+	VMULPS       Z5, Z21, Z22
+	VFNMADD231PS Z4, Z22, Z21
+	VFMADD231PS  Z5, Z21, Z22
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z4, Z21
+	VMOVAPS      Z3, Z23
+	VMOVAPS      Z2, Z24
+	VPERMW.Z     64(BX), Z12, K6, Z25
+	VMULPS       Z5, Z25, Z26
+	VFNMADD231PS Z4, Z26, Z25
+	VFMADD231PS  Z5, Z25, Z26
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z4, Z25
+	VMOVAPS      Z3, Z27
+	VMOVAPS      Z2, Z28
+	VPERMW.Z     64(BX), Z11, K6, Z29
+	VMULPS       Z5, Z29, Z30
+	VFNMADD231PS Z4, Z30, Z29
+	VFMADD231PS  Z5, Z29, Z30
+	VCMPPS       $0x03, Z22, Z18, K1
+	VCMPPS       $0x03, Z30, Z26, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z1, Z1
+	VMINPS       Z1, Z16, Z1
+	VFMADD213PS  Z13, Z1, Z0
+	VCMPPS       $0x00, Z18, Z1, K1
+	VRNDSCALEPS  $0x08, Z22, Z22
+	VMAXPS       Z22, Z19, Z19
+	VMINPS       Z19, Z20, Z19
+	VFMADD213PS  Z13, Z19, Z17
+	VCMPPS       $0x00, Z22, Z19, K2
+	VMOVDQA64    Z0, Z1
+	VPERMT2W     Z17, Z7, Z1
+	VPERMT2W     Z17, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	VPCMPUW      $0x06, Z9, Z0, K3
+	VPADDW       Z10, Z1, K3, Z1
+	VMOVUPS      Z1, (SI)
+	VRNDSCALEPS  $0x08, Z26, Z26
+	VMAXPS       Z26, Z23, Z23
+	VMINPS       Z23, Z24, Z23
+	VFMADD213PS  Z13, Z23, Z21
+	VCMPPS       $0x00, Z26, Z23, K3
+	VRNDSCALEPS  $0x08, Z30, Z30
+	VMAXPS       Z30, Z27, Z27
+	VMINPS       Z27, Z28, Z27
+	VFMADD213PS  Z13, Z27, Z25
+	VCMPPS       $0x00, Z30, Z27, K4
+	VMOVDQA64    Z21, Z0
+	VPERMT2W     Z25, Z7, Z0
+	VPERMT2W     Z25, Z8, Z21
+	VPTERNLOGD   $0xf8, Z10, Z0, Z21
+	VPCMPUW      $0x06, Z9, Z21, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVUPS      Z0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R13
+	MOVQ DI, R15
+
+grouppieces:
+	MOVQ R15, DI
+	CMPQ R11, DI
+	JGE  grouppiece
+	MOVQ R11, DI
+
+grouppiece:
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z3
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z2
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z4, Z0, Z17
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z18
+	VFNMADD231PS Z5, Z18, Z0
+	VFMADD231PS  Z4, Z0, Z18
+	VCMPPS       $0x03, Z16, Z1, K1
+	VCMPPS       $0x03, Z18, Z17, K2
+	KORTESTQ     K1, K2
+	JNE          groupstage
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMOVAPS      Z13, Z19
+	VFMADD231PS  Z5, Z0, Z19
+	VCMPPS       $0x00, Z1, Z0, K1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VCMPPS       $0x00, Z16, Z0, K2
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VCMPPS       $0x00, Z17, Z0, K3
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMOVAPS      Z13, Z17
+	VFMADD231PS  Z5, Z0, Z17
+	VCMPPS       $0x00, Z18, Z0, K4
+
+grouptailnarrow:
+	VMOVDQA64  Z19, Z0
+	VPERMT2W   Z1, Z7, Z0
+	VPERMT2W   Z1, Z8, Z19
+	VPTERNLOGD $0xf8, Z10, Z0, Z19
+	VPCMPUW    $0x06, Z9, Z19, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KMOVQ      K0, K7
+	VMOVDQU16  Z0, K7, (SI)
+	VMOVDQA64  Z16, Z0
+	VPERMT2W   Z17, Z7, Z0
+	VPERMT2W   Z17, Z8, Z16
+	VPTERNLOGD $0xf8, Z10, Z0, Z16
+	VPCMPUW    $0x06, Z9, Z16, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(SI)
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z6, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (DX)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*1), DX
+	LEAQ       (BX)(DI*2), BX
+
+grouprest:
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z0
+	VBROADCASTSS constantsAVX512<>+264(SB), Z1
+	VPSUBD       Z1, Z0, Z4
+	VBROADCASTSS constantsAVX512<>+268(SB), Z0
+	VFNMADD231PS Z5, Z4, Z0
+	VBROADCASTSS constantsAVX512<>+272(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z4, Z0, Z3
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z2
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z16
+	MOVQ         R12, DI
+	CMPQ         DI, $+64
+	JLT          longrest
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         DI, $+256
+	JLT          longloop
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z4, Z0, Z17
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z4, Z0, Z18
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VMOVAPS      Z1, Z19
+	VFMADD231PS  Z4, Z0, Z19
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VMOVAPS      Z1, Z20
+	VFMADD231PS  Z4, Z0, Z20
+
+longahead:
+	VPERMW.Z    128(BX), Z12, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VPERMW.Z    128(BX), Z11, K6, Z0
+	VMULPS      Z3, Z0, Z21
+	VFMADD231PS Z4, Z0, Z21
+	VPERMW.Z    192(BX), Z12, K6, Z0
+	VMULPS      Z3, Z0, Z22
+	VFMADD231PS Z4, Z0, Z22
+	VPERMW.Z    192(BX), Z11, K6, Z0
+	VMULPS      Z3, Z0, Z23
+	VFMADD231PS Z4, Z0, Z23
+	VCMPPS      $0x03, Z18, Z17, K1
+	VCMPPS      $0x03, Z20, Z19, K2
+	KORTESTQ    K1, K2
+	JNE         longloop
+	VRNDSCALEPS $0x08, Z17, Z0
+	VMAXPS      Z0, Z2, Z24
+	VMINPS      Z24, Z16, Z24
+	VMOVAPS     Z13, Z25
+	VFMADD231PS Z5, Z24, Z25
+	VCMPPS      $0x00, Z0, Z24, K1
+	VRNDSCALEPS $0x08, Z18, Z0
+	VMAXPS      Z0, Z2, Z24
+	VMINPS      Z24, Z16, Z24
+	VMOVAPS     Z13, Z26
+	VFMADD231PS Z5, Z24, Z26
+	VCMPPS      $0x00, Z0, Z24, K2
+	VMOVDQA64   Z25, Z0
+	VPERMT2W    Z26, Z7, Z0
+	VPERMT2W    Z26, Z8, Z25
+	VPTERNLOGD  $0xf8, Z10, Z0, Z25
+	VPCMPUW     $0x06, Z9, Z25, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVUPS     Z0, (SI)
+	VRNDSCALEPS $0x08, Z19, Z0
+	VMAXPS      Z0, Z2, Z24
+	VMINPS      Z24, Z16, Z24
+	VMOVAPS     Z13, Z25
+	VFMADD231PS Z5, Z24, Z25
+	VCMPPS      $0x00, Z0, Z24, K3
+	VRNDSCALEPS $0x08, Z20, Z0
+	VMAXPS      Z0, Z2, Z24
+	VMINPS      Z24, Z16, Z24
+	VMOVAPS     Z13, Z26
+	VFMADD231PS Z5, Z24, Z26
+	VCMPPS      $0x00, Z0, Z24, K4
+	VMOVDQA64   Z25, Z0
+	VPERMT2W    Z26, Z7, Z0
+	VPERMT2W    Z26, Z8, Z25
+	VPTERNLOGD  $0xf8, Z10, Z0, Z25
+	VPCMPUW     $0x06, Z9, Z25, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVUPS     Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z6, K1, Z0
+	VMOVUPS     Z0, (DX)
+	VMOVAPS     Z1, Z17
+	VMOVAPS     Z21, Z18
+	VMOVAPS     Z22, Z19
+	VMOVAPS     Z23, Z20
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (BX), Z12, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VPERMW.Z    (BX), Z11, K6, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	VPERMW.Z    64(BX), Z12, K6, Z0
+	VMULPS      Z3, Z0, Z18
+	VFMADD231PS Z4, Z0, Z18
+	VPERMW.Z    64(BX), Z11, K6, Z0
+	VMULPS      Z3, Z0, Z19
+	VFMADD231PS Z4, Z0, Z19
+	VCMPPS      $0x03, Z17, Z1, K1
+	VCMPPS      $0x03, Z19, Z18, K2
+	KORTESTQ    K1, K2
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z2, Z0
+	VMINPS      Z0, Z16, Z0
+	VMOVAPS     Z13, Z20
+	VFMADD231PS Z5, Z0, Z20
+	VCMPPS      $0x00, Z1, Z0, K1
+	VRNDSCALEPS $0x08, Z17, Z17
+	VMAXPS      Z17, Z2, Z0
+	VMINPS      Z0, Z16, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCMPPS      $0x00, Z17, Z0, K2
+	VMOVDQA64   Z20, Z0
+	VPERMT2W    Z1, Z7, Z0
+	VPERMT2W    Z1, Z8, Z20
+	VPTERNLOGD  $0xf8, Z10, Z0, Z20
+	VPCMPUW     $0x06, Z9, Z20, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVUPS     Z0, (SI)
+	VRNDSCALEPS $0x08, Z18, Z18
+	VMAXPS      Z18, Z2, Z0
+	VMINPS      Z0, Z16, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCMPPS      $0x00, Z18, Z0, K3
+	VRNDSCALEPS $0x08, Z19, Z19
+	VMAXPS      Z19, Z2, Z0
+	VMINPS      Z0, Z16, Z0
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCMPPS      $0x00, Z19, Z0, K4
+	VMOVDQA64   Z1, Z0
+	VPERMT2W    Z17, Z7, Z0
+	VPERMT2W    Z17, Z8, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VPCMPUW     $0x06, Z9, Z1, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVUPS     Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z6, K1, Z0
+	VMOVUPS     Z0, (DX)
+
+longback:
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z18
+	VFMADD231PS Z4, Z0, Z18
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z19
+	VFMADD231PS Z4, Z0, Z19
+	VCMPPS      $0x03, Z17, Z1, K1
+	VCMPPS      $0x03, Z19, Z18, K2
+	KORTESTQ    K1, K2
+	JNE         longstage
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z2, Z0
+	VMINPS      Z0, Z16, Z0
+	VMOVAPS     Z13, Z20
+	VFMADD231PS Z5, Z0, Z20
+	VCMPPS      $0x00, Z1, Z0, K1
+	CMPQ        DI, $+17
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z17, Z17
+	VMAXPS      Z17, Z2, Z0
+	VMINPS      Z0, Z16, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCMPPS      $0x00, Z17, Z0, K2
+	CMPQ        DI, $+33
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z18, Z18
+	VMAXPS      Z18, Z2, Z0
+	VMINPS      Z0, Z16, Z0
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCMPPS      $0x00, Z18, Z0, K3
+	CMPQ        DI, $+49
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z19, Z19
+	VMAXPS      Z19, Z2, Z0
+	VMINPS      Z0, Z16, Z0
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z5, Z0, Z18
+	VCMPPS      $0x00, Z19, Z0, K4
+
+longtailnarrow:
+	VMOVDQA64  Z20, Z0
+	VPERMT2W   Z1, Z7, Z0
+	VPERMT2W   Z1, Z8, Z20
+	VPTERNLOGD $0xf8, Z10, Z0, Z20
+	VPCMPUW    $0x06, Z9, Z20, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KMOVQ      K0, K7
+	VMOVDQU16  Z0, K7, (SI)
+	VMOVDQA64  Z17, Z0
+	VPERMT2W   Z18, Z7, Z0
+	VPERMT2W   Z18, Z8, Z17
+	VPTERNLOGD $0xf8, Z10, Z0, Z17
+	VPCMPUW    $0x06, Z9, Z17, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(SI)
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z6, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (DX)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*1), DX
+	LEAQ       (BX)(DI*2), BX
+
+longend:
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   longs
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  (R9), Z0, Z16
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  (R9), Z0, Z17
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  4(R9), Z0, Z18
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  4(R9), Z0, Z19
+
+short2ahead:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z20
+	VFNMADD231PS.BCST 8(R8), Z20, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z20
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z21
+	VFNMADD231PS.BCST 12(R8), Z21, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z21
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z22
+	VFNMADD231PS.BCST 12(R8), Z22, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z22
+	VCMPPS            $0x03, Z17, Z16, K1
+	VCMPPS            $0x03, Z19, Z18, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VBROADCASTSS      (R10), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMAXPS            Z0, Z24, Z25
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMINPS            Z25, Z23, Z25
+	VMOVAPS           Z13, Z26
+	VFMADD231PS.BCST  (R8), Z25, Z26
+	VCMPPS            $0x00, Z0, Z25, K1
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z24, Z24
+	VMINPS            Z24, Z23, Z24
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  (R8), Z24, Z23
+	VCMPPS            $0x00, Z0, Z24, K2
+	VMOVDQA64         Z26, Z0
+	VPERMT2W          Z23, Z7, Z0
+	VPERMT2W          Z23, Z8, Z26
+	VPTERNLOGD        $0xf8, Z10, Z0, Z26
+	VPCMPUW           $0x06, Z9, Z26, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VBROADCASTSS      4(R10), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMAXPS            Z0, Z24, Z25
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMINPS            Z25, Z23, Z25
+	VMOVAPS           Z13, Z26
+	VFMADD231PS.BCST  4(R8), Z25, Z26
+	VCMPPS            $0x00, Z0, Z25, K3
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VMAXPS            Z0, Z24, Z24
+	VMINPS            Z24, Z23, Z24
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  4(R8), Z24, Z23
+	VCMPPS            $0x00, Z0, Z24, K4
+	VMOVDQA64         Z26, Z0
+	VPERMT2W          Z23, Z7, Z0
+	VPERMT2W          Z23, Z8, Z26
+	VPTERNLOGD        $0xf8, Z10, Z0, Z26
+	VPCMPUW           $0x06, Z9, Z26, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z16
+	VMOVAPS           Z20, Z17
+	VMOVAPS           Z21, Z18
+	VMOVAPS           Z22, Z19
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+8, R10
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (R10), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z5
+	VBROADCASTSS      4(R10), Z1
+	VPSUBD            Z1, Z15, Z20
+	VCVTDQ2PS         Z20, Z4
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z3
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z2
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z16
+	VFNMADD231PS.BCST (R8), Z16, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z16
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z17
+	VFNMADD231PS.BCST 4(R8), Z17, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z17
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z18
+	VFNMADD231PS.BCST 4(R8), Z18, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z18
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z5, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (R8), Z0, Z19
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z5, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCMPPS            $0x00, Z16, Z0, K2
+	VMOVDQA64         Z19, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z19
+	VPTERNLOGD        $0xf8, Z10, Z0, Z19
+	VPCMPUW           $0x06, Z9, Z19, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z4, Z0
+	VMINPS            Z0, Z2, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCMPPS            $0x00, Z17, Z0, K3
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VMAXPS            Z18, Z4, Z0
+	VMINPS            Z0, Z2, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VCMPPS            $0x00, Z18, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z16, Z7, Z0
+	VPERMT2W          Z16, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVUPS           Z0, (DX)
+
+short2back:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+8, R10
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R11, R11
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  (R9), Z0, Z20
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  4(R9), Z0, Z21
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VMOVAPS           Z1, Z22
+	VFMADD231PS.BCST  8(R9), Z0, Z22
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z1
+	VFNMADD231PS.BCST 12(R8), Z1, Z0
+	VMOVAPS           Z1, Z23
+	VFMADD231PS.BCST  12(R9), Z0, Z23
+
+short4ahead:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VMULPS.BCST       16(R9), Z0, Z1
+	VFNMADD231PS.BCST 16(R8), Z1, Z0
+	VFMADD231PS.BCST  16(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VMULPS.BCST       20(R9), Z0, Z24
+	VFNMADD231PS.BCST 20(R8), Z24, Z0
+	VFMADD231PS.BCST  20(R9), Z0, Z24
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VMULPS.BCST       24(R9), Z0, Z25
+	VFNMADD231PS.BCST 24(R8), Z25, Z0
+	VFMADD231PS.BCST  24(R9), Z0, Z25
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VMULPS.BCST       28(R9), Z0, Z26
+	VFNMADD231PS.BCST 28(R8), Z26, Z0
+	VFMADD231PS.BCST  28(R9), Z0, Z26
+	VCMPPS            $0x03, Z21, Z20, K1
+	VCMPPS            $0x03, Z23, Z22, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VBROADCASTSS      (R10), Z27
+	VPSUBD            Z27, Z15, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMAXPS            Z0, Z28, Z28
+	VPSUBD            Z27, Z14, Z27
+	VCVTDQ2PS         Z27, Z27
+	VMINPS            Z28, Z27, Z28
+	VMOVAPS           Z13, Z27
+	VFMADD231PS.BCST  (R8), Z28, Z27
+	VCMPPS            $0x00, Z0, Z28, K1
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VBROADCASTSS      4(R10), Z28
+	VPSUBD            Z28, Z15, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMAXPS            Z0, Z29, Z29
+	VPSUBD            Z28, Z14, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMINPS            Z29, Z28, Z29
+	VMOVAPS           Z13, Z28
+	VFMADD231PS.BCST  4(R8), Z29, Z28
+	VCMPPS            $0x00, Z0, Z29, K2
+	VMOVDQA64         Z27, Z0
+	VPERMT2W          Z28, Z7, Z0
+	VPERMT2W          Z28, Z8, Z27
+	VPTERNLOGD        $0xf8, Z10, Z0, Z27
+	VPCMPUW           $0x06, Z9, Z27, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z22, Z0
+	VBROADCASTSS      8(R10), Z27
+	VPSUBD            Z27, Z15, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMAXPS            Z0, Z28, Z28
+	VPSUBD            Z27, Z14, Z27
+	VCVTDQ2PS         Z27, Z27
+	VMINPS            Z28, Z27, Z28
+	VMOVAPS           Z13, Z27
+	VFMADD231PS.BCST  8(R8), Z28, Z27
+	VCMPPS            $0x00, Z0, Z28, K3
+	VRNDSCALEPS       $0x08, Z23, Z0
+	VBROADCASTSS      12(R10), Z28
+	VPSUBD            Z28, Z15, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMAXPS            Z0, Z29, Z29
+	VPSUBD            Z28, Z14, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMINPS            Z29, Z28, Z29
+	VMOVAPS           Z13, Z28
+	VFMADD231PS.BCST  12(R8), Z29, Z28
+	VCMPPS            $0x00, Z0, Z29, K4
+	VMOVDQA64         Z27, Z0
+	VPERMT2W          Z28, Z7, Z0
+	VPERMT2W          Z28, Z8, Z27
+	VPTERNLOGD        $0xf8, Z10, Z0, Z27
+	VPCMPUW           $0x06, Z9, Z27, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z20
+	VMOVAPS           Z24, Z21
+	VMOVAPS           Z25, Z22
+	VMOVAPS           Z26, Z23
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+16, R10
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (R10), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z5
+	VBROADCASTSS      4(R10), Z1
+	VPSUBD            Z1, Z15, Z24
+	VCVTDQ2PS         Z24, Z4
+	VBROADCASTSS      8(R10), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z3
+	VBROADCASTSS      12(R10), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z2
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z16
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z17
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z18
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z19
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z20
+	VFNMADD231PS.BCST 4(R8), Z20, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z20
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z21
+	VFNMADD231PS.BCST 8(R8), Z21, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z21
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z22
+	VFNMADD231PS.BCST 12(R8), Z22, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z22
+	VCMPPS            $0x03, Z20, Z1, K1
+	VCMPPS            $0x03, Z22, Z21, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z5, Z0
+	VMINPS            Z0, Z16, Z0
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  (R8), Z0, Z23
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z20, Z20
+	VMAXPS            Z20, Z4, Z0
+	VMINPS            Z0, Z17, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCMPPS            $0x00, Z20, Z0, K2
+	VMOVDQA64         Z23, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z23
+	VPTERNLOGD        $0xf8, Z10, Z0, Z23
+	VPCMPUW           $0x06, Z9, Z23, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VMAXPS            Z21, Z3, Z0
+	VMINPS            Z0, Z18, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCMPPS            $0x00, Z21, Z0, K3
+	VRNDSCALEPS       $0x08, Z22, Z22
+	VMAXPS            Z22, Z2, Z0
+	VMINPS            Z0, Z19, Z0
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  12(R8), Z0, Z20
+	VCMPPS            $0x00, Z22, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z20, Z7, Z0
+	VPERMT2W          Z20, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVUPS           Z0, (DX)
+
+short4back:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+16, R10
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R11, R11
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R11, DI
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMOVUPS      (R9), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (R8), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMOVUPS      64(R9), Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS      64(R8), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMOVUPS      128(R9), Z1
+	VMULPS       Z1, Z0, Z16
+	VMOVUPS      128(R8), Z17
+	VFNMADD231PS Z17, Z16, Z0
+	VFMADD231PS  Z1, Z0, Z16
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMOVUPS      192(R9), Z1
+	VMULPS       Z1, Z0, Z18
+	VMOVUPS      192(R8), Z19
+	VFNMADD231PS Z19, Z18, Z0
+	VFMADD231PS  Z1, Z0, Z18
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z18, Z16, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VMOVUPS      (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z1, Z1
+	VMINPS       Z1, Z0, Z1
+	VFMADD213PS  Z13, Z1, Z3
+	VCMPPS       $0x00, Z2, Z1, K1
+	VMOVUPS      64(R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z1, Z1
+	VMINPS       Z1, Z0, Z1
+	VFMADD213PS  Z13, Z1, Z5
+	VCMPPS       $0x00, Z4, Z1, K2
+	VMOVDQA64    Z3, Z0
+	VPERMT2W     Z5, Z7, Z0
+	VPERMT2W     Z5, Z8, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPCMPUW      $0x06, Z9, Z3, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      128(R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z1, Z1
+	VMINPS       Z1, Z0, Z1
+	VFMADD213PS  Z13, Z1, Z17
+	VCMPPS       $0x00, Z16, Z1, K3
+	VMOVUPS      192(R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z1, Z1
+	VMINPS       Z1, Z0, Z1
+	VFMADD213PS  Z13, Z1, Z19
+	VCMPPS       $0x00, Z18, Z1, K4
+	VMOVDQA64    Z17, Z0
+	VPERMT2W     Z19, Z7, Z0
+	VPERMT2W     Z19, Z8, Z17
+	VPTERNLOGD   $0xf8, Z10, Z0, Z17
+	VPCMPUW      $0x06, Z9, Z17, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVUPS      Z0, (DX)
+
+laneback:
+	ADDQ  $+128, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	ADDQ  $+256, R10
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1088(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX512(SB)
+	MOVQ  1096(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  1104(SP), BX
+	MOVQ  1112(SP), R8
+	MOVQ  1120(SP), R9
+	MOVQ  1128(SP), R10
+
+laneend:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z4, Z0, Z17
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z18
+	VFNMADD231PS Z5, Z18, Z0
+	VFMADD231PS  Z4, Z0, Z18
+	VCMPPS       $0x03, Z16, Z1, K1
+	VCMPPS       $0x03, Z18, Z17, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMOVAPS      Z13, Z19
+	VFMADD231PS  Z5, Z0, Z19
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VCMPPS       $0x00, Z16, Z0, K2
+	VMOVDQA64    Z19, Z0
+	VPERMT2W     Z1, Z7, Z0
+	VPERMT2W     Z1, Z8, Z19
+	VPTERNLOGD   $0xf8, Z10, Z0, Z19
+	VPCMPUW      $0x06, Z9, Z19, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVNTPS     Z0, (SI)
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VCMPPS       $0x00, Z17, Z0, K3
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VCMPPS       $0x00, Z18, Z0, K4
+	VMOVDQA64    Z1, Z0
+	VPERMT2W     Z16, Z7, Z0
+	VPERMT2W     Z16, Z8, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VPCMPUW      $0x06, Z9, Z1, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVNTPS     Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVNTPS     Z0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z17, Z16, K1
+	VCMPPS      $0x03, Z19, Z18, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z16, Z0
+	VMAXPS      Z0, Z3, Z1
+	VMINPS      Z1, Z2, Z1
+	VMOVAPS     Z13, Z20
+	VFMADD231PS Z5, Z1, Z20
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z17, Z0
+	VMAXPS      Z0, Z3, Z1
+	VMINPS      Z1, Z2, Z1
+	VMOVAPS     Z13, Z21
+	VFMADD231PS Z5, Z1, Z21
+	VCMPPS      $0x00, Z0, Z1, K2
+	VMOVDQA64   Z20, Z0
+	VPERMT2W    Z21, Z7, Z0
+	VPERMT2W    Z21, Z8, Z20
+	VPTERNLOGD  $0xf8, Z10, Z0, Z20
+	VPCMPUW     $0x06, Z9, Z20, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVUPS     Z0, (SI)
+	VRNDSCALEPS $0x08, Z18, Z0
+	VMAXPS      Z0, Z3, Z1
+	VMINPS      Z1, Z2, Z1
+	VMOVAPS     Z13, Z20
+	VFMADD231PS Z5, Z1, Z20
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z19, Z0
+	VMAXPS      Z0, Z3, Z1
+	VMINPS      Z1, Z2, Z1
+	VMOVAPS     Z13, Z21
+	VFMADD231PS Z5, Z1, Z21
+	VCMPPS      $0x00, Z0, Z1, K4
+	VMOVDQA64   Z20, Z0
+	VPERMT2W    Z21, Z7, Z0
+	VPERMT2W    Z21, Z8, Z20
+	VPTERNLOGD  $0xf8, Z10, Z0, Z20
+	VPCMPUW     $0x06, Z9, Z20, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVUPS     Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z6, K1, Z0
+	VMOVUPS     Z0, (DX)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
+grouprare:
+	MOVQ $+1, 1144(SP)
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 576(SP), R9
+	LEAQ 832(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R10, 1128(SP)
+	LEAQ 832(SP), R10
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z16
+	VPSUBD       Z0, Z14, Z1
+	VCVTDQ2PS    Z1, Z0
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	VMOVAPS      Z16, K7, Z3
+	VMOVAPS      Z0, K7, Z2
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R10), Z17
+	VPSUBD       Z17, Z15, Z19
+	VCVTDQ2PS    Z19, Z20
+	VPSUBD       Z17, Z14, Z19
+	VCVTDQ2PS    Z19, Z17
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	VMOVAPS      Z20, Z3
+	VMOVAPS      Z17, Z2
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(R10), Z17
+	VPSUBD       Z17, Z15, Z19
+	VCVTDQ2PS    Z19, Z20
+	VPSUBD       Z17, Z14, Z19
+	VCVTDQ2PS    Z19, Z17
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	VMOVAPS      Z20, K7, Z3
+	VMOVAPS      Z17, K7, Z2
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R10), Z21
+	VPSUBD       Z21, Z15, Z23
+	VCVTDQ2PS    Z23, Z24
+	VPSUBD       Z21, Z14, Z23
+	VCVTDQ2PS    Z23, Z21
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	VMOVAPS      Z24, Z3
+	VMOVAPS      Z21, Z2
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(R10), Z21
+	VPSUBD       Z21, Z15, Z23
+	VCVTDQ2PS    Z23, Z24
+	VPSUBD       Z21, Z14, Z23
+	VCVTDQ2PS    Z23, Z21
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	VMOVAPS      Z24, K7, Z3
+	VMOVAPS      Z21, K7, Z2
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R10), Z25
+	VPSUBD       Z25, Z15, Z27
+	VCVTDQ2PS    Z27, Z28
+	VPSUBD       Z25, Z14, Z27
+	VCVTDQ2PS    Z27, Z25
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	VMOVAPS      Z28, Z3
+	VMOVAPS      Z25, Z2
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(R10), Z25
+	VPSUBD       Z25, Z15, Z27
+	VCVTDQ2PS    Z27, Z28
+	VPSUBD       Z25, Z14, Z27
+	VCVTDQ2PS    Z27, Z25
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	VMOVAPS      Z28, K7, Z3
+	VMOVAPS      Z25, K7, Z2
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet3mix
+
+groupstage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1096(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 192(SP), BX
+	MOVQ R11, 1136(SP)
+	SUBQ R11, R11
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1088(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 1096(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (DX)(DI*1), DX
+	MOVQ 1104(SP), BX
+	LEAQ (BX)(DI*2), BX
+	MOVQ 1136(SP), R11
+	JMP  grouprest
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ R8, R15
+	ADDQ R15, R8
+	ADDQ R15, R9
+	ADDQ R15, R10
+	MOVQ DI, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	VPERMW.Z    (BX), Z12, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VPERMW.Z    (BX), Z11, K6, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	VPERMW.Z    64(BX), Z12, K6, Z0
+	VMULPS      Z3, Z0, Z18
+	VFMADD231PS Z4, Z0, Z18
+	VPERMW.Z    64(BX), Z11, K6, Z0
+	VMULPS      Z3, Z0, Z19
+	VFMADD231PS Z4, Z0, Z19
+	VCMPPS      $0x03, Z17, Z1, K1
+	VCMPPS      $0x03, Z19, Z18, K2
+	KORTESTQ    K1, K2
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z2, Z0
+	VMINPS      Z0, Z16, Z0
+	VMOVAPS     Z13, Z20
+	VFMADD231PS Z5, Z0, Z20
+	VCMPPS      $0x00, Z1, Z0, K1
+	VRNDSCALEPS $0x08, Z17, Z17
+	VMAXPS      Z17, Z2, Z0
+	VMINPS      Z0, Z16, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCMPPS      $0x00, Z17, Z0, K2
+	VMOVDQA64   Z20, Z0
+	VPERMT2W    Z1, Z7, Z0
+	VPERMT2W    Z1, Z8, Z20
+	VPTERNLOGD  $0xf8, Z10, Z0, Z20
+	VPCMPUW     $0x06, Z9, Z20, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVNTPS    Z0, (SI)
+	VRNDSCALEPS $0x08, Z18, Z18
+	VMAXPS      Z18, Z2, Z0
+	VMINPS      Z0, Z16, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCMPPS      $0x00, Z18, Z0, K3
+	VRNDSCALEPS $0x08, Z19, Z19
+	VMAXPS      Z19, Z2, Z0
+	VMINPS      Z0, Z16, Z0
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCMPPS      $0x00, Z19, Z0, K4
+	VMOVDQA64   Z1, Z0
+	VPERMT2W    Z17, Z7, Z0
+	VPERMT2W    Z17, Z8, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VPCMPUW     $0x06, Z9, Z1, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVNTPS    Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z6, K1, Z0
+	VMOVNTPS    Z0, (DX)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	MOVQ $+2, 1144(SP)
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 576(SP), R9
+	LEAQ 832(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R10, 1128(SP)
+	LEAQ 832(SP), R10
+	JMP  rare
+
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 1088(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 1096(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (DX)(DI*1), DX
+	MOVQ 1104(SP), BX
+	LEAQ (BX)(DI*2), BX
+	JMP  longend
+
+short2stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	VBROADCASTSS      (R10), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z5
+	VBROADCASTSS      4(R10), Z1
+	VPSUBD            Z1, Z15, Z20
+	VCVTDQ2PS         Z20, Z4
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z3
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z2
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z16
+	VFNMADD231PS.BCST (R8), Z16, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z16
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z17
+	VFNMADD231PS.BCST 4(R8), Z17, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z17
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z18
+	VFNMADD231PS.BCST 4(R8), Z18, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z18
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z5, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (R8), Z0, Z19
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z5, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCMPPS            $0x00, Z16, Z0, K2
+	VMOVDQA64         Z19, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z19
+	VPTERNLOGD        $0xf8, Z10, Z0, Z19
+	VPCMPUW           $0x06, Z9, Z19, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVNTPS          Z0, (SI)
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z4, Z0
+	VMINPS            Z0, Z2, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCMPPS            $0x00, Z17, Z0, K3
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VMAXPS            Z18, Z4, Z0
+	VMINPS            Z0, Z2, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VCMPPS            $0x00, Z18, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z16, Z7, Z0
+	VPERMT2W          Z16, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVNTPS          Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVNTPS          Z0, (DX)
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+8, R10
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	MOVQ $+3, 1144(SP)
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 576(SP), R9
+	LEAQ 832(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R10, 1128(SP)
+	LEAQ 832(SP), R10
+	JMP  rare
+
+short4stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	VBROADCASTSS      (R10), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z5
+	VBROADCASTSS      4(R10), Z1
+	VPSUBD            Z1, Z15, Z24
+	VCVTDQ2PS         Z24, Z4
+	VBROADCASTSS      8(R10), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z3
+	VBROADCASTSS      12(R10), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z2
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z16
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z17
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z18
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z19
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z20
+	VFNMADD231PS.BCST 4(R8), Z20, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z20
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z21
+	VFNMADD231PS.BCST 8(R8), Z21, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z21
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z22
+	VFNMADD231PS.BCST 12(R8), Z22, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z22
+	VCMPPS            $0x03, Z20, Z1, K1
+	VCMPPS            $0x03, Z22, Z21, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z5, Z0
+	VMINPS            Z0, Z16, Z0
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  (R8), Z0, Z23
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z20, Z20
+	VMAXPS            Z20, Z4, Z0
+	VMINPS            Z0, Z17, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCMPPS            $0x00, Z20, Z0, K2
+	VMOVDQA64         Z23, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z23
+	VPTERNLOGD        $0xf8, Z10, Z0, Z23
+	VPCMPUW           $0x06, Z9, Z23, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVNTPS          Z0, (SI)
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VMAXPS            Z21, Z3, Z0
+	VMINPS            Z0, Z18, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCMPPS            $0x00, Z21, Z0, K3
+	VRNDSCALEPS       $0x08, Z22, Z22
+	VMAXPS            Z22, Z2, Z0
+	VMINPS            Z0, Z19, Z0
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  12(R8), Z0, Z20
+	VCMPPS            $0x00, Z22, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z20, Z7, Z0
+	VPERMT2W          Z20, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVNTPS          Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVNTPS          Z0, (DX)
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+16, R10
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	MOVQ $+4, 1144(SP)
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 576(SP), R9
+	LEAQ 832(SP), AX
+	MOVQ R10, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R10, 1128(SP)
+	LEAQ 832(SP), R10
+	JMP  rare
+
+lanerare:
+	MOVQ $+5, 1144(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1096(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 192(SP), BX
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 576(SP), R9
+	LEAQ 832(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R10, 1128(SP)
+	LEAQ 832(SP), R10
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1096(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 192(SP), BX
+	JMP  longloop
+
+rare:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMOVUPS      (R8), Z1
+	VMOVUPS      (R10), Z2
+	VPSUBD       Z2, Z15, Z3
+	VPSUBD       Z2, Z14, Z2
+	VCVTDQ2PS    Z3, Z3
+	VCVTDQ2PS    Z2, Z2
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z3, Z3
+	VMINPS       Z3, Z2, Z3
+	VADDPS       Z13, Z3, Z2
+	VMULPS       Z1, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+276(SB), Z1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VCMPPS       $0x00, Z0, Z3, K1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMOVUPS      64(R8), Z3
+	VMOVUPS      64(R10), Z4
+	VPSUBD       Z4, Z15, Z5
+	VPSUBD       Z4, Z14, Z4
+	VCVTDQ2PS    Z5, Z5
+	VCVTDQ2PS    Z4, Z4
+	VDIVPS       Z3, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z13, Z5, Z4
+	VMULPS       Z3, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K2
+	VBLENDMPS    Z4, Z1, K2, Z4
+	VCMPPS       $0x00, Z0, Z5, K2
+	VMOVDQA64    Z2, Z0
+	VPERMT2W     Z4, Z7, Z0
+	VPERMT2W     Z4, Z8, Z2
+	VPTERNLOGD   $0xf8, Z10, Z0, Z2
+	VPCMPUW      $0x06, Z9, Z2, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R10), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z3, Z1, K3, Z3
+	VCMPPS       $0x00, Z0, Z4, K3
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R10), Z4
+	VPSUBD       Z4, Z15, Z5
+	VPSUBD       Z4, Z14, Z4
+	VCVTDQ2PS    Z5, Z5
+	VCVTDQ2PS    Z4, Z4
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z13, Z5, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K4
+	VBLENDMPS    Z4, Z1, K4, Z4
+	VCMPPS       $0x00, Z0, Z5, K4
+	VMOVDQA64    Z3, Z0
+	VPERMT2W     Z4, Z7, Z0
+	VPERMT2W     Z4, Z8, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPCMPUW      $0x06, Z9, Z3, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVUPS      Z0, (DX)
+	CMPQ         1144(SP), $+1
+	JEQ          groupresume
+	CMPQ         1144(SP), $+2
+	JEQ          longresume
+	CMPQ         1144(SP), $+3
+	JEQ          short2resume
+	CMPQ         1144(SP), $+4
+	JEQ          short4resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         1112(SP), R8
+	MOVQ         1120(SP), R9
+	MOVQ         1128(SP), R10
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z3
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z2
+	JMP          groupback
+
+longresume:
+	MOVQ         1112(SP), R8
+	MOVQ         1120(SP), R9
+	MOVQ         1128(SP), R10
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z0
+	VBROADCASTSS constantsAVX512<>+264(SB), Z1
+	VPSUBD       Z1, Z0, Z4
+	VBROADCASTSS constantsAVX512<>+268(SB), Z0
+	VFNMADD231PS Z5, Z4, Z0
+	VBROADCASTSS constantsAVX512<>+272(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z4, Z0, Z3
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z2
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z16
+	JMP          longback
+
+short2resume:
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	MOVQ 1128(SP), R10
+	JMP  short2back
+
+short4resume:
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	MOVQ 1128(SP), R10
+	JMP  short4back
+
+// func FakeQuantizeMinvalBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeMinvalBytesBF16AVX512(SB), $1152-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
+	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0x1010101
+	// per group: Z5 scale, Z4 recip, Z3 minval
+	// vector registers in use at once: 26
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         minval+40(FP), R10
+	VBROADCASTSS least+48(FP), Z0
+	VCVTDQ2PS    Z0, Z15
+	VBROADCASTSS most+52(FP), Z0
+	VCVTDQ2PS    Z0, Z14
+	VPXORD       Z13, Z13, Z13
+	VMOVUPS      constantsAVX512<>+0(SB), Z12
+	VMOVUPS      constantsAVX512<>+64(SB), Z11
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z10
+	VBROADCASTSS constantsAVX512<>+132(SB), Z9
+	VMOVUPS      constantsAVX512<>+136(SB), Z8
+	VMOVUPS      constantsAVX512<>+200(SB), Z7
+	VBROADCASTSS constantsAVX512<>+280(SB), Z6
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+32
+	JEQ          short2
+	CMPQ         R12, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R12, DI
+	IMULQ R11, DI
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R10), Z3
+	SUBQ         R11, DI
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z4, Z0, Z2
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z4, Z0, Z16
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z4, Z0, Z17
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z4, Z0, Z18
+	CMPQ         R11, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(BX), Z12, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VPERMW.Z     128(BX), Z11, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z19
+	VFNMADD231PS Z5, Z19, Z0
+	VFMADD231PS  Z4, Z0, Z19
+	VPERMW.Z     192(BX), Z12, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z20
+	VFNMADD231PS Z5, Z20, Z0
+	VFMADD231PS  Z4, Z0, Z20
+	VPERMW.Z     192(BX), Z11, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z21
+	VFNMADD231PS Z5, Z21, Z0
+	VFMADD231PS  Z4, Z0, Z21
+	VCMPPS       $0x03, Z16, Z2, K1
+	VCMPPS       $0x03, Z18, Z17, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z2, Z0
+	VMAXPS       Z0, Z15, Z22
+	VMINPS       Z22, Z14, Z22
+	VMOVAPS      Z13, Z23
+	VFMADD231PS  Z5, Z22, Z23
+	VADDPS       Z3, Z23, Z23
+	VCMPPS       $0x00, Z0, Z22, K1
+	VRNDSCALEPS  $0x08, Z16, Z0
+	VMAXPS       Z0, Z15, Z22
+	VMINPS       Z22, Z14, Z22
+	VMOVAPS      Z13, Z24
+	VFMADD231PS  Z5, Z22, Z24
+	VADDPS       Z3, Z24, Z24
+	VCMPPS       $0x00, Z0, Z22, K2
+	VMOVDQA64    Z23, Z0
+	VPERMT2W     Z24, Z7, Z0
+	VPERMT2W     Z24, Z8, Z23
+	VPTERNLOGD   $0xf8, Z10, Z0, Z23
+	VPCMPUW      $0x06, Z9, Z23, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z17, Z0
+	VMAXPS       Z0, Z15, Z22
+	VMINPS       Z22, Z14, Z22
+	VMOVAPS      Z13, Z23
+	VFMADD231PS  Z5, Z22, Z23
+	VADDPS       Z3, Z23, Z23
+	VCMPPS       $0x00, Z0, Z22, K3
+	VRNDSCALEPS  $0x08, Z18, Z0
+	VMAXPS       Z0, Z15, Z22
+	VMINPS       Z22, Z14, Z22
+	VMOVAPS      Z13, Z24
+	VFMADD231PS  Z5, Z22, Z24
+	VADDPS       Z3, Z24, Z24
+	VCMPPS       $0x00, Z0, Z22, K4
+	VMOVDQA64    Z23, Z0
+	VPERMT2W     Z24, Z7, Z0
+	VPERMT2W     Z24, Z8, Z23
+	VPTERNLOGD   $0xf8, Z10, Z0, Z23
+	VPCMPUW      $0x06, Z9, Z23, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVUPS      Z0, (DX)
+	VMOVAPS      Z1, Z2
+	VMOVAPS      Z19, Z16
+	VMOVAPS      Z20, Z17
+	VMOVAPS      Z21, Z18
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z19
+	VFNMADD231PS.BCST 4(R8), Z19, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z19
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z20
+	VFNMADD231PS.BCST 4(R8), Z20, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z20
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z21
+	VFNMADD231PS.BCST 4(R8), Z21, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z21
+	VCMPPS            $0x03, Z16, Z2, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z15, Z22
+	VMINPS            Z22, Z14, Z22
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  (R8), Z22, Z23
+	VADDPS.BCST       (R10), Z23, Z23
+	VCMPPS            $0x00, Z0, Z22, K1
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z15, Z22
+	VMINPS            Z22, Z14, Z22
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  (R8), Z22, Z24
+	VADDPS.BCST       (R10), Z24, Z24
+	VCMPPS            $0x00, Z0, Z22, K2
+	VMOVDQA64         Z23, Z0
+	VPERMT2W          Z24, Z7, Z0
+	VPERMT2W          Z24, Z8, Z23
+	VPTERNLOGD        $0xf8, Z10, Z0, Z23
+	VPCMPUW           $0x06, Z9, Z23, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z15, Z22
+	VMINPS            Z22, Z14, Z22
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  (R8), Z22, Z23
+	VADDPS.BCST       (R10), Z23, Z23
+	VCMPPS            $0x00, Z0, Z22, K3
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VMAXPS            Z0, Z15, Z22
+	VMINPS            Z22, Z14, Z22
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  (R8), Z22, Z24
+	VADDPS.BCST       (R10), Z24, Z24
+	VCMPPS            $0x00, Z0, Z22, K4
+	VMOVDQA64         Z23, Z0
+	VPERMT2W          Z24, Z7, Z0
+	VPERMT2W          Z24, Z8, Z23
+	VPTERNLOGD        $0xf8, Z10, Z0, Z23
+	VPCMPUW           $0x06, Z9, Z23, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z2
+	VMOVAPS           Z19, Z16
+	VMOVAPS           Z20, Z17
+	VMOVAPS           Z21, Z18
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+4, R10
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             DI, DI
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R10), Z3
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z4, Z0, Z17
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z18
+	VFMADD231PS  Z5, Z0, Z18
+	VADDPS       Z3, Z18, Z18
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VMOVDQA64    Z18, Z0
+	VPERMT2W     Z1, Z7, Z0
+	VPERMT2W     Z1, Z8, Z18
+	VPTERNLOGD   $0xf8, Z10, Z0, Z18
+	VPCMPUW      $0x06, Z9, Z18, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x00, Z16, Z0, K3
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z2
+	VFMADD231PS  Z5, Z0, Z2
+	VADDPS       Z3, Z2, Z2
+	VCMPPS       $0x00, Z17, Z0, K4
+	VMOVDQA64    Z1, Z0
+	VPERMT2W     Z2, Z7, Z0
+	VPERMT2W     Z2, Z8, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VPCMPUW      $0x06, Z9, Z1, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVUPS      Z0, (DX)
+
+groupback:
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  DI, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R10), Z5
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R8), Z3
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ R8, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z5, Z0
+	VMOVAPS      Z3, Z1
+	VPERMW.Z     (BX), Z12, K6, Z2
+	VSUBPS       Z5, Z2, Z2
+	VMULPS       Z4, Z2, Z16
+	VFNMADD231PS Z3, Z16, Z2
+	VFMADD231PS  Z4, Z2, Z16
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z5, Z2
+	VMOVAPS      Z3, Z17
+	VPERMW.Z     (BX), Z11, K6, Z18
+	VSUBPS       Z5, Z18, Z18
+	VMULPS       Z4, Z18, Z19
+	VFNMADD231PS Z3, Z19, Z18
+	VFMADD231PS  Z4, Z18, Z19
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z5, Z18
+	VMOVAPS      Z3, Z20
+	VPERMW.Z     64(BX), Z12, K6, Z21
+	VSUBPS       Z5, Z21, Z21
+	VMULPS       Z4, Z21, Z22
+	VFNMADD231PS Z3, Z22, Z21
+	VFMADD231PS  Z4, Z21, Z22
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z5, Z21
+	VMOVAPS      Z3, Z23
+	VPERMW.Z     64(BX), Z11, K6, Z24
+	VSUBPS       Z5, Z24, Z24
+	VMULPS       Z4, Z24, Z25
+	VFNMADD231PS Z3, Z25, Z24
+	VFMADD231PS  Z4, Z24, Z25
+	VCMPPS       $0x03, Z19, Z16, K1
+	VCMPPS       $0x03, Z25, Z22, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z24
+	VMINPS       Z24, Z14, Z24
+	VFMADD213PS  Z13, Z24, Z1
+	VADDPS       Z0, Z1, Z1
+	VCMPPS       $0x00, Z16, Z24, K1
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z17
+	VADDPS       Z2, Z17, Z17
+	VCMPPS       $0x00, Z19, Z0, K2
+	VMOVDQA64    Z1, Z0
+	VPERMT2W     Z17, Z7, Z0
+	VPERMT2W     Z17, Z8, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VPCMPUW      $0x06, Z9, Z1, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z22, Z22
+	VMAXPS       Z22, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z20
+	VADDPS       Z18, Z20, Z20
+	VCMPPS       $0x00, Z22, Z0, K3
+	VRNDSCALEPS  $0x08, Z25, Z25
+	VMAXPS       Z25, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z23
+	VADDPS       Z21, Z23, Z23
+	VCMPPS       $0x00, Z25, Z0, K4
+	VMOVDQA64    Z20, Z0
+	VPERMT2W     Z23, Z7, Z0
+	VPERMT2W     Z23, Z8, Z20
+	VPTERNLOGD   $0xf8, Z10, Z0, Z20
+	VPCMPUW      $0x06, Z9, Z20, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVUPS      Z0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R13
+	MOVQ DI, R15
+
+grouppieces:
+	MOVQ R15, DI
+	CMPQ R11, DI
+	JGE  grouppiece
+	MOVQ R11, DI
+
+grouppiece:
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R10), Z3
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z4, Z0, Z17
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
+	JNE          groupstage
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z18
+	VFMADD231PS  Z5, Z0, Z18
+	VADDPS       Z3, Z18, Z18
+	VCMPPS       $0x00, Z1, Z0, K1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z2
+	VFMADD231PS  Z5, Z0, Z2
+	VADDPS       Z3, Z2, Z2
+	VCMPPS       $0x00, Z16, Z0, K3
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VADDPS       Z3, Z16, Z16
+	VCMPPS       $0x00, Z17, Z0, K4
+
+grouptailnarrow:
+	VMOVDQA64  Z18, Z0
+	VPERMT2W   Z1, Z7, Z0
+	VPERMT2W   Z1, Z8, Z18
+	VPTERNLOGD $0xf8, Z10, Z0, Z18
+	VPCMPUW    $0x06, Z9, Z18, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KMOVQ      K0, K7
+	VMOVDQU16  Z0, K7, (SI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z16, Z7, Z0
+	VPERMT2W   Z16, Z8, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VPCMPUW    $0x06, Z9, Z2, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(SI)
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z6, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (DX)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*1), DX
+	LEAQ       (BX)(DI*2), BX
+
+grouprest:
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (R9), Z0, Z5
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  (R9), Z0, Z4
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+
+short2ahead:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z16
+	VFNMADD231PS.BCST 8(R8), Z16, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z16
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z17
+	VFNMADD231PS.BCST 12(R8), Z17, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z17
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z18
+	VFNMADD231PS.BCST 12(R8), Z18, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z18
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (R8), Z19, Z20
+	VADDPS.BCST       (R10), Z20, Z20
+	VCMPPS            $0x00, Z0, Z19, K1
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (R8), Z19, Z21
+	VADDPS.BCST       (R10), Z21, Z21
+	VCMPPS            $0x00, Z0, Z19, K2
+	VMOVDQA64         Z20, Z0
+	VPERMT2W          Z21, Z7, Z0
+	VPERMT2W          Z21, Z8, Z20
+	VPTERNLOGD        $0xf8, Z10, Z0, Z20
+	VPCMPUW           $0x06, Z9, Z20, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  4(R8), Z19, Z20
+	VADDPS.BCST       4(R10), Z20, Z20
+	VCMPPS            $0x00, Z0, Z19, K3
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  4(R8), Z19, Z21
+	VADDPS.BCST       4(R10), Z21, Z21
+	VCMPPS            $0x00, Z0, Z19, K4
+	VMOVDQA64         Z20, Z0
+	VPERMT2W          Z21, Z7, Z0
+	VPERMT2W          Z21, Z8, Z20
+	VPTERNLOGD        $0xf8, Z10, Z0, Z20
+	VPCMPUW           $0x06, Z9, Z20, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+8, R10
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
+
+short2loop:
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VADDPS.BCST       (R10), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VADDPS.BCST       (R10), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z5, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z5
+	VPTERNLOGD        $0xf8, Z10, Z0, Z5
+	VPCMPUW           $0x06, Z9, Z5, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VADDPS.BCST       4(R10), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVUPS           Z0, (DX)
+
+short2back:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+8, R10
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R11, R11
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (R9), Z0, Z5
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z1
+	VFNMADD231PS.BCST 12(R8), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFMADD231PS.BCST  12(R9), Z0, Z2
+
+short4ahead:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VSUBPS.BCST       16(R10), Z0, Z0
+	VMULPS.BCST       16(R9), Z0, Z1
+	VFNMADD231PS.BCST 16(R8), Z1, Z0
+	VFMADD231PS.BCST  16(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VSUBPS.BCST       20(R10), Z0, Z0
+	VMULPS.BCST       20(R9), Z0, Z16
+	VFNMADD231PS.BCST 20(R8), Z16, Z0
+	VFMADD231PS.BCST  20(R9), Z0, Z16
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VSUBPS.BCST       24(R10), Z0, Z0
+	VMULPS.BCST       24(R9), Z0, Z17
+	VFNMADD231PS.BCST 24(R8), Z17, Z0
+	VFMADD231PS.BCST  24(R9), Z0, Z17
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VSUBPS.BCST       28(R10), Z0, Z0
+	VMULPS.BCST       28(R9), Z0, Z18
+	VFNMADD231PS.BCST 28(R8), Z18, Z0
+	VFMADD231PS.BCST  28(R9), Z0, Z18
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (R8), Z19, Z20
+	VADDPS.BCST       (R10), Z20, Z20
+	VCMPPS            $0x00, Z0, Z19, K1
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  4(R8), Z19, Z21
+	VADDPS.BCST       4(R10), Z21, Z21
+	VCMPPS            $0x00, Z0, Z19, K2
+	VMOVDQA64         Z20, Z0
+	VPERMT2W          Z21, Z7, Z0
+	VPERMT2W          Z21, Z8, Z20
+	VPTERNLOGD        $0xf8, Z10, Z0, Z20
+	VPCMPUW           $0x06, Z9, Z20, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  8(R8), Z19, Z20
+	VADDPS.BCST       8(R10), Z20, Z20
+	VCMPPS            $0x00, Z0, Z19, K3
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  12(R8), Z19, Z21
+	VADDPS.BCST       12(R10), Z21, Z21
+	VCMPPS            $0x00, Z0, Z19, K4
+	VMOVDQA64         Z20, Z0
+	VPERMT2W          Z21, Z7, Z0
+	VPERMT2W          Z21, Z8, Z20
+	VPTERNLOGD        $0xf8, Z10, Z0, Z20
+	VPCMPUW           $0x06, Z9, Z20, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+16, R10
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
+
+short4loop:
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VADDPS.BCST       (R10), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z5, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z5
+	VPTERNLOGD        $0xf8, Z10, Z0, Z5
+	VPCMPUW           $0x06, Z9, Z5, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VADDPS.BCST       8(R10), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VADDPS.BCST       12(R10), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVUPS           Z0, (DX)
+
+short4back:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+16, R10
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R11, R11
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R11, DI
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMOVUPS      (R10), Z1
+	VSUBPS       Z1, Z0, Z0
+	VMOVUPS      (R9), Z2
+	VMULPS       Z2, Z0, Z3
+	VMOVUPS      (R8), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMOVUPS      64(R10), Z2
+	VSUBPS       Z2, Z0, Z0
+	VMOVUPS      64(R9), Z5
+	VMULPS       Z5, Z0, Z16
+	VMOVUPS      64(R8), Z17
+	VFNMADD231PS Z17, Z16, Z0
+	VFMADD231PS  Z5, Z0, Z16
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMOVUPS      128(R10), Z5
+	VSUBPS       Z5, Z0, Z0
+	VMOVUPS      128(R9), Z18
+	VMULPS       Z18, Z0, Z19
+	VMOVUPS      128(R8), Z20
+	VFNMADD231PS Z20, Z19, Z0
+	VFMADD231PS  Z18, Z0, Z19
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMOVUPS      192(R10), Z18
+	VSUBPS       Z18, Z0, Z0
+	VMOVUPS      192(R9), Z21
+	VMULPS       Z21, Z0, Z22
+	VMOVUPS      192(R8), Z23
+	VFNMADD231PS Z23, Z22, Z0
+	VFMADD231PS  Z21, Z0, Z22
+	VCMPPS       $0x03, Z16, Z3, K1
+	VCMPPS       $0x03, Z22, Z19, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z4
+	VADDPS       Z1, Z4, Z4
+	VCMPPS       $0x00, Z3, Z0, K1
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z17
+	VADDPS       Z2, Z17, Z17
+	VCMPPS       $0x00, Z16, Z0, K2
+	VMOVDQA64    Z4, Z0
+	VPERMT2W     Z17, Z7, Z0
+	VPERMT2W     Z17, Z8, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	VPCMPUW      $0x06, Z9, Z4, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z20
+	VADDPS       Z5, Z20, Z20
+	VCMPPS       $0x00, Z19, Z0, K3
+	VRNDSCALEPS  $0x08, Z22, Z22
+	VMAXPS       Z22, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z23
+	VADDPS       Z18, Z23, Z23
+	VCMPPS       $0x00, Z22, Z0, K4
+	VMOVDQA64    Z20, Z0
+	VPERMT2W     Z23, Z7, Z0
+	VPERMT2W     Z23, Z8, Z20
+	VPTERNLOGD   $0xf8, Z10, Z0, Z20
+	VPCMPUW      $0x06, Z9, Z20, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVUPS      Z0, (DX)
+
+laneback:
+	ADDQ  $+128, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	ADDQ  $+256, R10
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1088(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX512(SB)
+	MOVQ  1096(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  1104(SP), BX
+	MOVQ  1112(SP), R8
+	MOVQ  1120(SP), R9
+	MOVQ  1128(SP), R10
+
+laneend:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z4, Z0, Z17
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z18
+	VFMADD231PS  Z5, Z0, Z18
+	VADDPS       Z3, Z18, Z18
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VMOVDQA64    Z18, Z0
+	VPERMT2W     Z1, Z7, Z0
+	VPERMT2W     Z1, Z8, Z18
+	VPTERNLOGD   $0xf8, Z10, Z0, Z18
+	VPCMPUW      $0x06, Z9, Z18, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVNTPS     Z0, (SI)
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x00, Z16, Z0, K3
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z2
+	VFMADD231PS  Z5, Z0, Z2
+	VADDPS       Z3, Z2, Z2
+	VCMPPS       $0x00, Z17, Z0, K4
+	VMOVDQA64    Z1, Z0
+	VPERMT2W     Z2, Z7, Z0
+	VPERMT2W     Z2, Z8, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VPCMPUW      $0x06, Z9, Z1, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVNTPS     Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVNTPS     Z0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z16, Z2, K1
+	VCMPPS      $0x03, Z18, Z17, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z2, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z5, Z1, Z19
+	VADDPS      Z3, Z19, Z19
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z16, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z20
+	VFMADD231PS Z5, Z1, Z20
+	VADDPS      Z3, Z20, Z20
+	VCMPPS      $0x00, Z0, Z1, K2
+	VMOVDQA64   Z19, Z0
+	VPERMT2W    Z20, Z7, Z0
+	VPERMT2W    Z20, Z8, Z19
+	VPTERNLOGD  $0xf8, Z10, Z0, Z19
+	VPCMPUW     $0x06, Z9, Z19, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVUPS     Z0, (SI)
+	VRNDSCALEPS $0x08, Z17, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z5, Z1, Z19
+	VADDPS      Z3, Z19, Z19
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z18, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z20
+	VFMADD231PS Z5, Z1, Z20
+	VADDPS      Z3, Z20, Z20
+	VCMPPS      $0x00, Z0, Z1, K4
+	VMOVDQA64   Z19, Z0
+	VPERMT2W    Z20, Z7, Z0
+	VPERMT2W    Z20, Z8, Z19
+	VPTERNLOGD  $0xf8, Z10, Z0, Z19
+	VPCMPUW     $0x06, Z9, Z19, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVUPS     Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z6, K1, Z0
+	VMOVUPS     Z0, (DX)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
+grouprare:
+	MOVQ $+1, 1144(SP)
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 576(SP), R9
+	LEAQ 832(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R10, 1128(SP)
+	LEAQ 832(SP), R10
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R10), K7, Z5
+	VBROADCASTSS 4(R9), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z3
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R10), Z5
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R8), Z3
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R10), K7, Z5
+	VBROADCASTSS 4(R9), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z3
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R10), Z5
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R8), Z3
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R10), K7, Z5
+	VBROADCASTSS 4(R9), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z3
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R10), Z5
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R8), Z3
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R10), K7, Z5
+	VBROADCASTSS 4(R9), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z3
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet3mix
+
+groupstage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1096(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 192(SP), BX
+	MOVQ R11, 1136(SP)
+	SUBQ R11, R11
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1088(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 1096(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (DX)(DI*1), DX
+	MOVQ 1104(SP), BX
+	LEAQ (BX)(DI*2), BX
+	MOVQ 1136(SP), R11
+	JMP  grouprest
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ R8, R15
+	ADDQ R15, R8
+	ADDQ R15, R9
+	ADDQ R15, R10
+	MOVQ DI, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VADDPS.BCST       (R10), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VADDPS.BCST       (R10), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z5, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z5
+	VPTERNLOGD        $0xf8, Z10, Z0, Z5
+	VPCMPUW           $0x06, Z9, Z5, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVNTPS          Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VADDPS.BCST       4(R10), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVNTPS          Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVNTPS          Z0, (DX)
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+8, R10
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	MOVQ $+2, 1144(SP)
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 576(SP), R9
+	LEAQ 832(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R10, 1128(SP)
+	LEAQ 832(SP), R10
+	JMP  rare
+
+short4stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VADDPS.BCST       (R10), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z5, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z5
+	VPTERNLOGD        $0xf8, Z10, Z0, Z5
+	VPCMPUW           $0x06, Z9, Z5, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVNTPS          Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VADDPS.BCST       8(R10), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VADDPS.BCST       12(R10), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVNTPS          Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z6, K1, Z0
+	VMOVNTPS          Z0, (DX)
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+16, R10
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	MOVQ $+3, 1144(SP)
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 576(SP), R9
+	LEAQ 832(SP), AX
+	MOVQ R10, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R10, 1128(SP)
+	LEAQ 832(SP), R10
+	JMP  rare
+
+lanerare:
+	MOVQ $+4, 1144(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1096(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 192(SP), BX
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 576(SP), R9
+	LEAQ 832(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R10, 1128(SP)
+	LEAQ 832(SP), R10
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMOVUPS      (R8), Z1
+	VMOVUPS      (R10), Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS       Z2, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBROADCASTSS constantsAVX512<>+276(SB), Z1
+	VBLENDMPS    Z4, Z1, K1, Z4
+	VCMPPS       $0x00, Z0, Z3, K1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R10), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VADDPS       Z13, Z5, Z16
+	VMULPS       Z2, Z16, Z16
+	VADDPS       Z3, Z16, Z16
+	VCMPPS       $0x07, Z16, Z16, K2
+	VBLENDMPS    Z16, Z1, K2, Z16
+	VCMPPS       $0x00, Z0, Z5, K2
+	VMOVDQA64    Z4, Z0
+	VPERMT2W     Z16, Z7, Z0
+	VPERMT2W     Z16, Z8, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	VPCMPUW      $0x06, Z9, Z4, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R10), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K3
+	VBLENDMPS    Z5, Z1, K3, Z5
+	VCMPPS       $0x00, Z0, Z4, K3
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R10), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z16
+	VMULPS       Z2, Z16, Z16
+	VADDPS       Z3, Z16, Z16
+	VCMPPS       $0x07, Z16, Z16, K4
+	VBLENDMPS    Z16, Z1, K4, Z16
+	VCMPPS       $0x00, Z0, Z4, K4
+	VMOVDQA64    Z5, Z0
+	VPERMT2W     Z16, Z7, Z0
+	VPERMT2W     Z16, Z8, Z5
+	VPTERNLOGD   $0xf8, Z10, Z0, Z5
+	VPCMPUW      $0x06, Z9, Z5, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z6, K1, Z0
+	VMOVUPS      Z0, (DX)
+	CMPQ         1144(SP), $+1
+	JEQ          groupresume
+	CMPQ         1144(SP), $+2
+	JEQ          short2resume
+	CMPQ         1144(SP), $+3
+	JEQ          short4resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         1112(SP), R8
+	MOVQ         1120(SP), R9
+	MOVQ         1128(SP), R10
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R10), Z3
+	JMP          groupback
+
+short2resume:
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	MOVQ 1128(SP), R10
+	JMP  short2back
+
+short4resume:
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	MOVQ 1128(SP), R10
+	JMP  short4back
+
+// func FakeQuantizeBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeBitsBF16AVX512(SB), $848-72
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table
+	// per group: Z6 scale, Z5 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 29
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	VBROADCASTSS least+40(FP), Z0
+	VCVTDQ2PS    Z0, Z15
+	VBROADCASTSS most+44(FP), Z0
+	VCVTDQ2PS    Z0, Z14
+	VPXORD       Z13, Z13, Z13
+	VMOVUPS      constantsAVX512<>+0(SB), Z12
+	VMOVUPS      constantsAVX512<>+64(SB), Z11
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z10
+	VBROADCASTSS constantsAVX512<>+132(SB), Z9
+	VMOVUPS      constantsAVX512<>+136(SB), Z8
+	VMOVUPS      constantsAVX512<>+200(SB), Z7
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+32
+	JEQ          short2
+	CMPQ         R11, $+16
+	JEQ          short4
+	CMPQ         R11, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R11, DI
+	IMULQ R10, DI
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z5
+	SUBQ         R10, DI
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z5, Z0, Z4
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z5, Z0, Z3
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	CMPQ         R10, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(BX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VPERMW.Z     128(BX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z17
+	VFNMADD231PS Z6, Z17, Z0
+	VFMADD231PS  Z5, Z0, Z17
+	VPERMW.Z     192(BX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z18
+	VFNMADD231PS Z6, Z18, Z0
+	VFMADD231PS  Z5, Z0, Z18
+	VPERMW.Z     192(BX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z19
+	VFNMADD231PS Z6, Z19, Z0
+	VFMADD231PS  Z5, Z0, Z19
+	VCMPPS       $0x03, Z3, Z4, K1
+	VCMPPS       $0x03, Z16, Z2, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z4, Z0
+	VMAXPS       Z0, Z15, Z20
+	VMINPS       Z20, Z14, Z20
+	VMOVAPS      Z13, Z21
+	VFMADD231PS  Z6, Z20, Z21
+	VCMPPS       $0x00, Z0, Z20, K1
+	VRNDSCALEPS  $0x08, Z3, Z0
+	VMAXPS       Z0, Z15, Z20
+	VMINPS       Z20, Z14, Z20
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z6, Z20, Z22
+	VCMPPS       $0x00, Z0, Z20, K2
+	VMOVDQA64    Z21, Z0
+	VPERMT2W     Z22, Z7, Z0
+	VPERMT2W     Z22, Z8, Z21
+	VPTERNLOGD   $0xf8, Z10, Z0, Z21
+	VPCMPUW      $0x06, Z9, Z21, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z2, Z0
+	VMAXPS       Z0, Z15, Z20
+	VMINPS       Z20, Z14, Z20
+	VMOVAPS      Z13, Z21
+	VFMADD231PS  Z6, Z20, Z21
+	VCMPPS       $0x00, Z0, Z20, K3
+	VRNDSCALEPS  $0x08, Z16, Z0
+	VMAXPS       Z0, Z15, Z20
+	VMINPS       Z20, Z14, Z20
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z6, Z20, Z22
+	VCMPPS       $0x00, Z0, Z20, K4
+	VMOVDQA64    Z21, Z0
+	VPERMT2W     Z22, Z7, Z0
+	VPERMT2W     Z22, Z8, Z21
+	VPTERNLOGD   $0xf8, Z10, Z0, Z21
+	VPCMPUW      $0x06, Z9, Z21, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	VMOVAPS      Z1, Z4
+	VMOVAPS      Z17, Z3
+	VMOVAPS      Z18, Z2
+	VMOVAPS      Z19, Z16
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z17
+	VFNMADD231PS.BCST 4(R8), Z17, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z17
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z18
+	VFNMADD231PS.BCST 4(R8), Z18, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z18
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z19
+	VFNMADD231PS.BCST 4(R8), Z19, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z19
+	VCMPPS            $0x03, Z3, Z4, K1
+	VCMPPS            $0x03, Z16, Z2, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (R8), Z20, Z21
+	VCMPPS            $0x00, Z0, Z20, K1
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (R8), Z20, Z22
+	VCMPPS            $0x00, Z0, Z20, K2
+	VMOVDQA64         Z21, Z0
+	VPERMT2W          Z22, Z7, Z0
+	VPERMT2W          Z22, Z8, Z21
+	VPTERNLOGD        $0xf8, Z10, Z0, Z21
+	VPCMPUW           $0x06, Z9, Z21, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (R8), Z20, Z21
+	VCMPPS            $0x00, Z0, Z20, K3
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (R8), Z20, Z22
+	VCMPPS            $0x00, Z0, Z20, K4
+	VMOVDQA64         Z21, Z0
+	VPERMT2W          Z22, Z7, Z0
+	VPERMT2W          Z22, Z8, Z21
+	VPTERNLOGD        $0xf8, Z10, Z0, Z21
+	VPCMPUW           $0x06, Z9, Z21, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z16
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
+	MOVQ              R11, R10
+	SUBQ              R10, DI
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             DI, DI
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z5
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z3
+	VFNMADD231PS Z6, Z3, Z0
+	VFMADD231PS  Z5, Z0, Z3
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z4
+	VFNMADD231PS Z6, Z4, Z0
+	VFMADD231PS  Z5, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z6, Z0, Z16
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VMOVDQA64    Z16, Z0
+	VPERMT2W     Z1, Z7, Z0
+	VPERMT2W     Z1, Z8, Z16
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	VPCMPUW      $0x06, Z9, Z16, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z2
+	VFMADD231PS  Z6, Z0, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VMOVDQA64    Z1, Z0
+	VPERMT2W     Z2, Z7, Z0
+	VPERMT2W     Z2, Z8, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VPCMPUW      $0x06, Z9, Z1, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+
+groupback:
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
+	SUBQ $+64, R10
+	CMPQ R10, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  DI, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ R8, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z5, Z0
+	VPERMW.Z     (BX), Z12, K6, Z1
+	VMULPS       Z6, Z1, Z2
+	VFNMADD231PS Z5, Z2, Z1
+	VFMADD231PS  Z6, Z1, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z5, Z1
+	VPERMW.Z     (BX), Z11, K6, Z3
+	VMULPS       Z6, Z3, Z4
+	VFNMADD231PS Z5, Z4, Z3
+	VFMADD231PS  Z6, Z3, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z5, Z3
+	VPERMW.Z     64(BX), Z12, K6, Z16
+	VMULPS       Z6, Z16, Z17
+	VFNMADD231PS Z5, Z17, Z16
+	VFMADD231PS  Z6, Z16, Z17
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z5, Z16
+	VPERMW.Z     64(BX), Z11, K6, Z18
+	VMULPS       Z6, Z18, Z19
+	VFNMADD231PS Z5, Z19, Z18
+	VFMADD231PS  Z6, Z18, Z19
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z19, Z17, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z18
+	VMINPS       Z18, Z14, Z18
+	VFMADD213PS  Z13, Z18, Z0
+	VCMPPS       $0x00, Z2, Z18, K1
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VFMADD213PS  Z13, Z2, Z1
+	VCMPPS       $0x00, Z4, Z2, K2
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z7, Z2
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
+	VPCMPUW      $0x06, Z9, Z0, K3
+	VPADDW       Z10, Z2, K3, Z2
+	VMOVUPS      Z2, (SI)
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z3
+	VCMPPS       $0x00, Z17, Z0, K3
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z16
+	VCMPPS       $0x00, Z19, Z0, K4
+	VMOVDQA64    Z3, Z0
+	VPERMT2W     Z16, Z7, Z0
+	VPERMT2W     Z16, Z8, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPCMPUW      $0x06, Z9, Z3, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R12
+	MOVQ DI, R13
+
+grouppieces:
+	MOVQ R13, DI
+	CMPQ R10, DI
+	JGE  grouppiece
+	MOVQ R10, DI
+
+grouppiece:
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z5
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z3
+	VFNMADD231PS Z6, Z3, Z0
+	VFMADD231PS  Z5, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z4
+	VFNMADD231PS Z6, Z4, Z0
+	VFMADD231PS  Z5, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          groupstage
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z6, Z0, Z16
+	VCMPPS       $0x00, Z1, Z0, K1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z2
+	VFMADD231PS  Z6, Z0, Z2
+	VCMPPS       $0x00, Z3, Z0, K3
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z3
+	VFMADD231PS  Z6, Z0, Z3
+	VCMPPS       $0x00, Z4, Z0, K4
+
+grouptailnarrow:
+	VMOVDQA64  Z16, Z0
+	VPERMT2W   Z1, Z7, Z0
+	VPERMT2W   Z1, Z8, Z16
+	VPTERNLOGD $0xf8, Z10, Z0, Z16
+	VPCMPUW    $0x06, Z9, Z16, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KMOVQ      K0, K7
+	VMOVDQU16  Z0, K7, (SI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z7, Z0
+	VPERMT2W   Z3, Z8, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VPCMPUW    $0x06, Z9, Z2, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(SI)
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	KMOVQ      K1, 128(SP)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       128(SP), AX
+	MOVQ       DX, CX
+	CALL       ·stageOut1AVX512(SB)
+	MOVQ       DI, AX
+	SHRQ       $0x03, AX
+	ADDQ       AX, DX
+	LEAQ       (BX)(DI*2), BX
+
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VBROADCASTSS constantsAVX512<>+264(SB), Z1
+	VPSUBD       Z1, Z0, Z5
+	VBROADCASTSS constantsAVX512<>+268(SB), Z0
+	VFNMADD231PS Z6, Z5, Z0
+	VBROADCASTSS constantsAVX512<>+272(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z5, Z0, Z4
+	MOVQ         R11, DI
+	CMPQ         DI, $+64
+	JLT          longrest
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         DI, $+256
+	JLT          longloop
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z5, Z0, Z3
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z5, Z0, Z17
+
+longahead:
+	VPERMW.Z    128(BX), Z12, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VPERMW.Z    128(BX), Z11, K6, Z0
+	VMULPS      Z4, Z0, Z18
+	VFMADD231PS Z5, Z0, Z18
+	VPERMW.Z    192(BX), Z12, K6, Z0
+	VMULPS      Z4, Z0, Z19
+	VFMADD231PS Z5, Z0, Z19
+	VPERMW.Z    192(BX), Z11, K6, Z0
+	VMULPS      Z4, Z0, Z20
+	VFMADD231PS Z5, Z0, Z20
+	VCMPPS      $0x03, Z2, Z3, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
+	JNE         longloop
+	VRNDSCALEPS $0x08, Z3, Z0
+	VMAXPS      Z0, Z15, Z21
+	VMINPS      Z21, Z14, Z21
+	VMOVAPS     Z13, Z22
+	VFMADD231PS Z6, Z21, Z22
+	VCMPPS      $0x00, Z0, Z21, K1
+	VRNDSCALEPS $0x08, Z2, Z0
+	VMAXPS      Z0, Z15, Z21
+	VMINPS      Z21, Z14, Z21
+	VMOVAPS     Z13, Z23
+	VFMADD231PS Z6, Z21, Z23
+	VCMPPS      $0x00, Z0, Z21, K2
+	VMOVDQA64   Z22, Z0
+	VPERMT2W    Z23, Z7, Z0
+	VPERMT2W    Z23, Z8, Z22
+	VPTERNLOGD  $0xf8, Z10, Z0, Z22
+	VPCMPUW     $0x06, Z9, Z22, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVUPS     Z0, (SI)
+	VRNDSCALEPS $0x08, Z16, Z0
+	VMAXPS      Z0, Z15, Z21
+	VMINPS      Z21, Z14, Z21
+	VMOVAPS     Z13, Z22
+	VFMADD231PS Z6, Z21, Z22
+	VCMPPS      $0x00, Z0, Z21, K3
+	VRNDSCALEPS $0x08, Z17, Z0
+	VMAXPS      Z0, Z15, Z21
+	VMINPS      Z21, Z14, Z21
+	VMOVAPS     Z13, Z23
+	VFMADD231PS Z6, Z21, Z23
+	VCMPPS      $0x00, Z0, Z21, K4
+	VMOVDQA64   Z22, Z0
+	VPERMT2W    Z23, Z7, Z0
+	VPERMT2W    Z23, Z8, Z22
+	VPTERNLOGD  $0xf8, Z10, Z0, Z22
+	VPCMPUW     $0x06, Z9, Z22, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVUPS     Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (DX)
+	VMOVAPS     Z1, Z3
+	VMOVAPS     Z18, Z2
+	VMOVAPS     Z19, Z16
+	VMOVAPS     Z20, Z17
+	ADDQ        $+128, SI
+	ADDQ        $+8, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (BX), Z12, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VPERMW.Z    (BX), Z11, K6, Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VPERMW.Z    64(BX), Z12, K6, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z5, Z0, Z3
+	VPERMW.Z    64(BX), Z11, K6, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z16, Z3, K2
+	KORTESTQ    K1, K2
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z6, Z0, Z17
+	VCMPPS      $0x00, Z1, Z0, K1
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCMPPS      $0x00, Z2, Z0, K2
+	VMOVDQA64   Z17, Z0
+	VPERMT2W    Z1, Z7, Z0
+	VPERMT2W    Z1, Z8, Z17
+	VPTERNLOGD  $0xf8, Z10, Z0, Z17
+	VPCMPUW     $0x06, Z9, Z17, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVUPS     Z0, (SI)
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCMPPS      $0x00, Z3, Z0, K3
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCMPPS      $0x00, Z16, Z0, K4
+	VMOVDQA64   Z1, Z0
+	VPERMT2W    Z2, Z7, Z0
+	VPERMT2W    Z2, Z8, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VPCMPUW     $0x06, Z9, Z1, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVUPS     Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (DX)
+
+longback:
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z5, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z16, Z3, K2
+	KORTESTQ    K1, K2
+	JNE         longstage
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z6, Z0, Z17
+	VCMPPS      $0x00, Z1, Z0, K1
+	CMPQ        DI, $+17
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCMPPS      $0x00, Z2, Z0, K2
+	CMPQ        DI, $+33
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCMPPS      $0x00, Z3, Z0, K3
+	CMPQ        DI, $+49
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z3
+	VFMADD231PS Z6, Z0, Z3
+	VCMPPS      $0x00, Z16, Z0, K4
+
+longtailnarrow:
+	VMOVDQA64  Z17, Z0
+	VPERMT2W   Z1, Z7, Z0
+	VPERMT2W   Z1, Z8, Z17
+	VPTERNLOGD $0xf8, Z10, Z0, Z17
+	VPCMPUW    $0x06, Z9, Z17, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KMOVQ      K0, K7
+	VMOVDQU16  Z0, K7, (SI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z7, Z0
+	VPERMT2W   Z3, Z8, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VPCMPUW    $0x06, Z9, Z2, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(SI)
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	KMOVQ      K1, 128(SP)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       128(SP), AX
+	MOVQ       DX, CX
+	CALL       ·stageOut1AVX512(SB)
+	MOVQ       DI, AX
+	SHRQ       $0x03, AX
+	ADDQ       AX, DX
+	LEAQ       (BX)(DI*2), BX
+
+longend:
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z6
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (R9), Z0, Z5
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  (R9), Z0, Z4
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z3
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  4(R9), Z0, Z16
+
+short2ahead:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z17
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z18
+	VFNMADD231PS.BCST 8(R8), Z18, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z18
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z19
+	VBROADCASTSS      12(R8), Z20
+	VFNMADD231PS.BCST 12(R8), Z19, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z19
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z21
+	VFNMADD231PS.BCST 12(R8), Z21, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z21
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z16, Z2, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z22
+	VMINPS            Z22, Z14, Z22
+	VMOVAPS           Z13, Z23
+	VFMADD231PS       Z6, Z22, Z23
+	VCMPPS            $0x00, Z0, Z22, K1
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z22
+	VMINPS            Z22, Z14, Z22
+	VMOVAPS           Z13, Z24
+	VFMADD231PS       Z6, Z22, Z24
+	VCMPPS            $0x00, Z0, Z22, K2
+	VMOVDQA64         Z23, Z0
+	VPERMT2W          Z24, Z7, Z0
+	VPERMT2W          Z24, Z8, Z23
+	VPTERNLOGD        $0xf8, Z10, Z0, Z23
+	VPCMPUW           $0x06, Z9, Z23, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z15, Z22
+	VMINPS            Z22, Z14, Z22
+	VMOVAPS           Z13, Z23
+	VFMADD231PS       Z3, Z22, Z23
+	VCMPPS            $0x00, Z0, Z22, K3
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z15, Z22
+	VMINPS            Z22, Z14, Z22
+	VMOVAPS           Z13, Z24
+	VFMADD231PS       Z3, Z22, Z24
+	VCMPPS            $0x00, Z0, Z22, K4
+	VMOVDQA64         Z23, Z0
+	VPERMT2W          Z24, Z7, Z0
+	VPERMT2W          Z24, Z8, Z23
+	VPTERNLOGD        $0xf8, Z10, Z0, Z23
+	VPCMPUW           $0x06, Z9, Z23, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z18, Z4
+	VMOVAPS           Z19, Z2
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z17, Z6
+	VMOVAPS           Z20, Z3
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
+
+short2loop:
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z5, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z5
+	VPTERNLOGD        $0xf8, Z10, Z0, Z5
+	VPCMPUW           $0x06, Z9, Z5, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+
+short2back:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z6
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (R9), Z0, Z5
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z4
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z2
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  8(R9), Z0, Z16
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z1
+	VBROADCASTSS      12(R8), Z17
+	VFNMADD231PS.BCST 12(R8), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  12(R9), Z0, Z18
+
+short4ahead:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VMULPS.BCST       16(R9), Z0, Z1
+	VBROADCASTSS      16(R8), Z19
+	VFNMADD231PS.BCST 16(R8), Z1, Z0
+	VFMADD231PS.BCST  16(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VMULPS.BCST       20(R9), Z0, Z20
+	VBROADCASTSS      20(R8), Z21
+	VFNMADD231PS.BCST 20(R8), Z20, Z0
+	VFMADD231PS.BCST  20(R9), Z0, Z20
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VMULPS.BCST       24(R9), Z0, Z22
+	VBROADCASTSS      24(R8), Z23
+	VFNMADD231PS.BCST 24(R8), Z22, Z0
+	VFMADD231PS.BCST  24(R9), Z0, Z22
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VMULPS.BCST       28(R9), Z0, Z24
+	VBROADCASTSS      28(R8), Z25
+	VFNMADD231PS.BCST 28(R8), Z24, Z0
+	VFMADD231PS.BCST  28(R9), Z0, Z24
+	VCMPPS            $0x03, Z3, Z5, K1
+	VCMPPS            $0x03, Z18, Z16, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z26
+	VMINPS            Z26, Z14, Z26
+	VMOVAPS           Z13, Z27
+	VFMADD231PS       Z6, Z26, Z27
+	VCMPPS            $0x00, Z0, Z26, K1
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z26
+	VMINPS            Z26, Z14, Z26
+	VMOVAPS           Z13, Z28
+	VFMADD231PS       Z4, Z26, Z28
+	VCMPPS            $0x00, Z0, Z26, K2
+	VMOVDQA64         Z27, Z0
+	VPERMT2W          Z28, Z7, Z0
+	VPERMT2W          Z28, Z8, Z27
+	VPTERNLOGD        $0xf8, Z10, Z0, Z27
+	VPCMPUW           $0x06, Z9, Z27, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z15, Z26
+	VMINPS            Z26, Z14, Z26
+	VMOVAPS           Z13, Z27
+	VFMADD231PS       Z2, Z26, Z27
+	VCMPPS            $0x00, Z0, Z26, K3
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VMAXPS            Z0, Z15, Z26
+	VMINPS            Z26, Z14, Z26
+	VMOVAPS           Z13, Z28
+	VFMADD231PS       Z17, Z26, Z28
+	VCMPPS            $0x00, Z0, Z26, K4
+	VMOVDQA64         Z27, Z0
+	VPERMT2W          Z28, Z7, Z0
+	VPERMT2W          Z28, Z8, Z27
+	VPTERNLOGD        $0xf8, Z10, Z0, Z27
+	VPCMPUW           $0x06, Z9, Z27, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z20, Z3
+	VMOVAPS           Z22, Z16
+	VMOVAPS           Z24, Z18
+	VMOVAPS           Z19, Z6
+	VMOVAPS           Z21, Z4
+	VMOVAPS           Z23, Z2
+	VMOVAPS           Z25, Z17
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
+
+short4loop:
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z5, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z5
+	VPTERNLOGD        $0xf8, Z10, Z0, Z5
+	VPCMPUW           $0x06, Z9, Z5, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+
+short4back:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMOVUPS      (R9), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (R8), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMOVUPS      64(R9), Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS      64(R8), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMOVUPS      128(R9), Z1
+	VMULPS       Z1, Z0, Z6
+	VMOVUPS      128(R8), Z16
+	VFNMADD231PS Z16, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMOVUPS      192(R9), Z1
+	VMULPS       Z1, Z0, Z17
+	VMOVUPS      192(R8), Z18
+	VFNMADD231PS Z18, Z17, Z0
+	VFMADD231PS  Z1, Z0, Z17
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z17, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z3
+	VCMPPS       $0x00, Z2, Z0, K1
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z5
+	VCMPPS       $0x00, Z4, Z0, K2
+	VMOVDQA64    Z3, Z0
+	VPERMT2W     Z5, Z7, Z0
+	VPERMT2W     Z5, Z8, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPCMPUW      $0x06, Z9, Z3, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z16
+	VCMPPS       $0x00, Z6, Z0, K3
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z18
+	VCMPPS       $0x00, Z17, Z0, K4
+	VMOVDQA64    Z16, Z0
+	VPERMT2W     Z18, Z7, Z0
+	VPERMT2W     Z18, Z8, Z16
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	VPCMPUW      $0x06, Z9, Z16, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+
+laneback:
+	ADDQ  $+128, SI
+	ADDQ  $+8, DX
+	ADDQ  $+128, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  784(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX512(SB)
+	MOVQ  792(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX512(SB)
+	MOVQ  800(SP), BX
+	MOVQ  808(SP), R8
+	MOVQ  816(SP), R9
+
+laneend:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z3
+	VFNMADD231PS Z6, Z3, Z0
+	VFMADD231PS  Z5, Z0, Z3
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z4
+	VFNMADD231PS Z6, Z4, Z0
+	VFMADD231PS  Z5, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z6, Z0, Z16
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VMOVDQA64    Z16, Z0
+	VPERMT2W     Z1, Z7, Z0
+	VPERMT2W     Z1, Z8, Z16
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	VPCMPUW      $0x06, Z9, Z16, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVNTPS     Z0, (SI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z2
+	VFMADD231PS  Z6, Z0, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VMOVDQA64    Z1, Z0
+	VPERMT2W     Z2, Z7, Z0
+	VPERMT2W     Z2, Z8, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VPCMPUW      $0x06, Z9, Z1, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVNTPS     Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z3, Z4, K1
+	VCMPPS      $0x03, Z16, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z4, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z6, Z1, Z17
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z3, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z6, Z1, Z18
+	VCMPPS      $0x00, Z0, Z1, K2
+	VMOVDQA64   Z17, Z0
+	VPERMT2W    Z18, Z7, Z0
+	VPERMT2W    Z18, Z8, Z17
+	VPTERNLOGD  $0xf8, Z10, Z0, Z17
+	VPCMPUW     $0x06, Z9, Z17, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVUPS     Z0, (SI)
+	VRNDSCALEPS $0x08, Z2, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z6, Z1, Z17
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z16, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z6, Z1, Z18
+	VCMPPS      $0x00, Z0, Z1, K4
+	VMOVDQA64   Z17, Z0
+	VPERMT2W    Z18, Z7, Z0
+	VPERMT2W    Z18, Z8, Z17
+	VPTERNLOGD  $0xf8, Z10, Z0, Z17
+	VPCMPUW     $0x06, Z9, Z17, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVUPS     Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+128, SI
+	ADDQ        $+8, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
+grouprare:
+	MOVQ $+1, 832(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 816(SP)
+	LEAQ 528(SP), R9
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
+
+groupstage:
+	MOVQ SI, 784(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 792(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 800(SP)
+	LEAQ 144(SP), BX
+	MOVQ R10, 824(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 784(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 792(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	MOVQ 800(SP), BX
+	LEAQ (BX)(DI*2), BX
+	MOVQ 824(SP), R10
+	JMP  grouprest
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ R8, R13
+	ADDQ R13, R8
+	ADDQ R13, R9
+	MOVQ DI, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	VPERMW.Z    (BX), Z12, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VPERMW.Z    (BX), Z11, K6, Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VPERMW.Z    64(BX), Z12, K6, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z5, Z0, Z3
+	VPERMW.Z    64(BX), Z11, K6, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z16, Z3, K2
+	KORTESTQ    K1, K2
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z6, Z0, Z17
+	VCMPPS      $0x00, Z1, Z0, K1
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCMPPS      $0x00, Z2, Z0, K2
+	VMOVDQA64   Z17, Z0
+	VPERMT2W    Z1, Z7, Z0
+	VPERMT2W    Z1, Z8, Z17
+	VPTERNLOGD  $0xf8, Z10, Z0, Z17
+	VPCMPUW     $0x06, Z9, Z17, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVNTPS    Z0, (SI)
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCMPPS      $0x00, Z3, Z0, K3
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCMPPS      $0x00, Z16, Z0, K4
+	VMOVDQA64   Z1, Z0
+	VPERMT2W    Z2, Z7, Z0
+	VPERMT2W    Z2, Z8, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VPCMPUW     $0x06, Z9, Z1, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVNTPS    Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+128, SI
+	ADDQ        $+8, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	MOVQ $+2, 832(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 816(SP)
+	LEAQ 528(SP), R9
+	JMP  rare
+
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 784(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 792(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	MOVQ 800(SP), BX
+	LEAQ (BX)(DI*2), BX
+	JMP  longend
+
+short2stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z5, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z5
+	VPTERNLOGD        $0xf8, Z10, Z0, Z5
+	VPCMPUW           $0x06, Z9, Z5, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVNTPS          Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVNTPS          Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	MOVQ $+3, 832(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 816(SP)
+	LEAQ 528(SP), R9
+	JMP  rare
+
+short4stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z5, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z5
+	VPTERNLOGD        $0xf8, Z10, Z0, Z5
+	VPCMPUW           $0x06, Z9, Z5, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVNTPS          Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVNTPS          Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	MOVQ $+4, 832(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 816(SP)
+	LEAQ 528(SP), R9
+	JMP  rare
+
+lanerare:
+	MOVQ $+5, 832(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 784(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 792(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 800(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 816(SP)
+	LEAQ 528(SP), R9
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 784(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 792(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 800(SP)
+	LEAQ 144(SP), BX
+	JMP  longloop
+
+rare:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMOVUPS      (R8), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z3
+	VMULPS       Z1, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBROADCASTSS constantsAVX512<>+276(SB), Z1
+	VBLENDMPS    Z3, Z1, K1, Z3
+	VCMPPS       $0x00, Z0, Z2, K1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMOVUPS      64(R8), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z13, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K2
+	VBLENDMPS    Z5, Z1, K2, Z5
+	VCMPPS       $0x00, Z0, Z4, K2
+	VMOVDQA64    Z3, Z0
+	VPERMT2W     Z5, Z7, Z0
+	VPERMT2W     Z5, Z8, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPCMPUW      $0x06, Z9, Z3, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMOVUPS      128(R8), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K3
+	VBLENDMPS    Z4, Z1, K3, Z4
+	VCMPPS       $0x00, Z0, Z3, K3
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMOVUPS      192(R8), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z13, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z1, K4, Z5
+	VCMPPS       $0x00, Z0, Z3, K4
+	VMOVDQA64    Z4, Z0
+	VPERMT2W     Z5, Z7, Z0
+	VPERMT2W     Z5, Z8, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	VPCMPUW      $0x06, Z9, Z4, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	CMPQ         832(SP), $+1
+	JEQ          groupresume
+	CMPQ         832(SP), $+2
+	JEQ          longresume
+	CMPQ         832(SP), $+3
+	JEQ          short2resume
+	CMPQ         832(SP), $+4
+	JEQ          short4resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         808(SP), R8
+	MOVQ         816(SP), R9
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z5
+	JMP          groupback
+
+longresume:
+	MOVQ         808(SP), R8
+	MOVQ         816(SP), R9
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VBROADCASTSS constantsAVX512<>+264(SB), Z1
+	VPSUBD       Z1, Z0, Z5
+	VBROADCASTSS constantsAVX512<>+268(SB), Z0
+	VFNMADD231PS Z6, Z5, Z0
+	VBROADCASTSS constantsAVX512<>+272(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z5, Z0, Z4
+	JMP          longback
+
+short2resume:
+	MOVQ 808(SP), R8
+	MOVQ 816(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 808(SP), R8
+	MOVQ 816(SP), R9
+	JMP  short4back
+
+// func FakeQuantizeZeroPointBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeZeroPointBitsBF16AVX512(SB), $1104-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
+	// per call: Z15 least, Z14 most, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table
+	// per group: Z6 scale, Z5 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z4 ToFloat, Z3 ToFloat
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 30
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         zeroPoint+40(FP), R10
+	VBROADCASTSS least+48(FP), Z15
+	VBROADCASTSS most+52(FP), Z14
+	VPXORD       Z13, Z13, Z13
+	VMOVUPS      constantsAVX512<>+0(SB), Z12
+	VMOVUPS      constantsAVX512<>+64(SB), Z11
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z10
+	VBROADCASTSS constantsAVX512<>+132(SB), Z9
+	VMOVUPS      constantsAVX512<>+136(SB), Z8
+	VMOVUPS      constantsAVX512<>+200(SB), Z7
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+32
+	JEQ          short2
+	CMPQ         R12, $+16
+	JEQ          short4
+	CMPQ         R12, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R12
+	JEQ          longs
+	CMPQ         R11, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R12, DI
+	IMULQ R11, DI
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z4
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z3
+	SUBQ         R11, DI
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z5, Z0, Z17
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z5, Z0, Z18
+	CMPQ         R11, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(BX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VPERMW.Z     128(BX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z19
+	VFNMADD231PS Z6, Z19, Z0
+	VFMADD231PS  Z5, Z0, Z19
+	VPERMW.Z     192(BX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z20
+	VFNMADD231PS Z6, Z20, Z0
+	VFMADD231PS  Z5, Z0, Z20
+	VPERMW.Z     192(BX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z21
+	VFNMADD231PS Z6, Z21, Z0
+	VFMADD231PS  Z5, Z0, Z21
+	VCMPPS       $0x03, Z16, Z2, K1
+	VCMPPS       $0x03, Z18, Z17, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z2, Z0
+	VMAXPS       Z0, Z4, Z22
+	VMINPS       Z22, Z3, Z22
+	VMOVAPS      Z13, Z23
+	VFMADD231PS  Z6, Z22, Z23
+	VCMPPS       $0x00, Z0, Z22, K1
+	VRNDSCALEPS  $0x08, Z16, Z0
+	VMAXPS       Z0, Z4, Z22
+	VMINPS       Z22, Z3, Z22
+	VMOVAPS      Z13, Z24
+	VFMADD231PS  Z6, Z22, Z24
+	VCMPPS       $0x00, Z0, Z22, K2
+	VMOVDQA64    Z23, Z0
+	VPERMT2W     Z24, Z7, Z0
+	VPERMT2W     Z24, Z8, Z23
+	VPTERNLOGD   $0xf8, Z10, Z0, Z23
+	VPCMPUW      $0x06, Z9, Z23, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z17, Z0
+	VMAXPS       Z0, Z4, Z22
+	VMINPS       Z22, Z3, Z22
+	VMOVAPS      Z13, Z23
+	VFMADD231PS  Z6, Z22, Z23
+	VCMPPS       $0x00, Z0, Z22, K3
+	VRNDSCALEPS  $0x08, Z18, Z0
+	VMAXPS       Z0, Z4, Z22
+	VMINPS       Z22, Z3, Z22
+	VMOVAPS      Z13, Z24
+	VFMADD231PS  Z6, Z22, Z24
+	VCMPPS       $0x00, Z0, Z22, K4
+	VMOVDQA64    Z23, Z0
+	VPERMT2W     Z24, Z7, Z0
+	VPERMT2W     Z24, Z8, Z23
+	VPTERNLOGD   $0xf8, Z10, Z0, Z23
+	VPCMPUW      $0x06, Z9, Z23, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	VMOVAPS      Z1, Z2
+	VMOVAPS      Z19, Z16
+	VMOVAPS      Z20, Z17
+	VMOVAPS      Z21, Z18
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z19
+	VFNMADD231PS.BCST 4(R8), Z19, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z19
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z20
+	VFNMADD231PS.BCST 4(R8), Z20, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z20
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z21
+	VFNMADD231PS.BCST 4(R8), Z21, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z21
+	VCMPPS            $0x03, Z16, Z2, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VBROADCASTSS      (R10), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMAXPS            Z0, Z23, Z24
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z22
+	VMINPS            Z24, Z22, Z24
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  (R8), Z24, Z25
+	VCMPPS            $0x00, Z0, Z24, K1
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z23, Z24
+	VMINPS            Z24, Z22, Z24
+	VMOVAPS           Z13, Z26
+	VFMADD231PS.BCST  (R8), Z24, Z26
+	VCMPPS            $0x00, Z0, Z24, K2
+	VMOVDQA64         Z25, Z0
+	VPERMT2W          Z26, Z7, Z0
+	VPERMT2W          Z26, Z8, Z25
+	VPTERNLOGD        $0xf8, Z10, Z0, Z25
+	VPCMPUW           $0x06, Z9, Z25, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z23, Z24
+	VMINPS            Z24, Z22, Z24
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  (R8), Z24, Z25
+	VCMPPS            $0x00, Z0, Z24, K3
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VMAXPS            Z0, Z23, Z23
+	VMINPS            Z23, Z22, Z23
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (R8), Z23, Z22
+	VCMPPS            $0x00, Z0, Z23, K4
+	VMOVDQA64         Z25, Z0
+	VPERMT2W          Z22, Z7, Z0
+	VPERMT2W          Z22, Z8, Z25
+	VPTERNLOGD        $0xf8, Z10, Z0, Z25
+	VPCMPUW           $0x06, Z9, Z25, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z2
+	VMOVAPS           Z19, Z16
+	VMOVAPS           Z20, Z17
+	VMOVAPS           Z21, Z18
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+4, R10
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             DI, DI
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z4
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z3
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFNMADD231PS Z6, Z16, Z0
+	VFMADD231PS  Z5, Z0, Z16
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z17
+	VFNMADD231PS Z6, Z17, Z0
+	VFMADD231PS  Z5, Z0, Z17
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VMOVAPS      Z13, Z18
+	VFMADD231PS  Z6, Z0, Z18
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VMOVDQA64    Z18, Z0
+	VPERMT2W     Z1, Z7, Z0
+	VPERMT2W     Z1, Z8, Z18
+	VPTERNLOGD   $0xf8, Z10, Z0, Z18
+	VPCMPUW      $0x06, Z9, Z18, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VCMPPS       $0x00, Z16, Z0, K3
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VMOVAPS      Z13, Z2
+	VFMADD231PS  Z6, Z0, Z2
+	VCMPPS       $0x00, Z17, Z0, K4
+	VMOVDQA64    Z1, Z0
+	VPERMT2W     Z2, Z7, Z0
+	VPERMT2W     Z2, Z8, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VPCMPUW      $0x06, Z9, Z1, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+
+groupback:
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  DI, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z4
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z3
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ R8, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z5, Z0
+	VMOVAPS      Z4, Z1
+	VMOVAPS      Z3, Z2
+	VPERMW.Z     (BX), Z12, K6, Z16
+	VMULPS       Z6, Z16, Z17
+	VFNMADD231PS Z5, Z17, Z16
+	VFMADD231PS  Z6, Z16, Z17
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z5, Z16
+	VMOVAPS      Z4, Z18
+	VMOVAPS      Z3, Z19
+	VPERMW.Z     (BX), Z11, K6, Z20
+	VMULPS       Z6, Z20, Z21
+	VFNMADD231PS Z5, Z21, Z20
+	VFMADD231PS  Z6, Z20, Z21
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z5, Z20
+	VMOVAPS      Z4, Z22
+	VMOVAPS      Z3, Z23
+	VPERMW.Z     64(BX), Z12, K6, Z24
+	VMULPS       Z6, Z24, Z25
+	VFNMADD231PS Z5, Z25, Z24
+	VFMADD231PS  Z6, Z24, Z25
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z5, Z24
+	VMOVAPS      Z4, Z26
+	VMOVAPS      Z3, Z27
+	VPERMW.Z     64(BX), Z11, K6, Z28
+	VMULPS       Z6, Z28, Z29
+	VFNMADD231PS Z5, Z29, Z28
+	VFMADD231PS  Z6, Z28, Z29
+	VCMPPS       $0x03, Z21, Z17, K1
+	VCMPPS       $0x03, Z29, Z25, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z1, Z1
+	VMINPS       Z1, Z2, Z1
+	VFMADD213PS  Z13, Z1, Z0
+	VCMPPS       $0x00, Z17, Z1, K1
+	VRNDSCALEPS  $0x08, Z21, Z21
+	VMAXPS       Z21, Z18, Z18
+	VMINPS       Z18, Z19, Z18
+	VFMADD213PS  Z13, Z18, Z16
+	VCMPPS       $0x00, Z21, Z18, K2
+	VMOVDQA64    Z0, Z1
+	VPERMT2W     Z16, Z7, Z1
+	VPERMT2W     Z16, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	VPCMPUW      $0x06, Z9, Z0, K3
+	VPADDW       Z10, Z1, K3, Z1
+	VMOVUPS      Z1, (SI)
+	VRNDSCALEPS  $0x08, Z25, Z25
+	VMAXPS       Z25, Z22, Z22
+	VMINPS       Z22, Z23, Z22
+	VFMADD213PS  Z13, Z22, Z20
+	VCMPPS       $0x00, Z25, Z22, K3
+	VRNDSCALEPS  $0x08, Z29, Z29
+	VMAXPS       Z29, Z26, Z26
+	VMINPS       Z26, Z27, Z26
+	VFMADD213PS  Z13, Z26, Z24
+	VCMPPS       $0x00, Z29, Z26, K4
+	VMOVDQA64    Z20, Z0
+	VPERMT2W     Z24, Z7, Z0
+	VPERMT2W     Z24, Z8, Z20
+	VPTERNLOGD   $0xf8, Z10, Z0, Z20
+	VPCMPUW      $0x06, Z9, Z20, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R13
+	MOVQ DI, R15
+
+grouppieces:
+	MOVQ R15, DI
+	CMPQ R11, DI
+	JGE  grouppiece
+	MOVQ R11, DI
+
+grouppiece:
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z4
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z3
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z16
+	VFNMADD231PS Z6, Z16, Z0
+	VFMADD231PS  Z5, Z0, Z16
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z17
+	VFNMADD231PS Z6, Z17, Z0
+	VFMADD231PS  Z5, Z0, Z17
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
+	JNE          groupstage
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VMOVAPS      Z13, Z18
+	VFMADD231PS  Z6, Z0, Z18
+	VCMPPS       $0x00, Z1, Z0, K1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VMOVAPS      Z13, Z2
+	VFMADD231PS  Z6, Z0, Z2
+	VCMPPS       $0x00, Z16, Z0, K3
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z6, Z0, Z16
+	VCMPPS       $0x00, Z17, Z0, K4
+
+grouptailnarrow:
+	VMOVDQA64  Z18, Z0
+	VPERMT2W   Z1, Z7, Z0
+	VPERMT2W   Z1, Z8, Z18
+	VPTERNLOGD $0xf8, Z10, Z0, Z18
+	VPCMPUW    $0x06, Z9, Z18, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KMOVQ      K0, K7
+	VMOVDQU16  Z0, K7, (SI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z16, Z7, Z0
+	VPERMT2W   Z16, Z8, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VPCMPUW    $0x06, Z9, Z2, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(SI)
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	KMOVQ      K1, 128(SP)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       128(SP), AX
+	MOVQ       DX, CX
+	CALL       ·stageOut1AVX512(SB)
+	MOVQ       DI, AX
+	SHRQ       $0x03, AX
+	ADDQ       AX, DX
+	LEAQ       (BX)(DI*2), BX
+
+grouprest:
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VBROADCASTSS constantsAVX512<>+264(SB), Z1
+	VPSUBD       Z1, Z0, Z5
+	VBROADCASTSS constantsAVX512<>+268(SB), Z0
+	VFNMADD231PS Z6, Z5, Z0
+	VBROADCASTSS constantsAVX512<>+272(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z5, Z0, Z4
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z3
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z2
+	MOVQ         R12, DI
+	CMPQ         DI, $+64
+	JLT          longrest
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         DI, $+256
+	JLT          longloop
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z5, Z0, Z17
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z5, Z0, Z18
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z19
+	VFMADD231PS  Z5, Z0, Z19
+
+longahead:
+	VPERMW.Z    128(BX), Z12, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VPERMW.Z    128(BX), Z11, K6, Z0
+	VMULPS      Z4, Z0, Z20
+	VFMADD231PS Z5, Z0, Z20
+	VPERMW.Z    192(BX), Z12, K6, Z0
+	VMULPS      Z4, Z0, Z21
+	VFMADD231PS Z5, Z0, Z21
+	VPERMW.Z    192(BX), Z11, K6, Z0
+	VMULPS      Z4, Z0, Z22
+	VFMADD231PS Z5, Z0, Z22
+	VCMPPS      $0x03, Z17, Z16, K1
+	VCMPPS      $0x03, Z19, Z18, K2
+	KORTESTQ    K1, K2
+	JNE         longloop
+	VRNDSCALEPS $0x08, Z16, Z0
+	VMAXPS      Z0, Z3, Z23
+	VMINPS      Z23, Z2, Z23
+	VMOVAPS     Z13, Z24
+	VFMADD231PS Z6, Z23, Z24
+	VCMPPS      $0x00, Z0, Z23, K1
+	VRNDSCALEPS $0x08, Z17, Z0
+	VMAXPS      Z0, Z3, Z23
+	VMINPS      Z23, Z2, Z23
+	VMOVAPS     Z13, Z25
+	VFMADD231PS Z6, Z23, Z25
+	VCMPPS      $0x00, Z0, Z23, K2
+	VMOVDQA64   Z24, Z0
+	VPERMT2W    Z25, Z7, Z0
+	VPERMT2W    Z25, Z8, Z24
+	VPTERNLOGD  $0xf8, Z10, Z0, Z24
+	VPCMPUW     $0x06, Z9, Z24, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVUPS     Z0, (SI)
+	VRNDSCALEPS $0x08, Z18, Z0
+	VMAXPS      Z0, Z3, Z23
+	VMINPS      Z23, Z2, Z23
+	VMOVAPS     Z13, Z24
+	VFMADD231PS Z6, Z23, Z24
+	VCMPPS      $0x00, Z0, Z23, K3
+	VRNDSCALEPS $0x08, Z19, Z0
+	VMAXPS      Z0, Z3, Z23
+	VMINPS      Z23, Z2, Z23
+	VMOVAPS     Z13, Z25
+	VFMADD231PS Z6, Z23, Z25
+	VCMPPS      $0x00, Z0, Z23, K4
+	VMOVDQA64   Z24, Z0
+	VPERMT2W    Z25, Z7, Z0
+	VPERMT2W    Z25, Z8, Z24
+	VPTERNLOGD  $0xf8, Z10, Z0, Z24
+	VPCMPUW     $0x06, Z9, Z24, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVUPS     Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (DX)
+	VMOVAPS     Z1, Z16
+	VMOVAPS     Z20, Z17
+	VMOVAPS     Z21, Z18
+	VMOVAPS     Z22, Z19
+	ADDQ        $+128, SI
+	ADDQ        $+8, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (BX), Z12, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VPERMW.Z    (BX), Z11, K6, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VPERMW.Z    64(BX), Z12, K6, Z0
+	VMULPS      Z4, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VPERMW.Z    64(BX), Z11, K6, Z0
+	VMULPS      Z4, Z0, Z18
+	VFMADD231PS Z5, Z0, Z18
+	VCMPPS      $0x03, Z16, Z1, K1
+	VCMPPS      $0x03, Z18, Z17, K2
+	KORTESTQ    K1, K2
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z3, Z0
+	VMINPS      Z0, Z2, Z0
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z6, Z0, Z19
+	VCMPPS      $0x00, Z1, Z0, K1
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z3, Z0
+	VMINPS      Z0, Z2, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCMPPS      $0x00, Z16, Z0, K2
+	VMOVDQA64   Z19, Z0
+	VPERMT2W    Z1, Z7, Z0
+	VPERMT2W    Z1, Z8, Z19
+	VPTERNLOGD  $0xf8, Z10, Z0, Z19
+	VPCMPUW     $0x06, Z9, Z19, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVUPS     Z0, (SI)
+	VRNDSCALEPS $0x08, Z17, Z17
+	VMAXPS      Z17, Z3, Z0
+	VMINPS      Z0, Z2, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCMPPS      $0x00, Z17, Z0, K3
+	VRNDSCALEPS $0x08, Z18, Z18
+	VMAXPS      Z18, Z3, Z0
+	VMINPS      Z0, Z2, Z0
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VCMPPS      $0x00, Z18, Z0, K4
+	VMOVDQA64   Z1, Z0
+	VPERMT2W    Z16, Z7, Z0
+	VPERMT2W    Z16, Z8, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VPCMPUW     $0x06, Z9, Z1, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVUPS     Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (DX)
+
+longback:
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z4, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(BX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z4, Z0, Z18
+	VFMADD231PS Z5, Z0, Z18
+	VCMPPS      $0x03, Z16, Z1, K1
+	VCMPPS      $0x03, Z18, Z17, K2
+	KORTESTQ    K1, K2
+	JNE         longstage
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z3, Z0
+	VMINPS      Z0, Z2, Z0
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z6, Z0, Z19
+	VCMPPS      $0x00, Z1, Z0, K1
+	CMPQ        DI, $+17
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z3, Z0
+	VMINPS      Z0, Z2, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCMPPS      $0x00, Z16, Z0, K2
+	CMPQ        DI, $+33
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z17, Z17
+	VMAXPS      Z17, Z3, Z0
+	VMINPS      Z0, Z2, Z0
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VCMPPS      $0x00, Z17, Z0, K3
+	CMPQ        DI, $+49
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z18, Z18
+	VMAXPS      Z18, Z3, Z0
+	VMINPS      Z0, Z2, Z0
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z6, Z0, Z17
+	VCMPPS      $0x00, Z18, Z0, K4
+
+longtailnarrow:
+	VMOVDQA64  Z19, Z0
+	VPERMT2W   Z1, Z7, Z0
+	VPERMT2W   Z1, Z8, Z19
+	VPTERNLOGD $0xf8, Z10, Z0, Z19
+	VPCMPUW    $0x06, Z9, Z19, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KMOVQ      K0, K7
+	VMOVDQU16  Z0, K7, (SI)
+	VMOVDQA64  Z16, Z0
+	VPERMT2W   Z17, Z7, Z0
+	VPERMT2W   Z17, Z8, Z16
+	VPTERNLOGD $0xf8, Z10, Z0, Z16
+	VPCMPUW    $0x06, Z9, Z16, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(SI)
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	KMOVQ      K1, 128(SP)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       128(SP), AX
+	MOVQ       DX, CX
+	CALL       ·stageOut1AVX512(SB)
+	MOVQ       DI, AX
+	SHRQ       $0x03, AX
+	ADDQ       AX, DX
+	LEAQ       (BX)(DI*2), BX
+
+longend:
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   longs
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  (R9), Z0, Z16
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  4(R9), Z0, Z17
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  4(R9), Z0, Z18
+
+short2ahead:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z19
+	VFNMADD231PS.BCST 8(R8), Z19, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z19
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z20
+	VFNMADD231PS.BCST 12(R8), Z20, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z20
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z21
+	VFNMADD231PS.BCST 12(R8), Z21, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z21
+	VCMPPS            $0x03, Z16, Z2, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VBROADCASTSS      (R10), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMAXPS            Z0, Z23, Z24
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z22
+	VMINPS            Z24, Z22, Z24
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  (R8), Z24, Z25
+	VCMPPS            $0x00, Z0, Z24, K1
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z23, Z23
+	VMINPS            Z23, Z22, Z23
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (R8), Z23, Z22
+	VCMPPS            $0x00, Z0, Z23, K2
+	VMOVDQA64         Z25, Z0
+	VPERMT2W          Z22, Z7, Z0
+	VPERMT2W          Z22, Z8, Z25
+	VPTERNLOGD        $0xf8, Z10, Z0, Z25
+	VPCMPUW           $0x06, Z9, Z25, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VBROADCASTSS      4(R10), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMAXPS            Z0, Z23, Z24
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z22
+	VMINPS            Z24, Z22, Z24
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  4(R8), Z24, Z25
+	VCMPPS            $0x00, Z0, Z24, K3
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VMAXPS            Z0, Z23, Z23
+	VMINPS            Z23, Z22, Z23
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  4(R8), Z23, Z22
+	VCMPPS            $0x00, Z0, Z23, K4
+	VMOVDQA64         Z25, Z0
+	VPERMT2W          Z22, Z7, Z0
+	VPERMT2W          Z22, Z8, Z25
+	VPTERNLOGD        $0xf8, Z10, Z0, Z25
+	VPCMPUW           $0x06, Z9, Z25, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z2
+	VMOVAPS           Z19, Z16
+	VMOVAPS           Z20, Z17
+	VMOVAPS           Z21, Z18
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+8, R10
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (R10), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z6
+	VBROADCASTSS      4(R10), Z1
+	VPSUBD            Z1, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z4
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z3
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z16
+	VFNMADD231PS.BCST 4(R8), Z16, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z16
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z17
+	VFNMADD231PS.BCST 4(R8), Z17, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z17
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z6, Z0
+	VMINPS            Z0, Z4, Z0
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  (R8), Z0, Z18
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z6, Z0
+	VMINPS            Z0, Z4, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCMPPS            $0x00, Z2, Z0, K2
 	VMOVDQA64         Z18, Z0
 	VPERMT2W          Z1, Z7, Z0
@@ -19768,20 +14944,18 @@ short4stream:
 	VPTERNLOGD        $0xf8, Z10, Z0, Z18
 	VPCMPUW           $0x06, Z9, Z18, K3
 	VPADDW            Z10, Z0, K3, Z0
-	VMOVNTPS          Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z15, Z0
-	VMINPS            Z0, Z14, Z0
+	VMAXPS            Z16, Z5, Z0
+	VMINPS            Z0, Z3, Z0
 	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VADDPS.BCST       8(R9), Z1, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCMPPS            $0x00, Z16, Z0, K3
 	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z15, Z0
-	VMINPS            Z0, Z14, Z0
+	VMAXPS            Z17, Z5, Z0
+	VMINPS            Z0, Z3, Z0
 	VMOVAPS           Z13, Z2
-	VFMADD231PS.BCST  12(BX), Z0, Z2
-	VADDPS.BCST       12(R9), Z2, Z2
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCMPPS            $0x00, Z17, Z0, K4
 	VMOVDQA64         Z1, Z0
 	VPERMT2W          Z2, Z7, Z0
@@ -19789,177 +14963,2990 @@ short4stream:
 	VPTERNLOGD        $0xf8, Z10, Z0, Z1
 	VPCMPUW           $0x06, Z9, Z1, K5
 	VPADDW            Z10, Z0, K5, Z0
-	VMOVNTPS          Z0, 64(DI)
+	VMOVUPS           Z0, 64(SI)
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	ADDQ              $+16, BX
+	KMOVQ             K1, (DX)
+
+short2back:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+8, R10
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R11, R11
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  (R9), Z0, Z19
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  4(R9), Z0, Z20
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  8(R9), Z0, Z21
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z1
+	VFNMADD231PS.BCST 12(R8), Z1, Z0
+	VMOVAPS           Z1, Z22
+	VFMADD231PS.BCST  12(R9), Z0, Z22
+
+short4ahead:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VMULPS.BCST       16(R9), Z0, Z1
+	VFNMADD231PS.BCST 16(R8), Z1, Z0
+	VFMADD231PS.BCST  16(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VMULPS.BCST       20(R9), Z0, Z23
+	VFNMADD231PS.BCST 20(R8), Z23, Z0
+	VFMADD231PS.BCST  20(R9), Z0, Z23
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VMULPS.BCST       24(R9), Z0, Z24
+	VFNMADD231PS.BCST 24(R8), Z24, Z0
+	VFMADD231PS.BCST  24(R9), Z0, Z24
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VMULPS.BCST       28(R9), Z0, Z25
+	VFNMADD231PS.BCST 28(R8), Z25, Z0
+	VFMADD231PS.BCST  28(R9), Z0, Z25
+	VCMPPS            $0x03, Z20, Z19, K1
+	VCMPPS            $0x03, Z22, Z21, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VBROADCASTSS      (R10), Z26
+	VPSUBD            Z26, Z15, Z27
+	VCVTDQ2PS         Z27, Z27
+	VMAXPS            Z0, Z27, Z27
+	VPSUBD            Z26, Z14, Z26
+	VCVTDQ2PS         Z26, Z26
+	VMINPS            Z27, Z26, Z27
+	VMOVAPS           Z13, Z26
+	VFMADD231PS.BCST  (R8), Z27, Z26
+	VCMPPS            $0x00, Z0, Z27, K1
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VBROADCASTSS      4(R10), Z27
+	VPSUBD            Z27, Z15, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMAXPS            Z0, Z28, Z28
+	VPSUBD            Z27, Z14, Z27
+	VCVTDQ2PS         Z27, Z27
+	VMINPS            Z28, Z27, Z28
+	VMOVAPS           Z13, Z27
+	VFMADD231PS.BCST  4(R8), Z28, Z27
+	VCMPPS            $0x00, Z0, Z28, K2
+	VMOVDQA64         Z26, Z0
+	VPERMT2W          Z27, Z7, Z0
+	VPERMT2W          Z27, Z8, Z26
+	VPTERNLOGD        $0xf8, Z10, Z0, Z26
+	VPCMPUW           $0x06, Z9, Z26, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VBROADCASTSS      8(R10), Z26
+	VPSUBD            Z26, Z15, Z27
+	VCVTDQ2PS         Z27, Z27
+	VMAXPS            Z0, Z27, Z27
+	VPSUBD            Z26, Z14, Z26
+	VCVTDQ2PS         Z26, Z26
+	VMINPS            Z27, Z26, Z27
+	VMOVAPS           Z13, Z26
+	VFMADD231PS.BCST  8(R8), Z27, Z26
+	VCMPPS            $0x00, Z0, Z27, K3
+	VRNDSCALEPS       $0x08, Z22, Z0
+	VBROADCASTSS      12(R10), Z27
+	VPSUBD            Z27, Z15, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMAXPS            Z0, Z28, Z28
+	VPSUBD            Z27, Z14, Z27
+	VCVTDQ2PS         Z27, Z27
+	VMINPS            Z28, Z27, Z28
+	VMOVAPS           Z13, Z27
+	VFMADD231PS.BCST  12(R8), Z28, Z27
+	VCMPPS            $0x00, Z0, Z28, K4
+	VMOVDQA64         Z26, Z0
+	VPERMT2W          Z27, Z7, Z0
+	VPERMT2W          Z27, Z8, Z26
+	VPTERNLOGD        $0xf8, Z10, Z0, Z26
+	VPCMPUW           $0x06, Z9, Z26, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z19
+	VMOVAPS           Z23, Z20
+	VMOVAPS           Z24, Z21
+	VMOVAPS           Z25, Z22
 	ADDQ              $+16, R8
 	ADDQ              $+16, R9
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
-	ADDQ              $+128, DX
+	ADDQ              $+16, R10
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (R10), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z6
+	VBROADCASTSS      4(R10), Z1
+	VPSUBD            Z1, Z15, Z23
+	VCVTDQ2PS         Z23, Z5
+	VBROADCASTSS      8(R10), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z4
+	VBROADCASTSS      12(R10), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z3
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z2
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z16
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z17
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z18
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z19
+	VFNMADD231PS.BCST 4(R8), Z19, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z19
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z20
+	VFNMADD231PS.BCST 8(R8), Z20, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z20
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z21
+	VFNMADD231PS.BCST 12(R8), Z21, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z21
+	VCMPPS            $0x03, Z19, Z1, K1
+	VCMPPS            $0x03, Z21, Z20, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z6, Z0
+	VMINPS            Z0, Z2, Z0
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (R8), Z0, Z22
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VMAXPS            Z19, Z5, Z0
+	VMINPS            Z0, Z16, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCMPPS            $0x00, Z19, Z0, K2
+	VMOVDQA64         Z22, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z22
+	VPTERNLOGD        $0xf8, Z10, Z0, Z22
+	VPCMPUW           $0x06, Z9, Z22, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z20, Z20
+	VMAXPS            Z20, Z4, Z0
+	VMINPS            Z0, Z17, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCMPPS            $0x00, Z20, Z0, K3
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VMAXPS            Z21, Z3, Z0
+	VMINPS            Z0, Z18, Z0
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  12(R8), Z0, Z19
+	VCMPPS            $0x00, Z21, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z19, Z7, Z0
+	VPERMT2W          Z19, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+
+short4back:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+16, R10
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R11, R11
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R11, DI
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMOVUPS      (R9), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (R8), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMOVUPS      64(R9), Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS      64(R8), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMOVUPS      128(R9), Z1
+	VMULPS       Z1, Z0, Z6
+	VMOVUPS      128(R8), Z16
+	VFNMADD231PS Z16, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMOVUPS      192(R9), Z1
+	VMULPS       Z1, Z0, Z17
+	VMOVUPS      192(R8), Z18
+	VFNMADD231PS Z18, Z17, Z0
+	VFMADD231PS  Z1, Z0, Z17
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z17, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VMOVUPS      (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z1, Z1
+	VMINPS       Z1, Z0, Z1
+	VFMADD213PS  Z13, Z1, Z3
+	VCMPPS       $0x00, Z2, Z1, K1
+	VMOVUPS      64(R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z1, Z1
+	VMINPS       Z1, Z0, Z1
+	VFMADD213PS  Z13, Z1, Z5
+	VCMPPS       $0x00, Z4, Z1, K2
+	VMOVDQA64    Z3, Z0
+	VPERMT2W     Z5, Z7, Z0
+	VPERMT2W     Z5, Z8, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPCMPUW      $0x06, Z9, Z3, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      128(R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z1, Z1
+	VMINPS       Z1, Z0, Z1
+	VFMADD213PS  Z13, Z1, Z16
+	VCMPPS       $0x00, Z6, Z1, K3
+	VMOVUPS      192(R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z1, Z1
+	VMINPS       Z1, Z0, Z1
+	VFMADD213PS  Z13, Z1, Z18
+	VCMPPS       $0x00, Z17, Z1, K4
+	VMOVDQA64    Z16, Z0
+	VPERMT2W     Z18, Z7, Z0
+	VPERMT2W     Z18, Z8, Z16
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	VPCMPUW      $0x06, Z9, Z16, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+
+laneback:
+	ADDQ  $+128, SI
+	ADDQ  $+8, DX
+	ADDQ  $+128, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	ADDQ  $+256, R10
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1040(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX512(SB)
+	MOVQ  1048(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX512(SB)
+	MOVQ  1056(SP), BX
+	MOVQ  1064(SP), R8
+	MOVQ  1072(SP), R9
+	MOVQ  1080(SP), R10
+
+laneend:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFNMADD231PS Z6, Z16, Z0
+	VFMADD231PS  Z5, Z0, Z16
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMULPS       Z5, Z0, Z17
+	VFNMADD231PS Z6, Z17, Z0
+	VFMADD231PS  Z5, Z0, Z17
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VMOVAPS      Z13, Z18
+	VFMADD231PS  Z6, Z0, Z18
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VMOVDQA64    Z18, Z0
+	VPERMT2W     Z1, Z7, Z0
+	VPERMT2W     Z1, Z8, Z18
+	VPTERNLOGD   $0xf8, Z10, Z0, Z18
+	VPCMPUW      $0x06, Z9, Z18, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVNTPS     Z0, (SI)
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VCMPPS       $0x00, Z16, Z0, K3
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VMOVAPS      Z13, Z2
+	VFMADD231PS  Z6, Z0, Z2
+	VCMPPS       $0x00, Z17, Z0, K4
+	VMOVDQA64    Z1, Z0
+	VPERMT2W     Z2, Z7, Z0
+	VPERMT2W     Z2, Z8, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VPCMPUW      $0x06, Z9, Z1, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVNTPS     Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z16, Z2, K1
+	VCMPPS      $0x03, Z18, Z17, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z2, Z0
+	VMAXPS      Z0, Z4, Z1
+	VMINPS      Z1, Z3, Z1
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z6, Z1, Z19
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z16, Z0
+	VMAXPS      Z0, Z4, Z1
+	VMINPS      Z1, Z3, Z1
+	VMOVAPS     Z13, Z20
+	VFMADD231PS Z6, Z1, Z20
+	VCMPPS      $0x00, Z0, Z1, K2
+	VMOVDQA64   Z19, Z0
+	VPERMT2W    Z20, Z7, Z0
+	VPERMT2W    Z20, Z8, Z19
+	VPTERNLOGD  $0xf8, Z10, Z0, Z19
+	VPCMPUW     $0x06, Z9, Z19, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVUPS     Z0, (SI)
+	VRNDSCALEPS $0x08, Z17, Z0
+	VMAXPS      Z0, Z4, Z1
+	VMINPS      Z1, Z3, Z1
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z6, Z1, Z19
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z18, Z0
+	VMAXPS      Z0, Z4, Z1
+	VMINPS      Z1, Z3, Z1
+	VMOVAPS     Z13, Z20
+	VFMADD231PS Z6, Z1, Z20
+	VCMPPS      $0x00, Z0, Z1, K4
+	VMOVDQA64   Z19, Z0
+	VPERMT2W    Z20, Z7, Z0
+	VPERMT2W    Z20, Z8, Z19
+	VPTERNLOGD  $0xf8, Z10, Z0, Z19
+	VPCMPUW     $0x06, Z9, Z19, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVUPS     Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+128, SI
+	ADDQ        $+8, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
+grouprare:
+	MOVQ $+1, 1096(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 528(SP), R9
+	LEAQ 784(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R10, 1080(SP)
+	LEAQ 784(SP), R10
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z2
+	VPSUBD       Z0, Z14, Z1
+	VCVTDQ2PS    Z1, Z0
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VMOVAPS      Z2, K7, Z4
+	VMOVAPS      Z0, K7, Z3
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R10), Z16
+	VPSUBD       Z16, Z15, Z18
+	VCVTDQ2PS    Z18, Z19
+	VPSUBD       Z16, Z14, Z18
+	VCVTDQ2PS    Z18, Z16
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VMOVAPS      Z19, Z4
+	VMOVAPS      Z16, Z3
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(R10), Z16
+	VPSUBD       Z16, Z15, Z18
+	VCVTDQ2PS    Z18, Z19
+	VPSUBD       Z16, Z14, Z18
+	VCVTDQ2PS    Z18, Z16
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VMOVAPS      Z19, K7, Z4
+	VMOVAPS      Z16, K7, Z3
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R10), Z20
+	VPSUBD       Z20, Z15, Z22
+	VCVTDQ2PS    Z22, Z23
+	VPSUBD       Z20, Z14, Z22
+	VCVTDQ2PS    Z22, Z20
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VMOVAPS      Z23, Z4
+	VMOVAPS      Z20, Z3
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(R10), Z20
+	VPSUBD       Z20, Z15, Z22
+	VCVTDQ2PS    Z22, Z23
+	VPSUBD       Z20, Z14, Z22
+	VCVTDQ2PS    Z22, Z20
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VMOVAPS      Z23, K7, Z4
+	VMOVAPS      Z20, K7, Z3
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R10), Z24
+	VPSUBD       Z24, Z15, Z26
+	VCVTDQ2PS    Z26, Z27
+	VPSUBD       Z24, Z14, Z26
+	VCVTDQ2PS    Z26, Z24
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VMOVAPS      Z27, Z4
+	VMOVAPS      Z24, Z3
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(R10), Z24
+	VPSUBD       Z24, Z15, Z26
+	VCVTDQ2PS    Z26, Z27
+	VPSUBD       Z24, Z14, Z26
+	VCVTDQ2PS    Z26, Z24
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VMOVAPS      Z27, K7, Z4
+	VMOVAPS      Z24, K7, Z3
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet3mix
+
+groupstage:
+	MOVQ SI, 1040(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1048(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 144(SP), BX
+	MOVQ R11, 1088(SP)
+	SUBQ R11, R11
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1040(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 1048(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	MOVQ 1056(SP), BX
+	LEAQ (BX)(DI*2), BX
+	MOVQ 1088(SP), R11
+	JMP  grouprest
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ R8, R15
+	ADDQ R15, R8
+	ADDQ R15, R9
+	ADDQ R15, R10
+	MOVQ DI, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	VPERMW.Z    (BX), Z12, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VPERMW.Z    (BX), Z11, K6, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VPERMW.Z    64(BX), Z12, K6, Z0
+	VMULPS      Z4, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VPERMW.Z    64(BX), Z11, K6, Z0
+	VMULPS      Z4, Z0, Z18
+	VFMADD231PS Z5, Z0, Z18
+	VCMPPS      $0x03, Z16, Z1, K1
+	VCMPPS      $0x03, Z18, Z17, K2
+	KORTESTQ    K1, K2
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z3, Z0
+	VMINPS      Z0, Z2, Z0
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z6, Z0, Z19
+	VCMPPS      $0x00, Z1, Z0, K1
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z3, Z0
+	VMINPS      Z0, Z2, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCMPPS      $0x00, Z16, Z0, K2
+	VMOVDQA64   Z19, Z0
+	VPERMT2W    Z1, Z7, Z0
+	VPERMT2W    Z1, Z8, Z19
+	VPTERNLOGD  $0xf8, Z10, Z0, Z19
+	VPCMPUW     $0x06, Z9, Z19, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVNTPS    Z0, (SI)
+	VRNDSCALEPS $0x08, Z17, Z17
+	VMAXPS      Z17, Z3, Z0
+	VMINPS      Z0, Z2, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCMPPS      $0x00, Z17, Z0, K3
+	VRNDSCALEPS $0x08, Z18, Z18
+	VMAXPS      Z18, Z3, Z0
+	VMINPS      Z0, Z2, Z0
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VCMPPS      $0x00, Z18, Z0, K4
+	VMOVDQA64   Z1, Z0
+	VPERMT2W    Z16, Z7, Z0
+	VPERMT2W    Z16, Z8, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VPCMPUW     $0x06, Z9, Z1, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVNTPS    Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+128, SI
+	ADDQ        $+8, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	MOVQ $+2, 1096(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 528(SP), R9
+	LEAQ 784(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R10, 1080(SP)
+	LEAQ 784(SP), R10
+	JMP  rare
+
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 1040(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 1048(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	MOVQ 1056(SP), BX
+	LEAQ (BX)(DI*2), BX
+	JMP  longend
+
+short2stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	VBROADCASTSS      (R10), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z6
+	VBROADCASTSS      4(R10), Z1
+	VPSUBD            Z1, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z4
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z3
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z16
+	VFNMADD231PS.BCST 4(R8), Z16, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z16
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z17
+	VFNMADD231PS.BCST 4(R8), Z17, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z17
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z6, Z0
+	VMINPS            Z0, Z4, Z0
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  (R8), Z0, Z18
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z6, Z0
+	VMINPS            Z0, Z4, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z18, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z18
+	VPTERNLOGD        $0xf8, Z10, Z0, Z18
+	VPCMPUW           $0x06, Z9, Z18, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVNTPS          Z0, (SI)
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z5, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCMPPS            $0x00, Z16, Z0, K3
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z5, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCMPPS            $0x00, Z17, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVNTPS          Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+8, R10
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	MOVQ $+3, 1096(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 528(SP), R9
+	LEAQ 784(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R10, 1080(SP)
+	LEAQ 784(SP), R10
+	JMP  rare
+
+short4stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	VBROADCASTSS      (R10), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z6
+	VBROADCASTSS      4(R10), Z1
+	VPSUBD            Z1, Z15, Z23
+	VCVTDQ2PS         Z23, Z5
+	VBROADCASTSS      8(R10), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z4
+	VBROADCASTSS      12(R10), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z3
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z2
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z16
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z17
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z18
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VMULPS.BCST       4(R9), Z0, Z19
+	VFNMADD231PS.BCST 4(R8), Z19, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z19
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VMULPS.BCST       8(R9), Z0, Z20
+	VFNMADD231PS.BCST 8(R8), Z20, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z20
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VMULPS.BCST       12(R9), Z0, Z21
+	VFNMADD231PS.BCST 12(R8), Z21, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z21
+	VCMPPS            $0x03, Z19, Z1, K1
+	VCMPPS            $0x03, Z21, Z20, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z6, Z0
+	VMINPS            Z0, Z2, Z0
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (R8), Z0, Z22
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VMAXPS            Z19, Z5, Z0
+	VMINPS            Z0, Z16, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCMPPS            $0x00, Z19, Z0, K2
+	VMOVDQA64         Z22, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z22
+	VPTERNLOGD        $0xf8, Z10, Z0, Z22
+	VPCMPUW           $0x06, Z9, Z22, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVNTPS          Z0, (SI)
+	VRNDSCALEPS       $0x08, Z20, Z20
+	VMAXPS            Z20, Z4, Z0
+	VMINPS            Z0, Z17, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCMPPS            $0x00, Z20, Z0, K3
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VMAXPS            Z21, Z3, Z0
+	VMINPS            Z0, Z18, Z0
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  12(R8), Z0, Z19
+	VCMPPS            $0x00, Z21, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z19, Z7, Z0
+	VPERMT2W          Z19, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVNTPS          Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+16, R10
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VSUBPS.BCST  (R9), Z0, Z0
-	VDIVPS       Z6, Z0, Z0
+	MOVQ $+4, 1096(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 528(SP), R9
+	LEAQ 784(SP), AX
+	MOVQ R10, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R10, 1080(SP)
+	LEAQ 784(SP), R10
+	JMP  rare
+
+lanerare:
+	MOVQ $+5, 1096(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1040(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1048(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 528(SP), R9
+	LEAQ 784(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R10, 1080(SP)
+	LEAQ 784(SP), R10
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 1040(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1048(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 144(SP), BX
+	JMP  longloop
+
+rare:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMOVUPS      (R8), Z1
+	VMOVUPS      (R10), Z2
+	VPSUBD       Z2, Z15, Z3
+	VPSUBD       Z2, Z14, Z2
+	VCVTDQ2PS    Z3, Z3
+	VCVTDQ2PS    Z2, Z2
+	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS.BCST  (R9), Z2, Z2
+	VMAXPS       Z0, Z3, Z3
+	VMINPS       Z3, Z2, Z3
+	VADDPS       Z13, Z3, Z2
+	VMULPS       Z1, Z2, Z2
+	VADDPS       Z13, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z16
-	VBLENDMPS    Z2, Z16, K1, Z2
-	VCMPPS       $0x00, Z0, Z1, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VSUBPS.BCST  4(R9), Z0, Z0
-	VDIVPS       Z5, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+276(SB), Z1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VCMPPS       $0x00, Z0, Z3, K1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMOVUPS      64(R8), Z3
+	VMOVUPS      64(R10), Z4
+	VPSUBD       Z4, Z15, Z5
+	VPSUBD       Z4, Z14, Z4
+	VCVTDQ2PS    Z5, Z5
+	VCVTDQ2PS    Z4, Z4
+	VDIVPS       Z3, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS.BCST  4(BX), Z17, Z17
-	VADDPS.BCST  4(R9), Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K2
-	VBLENDMPS    Z17, Z16, K2, Z17
-	VCMPPS       $0x00, Z0, Z1, K2
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z13, Z5, Z4
+	VMULPS       Z3, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K2
+	VBLENDMPS    Z4, Z1, K2, Z4
+	VCMPPS       $0x00, Z0, Z5, K2
 	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z2
+	VPERMT2W     Z4, Z7, Z0
+	VPERMT2W     Z4, Z8, Z2
 	VPTERNLOGD   $0xf8, Z10, Z0, Z2
 	VPCMPUW      $0x06, Z9, Z2, K3
 	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VSUBPS.BCST  8(R9), Z0, Z0
-	VDIVPS       Z4, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  8(BX), Z2, Z2
-	VADDPS.BCST  8(R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z16, K3, Z2
-	VCMPPS       $0x00, Z0, Z1, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VSUBPS.BCST  12(R9), Z0, Z0
-	VDIVPS       Z3, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS.BCST  12(BX), Z17, Z17
-	VADDPS.BCST  12(R9), Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K4
-	VBLENDMPS    Z17, Z16, K4, Z17
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short4back
-
-lanerare:
-	VPERMW.Z     (DX), Z12, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z1, Z4, Z4
-	VADDPS       Z2, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VBLENDMPS    Z4, Z1, K1, Z4
-	VCMPPS       $0x00, Z0, Z3, K1
-	VPERMW.Z     (DX), Z11, K6, Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z3
-	VSUBPS       Z3, Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R10), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VADDPS       Z13, Z5, Z6
-	VMULPS       Z2, Z6, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z1, K2, Z6
-	VCMPPS       $0x00, Z0, Z5, K2
-	VMOVDQA64    Z4, Z0
-	VPERMT2W     Z6, Z7, Z0
-	VPERMT2W     Z6, Z8, Z4
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPCMPUW      $0x06, Z9, Z4, K3
-	VPADDW       Z10, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z12, K6, Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K3
-	VBLENDMPS    Z5, Z1, K3, Z5
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z3, Z1, K3, Z3
 	VCMPPS       $0x00, Z0, Z4, K3
-	VPERMW.Z     64(DX), Z11, K6, Z0
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R9), Z3
-	VSUBPS       Z3, Z0, Z0
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R10), Z4
+	VPSUBD       Z4, Z15, Z5
+	VPSUBD       Z4, Z14, Z4
+	VCVTDQ2PS    Z5, Z5
+	VCVTDQ2PS    Z4, Z4
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z6
-	VMULPS       Z2, Z6, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K4
-	VBLENDMPS    Z6, Z1, K4, Z6
-	VCMPPS       $0x00, Z0, Z4, K4
-	VMOVDQA64    Z5, Z0
-	VPERMT2W     Z6, Z7, Z0
-	VPERMT2W     Z6, Z8, Z5
-	VPTERNLOGD   $0xf8, Z10, Z0, Z5
-	VPCMPUW      $0x06, Z9, Z5, K5
+	VMAXPS       Z0, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z13, Z5, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K4
+	VBLENDMPS    Z4, Z1, K4, Z4
+	VCMPPS       $0x00, Z0, Z5, K4
+	VMOVDQA64    Z3, Z0
+	VPERMT2W     Z4, Z7, Z0
+	VPERMT2W     Z4, Z8, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPCMPUW      $0x06, Z9, Z3, K5
 	VPADDW       Z10, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	KMOVQ        K1, (DX)
+	CMPQ         1096(SP), $+1
+	JEQ          groupresume
+	CMPQ         1096(SP), $+2
+	JEQ          longresume
+	CMPQ         1096(SP), $+3
+	JEQ          short2resume
+	CMPQ         1096(SP), $+4
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
+groupresume:
+	MOVQ         1064(SP), R8
+	MOVQ         1072(SP), R9
+	MOVQ         1080(SP), R10
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z4
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z3
+	JMP          groupback
+
+longresume:
+	MOVQ         1064(SP), R8
+	MOVQ         1072(SP), R9
+	MOVQ         1080(SP), R10
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VBROADCASTSS constantsAVX512<>+264(SB), Z1
+	VPSUBD       Z1, Z0, Z5
+	VBROADCASTSS constantsAVX512<>+268(SB), Z0
+	VFNMADD231PS Z6, Z5, Z0
+	VBROADCASTSS constantsAVX512<>+272(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z5, Z0, Z4
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z3
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z2
+	JMP          longback
+
+short2resume:
+	MOVQ 1064(SP), R8
+	MOVQ 1072(SP), R9
+	MOVQ 1080(SP), R10
+	JMP  short2back
+
+short4resume:
+	MOVQ 1064(SP), R8
+	MOVQ 1072(SP), R9
+	MOVQ 1080(SP), R10
+	JMP  short4back
+
+// func FakeQuantizeMinvalBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeMinvalBitsBF16AVX512(SB), $1104-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
+	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table
+	// per group: Z6 scale, Z5 recip, Z4 minval
+	// vector registers in use at once: 25
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         minval+40(FP), R10
+	VBROADCASTSS least+48(FP), Z0
+	VCVTDQ2PS    Z0, Z15
+	VBROADCASTSS most+52(FP), Z0
+	VCVTDQ2PS    Z0, Z14
+	VPXORD       Z13, Z13, Z13
+	VMOVUPS      constantsAVX512<>+0(SB), Z12
+	VMOVUPS      constantsAVX512<>+64(SB), Z11
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z10
+	VBROADCASTSS constantsAVX512<>+132(SB), Z9
+	VMOVUPS      constantsAVX512<>+136(SB), Z8
+	VMOVUPS      constantsAVX512<>+200(SB), Z7
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+32
+	JEQ          short2
+	CMPQ         R12, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R12, DI
+	IMULQ R11, DI
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R10), Z4
+	SUBQ         R11, DI
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z5, Z0, Z3
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z5, Z0, Z17
+	CMPQ         R11, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(BX), Z12, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VPERMW.Z     128(BX), Z11, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z18
+	VFNMADD231PS Z6, Z18, Z0
+	VFMADD231PS  Z5, Z0, Z18
+	VPERMW.Z     192(BX), Z12, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z19
+	VFNMADD231PS Z6, Z19, Z0
+	VFMADD231PS  Z5, Z0, Z19
+	VPERMW.Z     192(BX), Z11, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z20
+	VFNMADD231PS Z6, Z20, Z0
+	VFMADD231PS  Z5, Z0, Z20
+	VCMPPS       $0x03, Z2, Z3, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z3, Z0
+	VMAXPS       Z0, Z15, Z21
+	VMINPS       Z21, Z14, Z21
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z6, Z21, Z22
+	VADDPS       Z4, Z22, Z22
+	VCMPPS       $0x00, Z0, Z21, K1
+	VRNDSCALEPS  $0x08, Z2, Z0
+	VMAXPS       Z0, Z15, Z21
+	VMINPS       Z21, Z14, Z21
+	VMOVAPS      Z13, Z23
+	VFMADD231PS  Z6, Z21, Z23
+	VADDPS       Z4, Z23, Z23
+	VCMPPS       $0x00, Z0, Z21, K2
+	VMOVDQA64    Z22, Z0
+	VPERMT2W     Z23, Z7, Z0
+	VPERMT2W     Z23, Z8, Z22
+	VPTERNLOGD   $0xf8, Z10, Z0, Z22
+	VPCMPUW      $0x06, Z9, Z22, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z16, Z0
+	VMAXPS       Z0, Z15, Z21
+	VMINPS       Z21, Z14, Z21
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z6, Z21, Z22
+	VADDPS       Z4, Z22, Z22
+	VCMPPS       $0x00, Z0, Z21, K3
+	VRNDSCALEPS  $0x08, Z17, Z0
+	VMAXPS       Z0, Z15, Z21
+	VMINPS       Z21, Z14, Z21
+	VMOVAPS      Z13, Z23
+	VFMADD231PS  Z6, Z21, Z23
+	VADDPS       Z4, Z23, Z23
+	VCMPPS       $0x00, Z0, Z21, K4
+	VMOVDQA64    Z22, Z0
+	VPERMT2W     Z23, Z7, Z0
+	VPERMT2W     Z23, Z8, Z22
+	VPTERNLOGD   $0xf8, Z10, Z0, Z22
+	VPCMPUW      $0x06, Z9, Z22, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	VMOVAPS      Z1, Z3
+	VMOVAPS      Z18, Z2
+	VMOVAPS      Z19, Z16
+	VMOVAPS      Z20, Z17
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z18
+	VFNMADD231PS.BCST 4(R8), Z18, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z18
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z19
+	VFNMADD231PS.BCST 4(R8), Z19, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z19
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z20
+	VFNMADD231PS.BCST 4(R8), Z20, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (R8), Z21, Z22
+	VADDPS.BCST       (R10), Z22, Z22
+	VCMPPS            $0x00, Z0, Z21, K1
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  (R8), Z21, Z23
+	VADDPS.BCST       (R10), Z23, Z23
+	VCMPPS            $0x00, Z0, Z21, K2
+	VMOVDQA64         Z22, Z0
+	VPERMT2W          Z23, Z7, Z0
+	VPERMT2W          Z23, Z8, Z22
+	VPTERNLOGD        $0xf8, Z10, Z0, Z22
+	VPCMPUW           $0x06, Z9, Z22, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (R8), Z21, Z22
+	VADDPS.BCST       (R10), Z22, Z22
+	VCMPPS            $0x00, Z0, Z21, K3
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  (R8), Z21, Z23
+	VADDPS.BCST       (R10), Z23, Z23
+	VCMPPS            $0x00, Z0, Z21, K4
+	VMOVDQA64         Z22, Z0
+	VPERMT2W          Z23, Z7, Z0
+	VPERMT2W          Z23, Z8, Z22
+	VPTERNLOGD        $0xf8, Z10, Z0, Z22
+	VPCMPUW           $0x06, Z9, Z22, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z16
+	VMOVAPS           Z20, Z17
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+4, R10
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             DI, DI
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R10), Z4
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z3
+	VFNMADD231PS Z6, Z3, Z0
+	VFMADD231PS  Z5, Z0, Z3
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z16
+	VFNMADD231PS Z6, Z16, Z0
+	VFMADD231PS  Z5, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z17
+	VFMADD231PS  Z6, Z0, Z17
+	VADDPS       Z4, Z17, Z17
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VADDPS       Z4, Z1, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VMOVDQA64    Z17, Z0
+	VPERMT2W     Z1, Z7, Z0
+	VPERMT2W     Z1, Z8, Z17
+	VPTERNLOGD   $0xf8, Z10, Z0, Z17
+	VPCMPUW      $0x06, Z9, Z17, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VADDPS       Z4, Z1, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z2
+	VFMADD231PS  Z6, Z0, Z2
+	VADDPS       Z4, Z2, Z2
+	VCMPPS       $0x00, Z16, Z0, K4
+	VMOVDQA64    Z1, Z0
+	VPERMT2W     Z2, Z7, Z0
+	VPERMT2W     Z2, Z8, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VPCMPUW      $0x06, Z9, Z1, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+
+groupback:
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  DI, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R10), Z6
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ R8, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z6, Z0
+	VMOVAPS      Z4, Z1
+	VPERMW.Z     (BX), Z12, K6, Z2
+	VSUBPS       Z6, Z2, Z2
+	VMULPS       Z5, Z2, Z3
+	VFNMADD231PS Z4, Z3, Z2
+	VFMADD231PS  Z5, Z2, Z3
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z6, Z2
+	VMOVAPS      Z4, Z16
+	VPERMW.Z     (BX), Z11, K6, Z17
+	VSUBPS       Z6, Z17, Z17
+	VMULPS       Z5, Z17, Z18
+	VFNMADD231PS Z4, Z18, Z17
+	VFMADD231PS  Z5, Z17, Z18
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z6, Z17
+	VMOVAPS      Z4, Z19
+	VPERMW.Z     64(BX), Z12, K6, Z20
+	VSUBPS       Z6, Z20, Z20
+	VMULPS       Z5, Z20, Z21
+	VFNMADD231PS Z4, Z21, Z20
+	VFMADD231PS  Z5, Z20, Z21
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z6, Z20
+	VMOVAPS      Z4, Z22
+	VPERMW.Z     64(BX), Z11, K6, Z23
+	VSUBPS       Z6, Z23, Z23
+	VMULPS       Z5, Z23, Z24
+	VFNMADD231PS Z4, Z24, Z23
+	VFMADD231PS  Z5, Z23, Z24
+	VCMPPS       $0x03, Z18, Z3, K1
+	VCMPPS       $0x03, Z24, Z21, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z23
+	VMINPS       Z23, Z14, Z23
+	VFMADD213PS  Z13, Z23, Z1
+	VADDPS       Z0, Z1, Z1
+	VCMPPS       $0x00, Z3, Z23, K1
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z16
+	VADDPS       Z2, Z16, Z16
+	VCMPPS       $0x00, Z18, Z0, K2
+	VMOVDQA64    Z1, Z0
+	VPERMT2W     Z16, Z7, Z0
+	VPERMT2W     Z16, Z8, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VPCMPUW      $0x06, Z9, Z1, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z21, Z21
+	VMAXPS       Z21, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z19
+	VADDPS       Z17, Z19, Z19
+	VCMPPS       $0x00, Z21, Z0, K3
+	VRNDSCALEPS  $0x08, Z24, Z24
+	VMAXPS       Z24, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z22
+	VADDPS       Z20, Z22, Z22
+	VCMPPS       $0x00, Z24, Z0, K4
+	VMOVDQA64    Z19, Z0
+	VPERMT2W     Z22, Z7, Z0
+	VPERMT2W     Z22, Z8, Z19
+	VPTERNLOGD   $0xf8, Z10, Z0, Z19
+	VPCMPUW      $0x06, Z9, Z19, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R13
+	MOVQ DI, R15
+
+grouppieces:
+	MOVQ R15, DI
+	CMPQ R11, DI
+	JGE  grouppiece
+	MOVQ R11, DI
+
+grouppiece:
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R10), Z4
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
+	VMOVDQU16.Z  (BX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMOVUPS.Z    (R9), K7, Z2
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z3
+	VFNMADD231PS Z6, Z3, Z0
+	VFMADD231PS  Z5, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(BX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z16
+	VFNMADD231PS Z6, Z16, Z0
+	VFMADD231PS  Z5, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          groupstage
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z17
+	VFMADD231PS  Z6, Z0, Z17
+	VADDPS       Z4, Z17, Z17
+	VCMPPS       $0x00, Z1, Z0, K1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VADDPS       Z4, Z1, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z2
+	VFMADD231PS  Z6, Z0, Z2
+	VADDPS       Z4, Z2, Z2
+	VCMPPS       $0x00, Z3, Z0, K3
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z3
+	VFMADD231PS  Z6, Z0, Z3
+	VADDPS       Z4, Z3, Z3
+	VCMPPS       $0x00, Z16, Z0, K4
+
+grouptailnarrow:
+	VMOVDQA64  Z17, Z0
+	VPERMT2W   Z1, Z7, Z0
+	VPERMT2W   Z1, Z8, Z17
+	VPTERNLOGD $0xf8, Z10, Z0, Z17
+	VPCMPUW    $0x06, Z9, Z17, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KMOVQ      K0, K7
+	VMOVDQU16  Z0, K7, (SI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z7, Z0
+	VPERMT2W   Z3, Z8, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VPCMPUW    $0x06, Z9, Z2, K5
+	VPADDW     Z10, Z0, K5, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(SI)
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	KMOVQ      K1, 128(SP)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       128(SP), AX
+	MOVQ       DX, CX
+	CALL       ·stageOut1AVX512(SB)
+	MOVQ       DI, AX
+	SHRQ       $0x03, AX
+	ADDQ       AX, DX
+	LEAQ       (BX)(DI*2), BX
+
+grouprest:
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  (R9), Z0, Z6
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (R9), Z0, Z5
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+
+short2ahead:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z2
+	VFNMADD231PS.BCST 8(R8), Z2, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z2
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z16
+	VFNMADD231PS.BCST 12(R8), Z16, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z16
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z17
+	VFNMADD231PS.BCST 12(R8), Z17, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z17
+	VCMPPS            $0x03, Z5, Z6, K1
+	VCMPPS            $0x03, Z3, Z4, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (R8), Z18, Z19
+	VADDPS.BCST       (R10), Z19, Z19
+	VCMPPS            $0x00, Z0, Z18, K1
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (R8), Z18, Z20
+	VADDPS.BCST       (R10), Z20, Z20
+	VCMPPS            $0x00, Z0, Z18, K2
+	VMOVDQA64         Z19, Z0
+	VPERMT2W          Z20, Z7, Z0
+	VPERMT2W          Z20, Z8, Z19
+	VPTERNLOGD        $0xf8, Z10, Z0, Z19
+	VPCMPUW           $0x06, Z9, Z19, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  4(R8), Z18, Z19
+	VADDPS.BCST       4(R10), Z19, Z19
+	VCMPPS            $0x00, Z0, Z18, K3
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  4(R8), Z18, Z20
+	VADDPS.BCST       4(R10), Z20, Z20
+	VCMPPS            $0x00, Z0, Z18, K4
+	VMOVDQA64         Z19, Z0
+	VPERMT2W          Z20, Z7, Z0
+	VPERMT2W          Z20, Z8, Z19
+	VPTERNLOGD        $0xf8, Z10, Z0, Z19
+	VPCMPUW           $0x06, Z9, Z19, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+8, R10
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
+
+short2loop:
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VADDPS.BCST       (R10), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VADDPS.BCST       (R10), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z5, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z5
+	VPTERNLOGD        $0xf8, Z10, Z0, Z5
+	VPCMPUW           $0x06, Z9, Z5, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VADDPS.BCST       4(R10), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+
+short2back:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+8, R10
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R11, R11
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  (R9), Z0, Z6
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  4(R9), Z0, Z5
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  8(R9), Z0, Z4
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z1
+	VFNMADD231PS.BCST 12(R8), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  12(R9), Z0, Z3
+
+short4ahead:
+	VPERMW.Z          128(BX), Z12, K6, Z0
+	VSUBPS.BCST       16(R10), Z0, Z0
+	VMULPS.BCST       16(R9), Z0, Z1
+	VFNMADD231PS.BCST 16(R8), Z1, Z0
+	VFMADD231PS.BCST  16(R9), Z0, Z1
+	VPERMW.Z          128(BX), Z11, K6, Z0
+	VSUBPS.BCST       20(R10), Z0, Z0
+	VMULPS.BCST       20(R9), Z0, Z2
+	VFNMADD231PS.BCST 20(R8), Z2, Z0
+	VFMADD231PS.BCST  20(R9), Z0, Z2
+	VPERMW.Z          192(BX), Z12, K6, Z0
+	VSUBPS.BCST       24(R10), Z0, Z0
+	VMULPS.BCST       24(R9), Z0, Z16
+	VFNMADD231PS.BCST 24(R8), Z16, Z0
+	VFMADD231PS.BCST  24(R9), Z0, Z16
+	VPERMW.Z          192(BX), Z11, K6, Z0
+	VSUBPS.BCST       28(R10), Z0, Z0
+	VMULPS.BCST       28(R9), Z0, Z17
+	VFNMADD231PS.BCST 28(R8), Z17, Z0
+	VFMADD231PS.BCST  28(R9), Z0, Z17
+	VCMPPS            $0x03, Z5, Z6, K1
+	VCMPPS            $0x03, Z3, Z4, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (R8), Z18, Z19
+	VADDPS.BCST       (R10), Z19, Z19
+	VCMPPS            $0x00, Z0, Z18, K1
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  4(R8), Z18, Z20
+	VADDPS.BCST       4(R10), Z20, Z20
+	VCMPPS            $0x00, Z0, Z18, K2
+	VMOVDQA64         Z19, Z0
+	VPERMT2W          Z20, Z7, Z0
+	VPERMT2W          Z20, Z8, Z19
+	VPTERNLOGD        $0xf8, Z10, Z0, Z19
+	VPCMPUW           $0x06, Z9, Z19, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  8(R8), Z18, Z19
+	VADDPS.BCST       8(R10), Z19, Z19
+	VCMPPS            $0x00, Z0, Z18, K3
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  12(R8), Z18, Z20
+	VADDPS.BCST       12(R10), Z20, Z20
+	VCMPPS            $0x00, Z0, Z18, K4
+	VMOVDQA64         Z19, Z0
+	VPERMT2W          Z20, Z7, Z0
+	VPERMT2W          Z20, Z8, Z19
+	VPTERNLOGD        $0xf8, Z10, Z0, Z19
+	VPCMPUW           $0x06, Z9, Z19, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+16, R10
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
+
+short4loop:
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VADDPS.BCST       (R10), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z5, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z5
+	VPTERNLOGD        $0xf8, Z10, Z0, Z5
+	VPCMPUW           $0x06, Z9, Z5, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VADDPS.BCST       8(R10), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VADDPS.BCST       12(R10), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVUPS           Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+
+short4back:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+16, R10
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R11, R11
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R11, DI
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMOVUPS      (R10), Z1
+	VSUBPS       Z1, Z0, Z0
+	VMOVUPS      (R9), Z2
+	VMULPS       Z2, Z0, Z3
+	VMOVUPS      (R8), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMOVUPS      64(R10), Z2
+	VSUBPS       Z2, Z0, Z0
+	VMOVUPS      64(R9), Z5
+	VMULPS       Z5, Z0, Z6
+	VMOVUPS      64(R8), Z16
+	VFNMADD231PS Z16, Z6, Z0
+	VFMADD231PS  Z5, Z0, Z6
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMOVUPS      128(R10), Z5
+	VSUBPS       Z5, Z0, Z0
+	VMOVUPS      128(R9), Z17
+	VMULPS       Z17, Z0, Z18
+	VMOVUPS      128(R8), Z19
+	VFNMADD231PS Z19, Z18, Z0
+	VFMADD231PS  Z17, Z0, Z18
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMOVUPS      192(R10), Z17
+	VSUBPS       Z17, Z0, Z0
+	VMOVUPS      192(R9), Z20
+	VMULPS       Z20, Z0, Z21
+	VMOVUPS      192(R8), Z22
+	VFNMADD231PS Z22, Z21, Z0
+	VFMADD231PS  Z20, Z0, Z21
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z21, Z18, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z4
+	VADDPS       Z1, Z4, Z4
+	VCMPPS       $0x00, Z3, Z0, K1
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z16
+	VADDPS       Z2, Z16, Z16
+	VCMPPS       $0x00, Z6, Z0, K2
+	VMOVDQA64    Z4, Z0
+	VPERMT2W     Z16, Z7, Z0
+	VPERMT2W     Z16, Z8, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	VPCMPUW      $0x06, Z9, Z4, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z19
+	VADDPS       Z5, Z19, Z19
+	VCMPPS       $0x00, Z18, Z0, K3
+	VRNDSCALEPS  $0x08, Z21, Z21
+	VMAXPS       Z21, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z22
+	VADDPS       Z17, Z22, Z22
+	VCMPPS       $0x00, Z21, Z0, K4
+	VMOVDQA64    Z19, Z0
+	VPERMT2W     Z22, Z7, Z0
+	VPERMT2W     Z22, Z8, Z19
+	VPTERNLOGD   $0xf8, Z10, Z0, Z19
+	VPCMPUW      $0x06, Z9, Z19, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+
+laneback:
+	ADDQ  $+128, SI
+	ADDQ  $+8, DX
+	ADDQ  $+128, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	ADDQ  $+256, R10
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1040(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX512(SB)
+	MOVQ  1048(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX512(SB)
+	MOVQ  1056(SP), BX
+	MOVQ  1064(SP), R8
+	MOVQ  1072(SP), R9
+	MOVQ  1080(SP), R10
+
+laneend:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z3
+	VFNMADD231PS Z6, Z3, Z0
+	VFMADD231PS  Z5, Z0, Z3
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z16
+	VFNMADD231PS Z6, Z16, Z0
+	VFMADD231PS  Z5, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z17
+	VFMADD231PS  Z6, Z0, Z17
+	VADDPS       Z4, Z17, Z17
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VADDPS       Z4, Z1, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VMOVDQA64    Z17, Z0
+	VPERMT2W     Z1, Z7, Z0
+	VPERMT2W     Z1, Z8, Z17
+	VPTERNLOGD   $0xf8, Z10, Z0, Z17
+	VPCMPUW      $0x06, Z9, Z17, K3
+	VPADDW       Z10, Z0, K3, Z0
+	VMOVNTPS     Z0, (SI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VADDPS       Z4, Z1, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z2
+	VFMADD231PS  Z6, Z0, Z2
+	VADDPS       Z4, Z2, Z2
+	VCMPPS       $0x00, Z16, Z0, K4
+	VMOVDQA64    Z1, Z0
+	VPERMT2W     Z2, Z7, Z0
+	VPERMT2W     Z2, Z8, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VPCMPUW      $0x06, Z9, Z1, K5
+	VPADDW       Z10, Z0, K5, Z0
+	VMOVNTPS     Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z2, Z3, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z3, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z6, Z1, Z18
+	VADDPS      Z4, Z18, Z18
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z2, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z6, Z1, Z19
+	VADDPS      Z4, Z19, Z19
+	VCMPPS      $0x00, Z0, Z1, K2
+	VMOVDQA64   Z18, Z0
+	VPERMT2W    Z19, Z7, Z0
+	VPERMT2W    Z19, Z8, Z18
+	VPTERNLOGD  $0xf8, Z10, Z0, Z18
+	VPCMPUW     $0x06, Z9, Z18, K3
+	VPADDW      Z10, Z0, K3, Z0
+	VMOVUPS     Z0, (SI)
+	VRNDSCALEPS $0x08, Z16, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z6, Z1, Z18
+	VADDPS      Z4, Z18, Z18
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z17, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z6, Z1, Z19
+	VADDPS      Z4, Z19, Z19
+	VCMPPS      $0x00, Z0, Z1, K4
+	VMOVDQA64   Z18, Z0
+	VPERMT2W    Z19, Z7, Z0
+	VPERMT2W    Z19, Z8, Z18
+	VPTERNLOGD  $0xf8, Z10, Z0, Z18
+	VPCMPUW     $0x06, Z9, Z18, K5
+	VPADDW      Z10, Z0, K5, Z0
+	VMOVUPS     Z0, 64(SI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+128, SI
+	ADDQ        $+8, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
+grouprare:
+	MOVQ $+1, 1096(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 528(SP), R9
+	LEAQ 784(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R10, 1080(SP)
+	LEAQ 784(SP), R10
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R10), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R10), Z6
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R10), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R10), Z6
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R10), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R10), Z6
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R10), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet3mix
+
+groupstage:
+	MOVQ SI, 1040(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1048(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 144(SP), BX
+	MOVQ R11, 1088(SP)
+	SUBQ R11, R11
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1040(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 1048(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	MOVQ 1056(SP), BX
+	LEAQ (BX)(DI*2), BX
+	MOVQ 1088(SP), R11
+	JMP  grouprest
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ R8, R15
+	ADDQ R15, R8
+	ADDQ R15, R9
+	ADDQ R15, R10
+	MOVQ DI, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VADDPS.BCST       (R10), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VADDPS.BCST       (R10), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z5, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z5
+	VPTERNLOGD        $0xf8, Z10, Z0, Z5
+	VPCMPUW           $0x06, Z9, Z5, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVNTPS          Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VADDPS.BCST       4(R10), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVNTPS          Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+8, R10
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	MOVQ $+2, 1096(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 528(SP), R9
+	LEAQ 784(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R10, 1080(SP)
+	LEAQ 784(SP), R10
+	JMP  rare
+
+short4stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	VPERMW.Z          (BX), Z12, K6, Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VPERMW.Z          (BX), Z11, K6, Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VPERMW.Z          64(BX), Z12, K6, Z0
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VPERMW.Z          64(BX), Z11, K6, Z0
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VADDPS.BCST       (R10), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVDQA64         Z5, Z0
+	VPERMT2W          Z1, Z7, Z0
+	VPERMT2W          Z1, Z8, Z5
+	VPTERNLOGD        $0xf8, Z10, Z0, Z5
+	VPCMPUW           $0x06, Z9, Z5, K3
+	VPADDW            Z10, Z0, K3, Z0
+	VMOVNTPS          Z0, (SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VADDPS.BCST       8(R10), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VADDPS.BCST       12(R10), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VMOVDQA64         Z1, Z0
+	VPERMT2W          Z2, Z7, Z0
+	VPERMT2W          Z2, Z8, Z1
+	VPTERNLOGD        $0xf8, Z10, Z0, Z1
+	VPCMPUW           $0x06, Z9, Z1, K5
+	VPADDW            Z10, Z0, K5, Z0
+	VMOVNTPS          Z0, 64(SI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+16, R10
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	MOVQ $+3, 1096(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 528(SP), R9
+	LEAQ 784(SP), AX
+	MOVQ R10, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R10, 1080(SP)
+	LEAQ 784(SP), R10
+	JMP  rare
+
+lanerare:
+	MOVQ $+4, 1096(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1040(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1048(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 528(SP), R9
+	LEAQ 784(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R10, 1080(SP)
+	LEAQ 784(SP), R10
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMOVUPS      (R8), Z1
+	VMOVUPS      (R10), Z2
 	VSUBPS       Z2, Z0, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
@@ -19972,12 +17959,9 @@ lanetailrare:
 	VBROADCASTSS constantsAVX512<>+276(SB), Z1
 	VBLENDMPS    Z4, Z1, K1, Z4
 	VCMPPS       $0x00, Z0, Z3, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R9), K7, Z3
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R10), Z3
 	VSUBPS       Z3, Z0, Z0
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
@@ -19995,14 +17979,10 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPCMPUW      $0x06, Z9, Z4, K3
 	VPADDW       Z10, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R9), K7, Z3
+	VMOVUPS      Z0, (SI)
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R10), Z3
 	VSUBPS       Z3, Z0, Z0
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
@@ -20014,12 +17994,9 @@ lanetailrare:
 	VCMPPS       $0x07, Z5, Z5, K3
 	VBLENDMPS    Z5, Z1, K3, Z5
 	VCMPPS       $0x00, Z0, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R9), K7, Z3
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R10), Z3
 	VSUBPS       Z3, Z0, Z0
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
@@ -20037,13 +18014,39 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z5
 	VPCMPUW      $0x06, Z9, Z5, K5
 	VPADDW       Z10, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          lanetailback
+	KMOVQ        K1, (DX)
+	CMPQ         1096(SP), $+1
+	JEQ          groupresume
+	CMPQ         1096(SP), $+2
+	JEQ          short2resume
+	CMPQ         1096(SP), $+3
+	JEQ          short4resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         1064(SP), R8
+	MOVQ         1072(SP), R9
+	MOVQ         1080(SP), R10
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R10), Z4
+	JMP          groupback
+
+short2resume:
+	MOVQ 1064(SP), R8
+	MOVQ 1072(SP), R9
+	MOVQ 1080(SP), R10
+	JMP  short2back
+
+short4resume:
+	MOVQ 1064(SP), R8
+	MOVQ 1072(SP), R9
+	MOVQ 1080(SP), R10
+	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x00000000
 DATA constantsAVX512<>+4(SB)/4, $0x00010000

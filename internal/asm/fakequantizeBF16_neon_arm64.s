@@ -6,16 +6,16 @@
 
 // func FakeQuantizeBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $200-64
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $248-64
+	// pointers: R1 y, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 17
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -38,19 +38,19 @@ TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $200-64
 	CMP $1, R5
 	BEQ longs
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
 	VFMLS V10.S4, V2.S4, V1.S4
@@ -59,7 +59,7 @@ grouploop:
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	VFMLS V10.S4, V1.S4, V0.S4
 	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
 	VFMLS V10.S4, V4.S4, V3.S4
@@ -90,7 +90,7 @@ grouploop:
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
@@ -107,30 +107,32 @@ grouploop:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 groupback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R2), [V9.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V9.B16, V0.B16
-	FMOVQ (R1), F1
+	FMOVQ (R2), F1
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
 	VFMLS V9.S4, V3.S4, V2.S4
@@ -149,7 +151,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V9.B16, V1.B16
-	FMOVQ 16(R1), F5
+	FMOVQ 16(R2), F5
 	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
 	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
 	VFMLS V9.S4, V7.S4, V6.S4
@@ -185,7 +187,7 @@ groupmeet3:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e6240a5 // addhn v5.4h, v5.4s, v2.4s
 	WORD $0x4e634005 // addhn2 v5.8h, v0.4s, v3.4s
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
 	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
 	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
@@ -202,161 +204,74 @@ groupmeet3:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
-	ADD $32, R0, R0
+	FMOVQ F0, 16(R1)
 	ADD $32, R1, R1
-	SUB $16, R4, R4
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V0.S4
-	CMP $5, R4
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
-	CMP $9, R4
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V1.S4
-	CMP $13, R4
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V10.S4, V3.S4, V4.S4
-grouptailnarrow:
-	VCMTST V12.S4, V0.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V2.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
-	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, 16(RSP)
-	VCMTST V12.S4, V1.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V4.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
-	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
-	FMOVQ F1, 32(RSP)
-grouptailback:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 216(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 240(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4<<1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 216(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 240(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V9.S4
@@ -368,18 +283,18 @@ longs:
 	VMOV V0.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT longtail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
 	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
 	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
 	VFMLA V9.S4, V3.S4, V4.S4
@@ -408,7 +323,7 @@ longloop:
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
@@ -425,153 +340,60 @@ longloop:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 longback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R4, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V0.S4
-	CMP $5, R4
-	BLT longtailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
-	CMP $9, R4
-	BLT longtailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V1.S4
-	CMP $13, R4
-	BLT longtailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V10.S4, V3.S4, V4.S4
-longtailnarrow:
-	VCMTST V12.S4, V0.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V2.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
-	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, 16(RSP)
-	VCMTST V12.S4, V1.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V4.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
-	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
-	FMOVQ F1, 32(RSP)
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	ADD R4<<1, R0, R0
-	ADD R4<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 216(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	SUB $1, R5, R5
 	CBNZ R5, longs
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R3), F2
+	FMOVQ (R4), F2
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R2), F4
+	FMOVQ (R3), F4
 	VFMLS V4.S4, V3.S4, V1.S4
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R3), F1
+	FMOVQ 16(R4), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R3), F5
 	VFMLS V5.S4, V2.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R3), F6
+	FMOVQ 32(R4), F6
 	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R2), F8
+	FMOVQ 32(R3), F8
 	VFMLS V8.S4, V7.S4, V1.S4
 	VFMLA V6.S4, V1.S4, V7.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F9
+	FMOVQ 48(R3), F9
 	VFMLS V9.S4, V6.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V6.S4
 	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
@@ -596,7 +418,7 @@ laneloop:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
 	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
 	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
@@ -613,242 +435,43 @@ laneloop:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 laneback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $32, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R3, R16
-	ADD $144, RSP, R17
-	TBZ $3, R4, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R4, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R4, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R4, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 144(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 80(RSP), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 176(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 112(RSP), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V3.S4, V0.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V1.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V7.S4, V2.S4
-	CMP $13, R4
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V6.S4, V3.S4
-lanetailnarrow:
-	VCMTST V12.S4, V0.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	VCMTST V12.S4, V1.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e644000 // addhn v0.4h, v0.4s, v4.4s
-	WORD $0x4e654020 // addhn2 v0.8h, v1.4s, v5.4s
-	FMOVQ F0, 16(RSP)
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e614062 // addhn2 v2.8h, v3.4s, v1.4s
-	FMOVQ F2, 32(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R4, piece30
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece30:
-	TBZ $1, R4, piece31
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece31:
-	TBZ $0, R4, piece32
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece32:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 216(RSP), R2
+	MOVD 224(RSP), R3
+	MOVD 232(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 248(RSP)
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 232(RSP)
+	ADD $144, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -856,12 +479,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -870,8 +493,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -879,13 +502,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R2), [V9.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -894,12 +517,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
@@ -908,8 +531,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -917,13 +540,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R2), [V9.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -932,12 +555,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V5.B16
 	VBSL V10.B16, V31.B16, V5.B16
 	VMOV V5.B16, V10.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V5.B16
 	VBSL V9.B16, V31.B16, V5.B16
@@ -946,8 +569,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -955,13 +578,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R2), [V9.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -970,12 +593,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V8.B16
 	VBSL V10.B16, V31.B16, V8.B16
 	VMOV V8.B16, V10.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V8.B16
 	VBSL V9.B16, V31.B16, V8.B16
@@ -984,202 +607,68 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, 16(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 32(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 longrare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	B longback
-longtailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, 16(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 32(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 248(RSP)
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 232(RSP)
+	ADD $144, RSP, R4
+	B rare
+longstage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 216(RSP)
+	ADD $48, RSP, R2
+	B longloop
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $3, R16
+	MOVD R16, 248(RSP)
+	B rare
+lanestage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 216(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 232(RSP)
+	ADD $144, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
@@ -1192,7 +681,7 @@ lanerare:
 	VDUP R16, V3.S4
 	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
@@ -1208,10 +697,10 @@ lanerare:
 	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
+	FMOVQ F2, (R1)
+	FMOVQ 16(R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
@@ -1222,7 +711,7 @@ lanerare:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
@@ -1238,86 +727,51 @@ lanerare:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
+	MOVD 248(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 248(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 80(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, 16(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 112(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 128(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 32(RSP)
-	B lanetailback
+groupresume:
+	MOVD 224(RSP), R3
+	MOVD 232(RSP), R4
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	B groupback
+longresume:
+	MOVD 224(RSP), R3
+	MOVD 232(RSP), R4
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V9.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V9.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
+	B longback
 
 // func FakeQuantizeZeroPointBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointBF16NEON(SB), NOSPLIT, $264-72
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
+TEXT ·FakeQuantizeZeroPointBF16NEON(SB), NOSPLIT, $328-72
+	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip, V0 zeroPoint, V1 ISub, V0 ISub, V8 ToFloat, V7 ToFloat
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 27
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD zeroPoint+32(FP), R4
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD zeroPoint+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS most+44(FP), F14
@@ -1338,24 +792,24 @@ TEXT ·FakeQuantizeZeroPointBF16NEON(SB), NOSPLIT, $264-72
 	CMP $1, R6
 	BEQ longs
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V0.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V0.S4]
 	VSUB V0.S4, V15.S4, V1.S4
 	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	SUB R6, R5, R5
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
 	VFMLS V10.S4, V2.S4, V1.S4
@@ -1364,7 +818,7 @@ grouploop:
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	VFMLS V10.S4, V1.S4, V0.S4
 	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
 	VFMLS V10.S4, V4.S4, V3.S4
@@ -1395,7 +849,7 @@ grouploop:
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
 	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
@@ -1412,29 +866,31 @@ grouploop:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 groupback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R2), [V9.S4]
-	VLD1R (R4), [V0.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R5), [V0.S4]
 	VSUB V0.S4, V15.S4, V1.S4
 	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
@@ -1442,7 +898,7 @@ groupmeet0:
 	VMOV V9.B16, V0.B16
 	VMOV V8.B16, V1.B16
 	VMOV V7.B16, V2.B16
-	FMOVQ (R1), F3
+	FMOVQ (R2), F3
 	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
 	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLS V9.S4, V5.S4, V4.S4
@@ -1465,7 +921,7 @@ groupmeet2:
 	VMOV V9.B16, V3.B16
 	VMOV V8.B16, V18.B16
 	VMOV V7.B16, V19.B16
-	FMOVQ 16(R1), F20
+	FMOVQ 16(R2), F20
 	WORD $0x2e613a95 // shll v21.4s, v20.4h, #16
 	WORD $0x6e2adeb6 // fmul v22.4s, v21.4s, v10.4s
 	VFMLS V9.S4, V22.S4, V21.S4
@@ -1503,7 +959,7 @@ groupmeet3:
 	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x4e218ad6 // frintn v22.4s, v22.4s
 	WORD $0x4e32f6d6 // fmax v22.4s, v22.4s, v18.4s
 	WORD $0x4eb3f6d6 // fmin v22.4s, v22.4s, v19.4s
@@ -1520,168 +976,81 @@ groupmeet3:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
-	ADD $32, R0, R0
+	FMOVQ F0, 16(R1)
 	ADD $32, R1, R1
-	SUB $16, R5, R5
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V0.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V0.S4]
 	VSUB V0.S4, V15.S4, V1.S4
 	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V0.S4
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
-	CMP $9, R5
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V1.S4
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V10.S4, V3.S4, V4.S4
-grouptailnarrow:
-	VCMTST V12.S4, V0.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V2.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
-	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, 16(RSP)
-	VCMTST V12.S4, V1.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V4.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
-	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
-	FMOVQ F1, 32(RSP)
-grouptailback:
+	MOVD R1, 272(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 280(RSP)
+	ADD $48, RSP, R2
+	MOVD R6, 312(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 272(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R5<<1, R0, R0
-	ADD R5<<1, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 280(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 312(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V9.S4
@@ -1693,23 +1062,23 @@ longs:
 	VMOV V0.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
-	VLD1R (R4), [V0.S4]
+	VLD1R (R5), [V0.S4]
 	VSUB V0.S4, V15.S4, V1.S4
 	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT longtail
+	MOVD R7, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
 	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
 	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
 	VFMLA V9.S4, V3.S4, V4.S4
@@ -1738,7 +1107,7 @@ longloop:
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
 	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
@@ -1755,154 +1124,61 @@ longloop:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 longback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R5, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V0.S4
-	CMP $5, R5
-	BLT longtailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
-	CMP $9, R5
-	BLT longtailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V1.S4
-	CMP $13, R5
-	BLT longtailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V10.S4, V3.S4, V4.S4
-longtailnarrow:
-	VCMTST V12.S4, V0.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V2.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
-	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, 16(RSP)
-	VCMTST V12.S4, V1.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V4.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
-	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
-	FMOVQ F1, 32(RSP)
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 272(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	ADD R5<<1, R0, R0
-	ADD R5<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 280(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	SUB $1, R6, R6
 	CBNZ R6, longs
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R3), F2
+	FMOVQ (R4), F2
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R2), F4
+	FMOVQ (R3), F4
 	VFMLS V4.S4, V3.S4, V1.S4
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R3), F1
+	FMOVQ 16(R4), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R3), F5
 	VFMLS V5.S4, V2.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R3), F6
+	FMOVQ 32(R4), F6
 	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R2), F8
+	FMOVQ 32(R3), F8
 	VFMLS V8.S4, V7.S4, V1.S4
 	VFMLA V6.S4, V1.S4, V7.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F9
+	FMOVQ 48(R3), F9
 	VFMLS V9.S4, V6.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V6.S4
 	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
@@ -1911,7 +1187,7 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	FMOVQ (R4), F0
+	FMOVQ (R5), F0
 	VSUB V0.S4, V15.S4, V1.S4
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
@@ -1921,7 +1197,7 @@ laneloop:
 	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V4.S4, V3.S4, V0.S4
-	FMOVQ 16(R4), F1
+	FMOVQ 16(R5), F1
 	VSUB V1.S4, V15.S4, V3.S4
 	VSUB V1.S4, V14.S4, V1.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1937,8 +1213,8 @@ laneloop:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, (R0)
-	FMOVQ 32(R4), F0
+	FMOVQ F0, (R1)
+	FMOVQ 32(R5), F0
 	VSUB V0.S4, V15.S4, V1.S4
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
@@ -1948,7 +1224,7 @@ laneloop:
 	WORD $0x4ea0f4e7 // fmin v7.4s, v7.4s, v0.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V8.S4, V7.S4, V0.S4
-	FMOVQ 48(R4), F1
+	FMOVQ 48(R5), F1
 	VSUB V1.S4, V15.S4, V2.S4
 	VSUB V1.S4, V14.S4, V1.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -1964,291 +1240,53 @@ laneloop:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 laneback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R3, R16
-	ADD $144, RSP, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R4, R16
-	ADD $208, RSP, R17
-	TBZ $3, R5, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R5, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R5, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R5, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 144(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 80(RSP), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 176(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 112(RSP), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	FMOVQ 208(RSP), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V3.S4, V0.S4
-	CMP $5, R5
-	BLT lanetailnarrow
-	FMOVQ 224(RSP), F1
-	VSUB V1.S4, V15.S4, V3.S4
-	VSUB V1.S4, V14.S4, V1.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V1.S4
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 240(RSP), F2
-	VSUB V2.S4, V15.S4, V3.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V7.S4, V2.S4
-	CMP $13, R5
-	BLT lanetailnarrow
-	FMOVQ 256(RSP), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V6.S4, V3.S4
-lanetailnarrow:
-	VCMTST V12.S4, V0.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	VCMTST V12.S4, V1.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e644000 // addhn v0.4h, v0.4s, v4.4s
-	WORD $0x4e654020 // addhn2 v0.8h, v1.4s, v5.4s
-	FMOVQ F0, 16(RSP)
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e614062 // addhn2 v2.8h, v3.4s, v1.4s
-	FMOVQ F2, 32(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 272(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R5, piece34
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece34:
-	TBZ $1, R5, piece35
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece35:
-	TBZ $0, R5, piece36
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece36:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 280(RSP), R2
+	MOVD 288(RSP), R3
+	MOVD 296(RSP), R4
+	MOVD 304(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
-	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
-	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 320(RSP)
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 288(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $144, RSP, R4
+	ADD $208, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 304(RSP)
+	ADD $208, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V2.S4]
 	VSUB V2.S4, V15.S4, V3.S4
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -2259,12 +1297,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -2279,9 +1317,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -2289,25 +1327,25 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V16.S4]
+	VLD1R (R5), [V16.S4]
 	VSUB V16.S4, V15.S4, V17.S4
 	WORD $0x4e21da32 // scvtf v18.4s, v17.4s
 	VSUB V16.S4, V14.S4, V17.S4
 	WORD $0x4e21da30 // scvtf v16.4s, v17.4s
-	VLD1R (R3), [V10.S4]
-	VLD1R (R2), [V9.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
 	VMOV V18.B16, V8.B16
 	VMOV V16.B16, V7.B16
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V16.S4]
 	VSUB V16.S4, V15.S4, V17.S4
 	WORD $0x4e21da32 // scvtf v18.4s, v17.4s
@@ -2318,12 +1356,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
 	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V6.B16
 	VBSL V10.B16, V31.B16, V6.B16
 	VMOV V6.B16, V10.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V6.B16
 	VBSL V9.B16, V31.B16, V6.B16
@@ -2338,9 +1376,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -2348,25 +1386,25 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V19.S4]
+	VLD1R (R5), [V19.S4]
 	VSUB V19.S4, V15.S4, V20.S4
 	WORD $0x4e21da95 // scvtf v21.4s, v20.4s
 	VSUB V19.S4, V14.S4, V20.S4
 	WORD $0x4e21da93 // scvtf v19.4s, v20.4s
-	VLD1R (R3), [V10.S4]
-	VLD1R (R2), [V9.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
 	VMOV V21.B16, V8.B16
 	VMOV V19.B16, V7.B16
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V19.S4]
 	VSUB V19.S4, V15.S4, V20.S4
 	WORD $0x4e21da95 // scvtf v21.4s, v20.4s
@@ -2377,12 +1415,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb267e3 // smax v3.4s, v31.4s, v18.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V18.B16
 	VBSL V10.B16, V31.B16, V18.B16
 	VMOV V18.B16, V10.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V18.B16
 	VBSL V9.B16, V31.B16, V18.B16
@@ -2397,9 +1435,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -2407,25 +1445,25 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V24.S4]
+	VLD1R (R5), [V24.S4]
 	VSUB V24.S4, V15.S4, V25.S4
 	WORD $0x4e21db3a // scvtf v26.4s, v25.4s
 	VSUB V24.S4, V14.S4, V25.S4
 	WORD $0x4e21db38 // scvtf v24.4s, v25.4s
-	VLD1R (R3), [V10.S4]
-	VLD1R (R2), [V9.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
 	VMOV V26.B16, V8.B16
 	VMOV V24.B16, V7.B16
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V24.S4]
 	VSUB V24.S4, V15.S4, V25.S4
 	WORD $0x4e21db3a // scvtf v26.4s, v25.4s
@@ -2436,12 +1474,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb767f5 // smax v21.4s, v31.4s, v23.4s
 	VCMEQ V31.S4, V21.S4, V21.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V21.B16, V23.B16
 	VBSL V10.B16, V31.B16, V23.B16
 	VMOV V23.B16, V10.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V21.B16, V23.B16
 	VBSL V9.B16, V31.B16, V23.B16
@@ -2456,205 +1494,81 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
-	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, 16(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
-	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 32(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 longrare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	B longback
-longtailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, 16(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 32(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 320(RSP)
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 288(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $144, RSP, R4
+	ADD $208, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 304(RSP)
+	ADD $208, RSP, R5
+	B rare
+longstage:
+	MOVD R1, 272(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 280(RSP)
+	ADD $48, RSP, R2
+	B longloop
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $3, R16
+	MOVD R16, 320(RSP)
+	B rare
+lanestage:
+	MOVD R1, 272(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 280(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 288(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $144, RSP, R4
+	ADD $208, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 304(RSP)
+	ADD $208, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R4), F3
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
 	VSUB V3.S4, V15.S4, V4.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -2671,8 +1585,8 @@ lanerare:
 	VDUP R16, V3.S4
 	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R4), F4
+	FMOVQ 16(R3), F1
+	FMOVQ 16(R5), F4
 	VSUB V4.S4, V15.S4, V5.S4
 	VSUB V4.S4, V14.S4, V4.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
@@ -2692,11 +1606,11 @@ lanerare:
 	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
+	FMOVQ F2, (R1)
+	FMOVQ 16(R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R4), F4
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F4
 	VSUB V4.S4, V15.S4, V5.S4
 	VSUB V4.S4, V14.S4, V4.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
@@ -2711,8 +1625,8 @@ lanerare:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R4), F4
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R5), F4
 	VSUB V4.S4, V15.S4, V5.S4
 	VSUB V4.S4, V14.S4, V4.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
@@ -2732,105 +1646,62 @@ lanerare:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
+	MOVD 320(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 320(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 208(RSP), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F4
-	VSUB V4.S4, V15.S4, V5.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, 16(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F4
-	VSUB V4.S4, V15.S4, V5.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 128(RSP), F1
-	FMOVQ 256(RSP), F4
-	VSUB V4.S4, V15.S4, V5.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 32(RSP)
-	B lanetailback
+groupresume:
+	MOVD 288(RSP), R3
+	MOVD 296(RSP), R4
+	MOVD 304(RSP), R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
+	B groupback
+longresume:
+	MOVD 288(RSP), R3
+	MOVD 296(RSP), R4
+	MOVD 304(RSP), R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V9.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V9.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
+	B longback
 
 // func FakeQuantizeMinvalBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $264-72
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
+TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $328-72
+	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip, V8 minval
 	// vector registers in use at once: 22
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD minval+32(FP), R4
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD minval+32(FP), R5
 	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -2847,20 +1718,20 @@ TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $264-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	SUB R6, R5, R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
@@ -2871,7 +1742,7 @@ grouploop:
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	VFMLS V10.S4, V1.S4, V0.S4
 	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
 	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
@@ -2906,7 +1777,7 @@ grouploop:
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
@@ -2925,32 +1796,34 @@ grouploop:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 groupback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V10.B16, V0.B16
 	VMOV V8.B16, V1.B16
-	FMOVQ (R1), F2
+	FMOVQ (R2), F2
 	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
 	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
 	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
@@ -2973,7 +1846,7 @@ groupmeet1:
 groupmeet2:
 	VMOV V10.B16, V2.B16
 	VMOV V8.B16, V7.B16
-	FMOVQ 16(R1), F16
+	FMOVQ 16(R2), F16
 	WORD $0x2e613a11 // shll v17.4s, v16.4h, #16
 	WORD $0x4eaad631 // fsub v17.4s, v17.4s, v10.4s
 	WORD $0x6e29de32 // fmul v18.4s, v17.4s, v9.4s
@@ -3014,7 +1887,7 @@ groupmeet3:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e614210 // addhn v16.4h, v16.4s, v1.4s
 	WORD $0x4e634010 // addhn2 v16.8h, v0.4s, v3.4s
-	FMOVQ F16, (R0)
+	FMOVQ F16, (R1)
 	WORD $0x4e218a52 // frintn v18.4s, v18.4s
 	WORD $0x4e2ff652 // fmax v18.4s, v18.4s, v15.4s
 	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
@@ -3033,4517 +1906,78 @@ groupmeet3:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
-	ADD $32, R0, R0
+	FMOVQ F0, 16(R1)
 	ADD $32, R1, R1
-	SUB $16, R5, R5
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R6
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
-grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
-	BGE grouppiece
-	MOVD R6, R5
-grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V0.S4
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V1.S4
-	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V10.S4, V3.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-grouptailnarrow:
-	VCMTST V12.S4, V0.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V2.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
-	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, 16(RSP)
-	VCMTST V12.S4, V1.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V4.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
-	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
-	FMOVQ F1, 32(RSP)
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R5<<1, R0, R0
-	ADD R5<<1, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R5
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R4), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ (R3), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	FMOVQ (R2), F5
-	VFMLS V5.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R4), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F3
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	FMOVQ 16(R2), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V6.S4
-	FMOVQ 16(R1), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	FMOVQ 32(R4), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	FMOVQ 32(R3), F9
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 32(R2), F16
-	VFMLS V16.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R4), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	FMOVQ 48(R3), F9
-	WORD $0x6e29dc11 // fmul v17.4s, v0.4s, v9.4s
-	FMOVQ 48(R2), F18
-	VFMLS V18.S4, V17.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V17.S4
-	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e31f549 // fmax v9.4s, v10.4s, v17.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V7.S4, V6.S4, V2.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V0.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V2.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
-	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
-	FMOVQ F0, (R0)
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e2ff54a // fmax v10.4s, v10.4s, v15.4s
-	WORD $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V16.S4, V10.S4, V0.S4
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e2ff631 // fmax v17.4s, v17.4s, v15.4s
-	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V18.S4, V17.S4, V1.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
-laneback:
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE laneloop
-lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R3, R16
-	ADD $144, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R4, R16
-	ADD $208, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 208(RSP), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ 144(RSP), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	FMOVQ 80(RSP), F5
-	VFMLS V5.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 224(RSP), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 160(RSP), F3
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	FMOVQ 96(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V6.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	FMOVQ 240(RSP), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	FMOVQ 176(RSP), F9
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 112(RSP), F16
-	VFMLS V16.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 256(RSP), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	FMOVQ 192(RSP), F9
-	WORD $0x6e29dc11 // fmul v17.4s, v0.4s, v9.4s
-	FMOVQ 128(RSP), F18
-	VFMLS V18.S4, V17.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V17.S4
-	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e31f549 // fmax v9.4s, v10.4s, v17.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V7.S4, V6.S4, V2.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e2ff54a // fmax v10.4s, v10.4s, v15.4s
-	WORD $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V16.S4, V10.S4, V1.S4
-	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e2ff631 // fmax v17.4s, v17.4s, v15.4s
-	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V18.S4, V17.S4, V4.S4
-	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
-lanetailnarrow:
-	VCMTST V12.S4, V0.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V2.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
-	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, 16(RSP)
-	VCMTST V12.S4, V1.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V4.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
-	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
-	FMOVQ F1, 32(RSP)
-lanetailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece28:
-laneend:
-	RET
-grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	B groupback
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V8.B16, V31.B16, V5.B16
-	VMOV V5.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V8.B16, V31.B16, V7.B16
-	VMOV V7.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R6, R16
-	VDUP R16, V19.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb367f1 // smax v17.4s, v31.4s, v19.4s
-	VCMEQ V31.S4, V17.S4, V17.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V17.B16, V19.B16
-	VBSL V10.B16, V31.B16, V19.B16
-	VMOV V19.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V17.B16, V19.B16
-	VBSL V9.B16, V31.B16, V19.B16
-	VMOV V19.B16, V9.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V17.B16, V19.B16
-	VBSL V8.B16, V31.B16, V19.B16
-	VMOV V19.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3mix
-grouptailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, 16(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 32(RSP)
-	B grouptailback
-groupmeetrare:
-	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	MOVD R5, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
-lanerare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R4), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R4), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R4), F4
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R4), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	B laneback
-lanetailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 208(RSP), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, 16(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F4
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 128(RSP), F1
-	FMOVQ 256(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 32(RSP)
-	B lanetailback
-
-// func FakeQuantizeBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $216-72
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
-	// per group: V10 scale, V9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	FMOVS least+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+44(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD $65536, R16
-	VDUP R16, V12.S4
-	MOVD $32767, R16
-	VDUP R16, V11.S4
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-	CMP $128, R7
-	BLT groups
-	AND $15, R7, R16
-	CBZ R16, longs
-	CMP $1, R6
-	BEQ longs
-groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R5
-	BLT grouptail
-	CMP $16, R6
-	BLT grouptomeet
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	SUB R6, R5, R5
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V6.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V5.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V6.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V5.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V6.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
-	FMOVQ F5, 16(R0)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-groupback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-groupwhole:
-	ADD R6, R5, R5
-	CBZ R6, groupnext
-	CMP $16, R5
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V9.B16, V0.B16
-	FMOVQ (R2), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V9.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V9.B16, V2.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e2adc24 // fmul v4.4s, v1.4s, v10.4s
-	VFMLS V9.S4, V4.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V4.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V9.B16, V1.B16
-	FMOVQ 16(R2), F5
-	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
-	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
-	VFMLS V9.S4, V7.S4, V6.S4
-	VFMLA V10.S4, V6.S4, V7.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V9.B16, V6.B16
-	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x6e2adca8 // fmul v8.4s, v5.4s, v10.4s
-	VFMLS V9.S4, V8.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V8.S4
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e28f4f0 // fmax v16.4s, v7.4s, v8.4s
-	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS groupmeetrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V0.S4, V5.S4, V16.S4
-	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
-	VCMTST V12.S4, V16.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V3.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e624210 // addhn v16.4h, v16.4s, v2.4s
-	WORD $0x4e644070 // addhn2 v16.8h, v3.4s, v4.4s
-	FMOVQ F16, (R0)
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff501 // fmax v1.4s, v8.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V6.S4, V1.S4, V4.S4
-	WORD $0x4e28e421 // fcmeq v1.4s, v1.4s, v8.4s
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	VCMTST V12.S4, V4.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e674083 // addhn2 v3.8h, v4.4s, v7.4s
-	FMOVQ F3, 16(R0)
-	VUZP1 V0.H8, V5.H8, V5.H8
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R5
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V6.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V7.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V8.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-grouptailnarrow:
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
-	FMOVQ F5, 16(RSP)
-	VCMTST V12.S4, V7.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V8.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
-	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
-	FMOVQ F7, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
+	VLD1R (R5), [V8.S4]
+	MOVD R1, 272(RSP)
+	ADD $16, RSP, R1
 	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 280(RSP)
+	ADD $48, RSP, R2
+	MOVD R6, 312(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 272(RSP), R1
+	ADD $16, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R5<<1, R0, R0
-	ADD R5, R1, R1
-	ADD R5<<1, R2, R2
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 280(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 312(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
-	B groupbegin
-groupdone:
-	RET
-longs:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V9.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V9.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT longtail
-longloop:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V6.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V5.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V6.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V5.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V6.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
-	FMOVQ F5, 16(R0)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-longback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE longloop
-longtail:
-	CBZ R5, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R5
-	BLT longtailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V6.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT longtailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V7.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R5
-	BLT longtailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V16.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-longtailnarrow:
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V17.S4
-	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e7140c5 // addhn2 v5.8h, v6.4s, v17.4s
-	FMOVQ F5, 16(RSP)
-	VCMTST V12.S4, V7.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V16.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
-	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
-	FMOVQ F7, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-longtailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R5, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R5, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece24:
-	ADD R5<<1, R0, R0
-	ADD R5, R1, R1
-	ADD R5<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, longs
-	RET
-lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R4), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R3), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R4), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R3), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff443 // fmax v3.4s, v2.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V5.S4, V3.S4, V4.S4
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V4.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e654081 // addhn2 v1.8h, v4.4s, v5.4s
-	FMOVQ F1, (R0)
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e1 // fmax v1.4s, v7.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	WORD $0x4e27e421 // fcmeq v1.4s, v1.4s, v7.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c4 // fmax v4.4s, v6.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V5.S4
-	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
-	VCMTST V12.S4, V2.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	VCMTST V12.S4, V5.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e664042 // addhn v2.4h, v2.4s, v6.4s
-	WORD $0x4e6740a2 // addhn2 v2.8h, v5.4s, v7.4s
-	FMOVQ F2, 16(R0)
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-laneback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE laneloop
-lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R5, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R5, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R5, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R5, piece34
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece34:
-	TBZ $1, R5, piece35
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece35:
-	TBZ $0, R5, piece36
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece36:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 128(RSP), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff443 // fmax v3.4s, v2.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V5.S4, V3.S4, V4.S4
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V5.S4
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c7 // fmax v7.4s, v6.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	VFMLA V9.S4, V7.S4, V8.S4
-	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
-lanetailnarrow:
-	VCMTST V12.S4, V1.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	VCMTST V12.S4, V4.S4, V9.S4
-	VSUB V9.S4, V11.S4, V9.S4
-	WORD $0x0e664021 // addhn v1.4h, v1.4s, v6.4s
-	WORD $0x4e694081 // addhn2 v1.8h, v4.4s, v9.4s
-	FMOVQ F1, 16(RSP)
-	VCMTST V12.S4, V5.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V8.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e644105 // addhn2 v5.8h, v8.4s, v4.4s
-	FMOVQ F5, 32(RSP)
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V7.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-lanetailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece37
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece37:
-	TBZ $2, R5, piece38
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece38:
-	TBZ $1, R5, piece39
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece39:
-	TBZ $0, R5, piece40
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece40:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R5, piece41
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece41:
-	TBZ $2, R5, piece42
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece42:
-	TBZ $1, R5, piece43
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece43:
-	TBZ $0, R5, piece44
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece44:
-laneend:
-	RET
-grouprare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V6.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
-	FMOVQ F4, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V8.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V7.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V8.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
-	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
-	FMOVQ F7, 16(R0)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	B groupback
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R6, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V8.B16
-	VBSL V9.B16, V31.B16, V8.B16
-	VMOV V8.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3mix
-grouptailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V6.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
-	FMOVQ F4, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V8.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V7.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V8.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
-	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
-	FMOVQ F7, 32(RSP)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 48(RSP)
-	B grouptailback
-groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	MOVD R5, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
-longrare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V6.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
-	FMOVQ F4, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V7.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V16.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
-	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
-	FMOVQ F7, 16(R0)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	B longback
-longtailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V6.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
-	FMOVQ F4, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V7.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V16.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
-	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
-	FMOVQ F7, 32(RSP)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 48(RSP)
-	B longtailback
-lanerare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V4.B16, V2.B16
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V1.B16
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e664022 // addhn2 v2.8h, v1.4s, v6.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
-	VBSL V5.B16, V7.B16, V2.B16
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V5.B16, V8.B16, V1.B16
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(R0)
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R1)
-	B laneback
-lanetailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 96(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V4.B16, V2.B16
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V1.B16
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e664022 // addhn2 v2.8h, v1.4s, v6.4s
-	FMOVQ F2, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 128(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
-	VBSL V5.B16, V7.B16, V2.B16
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V5.B16, V8.B16, V1.B16
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 32(RSP)
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, 48(RSP)
-	B lanetailback
-
-// func FakeQuantizeZeroPointBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeZeroPointBytesBF16NEON(SB), NOSPLIT, $280-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
-	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff
-	// per group: V10 scale, V9 recip, V0 zeroPoint, V1 ISub, V0 ISub, V8 ToFloat, V7 ToFloat
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 27
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD zeroPoint+40(FP), R5
-	FMOVS least+48(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS most+52(FP), F14
-	VDUP V14.S[0], V14.S4
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD $65536, R16
-	VDUP R16, V12.S4
-	MOVD $32767, R16
-	VDUP R16, V11.S4
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
-	BEQ lanes
-	CMP $128, R8
-	BLT groups
-	AND $15, R8, R16
-	CBZ R16, longs
-	CMP $1, R7
-	BEQ longs
-groups:
-	MOVD R8, R6
-	MUL R7, R6, R6
-	MOVD R8, R7
-groupbegin:
-	CMP $16, R6
-	BLT grouptail
-	CMP $16, R7
-	BLT grouptomeet
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	SUB R7, R6, R6
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e28f440 // fmax v0.4s, v2.4s, v8.4s
-	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
-	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V6.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V5.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V6.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e28f481 // fmax v1.4s, v4.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V5.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V6.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
-	FMOVQ F5, 16(R0)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-groupback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-groupwhole:
-	ADD R7, R6, R6
-	CBZ R7, groupnext
-	CMP $16, R6
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-groupmeet:
-	MOVD R7, R9
-	MOVD R3, R10
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V9.B16, V0.B16
-	VMOV V8.B16, V1.B16
-	VMOV V7.B16, V2.B16
-	FMOVQ (R2), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V9.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V9.B16, V4.B16
-	VMOV V8.B16, V6.B16
-	VMOV V7.B16, V16.B16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	WORD $0x6e2adc71 // fmul v17.4s, v3.4s, v10.4s
-	VFMLS V9.S4, V17.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V17.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V9.B16, V3.B16
-	VMOV V8.B16, V18.B16
-	VMOV V7.B16, V19.B16
-	FMOVQ 16(R2), F20
-	WORD $0x2e613a95 // shll v21.4s, v20.4h, #16
-	WORD $0x6e2adeb6 // fmul v22.4s, v21.4s, v10.4s
-	VFMLS V9.S4, V22.S4, V21.S4
-	VFMLA V10.S4, V21.S4, V22.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V9.B16, V21.B16
-	VMOV V8.B16, V23.B16
-	VMOV V7.B16, V24.B16
-	WORD $0x6e613a94 // shll2 v20.4s, v20.8h, #16
-	WORD $0x6e2ade99 // fmul v25.4s, v20.4s, v10.4s
-	VFMLS V9.S4, V25.S4, V20.S4
-	VFMLA V10.S4, V20.S4, V25.S4
-	WORD $0x4e31f4b4 // fmax v20.4s, v5.4s, v17.4s
-	WORD $0x4e39f6da // fmax v26.4s, v22.4s, v25.4s
-	WORD $0x4e3af694 // fmax v20.4s, v20.4s, v26.4s
-	WORD $0x6e30fa94 // fmaxv s20, v20.4s
-	FCMPS F20, F20
-	BVS groupmeetrare
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x4e25e421 // fcmeq v1.4s, v1.4s, v5.4s
-	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e26f626 // fmax v6.4s, v17.4s, v6.4s
-	WORD $0x4eb0f4c6 // fmin v6.4s, v6.4s, v16.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V6.S4, V0.S4
-	WORD $0x4e31e4c6 // fcmeq v6.4s, v6.4s, v17.4s
-	VCMTST V12.S4, V2.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	VCMTST V12.S4, V0.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654002 // addhn2 v2.8h, v0.4s, v5.4s
-	FMOVQ F2, (R0)
-	WORD $0x4e218ad6 // frintn v22.4s, v22.4s
-	WORD $0x4e32f6d2 // fmax v18.4s, v22.4s, v18.4s
-	WORD $0x4eb3f652 // fmin v18.4s, v18.4s, v19.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V18.S4, V0.S4
-	WORD $0x4e36e652 // fcmeq v18.4s, v18.4s, v22.4s
-	WORD $0x4e218b39 // frintn v25.4s, v25.4s
-	WORD $0x4e37f737 // fmax v23.4s, v25.4s, v23.4s
-	WORD $0x4eb8f6f7 // fmin v23.4s, v23.4s, v24.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V21.S4, V23.S4, V2.S4
-	WORD $0x4e39e6f7 // fcmeq v23.4s, v23.4s, v25.4s
-	VCMTST V12.S4, V0.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V2.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
-	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
-	FMOVQ F0, 16(R0)
-	VUZP1 V6.H8, V1.H8, V1.H8
-	VUZP1 V23.H8, V18.H8, V18.H8
-	VUZP1 V18.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $1, R7
-	BLT groupnext
-	CMP $16, R6
-	BLT grouptail
-	CMP $16, R7
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R6, groupdone
-groupskip:
-	ADD R8, R7, R7
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R7
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R6, R9
-	MOVD R6, R10
-grouppieces:
-	MOVD R10, R6
-	CMP R6, R7
-	BGE grouppiece
-	MOVD R7, R6
-grouppiece:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e28f440 // fmax v0.4s, v2.4s, v8.4s
-	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R6
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
-	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V6.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R6
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e28f481 // fmax v1.4s, v4.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V16.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R6
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V17.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-grouptailnarrow:
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V18.S4
-	VSUB V18.S4, V11.S4, V18.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e7240c5 // addhn2 v5.8h, v6.4s, v18.4s
-	FMOVQ F5, 16(RSP)
-	VCMTST V12.S4, V16.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V17.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
-	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
-	FMOVQ F16, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R6, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R6, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R6<<1, R0, R0
-	ADD R6, R1, R1
-	ADD R6<<1, R2, R2
-	SUB R6, R7, R7
-	SUB R6, R10, R10
-	SUB R6, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R6
-	B groupbegin
-groupdone:
-	RET
-longs:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V9.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V9.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
-	MOVD R8, R6
-	CMP $16, R6
-	BLT longtail
-longloop:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V16.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V5.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V16.S4, V17.S4
-	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e714205 // addhn2 v5.8h, v16.4s, v17.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e27f481 // fmax v1.4s, v4.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V5.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V16.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V16.S4, V17.S4
-	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e714205 // addhn2 v5.8h, v16.4s, v17.4s
-	FMOVQ F5, 16(R0)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-longback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE longloop
-longtail:
-	CBZ R6, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R6, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R6, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R6, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R6
-	BLT longtailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V16.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R6
-	BLT longtailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e27f481 // fmax v1.4s, v4.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V17.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R6
-	BLT longtailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V18.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-longtailnarrow:
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V16.S4, V19.S4
-	VSUB V19.S4, V11.S4, V19.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e734205 // addhn2 v5.8h, v16.4s, v19.4s
-	FMOVQ F5, 16(RSP)
-	VCMTST V12.S4, V17.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V18.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e634231 // addhn v17.4h, v17.4s, v3.4s
-	WORD $0x4e654251 // addhn2 v17.8h, v18.4s, v5.4s
-	FMOVQ F17, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-longtailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R6, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R6, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R6, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R6, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R6, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece24:
-	ADD R6<<1, R0, R0
-	ADD R6, R1, R1
-	ADD R6<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, longs
-	RET
-lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R4), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R3), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R4), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R3), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	FMOVQ (R5), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V0.S4
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	FMOVQ 16(R5), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V3.S4
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V3.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e654060 // addhn2 v0.8h, v3.4s, v5.4s
-	FMOVQ F0, (R0)
-	FMOVQ 32(R5), F0
-	VSUB V0.S4, V15.S4, V2.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V0.S4
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	FMOVQ 48(R5), F3
-	VSUB V3.S4, V15.S4, V5.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	WORD $0x4ea3f4a5 // fmin v5.4s, v5.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V5.S4, V3.S4
-	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
-	VCMTST V12.S4, V0.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	VCMTST V12.S4, V3.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e664000 // addhn v0.4h, v0.4s, v6.4s
-	WORD $0x4e674060 // addhn2 v0.8h, v3.4s, v7.4s
-	FMOVQ F0, 16(R0)
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-laneback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE laneloop
-lanetail:
-	CBZ R6, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R6, piece27
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R6, piece28
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R6, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R6, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R6, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R6, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R6, piece34
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece34:
-	TBZ $1, R6, piece35
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece35:
-	TBZ $0, R6, piece36
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece36:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R6, piece37
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece37:
-	TBZ $2, R6, piece38
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece38:
-	TBZ $1, R6, piece39
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece39:
-	TBZ $0, R6, piece40
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece40:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 128(RSP), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	FMOVQ 224(RSP), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V0.S4
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	CMP $5, R6
-	BLT lanetailnarrow
-	FMOVQ 240(RSP), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V3.S4
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	CMP $9, R6
-	BLT lanetailnarrow
-	FMOVQ 256(RSP), F2
-	VSUB V2.S4, V15.S4, V5.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e25f4e5 // fmax v5.4s, v7.4s, v5.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V5.S4, V2.S4
-	WORD $0x4e27e4a5 // fcmeq v5.4s, v5.4s, v7.4s
-	CMP $13, R6
-	BLT lanetailnarrow
-	FMOVQ 272(RSP), F7
-	VSUB V7.S4, V15.S4, V8.S4
-	VSUB V7.S4, V14.S4, V7.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e28f4c8 // fmax v8.4s, v6.4s, v8.4s
-	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V9.S4, V8.S4, V7.S4
-	WORD $0x4e26e508 // fcmeq v8.4s, v8.4s, v6.4s
-lanetailnarrow:
-	VCMTST V12.S4, V0.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	VCMTST V12.S4, V3.S4, V9.S4
-	VSUB V9.S4, V11.S4, V9.S4
-	WORD $0x0e664000 // addhn v0.4h, v0.4s, v6.4s
-	WORD $0x4e694060 // addhn2 v0.8h, v3.4s, v9.4s
-	FMOVQ F0, 16(RSP)
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V7.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e6340e2 // addhn2 v2.8h, v7.4s, v3.4s
-	FMOVQ F2, 32(RSP)
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-lanetailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece41
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece41:
-	TBZ $2, R6, piece42
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece42:
-	TBZ $1, R6, piece43
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece43:
-	TBZ $0, R6, piece44
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece44:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R6, piece45
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece45:
-	TBZ $2, R6, piece46
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece46:
-	TBZ $1, R6, piece47
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece47:
-	TBZ $0, R6, piece48
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece48:
-laneend:
-	RET
-grouprare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
-	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f401 // fmax v1.4s, v0.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V6.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
-	FMOVQ F4, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f403 // fmax v3.4s, v0.4s, v8.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V17.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V16.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V17.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
-	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
-	FMOVQ F16, 16(R0)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	B groupback
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R5, R16
-	VLD1R (R16), [V2.S4]
-	VSUB V2.S4, V15.S4, V3.S4
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VSUB V2.S4, V14.S4, V3.S4
-	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
-	ADD $4, R7, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V4.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V2.B16, V1.B16
-	VMOV V1.B16, V7.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R8, R7, R7
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R8, R7, R7
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V16.S4]
-	VSUB V16.S4, V15.S4, V17.S4
-	WORD $0x4e21da32 // scvtf v18.4s, v17.4s
-	VSUB V16.S4, V14.S4, V17.S4
-	WORD $0x4e21da30 // scvtf v16.4s, v17.4s
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VMOV V18.B16, V8.B16
-	VMOV V16.B16, V7.B16
-	CMP $0, R7
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R5, R16
-	VLD1R (R16), [V16.S4]
-	VSUB V16.S4, V15.S4, V17.S4
-	WORD $0x4e21da32 // scvtf v18.4s, v17.4s
-	VSUB V16.S4, V14.S4, V17.S4
-	WORD $0x4e21da30 // scvtf v16.4s, v17.4s
-	ADD $4, R7, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V6.B16
-	VBSL V10.B16, V31.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V6.B16
-	VBSL V9.B16, V31.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	VMOV V4.B16, V6.B16
-	VBSL V8.B16, V18.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	VMOV V4.B16, V6.B16
-	VBSL V7.B16, V16.B16, V6.B16
-	VMOV V6.B16, V7.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R8, R7, R7
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R8, R7, R7
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V19.S4]
-	VSUB V19.S4, V15.S4, V20.S4
-	WORD $0x4e21da95 // scvtf v21.4s, v20.4s
-	VSUB V19.S4, V14.S4, V20.S4
-	WORD $0x4e21da93 // scvtf v19.4s, v20.4s
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VMOV V21.B16, V8.B16
-	VMOV V19.B16, V7.B16
-	CMP $0, R7
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R5, R16
-	VLD1R (R16), [V19.S4]
-	VSUB V19.S4, V15.S4, V20.S4
-	WORD $0x4e21da95 // scvtf v21.4s, v20.4s
-	VSUB V19.S4, V14.S4, V20.S4
-	WORD $0x4e21da93 // scvtf v19.4s, v20.4s
-	ADD $4, R7, R16
-	VDUP R16, V18.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb267e3 // smax v3.4s, v31.4s, v18.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V18.B16
-	VBSL V10.B16, V31.B16, V18.B16
-	VMOV V18.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V18.B16
-	VBSL V9.B16, V31.B16, V18.B16
-	VMOV V18.B16, V9.B16
-	VMOV V3.B16, V18.B16
-	VBSL V8.B16, V21.B16, V18.B16
-	VMOV V18.B16, V8.B16
-	VMOV V3.B16, V18.B16
-	VBSL V7.B16, V19.B16, V18.B16
-	VMOV V18.B16, V7.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R8, R7, R7
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R8, R7, R7
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V24.S4]
-	VSUB V24.S4, V15.S4, V25.S4
-	WORD $0x4e21db3a // scvtf v26.4s, v25.4s
-	VSUB V24.S4, V14.S4, V25.S4
-	WORD $0x4e21db38 // scvtf v24.4s, v25.4s
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VMOV V26.B16, V8.B16
-	VMOV V24.B16, V7.B16
-	CMP $0, R7
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R5, R16
-	VLD1R (R16), [V24.S4]
-	VSUB V24.S4, V15.S4, V25.S4
-	WORD $0x4e21db3a // scvtf v26.4s, v25.4s
-	VSUB V24.S4, V14.S4, V25.S4
-	WORD $0x4e21db38 // scvtf v24.4s, v25.4s
-	ADD $4, R7, R16
-	VDUP R16, V23.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb767f5 // smax v21.4s, v31.4s, v23.4s
-	VCMEQ V31.S4, V21.S4, V21.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V21.B16, V23.B16
-	VBSL V10.B16, V31.B16, V23.B16
-	VMOV V23.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V21.B16, V23.B16
-	VBSL V9.B16, V31.B16, V23.B16
-	VMOV V23.B16, V9.B16
-	VMOV V21.B16, V23.B16
-	VBSL V8.B16, V26.B16, V23.B16
-	VMOV V23.B16, V8.B16
-	VMOV V21.B16, V23.B16
-	VBSL V7.B16, V24.B16, V23.B16
-	VMOV V23.B16, V7.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R8, R7, R7
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3mix
-grouptailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
-	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f401 // fmax v1.4s, v0.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V6.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
-	FMOVQ F4, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f403 // fmax v3.4s, v0.4s, v8.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V17.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V16.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V17.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
-	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
-	FMOVQ F16, 32(RSP)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 48(RSP)
-	B grouptailback
-groupmeetrare:
-	MOVD R9, R7
-	SUB R3, R10, R10
-	ADD R10, R3, R3
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	MOVD R6, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
-	B grouppieces
-longrare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e470 // fcmeq v16.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V16.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V16.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e634204 // addhn2 v4.8h, v16.4s, v3.4s
-	FMOVQ F4, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
-	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
-	VBSL V5.B16, V16.B16, V17.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f403 // fmax v3.4s, v0.4s, v7.4s
-	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
-	WORD $0x4e2dd470 // fadd v16.4s, v3.4s, v13.4s
-	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e30e612 // fcmeq v18.4s, v16.4s, v16.4s
-	VBSL V5.B16, V16.B16, V18.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V17.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V18.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
-	WORD $0x4e654251 // addhn2 v17.8h, v18.4s, v5.4s
-	FMOVQ F17, 16(R0)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	B longback
-longtailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e470 // fcmeq v16.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V16.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V16.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e634204 // addhn2 v4.8h, v16.4s, v3.4s
-	FMOVQ F4, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
-	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
-	VBSL V5.B16, V16.B16, V17.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f403 // fmax v3.4s, v0.4s, v7.4s
-	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
-	WORD $0x4e2dd470 // fadd v16.4s, v3.4s, v13.4s
-	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e30e612 // fcmeq v18.4s, v16.4s, v16.4s
-	VBSL V5.B16, V16.B16, V18.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V17.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V18.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
-	WORD $0x4e654251 // addhn2 v17.8h, v18.4s, v5.4s
-	FMOVQ F17, 32(RSP)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 48(RSP)
-	B longtailback
-lanerare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R3), F2
-	FMOVQ (R5), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V2.B16
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F3
-	VSUB V3.S4, V15.S4, V6.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
-	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V1.B16
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F3
-	VSUB V3.S4, V15.S4, V7.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
-	WORD $0x4ea3f4e7 // fmin v7.4s, v7.4s, v3.4s
-	WORD $0x4e2dd4e3 // fadd v3.4s, v7.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V2.B16
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F3
-	VSUB V3.S4, V15.S4, V8.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
-	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V1.B16
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, (R1)
-	B laneback
-lanetailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V2.B16
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F3
-	VSUB V3.S4, V15.S4, V6.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
-	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V1.B16
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F3
-	VSUB V3.S4, V15.S4, V7.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
-	WORD $0x4ea3f4e7 // fmin v7.4s, v7.4s, v3.4s
-	WORD $0x4e2dd4e3 // fadd v3.4s, v7.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V2.B16
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F3
-	VSUB V3.S4, V15.S4, V8.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
-	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V1.B16
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 32(RSP)
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, 48(RSP)
-	B lanetailback
-
-// func FakeQuantizeMinvalBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $280-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
-	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 22
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD minval+40(FP), R5
-	FMOVS least+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+52(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD $65536, R16
-	VDUP R16, V12.S4
-	MOVD $32767, R16
-	VDUP R16, V11.S4
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
-	BEQ lanes
-groups:
-	MOVD R8, R6
-	MUL R7, R6, R6
-	MOVD R8, R7
-groupbegin:
-	CMP $16, R6
-	BLT grouptail
-	CMP $16, R7
-	BLT grouptomeet
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	SUB R7, R6, R6
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V6.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V5.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V6.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V6.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
-	FMOVQ F5, 16(R0)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-groupback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-groupwhole:
-	ADD R7, R6, R6
-	CBZ R7, groupnext
-	CMP $16, R6
-	BLT grouptail
-grouptomeet:
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-groupmeet:
-	MOVD R7, R9
-	MOVD R3, R10
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V10.B16, V0.B16
-	VMOV V8.B16, V1.B16
-	FMOVQ (R2), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V8.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V10.B16, V3.B16
-	VMOV V8.B16, V5.B16
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6e29dc46 // fmul v6.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V6.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V6.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V10.B16, V2.B16
-	VMOV V8.B16, V7.B16
-	FMOVQ 16(R2), F16
-	WORD $0x2e613a11 // shll v17.4s, v16.4h, #16
-	WORD $0x4eaad631 // fsub v17.4s, v17.4s, v10.4s
-	WORD $0x6e29de32 // fmul v18.4s, v17.4s, v9.4s
-	VFMLS V8.S4, V18.S4, V17.S4
-	VFMLA V9.S4, V17.S4, V18.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V10.B16, V17.B16
-	VMOV V8.B16, V19.B16
-	WORD $0x6e613a10 // shll2 v16.4s, v16.8h, #16
-	WORD $0x4eaad610 // fsub v16.4s, v16.4s, v10.4s
-	WORD $0x6e29de14 // fmul v20.4s, v16.4s, v9.4s
-	VFMLS V8.S4, V20.S4, V16.S4
-	VFMLA V9.S4, V16.S4, V20.S4
-	WORD $0x4e26f490 // fmax v16.4s, v4.4s, v6.4s
-	WORD $0x4e34f655 // fmax v21.4s, v18.4s, v20.4s
-	WORD $0x4e35f610 // fmax v16.4s, v16.4s, v21.4s
-	WORD $0x6e30fa10 // fmaxv s16, v16.4s
-	FCMPS F16, F16
-	BVS groupmeetrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff490 // fmax v16.4s, v4.4s, v15.4s
-	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
-	WORD $0x6f00e415 // movi v21.2d, #0000000000000000
-	VFMLA V1.S4, V16.S4, V21.S4
-	WORD $0x4e20d6b5 // fadd v21.4s, v21.4s, v0.4s
-	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V1.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
-	VCMTST V12.S4, V21.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6342b5 // addhn v21.4h, v21.4s, v3.4s
-	WORD $0x4e644035 // addhn2 v21.8h, v1.4s, v4.4s
-	FMOVQ F21, (R0)
-	WORD $0x4e218a52 // frintn v18.4s, v18.4s
-	WORD $0x4e2ff641 // fmax v1.4s, v18.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e32e421 // fcmeq v1.4s, v1.4s, v18.4s
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e2ff682 // fmax v2.4s, v20.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V19.S4, V2.S4, V4.S4
-	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
-	WORD $0x4e34e442 // fcmeq v2.4s, v2.4s, v20.4s
-	VCMTST V12.S4, V3.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	VCMTST V12.S4, V4.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x0e654063 // addhn v3.4h, v3.4s, v5.4s
-	WORD $0x4e664083 // addhn2 v3.8h, v4.4s, v6.4s
-	FMOVQ F3, 16(R0)
-	VUZP1 V0.H8, V16.H8, V16.H8
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V16.B16, V16.B16
-	VUSHR $7, V16.B16, V16.B16
-	FMOVQ F16, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $1, R7
-	BLT groupnext
-	CMP $16, R6
-	BLT grouptail
-	CMP $16, R7
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R6, groupdone
-groupskip:
-	ADD R8, R7, R7
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R7
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R6, R9
-	MOVD R6, R10
-grouppieces:
-	MOVD R10, R6
-	CMP R6, R7
-	BGE grouppiece
-	MOVD R7, R6
-grouppiece:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R6
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V6.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R6
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V7.S4
-	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R6
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V16.S4
-	WORD $0x4e28d610 // fadd v16.4s, v16.4s, v8.4s
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-grouptailnarrow:
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V17.S4
-	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e7140c5 // addhn2 v5.8h, v6.4s, v17.4s
-	FMOVQ F5, 16(RSP)
-	VCMTST V12.S4, V7.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V16.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
-	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
-	FMOVQ F7, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R6, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R6, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R6<<1, R0, R0
-	ADD R6, R1, R1
-	ADD R6<<1, R2, R2
-	SUB R6, R7, R7
-	SUB R6, R10, R10
-	SUB R6, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R6
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -7586,6 +2020,2560 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V0.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V7.S4, V6.S4, V2.S4
+	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
+	VCMTST V12.S4, V0.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
+	FMOVQ F0, (R1)
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e2ff54a // fmax v10.4s, v10.4s, v15.4s
+	WORD $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V16.S4, V10.S4, V0.S4
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e2ff631 // fmax v17.4s, v17.4s, v15.4s
+	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V18.S4, V17.S4, V1.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
+	FMOVQ F0, 16(R1)
+laneback:
+	ADD $32, R1, R1
+	ADD $32, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 272(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 280(RSP), R2
+	MOVD 288(RSP), R3
+	MOVD 296(RSP), R4
+	MOVD 304(RSP), R5
+laneend:
+	RET
+grouprare:
+	MOVD $1, R16
+	MOVD R16, 320(RSP)
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 288(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $144, RSP, R4
+	ADD $208, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 304(RSP)
+	ADD $208, RSP, R5
+	B rare
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V8.B16, V31.B16, V7.B16
+	VMOV V7.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V19.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb367f1 // smax v17.4s, v31.4s, v19.4s
+	VCMEQ V31.S4, V17.S4, V17.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V17.B16, V19.B16
+	VBSL V10.B16, V31.B16, V19.B16
+	VMOV V19.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V17.B16, V19.B16
+	VBSL V9.B16, V31.B16, V19.B16
+	VMOV V19.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V17.B16, V19.B16
+	VBSL V8.B16, V31.B16, V19.B16
+	VMOV V19.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
+groupmeetrare:
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	ADD R9, R5, R5
+	MOVD R0, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
+lanerare:
+	MOVD $2, R16
+	MOVD R16, 320(RSP)
+	B rare
+lanestage:
+	MOVD R1, 272(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 280(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 288(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $144, RSP, R4
+	ADD $208, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 304(RSP)
+	ADD $208, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R3), F1
+	FMOVQ 16(R5), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R1)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R5), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R1)
+	MOVD 320(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	B laneback
+groupresume:
+	MOVD 288(RSP), R3
+	MOVD 296(RSP), R4
+	MOVD 304(RSP), R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	B groupback
+
+// func FakeQuantizeBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+
+TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $280-72
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
+	// per group: V10 scale, V9 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 17
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
+	FMOVS least+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
+	FMOVS most+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	MOVD $65536, R16
+	VDUP R16, V12.S4
+	MOVD $32767, R16
+	VDUP R16, V11.S4
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
+	BEQ longs
+groups:
+	MOVD R7, R0
+	MUL R6, R0, R0
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V9.S4]
+	SUB R6, R0, R0
+grouploop:
+	FMOVQ (R3), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 16(R3), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V10.S4, V0.S4, V5.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V6.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V6.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	FMOVQ F5, (R1)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V5.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V10.S4, V4.S4, V6.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	FMOVQ F5, 16(R1)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+groupback:
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE grouploop
+groupwhole:
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
+	CBZ R6, groupnext
+	CMP $16, R0
+	BLT grouptail
+grouptomeet:
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R4, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V9.B16, V0.B16
+	FMOVQ (R3), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
+	VFMLS V9.S4, V3.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V3.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V9.B16, V2.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e2adc24 // fmul v4.4s, v1.4s, v10.4s
+	VFMLS V9.S4, V4.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V9.B16, V1.B16
+	FMOVQ 16(R3), F5
+	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
+	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
+	VFMLS V9.S4, V7.S4, V6.S4
+	VFMLA V10.S4, V6.S4, V7.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V9.B16, V6.B16
+	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
+	WORD $0x6e2adca8 // fmul v8.4s, v5.4s, v10.4s
+	VFMLS V9.S4, V8.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V8.S4
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e28f4f0 // fmax v16.4s, v7.4s, v8.4s
+	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS groupmeetrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V0.S4, V5.S4, V16.S4
+	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
+	VCMTST V12.S4, V16.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e624210 // addhn v16.4h, v16.4s, v2.4s
+	WORD $0x4e644070 // addhn2 v16.8h, v3.4s, v4.4s
+	FMOVQ F16, (R1)
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V1.S4, V2.S4, V3.S4
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e2ff501 // fmax v1.4s, v8.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V6.S4, V1.S4, V4.S4
+	WORD $0x4e28e421 // fcmeq v1.4s, v1.4s, v8.4s
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	VCMTST V12.S4, V4.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e674083 // addhn2 v3.8h, v4.4s, v7.4s
+	FMOVQ F3, 16(R1)
+	VUZP1 V0.H8, V5.H8, V5.H8
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R2)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R0, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R0, R8
+	MOVD R0, R9
+grouppieces:
+	MOVD R9, R0
+	CMP R0, R6
+	BGE grouppiece
+	MOVD R6, R0
+grouppiece:
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V9.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	MOVD R6, 264(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 240(RSP), R3
+	ADD R0<<1, R3, R3
+	MOVD 264(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R0
+	B groupbegin
+groupdone:
+	RET
+longs:
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V9.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V9.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
+	MOVD R7, R0
+	CMP $16, R0
+	BLT longstage
+longloop:
+	FMOVQ (R3), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 16(R3), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V10.S4, V0.S4, V5.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V6.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V6.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	FMOVQ F5, (R1)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V5.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V10.S4, V4.S4, V6.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	FMOVQ F5, 16(R1)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+longback:
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE longloop
+longtail:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 240(RSP), R3
+	ADD R0<<1, R3, R3
+longend:
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUB $1, R6, R6
+	CBNZ R6, longs
+	RET
+lanes:
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R3), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R5), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R4), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R5), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 16(R4), F5
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R3), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R5), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R4), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R5), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 48(R4), F9
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V4.S4, V0.S4, V1.S4
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff443 // fmax v3.4s, v2.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V3.S4, V4.S4
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V4.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e654081 // addhn2 v1.8h, v4.4s, v5.4s
+	FMOVQ F1, (R1)
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e2ff4e1 // fmax v1.4s, v7.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	WORD $0x4e27e421 // fcmeq v1.4s, v1.4s, v7.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c4 // fmax v4.4s, v6.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V9.S4, V4.S4, V5.S4
+	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
+	VCMTST V12.S4, V2.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	VCMTST V12.S4, V5.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
+	WORD $0x0e664042 // addhn v2.4h, v2.4s, v6.4s
+	WORD $0x4e6740a2 // addhn2 v2.8h, v5.4s, v7.4s
+	FMOVQ F2, 16(R1)
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+laneback:
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+laneend:
+	RET
+grouprare:
+	MOVD $1, R16
+	MOVD R16, 272(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B rare
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V8.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V8.B16
+	VBSL V9.B16, V31.B16, V8.B16
+	VMOV V8.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
+groupmeetrare:
+	MOVD R8, R6
+	SUB R4, R9, R9
+	ADD R9, R4, R4
+	ADD R9, R5, R5
+	MOVD R0, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
+longrare:
+	MOVD $2, R16
+	MOVD R16, 272(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B rare
+longstage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	B longloop
+lanerare:
+	MOVD $3, R16
+	MOVD R16, 272(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R3), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R4), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V4.B16, V2.B16
+	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R4), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V1.B16
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e664022 // addhn2 v2.8h, v1.4s, v6.4s
+	FMOVQ F2, (R1)
+	FMOVQ 16(R3), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R4), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
+	VBSL V5.B16, V7.B16, V2.B16
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R4), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V5.B16, V8.B16, V1.B16
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(R1)
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, (R2)
+	MOVD 272(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 272(RSP), R16
+	CMP $2, R16
+	BEQ longresume
+	B laneback
+groupresume:
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V9.S4]
+	B groupback
+longresume:
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V9.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V9.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
+	B longback
+
+// func FakeQuantizeZeroPointBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+
+TEXT ·FakeQuantizeZeroPointBytesBF16NEON(SB), NOSPLIT, $344-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R7 groups left, R8 length
+	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff
+	// per group: V10 scale, V9 recip, V0 zeroPoint, V1 ISub, V0 ISub, V8 ToFloat, V7 ToFloat
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 27
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
+	MOVD zeroPoint+40(FP), R6
+	FMOVS least+48(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS most+52(FP), F14
+	VDUP V14.S[0], V14.S4
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	MOVD $65536, R16
+	VDUP R16, V12.S4
+	MOVD $32767, R16
+	VDUP R16, V11.S4
+	MOVD groups+56(FP), R7
+	MOVD length+64(FP), R8
+	CMP $1, R8
+	BEQ lanes
+	CMP $128, R8
+	BLT groups
+	AND $15, R8, R16
+	CBZ R16, longs
+	CMP $1, R7
+	BEQ longs
+groups:
+	MOVD R8, R0
+	MUL R7, R0, R0
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
+	SUB R7, R0, R0
+grouploop:
+	FMOVQ (R3), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 16(R3), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e28f440 // fmax v0.4s, v2.4s, v8.4s
+	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V10.S4, V0.S4, V5.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V6.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V6.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
+	FMOVQ F5, (R1)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e28f481 // fmax v1.4s, v4.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V5.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
+	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V10.S4, V4.S4, V6.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
+	FMOVQ F5, 16(R1)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+groupback:
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R7, R7
+	CMP $16, R7
+	BGE grouploop
+groupwhole:
+	CMP $0, R7
+	BLT groupstaged
+	ADD R7, R0, R0
+	CBZ R7, groupnext
+	CMP $16, R0
+	BLT grouptail
+grouptomeet:
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
+groupmeet:
+	MOVD R7, R9
+	MOVD R4, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V9.B16, V0.B16
+	VMOV V8.B16, V1.B16
+	VMOV V7.B16, V2.B16
+	FMOVQ (R3), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
+	VFMLS V9.S4, V5.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V5.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V9.B16, V4.B16
+	VMOV V8.B16, V6.B16
+	VMOV V7.B16, V16.B16
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e2adc71 // fmul v17.4s, v3.4s, v10.4s
+	VFMLS V9.S4, V17.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V17.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V9.B16, V3.B16
+	VMOV V8.B16, V18.B16
+	VMOV V7.B16, V19.B16
+	FMOVQ 16(R3), F20
+	WORD $0x2e613a95 // shll v21.4s, v20.4h, #16
+	WORD $0x6e2adeb6 // fmul v22.4s, v21.4s, v10.4s
+	VFMLS V9.S4, V22.S4, V21.S4
+	VFMLA V10.S4, V21.S4, V22.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V9.B16, V21.B16
+	VMOV V8.B16, V23.B16
+	VMOV V7.B16, V24.B16
+	WORD $0x6e613a94 // shll2 v20.4s, v20.8h, #16
+	WORD $0x6e2ade99 // fmul v25.4s, v20.4s, v10.4s
+	VFMLS V9.S4, V25.S4, V20.S4
+	VFMLA V10.S4, V20.S4, V25.S4
+	WORD $0x4e31f4b4 // fmax v20.4s, v5.4s, v17.4s
+	WORD $0x4e39f6da // fmax v26.4s, v22.4s, v25.4s
+	WORD $0x4e3af694 // fmax v20.4s, v20.4s, v26.4s
+	WORD $0x6e30fa94 // fmaxv s20, v20.4s
+	FCMPS F20, F20
+	BVS groupmeetrare
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x4e25e421 // fcmeq v1.4s, v1.4s, v5.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e26f626 // fmax v6.4s, v17.4s, v6.4s
+	WORD $0x4eb0f4c6 // fmin v6.4s, v6.4s, v16.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V6.S4, V0.S4
+	WORD $0x4e31e4c6 // fcmeq v6.4s, v6.4s, v17.4s
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	VCMTST V12.S4, V0.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654002 // addhn2 v2.8h, v0.4s, v5.4s
+	FMOVQ F2, (R1)
+	WORD $0x4e218ad6 // frintn v22.4s, v22.4s
+	WORD $0x4e32f6d2 // fmax v18.4s, v22.4s, v18.4s
+	WORD $0x4eb3f652 // fmin v18.4s, v18.4s, v19.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V18.S4, V0.S4
+	WORD $0x4e36e652 // fcmeq v18.4s, v18.4s, v22.4s
+	WORD $0x4e218b39 // frintn v25.4s, v25.4s
+	WORD $0x4e37f737 // fmax v23.4s, v25.4s, v23.4s
+	WORD $0x4eb8f6f7 // fmin v23.4s, v23.4s, v24.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V21.S4, V23.S4, V2.S4
+	WORD $0x4e39e6f7 // fcmeq v23.4s, v23.4s, v25.4s
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
+	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
+	FMOVQ F0, 16(R1)
+	VUZP1 V6.H8, V1.H8, V1.H8
+	VUZP1 V23.H8, V18.H8, V18.H8
+	VUZP1 V18.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R2)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R0, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R0, R9
+	MOVD R0, R10
+grouppieces:
+	MOVD R10, R0
+	CMP R0, R7
+	BGE grouppiece
+	MOVD R7, R0
+grouppiece:
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	MOVD R7, 336(RSP)
+	SUB R7, R7, R7
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 304(RSP), R3
+	ADD R0<<1, R3, R3
+	MOVD 336(RSP), R7
+grouprest:
+	SUB R0, R7, R7
+	SUB R0, R10, R10
+	SUB R0, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R0
+	B groupbegin
+groupdone:
+	RET
+longs:
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V9.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V9.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
+	MOVD R8, R0
+	CMP $16, R0
+	BLT longstage
+longloop:
+	FMOVQ (R3), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 16(R3), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
+	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V10.S4, V0.S4, V5.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V16.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V16.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e714205 // addhn2 v5.8h, v16.4s, v17.4s
+	FMOVQ F5, (R1)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e27f481 // fmax v1.4s, v4.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V5.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V10.S4, V4.S4, V16.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V16.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e714205 // addhn2 v5.8h, v16.4s, v17.4s
+	FMOVQ F5, 16(R1)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+longback:
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE longloop
+longtail:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 304(RSP), R3
+	ADD R0<<1, R3, R3
+longend:
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	SUB $1, R7, R7
+	CBNZ R7, longs
+	RET
+lanes:
+	MOVD R7, R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R3), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R5), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R4), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R5), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 16(R4), F5
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R3), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R5), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R4), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R5), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 48(R4), F9
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	FMOVQ (R6), F0
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V0.S4
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
+	FMOVQ 16(R6), F3
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V3.S4
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e654060 // addhn2 v0.8h, v3.4s, v5.4s
+	FMOVQ F0, (R1)
+	FMOVQ 32(R6), F0
+	VSUB V0.S4, V15.S4, V2.S4
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V0.S4
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
+	FMOVQ 48(R6), F3
+	VSUB V3.S4, V15.S4, V5.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	WORD $0x4ea3f4a5 // fmin v5.4s, v5.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V9.S4, V5.S4, V3.S4
+	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
+	VCMTST V12.S4, V0.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	VCMTST V12.S4, V3.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
+	WORD $0x0e664000 // addhn v0.4h, v0.4s, v6.4s
+	WORD $0x4e674060 // addhn2 v0.8h, v3.4s, v7.4s
+	FMOVQ F0, 16(R1)
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V5.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R2)
+laneback:
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
+laneend:
+	RET
+grouprare:
+	MOVD $1, R16
+	MOVD R16, 344(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B rare
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VLD1R (R16), [V2.S4]
+	VSUB V2.S4, V15.S4, V3.S4
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VSUB V2.S4, V14.S4, V3.S4
+	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V4.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V2.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R6), [V16.S4]
+	VSUB V16.S4, V15.S4, V17.S4
+	WORD $0x4e21da32 // scvtf v18.4s, v17.4s
+	VSUB V16.S4, V14.S4, V17.S4
+	WORD $0x4e21da30 // scvtf v16.4s, v17.4s
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VMOV V18.B16, V8.B16
+	VMOV V16.B16, V7.B16
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VLD1R (R16), [V16.S4]
+	VSUB V16.S4, V15.S4, V17.S4
+	WORD $0x4e21da32 // scvtf v18.4s, v17.4s
+	VSUB V16.S4, V14.S4, V17.S4
+	WORD $0x4e21da30 // scvtf v16.4s, v17.4s
+	ADD $4, R7, R16
+	VDUP R16, V6.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
+	VMOV V4.B16, V6.B16
+	VBSL V8.B16, V18.B16, V6.B16
+	VMOV V6.B16, V8.B16
+	VMOV V4.B16, V6.B16
+	VBSL V7.B16, V16.B16, V6.B16
+	VMOV V6.B16, V7.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R6), [V19.S4]
+	VSUB V19.S4, V15.S4, V20.S4
+	WORD $0x4e21da95 // scvtf v21.4s, v20.4s
+	VSUB V19.S4, V14.S4, V20.S4
+	WORD $0x4e21da93 // scvtf v19.4s, v20.4s
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VMOV V21.B16, V8.B16
+	VMOV V19.B16, V7.B16
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VLD1R (R16), [V19.S4]
+	VSUB V19.S4, V15.S4, V20.S4
+	WORD $0x4e21da95 // scvtf v21.4s, v20.4s
+	VSUB V19.S4, V14.S4, V20.S4
+	WORD $0x4e21da93 // scvtf v19.4s, v20.4s
+	ADD $4, R7, R16
+	VDUP R16, V18.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb267e3 // smax v3.4s, v31.4s, v18.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V18.B16
+	VBSL V10.B16, V31.B16, V18.B16
+	VMOV V18.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V18.B16
+	VBSL V9.B16, V31.B16, V18.B16
+	VMOV V18.B16, V9.B16
+	VMOV V3.B16, V18.B16
+	VBSL V8.B16, V21.B16, V18.B16
+	VMOV V18.B16, V8.B16
+	VMOV V3.B16, V18.B16
+	VBSL V7.B16, V19.B16, V18.B16
+	VMOV V18.B16, V7.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R6), [V24.S4]
+	VSUB V24.S4, V15.S4, V25.S4
+	WORD $0x4e21db3a // scvtf v26.4s, v25.4s
+	VSUB V24.S4, V14.S4, V25.S4
+	WORD $0x4e21db38 // scvtf v24.4s, v25.4s
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VMOV V26.B16, V8.B16
+	VMOV V24.B16, V7.B16
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VLD1R (R16), [V24.S4]
+	VSUB V24.S4, V15.S4, V25.S4
+	WORD $0x4e21db3a // scvtf v26.4s, v25.4s
+	VSUB V24.S4, V14.S4, V25.S4
+	WORD $0x4e21db38 // scvtf v24.4s, v25.4s
+	ADD $4, R7, R16
+	VDUP R16, V23.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb767f5 // smax v21.4s, v31.4s, v23.4s
+	VCMEQ V31.S4, V21.S4, V21.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V21.B16, V23.B16
+	VBSL V10.B16, V31.B16, V23.B16
+	VMOV V23.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V21.B16, V23.B16
+	VBSL V9.B16, V31.B16, V23.B16
+	VMOV V23.B16, V9.B16
+	VMOV V21.B16, V23.B16
+	VBSL V8.B16, V26.B16, V23.B16
+	VMOV V23.B16, V8.B16
+	VMOV V21.B16, V23.B16
+	VBSL V7.B16, V24.B16, V23.B16
+	VMOV V23.B16, V7.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3mix
+groupmeetrare:
+	MOVD R9, R7
+	SUB R4, R10, R10
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	ADD R10, R6, R6
+	MOVD R0, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
+longrare:
+	MOVD $2, R16
+	MOVD R16, 344(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B rare
+longstage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	B longloop
+lanerare:
+	MOVD $3, R16
+	MOVD R16, 344(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B laneloop
+rare:
+	FMOVQ (R3), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R4), F2
+	FMOVQ (R6), F3
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V2.B16
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R4), F1
+	FMOVQ 16(R6), F3
+	VSUB V3.S4, V15.S4, V6.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
+	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, (R1)
+	FMOVQ 16(R3), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R4), F2
+	FMOVQ 32(R6), F3
+	VSUB V3.S4, V15.S4, V7.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
+	WORD $0x4ea3f4e7 // fmin v7.4s, v7.4s, v3.4s
+	WORD $0x4e2dd4e3 // fadd v3.4s, v7.4s, v13.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V2.B16
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R4), F1
+	FMOVQ 48(R6), F3
+	VSUB V3.S4, V15.S4, V8.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
+	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R1)
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, (R2)
+	MOVD 344(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 344(RSP), R16
+	CMP $2, R16
+	BEQ longresume
+	B laneback
+groupresume:
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
+	B groupback
+longresume:
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V9.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V9.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
+	B longback
+
+// func FakeQuantizeMinvalBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+
+TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $344-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
+	// per group: V10 scale, V9 recip, V8 minval
+	// vector registers in use at once: 22
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
+	MOVD minval+40(FP), R6
+	FMOVS least+48(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
+	FMOVS most+52(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	MOVD $65536, R16
+	VDUP R16, V12.S4
+	MOVD $32767, R16
+	VDUP R16, V11.S4
+	MOVD groups+56(FP), R7
+	MOVD length+64(FP), R8
+	CMP $1, R8
+	BEQ lanes
+groups:
+	MOVD R8, R0
+	MUL R7, R0, R0
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R6), [V8.S4]
+	SUB R7, R0, R0
+grouploop:
+	FMOVQ (R3), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 16(R3), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V10.S4, V0.S4, V5.S4
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V6.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V6.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	FMOVQ F5, (R1)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V5.S4
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V10.S4, V4.S4, V6.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	FMOVQ F5, 16(R1)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+groupback:
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R7, R7
+	CMP $16, R7
+	BGE grouploop
+groupwhole:
+	CMP $0, R7
+	BLT groupstaged
+	ADD R7, R0, R0
+	CBZ R7, groupnext
+	CMP $16, R0
+	BLT grouptail
+grouptomeet:
+	VLD1R (R6), [V10.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
+groupmeet:
+	MOVD R7, R9
+	MOVD R4, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V10.B16, V0.B16
+	VMOV V8.B16, V1.B16
+	FMOVQ (R3), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V10.B16, V3.B16
+	VMOV V8.B16, V5.B16
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6e29dc46 // fmul v6.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V6.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V6.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V10.B16, V2.B16
+	VMOV V8.B16, V7.B16
+	FMOVQ 16(R3), F16
+	WORD $0x2e613a11 // shll v17.4s, v16.4h, #16
+	WORD $0x4eaad631 // fsub v17.4s, v17.4s, v10.4s
+	WORD $0x6e29de32 // fmul v18.4s, v17.4s, v9.4s
+	VFMLS V8.S4, V18.S4, V17.S4
+	VFMLA V9.S4, V17.S4, V18.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V10.B16, V17.B16
+	VMOV V8.B16, V19.B16
+	WORD $0x6e613a10 // shll2 v16.4s, v16.8h, #16
+	WORD $0x4eaad610 // fsub v16.4s, v16.4s, v10.4s
+	WORD $0x6e29de14 // fmul v20.4s, v16.4s, v9.4s
+	VFMLS V8.S4, V20.S4, V16.S4
+	VFMLA V9.S4, V16.S4, V20.S4
+	WORD $0x4e26f490 // fmax v16.4s, v4.4s, v6.4s
+	WORD $0x4e34f655 // fmax v21.4s, v18.4s, v20.4s
+	WORD $0x4e35f610 // fmax v16.4s, v16.4s, v21.4s
+	WORD $0x6e30fa10 // fmaxv s16, v16.4s
+	FCMPS F16, F16
+	BVS groupmeetrare
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff490 // fmax v16.4s, v4.4s, v15.4s
+	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
+	WORD $0x6f00e415 // movi v21.2d, #0000000000000000
+	VFMLA V1.S4, V16.S4, V21.S4
+	WORD $0x4e20d6b5 // fadd v21.4s, v21.4s, v0.4s
+	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V1.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
+	VCMTST V12.S4, V21.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e6342b5 // addhn v21.4h, v21.4s, v3.4s
+	WORD $0x4e644035 // addhn2 v21.8h, v1.4s, v4.4s
+	FMOVQ F21, (R1)
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff641 // fmax v1.4s, v18.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V7.S4, V1.S4, V3.S4
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x4e32e421 // fcmeq v1.4s, v1.4s, v18.4s
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e2ff682 // fmax v2.4s, v20.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V19.S4, V2.S4, V4.S4
+	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
+	WORD $0x4e34e442 // fcmeq v2.4s, v2.4s, v20.4s
+	VCMTST V12.S4, V3.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	VCMTST V12.S4, V4.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x0e654063 // addhn v3.4h, v3.4s, v5.4s
+	WORD $0x4e664083 // addhn2 v3.8h, v4.4s, v6.4s
+	FMOVQ F3, 16(R1)
+	VUZP1 V0.H8, V16.H8, V16.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V16.B16, V16.B16
+	VUSHR $7, V16.B16, V16.B16
+	FMOVQ F16, (R2)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R0, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R0, R9
+	MOVD R0, R10
+grouppieces:
+	MOVD R10, R0
+	CMP R0, R7
+	BGE grouppiece
+	MOVD R7, R0
+grouppiece:
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R6), [V8.S4]
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	MOVD R7, 336(RSP)
+	SUB R7, R7, R7
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 304(RSP), R3
+	ADD R0<<1, R3, R3
+	MOVD 336(RSP), R7
+grouprest:
+	SUB R0, R7, R7
+	SUB R0, R10, R10
+	SUB R0, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R0
+	B groupbegin
+groupdone:
+	RET
+lanes:
+	MOVD R7, R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R3), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R6), F2
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ (R5), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ (R4), F5
+	VFMLS V5.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R6), F1
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ 16(R5), F3
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
+	FMOVQ 16(R4), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V6.S4
+	FMOVQ 16(R3), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	FMOVQ 32(R6), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	FMOVQ 32(R5), F9
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	FMOVQ 32(R4), F16
+	VFMLS V16.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R6), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	FMOVQ 48(R5), F9
+	WORD $0x6e29dc11 // fmul v17.4s, v0.4s, v9.4s
+	FMOVQ 48(R4), F18
+	VFMLS V18.S4, V17.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V17.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e31f549 // fmax v9.4s, v10.4s, v17.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
@@ -7605,7 +4593,7 @@ laneloop:
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e614129 // addhn v9.4h, v9.4s, v1.4s
 	WORD $0x4e654089 // addhn2 v9.8h, v4.4s, v5.4s
-	FMOVQ F9, (R0)
+	FMOVQ F9, (R1)
 	WORD $0x4e21894a // frintn v10.4s, v10.4s
 	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
@@ -7626,326 +4614,60 @@ laneloop:
 	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e634084 // addhn v4.4h, v4.4s, v3.4s
 	WORD $0x4e6740c4 // addhn2 v4.8h, v6.4s, v7.4s
-	FMOVQ F4, 16(R0)
+	FMOVQ F4, 16(R1)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V5.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
+	FMOVQ F0, (R2)
 laneback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
+	ADD $64, R6, R6
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R6, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R6, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R6, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R6, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R6, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R6, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R6, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R6, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R6, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R6, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R6, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 224(RSP), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ 160(RSP), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	FMOVQ 96(RSP), F5
-	VFMLS V5.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 240(RSP), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 176(RSP), F3
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	FMOVQ 112(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V6.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	FMOVQ 256(RSP), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	FMOVQ 192(RSP), F9
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 128(RSP), F16
-	VFMLS V16.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 272(RSP), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	FMOVQ 208(RSP), F9
-	WORD $0x6e29dc11 // fmul v17.4s, v0.4s, v9.4s
-	FMOVQ 144(RSP), F18
-	VFMLS V18.S4, V17.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V17.S4
-	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e31f549 // fmax v9.4s, v10.4s, v17.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V9.S4
-	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
-	CMP $5, R6
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V7.S4, V2.S4, V4.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	CMP $9, R6
-	BLT lanetailnarrow
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V16.S4, V1.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
-	CMP $13, R6
-	BLT lanetailnarrow
-	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e2ff626 // fmax v6.4s, v17.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V18.S4, V6.S4, V7.S4
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e31e4c6 // fcmeq v6.4s, v6.4s, v17.4s
-lanetailnarrow:
-	VCMTST V12.S4, V9.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V4.S4, V8.S4
-	VSUB V8.S4, V11.S4, V8.S4
-	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
-	WORD $0x4e684089 // addhn2 v9.8h, v4.4s, v8.4s
-	FMOVQ F9, 16(RSP)
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V7.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440e5 // addhn2 v5.8h, v7.4s, v4.4s
-	FMOVQ F5, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R6, piece30
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece30:
-	TBZ $1, R6, piece31
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece31:
-	TBZ $0, R6, piece32
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece32:
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R6, piece33
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece33:
-	TBZ $2, R6, piece34
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece34:
-	TBZ $1, R6, piece35
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece35:
-	TBZ $0, R6, piece36
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece36:
+	CALL ·stageOut16NEON(SB)
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V6.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
-	FMOVQ F4, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V7.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V16.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
-	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
-	FMOVQ F7, 16(R0)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 344(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R7, R16
@@ -7953,17 +4675,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -7972,9 +4694,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R7, R16
@@ -7982,15 +4704,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R6), [V10.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	CMP $0, R7
 	BGE groupmeet1
 groupmeet1mix:
@@ -7999,17 +4721,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V10.B16, V31.B16, V5.B16
 	VMOV V5.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V9.B16, V31.B16, V5.B16
 	VMOV V5.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V8.B16, V31.B16, V5.B16
@@ -8018,9 +4740,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R7, R16
@@ -8028,15 +4750,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R6), [V10.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	CMP $0, R7
 	BGE groupmeet2
 groupmeet2mix:
@@ -8045,17 +4767,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
 	VMOV V7.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V7.B16
 	VBSL V8.B16, V31.B16, V7.B16
@@ -8064,9 +4786,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R7, R16
@@ -8074,15 +4796,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R6), [V10.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	CMP $0, R7
 	BGE groupmeet3
 groupmeet3mix:
@@ -8091,17 +4813,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb367f1 // smax v17.4s, v31.4s, v19.4s
 	VCMEQ V31.S4, V17.S4, V17.S4
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V17.B16, V19.B16
 	VBSL V10.B16, V31.B16, V19.B16
 	VMOV V19.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V17.B16, V19.B16
 	VBSL V9.B16, V31.B16, V19.B16
 	VMOV V19.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V17.B16, V19.B16
 	VBSL V8.B16, V31.B16, V19.B16
@@ -8110,98 +4832,55 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V6.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
-	FMOVQ F4, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V7.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V16.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
-	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
-	FMOVQ F7, 32(RSP)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 48(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R9, R7
-	SUB R3, R10, R10
-	ADD R10, R3, R3
+	SUB R4, R10, R10
 	ADD R10, R4, R4
 	ADD R10, R5, R5
-	MOVD R6, R9
+	ADD R10, R6, R6
+	MOVD R0, R9
 	SUB R10, R10, R10
 	ADD $16, R10, R10
 	B grouppieces
 lanerare:
-	FMOVQ (R2), F0
+	MOVD $2, R16
+	MOVD R16, 344(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B laneloop
+rare:
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R3), F2
-	FMOVQ (R5), F3
+	FMOVQ (R4), F2
+	FMOVQ (R6), F3
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
@@ -8216,8 +4895,8 @@ lanerare:
 	VBSL V3.B16, V5.B16, V2.B16
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F5
+	FMOVQ 16(R4), F1
+	FMOVQ 16(R6), F5
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -8235,11 +4914,11 @@ lanerare:
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R2), F0
+	FMOVQ F2, (R1)
+	FMOVQ 16(R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F5
+	FMOVQ 32(R4), F2
+	FMOVQ 32(R6), F5
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
@@ -8252,8 +4931,8 @@ lanerare:
 	VBSL V3.B16, V8.B16, V2.B16
 	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F5
+	FMOVQ 48(R4), F1
+	FMOVQ 48(R6), F5
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -8271,108 +4950,38 @@ lanerare:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	VUZP1 V6.H8, V4.H8, V4.H8
 	VUZP1 V8.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, (R1)
+	FMOVQ F4, (R2)
+	MOVD 344(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff424 // fmax v4.4s, v1.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V5.B16, V2.B16
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V3.B16, V7.B16, V1.B16
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
-	WORD $0x4e25d508 // fadd v8.4s, v8.4s, v5.4s
-	WORD $0x4e28e502 // fcmeq v2.4s, v8.4s, v8.4s
-	VBSL V3.B16, V8.B16, V2.B16
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff408 // fmax v8.4s, v0.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
-	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
-	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
-	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
-	VBSL V3.B16, V9.B16, V1.B16
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 32(RSP)
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, 48(RSP)
-	B lanetailback
+groupresume:
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R6), [V8.S4]
+	B groupback
 
 // func FakeQuantizeBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $216-72
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
+TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $280-72
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
 	// per group: V9 scale, V8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 19
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
+	// vector registers in use at once: 18
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
 	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -8396,19 +5005,19 @@ TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $216-72
 	CMP $1, R6
 	BEQ longs
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	SUB R6, R5, R5
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
 	VFMLS V9.S4, V2.S4, V1.S4
@@ -8417,7 +5026,7 @@ grouploop:
 	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
 	VFMLS V9.S4, V1.S4, V0.S4
 	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
 	VFMLS V9.S4, V4.S4, V3.S4
@@ -8450,7 +5059,7 @@ grouploop:
 	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
 	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
@@ -8469,7 +5078,7 @@ grouploop:
 	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
 	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
@@ -8477,31 +5086,33 @@ grouploop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 groupback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R3, R9
+	MOVD R4, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V8.B16, V0.B16
-	FMOVQ (R2), F1
+	FMOVQ (R3), F1
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
 	VFMLS V8.S4, V3.S4, V2.S4
@@ -8520,7 +5131,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V8.B16, V1.B16
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R3), F5
 	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
 	WORD $0x6e29dcc7 // fmul v7.4s, v6.4s, v9.4s
 	VFMLS V8.S4, V7.S4, V6.S4
@@ -8558,7 +5169,7 @@ groupmeet3:
 	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e624231 // addhn v17.4h, v17.4s, v2.4s
 	WORD $0x4e644071 // addhn2 v17.8h, v3.4s, v4.4s
-	FMOVQ F17, (R0)
+	FMOVQ F17, (R1)
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
 	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
@@ -8577,7 +5188,7 @@ groupmeet3:
 	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
 	WORD $0x4e674083 // addhn2 v3.8h, v4.4s, v7.4s
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	VUZP1 V0.H8, V5.H8, V5.H8
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V5.B16, V5.B16
@@ -8585,196 +5196,82 @@ groupmeet3:
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
+	WORD $0x7d000045 // str h5, [x2]
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	VFMLS V9.S4, V2.S4, V1.S4
-	VFMLA V8.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	VFMLS V9.S4, V1.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	VFMLS V9.S4, V4.S4, V3.S4
-	VFMLA V8.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	VFMLS V9.S4, V3.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V6.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V7.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V16.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-grouptailnarrow:
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V17.S4
-	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e7140c5 // addhn2 v5.8h, v6.4s, v17.4s
-	FMOVQ F5, 16(RSP)
-	VCMTST V12.S4, V7.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V16.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
-	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
-	FMOVQ F7, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-grouptailback:
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	MOVD R6, 264(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	MOVD $0, R17
-	ADD R5, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R5, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	ADD R5<<1, R0, R0
-	ADD R5>>3, R1, R1
-	ADD R5<<1, R2, R2
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 240(RSP), R3
+	ADD R0<<1, R3, R3
+	MOVD 264(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V0.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V8.S4
@@ -8786,18 +5283,18 @@ longs:
 	VMOV V0.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT longtail
+	MOVD R7, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
 	VFMLA V8.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
 	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
 	VFMLA V8.S4, V3.S4, V4.S4
@@ -8828,7 +5325,7 @@ longloop:
 	VSUB V16.S4, V11.S4, V16.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
 	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
@@ -8847,7 +5344,7 @@ longloop:
 	VSUB V16.S4, V11.S4, V16.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
 	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
@@ -8855,188 +5352,66 @@ longloop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 longback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R5, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R5, piece12
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece12:
-	TBZ $1, R5, piece13
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece13:
-	TBZ $0, R5, piece14
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece14:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
-	VFMLA V8.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
-	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
-	VFMLA V8.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
-	VFMLA V8.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R5
-	BLT longtailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V6.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT longtailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V16.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R5
-	BLT longtailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V17.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-longtailnarrow:
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V18.S4
-	VSUB V18.S4, V11.S4, V18.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e7240c5 // addhn2 v5.8h, v6.4s, v18.4s
-	FMOVQ F5, 16(RSP)
-	VCMTST V12.S4, V16.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V17.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
-	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
-	FMOVQ F16, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R5, piece16
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $1, R5, piece17
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece17:
-	TBZ $0, R5, piece18
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece18:
-	MOVD $0, R17
-	ADD R5, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R5, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R20, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
-	ADD R5<<1, R0, R0
-	ADD R5>>3, R1, R1
-	ADD R5<<1, R2, R2
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 240(RSP), R3
+	ADD R0<<1, R3, R3
 longend:
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	SUB $1, R6, R6
 	CBNZ R6, longs
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R4), F2
+	FMOVQ (R5), F2
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R3), F4
+	FMOVQ (R4), F4
 	VFMLS V4.S4, V3.S4, V1.S4
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R4), F1
+	FMOVQ 16(R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
+	FMOVQ 16(R4), F5
 	VFMLS V5.S4, V2.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R5), F6
 	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R3), F8
+	FMOVQ 32(R4), F8
 	VFMLS V8.S4, V7.S4, V1.S4
 	VFMLA V6.S4, V1.S4, V7.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R4), F1
+	FMOVQ 48(R5), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
+	FMOVQ 48(R4), F9
 	VFMLS V9.S4, V6.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V6.S4
 	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
@@ -9063,7 +5438,7 @@ laneloop:
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e654081 // addhn2 v1.8h, v4.4s, v5.4s
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
 	WORD $0x4e2ff4e1 // fmax v1.4s, v7.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
@@ -9082,7 +5457,7 @@ laneloop:
 	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e664042 // addhn v2.4h, v2.4s, v6.4s
 	WORD $0x4e6740a2 // addhn2 v2.8h, v5.4s, v7.4s
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	VUZP1 V3.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
@@ -9090,288 +5465,48 @@ laneloop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 laneback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R5, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R5, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R5, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 128(RSP), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff443 // fmax v3.4s, v2.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V5.S4, V3.S4, V4.S4
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V5.S4
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c7 // fmax v7.4s, v6.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	VFMLA V9.S4, V7.S4, V8.S4
-	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
-lanetailnarrow:
-	VCMTST V12.S4, V1.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	VCMTST V12.S4, V4.S4, V9.S4
-	VSUB V9.S4, V11.S4, V9.S4
-	WORD $0x0e664021 // addhn v1.4h, v1.4s, v6.4s
-	WORD $0x4e694081 // addhn2 v1.8h, v4.4s, v9.4s
-	FMOVQ F1, 16(RSP)
-	VCMTST V12.S4, V5.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V8.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e644105 // addhn2 v5.8h, v8.4s, v4.4s
-	FMOVQ F5, 32(RSP)
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V7.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R5, piece34
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece34:
-	TBZ $1, R5, piece35
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece35:
-	TBZ $0, R5, piece36
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece36:
-	MOVD $0, R17
-	ADD R5, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R5, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece37
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece37:
-	TBZ $0, R20, piece38
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece38:
+	CALL ·stageOut16NEON(SB)
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V6.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
-	FMOVQ F4, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V7.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V16.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
-	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
-	FMOVQ F7, 16(R0)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000022 // str h2, [x1]
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 272(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -9379,12 +5514,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -9393,8 +5528,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -9402,13 +5537,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -9417,12 +5552,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -9431,8 +5566,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -9440,13 +5575,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -9455,12 +5590,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V5.B16
 	VBSL V9.B16, V31.B16, V5.B16
 	VMOV V5.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V5.B16
 	VBSL V8.B16, V31.B16, V5.B16
@@ -9469,8 +5604,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -9478,13 +5613,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -9493,12 +5628,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb067e6 // smax v6.4s, v31.4s, v16.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V16.B16
 	VBSL V9.B16, V31.B16, V16.B16
 	VMOV V16.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V16.B16
 	VBSL V8.B16, V31.B16, V16.B16
@@ -9507,238 +5642,72 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V6.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
-	FMOVQ F4, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V7.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V16.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
-	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
-	FMOVQ F7, 32(RSP)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d0063e2 // str h2, [sp, #48]
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
+	SUB R4, R9, R9
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 longrare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V6.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
-	FMOVQ F4, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V17.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V16.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V17.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
-	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
-	FMOVQ F16, 16(R0)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000022 // str h2, [x1]
-	B longback
-longtailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V6.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
-	FMOVQ F4, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V17.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V16.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V17.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
-	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
-	FMOVQ F16, 32(RSP)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d0063e2 // str h2, [sp, #48]
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 272(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B rare
+longstage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	B longloop
 lanerare:
-	FMOVQ (R2), F0
+	MOVD $3, R16
+	MOVD R16, 272(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R3), F2
+	FMOVQ (R4), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
@@ -9752,7 +5721,7 @@ lanerare:
 	VBSL V5.B16, V4.B16, V2.B16
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R3), F1
+	FMOVQ 16(R4), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
@@ -9769,10 +5738,10 @@ lanerare:
 	VSUB V6.S4, V11.S4, V6.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e664022 // addhn2 v2.8h, v1.4s, v6.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R2), F0
+	FMOVQ F2, (R1)
+	FMOVQ 16(R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
@@ -9784,7 +5753,7 @@ lanerare:
 	VBSL V5.B16, V7.B16, V2.B16
 	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
@@ -9801,7 +5770,7 @@ lanerare:
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V7.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V3.B16, V3.B16
@@ -9809,99 +5778,52 @@ lanerare:
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000023 // str h3, [x1]
+	WORD $0x7d000043 // str h3, [x2]
+	MOVD 272(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 272(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 96(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V4.B16, V2.B16
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V1.B16
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e664022 // addhn2 v2.8h, v1.4s, v6.4s
-	FMOVQ F2, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 128(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
-	VBSL V5.B16, V7.B16, V2.B16
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V5.B16, V8.B16, V1.B16
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 32(RSP)
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VAND V10.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d0063e3 // str h3, [sp, #48]
-	B lanetailback
+groupresume:
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	B groupback
+longresume:
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V8.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V9.S4, V8.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
+	B longback
 
 // func FakeQuantizeZeroPointBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointBitsBF16NEON(SB), NOSPLIT, $280-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
+TEXT ·FakeQuantizeZeroPointBitsBF16NEON(SB), NOSPLIT, $344-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
 	// per group: V9 scale, V8 recip, V0 zeroPoint, V1 ISub, V0 ISub, V7 ToFloat, V6 ToFloat
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 28
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD zeroPoint+40(FP), R5
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
+	MOVD zeroPoint+40(FP), R6
 	FMOVS least+48(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS most+52(FP), F14
@@ -9923,24 +5845,24 @@ TEXT ·FakeQuantizeZeroPointBitsBF16NEON(SB), NOSPLIT, $280-80
 	CMP $1, R7
 	BEQ longs
 groups:
-	MOVD R8, R6
-	MUL R7, R6, R6
+	MOVD R8, R0
+	MUL R7, R0, R0
 	MOVD R8, R7
 groupbegin:
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R7
 	BLT grouptomeet
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	VLD1R (R5), [V0.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R6), [V0.S4]
 	VSUB V0.S4, V15.S4, V1.S4
 	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
-	SUB R7, R6, R6
+	SUB R7, R0, R0
 grouploop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
 	VFMLS V9.S4, V2.S4, V1.S4
@@ -9949,7 +5871,7 @@ grouploop:
 	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
 	VFMLS V9.S4, V1.S4, V0.S4
 	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
 	VFMLS V9.S4, V4.S4, V3.S4
@@ -9982,7 +5904,7 @@ grouploop:
 	VSUB V17.S4, V11.S4, V17.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
 	WORD $0x4e714205 // addhn2 v5.8h, v16.4s, v17.4s
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e27f481 // fmax v1.4s, v4.4s, v7.4s
 	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
@@ -10001,7 +5923,7 @@ grouploop:
 	VSUB V17.S4, V11.S4, V17.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
 	WORD $0x4e714205 // addhn2 v5.8h, v16.4s, v17.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
@@ -10009,30 +5931,32 @@ grouploop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 groupback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
 	SUB $16, R7, R7
 	CMP $16, R7
 	BGE grouploop
 groupwhole:
-	ADD R7, R6, R6
+	CMP $0, R7
+	BLT groupstaged
+	ADD R7, R0, R0
 	CBZ R7, groupnext
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	VLD1R (R5), [V0.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R6), [V0.S4]
 	VSUB V0.S4, V15.S4, V1.S4
 	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
 groupmeet:
 	MOVD R7, R9
-	MOVD R3, R10
+	MOVD R4, R10
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet0cross
@@ -10040,7 +5964,7 @@ groupmeet0:
 	VMOV V8.B16, V0.B16
 	VMOV V7.B16, V1.B16
 	VMOV V6.B16, V2.B16
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
 	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
 	VFMLS V8.S4, V5.S4, V4.S4
@@ -10063,7 +5987,7 @@ groupmeet2:
 	VMOV V8.B16, V3.B16
 	VMOV V7.B16, V19.B16
 	VMOV V6.B16, V20.B16
-	FMOVQ 16(R2), F21
+	FMOVQ 16(R3), F21
 	WORD $0x2e613ab6 // shll v22.4s, v21.4h, #16
 	WORD $0x6e29ded7 // fmul v23.4s, v22.4s, v9.4s
 	VFMLS V8.S4, V23.S4, V22.S4
@@ -10103,7 +6027,7 @@ groupmeet3:
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654002 // addhn2 v2.8h, v0.4s, v5.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	WORD $0x4e218af7 // frintn v23.4s, v23.4s
 	WORD $0x4e33f6f3 // fmax v19.4s, v23.4s, v19.4s
 	WORD $0x4eb4f673 // fmin v19.4s, v19.4s, v20.4s
@@ -10122,7 +6046,7 @@ groupmeet3:
 	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
 	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 	VUZP1 V16.H8, V1.H8, V1.H8
 	VUZP1 V24.H8, V19.H8, V19.H8
 	VUZP1 V19.B16, V1.B16, V1.B16
@@ -10130,203 +6054,89 @@ groupmeet3:
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
+	WORD $0x7d000041 // str h1, [x2]
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
 	CMP $1, R7
 	BLT groupnext
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R7
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R6, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	CMP $1, R7
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R6, R9
-	MOVD R6, R10
+	MOVD R0, R9
+	MOVD R0, R10
 grouppieces:
-	MOVD R10, R6
-	CMP R6, R7
+	MOVD R10, R0
+	CMP R0, R7
 	BGE grouppiece
-	MOVD R7, R6
+	MOVD R7, R0
 grouppiece:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	VLD1R (R5), [V0.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R6), [V0.S4]
 	VSUB V0.S4, V15.S4, V1.S4
 	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	VFMLS V9.S4, V2.S4, V1.S4
-	VFMLA V8.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	VFMLS V9.S4, V1.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	VFMLS V9.S4, V4.S4, V3.S4
-	VFMLA V8.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	VFMLS V9.S4, V3.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R6
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V16.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R6
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e27f481 // fmax v1.4s, v4.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V17.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R6
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V18.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-grouptailnarrow:
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V16.S4, V19.S4
-	VSUB V19.S4, V11.S4, V19.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e734205 // addhn2 v5.8h, v16.4s, v19.4s
-	FMOVQ F5, 16(RSP)
-	VCMTST V12.S4, V17.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V18.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e634231 // addhn v17.4h, v17.4s, v3.4s
-	WORD $0x4e654251 // addhn2 v17.8h, v18.4s, v5.4s
-	FMOVQ F17, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-grouptailback:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	MOVD R7, 336(RSP)
+	SUB R7, R7, R7
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	MOVD $0, R17
-	ADD R6, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R6, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	ADD R6<<1, R0, R0
-	ADD R6>>3, R1, R1
-	ADD R6<<1, R2, R2
-	SUB R6, R7, R7
-	SUB R6, R10, R10
-	SUB R6, R9, R9
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 304(RSP), R3
+	ADD R0<<1, R3, R3
+	MOVD 336(RSP), R7
+grouprest:
+	SUB R0, R7, R7
+	SUB R0, R10, R10
+	SUB R0, R9, R9
 	CBZ R9, groupdone
 	CBNZ R7, groupmore
 	MOVD R8, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 groupmore:
 	CBNZ R10, grouppieces
-	MOVD R9, R6
+	MOVD R9, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V0.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V8.S4
@@ -10338,23 +6148,23 @@ longs:
 	VMOV V0.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
-	VLD1R (R5), [V0.S4]
+	VLD1R (R6), [V0.S4]
 	VSUB V0.S4, V15.S4, V1.S4
 	WORD $0x4e21d826 // scvtf v6.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d805 // scvtf v5.4s, v0.4s
-	MOVD R8, R6
-	CMP $16, R6
-	BLT longtail
+	MOVD R8, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
 	VFMLA V8.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
 	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
 	VFMLA V8.S4, V3.S4, V4.S4
@@ -10385,7 +6195,7 @@ longloop:
 	VSUB V18.S4, V11.S4, V18.S4
 	WORD $0x0e614210 // addhn v16.4h, v16.4s, v1.4s
 	WORD $0x4e724230 // addhn2 v16.8h, v17.4s, v18.4s
-	FMOVQ F16, (R0)
+	FMOVQ F16, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e26f481 // fmax v1.4s, v4.4s, v6.4s
 	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
@@ -10404,7 +6214,7 @@ longloop:
 	VSUB V18.S4, V11.S4, V18.S4
 	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
 	WORD $0x4e724230 // addhn2 v16.8h, v17.4s, v18.4s
-	FMOVQ F16, 16(R0)
+	FMOVQ F16, 16(R1)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
@@ -10412,189 +6222,67 @@ longloop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 longback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R6, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R6, piece12
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece12:
-	TBZ $1, R6, piece13
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece13:
-	TBZ $0, R6, piece14
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece14:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
-	VFMLA V8.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
-	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
-	VFMLA V8.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
-	VFMLA V8.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f490 // fmax v16.4s, v4.4s, v3.4s
-	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e26f440 // fmax v0.4s, v2.4s, v6.4s
-	WORD $0x4ea5f400 // fmin v0.4s, v0.4s, v5.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V16.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R6
-	BLT longtailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V17.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R6
-	BLT longtailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e26f481 // fmax v1.4s, v4.4s, v6.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V18.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R6
-	BLT longtailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e26f464 // fmax v4.4s, v3.4s, v6.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V19.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-longtailnarrow:
-	VCMTST V12.S4, V16.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V17.S4, V20.S4
-	VSUB V20.S4, V11.S4, V20.S4
-	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
-	WORD $0x4e744230 // addhn2 v16.8h, v17.4s, v20.4s
-	FMOVQ F16, 16(RSP)
-	VCMTST V12.S4, V18.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V19.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x0e634252 // addhn v18.4h, v18.4s, v3.4s
-	WORD $0x4e704272 // addhn2 v18.8h, v19.4s, v16.4s
-	FMOVQ F18, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R6, piece16
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $1, R6, piece17
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece17:
-	TBZ $0, R6, piece18
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece18:
-	MOVD $0, R17
-	ADD R6, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R6, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R20, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
-	ADD R6<<1, R0, R0
-	ADD R6>>3, R1, R1
-	ADD R6<<1, R2, R2
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 304(RSP), R3
+	ADD R0<<1, R3, R3
 longend:
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	SUB $1, R7, R7
 	CBNZ R7, longs
 	RET
 lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
+	MOVD R7, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R4), F2
+	FMOVQ (R5), F2
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R3), F4
+	FMOVQ (R4), F4
 	VFMLS V4.S4, V3.S4, V1.S4
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R4), F1
+	FMOVQ 16(R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
+	FMOVQ 16(R4), F5
 	VFMLS V5.S4, V2.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R5), F6
 	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R3), F8
+	FMOVQ 32(R4), F8
 	VFMLS V8.S4, V7.S4, V1.S4
 	VFMLA V6.S4, V1.S4, V7.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R4), F1
+	FMOVQ 48(R5), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
+	FMOVQ 48(R4), F9
 	VFMLS V9.S4, V6.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V6.S4
 	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
@@ -10603,7 +6291,7 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	FMOVQ (R5), F0
+	FMOVQ (R6), F0
 	VSUB V0.S4, V15.S4, V1.S4
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
@@ -10614,7 +6302,7 @@ laneloop:
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V4.S4, V1.S4, V0.S4
 	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	FMOVQ 16(R5), F3
+	FMOVQ 16(R6), F3
 	VSUB V3.S4, V15.S4, V4.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -10631,8 +6319,8 @@ laneloop:
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e654060 // addhn2 v0.8h, v3.4s, v5.4s
-	FMOVQ F0, (R0)
-	FMOVQ 32(R5), F0
+	FMOVQ F0, (R1)
+	FMOVQ 32(R6), F0
 	VSUB V0.S4, V15.S4, V2.S4
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -10643,7 +6331,7 @@ laneloop:
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V8.S4, V2.S4, V0.S4
 	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	FMOVQ 48(R5), F3
+	FMOVQ 48(R6), F3
 	VSUB V3.S4, V15.S4, V5.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
@@ -10660,7 +6348,7 @@ laneloop:
 	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e664000 // addhn v0.4h, v0.4s, v6.4s
 	WORD $0x4e674060 // addhn2 v0.8h, v3.4s, v7.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V5.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V1.B16, V1.B16
@@ -10668,337 +6356,58 @@ laneloop:
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
+	WORD $0x7d000041 // str h1, [x2]
 laneback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
+	ADD $64, R6, R6
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R6, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R6, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R6, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R6, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R6, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R6, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R6, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R6, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R6, piece34
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece34:
-	TBZ $1, R6, piece35
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece35:
-	TBZ $0, R6, piece36
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece36:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 128(RSP), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	FMOVQ 224(RSP), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V0.S4
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	CMP $5, R6
-	BLT lanetailnarrow
-	FMOVQ 240(RSP), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V3.S4
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	CMP $9, R6
-	BLT lanetailnarrow
-	FMOVQ 256(RSP), F2
-	VSUB V2.S4, V15.S4, V5.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e25f4e5 // fmax v5.4s, v7.4s, v5.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V5.S4, V2.S4
-	WORD $0x4e27e4a5 // fcmeq v5.4s, v5.4s, v7.4s
-	CMP $13, R6
-	BLT lanetailnarrow
-	FMOVQ 272(RSP), F7
-	VSUB V7.S4, V15.S4, V8.S4
-	VSUB V7.S4, V14.S4, V7.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e28f4c8 // fmax v8.4s, v6.4s, v8.4s
-	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V9.S4, V8.S4, V7.S4
-	WORD $0x4e26e508 // fcmeq v8.4s, v8.4s, v6.4s
-lanetailnarrow:
-	VCMTST V12.S4, V0.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	VCMTST V12.S4, V3.S4, V9.S4
-	VSUB V9.S4, V11.S4, V9.S4
-	WORD $0x0e664000 // addhn v0.4h, v0.4s, v6.4s
-	WORD $0x4e694060 // addhn2 v0.8h, v3.4s, v9.4s
-	FMOVQ F0, 16(RSP)
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V7.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e6340e2 // addhn2 v2.8h, v7.4s, v3.4s
-	FMOVQ F2, 32(RSP)
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d0063e1 // str h1, [sp, #48]
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece37
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece37:
-	TBZ $2, R6, piece38
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece38:
-	TBZ $1, R6, piece39
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece39:
-	TBZ $0, R6, piece40
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece40:
-	MOVD $0, R17
-	ADD R6, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R6, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece41
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece41:
-	TBZ $0, R20, piece42
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece42:
+	CALL ·stageOut16NEON(SB)
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e470 // fcmeq v16.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V16.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V16.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e634204 // addhn2 v4.8h, v16.4s, v3.4s
-	FMOVQ F4, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
-	VBSL V5.B16, V16.B16, V17.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f403 // fmax v3.4s, v0.4s, v7.4s
-	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
-	WORD $0x4e2dd470 // fadd v16.4s, v3.4s, v13.4s
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e30e612 // fcmeq v18.4s, v16.4s, v16.4s
-	VBSL V5.B16, V16.B16, V18.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V17.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V18.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
-	WORD $0x4e654251 // addhn2 v17.8h, v18.4s, v5.4s
-	FMOVQ F17, 16(R0)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000022 // str h2, [x1]
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 344(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B rare
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V2.S4]
 	VSUB V2.S4, V15.S4, V3.S4
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -11009,12 +6418,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -11029,9 +6438,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R7, R16
@@ -11039,25 +6448,25 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R5), [V17.S4]
+	VLD1R (R6), [V17.S4]
 	VSUB V17.S4, V15.S4, V18.S4
 	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
 	VSUB V17.S4, V14.S4, V18.S4
 	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	VMOV V19.B16, V7.B16
 	VMOV V17.B16, V6.B16
 	CMP $0, R7
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V17.S4]
 	VSUB V17.S4, V15.S4, V18.S4
 	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
@@ -11068,12 +6477,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb067e4 // smax v4.4s, v31.4s, v16.4s
 	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V16.B16
 	VBSL V9.B16, V31.B16, V16.B16
 	VMOV V16.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V16.B16
 	VBSL V8.B16, V31.B16, V16.B16
@@ -11088,9 +6497,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R7, R16
@@ -11098,25 +6507,25 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R5), [V20.S4]
+	VLD1R (R6), [V20.S4]
 	VSUB V20.S4, V15.S4, V21.S4
 	WORD $0x4e21dab6 // scvtf v22.4s, v21.4s
 	VSUB V20.S4, V14.S4, V21.S4
 	WORD $0x4e21dab4 // scvtf v20.4s, v21.4s
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	VMOV V22.B16, V7.B16
 	VMOV V20.B16, V6.B16
 	CMP $0, R7
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V20.S4]
 	VSUB V20.S4, V15.S4, V21.S4
 	WORD $0x4e21dab6 // scvtf v22.4s, v21.4s
@@ -11127,12 +6536,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb367e3 // smax v3.4s, v31.4s, v19.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V19.B16
 	VBSL V9.B16, V31.B16, V19.B16
 	VMOV V19.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V19.B16
 	VBSL V8.B16, V31.B16, V19.B16
@@ -11147,9 +6556,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R7, R16
@@ -11157,25 +6566,25 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R5), [V25.S4]
+	VLD1R (R6), [V25.S4]
 	VSUB V25.S4, V15.S4, V26.S4
 	WORD $0x4e21db5b // scvtf v27.4s, v26.4s
 	VSUB V25.S4, V14.S4, V26.S4
 	WORD $0x4e21db59 // scvtf v25.4s, v26.4s
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	VMOV V27.B16, V7.B16
 	VMOV V25.B16, V6.B16
 	CMP $0, R7
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V25.S4]
 	VSUB V25.S4, V15.S4, V26.S4
 	WORD $0x4e21db5b // scvtf v27.4s, v26.4s
@@ -11186,12 +6595,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb867f6 // smax v22.4s, v31.4s, v24.4s
 	VCMEQ V31.S4, V22.S4, V22.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V22.B16, V24.B16
 	VBSL V9.B16, V31.B16, V24.B16
 	VMOV V24.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V22.B16, V24.B16
 	VBSL V8.B16, V31.B16, V24.B16
@@ -11206,241 +6615,85 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e470 // fcmeq v16.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V16.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V16.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e634204 // addhn2 v4.8h, v16.4s, v3.4s
-	FMOVQ F4, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
-	VBSL V5.B16, V16.B16, V17.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f403 // fmax v3.4s, v0.4s, v7.4s
-	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
-	WORD $0x4e2dd470 // fadd v16.4s, v3.4s, v13.4s
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e30e612 // fcmeq v18.4s, v16.4s, v16.4s
-	VBSL V5.B16, V16.B16, V18.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V17.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V18.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
-	WORD $0x4e654251 // addhn2 v17.8h, v18.4s, v5.4s
-	FMOVQ F17, 32(RSP)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d0063e2 // str h2, [sp, #48]
-	B grouptailback
 groupmeetrare:
 	MOVD R9, R7
-	SUB R3, R10, R10
-	ADD R10, R3, R3
+	SUB R4, R10, R10
 	ADD R10, R4, R4
 	ADD R10, R5, R5
-	MOVD R6, R9
+	ADD R10, R6, R6
+	MOVD R0, R9
 	SUB R10, R10, R10
 	ADD $16, R10, R10
 	B grouppieces
 longrare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V16.S4
-	VBSL V16.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f401 // fmax v1.4s, v0.4s, v6.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e471 // fcmeq v17.4s, v3.4s, v3.4s
-	VBSL V16.B16, V3.B16, V17.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V17.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e634224 // addhn2 v4.8h, v17.4s, v3.4s
-	FMOVQ F4, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e26f464 // fmax v4.4s, v3.4s, v6.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e2dd491 // fadd v17.4s, v4.4s, v13.4s
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
-	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
-	VBSL V16.B16, V17.B16, V18.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f403 // fmax v3.4s, v0.4s, v6.4s
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e2dd471 // fadd v17.4s, v3.4s, v13.4s
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
-	WORD $0x4e31e633 // fcmeq v19.4s, v17.4s, v17.4s
-	VBSL V16.B16, V17.B16, V19.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V18.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V19.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
-	WORD $0x4e704272 // addhn2 v18.8h, v19.4s, v16.4s
-	FMOVQ F18, 16(R0)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000022 // str h2, [x1]
-	B longback
-longtailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V16.S4
-	VBSL V16.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f401 // fmax v1.4s, v0.4s, v6.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e471 // fcmeq v17.4s, v3.4s, v3.4s
-	VBSL V16.B16, V3.B16, V17.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V17.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e634224 // addhn2 v4.8h, v17.4s, v3.4s
-	FMOVQ F4, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e26f464 // fmax v4.4s, v3.4s, v6.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e2dd491 // fadd v17.4s, v4.4s, v13.4s
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
-	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
-	VBSL V16.B16, V17.B16, V18.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f403 // fmax v3.4s, v0.4s, v6.4s
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e2dd471 // fadd v17.4s, v3.4s, v13.4s
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
-	WORD $0x4e31e633 // fcmeq v19.4s, v17.4s, v17.4s
-	VBSL V16.B16, V17.B16, V19.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V18.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V19.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
-	WORD $0x4e704272 // addhn2 v18.8h, v19.4s, v16.4s
-	FMOVQ F18, 32(RSP)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d0063e2 // str h2, [sp, #48]
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 344(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B rare
+longstage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	B longloop
 lanerare:
-	FMOVQ (R2), F0
+	MOVD $3, R16
+	MOVD R16, 344(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B laneloop
+rare:
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R3), F2
-	FMOVQ (R5), F3
+	FMOVQ (R4), F2
+	FMOVQ (R6), F3
 	VSUB V3.S4, V15.S4, V4.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -11458,8 +6711,8 @@ lanerare:
 	VBSL V5.B16, V3.B16, V2.B16
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F3
+	FMOVQ 16(R4), F1
+	FMOVQ 16(R6), F3
 	VSUB V3.S4, V15.S4, V6.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
@@ -11480,11 +6733,11 @@ lanerare:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R2), F0
+	FMOVQ F2, (R1)
+	FMOVQ 16(R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F3
+	FMOVQ 32(R4), F2
+	FMOVQ 32(R6), F3
 	VSUB V3.S4, V15.S4, V7.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
@@ -11500,8 +6753,8 @@ lanerare:
 	VBSL V5.B16, V3.B16, V2.B16
 	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F3
+	FMOVQ 48(R4), F1
+	FMOVQ 48(R6), F3
 	VSUB V3.S4, V15.S4, V8.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
@@ -11522,7 +6775,7 @@ lanerare:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	VUZP1 V6.H8, V4.H8, V4.H8
 	VUZP1 V8.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
@@ -11530,118 +6783,63 @@ lanerare:
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d000024 // str h4, [x1]
+	WORD $0x7d000044 // str h4, [x2]
+	MOVD 344(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 344(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V2.B16
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F3
-	VSUB V3.S4, V15.S4, V6.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
-	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V1.B16
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F3
-	VSUB V3.S4, V15.S4, V7.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
-	WORD $0x4ea3f4e7 // fmin v7.4s, v7.4s, v3.4s
-	WORD $0x4e2dd4e3 // fadd v3.4s, v7.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V2.B16
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F3
-	VSUB V3.S4, V15.S4, V8.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
-	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V1.B16
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 32(RSP)
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VAND V10.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d0063e4 // str h4, [sp, #48]
-	B lanetailback
+groupresume:
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
+	B groupback
+longresume:
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V8.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V9.S4, V8.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d826 // scvtf v6.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d805 // scvtf v5.4s, v0.4s
+	B longback
 
 // func FakeQuantizeMinvalBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $280-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
+TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $344-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
 	// per group: V9 scale, V8 recip, V7 minval
 	// vector registers in use at once: 23
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD minval+40(FP), R5
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
+	MOVD minval+40(FP), R6
 	FMOVS least+48(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -11659,20 +6857,20 @@ TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $280-80
 	CMP $1, R8
 	BEQ lanes
 groups:
-	MOVD R8, R6
-	MUL R7, R6, R6
+	MOVD R8, R0
+	MUL R7, R0, R0
 	MOVD R8, R7
 groupbegin:
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R7
 	BLT grouptomeet
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	VLD1R (R5), [V7.S4]
-	SUB R7, R6, R6
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R6), [V7.S4]
+	SUB R7, R0, R0
 grouploop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
 	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
@@ -11683,7 +6881,7 @@ grouploop:
 	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
 	VFMLS V9.S4, V1.S4, V0.S4
 	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
@@ -11720,7 +6918,7 @@ grouploop:
 	VSUB V16.S4, V11.S4, V16.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
 	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
@@ -11741,7 +6939,7 @@ grouploop:
 	VSUB V16.S4, V11.S4, V16.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
 	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
@@ -11749,33 +6947,35 @@ grouploop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 groupback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
 	SUB $16, R7, R7
 	CMP $16, R7
 	BGE grouploop
 groupwhole:
-	ADD R7, R6, R6
+	CMP $0, R7
+	BLT groupstaged
+	ADD R7, R0, R0
 	CBZ R7, groupnext
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R6), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R4), [V7.S4]
 groupmeet:
 	MOVD R7, R9
-	MOVD R3, R10
+	MOVD R4, R10
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V9.B16, V0.B16
 	VMOV V7.B16, V1.B16
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
 	WORD $0x4ea9d463 // fsub v3.4s, v3.4s, v9.4s
 	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
@@ -11798,7 +6998,7 @@ groupmeet1:
 groupmeet2:
 	VMOV V9.B16, V2.B16
 	VMOV V7.B16, V16.B16
-	FMOVQ 16(R2), F17
+	FMOVQ 16(R3), F17
 	WORD $0x2e613a32 // shll v18.4s, v17.4h, #16
 	WORD $0x4ea9d652 // fsub v18.4s, v18.4s, v9.4s
 	WORD $0x6e28de53 // fmul v19.4s, v18.4s, v8.4s
@@ -11841,7 +7041,7 @@ groupmeet3:
 	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e6342d6 // addhn v22.4h, v22.4s, v3.4s
 	WORD $0x4e644036 // addhn2 v22.8h, v1.4s, v4.4s
-	FMOVQ F22, (R0)
+	FMOVQ F22, (R1)
 	WORD $0x4e218a73 // frintn v19.4s, v19.4s
 	WORD $0x4e2ff661 // fmax v1.4s, v19.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
@@ -11862,7 +7062,7 @@ groupmeet3:
 	VSUB V6.S4, V11.S4, V6.S4
 	WORD $0x0e654063 // addhn v3.4h, v3.4s, v5.4s
 	WORD $0x4e664083 // addhn2 v3.8h, v4.4s, v6.4s
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	VUZP1 V0.H8, V17.H8, V17.H8
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V17.B16, V17.B16
@@ -11870,241 +7070,119 @@ groupmeet3:
 	VADDP V17.B16, V17.B16, V17.B16
 	VADDP V17.B16, V17.B16, V17.B16
 	VADDP V17.B16, V17.B16, V17.B16
-	WORD $0x7d000031 // str h17, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
+	WORD $0x7d000051 // str h17, [x2]
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
 	CMP $1, R7
 	BLT groupnext
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R7
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R6, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	CMP $1, R7
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R6, R9
-	MOVD R6, R10
+	MOVD R0, R9
+	MOVD R0, R10
 grouppieces:
-	MOVD R10, R6
-	CMP R6, R7
+	MOVD R10, R0
+	CMP R0, R7
 	BGE grouppiece
-	MOVD R7, R6
+	MOVD R7, R0
 grouppiece:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	VLD1R (R5), [V7.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	VFMLS V9.S4, V2.S4, V1.S4
-	VFMLA V8.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	VFMLS V9.S4, V1.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	VFMLS V9.S4, V4.S4, V3.S4
-	VFMLA V8.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	VFMLS V9.S4, V3.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V5.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R6
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V6.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R6
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V16.S4
-	WORD $0x4e27d610 // fadd v16.4s, v16.4s, v7.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R6
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V17.S4
-	WORD $0x4e27d631 // fadd v17.4s, v17.4s, v7.4s
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-grouptailnarrow:
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V18.S4
-	VSUB V18.S4, V11.S4, V18.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e7240c5 // addhn2 v5.8h, v6.4s, v18.4s
-	FMOVQ F5, 16(RSP)
-	VCMTST V12.S4, V16.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V17.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
-	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
-	FMOVQ F16, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-grouptailback:
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R6), [V7.S4]
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	MOVD R7, 336(RSP)
+	SUB R7, R7, R7
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	MOVD $0, R17
-	ADD R6, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R6, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	ADD R6<<1, R0, R0
-	ADD R6>>3, R1, R1
-	ADD R6<<1, R2, R2
-	SUB R6, R7, R7
-	SUB R6, R10, R10
-	SUB R6, R9, R9
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 304(RSP), R3
+	ADD R0<<1, R3, R3
+	MOVD 336(RSP), R7
+grouprest:
+	SUB R0, R7, R7
+	SUB R0, R10, R10
+	SUB R0, R9, R9
 	CBZ R9, groupdone
 	CBNZ R7, groupmore
 	MOVD R8, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 groupmore:
 	CBNZ R10, grouppieces
-	MOVD R9, R6
+	MOVD R9, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
+	MOVD R7, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R5), F2
+	FMOVQ (R6), F2
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ (R4), F3
+	FMOVQ (R5), F3
 	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	FMOVQ (R3), F5
+	FMOVQ (R4), F5
 	VFMLS V5.S4, V4.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R5), F1
+	FMOVQ 16(R6), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R4), F3
+	FMOVQ 16(R5), F3
 	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	FMOVQ 16(R3), F7
+	FMOVQ 16(R4), F7
 	VFMLS V7.S4, V6.S4, V0.S4
 	VFMLA V3.S4, V0.S4, V6.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	FMOVQ 32(R5), F8
+	FMOVQ 32(R6), F8
 	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	FMOVQ 32(R4), F9
+	FMOVQ 32(R5), F9
 	WORD $0x6e29dc70 // fmul v16.4s, v3.4s, v9.4s
-	FMOVQ 32(R3), F17
+	FMOVQ 32(R4), F17
 	VFMLS V17.S4, V16.S4, V3.S4
 	VFMLA V9.S4, V3.S4, V16.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R5), F3
+	FMOVQ 48(R6), F3
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	FMOVQ 48(R4), F9
+	FMOVQ 48(R5), F9
 	WORD $0x6e29dc12 // fmul v18.4s, v0.4s, v9.4s
-	FMOVQ 48(R3), F19
+	FMOVQ 48(R4), F19
 	VFMLS V19.S4, V18.S4, V0.S4
 	VFMLA V9.S4, V0.S4, V18.S4
 	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
@@ -12133,7 +7211,7 @@ laneloop:
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e614129 // addhn v9.4h, v9.4s, v1.4s
 	WORD $0x4e654089 // addhn2 v9.8h, v4.4s, v5.4s
-	FMOVQ F9, (R0)
+	FMOVQ F9, (R1)
 	WORD $0x4e218a10 // frintn v16.4s, v16.4s
 	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
@@ -12154,7 +7232,7 @@ laneloop:
 	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e634084 // addhn v4.4h, v4.4s, v3.4s
 	WORD $0x4e6740c4 // addhn2 v4.8h, v6.4s, v7.4s
-	FMOVQ F4, 16(R0)
+	FMOVQ F4, 16(R1)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V5.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
@@ -12162,330 +7240,55 @@ laneloop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 laneback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
+	ADD $64, R6, R6
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R6, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R6, piece12
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece12:
-	TBZ $1, R6, piece13
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece13:
-	TBZ $0, R6, piece14
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece14:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R6, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R6, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R6, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R6, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R6, piece20
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $1, R6, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $0, R6, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R6, piece23
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $2, R6, piece24
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece24:
-	TBZ $1, R6, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $0, R6, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 224(RSP), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ 160(RSP), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	FMOVQ 96(RSP), F5
-	VFMLS V5.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 240(RSP), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 176(RSP), F3
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	FMOVQ 112(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V6.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	FMOVQ 256(RSP), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	FMOVQ 192(RSP), F9
-	WORD $0x6e29dc70 // fmul v16.4s, v3.4s, v9.4s
-	FMOVQ 128(RSP), F17
-	VFMLS V17.S4, V16.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V16.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 272(RSP), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	FMOVQ 208(RSP), F9
-	WORD $0x6e29dc12 // fmul v18.4s, v0.4s, v9.4s
-	FMOVQ 144(RSP), F19
-	VFMLS V19.S4, V18.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V18.S4
-	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e32f609 // fmax v9.4s, v16.4s, v18.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V9.S4
-	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
-	CMP $5, R6
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V7.S4, V2.S4, V4.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	CMP $9, R6
-	BLT lanetailnarrow
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V17.S4, V1.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
-	CMP $13, R6
-	BLT lanetailnarrow
-	WORD $0x4e218a52 // frintn v18.4s, v18.4s
-	WORD $0x4e2ff646 // fmax v6.4s, v18.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V19.S4, V6.S4, V7.S4
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e32e4c6 // fcmeq v6.4s, v6.4s, v18.4s
-lanetailnarrow:
-	VCMTST V12.S4, V9.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V4.S4, V8.S4
-	VSUB V8.S4, V11.S4, V8.S4
-	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
-	WORD $0x4e684089 // addhn2 v9.8h, v4.4s, v8.4s
-	FMOVQ F9, 16(RSP)
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V7.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440e5 // addhn2 v5.8h, v7.4s, v4.4s
-	FMOVQ F5, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece27
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece27:
-	TBZ $2, R6, piece28
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece28:
-	TBZ $1, R6, piece29
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece29:
-	TBZ $0, R6, piece30
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece30:
-	MOVD $0, R17
-	ADD R6, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R6, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece31
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R20, piece32
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece32:
+	CALL ·stageOut16NEON(SB)
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V6.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
-	FMOVQ F4, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V17.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V16.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V17.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
-	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
-	FMOVQ F16, 16(R0)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000022 // str h2, [x1]
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 344(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R7, R16
@@ -12493,17 +7296,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
 	VMOV V1.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V7.B16, V31.B16, V1.B16
@@ -12512,9 +7315,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R7, R16
@@ -12522,15 +7325,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R6), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	CMP $0, R7
 	BGE groupmeet1
 groupmeet1mix:
@@ -12539,17 +7342,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V9.B16, V31.B16, V5.B16
 	VMOV V5.B16, V9.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V8.B16, V31.B16, V5.B16
 	VMOV V5.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V7.B16, V31.B16, V5.B16
@@ -12558,9 +7361,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R7, R16
@@ -12568,15 +7371,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R6), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	CMP $0, R7
 	BGE groupmeet2
 groupmeet2mix:
@@ -12585,17 +7388,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb067e2 // smax v2.4s, v31.4s, v16.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V16.B16
 	VBSL V9.B16, V31.B16, V16.B16
 	VMOV V16.B16, V9.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V16.B16
 	VBSL V8.B16, V31.B16, V16.B16
 	VMOV V16.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V16.B16
 	VBSL V7.B16, V31.B16, V16.B16
@@ -12604,9 +7407,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R7, R16
@@ -12614,15 +7417,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R6), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	CMP $0, R7
 	BGE groupmeet3
 groupmeet3mix:
@@ -12631,17 +7434,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb467f2 // smax v18.4s, v31.4s, v20.4s
 	VCMEQ V31.S4, V18.S4, V18.S4
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V18.B16, V20.B16
 	VBSL V9.B16, V31.B16, V20.B16
 	VMOV V20.B16, V9.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V18.B16, V20.B16
 	VBSL V8.B16, V31.B16, V20.B16
 	VMOV V20.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V18.B16, V20.B16
 	VBSL V7.B16, V31.B16, V20.B16
@@ -12650,101 +7453,55 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V6.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
-	FMOVQ F4, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V17.B16
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VCMTST V12.S4, V16.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V17.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
-	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
-	FMOVQ F16, 32(RSP)
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d0063e2 // str h2, [sp, #48]
-	B grouptailback
 groupmeetrare:
 	MOVD R9, R7
-	SUB R3, R10, R10
-	ADD R10, R3, R3
+	SUB R4, R10, R10
 	ADD R10, R4, R4
 	ADD R10, R5, R5
-	MOVD R6, R9
+	ADD R10, R6, R6
+	MOVD R0, R9
 	SUB R10, R10, R10
 	ADD $16, R10, R10
 	B grouppieces
 lanerare:
-	FMOVQ (R2), F0
+	MOVD $2, R16
+	MOVD R16, 344(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B laneloop
+rare:
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R3), F2
-	FMOVQ (R5), F3
+	FMOVQ (R4), F2
+	FMOVQ (R6), F3
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
@@ -12759,8 +7516,8 @@ lanerare:
 	VBSL V3.B16, V5.B16, V2.B16
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F5
+	FMOVQ 16(R4), F1
+	FMOVQ 16(R6), F5
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -12778,11 +7535,11 @@ lanerare:
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R2), F0
+	FMOVQ F2, (R1)
+	FMOVQ 16(R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F5
+	FMOVQ 32(R4), F2
+	FMOVQ 32(R6), F5
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
@@ -12795,8 +7552,8 @@ lanerare:
 	VBSL V3.B16, V8.B16, V2.B16
 	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F5
+	FMOVQ 48(R4), F1
+	FMOVQ 48(R6), F5
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -12814,7 +7571,7 @@ lanerare:
 	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	VUZP1 V6.H8, V4.H8, V4.H8
 	VUZP1 V8.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
@@ -12822,89 +7579,16 @@ lanerare:
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d000024 // str h4, [x1]
+	WORD $0x7d000044 // str h4, [x2]
+	MOVD 344(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff424 // fmax v4.4s, v1.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V5.B16, V2.B16
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V3.B16, V7.B16, V1.B16
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
-	WORD $0x4e25d508 // fadd v8.4s, v8.4s, v5.4s
-	WORD $0x4e28e502 // fcmeq v2.4s, v8.4s, v8.4s
-	VBSL V3.B16, V8.B16, V2.B16
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff408 // fmax v8.4s, v0.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
-	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
-	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
-	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
-	VBSL V3.B16, V9.B16, V1.B16
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 32(RSP)
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VAND V10.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d0063e4 // str h4, [sp, #48]
-	B lanetailback
+groupresume:
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R6), [V7.S4]
+	B groupback

@@ -6,16 +6,16 @@
 
 // func FakeQuantizeF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeF16AVX2(SB), $384-64
-	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·FakeQuantizeF16AVX2(SB), $432-64
+	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 15
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+36(FP), Y0
@@ -35,36 +35,36 @@ TEXT ·FakeQuantizeF16AVX2(SB), $384-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y11, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y11, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y11, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
 	VFMADD231PS  Y11, Y0, Y4
@@ -79,53 +79,55 @@ grouploop:
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y12, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y12, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(DI)
+	VMOVUPS      X2, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y12, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
+	VMOVUPS      X3, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VFMADD213PS  Y13, Y12, Y4
 	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
+	VMOVUPS      X4, 48(SI)
 
 groupback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Y11, Y0
-	VCVTPH2PS    (SI), Y1
+	VCVTPH2PS    (DX), Y1
 	VMULPS       Y12, Y1, Y2
 	VFNMADD231PS Y11, Y2, Y1
 	VFMADD231PS  Y12, Y1, Y2
@@ -134,7 +136,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Y11, Y1
-	VCVTPH2PS    16(SI), Y3
+	VCVTPH2PS    16(DX), Y3
 	VMULPS       Y12, Y3, Y4
 	VFNMADD231PS Y11, Y4, Y3
 	VFMADD231PS  Y12, Y3, Y4
@@ -143,7 +145,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Y11, Y3
-	VCVTPH2PS    32(SI), Y5
+	VCVTPH2PS    32(DX), Y5
 	VMULPS       Y12, Y5, Y6
 	VFNMADD231PS Y11, Y6, Y5
 	VFMADD231PS  Y12, Y5, Y6
@@ -152,7 +154,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Y11, Y5
-	VCVTPH2PS    48(SI), Y7
+	VCVTPH2PS    48(DX), Y7
 	VMULPS       Y12, Y7, Y8
 	VFNMADD231PS Y11, Y8, Y7
 	VFMADD231PS  Y12, Y7, Y8
@@ -167,248 +169,96 @@ groupmeet3:
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y0, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (DI)
+	VMOVUPS      X2, (SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VFMADD213PS  Y13, Y1, Y4
 	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(DI)
+	VMOVUPS      X4, 16(SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y6
 	VMINPS       Y6, Y14, Y6
 	VFMADD213PS  Y13, Y3, Y6
 	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
+	VMOVUPS      X6, 32(SI)
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y8
 	VMINPS       Y8, Y14, Y8
 	VFMADD213PS  Y13, Y5, Y8
 	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 48(DI)
-	ADDQ         $+64, DI
+	VMOVUPS      X8, 48(SI)
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	MOVQ         SI, 384(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 392(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 416(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPH2PS    96(SP), Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	VCVTPH2PS    112(SP), Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y12, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y12, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(SP)
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y12, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(SP)
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y12, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(SP)
-
-grouptailnarrow:
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  384(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  392(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  416(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -419,8 +269,8 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VPSUBD       Y1, Y0, Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y0
@@ -428,24 +278,24 @@ longs:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y11, Y0, Y10
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS   (SI), Y0
+	VCVTPH2PS   (DX), Y0
 	VMULPS      Y10, Y0, Y1
 	VFMADD231PS Y11, Y0, Y1
-	VCVTPH2PS   16(SI), Y0
+	VCVTPH2PS   16(DX), Y0
 	VMULPS      Y10, Y0, Y2
 	VFMADD231PS Y11, Y0, Y2
-	VCVTPH2PS   32(SI), Y0
+	VCVTPH2PS   32(DX), Y0
 	VMULPS      Y10, Y0, Y3
 	VFMADD231PS Y11, Y0, Y3
-	VCVTPH2PS   48(SI), Y0
+	VCVTPH2PS   48(DX), Y0
 	VMULPS      Y10, Y0, Y4
 	VFMADD231PS Y11, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
@@ -459,208 +309,50 @@ longloop:
 	VMINPS      Y1, Y14, Y1
 	VFMADD213PS Y13, Y12, Y1
 	VCVTPS2PH   $0x00, Y1, X1
-	VMOVUPS     X1, (DI)
+	VMOVUPS     X1, (SI)
 	VROUNDPS    $0x08, Y2, Y2
 	VMAXPS      Y2, Y15, Y2
 	VMINPS      Y2, Y14, Y2
 	VFMADD213PS Y13, Y12, Y2
 	VCVTPS2PH   $0x00, Y2, X2
-	VMOVUPS     X2, 16(DI)
+	VMOVUPS     X2, 16(SI)
 	VROUNDPS    $0x08, Y3, Y3
 	VMAXPS      Y3, Y15, Y3
 	VMINPS      Y3, Y14, Y3
 	VFMADD213PS Y13, Y12, Y3
 	VCVTPS2PH   $0x00, Y3, X3
-	VMOVUPS     X3, 32(DI)
+	VMOVUPS     X3, 32(SI)
 	VROUNDPS    $0x08, Y4, Y4
 	VMAXPS      Y4, Y15, Y4
 	VMINPS      Y4, Y14, Y4
 	VFMADD213PS Y13, Y12, Y4
 	VCVTPS2PH   $0x00, Y4, X4
-	VMOVUPS     X4, 48(DI)
+	VMOVUPS     X4, 48(SI)
 
 longback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece15:
-	VCVTPH2PS   64(SP), Y0
-	VMULPS      Y10, Y0, Y1
-	VFMADD231PS Y11, Y0, Y1
-	VCVTPH2PS   80(SP), Y0
-	VMULPS      Y10, Y0, Y2
-	VFMADD231PS Y11, Y0, Y2
-	VCVTPH2PS   96(SP), Y0
-	VMULPS      Y10, Y0, Y3
-	VFMADD231PS Y11, Y0, Y3
-	VCVTPH2PS   112(SP), Y0
-	VMULPS      Y10, Y0, Y4
-	VFMADD231PS Y11, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longtailrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y15, Y1
-	VMINPS      Y1, Y14, Y1
-	VFMADD213PS Y13, Y12, Y1
-	VCVTPS2PH   $0x00, Y1, X1
-	VMOVUPS     X1, (SP)
-	CMPQ        R8, $+9
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y15, Y2
-	VMINPS      Y2, Y14, Y2
-	VFMADD213PS Y13, Y12, Y2
-	VCVTPS2PH   $0x00, Y2, X2
-	VMOVUPS     X2, 16(SP)
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y15, Y3
-	VMINPS      Y3, Y14, Y3
-	VFMADD213PS Y13, Y12, Y3
-	VCVTPS2PH   $0x00, Y3, X3
-	VMOVUPS     X3, 32(SP)
-	CMPQ        R8, $+25
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y15, Y4
-	VMINPS      Y4, Y14, Y4
-	VFMADD213PS Y13, Y12, Y4
-	VCVTPS2PH   $0x00, Y4, X4
-	VMOVUPS     X4, 48(SP)
-
-longtailnarrow:
-longtailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*2), SI
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  384(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  392(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -678,23 +370,23 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y9, Y0, Y3
 	VFNMADD231PS Y11, Y3, Y0
 	VFMADD231PS  Y9, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y9, Y0, Y4
 	VFNMADD231PS Y11, Y4, Y0
 	VFMADD231PS  Y9, Y0, Y4
@@ -709,31 +401,31 @@ short2loop:
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y12, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y12, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(DI)
+	VMOVUPS      X2, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y11, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
+	VMOVUPS      X3, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VFMADD213PS  Y13, Y11, Y4
 	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
+	VMOVUPS      X4, 48(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
+	ADDQ $+8, R8
 	ADDQ $+64, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -748,33 +440,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (BX), Y1
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
+	VMOVUPS      (BX), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(BX), Y1
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R8), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(DX), Y5
+	VMOVUPS      32(BX), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(BX), Y1
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R8), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(DX), Y7
+	VMOVUPS      64(BX), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(BX), Y1
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R8), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(DX), Y9
+	VMOVUPS      96(BX), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -788,384 +480,47 @@ laneloop:
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y3, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (DI)
+	VMOVUPS      X2, (SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VFMADD213PS  Y13, Y5, Y4
 	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(DI)
+	VMOVUPS      X4, 16(SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y6
 	VMINPS       Y6, Y14, Y6
 	VFMADD213PS  Y13, Y7, Y6
 	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
+	VMOVUPS      X6, 32(SI)
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y8
 	VMINPS       Y8, Y14, Y8
 	VFMADD213PS  Y13, Y9, Y8
 	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 48(DI)
+	VMOVUPS      X8, 48(SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+64, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  384(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  392(SP), DX
+	MOVQ  400(SP), BX
+	MOVQ  408(SP), R8
 
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece35:
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      128(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      160(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      192(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      224(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y3, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (SP)
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(SP)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VFMADD213PS  Y13, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(SP)
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y8
-	VMINPS       Y8, Y14, Y8
-	VFMADD213PS  Y13, Y9, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 48(SP)
-
-lanetailnarrow:
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R8
-	JEQ   piece38
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -1179,20 +534,20 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y11, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y11, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y11, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
 	VFMADD231PS  Y11, Y0, Y4
@@ -1207,101 +562,63 @@ groupstream:
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y12, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, (DI)
+	VMOVNTPS     X1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y12, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVNTPS     X2, 16(DI)
+	VMOVNTPS     X2, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y12, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVNTPS     X3, 32(DI)
+	VMOVNTPS     X3, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VFMADD213PS  Y13, Y12, Y4
 	VCVTPS2PH    $0x00, Y4, X4
-	VMOVNTPS     X4, 48(DI)
-	ADDQ         $+64, DI
+	VMOVNTPS     X4, 48(SI)
 	ADDQ         $+64, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	JMP          groupback
+	MOVQ $+1, 424(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 408(SP)
+	LEAQ 256(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1310,12 +627,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1323,18 +640,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1343,12 +660,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1356,18 +673,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+16(SB), Y5
+	VMOVDQU      constantsAVX2<>+12(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(DX), Y5
+	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1376,12 +693,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1389,94 +706,42 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+16(SB), Y7
+	VMOVDQU      constantsAVX2<>+12(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(DX), Y7
+	VBROADCASTSS 4(BX), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	VCVTPH2PS   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VCVTPH2PS   (DX), Y0
 	VMULPS      Y10, Y0, Y1
 	VFMADD231PS Y11, Y0, Y1
-	VCVTPH2PS   16(SI), Y0
+	VCVTPH2PS   16(DX), Y0
 	VMULPS      Y10, Y0, Y2
 	VFMADD231PS Y11, Y0, Y2
-	VCVTPH2PS   32(SI), Y0
+	VCVTPH2PS   32(DX), Y0
 	VMULPS      Y10, Y0, Y3
 	VFMADD231PS Y11, Y0, Y3
-	VCVTPH2PS   48(SI), Y0
+	VCVTPH2PS   48(DX), Y0
 	VMULPS      Y10, Y0, Y4
 	VFMADD231PS Y11, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
@@ -1490,155 +755,75 @@ longstream:
 	VMINPS      Y1, Y14, Y1
 	VFMADD213PS Y13, Y12, Y1
 	VCVTPS2PH   $0x00, Y1, X1
-	VMOVNTPS    X1, (DI)
+	VMOVNTPS    X1, (SI)
 	VROUNDPS    $0x08, Y2, Y2
 	VMAXPS      Y2, Y15, Y2
 	VMINPS      Y2, Y14, Y2
 	VFMADD213PS Y13, Y12, Y2
 	VCVTPS2PH   $0x00, Y2, X2
-	VMOVNTPS    X2, 16(DI)
+	VMOVNTPS    X2, 16(SI)
 	VROUNDPS    $0x08, Y3, Y3
 	VMAXPS      Y3, Y15, Y3
 	VMINPS      Y3, Y14, Y3
 	VFMADD213PS Y13, Y12, Y3
 	VCVTPS2PH   $0x00, Y3, X3
-	VMOVNTPS    X3, 32(DI)
+	VMOVNTPS    X3, 32(SI)
 	VROUNDPS    $0x08, Y4, Y4
 	VMAXPS      Y4, Y15, Y4
 	VMINPS      Y4, Y14, Y4
 	VFMADD213PS Y13, Y12, Y4
 	VCVTPS2PH   $0x00, Y4, X4
-	VMOVNTPS    X4, 48(DI)
-	ADDQ        $+64, DI
+	VMOVNTPS    X4, 48(SI)
 	ADDQ        $+64, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	ADDQ        $+64, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	JMP          longback
+	MOVQ $+2, 424(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 408(SP)
+	LEAQ 256(SP), R8
+	JMP  rare
 
-longtailrare:
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 392(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VCVTPH2PS    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y9, Y0, Y3
 	VFNMADD231PS Y11, Y3, Y0
 	VFMADD231PS  Y9, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y9, Y0, Y4
 	VFNMADD231PS Y11, Y4, Y0
 	VFMADD231PS  Y9, Y0, Y4
@@ -1653,89 +838,75 @@ short2stream:
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y12, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, (DI)
+	VMOVNTPS     X1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y12, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVNTPS     X2, 16(DI)
+	VMOVNTPS     X2, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y11, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVNTPS     X3, 32(DI)
+	VMOVNTPS     X3, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VFMADD213PS  Y13, Y11, Y4
 	VCVTPS2PH    $0x00, Y4, X4
-	VMOVNTPS     X4, 48(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X4, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
+	ADDQ         $+8, R8
 	ADDQ         $+64, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	JMP          short2back
+	MOVQ $+3, 424(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 408(SP)
+	LEAQ 256(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
+	MOVQ $+4, 424(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 392(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 408(SP)
+	LEAQ 256(SP), R8
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -1744,12 +915,12 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y13, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
+	VMOVUPS      X1, (SI)
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -1760,9 +931,9 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y1
+	VMOVUPS      X1, 16(SI)
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -1773,9 +944,9 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y1
+	VMOVUPS      X1, 32(SI)
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -1786,78 +957,54 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
+	VMOVUPS      X1, 48(SI)
+	CMPQ         424(SP), $+1
+	JEQ          groupresume
+	CMPQ         424(SP), $+2
+	JEQ          longresume
+	CMPQ         424(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         400(SP), BX
+	MOVQ         408(SP), R8
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	JMP          groupback
+
+longresume:
+	MOVQ         400(SP), BX
+	MOVQ         408(SP), R8
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSUBD       Y1, Y0, Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VFNMADD231PS Y12, Y11, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y10
+	JMP          longback
+
+short2resume:
+	MOVQ 400(SP), BX
+	MOVQ 408(SP), R8
+	JMP  short2back
 
 // func FakeQuantizeZeroPointF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointF16AVX2(SB), $1024-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeZeroPointF16AVX2(SB), $1088-72
+	// pointers: SI y, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
 	// loaded at each use: least, 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VBROADCASTSS most+44(FP), Y15
 	VXORPS       Y14, Y14, Y14
 	MOVQ         groups+48(FP), R10
@@ -1874,42 +1021,42 @@ TEXT ·FakeQuantizeZeroPointF16AVX2(SB), $1024-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
 	VPSUBD       Y1, Y15, Y1
 	VCVTDQ2PS    Y1, Y10
-	SUBQ         R10, R9
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y12, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y12, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
 	VFMADD231PS  Y12, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y12, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
 	VFMADD231PS  Y12, Y0, Y4
@@ -1924,45 +1071,47 @@ grouploop:
 	VMINPS       Y1, Y10, Y1
 	VFMADD213PS  Y14, Y13, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y11, Y2
 	VMINPS       Y2, Y10, Y2
 	VFMADD213PS  Y14, Y13, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(DI)
+	VMOVUPS      X2, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y11, Y3
 	VMINPS       Y3, Y10, Y3
 	VFMADD213PS  Y14, Y13, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
+	VMOVUPS      X3, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y11, Y4
 	VMINPS       Y4, Y10, Y4
 	VFMADD213PS  Y14, Y13, Y4
 	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
+	VMOVUPS      X4, 48(SI)
 
 groupback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
 	VPSUBD       Y1, Y15, Y1
@@ -1970,15 +1119,15 @@ grouptomeet:
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y12, 512(SP)
-	VMOVUPS      Y11, 768(SP)
-	VMOVUPS      Y10, 896(SP)
-	VCVTPH2PS    (SI), Y0
+	VMOVUPS      Y12, 568(SP)
+	VMOVUPS      Y11, 824(SP)
+	VMOVUPS      Y10, 952(SP)
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y13, Y0, Y1
@@ -1986,10 +1135,10 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y12, 544(SP)
-	VMOVUPS      Y11, 800(SP)
-	VMOVUPS      Y10, 928(SP)
-	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      Y12, 600(SP)
+	VMOVUPS      Y11, 856(SP)
+	VMOVUPS      Y10, 984(SP)
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y13, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y13, Y0, Y2
@@ -1997,10 +1146,10 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y12, 576(SP)
-	VMOVUPS      Y11, 832(SP)
-	VMOVUPS      Y10, 960(SP)
-	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      Y12, 632(SP)
+	VMOVUPS      Y11, 888(SP)
+	VMOVUPS      Y10, 1016(SP)
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y13, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y13, Y0, Y3
@@ -2008,10 +1157,10 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y12, 608(SP)
-	VMOVUPS      Y11, 864(SP)
-	VMOVUPS      Y10, 992(SP)
-	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      Y12, 664(SP)
+	VMOVUPS      Y11, 920(SP)
+	VMOVUPS      Y10, 1048(SP)
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y13, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
 	VFMADD231PS  Y13, Y0, Y4
@@ -2022,47 +1171,47 @@ groupmeet3:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VROUNDPS     $0x08, Y1, Y1
-	VMOVUPS      768(SP), Y0
+	VMOVUPS      824(SP), Y0
 	VMAXPS       Y1, Y0, Y1
-	VMOVUPS      896(SP), Y0
+	VMOVUPS      952(SP), Y0
 	VMINPS       Y1, Y0, Y1
-	VMOVUPS      512(SP), Y0
+	VMOVUPS      568(SP), Y0
 	VFMADD213PS  Y14, Y0, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      800(SP), Y0
+	VMOVUPS      856(SP), Y0
 	VMAXPS       Y2, Y0, Y2
-	VMOVUPS      928(SP), Y0
+	VMOVUPS      984(SP), Y0
 	VMINPS       Y2, Y0, Y2
-	VMOVUPS      544(SP), Y0
+	VMOVUPS      600(SP), Y0
 	VFMADD213PS  Y14, Y0, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(DI)
+	VMOVUPS      X2, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMOVUPS      832(SP), Y0
+	VMOVUPS      888(SP), Y0
 	VMAXPS       Y3, Y0, Y3
-	VMOVUPS      960(SP), Y0
+	VMOVUPS      1016(SP), Y0
 	VMINPS       Y3, Y0, Y3
-	VMOVUPS      576(SP), Y0
+	VMOVUPS      632(SP), Y0
 	VFMADD213PS  Y14, Y0, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
+	VMOVUPS      X3, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      864(SP), Y0
+	VMOVUPS      920(SP), Y0
 	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      992(SP), Y0
+	VMOVUPS      1048(SP), Y0
 	VMINPS       Y4, Y0, Y4
-	VMOVUPS      608(SP), Y0
+	VMOVUPS      664(SP), Y0
 	VFMADD213PS  Y14, Y0, Y4
 	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
-	ADDQ         $+64, DI
+	VMOVUPS      X4, 48(SI)
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupmet
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R10, $+32
 	JLT          groupmeet
@@ -2072,232 +1221,80 @@ groupmet:
 	VXORPS       Y14, Y14, Y14
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
 	VPSUBD       Y1, Y15, Y1
 	VCVTDQ2PS    Y1, Y10
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	MOVQ         SI, 512(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 520(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R10, 552(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPH2PS    96(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPH2PS    112(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VFMADD213PS  Y14, Y13, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VFMADD213PS  Y14, Y13, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(SP)
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VFMADD213PS  Y14, Y13, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(SP)
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y4
-	VMINPS       Y4, Y10, Y4
-	VFMADD213PS  Y14, Y13, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(SP)
-
-grouptailnarrow:
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*2), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  512(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  520(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  552(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2308,8 +1305,8 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VPSUBD       Y1, Y0, Y12
 	VBROADCASTSS constantsAVX2<>+4(SB), Y0
@@ -2318,29 +1315,29 @@ longs:
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y12, Y0, Y11
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y10
 	VPSUBD       Y1, Y15, Y1
 	VCVTDQ2PS    Y1, Y9
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS   (SI), Y0
+	VCVTPH2PS   (DX), Y0
 	VMULPS      Y11, Y0, Y1
 	VFMADD231PS Y12, Y0, Y1
-	VCVTPH2PS   16(SI), Y0
+	VCVTPH2PS   16(DX), Y0
 	VMULPS      Y11, Y0, Y2
 	VFMADD231PS Y12, Y0, Y2
-	VCVTPH2PS   32(SI), Y0
+	VCVTPH2PS   32(DX), Y0
 	VMULPS      Y11, Y0, Y3
 	VFMADD231PS Y12, Y0, Y3
-	VCVTPH2PS   48(SI), Y0
+	VCVTPH2PS   48(DX), Y0
 	VMULPS      Y11, Y0, Y4
 	VFMADD231PS Y12, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
@@ -2354,209 +1351,51 @@ longloop:
 	VMINPS      Y1, Y9, Y1
 	VFMADD213PS Y14, Y13, Y1
 	VCVTPS2PH   $0x00, Y1, X1
-	VMOVUPS     X1, (DI)
+	VMOVUPS     X1, (SI)
 	VROUNDPS    $0x08, Y2, Y2
 	VMAXPS      Y2, Y10, Y2
 	VMINPS      Y2, Y9, Y2
 	VFMADD213PS Y14, Y13, Y2
 	VCVTPS2PH   $0x00, Y2, X2
-	VMOVUPS     X2, 16(DI)
+	VMOVUPS     X2, 16(SI)
 	VROUNDPS    $0x08, Y3, Y3
 	VMAXPS      Y3, Y10, Y3
 	VMINPS      Y3, Y9, Y3
 	VFMADD213PS Y14, Y13, Y3
 	VCVTPS2PH   $0x00, Y3, X3
-	VMOVUPS     X3, 32(DI)
+	VMOVUPS     X3, 32(SI)
 	VROUNDPS    $0x08, Y4, Y4
 	VMAXPS      Y4, Y10, Y4
 	VMINPS      Y4, Y9, Y4
 	VFMADD213PS Y14, Y13, Y4
 	VCVTPS2PH   $0x00, Y4, X4
-	VMOVUPS     X4, 48(DI)
+	VMOVUPS     X4, 48(SI)
 
 longback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece15:
-	VCVTPH2PS   64(SP), Y0
-	VMULPS      Y11, Y0, Y1
-	VFMADD231PS Y12, Y0, Y1
-	VCVTPH2PS   80(SP), Y0
-	VMULPS      Y11, Y0, Y2
-	VFMADD231PS Y12, Y0, Y2
-	VCVTPH2PS   96(SP), Y0
-	VMULPS      Y11, Y0, Y3
-	VFMADD231PS Y12, Y0, Y3
-	VCVTPH2PS   112(SP), Y0
-	VMULPS      Y11, Y0, Y4
-	VFMADD231PS Y12, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longtailrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y10, Y1
-	VMINPS      Y1, Y9, Y1
-	VFMADD213PS Y14, Y13, Y1
-	VCVTPS2PH   $0x00, Y1, X1
-	VMOVUPS     X1, (SP)
-	CMPQ        R9, $+9
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y10, Y2
-	VMINPS      Y2, Y9, Y2
-	VFMADD213PS Y14, Y13, Y2
-	VCVTPS2PH   $0x00, Y2, X2
-	VMOVUPS     X2, 16(SP)
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y10, Y3
-	VMINPS      Y3, Y9, Y3
-	VFMADD213PS Y14, Y13, Y3
-	VCVTPS2PH   $0x00, Y3, X3
-	VMOVUPS     X3, 32(SP)
-	CMPQ        R9, $+25
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y10, Y4
-	VMINPS      Y4, Y9, Y4
-	VFMADD213PS Y14, Y13, Y4
-	VCVTPS2PH   $0x00, Y4, X4
-	VMOVUPS     X4, 48(SP)
-
-longtailnarrow:
-longtailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*2), SI
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  512(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  520(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -2574,35 +1413,35 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y9
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS 4(R8), Y2
+	VBROADCASTSS 4(R9), Y2
 	VPSUBD       Y2, Y0, Y0
 	VCVTDQ2PS    Y0, Y8
 	VPSUBD       Y1, Y15, Y1
 	VCVTDQ2PS    Y1, Y7
 	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y2, Y6
-	VCVTPH2PS    (SI), Y0
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y10, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y10, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
 	VFMADD231PS  Y10, Y0, Y4
@@ -2617,32 +1456,32 @@ short2loop:
 	VMINPS       Y1, Y7, Y1
 	VFMADD213PS  Y14, Y13, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y9, Y2
 	VMINPS       Y2, Y7, Y2
 	VFMADD213PS  Y14, Y13, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(DI)
+	VMOVUPS      X2, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y8, Y3
 	VMINPS       Y3, Y6, Y3
 	VFMADD213PS  Y14, Y12, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
+	VMOVUPS      X3, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y8, Y4
 	VMINPS       Y4, Y6, Y4
 	VFMADD213PS  Y14, Y12, Y4
 	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
+	VMOVUPS      X4, 48(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
+	ADDQ $+8, R9
 	ADDQ $+64, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -2657,33 +1496,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (BX), Y1
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
+	VMOVUPS      (BX), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(BX), Y1
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R8), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(DX), Y5
+	VMOVUPS      32(BX), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(BX), Y1
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R8), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(DX), Y7
+	VMOVUPS      64(BX), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(BX), Y1
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R8), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(DX), Y9
+	VMOVUPS      96(BX), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -2692,7 +1531,7 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      (R8), Y0
+	VMOVUPS      (R9), Y0
 	VBROADCASTSS least+40(FP), Y1
 	VPSUBD       Y0, Y1, Y1
 	VPSUBD       Y0, Y15, Y0
@@ -2703,8 +1542,8 @@ laneloop:
 	VMINPS       Y2, Y0, Y2
 	VFMADD213PS  Y14, Y3, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (DI)
-	VMOVUPS      32(R8), Y0
+	VMOVUPS      X2, (SI)
+	VMOVUPS      32(R9), Y0
 	VBROADCASTSS least+40(FP), Y1
 	VPSUBD       Y0, Y1, Y1
 	VPSUBD       Y0, Y15, Y0
@@ -2715,8 +1554,8 @@ laneloop:
 	VMINPS       Y4, Y0, Y4
 	VFMADD213PS  Y14, Y5, Y4
 	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(DI)
-	VMOVUPS      64(R8), Y0
+	VMOVUPS      X4, 16(SI)
+	VMOVUPS      64(R9), Y0
 	VBROADCASTSS least+40(FP), Y1
 	VPSUBD       Y0, Y1, Y1
 	VPSUBD       Y0, Y15, Y0
@@ -2727,8 +1566,8 @@ laneloop:
 	VMINPS       Y6, Y0, Y6
 	VFMADD213PS  Y14, Y7, Y6
 	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
-	VMOVUPS      96(R8), Y0
+	VMOVUPS      X6, 32(SI)
+	VMOVUPS      96(R9), Y0
 	VBROADCASTSS least+40(FP), Y1
 	VPSUBD       Y0, Y1, Y1
 	VPSUBD       Y0, Y15, Y0
@@ -2739,475 +1578,31 @@ laneloop:
 	VMINPS       Y8, Y0, Y8
 	VFMADD213PS  Y14, Y9, Y8
 	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 48(DI)
+	VMOVUPS      X8, 48(SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+64, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  512(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  520(SP), DX
+	MOVQ  528(SP), BX
+	MOVQ  536(SP), R8
+	MOVQ  544(SP), R9
 
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece40:
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      128(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      160(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      192(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      224(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      384(SP), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y1, Y2
-	VMINPS       Y2, Y0, Y2
-	VFMADD213PS  Y14, Y3, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (SP)
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      416(SP), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y1, Y4
-	VMINPS       Y4, Y0, Y4
-	VFMADD213PS  Y14, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(SP)
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      448(SP), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y1, Y6
-	VMINPS       Y6, Y0, Y6
-	VFMADD213PS  Y14, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(SP)
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      480(SP), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y1, Y8
-	VMINPS       Y8, Y0, Y8
-	VFMADD213PS  Y14, Y9, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 48(SP)
-
-lanetailnarrow:
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R9
-	JEQ   piece43
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R9
-	JEQ   piece44
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R9
-	JEQ   piece45
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece45:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -3221,20 +1616,20 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y12, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y12, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
 	VFMADD231PS  Y12, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y12, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
 	VFMADD231PS  Y12, Y0, Y4
@@ -3249,88 +1644,55 @@ groupstream:
 	VMINPS       Y1, Y10, Y1
 	VFMADD213PS  Y14, Y13, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, (DI)
+	VMOVNTPS     X1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y11, Y2
 	VMINPS       Y2, Y10, Y2
 	VFMADD213PS  Y14, Y13, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVNTPS     X2, 16(DI)
+	VMOVNTPS     X2, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y11, Y3
 	VMINPS       Y3, Y10, Y3
 	VFMADD213PS  Y14, Y13, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVNTPS     X3, 32(DI)
+	VMOVNTPS     X3, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y11, Y4
 	VMINPS       Y4, Y10, Y4
 	VFMADD213PS  Y14, Y13, Y4
 	VCVTPS2PH    $0x00, Y4, X4
-	VMOVNTPS     X4, 48(DI)
-	ADDQ         $+64, DI
+	VMOVNTPS     X4, 48(SI)
 	ADDQ         $+64, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	JMP          groupback
+	MOVQ $+1, 560(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 256(SP), R8
+	LEAQ 384(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 544(SP)
+	LEAQ 384(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS least+40(FP), Y2
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VPSUBD       Y3, Y2, Y4
 	VCVTDQ2PS    Y4, Y2
 	VPSUBD       Y3, Y15, Y4
@@ -3338,11 +1700,11 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBLENDVPS    Y0, Y2, Y11, Y11
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -3350,9 +1712,9 @@ groupmeet0mix:
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3361,19 +1723,19 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
 	VBROADCASTSS least+40(FP), Y3
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
 	VPSUBD       Y4, Y15, Y5
 	VCVTDQ2PS    Y5, Y4
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	VMOVAPS      Y3, Y11
 	VMOVAPS      Y4, Y10
 	CMPQ         R10, $+0
@@ -3381,7 +1743,7 @@ groupmeet1next:
 
 groupmeet1mix:
 	VBROADCASTSS least+40(FP), Y3
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
 	VPSUBD       Y4, Y15, Y5
@@ -3389,11 +1751,11 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y2
+	VMOVDQU      constantsAVX2<>+12(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y12, Y12
 	VBLENDVPS    Y0, Y3, Y11, Y11
 	VBLENDVPS    Y0, Y4, Y10, Y10
@@ -3401,9 +1763,9 @@ groupmeet1mix:
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3412,19 +1774,19 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
 	VBROADCASTSS least+40(FP), Y4
-	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
 	VPSUBD       Y5, Y15, Y6
 	VCVTDQ2PS    Y6, Y5
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	VMOVAPS      Y4, Y11
 	VMOVAPS      Y5, Y10
 	CMPQ         R10, $+0
@@ -3432,7 +1794,7 @@ groupmeet2next:
 
 groupmeet2mix:
 	VBROADCASTSS least+40(FP), Y4
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
 	VPSUBD       Y5, Y15, Y6
@@ -3440,11 +1802,11 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y12, Y12
 	VBLENDVPS    Y0, Y4, Y11, Y11
 	VBLENDVPS    Y0, Y5, Y10, Y10
@@ -3452,9 +1814,9 @@ groupmeet2mix:
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3463,19 +1825,19 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
 	VBROADCASTSS least+40(FP), Y5
-	VBROADCASTSS (R8), Y6
+	VBROADCASTSS (R9), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
 	VPSUBD       Y6, Y15, Y7
 	VCVTDQ2PS    Y7, Y6
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	VMOVAPS      Y5, Y11
 	VMOVAPS      Y6, Y10
 	CMPQ         R10, $+0
@@ -3483,7 +1845,7 @@ groupmeet3next:
 
 groupmeet3mix:
 	VBROADCASTSS least+40(FP), Y5
-	VBROADCASTSS 4(R8), Y6
+	VBROADCASTSS 4(R9), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
 	VPSUBD       Y6, Y15, Y7
@@ -3491,11 +1853,11 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y4
+	VMOVDQU      constantsAVX2<>+12(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y13, Y13
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y12, Y12
 	VBLENDVPS    Y0, Y5, Y11, Y11
 	VBLENDVPS    Y0, Y6, Y10, Y10
@@ -3503,88 +1865,36 @@ groupmeet3mix:
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS most+44(FP), Y15
 	VXORPS       Y14, Y14, Y14
 	MOVQ         R12, R10
-	SUBQ         DX, R13
-	ADDQ         R13, DX
+	SUBQ         BX, R13
 	ADDQ         R13, BX
 	ADDQ         R13, R8
-	MOVQ         R9, R12
+	ADDQ         R13, R9
+	MOVQ         DI, R12
 	SUBQ         R13, R13
 	ADDQ         $+32, R13
 	JMP          grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	VCVTPH2PS   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VCVTPH2PS   (DX), Y0
 	VMULPS      Y11, Y0, Y1
 	VFMADD231PS Y12, Y0, Y1
-	VCVTPH2PS   16(SI), Y0
+	VCVTPH2PS   16(DX), Y0
 	VMULPS      Y11, Y0, Y2
 	VFMADD231PS Y12, Y0, Y2
-	VCVTPH2PS   32(SI), Y0
+	VCVTPH2PS   32(DX), Y0
 	VMULPS      Y11, Y0, Y3
 	VFMADD231PS Y12, Y0, Y3
-	VCVTPH2PS   48(SI), Y0
+	VCVTPH2PS   48(DX), Y0
 	VMULPS      Y11, Y0, Y4
 	VFMADD231PS Y12, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
@@ -3598,167 +1908,92 @@ longstream:
 	VMINPS      Y1, Y9, Y1
 	VFMADD213PS Y14, Y13, Y1
 	VCVTPS2PH   $0x00, Y1, X1
-	VMOVNTPS    X1, (DI)
+	VMOVNTPS    X1, (SI)
 	VROUNDPS    $0x08, Y2, Y2
 	VMAXPS      Y2, Y10, Y2
 	VMINPS      Y2, Y9, Y2
 	VFMADD213PS Y14, Y13, Y2
 	VCVTPS2PH   $0x00, Y2, X2
-	VMOVNTPS    X2, 16(DI)
+	VMOVNTPS    X2, 16(SI)
 	VROUNDPS    $0x08, Y3, Y3
 	VMAXPS      Y3, Y10, Y3
 	VMINPS      Y3, Y9, Y3
 	VFMADD213PS Y14, Y13, Y3
 	VCVTPS2PH   $0x00, Y3, X3
-	VMOVNTPS    X3, 32(DI)
+	VMOVNTPS    X3, 32(SI)
 	VROUNDPS    $0x08, Y4, Y4
 	VMAXPS      Y4, Y10, Y4
 	VMINPS      Y4, Y9, Y4
 	VFMADD213PS Y14, Y13, Y4
 	VCVTPS2PH   $0x00, Y4, X4
-	VMOVNTPS    X4, 48(DI)
-	ADDQ        $+64, DI
+	VMOVNTPS    X4, 48(SI)
 	ADDQ        $+64, SI
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
+	ADDQ        $+64, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	JMP          longback
+	MOVQ $+2, 560(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 256(SP), R8
+	LEAQ 384(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 544(SP)
+	LEAQ 384(SP), R9
+	JMP  rare
 
-longtailrare:
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y9, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 512(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 520(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y9
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS 4(R8), Y2
+	VBROADCASTSS 4(R9), Y2
 	VPSUBD       Y2, Y0, Y0
 	VCVTDQ2PS    Y0, Y8
 	VPSUBD       Y1, Y15, Y1
 	VCVTDQ2PS    Y1, Y7
 	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y2, Y6
-	VCVTPH2PS    (SI), Y0
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y10, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y10, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
 	VFMADD231PS  Y10, Y0, Y4
@@ -3773,91 +2008,87 @@ short2stream:
 	VMINPS       Y1, Y7, Y1
 	VFMADD213PS  Y14, Y13, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, (DI)
+	VMOVNTPS     X1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y9, Y2
 	VMINPS       Y2, Y7, Y2
 	VFMADD213PS  Y14, Y13, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVNTPS     X2, 16(DI)
+	VMOVNTPS     X2, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y8, Y3
 	VMINPS       Y3, Y6, Y3
 	VFMADD213PS  Y14, Y12, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVNTPS     X3, 32(DI)
+	VMOVNTPS     X3, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y8, Y4
 	VMINPS       Y4, Y6, Y4
 	VFMADD213PS  Y14, Y12, Y4
 	VCVTPS2PH    $0x00, Y4, X4
-	VMOVNTPS     X4, 48(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X4, 48(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+64, DI
+	ADDQ         $+8, R9
 	ADDQ         $+64, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y9, Y0
-	VMINPS       Y0, Y7, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y9, Y0
-	VMINPS       Y0, Y7, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y6, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y6, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	JMP          short2back
+	MOVQ $+3, 560(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 256(SP), R8
+	LEAQ 384(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 544(SP)
+	LEAQ 384(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	MOVQ $+4, 560(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 512(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 520(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 256(SP), R8
+	LEAQ 384(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 544(SP)
+	LEAQ 384(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VBROADCASTSS least+40(FP), Y3
 	VPSUBD       Y2, Y3, Y3
 	VPSUBD       Y2, Y15, Y2
@@ -3871,13 +2102,13 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(R8), Y3
+	VMOVUPS      X1, (SI)
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R9), Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPSUBD       Y3, Y4, Y4
 	VPSUBD       Y3, Y15, Y3
@@ -3893,10 +2124,10 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(R8), Y3
+	VMOVUPS      X1, 16(SI)
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R9), Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPSUBD       Y3, Y4, Y4
 	VPSUBD       Y3, Y15, Y3
@@ -3912,10 +2143,10 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(R8), Y3
+	VMOVUPS      X1, 32(SI)
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R9), Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPSUBD       Y3, Y4, Y4
 	VPSUBD       Y3, Y15, Y3
@@ -3931,102 +2162,69 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
+	VMOVUPS      X1, 48(SI)
+	CMPQ         560(SP), $+1
+	JEQ          groupresume
+	CMPQ         560(SP), $+2
+	JEQ          longresume
+	CMPQ         560(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y2, Y2
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y2, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      416(SP), Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSUBD       Y3, Y15, Y3
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y3, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      448(SP), Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSUBD       Y3, Y15, Y3
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y3, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      480(SP), Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSUBD       Y3, Y15, Y3
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y3, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         528(SP), BX
+	MOVQ         536(SP), R8
+	MOVQ         544(SP), R9
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	JMP          groupback
+
+longresume:
+	MOVQ         528(SP), BX
+	MOVQ         536(SP), R8
+	MOVQ         544(SP), R9
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VFNMADD231PS Y13, Y12, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y11
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y9
+	JMP          longback
+
+short2resume:
+	MOVQ 528(SP), BX
+	MOVQ 536(SP), R8
+	MOVQ 544(SP), R9
+	JMP  short2back
 
 // func FakeQuantizeMinvalF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalF16AVX2(SB), $640-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeMinvalF16AVX2(SB), $704-72
+	// pointers: SI y, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
 	// loaded at each use: recip, least, most, 0x0, 0x7fc00000
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
@@ -4039,50 +2237,50 @@ TEXT ·FakeQuantizeMinvalF16AVX2(SB), $640-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (R8), Y12
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
+	VCVTPH2PS    (DX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y1
+	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (BX), Y4
+	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y4
+	VBROADCASTSS (R8), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (BX), Y5
+	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -4097,7 +2295,7 @@ grouploop:
 	VFMADD231PS  Y13, Y1, Y0
 	VADDPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -4105,7 +2303,7 @@ grouploop:
 	VFMADD231PS  Y13, Y2, Y0
 	VADDPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMOVUPS      X0, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
@@ -4113,7 +2311,7 @@ grouploop:
 	VFMADD231PS  Y13, Y3, Y0
 	VADDPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMOVUPS      X0, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
@@ -4121,37 +2319,39 @@ grouploop:
 	VFMADD231PS  Y13, Y4, Y0
 	VADDPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
+	VMOVUPS      X0, 48(SI)
 
 groupback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y13, 512(SP)
+	VMOVUPS      Y13, 568(SP)
 	VMOVAPS      Y11, Y0
-	VCVTPH2PS    (SI), Y1
+	VCVTPH2PS    (DX), Y1
 	VSUBPS       Y13, Y1, Y1
 	VMULPS       Y12, Y1, Y2
 	VFNMADD231PS Y11, Y2, Y1
@@ -4160,9 +2360,9 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y13, 544(SP)
+	VMOVUPS      Y13, 600(SP)
 	VMOVAPS      Y11, Y1
-	VCVTPH2PS    16(SI), Y3
+	VCVTPH2PS    16(DX), Y3
 	VSUBPS       Y13, Y3, Y3
 	VMULPS       Y12, Y3, Y4
 	VFNMADD231PS Y11, Y4, Y3
@@ -4171,9 +2371,9 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y13, 576(SP)
+	VMOVUPS      Y13, 632(SP)
 	VMOVAPS      Y11, Y3
-	VCVTPH2PS    32(SI), Y5
+	VCVTPH2PS    32(DX), Y5
 	VSUBPS       Y13, Y5, Y5
 	VMULPS       Y12, Y5, Y6
 	VFNMADD231PS Y11, Y6, Y5
@@ -4182,9 +2382,9 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y13, 608(SP)
+	VMOVUPS      Y13, 664(SP)
 	VMOVAPS      Y11, Y5
-	VCVTPH2PS    48(SI), Y7
+	VCVTPH2PS    48(DX), Y7
 	VSUBPS       Y13, Y7, Y7
 	VMULPS       Y12, Y7, Y8
 	VFNMADD231PS Y11, Y8, Y7
@@ -4200,43 +2400,43 @@ groupmeet3:
 	VMINPS       Y2, Y14, Y2
 	VXORPS       Y7, Y7, Y7
 	VFMADD231PS  Y0, Y2, Y7
-	VMOVUPS      512(SP), Y0
+	VMOVUPS      568(SP), Y0
 	VADDPS       Y0, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (DI)
+	VMOVUPS      X7, (SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y1, Y4, Y0
-	VMOVUPS      544(SP), Y1
+	VMOVUPS      600(SP), Y1
 	VADDPS       Y1, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMOVUPS      X0, 16(SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y6
 	VMINPS       Y6, Y14, Y6
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y3, Y6, Y0
-	VMOVUPS      576(SP), Y1
+	VMOVUPS      632(SP), Y1
 	VADDPS       Y1, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMOVUPS      X0, 32(SI)
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y8
 	VMINPS       Y8, Y14, Y8
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y5, Y8, Y0
-	VMOVUPS      608(SP), Y1
+	VMOVUPS      664(SP), Y1
 	VADDPS       Y1, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
+	VMOVUPS      X0, 48(SI)
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupmet
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R10, $+32
 	JLT          groupmeet
@@ -4248,246 +2448,74 @@ groupmet:
 	VCVTDQ2PS    Y0, Y14
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (R8), Y12
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	MOVQ         SI, 512(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 520(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R10, 552(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    64(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VCVTPH2PS    80(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VCVTPH2PS    96(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (BX), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VCVTPH2PS    112(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y1, Y0
-	VADDPS       Y12, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y2, Y0
-	VADDPS       Y12, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y3, Y0
-	VADDPS       Y12, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y4, Y0
-	VADDPS       Y12, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-
-grouptailnarrow:
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*2), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  512(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  520(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  552(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -4505,37 +2533,37 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
+	VCVTPH2PS    (DX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (BX), Y1
+	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -4550,7 +2578,7 @@ short2loop:
 	VFMADD231PS  Y13, Y1, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -4558,7 +2586,7 @@ short2loop:
 	VFMADD231PS  Y13, Y2, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMOVUPS      X0, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
@@ -4566,7 +2594,7 @@ short2loop:
 	VFMADD231PS  Y12, Y3, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMOVUPS      X0, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
@@ -4574,14 +2602,14 @@ short2loop:
 	VFMADD231PS  Y12, Y4, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
+	VMOVUPS      X0, 48(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
+	ADDQ $+8, R9
 	ADDQ $+64, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -4596,41 +2624,41 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (R8), Y1
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
-	VMOVUPS      (DX), Y4
+	VMOVUPS      (BX), Y4
 	VFNMADD231PS Y4, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VMULPS       Y5, Y0, Y6
-	VMOVUPS      32(DX), Y7
+	VMOVUPS      32(BX), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y5, Y0, Y6
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(R8), Y5
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R9), Y5
 	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      64(BX), Y8
+	VMOVUPS      64(R8), Y8
 	VMULPS       Y8, Y0, Y9
-	VMOVUPS      64(DX), Y10
+	VMOVUPS      64(BX), Y10
 	VFNMADD231PS Y10, Y9, Y0
 	VFMADD231PS  Y8, Y0, Y9
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(R8), Y8
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R9), Y8
 	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      96(BX), Y11
+	VMOVUPS      96(R8), Y11
 	VMULPS       Y11, Y0, Y12
-	VMOVUPS      96(DX), Y13
+	VMOVUPS      96(BX), Y13
 	VFNMADD231PS Y13, Y12, Y0
 	VFMADD231PS  Y11, Y0, Y12
 	VCMPPS       $0x03, Y6, Y3, Y0
@@ -4646,7 +2674,7 @@ laneloop:
 	VFMADD231PS  Y4, Y3, Y0
 	VADDPS       Y1, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y6
 	VMINPS       Y6, Y14, Y6
@@ -4654,7 +2682,7 @@ laneloop:
 	VFMADD231PS  Y7, Y6, Y0
 	VADDPS       Y2, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMOVUPS      X0, 16(SI)
 	VROUNDPS     $0x08, Y9, Y9
 	VMAXPS       Y9, Y15, Y9
 	VMINPS       Y9, Y14, Y9
@@ -4662,7 +2690,7 @@ laneloop:
 	VFMADD231PS  Y10, Y9, Y0
 	VADDPS       Y5, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMOVUPS      X0, 32(SI)
 	VROUNDPS     $0x08, Y12, Y12
 	VMAXPS       Y12, Y15, Y12
 	VMINPS       Y12, Y14, Y12
@@ -4670,467 +2698,31 @@ laneloop:
 	VFMADD231PS  Y13, Y12, Y0
 	VADDPS       Y8, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
+	VMOVUPS      X0, 48(SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+64, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  512(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  520(SP), DX
+	MOVQ  528(SP), BX
+	MOVQ  536(SP), R8
+	MOVQ  544(SP), R9
 
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece30:
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      384(SP), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      256(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VMOVUPS      128(SP), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      416(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      288(SP), Y5
-	VMULPS       Y5, Y0, Y6
-	VMOVUPS      160(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      448(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      320(SP), Y8
-	VMULPS       Y8, Y0, Y9
-	VMOVUPS      192(SP), Y10
-	VFNMADD231PS Y10, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      480(SP), Y8
-	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      352(SP), Y11
-	VMULPS       Y11, Y0, Y12
-	VMOVUPS      224(SP), Y13
-	VFNMADD231PS Y13, Y12, Y0
-	VFMADD231PS  Y11, Y0, Y12
-	VCMPPS       $0x03, Y6, Y3, Y0
-	VCMPPS       $0x03, Y12, Y9, Y11
-	VORPS        Y11, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y4, Y3, Y0
-	VADDPS       Y1, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y7, Y6, Y0
-	VADDPS       Y2, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y9
-	VMINPS       Y9, Y14, Y9
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y10, Y9, Y0
-	VADDPS       Y5, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y12, Y12
-	VMAXPS       Y12, Y15, Y12
-	VMINPS       Y12, Y14, Y12
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y12, Y0
-	VADDPS       Y8, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-
-lanetailnarrow:
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece35:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -5144,34 +2736,34 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y1
+	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (BX), Y4
+	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y4
+	VBROADCASTSS (R8), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (BX), Y5
+	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -5186,7 +2778,7 @@ groupstream:
 	VFMADD231PS  Y13, Y1, Y0
 	VADDPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
+	VMOVNTPS     X0, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -5194,7 +2786,7 @@ groupstream:
 	VFMADD231PS  Y13, Y2, Y0
 	VADDPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
+	VMOVNTPS     X0, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
@@ -5202,7 +2794,7 @@ groupstream:
 	VFMADD231PS  Y13, Y3, Y0
 	VADDPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
+	VMOVNTPS     X0, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
@@ -5210,97 +2802,53 @@ groupstream:
 	VFMADD231PS  Y13, Y4, Y0
 	VADDPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+64, DI
+	VMOVNTPS     X0, 48(SI)
 	ADDQ         $+64, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	JMP          groupback
+	MOVQ $+1, 560(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 256(SP), R8
+	LEAQ 384(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 544(SP)
+	LEAQ 384(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -5309,14 +2857,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -5324,21 +2872,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -5347,14 +2895,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -5362,21 +2910,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+16(SB), Y5
+	VMOVDQU      constantsAVX2<>+12(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(DX), Y5
+	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -5385,14 +2933,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -5400,85 +2948,22 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+16(SB), Y7
+	VMOVDQU      constantsAVX2<>+12(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(DX), Y7
+	VBROADCASTSS 4(BX), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    64(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	VCVTPH2PS    80(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	VCVTPH2PS    96(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	VCVTPH2PS    112(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+40(FP), Y0
@@ -5486,48 +2971,48 @@ groupmeetrare:
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	MOVQ         R12, R10
-	SUBQ         DX, R13
-	ADDQ         R13, DX
+	SUBQ         BX, R13
 	ADDQ         R13, BX
 	ADDQ         R13, R8
-	MOVQ         R9, R12
+	ADDQ         R13, R9
+	MOVQ         DI, R12
 	SUBQ         R13, R13
 	ADDQ         $+32, R13
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VCVTPH2PS    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
+	VCVTPH2PS    (DX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (BX), Y1
+	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -5542,7 +3027,7 @@ short2stream:
 	VFMADD231PS  Y13, Y1, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
+	VMOVNTPS     X0, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -5550,7 +3035,7 @@ short2stream:
 	VFMADD231PS  Y13, Y2, Y0
 	VADDPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
+	VMOVNTPS     X0, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
@@ -5558,7 +3043,7 @@ short2stream:
 	VFMADD231PS  Y12, Y3, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
+	VMOVNTPS     X0, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
@@ -5566,84 +3051,69 @@ short2stream:
 	VFMADD231PS  Y12, Y4, Y0
 	VADDPS       Y10, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X0, 48(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+64, DI
+	ADDQ         $+8, R9
 	ADDQ         $+64, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	JMP          short2back
+	MOVQ $+2, 560(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 256(SP), R8
+	LEAQ 384(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 544(SP)
+	LEAQ 384(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	MOVQ $+3, 560(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 512(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 520(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 256(SP), R8
+	LEAQ 384(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 544(SP)
+	LEAQ 384(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -5654,13 +3124,13 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(R8), Y2
+	VMOVUPS      X1, (SI)
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R9), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -5671,13 +3141,13 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(R8), Y2
+	VMOVUPS      X1, 16(SI)
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R9), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -5688,13 +3158,13 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(R8), Y2
+	VMOVUPS      X1, 32(SI)
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R9), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -5705,96 +3175,43 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
+	VMOVUPS      X1, 48(SI)
+	CMPQ         560(SP), $+1
+	JEQ          groupresume
+	CMPQ         560(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      416(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      448(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      480(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         528(SP), BX
+	MOVQ         536(SP), R8
+	MOVQ         544(SP), R9
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	JMP          groupback
+
+short2resume:
+	MOVQ 528(SP), BX
+	MOVQ 536(SP), R8
+	MOVQ 544(SP), R9
+	JMP  short2back
 
 // func FakeQuantizeBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeBytesF16AVX2(SB), $416-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeBytesF16AVX2(SB), $480-72
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 table
 	// per group: Y11 scale, Y10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS least+40(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
@@ -5815,36 +3232,36 @@ TEXT ·FakeQuantizeBytesF16AVX2(SB), $416-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (DX), Y0
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFNMADD231PS Y11, Y1, Y0
 	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y11, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y11, Y3, Y0
 	VFMADD231PS  Y10, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y10, Y0, Y4
 	VFNMADD231PS Y11, Y4, Y0
 	VFMADD231PS  Y10, Y0, Y4
@@ -5860,7 +3277,7 @@ grouploop:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (DI)
+	VMOVUPS      X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -5868,7 +3285,7 @@ grouploop:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -5876,7 +3293,7 @@ grouploop:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
+	VMOVUPS      X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -5884,43 +3301,45 @@ grouploop:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
+	VMOVUPS      X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y12, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ BX, R13
+	MOVQ R8, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Y10, Y0
-	VCVTPH2PS    (DX), Y1
+	VCVTPH2PS    (BX), Y1
 	VMULPS       Y11, Y1, Y2
 	VFNMADD231PS Y10, Y2, Y1
 	VFMADD231PS  Y11, Y1, Y2
@@ -5929,7 +3348,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Y10, Y1
-	VCVTPH2PS    16(DX), Y3
+	VCVTPH2PS    16(BX), Y3
 	VMULPS       Y11, Y3, Y4
 	VFNMADD231PS Y10, Y4, Y3
 	VFMADD231PS  Y11, Y3, Y4
@@ -5938,7 +3357,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Y10, Y3
-	VCVTPH2PS    32(DX), Y5
+	VCVTPH2PS    32(BX), Y5
 	VMULPS       Y11, Y5, Y6
 	VFNMADD231PS Y10, Y6, Y5
 	VFMADD231PS  Y11, Y5, Y6
@@ -5947,7 +3366,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Y10, Y5
-	VCVTPH2PS    48(DX), Y7
+	VCVTPH2PS    48(BX), Y7
 	VMULPS       Y11, Y7, Y8
 	VFNMADD231PS Y10, Y8, Y7
 	VFMADD231PS  Y11, Y7, Y8
@@ -5962,317 +3381,114 @@ groupmeet3:
 	VMINPS       Y7, Y14, Y7
 	VFMADD213PS  Y13, Y7, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VFMADD213PS  Y13, Y0, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
+	VMOVUPS      X1, 16(SI)
 	VCMPPS       $0x00, Y4, Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
+	VMOVUPS      X3, 32(SI)
 	VCMPPS       $0x00, Y6, Y1, Y1
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
+	VMOVUPS      X5, 48(SI)
 	VCMPPS       $0x00, Y8, Y2, Y2
 	VPACKSSDW    Y0, Y7, Y7
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSWB    Y1, Y7, Y7
 	VPERMD       Y7, Y12, Y7
 	VPABSB       Y7, Y7
-	VMOVUPS      Y7, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
+	VMOVUPS      Y7, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	XORL         AX, AX
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 96(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 104(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 112(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 120(SP)(AX*1)
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	MOVQ         SI, 416(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 424(SP)
+	LEAQ         64(SP), DX
+	LEAQ         96(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 432(SP)
+	LEAQ         96(SP), BX
+	MOVQ         R10, 456(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    96(SP), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    112(SP), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    128(SP), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPH2PS    144(SP), Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (SP)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y1, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SP)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y3, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(SP)
-	VCMPPS       $0x00, Y4, Y3, Y3
-
-grouptailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y12, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ  (DI)(R9*2), DI
-	LEAQ  (SI)(R9*1), SI
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  424(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  432(SP), BX
+	LEAQ  (BX)(DI*2), BX
+	MOVQ  456(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -6283,8 +3499,8 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VPSUBD       Y1, Y0, Y10
 	VBROADCASTSS constantsAVX2<>+4(SB), Y0
@@ -6292,24 +3508,24 @@ longs:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y10, Y0, Y9
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS   (DX), Y0
+	VCVTPH2PS   (BX), Y0
 	VMULPS      Y9, Y0, Y1
 	VFMADD231PS Y10, Y0, Y1
-	VCVTPH2PS   16(DX), Y0
+	VCVTPH2PS   16(BX), Y0
 	VMULPS      Y9, Y0, Y2
 	VFMADD231PS Y10, Y0, Y2
-	VCVTPH2PS   32(DX), Y0
+	VCVTPH2PS   32(BX), Y0
 	VMULPS      Y9, Y0, Y3
 	VFMADD231PS Y10, Y0, Y3
-	VCVTPH2PS   48(DX), Y0
+	VCVTPH2PS   48(BX), Y0
 	VMULPS      Y9, Y0, Y4
 	VFMADD231PS Y10, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
@@ -6324,7 +3540,7 @@ longloop:
 	VMOVAPS     Y13, Y5
 	VFMADD231PS Y11, Y0, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, (DI)
+	VMOVUPS     X5, (SI)
 	VCMPPS      $0x00, Y1, Y0, Y0
 	VROUNDPS    $0x08, Y2, Y2
 	VMAXPS      Y2, Y15, Y1
@@ -6332,7 +3548,7 @@ longloop:
 	VMOVAPS     Y13, Y5
 	VFMADD231PS Y11, Y1, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 16(DI)
+	VMOVUPS     X5, 16(SI)
 	VCMPPS      $0x00, Y2, Y1, Y1
 	VROUNDPS    $0x08, Y3, Y3
 	VMAXPS      Y3, Y15, Y2
@@ -6340,7 +3556,7 @@ longloop:
 	VMOVAPS     Y13, Y5
 	VFMADD231PS Y11, Y2, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 32(DI)
+	VMOVUPS     X5, 32(SI)
 	VCMPPS      $0x00, Y3, Y2, Y2
 	VROUNDPS    $0x08, Y4, Y4
 	VMAXPS      Y4, Y15, Y3
@@ -6348,256 +3564,45 @@ longloop:
 	VMOVAPS     Y13, Y5
 	VFMADD231PS Y11, Y3, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 48(DI)
+	VMOVUPS     X5, 48(SI)
 	VCMPPS      $0x00, Y4, Y3, Y3
 	VPACKSSDW   Y1, Y0, Y0
 	VPACKSSDW   Y3, Y2, Y2
 	VPACKSSWB   Y2, Y0, Y0
 	VPERMD      Y0, Y12, Y0
 	VPABSB      Y0, Y0
-	VMOVUPS     Y0, (SI)
+	VMOVUPS     Y0, (DX)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece20:
-	VCVTPH2PS   96(SP), Y0
-	VMULPS      Y9, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VCVTPH2PS   112(SP), Y0
-	VMULPS      Y9, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VCVTPH2PS   128(SP), Y0
-	VMULPS      Y9, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VCVTPH2PS   144(SP), Y0
-	VMULPS      Y9, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longtailrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y15, Y0
-	VMINPS      Y0, Y14, Y0
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y0, Y5
-	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, (SP)
-	VCMPPS      $0x00, Y1, Y0, Y0
-	CMPQ        R9, $+9
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y15, Y1
-	VMINPS      Y1, Y14, Y1
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y1, Y5
-	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 16(SP)
-	VCMPPS      $0x00, Y2, Y1, Y1
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y15, Y2
-	VMINPS      Y2, Y14, Y2
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y2, Y5
-	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 32(SP)
-	VCMPPS      $0x00, Y3, Y2, Y2
-	CMPQ        R9, $+25
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y15, Y3
-	VMINPS      Y3, Y14, Y3
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y3, Y5
-	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 48(SP)
-	VCMPPS      $0x00, Y4, Y3, Y3
-
-longtailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y12, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-
-longtailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece30:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*1), SI
-	LEAQ (DX)(R9*2), DX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  424(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  432(SP), BX
+	LEAQ  (BX)(DI*2), BX
 
 longend:
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -6615,23 +3620,23 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS 4(R9), Y8
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y11, Y1, Y0
 	VFMADD231PS  Y9, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFNMADD231PS Y11, Y2, Y0
 	VFMADD231PS  Y9, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y8, Y0, Y3
 	VFNMADD231PS Y10, Y3, Y0
 	VFMADD231PS  Y8, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y8, Y0, Y4
 	VFNMADD231PS Y10, Y4, Y0
 	VFMADD231PS  Y8, Y0, Y4
@@ -6647,7 +3652,7 @@ short2loop:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (DI)
+	VMOVUPS      X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -6655,7 +3660,7 @@ short2loop:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -6663,7 +3668,7 @@ short2loop:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y10, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
+	VMOVUPS      X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -6671,21 +3676,21 @@ short2loop:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y10, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
+	VMOVUPS      X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y12, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -6700,33 +3705,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R8), Y1
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R8), Y1
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R8), Y1
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R8), Y1
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -6740,448 +3745,62 @@ laneloop:
 	VMINPS       Y0, Y14, Y0
 	VFMADD213PS  Y13, Y0, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 	VCMPPS       $0x00, Y2, Y0, Y0
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y4, Y1, Y1
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y2, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(DI)
+	VMOVUPS      X7, 32(SI)
 	VCMPPS       $0x00, Y6, Y2, Y2
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y3, Y9
 	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 48(DI)
+	VMOVUPS      X9, 48(SI)
 	VCMPPS       $0x00, Y8, Y3, Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y12, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+64, SI
+	ADDQ  $+32, DX
+	ADDQ  $+64, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  424(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  432(SP), BX
+	MOVQ  440(SP), R8
+	MOVQ  448(SP), R9
 
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece40:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R9
-	JEQ   piece43
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R9
-	JEQ   piece44
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R9
-	JEQ   piece45
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece45:
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      160(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      192(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VCVTPH2PS    128(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      224(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPH2PS    144(SP), Y0
-	VMOVUPS      384(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      256(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (SP)
-	VCMPPS       $0x00, Y2, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
-	VCMPPS       $0x00, Y4, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(SP)
-	VCMPPS       $0x00, Y6, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y3, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 48(SP)
-	VCMPPS       $0x00, Y8, Y3, Y3
-
-lanetailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y12, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece46
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece46:
-	TESTQ $0x00000008, R9
-	JEQ   piece47
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece47:
-	TESTQ $0x00000004, R9
-	JEQ   piece48
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece48:
-	TESTQ $0x00000002, R9
-	JEQ   piece49
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece49:
-	TESTQ $0x00000001, R9
-	JEQ   piece50
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece50:
-	TESTQ $0x00000010, R9
-	JEQ   piece51
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece51:
-	TESTQ $0x00000008, R9
-	JEQ   piece52
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece52:
-	TESTQ $0x00000004, R9
-	JEQ   piece53
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece53:
-	TESTQ $0x00000002, R9
-	JEQ   piece54
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece54:
-	TESTQ $0x00000001, R9
-	JEQ   piece55
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece55:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -7195,20 +3814,20 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VCVTPH2PS    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFNMADD231PS Y11, Y1, Y0
 	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y11, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y11, Y3, Y0
 	VFMADD231PS  Y10, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y10, Y0, Y4
 	VFNMADD231PS Y11, Y4, Y0
 	VFMADD231PS  Y10, Y0, Y4
@@ -7224,7 +3843,7 @@ groupstream:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, (DI)
+	VMOVNTPS     X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -7232,7 +3851,7 @@ groupstream:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 16(DI)
+	VMOVNTPS     X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -7240,7 +3859,7 @@ groupstream:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 32(DI)
+	VMOVNTPS     X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -7248,101 +3867,53 @@ groupstream:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 48(DI)
+	VMOVNTPS     X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y12, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
+	VMOVNTPS     Y0, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y11, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y11, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y4, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y12, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          groupback
+	MOVQ $+1, 464(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -7351,12 +3922,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -7364,18 +3935,18 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -7384,12 +3955,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -7397,18 +3968,18 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+16(SB), Y5
+	VMOVDQU      constantsAVX2<>+12(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -7417,12 +3988,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -7430,104 +4001,42 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+16(SB), Y7
+	VMOVDQU      constantsAVX2<>+12(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (SP)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y11, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    128(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    144(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y11, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y4, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y12, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
+	SUBQ R8, R13
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (DX)(CX*1)
-	VCVTPH2PS   (DX), Y0
+	PREFETCHNTA (BX)(CX*1)
+	VCVTPH2PS   (BX), Y0
 	VMULPS      Y9, Y0, Y1
 	VFMADD231PS Y10, Y0, Y1
-	VCVTPH2PS   16(DX), Y0
+	VCVTPH2PS   16(BX), Y0
 	VMULPS      Y9, Y0, Y2
 	VFMADD231PS Y10, Y0, Y2
-	VCVTPH2PS   32(DX), Y0
+	VCVTPH2PS   32(BX), Y0
 	VMULPS      Y9, Y0, Y3
 	VFMADD231PS Y10, Y0, Y3
-	VCVTPH2PS   48(DX), Y0
+	VCVTPH2PS   48(BX), Y0
 	VMULPS      Y9, Y0, Y4
 	VFMADD231PS Y10, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
@@ -7542,7 +4051,7 @@ longstream:
 	VMOVAPS     Y13, Y5
 	VFMADD231PS Y11, Y0, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVNTPS    X5, (DI)
+	VMOVNTPS    X5, (SI)
 	VCMPPS      $0x00, Y1, Y0, Y0
 	VROUNDPS    $0x08, Y2, Y2
 	VMAXPS      Y2, Y15, Y1
@@ -7550,7 +4059,7 @@ longstream:
 	VMOVAPS     Y13, Y5
 	VFMADD231PS Y11, Y1, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVNTPS    X5, 16(DI)
+	VMOVNTPS    X5, 16(SI)
 	VCMPPS      $0x00, Y2, Y1, Y1
 	VROUNDPS    $0x08, Y3, Y3
 	VMAXPS      Y3, Y15, Y2
@@ -7558,7 +4067,7 @@ longstream:
 	VMOVAPS     Y13, Y5
 	VFMADD231PS Y11, Y2, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVNTPS    X5, 32(DI)
+	VMOVNTPS    X5, 32(SI)
 	VCMPPS      $0x00, Y3, Y2, Y2
 	VROUNDPS    $0x08, Y4, Y4
 	VMAXPS      Y4, Y15, Y3
@@ -7566,165 +4075,67 @@ longstream:
 	VMOVAPS     Y13, Y5
 	VFMADD231PS Y11, Y3, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVNTPS    X5, 48(DI)
+	VMOVNTPS    X5, 48(SI)
 	VCMPPS      $0x00, Y4, Y3, Y3
 	VPACKSSDW   Y1, Y0, Y0
 	VPACKSSDW   Y3, Y2, Y2
 	VPACKSSWB   Y2, Y0, Y0
 	VPERMD      Y0, Y12, Y0
 	VPABSB      Y0, Y0
-	VMOVNTPS    Y0, (SI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	ADDQ        $+64, DX
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
+	VMOVNTPS    Y0, (DX)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	ADDQ        $+64, BX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y11, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y11, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y4, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y12, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          longback
+	MOVQ $+2, 464(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
+	JMP  rare
 
-longtailrare:
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (SP)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y11, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    128(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    144(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y11, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y4, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y12, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 424(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 96(SP), BX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VCVTPH2PS    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS 4(R9), Y8
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y11, Y1, Y0
 	VFMADD231PS  Y9, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFNMADD231PS Y11, Y2, Y0
 	VFMADD231PS  Y9, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y8, Y0, Y3
 	VFNMADD231PS Y10, Y3, Y0
 	VFMADD231PS  Y8, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y8, Y0, Y4
 	VFNMADD231PS Y10, Y4, Y0
 	VFMADD231PS  Y8, Y0, Y4
@@ -7740,7 +4151,7 @@ short2stream:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, (DI)
+	VMOVNTPS     X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -7748,7 +4159,7 @@ short2stream:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 16(DI)
+	VMOVNTPS     X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -7756,7 +4167,7 @@ short2stream:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y10, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 32(DI)
+	VMOVNTPS     X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -7764,89 +4175,67 @@ short2stream:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y10, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 48(DI)
+	VMOVNTPS     X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y12, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
+	VMOVNTPS     Y0, (DX)
 	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
+	ADDQ         $+8, R9
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y11, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y10, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y10, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y4, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y12, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          short2back
+	MOVQ $+3, 464(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
+	MOVQ $+4, 464(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 424(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 96(SP), BX
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y2
@@ -7855,13 +4244,13 @@ lanerare:
 	VMULPS       Y1, Y3, Y3
 	VADDPS       Y13, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+44(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y1
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
@@ -7872,10 +4261,10 @@ lanerare:
 	VCMPPS       $0x07, Y5, Y5, Y1
 	VBLENDVPS    Y1, Y5, Y4, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
+	VMOVUPS      X1, 16(SI)
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y1
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y5
@@ -7886,10 +4275,10 @@ lanerare:
 	VCMPPS       $0x07, Y6, Y6, Y1
 	VBLENDVPS    Y1, Y6, Y4, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
+	VMOVUPS      X1, 32(SI)
 	VCMPPS       $0x00, Y0, Y5, Y5
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y1
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y6
@@ -7900,151 +4289,117 @@ lanerare:
 	VCMPPS       $0x07, Y7, Y7, Y1
 	VBLENDVPS    Y1, Y7, Y4, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
+	VMOVUPS      X1, 48(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y2, Y2
 	VPERMD       Y2, Y12, Y2
 	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VMOVUPS      Y2, (DX)
+	CMPQ         464(SP), $+1
+	JEQ          groupresume
+	CMPQ         464(SP), $+2
+	JEQ          longresume
+	CMPQ         464(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y1, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y1, Y3, Y4, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y1, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    128(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y6, Y4, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VCVTPH2PS    144(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y1, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y1
-	VBLENDVPS    Y1, Y7, Y4, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y12, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         440(SP), R8
+	MOVQ         448(SP), R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	JMP          groupback
+
+longresume:
+	MOVQ         440(SP), R8
+	MOVQ         448(SP), R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VFNMADD231PS Y11, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y9
+	JMP          longback
+
+short2resume:
+	MOVQ 440(SP), R8
+	MOVQ 448(SP), R9
+	JMP  short2back
 
 // func FakeQuantizeZeroPointBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBytesF16AVX2(SB), $928-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
-	// per call: nothing
-	// per group: Y15 scale, Y14 recip, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
-	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, table
+TEXT ·FakeQuantizeZeroPointBytesF16AVX2(SB), $1120-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
+	// per call: Y15 most, Y14 0x0
+	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
+	// loaded at each use: least, 0x1, 0x3f800000, 0x34800000, table
 	// vector registers in use at once: 16
-	MOVQ  y+0(FP), DI
-	MOVQ  mask+8(FP), SI
-	MOVQ  x+16(FP), DX
-	MOVQ  scale+24(FP), BX
-	MOVQ  recip+32(FP), R8
-	MOVQ  zeroPoint+40(FP), R9
-	MOVQ  groups+56(FP), R11
-	MOVQ  length+64(FP), R12
-	CMPQ  R12, $+1
-	JEQ   lanes
-	CMPQ  R12, $+16
-	JEQ   short2
-	CMPQ  R12, $+256
-	JLT   groups
-	TESTQ $0x0000001f, R12
-	JEQ   longs
-	CMPQ  R11, $+1
-	JEQ   longs
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         zeroPoint+40(FP), R10
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+16
+	JEQ          short2
+	CMPQ         R12, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R12
+	JEQ          longs
+	CMPQ         R11, $+1
+	JEQ          longs
 
 groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
+	MOVQ  R12, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
 
 groupbegin:
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	SUBQ         R11, R10
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y14, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y14, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y14, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y14, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y14, Y0, Y3
-	VFNMADD231PS Y15, Y3, Y0
-	VFMADD231PS  Y14, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y14, Y0, Y4
-	VFNMADD231PS Y15, Y4, Y0
-	VFMADD231PS  Y14, Y0, Y4
+	VCVTPH2PS    (BX), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPH2PS    16(BX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    32(BX), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPH2PS    48(BX), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -8052,36 +4407,36 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VMAXPS       Y1, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (DI)
+	VMOVUPS      X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y1, Y5
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y2, Y5
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
+	VMOVUPS      X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y3, Y5
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
+	VMOVUPS      X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+48(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -8089,436 +4444,232 @@ grouploop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R11, R10
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
 	TESTQ R11, R11
 	JEQ   groupnext
-	CMPQ  R10, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
 
 groupmeet:
 	MOVQ R11, R13
-	MOVQ BX, R15
+	MOVQ R8, R15
 	SUBQ $+8, R11
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y14, 544(SP)
-	VMOVUPS      Y13, 800(SP)
-	VMOVAPS      Y12, Y0
-	VCVTPH2PS    (DX), Y1
-	VMULPS       Y15, Y1, Y2
-	VFNMADD231PS Y14, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
+	VMOVUPS      Y12, 608(SP)
+	VMOVUPS      Y11, 864(SP)
+	VMOVUPS      Y10, 992(SP)
+	VCVTPH2PS    (BX), Y0
+	VMULPS       Y13, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y13, Y0, Y1
 	SUBQ         $+8, R11
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y14, 576(SP)
-	VMOVUPS      Y13, 832(SP)
-	VMOVAPS      Y12, Y1
-	VCVTPH2PS    16(DX), Y3
-	VMULPS       Y15, Y3, Y4
-	VFNMADD231PS Y14, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
+	VMOVUPS      Y12, 640(SP)
+	VMOVUPS      Y11, 896(SP)
+	VMOVUPS      Y10, 1024(SP)
+	VCVTPH2PS    16(BX), Y0
+	VMULPS       Y13, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y13, Y0, Y2
 	SUBQ         $+8, R11
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y14, 608(SP)
-	VMOVUPS      Y13, 864(SP)
-	VMOVAPS      Y12, Y3
-	VCVTPH2PS    32(DX), Y5
-	VMULPS       Y15, Y5, Y6
-	VFNMADD231PS Y14, Y6, Y5
-	VFMADD231PS  Y15, Y5, Y6
+	VMOVUPS      Y12, 672(SP)
+	VMOVUPS      Y11, 928(SP)
+	VMOVUPS      Y10, 1056(SP)
+	VCVTPH2PS    32(BX), Y0
+	VMULPS       Y13, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y13, Y0, Y3
 	SUBQ         $+8, R11
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y14, 640(SP)
-	VMOVUPS      Y13, 896(SP)
-	VMOVAPS      Y12, Y5
-	VCVTPH2PS    48(DX), Y7
-	VMULPS       Y15, Y7, Y8
-	VFNMADD231PS Y14, Y8, Y7
-	VFMADD231PS  Y15, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      800(SP), Y7
-	VMAXPS       Y2, Y7, Y7
-	VMINPS       Y7, Y0, Y7
-	VMOVUPS      544(SP), Y0
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y0, Y7, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, (DI)
-	VCMPPS       $0x00, Y2, Y7, Y7
-	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      832(SP), Y0
-	VMAXPS       Y4, Y0, Y0
-	VMINPS       Y0, Y1, Y0
-	VMOVUPS      576(SP), Y1
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(DI)
-	VCMPPS       $0x00, Y4, Y0, Y0
-	VROUNDPS     $0x08, Y6, Y6
-	VMOVUPS      864(SP), Y1
-	VMAXPS       Y6, Y1, Y1
-	VMINPS       Y1, Y3, Y1
-	VMOVUPS      608(SP), Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y2, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VROUNDPS     $0x08, Y8, Y8
-	VMOVUPS      896(SP), Y2
-	VMAXPS       Y8, Y2, Y2
-	VMINPS       Y2, Y5, Y2
-	VMOVUPS      640(SP), Y3
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y3, Y2, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
-	VCMPPS       $0x00, Y8, Y2, Y2
-	VMOVUPS      constantsAVX2<>+48(SB), Y3
-	VPACKSSDW    Y0, Y7, Y7
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y7, Y7
-	VPERMD       Y7, Y3, Y7
-	VPABSB       Y7, Y7
-	VMOVUPS      Y7, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R11, $+1
-	JLT          groupmet
-	CMPQ         R10, $+32
-	JLT          groupmet
-	CMPQ         R11, $+32
-	JLT          groupmeet
-
-groupmet:
-	CMPQ R11, $+1
-	JLT  groupnext
-	CMPQ R10, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  groupmeet
-	JMP  groupbegin
-
-groupnext:
-	TESTQ R10, R10
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
-
-grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
-	JGE  grouppiece
-	MOVQ R11, R10
-
-grouppiece:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	XORL         AX, AX
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece1
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 96(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 104(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 112(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 120(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    96(SP), Y0
-	VMULPS       Y14, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y14, Y0, Y1
-	VCVTPH2PS    112(SP), Y0
-	VMULPS       Y14, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y14, Y0, Y2
-	VCVTPH2PS    128(SP), Y0
-	VMULPS       Y14, Y0, Y3
-	VFNMADD231PS Y15, Y3, Y0
-	VFMADD231PS  Y14, Y0, Y3
-	VCVTPH2PS    144(SP), Y0
-	VMULPS       Y14, Y0, Y4
-	VFNMADD231PS Y15, Y4, Y0
-	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y12, 704(SP)
+	VMOVUPS      Y11, 960(SP)
+	VMOVUPS      Y10, 1088(SP)
+	VCVTPH2PS    48(BX), Y0
+	VMULPS       Y13, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y13, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
-	JNE          grouptailrare
+	JNE          groupmeetrare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VMOVUPS      864(SP), Y0
+	VMAXPS       Y1, Y0, Y0
+	VMOVUPS      992(SP), Y5
+	VMINPS       Y0, Y5, Y0
+	VMOVUPS      608(SP), Y5
+	VFMADD213PS  Y14, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (SP)
+	VMOVUPS      X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y1, Y5
+	VMOVUPS      896(SP), Y1
+	VMAXPS       Y2, Y1, Y1
+	VMOVUPS      1024(SP), Y5
+	VMINPS       Y1, Y5, Y1
+	VMOVUPS      640(SP), Y5
+	VFMADD213PS  Y14, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y2, Y5
+	VMOVUPS      928(SP), Y2
+	VMAXPS       Y3, Y2, Y2
+	VMOVUPS      1056(SP), Y5
+	VMINPS       Y2, Y5, Y2
+	VMOVUPS      672(SP), Y5
+	VFMADD213PS  Y14, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SP)
+	VMOVUPS      X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y3, Y5
+	VMOVUPS      960(SP), Y3
+	VMAXPS       Y4, Y3, Y3
+	VMOVUPS      1088(SP), Y5
+	VMINPS       Y3, Y5, Y3
+	VMOVUPS      704(SP), Y5
+	VFMADD213PS  Y14, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(SP)
+	VMOVUPS      X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+48(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
+	CMPQ         R11, $+1
+	JLT          groupmet
+	CMPQ         DI, $+32
+	JLT          groupmet
+	CMPQ         R11, $+32
+	JLT          groupmeet
 
-grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+48(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
+groupmet:
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          groupmeet
+	JMP          groupbegin
 
-grouptailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
 
-piece6:
-	TESTQ $0x00000008, R10
-	JEQ   piece7
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
 
-piece7:
-	TESTQ $0x00000004, R10
-	JEQ   piece8
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
+grouptail:
+	MOVQ DI, R13
+	MOVQ DI, R15
 
-piece8:
-	TESTQ $0x00000002, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
+grouppieces:
+	MOVQ R15, DI
+	CMPQ R11, DI
+	JGE  grouppiece
+	MOVQ R11, DI
 
-piece9:
-	TESTQ $0x00000001, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
+grouppiece:
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	MOVQ         SI, 544(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 552(SP)
+	LEAQ         64(SP), DX
+	LEAQ         96(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 560(SP)
+	LEAQ         96(SP), BX
+	MOVQ         R11, 592(SP)
+	SUBQ         R11, R11
+	JMP          grouploop
 
-piece10:
-	TESTQ $0x00000010, R10
-	JEQ   piece11
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R10
-	JEQ   piece13
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R10
-	JEQ   piece14
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ  (DI)(R10*2), DI
-	LEAQ  (SI)(R10*1), SI
-	LEAQ  (DX)(R10*2), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
+groupstaged:
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  552(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  560(SP), BX
+	LEAQ  (BX)(DI*2), BX
+	MOVQ  592(SP), R11
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
 	TESTQ R13, R13
 	JEQ   groupdone
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
+	ADDQ  $+4, R10
 
 groupmore:
 	TESTQ R15, R15
 	JNE   grouppieces
-	MOVQ  R13, R10
+	MOVQ  R13, DI
 	JMP   groupbegin
 
 groupdone:
@@ -8529,43 +4680,41 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPSUBD       Y1, Y0, Y14
+	VPSUBD       Y1, Y0, Y12
 	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VFNMADD231PS Y15, Y14, Y0
+	VFNMADD231PS Y13, Y12, Y0
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y14, Y0, Y13
+	VMULPS       Y12, Y0, Y11
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
-	JLT          longtail
+	VCVTDQ2PS    Y0, Y10
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y9
+	MOVQ         R12, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS   (DX), Y0
-	VMULPS      Y13, Y0, Y1
-	VFMADD231PS Y14, Y0, Y1
-	VCVTPH2PS   16(DX), Y0
-	VMULPS      Y13, Y0, Y2
-	VFMADD231PS Y14, Y0, Y2
-	VCVTPH2PS   32(DX), Y0
-	VMULPS      Y13, Y0, Y3
-	VFMADD231PS Y14, Y0, Y3
-	VCVTPH2PS   48(DX), Y0
-	VMULPS      Y13, Y0, Y4
-	VFMADD231PS Y14, Y0, Y4
+	VCVTPH2PS   (BX), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VCVTPH2PS   16(BX), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VCVTPH2PS   32(BX), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VCVTPH2PS   48(BX), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
 	VCMPPS      $0x03, Y4, Y3, Y5
 	VORPS       Y5, Y0, Y0
@@ -8573,36 +4722,36 @@ longloop:
 	TESTL       AX, AX
 	JNE         longrare
 	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y12, Y0
-	VMINPS      Y0, Y11, Y0
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y0, Y5
+	VMAXPS      Y1, Y10, Y0
+	VMINPS      Y0, Y9, Y0
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y0, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, (DI)
+	VMOVUPS     X5, (SI)
 	VCMPPS      $0x00, Y1, Y0, Y0
 	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y12, Y1
-	VMINPS      Y1, Y11, Y1
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y1, Y5
+	VMAXPS      Y2, Y10, Y1
+	VMINPS      Y1, Y9, Y1
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y1, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 16(DI)
+	VMOVUPS     X5, 16(SI)
 	VCMPPS      $0x00, Y2, Y1, Y1
 	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y12, Y2
-	VMINPS      Y2, Y11, Y2
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y2, Y5
+	VMAXPS      Y3, Y10, Y2
+	VMINPS      Y2, Y9, Y2
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y2, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 32(DI)
+	VMOVUPS     X5, 32(SI)
 	VCMPPS      $0x00, Y3, Y2, Y2
 	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y12, Y3
-	VMINPS      Y3, Y11, Y3
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y3, Y5
+	VMAXPS      Y4, Y10, Y3
+	VMINPS      Y3, Y9, Y3
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y3, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 48(DI)
+	VMOVUPS     X5, 48(SI)
 	VCMPPS      $0x00, Y4, Y3, Y3
 	VMOVUPS     constantsAVX2<>+48(SB), Y4
 	VPACKSSDW   Y1, Y0, Y0
@@ -8610,251 +4759,39 @@ longloop:
 	VPACKSSWB   Y2, Y0, Y0
 	VPERMD      Y0, Y4, Y0
 	VPABSB      Y0, Y0
-	VMOVUPS     Y0, (SI)
+	VMOVUPS     Y0, (DX)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece20:
-	VCVTPH2PS   96(SP), Y0
-	VMULPS      Y13, Y0, Y1
-	VFMADD231PS Y14, Y0, Y1
-	VCVTPH2PS   112(SP), Y0
-	VMULPS      Y13, Y0, Y2
-	VFMADD231PS Y14, Y0, Y2
-	VCVTPH2PS   128(SP), Y0
-	VMULPS      Y13, Y0, Y3
-	VFMADD231PS Y14, Y0, Y3
-	VCVTPH2PS   144(SP), Y0
-	VMULPS      Y13, Y0, Y4
-	VFMADD231PS Y14, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longtailrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y12, Y0
-	VMINPS      Y0, Y11, Y0
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y0, Y5
-	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, (SP)
-	VCMPPS      $0x00, Y1, Y0, Y0
-	CMPQ        R10, $+9
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y12, Y1
-	VMINPS      Y1, Y11, Y1
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y1, Y5
-	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 16(SP)
-	VCMPPS      $0x00, Y2, Y1, Y1
-	CMPQ        R10, $+17
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y12, Y2
-	VMINPS      Y2, Y11, Y2
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y2, Y5
-	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 32(SP)
-	VCMPPS      $0x00, Y3, Y2, Y2
-	CMPQ        R10, $+25
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y12, Y3
-	VMINPS      Y3, Y11, Y3
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y3, Y5
-	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 48(SP)
-	VCMPPS      $0x00, Y4, Y3, Y3
-
-longtailnarrow:
-	VMOVUPS   constantsAVX2<>+48(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-
-longtailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
-	TESTQ $0x00000010, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece30:
-	LEAQ (DI)(R10*2), DI
-	LEAQ (SI)(R10*1), SI
-	LEAQ (DX)(R10*2), DX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  552(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  560(SP), BX
+	LEAQ  (BX)(DI*2), BX
 
 longend:
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
+	ADDQ  $+4, R10
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   longs
@@ -8872,42 +4809,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS 4(BX), Y14
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS 4(R9), Y1
-	VPSUBD       Y1, Y0, Y0
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R10), Y2
+	VPSUBD       Y2, Y0, Y0
 	VCVTDQ2PS    Y0, Y8
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y13, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y13, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VCVTPH2PS    (BX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPH2PS    16(BX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    32(BX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(BX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -8915,36 +4848,36 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y9, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VMAXPS       Y1, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (DI)
+	VMOVUPS      X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y9, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y1, Y5
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y10, Y2
-	VMINPS       Y2, Y8, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y14, Y2, Y5
+	VMAXPS       Y3, Y8, Y2
+	VMINPS       Y2, Y6, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
+	VMOVUPS      X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y10, Y3
-	VMINPS       Y3, Y8, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y14, Y3, Y5
+	VMAXPS       Y4, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
+	VMOVUPS      X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+48(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -8952,15 +4885,15 @@ short2loop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
+	ADDQ $+8, R10
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -8975,33 +4908,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
+	MOVQ R11, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R8), Y1
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R8), Y1
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R8), Y1
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R8), Y1
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -9010,65 +4943,57 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      (R9), Y0
+	VMOVUPS      (R10), Y0
 	VBROADCASTSS least+48(FP), Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
+	VPSUBD       Y0, Y15, Y0
 	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y10, Y10
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y10, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y3, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMINPS       Y1, Y0, Y1
+	VFMADD213PS  Y14, Y1, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, (SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VMOVUPS      32(R9), Y0
+	VMOVUPS      32(R10), Y0
 	VBROADCASTSS least+48(FP), Y2
 	VPSUBD       Y0, Y2, Y2
-	VBROADCASTSS most+52(FP), Y3
-	VPSUBD       Y0, Y3, Y3
+	VPSUBD       Y0, Y15, Y0
 	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y3, Y2
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y5, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMINPS       Y2, Y0, Y2
+	VFMADD213PS  Y14, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y4, Y2, Y2
-	VMOVUPS      64(R9), Y0
+	VMOVUPS      64(R10), Y0
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y0, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y0, Y4, Y4
+	VPSUBD       Y0, Y15, Y0
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y7, Y3, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMINPS       Y3, Y0, Y3
+	VFMADD213PS  Y14, Y3, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(SI)
 	VCMPPS       $0x00, Y6, Y3, Y3
-	VMOVUPS      96(R9), Y0
+	VMOVUPS      96(R10), Y0
 	VBROADCASTSS least+48(FP), Y4
 	VPSUBD       Y0, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y0, Y5, Y5
+	VPSUBD       Y0, Y15, Y0
 	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y9, Y4, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
+	VMINPS       Y4, Y0, Y4
+	VFMADD213PS  Y14, Y4, Y9
+	VCVTPS2PH    $0x00, Y9, X9
+	VMOVUPS      X9, 48(SI)
 	VCMPPS       $0x00, Y8, Y4, Y4
 	VMOVUPS      constantsAVX2<>+48(SB), Y0
 	VPACKSSDW    Y2, Y1, Y1
@@ -9076,538 +5001,36 @@ laneloop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, (DX)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	ADDQ $+128, R9
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R10, R10
+	ADDQ  $+64, SI
+	ADDQ  $+32, DX
+	ADDQ  $+64, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	ADDQ  $+128, R10
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  552(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  560(SP), BX
+	MOVQ  568(SP), R8
+	MOVQ  576(SP), R9
+	MOVQ  584(SP), R10
 
-piece31:
-	TESTQ $0x00000008, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R10
-	JEQ   piece37
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R10
-	JEQ   piece38
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R10
-	JEQ   piece39
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R10
-	JEQ   piece40
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece40:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece41
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R10
-	JEQ   piece42
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R10
-	JEQ   piece43
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R10
-	JEQ   piece44
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R10
-	JEQ   piece45
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece45:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece46
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece46:
-	TESTQ $0x00000008, R10
-	JEQ   piece47
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece47:
-	TESTQ $0x00000004, R10
-	JEQ   piece48
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece48:
-	TESTQ $0x00000002, R10
-	JEQ   piece49
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece49:
-	TESTQ $0x00000001, R10
-	JEQ   piece50
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece50:
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      160(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      192(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VCVTPH2PS    128(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      224(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPH2PS    144(SP), Y0
-	VMOVUPS      384(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      256(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      416(SP), Y0
-	VBROADCASTSS least+48(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y10, Y10
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y10, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y3, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      448(SP), Y0
-	VBROADCASTSS least+48(FP), Y2
-	VPSUBD       Y0, Y2, Y2
-	VBROADCASTSS most+52(FP), Y3
-	VPSUBD       Y0, Y3, Y3
-	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y3, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y3, Y2
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y5, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	VCMPPS       $0x00, Y4, Y2, Y2
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      480(SP), Y0
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y0, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y0, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y7, Y3, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	VCMPPS       $0x00, Y6, Y3, Y3
-	CMPQ         R10, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      512(SP), Y0
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y0, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y0, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y9, Y4, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-	VCMPPS       $0x00, Y8, Y4, Y4
-
-lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+48(SB), Y0
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, 64(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece51
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece51:
-	TESTQ $0x00000008, R10
-	JEQ   piece52
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece52:
-	TESTQ $0x00000004, R10
-	JEQ   piece53
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece53:
-	TESTQ $0x00000002, R10
-	JEQ   piece54
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece54:
-	TESTQ $0x00000001, R10
-	JEQ   piece55
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece55:
-	TESTQ $0x00000010, R10
-	JEQ   piece56
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece56:
-	TESTQ $0x00000008, R10
-	JEQ   piece57
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece57:
-	TESTQ $0x00000004, R10
-	JEQ   piece58
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece58:
-	TESTQ $0x00000002, R10
-	JEQ   piece59
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece59:
-	TESTQ $0x00000001, R10
-	JEQ   piece60
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece60:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -9621,23 +5044,23 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y14, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y14, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y14, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y14, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y14, Y0, Y3
-	VFNMADD231PS Y15, Y3, Y0
-	VFMADD231PS  Y14, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y14, Y0, Y4
-	VFNMADD231PS Y15, Y4, Y0
-	VFMADD231PS  Y14, Y0, Y4
+	PREFETCHNTA  (BX)(CX*1)
+	VCVTPH2PS    (BX), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPH2PS    16(BX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    32(BX), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPH2PS    48(BX), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -9645,36 +5068,36 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VMAXPS       Y1, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, (DI)
+	VMOVNTPS     X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y1, Y5
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 16(DI)
+	VMOVNTPS     X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y2, Y5
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 32(DI)
+	VMOVNTPS     X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y3, Y5
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 48(DI)
+	VMOVNTPS     X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+48(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -9682,117 +5105,60 @@ groupstream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
+	VMOVNTPS     Y0, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y15, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y4
-	VMINPS       Y4, Y12, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y15, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+48(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          groupback
+	MOVQ $+1, 600(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 288(SP), R9
+	LEAQ 416(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R10, 584(SP)
+	LEAQ 416(SP), R10
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS least+48(FP), Y2
-	VBROADCASTSS 4(R9), Y3
+	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
 	VCVTDQ2PS    Y4, Y2
-	VBROADCASTSS most+52(FP), Y3
-	VBROADCASTSS 4(R9), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y3, Y15, Y4
+	VCVTDQ2PS    Y4, Y3
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y15
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -9801,53 +5167,49 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS (R9), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VBROADCASTSS (R9), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (BX), Y14
-	VMOVAPS      Y4, Y13
-	VMOVAPS      Y5, Y12
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS (R10), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VMOVAPS      Y3, Y11
+	VMOVAPS      Y4, Y10
 	CMPQ         R11, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS 4(R9), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VBROADCASTSS 4(R9), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS 4(R10), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
 	LEAL         7(R11), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y15, Y15
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y14, Y14
-	VBLENDVPS    Y1, Y4, Y13, Y13
-	VBLENDVPS    Y1, Y5, Y12, Y12
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R9), Y2
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -9856,53 +5218,49 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS least+48(FP), Y6
-	VBROADCASTSS (R9), Y7
-	VPSUBD       Y7, Y6, Y8
-	VCVTDQ2PS    Y8, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VBROADCASTSS (R9), Y8
-	VPSUBD       Y8, Y7, Y9
-	VCVTDQ2PS    Y9, Y7
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (BX), Y14
-	VMOVAPS      Y6, Y13
-	VMOVAPS      Y7, Y12
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS (R10), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VMOVAPS      Y4, Y11
+	VMOVAPS      Y5, Y10
 	CMPQ         R11, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS least+48(FP), Y6
-	VBROADCASTSS 4(R9), Y7
-	VPSUBD       Y7, Y6, Y8
-	VCVTDQ2PS    Y8, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VBROADCASTSS 4(R9), Y8
-	VPSUBD       Y8, Y7, Y9
-	VCVTDQ2PS    Y9, Y7
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS 4(R10), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
 	LEAL         7(R11), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+16(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y15, Y15
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y14, Y14
-	VBLENDVPS    Y3, Y6, Y13, Y13
-	VBLENDVPS    Y3, Y7, Y12, Y12
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBLENDVPS    Y0, Y5, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -9911,154 +5269,78 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS least+48(FP), Y8
-	VBROADCASTSS (R9), Y9
-	VPSUBD       Y9, Y8, Y10
-	VCVTDQ2PS    Y10, Y8
-	VBROADCASTSS most+52(FP), Y9
-	VBROADCASTSS (R9), Y10
-	VPSUBD       Y10, Y9, Y11
-	VCVTDQ2PS    Y11, Y9
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (BX), Y14
-	VMOVAPS      Y8, Y13
-	VMOVAPS      Y9, Y12
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS (R10), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VMOVAPS      Y5, Y11
+	VMOVAPS      Y6, Y10
 	CMPQ         R11, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS least+48(FP), Y8
-	VBROADCASTSS 4(R9), Y9
-	VPSUBD       Y9, Y8, Y10
-	VCVTDQ2PS    Y10, Y8
-	VBROADCASTSS most+52(FP), Y9
-	VBROADCASTSS 4(R9), Y10
-	VPSUBD       Y10, Y9, Y11
-	VCVTDQ2PS    Y11, Y9
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS 4(R10), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
 	LEAL         7(R11), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+16(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y15, Y15
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y5, Y7, Y14, Y14
-	VBLENDVPS    Y5, Y8, Y13, Y13
-	VBLENDVPS    Y5, Y9, Y12, Y12
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R9), Y4
+	VBLENDVPS    Y0, Y4, Y13, Y13
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y6, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet3mix
 
-grouptailrare:
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (SP)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y15, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    128(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    144(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y4
-	VMINPS       Y4, Y12, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y15, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+48(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	JMP          grouptailback
-
 groupmeetrare:
-	MOVQ R13, R11
-	SUBQ BX, R15
-	ADDQ R15, BX
-	ADDQ R15, R8
-	ADDQ R15, R9
-	MOVQ R10, R13
-	SUBQ R15, R15
-	ADDQ $+32, R15
-	JMP  grouppieces
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         R13, R11
+	SUBQ         R8, R15
+	ADDQ         R15, R8
+	ADDQ         R15, R9
+	ADDQ         R15, R10
+	MOVQ         DI, R13
+	SUBQ         R15, R15
+	ADDQ         $+32, R15
+	JMP          grouppieces
 
 longstream:
-	PREFETCHNTA (DX)(CX*1)
-	VCVTPH2PS   (DX), Y0
-	VMULPS      Y13, Y0, Y1
-	VFMADD231PS Y14, Y0, Y1
-	VCVTPH2PS   16(DX), Y0
-	VMULPS      Y13, Y0, Y2
-	VFMADD231PS Y14, Y0, Y2
-	VCVTPH2PS   32(DX), Y0
-	VMULPS      Y13, Y0, Y3
-	VFMADD231PS Y14, Y0, Y3
-	VCVTPH2PS   48(DX), Y0
-	VMULPS      Y13, Y0, Y4
-	VFMADD231PS Y14, Y0, Y4
+	PREFETCHNTA (BX)(CX*1)
+	VCVTPH2PS   (BX), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VCVTPH2PS   16(BX), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VCVTPH2PS   32(BX), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VCVTPH2PS   48(BX), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
 	VCMPPS      $0x03, Y4, Y3, Y5
 	VORPS       Y5, Y0, Y0
@@ -10066,36 +5348,36 @@ longstream:
 	TESTL       AX, AX
 	JNE         longrare
 	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y12, Y0
-	VMINPS      Y0, Y11, Y0
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y0, Y5
+	VMAXPS      Y1, Y10, Y0
+	VMINPS      Y0, Y9, Y0
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y0, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVNTPS    X5, (DI)
+	VMOVNTPS    X5, (SI)
 	VCMPPS      $0x00, Y1, Y0, Y0
 	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y12, Y1
-	VMINPS      Y1, Y11, Y1
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y1, Y5
+	VMAXPS      Y2, Y10, Y1
+	VMINPS      Y1, Y9, Y1
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y1, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVNTPS    X5, 16(DI)
+	VMOVNTPS    X5, 16(SI)
 	VCMPPS      $0x00, Y2, Y1, Y1
 	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y12, Y2
-	VMINPS      Y2, Y11, Y2
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y2, Y5
+	VMAXPS      Y3, Y10, Y2
+	VMINPS      Y2, Y9, Y2
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y2, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVNTPS    X5, 32(DI)
+	VMOVNTPS    X5, 32(SI)
 	VCMPPS      $0x00, Y3, Y2, Y2
 	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y12, Y3
-	VMINPS      Y3, Y11, Y3
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y3, Y5
+	VMAXPS      Y4, Y10, Y3
+	VMINPS      Y3, Y9, Y3
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y3, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVNTPS    X5, 48(DI)
+	VMOVNTPS    X5, 48(SI)
 	VCMPPS      $0x00, Y4, Y3, Y3
 	VMOVUPS     constantsAVX2<>+48(SB), Y4
 	VPACKSSDW   Y1, Y0, Y0
@@ -10103,201 +5385,80 @@ longstream:
 	VPACKSSWB   Y2, Y0, Y0
 	VPERMD      Y0, Y4, Y0
 	VPABSB      Y0, Y0
-	VMOVNTPS    Y0, (SI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	ADDQ        $+64, DX
-	SUBQ        $+32, R10
-	CMPQ        R10, $+32
+	VMOVNTPS    Y0, (DX)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	ADDQ        $+64, BX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y11, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y15, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y11, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y4
-	VMINPS       Y4, Y11, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y15, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+48(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          longback
+	MOVQ $+2, 600(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 288(SP), R9
+	LEAQ 416(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R10, 584(SP)
+	LEAQ 416(SP), R10
+	JMP  rare
 
-longtailrare:
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y11, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (SP)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y15, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    128(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y11, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    144(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y4
-	VMINPS       Y4, Y11, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y15, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+48(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 552(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 96(SP), BX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS 4(BX), Y14
+	PREFETCHNTA  (BX)(CX*1)
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS 4(R9), Y1
-	VPSUBD       Y1, Y0, Y0
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R10), Y2
+	VPSUBD       Y2, Y0, Y0
 	VCVTDQ2PS    Y0, Y8
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y13, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y13, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VCVTPH2PS    (BX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPH2PS    16(BX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    32(BX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(BX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -10305,36 +5466,36 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y9, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VMAXPS       Y1, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, (DI)
+	VMOVNTPS     X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y9, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y1, Y5
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 16(DI)
+	VMOVNTPS     X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y10, Y2
-	VMINPS       Y2, Y8, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y14, Y2, Y5
+	VMAXPS       Y3, Y8, Y2
+	VMINPS       Y2, Y6, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 32(DI)
+	VMOVNTPS     X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y10, Y3
-	VMINPS       Y3, Y8, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y14, Y3, Y5
+	VMAXPS       Y4, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 48(DI)
+	VMOVNTPS     X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+48(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -10342,318 +5503,220 @@ short2stream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
+	VMOVNTPS     Y0, (DX)
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
+	ADDQ         $+8, R10
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y9, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y2
-	VMINPS       Y2, Y9, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y15, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y3
-	VMINPS       Y3, Y8, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y14, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y4
-	VMINPS       Y4, Y8, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y14, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+48(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          short2back
+	MOVQ $+3, 600(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 288(SP), R9
+	LEAQ 416(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R10, 584(SP)
+	LEAQ 416(SP), R10
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
+	MOVQ $+4, 600(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 552(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 96(SP), BX
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 288(SP), R9
+	LEAQ 416(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R10, 584(SP)
+	LEAQ 416(SP), R10
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R8), Y1
+	VMOVUPS      (R10), Y2
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y2, Y4, Y4
+	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y3, Y2
+	VMINPS       Y3, Y2, Y3
+	VADDPS       Y14, Y3, Y2
 	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+44(SB), Y4
 	VBLENDVPS    Y1, Y2, Y4, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R9), Y2
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y2, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y4, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y1, Y2, Y5, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y2
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(R10), Y2
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y2, Y5, Y5
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y2, Y6, Y6
+	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y5, Y2
+	VMINPS       Y5, Y2, Y5
+	VADDPS       Y14, Y5, Y2
 	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y1, Y2, Y6, Y1
+	VBLENDVPS    Y1, Y2, Y4, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
+	VMOVUPS      X1, 16(SI)
 	VCMPPS       $0x00, Y0, Y5, Y5
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R9), Y2
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R10), Y2
 	VBROADCASTSS least+48(FP), Y6
 	VPSUBD       Y2, Y6, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y2, Y7, Y7
+	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y7, Y7
+	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y6, Y2
+	VMINPS       Y6, Y2, Y6
+	VADDPS       Y14, Y6, Y2
 	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y1, Y2, Y7, Y1
+	VBLENDVPS    Y1, Y2, Y4, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
+	VMOVUPS      X1, 32(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(R10), Y2
+	VBROADCASTSS least+48(FP), Y7
+	VPSUBD       Y2, Y7, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y7, Y7
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y2, Y7
+	VADDPS       Y14, Y7, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y4, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 48(SI)
+	VCMPPS       $0x00, Y0, Y7, Y7
 	VMOVUPS      constantsAVX2<>+48(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKSSDW    Y7, Y6, Y6
+	VPACKSSWB    Y6, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (SI)
+	VMOVUPS      Y3, (DX)
+	CMPQ         600(SP), $+1
+	JEQ          groupresume
+	CMPQ         600(SP), $+2
+	JEQ          longresume
+	CMPQ         600(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      416(SP), Y2
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y3, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y1, Y2, Y4, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      448(SP), Y2
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y2, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y4, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y1, Y2, Y5, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VCVTPH2PS    128(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      480(SP), Y2
-	VBROADCASTSS least+48(FP), Y5
-	VPSUBD       Y2, Y5, Y5
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y2, Y6, Y6
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y5, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VCVTPH2PS    144(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      512(SP), Y2
-	VBROADCASTSS least+48(FP), Y6
-	VPSUBD       Y2, Y6, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y2, Y7, Y7
-	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y7, Y7
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y6, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y1, Y2, Y7, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVUPS      constantsAVX2<>+48(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         568(SP), R8
+	MOVQ         576(SP), R9
+	MOVQ         584(SP), R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	JMP          groupback
+
+longresume:
+	MOVQ         568(SP), R8
+	MOVQ         576(SP), R9
+	MOVQ         584(SP), R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VFNMADD231PS Y13, Y12, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y11
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y9
+	JMP          longback
+
+short2resume:
+	MOVQ 568(SP), R8
+	MOVQ 576(SP), R9
+	MOVQ 584(SP), R10
+	JMP  short2back
 
 // func FakeQuantizeMinvalBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBytesF16AVX2(SB), $672-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
+TEXT ·FakeQuantizeMinvalBytesF16AVX2(SB), $736-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
 	// loaded at each use: recip, least, most, 0x0, 0x7fc00000, table
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         minval+40(FP), R9
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         minval+40(FP), R10
 	VBROADCASTSS least+48(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+52(FP), Y0
@@ -10666,50 +5729,50 @@ TEXT ·FakeQuantizeMinvalBytesF16AVX2(SB), $672-80
 	JEQ          short2
 
 groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
+	MOVQ  R12, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
 
 groupbegin:
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	SUBQ         R11, R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (DX), Y0
+	VCVTPH2PS    (BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -10724,7 +5787,7 @@ grouploop:
 	VFMADD231PS  Y13, Y0, Y5
 	VADDPS       Y12, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (DI)
+	VMOVUPS      X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -10733,7 +5796,7 @@ grouploop:
 	VFMADD231PS  Y13, Y1, Y5
 	VADDPS       Y12, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -10742,7 +5805,7 @@ grouploop:
 	VFMADD231PS  Y13, Y2, Y5
 	VADDPS       Y12, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
+	VMOVUPS      X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -10751,7 +5814,7 @@ grouploop:
 	VFMADD231PS  Y13, Y3, Y5
 	VADDPS       Y12, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
+	VMOVUPS      X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+48(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -10759,38 +5822,40 @@ grouploop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R11, R10
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
 	TESTQ R11, R11
 	JEQ   groupnext
-	CMPQ  R10, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	MOVQ R11, R13
-	MOVQ BX, R15
+	MOVQ R8, R15
 	SUBQ $+8, R11
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y13, 544(SP)
+	VMOVUPS      Y13, 608(SP)
 	VMOVAPS      Y11, Y0
-	VCVTPH2PS    (DX), Y1
+	VCVTPH2PS    (BX), Y1
 	VSUBPS       Y13, Y1, Y1
 	VMULPS       Y12, Y1, Y2
 	VFNMADD231PS Y11, Y2, Y1
@@ -10799,9 +5864,9 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y13, 576(SP)
+	VMOVUPS      Y13, 640(SP)
 	VMOVAPS      Y11, Y1
-	VCVTPH2PS    16(DX), Y3
+	VCVTPH2PS    16(BX), Y3
 	VSUBPS       Y13, Y3, Y3
 	VMULPS       Y12, Y3, Y4
 	VFNMADD231PS Y11, Y4, Y3
@@ -10810,9 +5875,9 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y13, 608(SP)
+	VMOVUPS      Y13, 672(SP)
 	VMOVAPS      Y11, Y3
-	VCVTPH2PS    32(DX), Y5
+	VCVTPH2PS    32(BX), Y5
 	VSUBPS       Y13, Y5, Y5
 	VMULPS       Y12, Y5, Y6
 	VFNMADD231PS Y11, Y6, Y5
@@ -10821,9 +5886,9 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y13, 640(SP)
+	VMOVUPS      Y13, 704(SP)
 	VMOVAPS      Y11, Y5
-	VCVTPH2PS    48(DX), Y7
+	VCVTPH2PS    48(BX), Y7
 	VSUBPS       Y13, Y7, Y7
 	VMULPS       Y12, Y7, Y8
 	VFNMADD231PS Y11, Y8, Y7
@@ -10839,40 +5904,40 @@ groupmeet3:
 	VMINPS       Y7, Y14, Y7
 	VXORPS       Y9, Y9, Y9
 	VFMADD231PS  Y0, Y7, Y9
-	VMOVUPS      544(SP), Y0
+	VMOVUPS      608(SP), Y0
 	VADDPS       Y0, Y9, Y9
 	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, (DI)
+	VMOVUPS      X9, (SI)
 	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VXORPS       Y2, Y2, Y2
 	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      576(SP), Y1
+	VMOVUPS      640(SP), Y1
 	VADDPS       Y1, Y2, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(DI)
+	VMOVUPS      X2, 16(SI)
 	VCMPPS       $0x00, Y4, Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VXORPS       Y2, Y2, Y2
 	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      608(SP), Y3
+	VMOVUPS      672(SP), Y3
 	VADDPS       Y3, Y2, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 32(DI)
+	VMOVUPS      X2, 32(SI)
 	VCMPPS       $0x00, Y6, Y1, Y1
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VXORPS       Y3, Y3, Y3
 	VFMADD231PS  Y5, Y2, Y3
-	VMOVUPS      640(SP), Y4
+	VMOVUPS      704(SP), Y4
 	VADDPS       Y4, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 48(DI)
+	VMOVUPS      X3, 48(SI)
 	VCMPPS       $0x00, Y8, Y2, Y2
 	VMOVUPS      constantsAVX2<>+48(SB), Y3
 	VPACKSSDW    Y0, Y7, Y7
@@ -10880,14 +5945,14 @@ groupmeet3:
 	VPACKSSWB    Y1, Y7, Y7
 	VPERMD       Y7, Y3, Y7
 	VPABSB       Y7, Y7
-	VMOVUPS      Y7, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R10
+	VMOVUPS      Y7, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
 	CMPQ         R11, $+1
 	JLT          groupmet
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R11, $+32
 	JLT          groupmeet
@@ -10899,301 +5964,81 @@ groupmet:
 	VCVTDQ2PS    Y0, Y14
 	CMPQ         R11, $+1
 	JLT          groupnext
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R12, R11
-	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+	ADDQ $+4, R10
 	CMPQ R11, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
+	MOVQ DI, R13
+	MOVQ DI, R15
 
 grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
+	MOVQ R15, DI
+	CMPQ R11, DI
 	JGE  grouppiece
-	MOVQ R11, R10
+	MOVQ R11, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	XORL         AX, AX
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece1
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 96(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 104(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 112(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 120(SP)(AX*1)
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	MOVQ         SI, 544(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 552(SP)
+	LEAQ         64(SP), DX
+	LEAQ         96(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 560(SP)
+	LEAQ         96(SP), BX
+	MOVQ         R11, 592(SP)
+	SUBQ         R11, R11
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    96(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VCVTPH2PS    112(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VCVTPH2PS    128(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VCVTPH2PS    144(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y12, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (SP)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y1, Y5
-	VADDPS       Y12, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VADDPS       Y12, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SP)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y3, Y5
-	VADDPS       Y12, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(SP)
-	VCMPPS       $0x00, Y4, Y3, Y3
-
-grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+48(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R10
-	JEQ   piece7
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R10
-	JEQ   piece8
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R10
-	JEQ   piece11
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R10
-	JEQ   piece13
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R10
-	JEQ   piece14
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ  (DI)(R10*2), DI
-	LEAQ  (SI)(R10*1), SI
-	LEAQ  (DX)(R10*2), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
+groupstaged:
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  552(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  560(SP), BX
+	LEAQ  (BX)(DI*2), BX
+	MOVQ  592(SP), R11
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
 	TESTQ R13, R13
 	JEQ   groupdone
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
+	ADDQ  $+4, R10
 
 groupmore:
 	TESTQ R15, R15
 	JNE   grouppieces
-	MOVQ  R13, R10
+	MOVQ  R13, DI
 	JMP   groupbegin
 
 groupdone:
@@ -11211,37 +6056,37 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R10), Y11
+	VBROADCASTSS 4(R10), Y10
+	VCVTPH2PS    (BX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -11256,7 +6101,7 @@ short2loop:
 	VFMADD231PS  Y13, Y0, Y5
 	VADDPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (DI)
+	VMOVUPS      X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -11265,7 +6110,7 @@ short2loop:
 	VFMADD231PS  Y13, Y1, Y5
 	VADDPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -11274,7 +6119,7 @@ short2loop:
 	VFMADD231PS  Y12, Y2, Y5
 	VADDPS       Y10, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
+	VMOVUPS      X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -11283,7 +6128,7 @@ short2loop:
 	VFMADD231PS  Y12, Y3, Y5
 	VADDPS       Y10, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
+	VMOVUPS      X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+48(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -11291,15 +6136,15 @@ short2loop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
+	ADDQ $+8, R10
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -11314,41 +6159,41 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
+	MOVQ R11, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R9), Y1
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R10), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y2
 	VMULPS       Y2, Y0, Y3
-	VMOVUPS      (BX), Y4
+	VMOVUPS      (R8), Y4
 	VFNMADD231PS Y4, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R9), Y2
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R10), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      32(R8), Y5
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y5, Y0, Y6
-	VMOVUPS      32(BX), Y7
+	VMOVUPS      32(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y5, Y0, Y6
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R9), Y5
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R10), Y5
 	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      64(R8), Y8
+	VMOVUPS      64(R9), Y8
 	VMULPS       Y8, Y0, Y9
-	VMOVUPS      64(BX), Y10
+	VMOVUPS      64(R8), Y10
 	VFNMADD231PS Y10, Y9, Y0
 	VFMADD231PS  Y8, Y0, Y9
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R9), Y8
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R10), Y8
 	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      96(R8), Y11
+	VMOVUPS      96(R9), Y11
 	VMULPS       Y11, Y0, Y12
-	VMOVUPS      96(BX), Y13
+	VMOVUPS      96(R8), Y13
 	VFNMADD231PS Y13, Y12, Y0
 	VFMADD231PS  Y11, Y0, Y12
 	VCMPPS       $0x03, Y6, Y3, Y0
@@ -11364,7 +6209,7 @@ laneloop:
 	VFMADD231PS  Y4, Y0, Y11
 	VADDPS       Y1, Y11, Y11
 	VCVTPS2PH    $0x00, Y11, X11
-	VMOVUPS      X11, (DI)
+	VMOVUPS      X11, (SI)
 	VCMPPS       $0x00, Y3, Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
@@ -11373,7 +6218,7 @@ laneloop:
 	VFMADD231PS  Y7, Y1, Y3
 	VADDPS       Y2, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(DI)
+	VMOVUPS      X3, 16(SI)
 	VCMPPS       $0x00, Y6, Y1, Y1
 	VROUNDPS     $0x08, Y9, Y9
 	VMAXPS       Y9, Y15, Y2
@@ -11382,7 +6227,7 @@ laneloop:
 	VFMADD231PS  Y10, Y2, Y3
 	VADDPS       Y5, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
+	VMOVUPS      X3, 32(SI)
 	VCMPPS       $0x00, Y9, Y2, Y2
 	VROUNDPS     $0x08, Y12, Y12
 	VMAXPS       Y12, Y15, Y3
@@ -11391,7 +6236,7 @@ laneloop:
 	VFMADD231PS  Y13, Y3, Y4
 	VADDPS       Y8, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
+	VMOVUPS      X4, 48(SI)
 	VCMPPS       $0x00, Y12, Y3, Y3
 	VMOVUPS      constantsAVX2<>+48(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -11399,522 +6244,36 @@ laneloop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	ADDQ $+128, R9
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R10, R10
+	ADDQ  $+64, SI
+	ADDQ  $+32, DX
+	ADDQ  $+64, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	ADDQ  $+128, R10
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  552(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  560(SP), BX
+	MOVQ  568(SP), R8
+	MOVQ  576(SP), R9
+	MOVQ  584(SP), R10
 
-piece16:
-	TESTQ $0x00000008, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece35:
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      416(SP), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      288(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VMOVUPS      160(SP), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      448(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      320(SP), Y5
-	VMULPS       Y5, Y0, Y6
-	VMOVUPS      192(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPH2PS    128(SP), Y0
-	VMOVUPS      480(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      352(SP), Y8
-	VMULPS       Y8, Y0, Y9
-	VMOVUPS      224(SP), Y10
-	VFNMADD231PS Y10, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPH2PS    144(SP), Y0
-	VMOVUPS      512(SP), Y8
-	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      384(SP), Y11
-	VMULPS       Y11, Y0, Y12
-	VMOVUPS      256(SP), Y13
-	VFNMADD231PS Y13, Y12, Y0
-	VFMADD231PS  Y11, Y0, Y12
-	VCMPPS       $0x03, Y6, Y3, Y0
-	VCMPPS       $0x03, Y12, Y9, Y11
-	VORPS        Y11, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y11, Y11, Y11
-	VFMADD231PS  Y4, Y0, Y11
-	VADDPS       Y1, Y11, Y11
-	VCVTPS2PH    $0x00, Y11, X11
-	VMOVUPS      X11, (SP)
-	VCMPPS       $0x00, Y3, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y7, Y1, Y3
-	VADDPS       Y2, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(SP)
-	VCMPPS       $0x00, Y6, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y10, Y2, Y3
-	VADDPS       Y5, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(SP)
-	VCMPPS       $0x00, Y9, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y12, Y12
-	VMAXPS       Y12, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y13, Y3, Y4
-	VADDPS       Y8, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(SP)
-	VCMPPS       $0x00, Y12, Y3, Y3
-
-lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+48(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R10
-	JEQ   piece37
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R10
-	JEQ   piece38
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R10
-	JEQ   piece39
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R10
-	JEQ   piece40
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece40:
-	TESTQ $0x00000010, R10
-	JEQ   piece41
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R10
-	JEQ   piece42
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R10
-	JEQ   piece43
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R10
-	JEQ   piece44
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R10
-	JEQ   piece45
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece45:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -11928,34 +6287,34 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VCVTPH2PS    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VCVTPH2PS    (BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -11970,7 +6329,7 @@ groupstream:
 	VFMADD231PS  Y13, Y0, Y5
 	VADDPS       Y12, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, (DI)
+	VMOVNTPS     X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -11979,7 +6338,7 @@ groupstream:
 	VFMADD231PS  Y13, Y1, Y5
 	VADDPS       Y12, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 16(DI)
+	VMOVNTPS     X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -11988,7 +6347,7 @@ groupstream:
 	VFMADD231PS  Y13, Y2, Y5
 	VADDPS       Y12, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 32(DI)
+	VMOVNTPS     X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -11997,7 +6356,7 @@ groupstream:
 	VFMADD231PS  Y13, Y3, Y5
 	VADDPS       Y12, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 48(DI)
+	VMOVNTPS     X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+48(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -12005,109 +6364,54 @@ groupstream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
+	VMOVNTPS     Y0, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y12, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y13, Y3, Y3
-	VADDPS       Y12, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    32(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    48(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y13, Y5, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+48(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          groupback
+	MOVQ $+1, 600(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 288(SP), R9
+	LEAQ 416(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R10, 584(SP)
+	LEAQ 416(SP), R10
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
+	VBROADCASTSS 4(R10), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -12116,14 +6420,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet1
 
@@ -12131,21 +6435,21 @@ groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
+	VBROADCASTSS 4(R10), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -12154,14 +6458,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet2
 
@@ -12169,21 +6473,21 @@ groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+16(SB), Y5
+	VMOVDQU      constantsAVX2<>+12(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
+	VBROADCASTSS 4(R10), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -12192,14 +6496,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet3
 
@@ -12207,96 +6511,22 @@ groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+16(SB), Y7
+	VMOVDQU      constantsAVX2<>+12(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
+	VBROADCASTSS 4(R10), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    96(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y12, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (SP)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    112(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y13, Y3, Y3
-	VADDPS       Y12, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    128(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    144(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y13, Y5, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+48(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0
@@ -12304,48 +6534,48 @@ groupmeetrare:
 	VBROADCASTSS most+52(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	MOVQ         R13, R11
-	SUBQ         BX, R15
-	ADDQ         R15, BX
+	SUBQ         R8, R15
 	ADDQ         R15, R8
 	ADDQ         R15, R9
-	MOVQ         R10, R13
+	ADDQ         R15, R10
+	MOVQ         DI, R13
 	SUBQ         R15, R15
 	ADDQ         $+32, R15
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VCVTPH2PS    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R10), Y11
+	VBROADCASTSS 4(R10), Y10
+	VCVTPH2PS    (BX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -12360,7 +6590,7 @@ short2stream:
 	VFMADD231PS  Y13, Y0, Y5
 	VADDPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, (DI)
+	VMOVNTPS     X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -12369,7 +6599,7 @@ short2stream:
 	VFMADD231PS  Y13, Y1, Y5
 	VADDPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 16(DI)
+	VMOVNTPS     X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -12378,7 +6608,7 @@ short2stream:
 	VFMADD231PS  Y12, Y2, Y5
 	VADDPS       Y10, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 32(DI)
+	VMOVNTPS     X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -12387,7 +6617,7 @@ short2stream:
 	VFMADD231PS  Y12, Y3, Y5
 	VADDPS       Y10, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 48(DI)
+	VMOVNTPS     X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+48(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -12395,96 +6625,72 @@ short2stream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
+	VMOVNTPS     Y0, (DX)
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
+	ADDQ         $+8, R10
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (DX), Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y11, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y13, Y3, Y3
-	VADDPS       Y11, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    32(DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y10, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    48(DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y12, Y5, Y5
-	VADDPS       Y10, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+48(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          short2back
+	MOVQ $+2, 600(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 288(SP), R9
+	LEAQ 416(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R10, 584(SP)
+	LEAQ 416(SP), R10
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
+	MOVQ $+3, 600(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 552(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 96(SP), BX
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 288(SP), R9
+	LEAQ 416(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R10, 584(SP)
+	LEAQ 416(SP), R10
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R8), Y1
+	VMOVUPS      (R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -12495,14 +6701,14 @@ lanerare:
 	VMULPS       Y1, Y4, Y4
 	VADDPS       Y2, Y4, Y4
 	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VBLENDVPS    Y1, Y4, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R9), Y2
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -12513,14 +6719,14 @@ lanerare:
 	VMULPS       Y1, Y5, Y5
 	VADDPS       Y2, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VBLENDVPS    Y1, Y5, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
+	VMOVUPS      X1, 16(SI)
 	VCMPPS       $0x00, Y0, Y4, Y4
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y2
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -12531,14 +6737,14 @@ lanerare:
 	VMULPS       Y1, Y6, Y6
 	VADDPS       Y2, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VBLENDVPS    Y1, Y6, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
+	VMOVUPS      X1, 32(SI)
 	VCMPPS       $0x00, Y0, Y5, Y5
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R9), Y2
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -12549,10 +6755,10 @@ lanerare:
 	VMULPS       Y1, Y7, Y7
 	VADDPS       Y2, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VBLENDVPS    Y1, Y7, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
+	VMOVUPS      X1, 48(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
 	VMOVUPS      constantsAVX2<>+48(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
@@ -12560,104 +6766,40 @@ lanerare:
 	VPACKSSWB    Y5, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (SI)
+	VMOVUPS      Y3, (DX)
+	CMPQ         600(SP), $+1
+	JEQ          groupresume
+	CMPQ         600(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      416(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y1, Y4, Y4
-	VADDPS       Y2, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y4, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      448(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y1, Y5, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y5, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VCVTPH2PS    128(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      480(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y6, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VCVTPH2PS    144(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      512(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y7
-	VMULPS       Y1, Y7, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y7, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVUPS      constantsAVX2<>+48(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         568(SP), R8
+	MOVQ         576(SP), R9
+	MOVQ         584(SP), R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	JMP          groupback
+
+short2resume:
+	MOVQ 568(SP), R8
+	MOVQ 576(SP), R9
+	MOVQ 584(SP), R10
+	JMP  short2back
 
 // func FakeQuantizeBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeBitsF16AVX2(SB), $400-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeBitsF16AVX2(SB), $464-72
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 15
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS least+40(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
@@ -12677,36 +6819,36 @@ TEXT ·FakeQuantizeBitsF16AVX2(SB), $400-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (DX), Y0
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y11, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y11, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y11, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
 	VFMADD231PS  Y11, Y0, Y4
@@ -12722,7 +6864,7 @@ grouploop:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (DI)
+	VMOVUPS      X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -12730,7 +6872,7 @@ grouploop:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -12738,7 +6880,7 @@ grouploop:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
+	VMOVUPS      X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -12746,45 +6888,47 @@ grouploop:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
+	VMOVUPS      X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ BX, R13
+	MOVQ R8, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Y11, Y0
-	VCVTPH2PS    (DX), Y1
+	VCVTPH2PS    (BX), Y1
 	VMULPS       Y12, Y1, Y2
 	VFNMADD231PS Y11, Y2, Y1
 	VFMADD231PS  Y12, Y1, Y2
@@ -12793,7 +6937,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Y11, Y1
-	VCVTPH2PS    16(DX), Y3
+	VCVTPH2PS    16(BX), Y3
 	VMULPS       Y12, Y3, Y4
 	VFNMADD231PS Y11, Y4, Y3
 	VFMADD231PS  Y12, Y3, Y4
@@ -12802,7 +6946,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Y11, Y3
-	VCVTPH2PS    32(DX), Y5
+	VCVTPH2PS    32(BX), Y5
 	VMULPS       Y12, Y5, Y6
 	VFNMADD231PS Y11, Y6, Y5
 	VFMADD231PS  Y12, Y5, Y6
@@ -12811,7 +6955,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Y11, Y5
-	VCVTPH2PS    48(DX), Y7
+	VCVTPH2PS    48(BX), Y7
 	VMULPS       Y12, Y7, Y8
 	VFNMADD231PS Y11, Y8, Y7
 	VFMADD231PS  Y12, Y7, Y8
@@ -12826,298 +6970,118 @@ groupmeet3:
 	VMINPS       Y7, Y14, Y7
 	VFMADD213PS  Y13, Y7, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VFMADD213PS  Y13, Y0, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
+	VMOVUPS      X1, 16(SI)
 	VCMPPS       $0x00, Y4, Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
+	VMOVUPS      X3, 32(SI)
 	VCMPPS       $0x00, Y6, Y1, Y1
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
+	VMOVUPS      X5, 48(SI)
 	VCMPPS       $0x00, Y8, Y2, Y2
 	VMOVMSKPS    Y7, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	XORL         AX, AX
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 96(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 104(SP)(AX*1)
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
+	MOVQ         SI, 400(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 408(SP)
+	LEAQ         64(SP), DX
+	LEAQ         80(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 416(SP)
+	LEAQ         80(SP), BX
+	MOVQ         R10, 440(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPH2PS    96(SP), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPH2PS    112(SP), Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	VCVTPH2PS    128(SP), Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (SP)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y1, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SP)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y3, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(SP)
-	VCMPPS       $0x00, Y4, Y3, Y3
-
-grouptailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	MOVQ  64(SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged11:
-	LEAQ  (DI)(R9*2), DI
-	MOVQ  R9, AX
+groupstaged:
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  408(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, DX
+	MOVQ  416(SP), BX
+	LEAQ  (BX)(DI*2), BX
+	MOVQ  440(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -13128,8 +7092,8 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VPSUBD       Y1, Y0, Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y0
@@ -13137,24 +7101,24 @@ longs:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y11, Y0, Y10
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS   (DX), Y0
+	VCVTPH2PS   (BX), Y0
 	VMULPS      Y10, Y0, Y1
 	VFMADD231PS Y11, Y0, Y1
-	VCVTPH2PS   16(DX), Y0
+	VCVTPH2PS   16(BX), Y0
 	VMULPS      Y10, Y0, Y2
 	VFMADD231PS Y11, Y0, Y2
-	VCVTPH2PS   32(DX), Y0
+	VCVTPH2PS   32(BX), Y0
 	VMULPS      Y10, Y0, Y3
 	VFMADD231PS Y11, Y0, Y3
-	VCVTPH2PS   48(DX), Y0
+	VCVTPH2PS   48(BX), Y0
 	VMULPS      Y10, Y0, Y4
 	VFMADD231PS Y11, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
@@ -13169,7 +7133,7 @@ longloop:
 	VMOVAPS     Y13, Y5
 	VFMADD231PS Y12, Y0, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, (DI)
+	VMOVUPS     X5, (SI)
 	VCMPPS      $0x00, Y1, Y0, Y0
 	VROUNDPS    $0x08, Y2, Y2
 	VMAXPS      Y2, Y15, Y1
@@ -13177,7 +7141,7 @@ longloop:
 	VMOVAPS     Y13, Y5
 	VFMADD231PS Y12, Y1, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 16(DI)
+	VMOVUPS     X5, 16(SI)
 	VCMPPS      $0x00, Y2, Y1, Y1
 	VROUNDPS    $0x08, Y3, Y3
 	VMAXPS      Y3, Y15, Y2
@@ -13185,7 +7149,7 @@ longloop:
 	VMOVAPS     Y13, Y5
 	VFMADD231PS Y12, Y2, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 32(DI)
+	VMOVUPS     X5, 32(SI)
 	VCMPPS      $0x00, Y3, Y2, Y2
 	VROUNDPS    $0x08, Y4, Y4
 	VMAXPS      Y4, Y15, Y3
@@ -13193,237 +7157,49 @@ longloop:
 	VMOVAPS     Y13, Y5
 	VFMADD231PS Y12, Y3, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 48(DI)
+	VMOVUPS     X5, 48(SI)
 	VCMPPS      $0x00, Y4, Y3, Y3
 	VMOVMSKPS   Y0, AX
-	MOVB        AL, (SI)
+	MOVB        AL, (DX)
 	VMOVMSKPS   Y1, AX
-	MOVB        AL, 1(SI)
+	MOVB        AL, 1(DX)
 	VMOVMSKPS   Y2, AX
-	MOVB        AL, 2(SI)
+	MOVB        AL, 2(DX)
 	VMOVMSKPS   Y3, AX
-	MOVB        AL, 3(SI)
+	MOVB        AL, 3(DX)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000008, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece16:
-	VCVTPH2PS   80(SP), Y0
-	VMULPS      Y10, Y0, Y1
-	VFMADD231PS Y11, Y0, Y1
-	VCVTPH2PS   96(SP), Y0
-	VMULPS      Y10, Y0, Y2
-	VFMADD231PS Y11, Y0, Y2
-	VCVTPH2PS   112(SP), Y0
-	VMULPS      Y10, Y0, Y3
-	VFMADD231PS Y11, Y0, Y3
-	VCVTPH2PS   128(SP), Y0
-	VMULPS      Y10, Y0, Y4
-	VFMADD231PS Y11, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longtailrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y15, Y0
-	VMINPS      Y0, Y14, Y0
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y12, Y0, Y5
-	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, (SP)
-	VCMPPS      $0x00, Y1, Y0, Y0
-	CMPQ        R9, $+9
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y15, Y1
-	VMINPS      Y1, Y14, Y1
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y12, Y1, Y5
-	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 16(SP)
-	VCMPPS      $0x00, Y2, Y1, Y1
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y15, Y2
-	VMINPS      Y2, Y14, Y2
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y12, Y2, Y5
-	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 32(SP)
-	VCMPPS      $0x00, Y3, Y2, Y2
-	CMPQ        R9, $+25
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y15, Y3
-	VMINPS      Y3, Y14, Y3
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y12, Y3, Y5
-	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 48(SP)
-	VCMPPS      $0x00, Y4, Y3, Y3
-
-longtailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
-
-longtailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece21:
-	MOVQ  64(SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged22:
-	LEAQ (DI)(R9*2), DI
-	MOVQ R9, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R9*2), DX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  408(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	MOVQ  416(SP), BX
+	LEAQ  (BX)(DI*2), BX
 
 longend:
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -13441,23 +7217,23 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS 4(R8), Y9
-	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS 4(R9), Y9
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y9, Y0, Y3
 	VFNMADD231PS Y11, Y3, Y0
 	VFMADD231PS  Y9, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y9, Y0, Y4
 	VFNMADD231PS Y11, Y4, Y0
 	VFMADD231PS  Y9, Y0, Y4
@@ -13473,7 +7249,7 @@ short2loop:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (DI)
+	VMOVUPS      X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -13481,7 +7257,7 @@ short2loop:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -13489,7 +7265,7 @@ short2loop:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
+	VMOVUPS      X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -13497,23 +7273,23 @@ short2loop:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
+	VMOVUPS      X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -13528,33 +7304,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R8), Y1
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R8), Y1
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R8), Y1
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R8), Y1
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -13568,427 +7344,64 @@ laneloop:
 	VMINPS       Y0, Y14, Y0
 	VFMADD213PS  Y13, Y0, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 	VCMPPS       $0x00, Y2, Y0, Y0
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y4, Y1, Y1
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y2, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(DI)
+	VMOVUPS      X7, 32(SI)
 	VCMPPS       $0x00, Y6, Y2, Y2
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y3, Y9
 	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 48(DI)
+	VMOVUPS      X9, 48(SI)
 	VCMPPS       $0x00, Y8, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+64, SI
+	ADDQ  $+4, DX
+	ADDQ  $+64, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  408(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  416(SP), BX
+	MOVQ  424(SP), R8
+	MOVQ  432(SP), R9
 
-piece23:
-	TESTQ $0x00000008, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000004, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000002, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000001, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece27:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000008, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000004, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000002, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000001, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece32:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000008, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000004, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000002, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000001, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece37:
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      272(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      144(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      304(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      176(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      336(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      208(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPH2PS    128(SP), Y0
-	VMOVUPS      368(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      240(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (SP)
-	VCMPPS       $0x00, Y2, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
-	VCMPPS       $0x00, Y4, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(SP)
-	VCMPPS       $0x00, Y6, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y3, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 48(SP)
-	VCMPPS       $0x00, Y8, Y3, Y3
-
-lanetailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000008, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000004, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece40:
-	TESTQ $0x00000002, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000001, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece42:
-	MOVQ  64(SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged43
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged43
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged43
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged43:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -14002,20 +7415,20 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VCVTPH2PS    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y11, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y11, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y11, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
 	VFMADD231PS  Y11, Y0, Y4
@@ -14031,7 +7444,7 @@ groupstream:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, (DI)
+	VMOVNTPS     X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -14039,7 +7452,7 @@ groupstream:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 16(DI)
+	VMOVNTPS     X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -14047,7 +7460,7 @@ groupstream:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 32(DI)
+	VMOVNTPS     X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -14055,105 +7468,55 @@ groupstream:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 48(DI)
+	VMOVNTPS     X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y12, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y12, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y4, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 3(SI)
-	JMP          groupback
+	MOVQ $+1, 448(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 432(SP)
+	LEAQ 272(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -14162,12 +7525,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -14175,18 +7538,18 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -14195,12 +7558,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -14208,18 +7571,18 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+16(SB), Y5
+	VMOVDQU      constantsAVX2<>+12(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -14228,12 +7591,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -14241,106 +7604,42 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+16(SB), Y7
+	VMOVDQU      constantsAVX2<>+12(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (SP)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y12, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y12, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    128(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y4, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 67(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
+	SUBQ R8, R13
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (DX)(CX*1)
-	VCVTPH2PS   (DX), Y0
+	PREFETCHNTA (BX)(CX*1)
+	VCVTPH2PS   (BX), Y0
 	VMULPS      Y10, Y0, Y1
 	VFMADD231PS Y11, Y0, Y1
-	VCVTPH2PS   16(DX), Y0
+	VCVTPH2PS   16(BX), Y0
 	VMULPS      Y10, Y0, Y2
 	VFMADD231PS Y11, Y0, Y2
-	VCVTPH2PS   32(DX), Y0
+	VCVTPH2PS   32(BX), Y0
 	VMULPS      Y10, Y0, Y3
 	VFMADD231PS Y11, Y0, Y3
-	VCVTPH2PS   48(DX), Y0
+	VCVTPH2PS   48(BX), Y0
 	VMULPS      Y10, Y0, Y4
 	VFMADD231PS Y11, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
@@ -14355,7 +7654,7 @@ longstream:
 	VMOVAPS     Y13, Y5
 	VFMADD231PS Y12, Y0, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVNTPS    X5, (DI)
+	VMOVNTPS    X5, (SI)
 	VCMPPS      $0x00, Y1, Y0, Y0
 	VROUNDPS    $0x08, Y2, Y2
 	VMAXPS      Y2, Y15, Y1
@@ -14363,7 +7662,7 @@ longstream:
 	VMOVAPS     Y13, Y5
 	VFMADD231PS Y12, Y1, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVNTPS    X5, 16(DI)
+	VMOVNTPS    X5, 16(SI)
 	VCMPPS      $0x00, Y2, Y1, Y1
 	VROUNDPS    $0x08, Y3, Y3
 	VMAXPS      Y3, Y15, Y2
@@ -14371,7 +7670,7 @@ longstream:
 	VMOVAPS     Y13, Y5
 	VFMADD231PS Y12, Y2, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVNTPS    X5, 32(DI)
+	VMOVNTPS    X5, 32(SI)
 	VCMPPS      $0x00, Y3, Y2, Y2
 	VROUNDPS    $0x08, Y4, Y4
 	VMAXPS      Y4, Y15, Y3
@@ -14379,171 +7678,69 @@ longstream:
 	VMOVAPS     Y13, Y5
 	VFMADD231PS Y12, Y3, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVNTPS    X5, 48(DI)
+	VMOVNTPS    X5, 48(SI)
 	VCMPPS      $0x00, Y4, Y3, Y3
 	VMOVMSKPS   Y0, AX
-	MOVB        AL, (SI)
+	MOVB        AL, (DX)
 	VMOVMSKPS   Y1, AX
-	MOVB        AL, 1(SI)
+	MOVB        AL, 1(DX)
 	VMOVMSKPS   Y2, AX
-	MOVB        AL, 2(SI)
+	MOVB        AL, 2(DX)
 	VMOVMSKPS   Y3, AX
-	MOVB        AL, 3(SI)
-	ADDQ        $+64, DI
-	ADDQ        $+4, SI
-	ADDQ        $+64, DX
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
+	MOVB        AL, 3(DX)
+	ADDQ        $+64, SI
+	ADDQ        $+4, DX
+	ADDQ        $+64, BX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y12, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y12, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y4, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 3(SI)
-	JMP          longback
+	MOVQ $+2, 448(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 432(SP)
+	LEAQ 272(SP), R9
+	JMP  rare
 
-longtailrare:
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (SP)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y12, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y12, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    128(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y4, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 67(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 408(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 80(SP), BX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS 4(R8), Y9
-	VCVTPH2PS    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS 4(R9), Y9
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y9, Y0, Y3
 	VFNMADD231PS Y11, Y3, Y0
 	VFMADD231PS  Y9, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y9, Y0, Y4
 	VFNMADD231PS Y11, Y4, Y0
 	VFMADD231PS  Y9, Y0, Y4
@@ -14559,7 +7756,7 @@ short2stream:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, (DI)
+	VMOVNTPS     X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -14567,7 +7764,7 @@ short2stream:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 16(DI)
+	VMOVNTPS     X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -14575,7 +7772,7 @@ short2stream:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 32(DI)
+	VMOVNTPS     X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -14583,93 +7780,69 @@ short2stream:
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 48(DI)
+	VMOVNTPS     X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
+	MOVB         AL, 3(DX)
 	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	ADDQ         $+8, R9
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y12, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y11, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y4, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 3(SI)
-	JMP          short2back
+	MOVQ $+3, 448(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 432(SP)
+	LEAQ 272(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
+	MOVQ $+4, 448(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 408(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 80(SP), BX
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 432(SP)
+	LEAQ 272(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y2
@@ -14678,13 +7851,13 @@ lanerare:
 	VMULPS       Y1, Y3, Y3
 	VADDPS       Y13, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+44(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y1
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
@@ -14695,10 +7868,10 @@ lanerare:
 	VCMPPS       $0x07, Y5, Y5, Y1
 	VBLENDVPS    Y1, Y5, Y4, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
+	VMOVUPS      X1, 16(SI)
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y1
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y5
@@ -14709,10 +7882,10 @@ lanerare:
 	VCMPPS       $0x07, Y6, Y6, Y1
 	VBLENDVPS    Y1, Y6, Y4, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
+	VMOVUPS      X1, 32(SI)
 	VCMPPS       $0x00, Y0, Y5, Y5
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y1
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y6
@@ -14723,155 +7896,119 @@ lanerare:
 	VCMPPS       $0x07, Y7, Y7, Y1
 	VBLENDVPS    Y1, Y7, Y4, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
+	VMOVUPS      X1, 48(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y5, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
+	CMPQ         448(SP), $+1
+	JEQ          groupresume
+	CMPQ         448(SP), $+2
+	JEQ          longresume
+	CMPQ         448(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y1, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y1, Y3, Y4, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y1, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      208(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y6, Y4, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VCVTPH2PS    128(SP), Y0
-	VMOVUPS      240(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y1, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y1
-	VBLENDVPS    Y1, Y7, Y4, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 67(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         424(SP), R8
+	MOVQ         432(SP), R9
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
+	JMP          groupback
+
+longresume:
+	MOVQ         424(SP), R8
+	MOVQ         432(SP), R9
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSUBD       Y1, Y0, Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VFNMADD231PS Y12, Y11, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y10
+	JMP          longback
+
+short2resume:
+	MOVQ 424(SP), R8
+	MOVQ 432(SP), R9
+	JMP  short2back
 
 // func FakeQuantizeZeroPointBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBitsF16AVX2(SB), $912-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
-	// per call: nothing
-	// per group: Y15 scale, Y14 recip, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
-	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointBitsF16AVX2(SB), $1104-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
+	// per call: Y15 most, Y14 0x0
+	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
+	// loaded at each use: least, 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
-	MOVQ  y+0(FP), DI
-	MOVQ  mask+8(FP), SI
-	MOVQ  x+16(FP), DX
-	MOVQ  scale+24(FP), BX
-	MOVQ  recip+32(FP), R8
-	MOVQ  zeroPoint+40(FP), R9
-	MOVQ  groups+56(FP), R11
-	MOVQ  length+64(FP), R12
-	CMPQ  R12, $+1
-	JEQ   lanes
-	CMPQ  R12, $+16
-	JEQ   short2
-	CMPQ  R12, $+256
-	JLT   groups
-	TESTQ $0x0000001f, R12
-	JEQ   longs
-	CMPQ  R11, $+1
-	JEQ   longs
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         zeroPoint+40(FP), R10
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+16
+	JEQ          short2
+	CMPQ         R12, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R12
+	JEQ          longs
+	CMPQ         R11, $+1
+	JEQ          longs
 
 groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
+	MOVQ  R12, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
 
 groupbegin:
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	SUBQ         R11, R10
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y14, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y14, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y14, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y14, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y14, Y0, Y3
-	VFNMADD231PS Y15, Y3, Y0
-	VFMADD231PS  Y14, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y14, Y0, Y4
-	VFNMADD231PS Y15, Y4, Y0
-	VFMADD231PS  Y14, Y0, Y4
+	VCVTPH2PS    (BX), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPH2PS    16(BX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    32(BX), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPH2PS    48(BX), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -14879,453 +8016,273 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VMAXPS       Y1, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (DI)
+	VMOVUPS      X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y1, Y5
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y2, Y5
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
+	VMOVUPS      X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y3, Y5
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
+	VMOVUPS      X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R11, R10
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
 	TESTQ R11, R11
 	JEQ   groupnext
-	CMPQ  R10, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
 
 groupmeet:
 	MOVQ R11, R13
-	MOVQ BX, R15
+	MOVQ R8, R15
 	SUBQ $+8, R11
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y14, 528(SP)
-	VMOVUPS      Y13, 784(SP)
-	VMOVAPS      Y12, Y0
-	VCVTPH2PS    (DX), Y1
-	VMULPS       Y15, Y1, Y2
-	VFNMADD231PS Y14, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
+	VMOVUPS      Y12, 592(SP)
+	VMOVUPS      Y11, 848(SP)
+	VMOVUPS      Y10, 976(SP)
+	VCVTPH2PS    (BX), Y0
+	VMULPS       Y13, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y13, Y0, Y1
 	SUBQ         $+8, R11
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y14, 560(SP)
-	VMOVUPS      Y13, 816(SP)
-	VMOVAPS      Y12, Y1
-	VCVTPH2PS    16(DX), Y3
-	VMULPS       Y15, Y3, Y4
-	VFNMADD231PS Y14, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
+	VMOVUPS      Y12, 624(SP)
+	VMOVUPS      Y11, 880(SP)
+	VMOVUPS      Y10, 1008(SP)
+	VCVTPH2PS    16(BX), Y0
+	VMULPS       Y13, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y13, Y0, Y2
 	SUBQ         $+8, R11
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y14, 592(SP)
-	VMOVUPS      Y13, 848(SP)
-	VMOVAPS      Y12, Y3
-	VCVTPH2PS    32(DX), Y5
-	VMULPS       Y15, Y5, Y6
-	VFNMADD231PS Y14, Y6, Y5
-	VFMADD231PS  Y15, Y5, Y6
+	VMOVUPS      Y12, 656(SP)
+	VMOVUPS      Y11, 912(SP)
+	VMOVUPS      Y10, 1040(SP)
+	VCVTPH2PS    32(BX), Y0
+	VMULPS       Y13, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y13, Y0, Y3
 	SUBQ         $+8, R11
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y14, 624(SP)
-	VMOVUPS      Y13, 880(SP)
-	VMOVAPS      Y12, Y5
-	VCVTPH2PS    48(DX), Y7
-	VMULPS       Y15, Y7, Y8
-	VFNMADD231PS Y14, Y8, Y7
-	VFMADD231PS  Y15, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      784(SP), Y7
-	VMAXPS       Y2, Y7, Y7
-	VMINPS       Y7, Y0, Y7
-	VMOVUPS      528(SP), Y0
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y0, Y7, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, (DI)
-	VCMPPS       $0x00, Y2, Y7, Y7
-	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      816(SP), Y0
-	VMAXPS       Y4, Y0, Y0
-	VMINPS       Y0, Y1, Y0
-	VMOVUPS      560(SP), Y1
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(DI)
-	VCMPPS       $0x00, Y4, Y0, Y0
-	VROUNDPS     $0x08, Y6, Y6
-	VMOVUPS      848(SP), Y1
-	VMAXPS       Y6, Y1, Y1
-	VMINPS       Y1, Y3, Y1
-	VMOVUPS      592(SP), Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y2, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VROUNDPS     $0x08, Y8, Y8
-	VMOVUPS      880(SP), Y2
-	VMAXPS       Y8, Y2, Y2
-	VMINPS       Y2, Y5, Y2
-	VMOVUPS      624(SP), Y3
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y3, Y2, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
-	VCMPPS       $0x00, Y8, Y2, Y2
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R11, $+1
-	JLT          groupmet
-	CMPQ         R10, $+32
-	JLT          groupmet
-	CMPQ         R11, $+32
-	JLT          groupmeet
-
-groupmet:
-	CMPQ R11, $+1
-	JLT  groupnext
-	CMPQ R10, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  groupmeet
-	JMP  groupbegin
-
-groupnext:
-	TESTQ R10, R10
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
-
-grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
-	JGE  grouppiece
-	MOVQ R11, R10
-
-grouppiece:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	XORL         AX, AX
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece1
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 96(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 104(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y14, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y14, Y0, Y1
-	VCVTPH2PS    96(SP), Y0
-	VMULPS       Y14, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y14, Y0, Y2
-	VCVTPH2PS    112(SP), Y0
-	VMULPS       Y14, Y0, Y3
-	VFNMADD231PS Y15, Y3, Y0
-	VFMADD231PS  Y14, Y0, Y3
-	VCVTPH2PS    128(SP), Y0
-	VMULPS       Y14, Y0, Y4
-	VFNMADD231PS Y15, Y4, Y0
-	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y12, 688(SP)
+	VMOVUPS      Y11, 944(SP)
+	VMOVUPS      Y10, 1072(SP)
+	VCVTPH2PS    48(BX), Y0
+	VMULPS       Y13, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y13, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
-	JNE          grouptailrare
+	JNE          groupmeetrare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VMOVUPS      848(SP), Y0
+	VMAXPS       Y1, Y0, Y0
+	VMOVUPS      976(SP), Y5
+	VMINPS       Y0, Y5, Y0
+	VMOVUPS      592(SP), Y5
+	VFMADD213PS  Y14, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (SP)
+	VMOVUPS      X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y1, Y5
+	VMOVUPS      880(SP), Y1
+	VMAXPS       Y2, Y1, Y1
+	VMOVUPS      1008(SP), Y5
+	VMINPS       Y1, Y5, Y1
+	VMOVUPS      624(SP), Y5
+	VFMADD213PS  Y14, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y2, Y5
+	VMOVUPS      912(SP), Y2
+	VMAXPS       Y3, Y2, Y2
+	VMOVUPS      1040(SP), Y5
+	VMINPS       Y2, Y5, Y2
+	VMOVUPS      656(SP), Y5
+	VFMADD213PS  Y14, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SP)
+	VMOVUPS      X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y3, Y5
+	VMOVUPS      944(SP), Y3
+	VMAXPS       Y4, Y3, Y3
+	VMOVUPS      1072(SP), Y5
+	VMINPS       Y3, Y5, Y3
+	VMOVUPS      688(SP), Y5
+	VFMADD213PS  Y14, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(SP)
+	VMOVUPS      X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (DX)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(DX)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
+	CMPQ         R11, $+1
+	JLT          groupmet
+	CMPQ         DI, $+32
+	JLT          groupmet
+	CMPQ         R11, $+32
+	JLT          groupmeet
 
-grouptailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
+groupmet:
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          groupmeet
+	JMP          groupbegin
 
-grouptailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
 
-piece6:
-	TESTQ $0x00000008, R10
-	JEQ   piece7
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
 
-piece7:
-	TESTQ $0x00000004, R10
-	JEQ   piece8
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
+grouptail:
+	MOVQ DI, R13
+	MOVQ DI, R15
 
-piece8:
-	TESTQ $0x00000002, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
+grouppieces:
+	MOVQ R15, DI
+	CMPQ R11, DI
+	JGE  grouppiece
+	MOVQ R11, DI
 
-piece9:
-	TESTQ $0x00000001, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
+grouppiece:
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	MOVQ         SI, 528(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 536(SP)
+	LEAQ         64(SP), DX
+	LEAQ         80(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 544(SP)
+	LEAQ         80(SP), BX
+	MOVQ         R11, 576(SP)
+	SUBQ         R11, R11
+	JMP          grouploop
 
-piece10:
-	MOVQ  64(SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged11:
-	LEAQ  (DI)(R10*2), DI
-	MOVQ  R10, AX
+groupstaged:
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  536(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R10*2), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
+	ADDQ  AX, DX
+	MOVQ  544(SP), BX
+	LEAQ  (BX)(DI*2), BX
+	MOVQ  576(SP), R11
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
 	TESTQ R13, R13
 	JEQ   groupdone
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
+	ADDQ  $+4, R10
 
 groupmore:
 	TESTQ R15, R15
 	JNE   grouppieces
-	MOVQ  R13, R10
+	MOVQ  R13, DI
 	JMP   groupbegin
 
 groupdone:
@@ -15336,43 +8293,41 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPSUBD       Y1, Y0, Y14
+	VPSUBD       Y1, Y0, Y12
 	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VFNMADD231PS Y15, Y14, Y0
+	VFNMADD231PS Y13, Y12, Y0
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y14, Y0, Y13
+	VMULPS       Y12, Y0, Y11
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
-	JLT          longtail
+	VCVTDQ2PS    Y0, Y10
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y9
+	MOVQ         R12, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS   (DX), Y0
-	VMULPS      Y13, Y0, Y1
-	VFMADD231PS Y14, Y0, Y1
-	VCVTPH2PS   16(DX), Y0
-	VMULPS      Y13, Y0, Y2
-	VFMADD231PS Y14, Y0, Y2
-	VCVTPH2PS   32(DX), Y0
-	VMULPS      Y13, Y0, Y3
-	VFMADD231PS Y14, Y0, Y3
-	VCVTPH2PS   48(DX), Y0
-	VMULPS      Y13, Y0, Y4
-	VFMADD231PS Y14, Y0, Y4
+	VCVTPH2PS   (BX), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VCVTPH2PS   16(BX), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VCVTPH2PS   32(BX), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VCVTPH2PS   48(BX), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
 	VCMPPS      $0x03, Y4, Y3, Y5
 	VORPS       Y5, Y0, Y0
@@ -15380,267 +8335,79 @@ longloop:
 	TESTL       AX, AX
 	JNE         longrare
 	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y12, Y0
-	VMINPS      Y0, Y11, Y0
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y0, Y5
+	VMAXPS      Y1, Y10, Y0
+	VMINPS      Y0, Y9, Y0
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y0, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, (DI)
+	VMOVUPS     X5, (SI)
 	VCMPPS      $0x00, Y1, Y0, Y0
 	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y12, Y1
-	VMINPS      Y1, Y11, Y1
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y1, Y5
+	VMAXPS      Y2, Y10, Y1
+	VMINPS      Y1, Y9, Y1
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y1, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 16(DI)
+	VMOVUPS     X5, 16(SI)
 	VCMPPS      $0x00, Y2, Y1, Y1
 	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y12, Y2
-	VMINPS      Y2, Y11, Y2
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y2, Y5
+	VMAXPS      Y3, Y10, Y2
+	VMINPS      Y2, Y9, Y2
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y2, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 32(DI)
+	VMOVUPS     X5, 32(SI)
 	VCMPPS      $0x00, Y3, Y2, Y2
 	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y12, Y3
-	VMINPS      Y3, Y11, Y3
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y3, Y5
+	VMAXPS      Y4, Y10, Y3
+	VMINPS      Y3, Y9, Y3
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y3, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 48(DI)
+	VMOVUPS     X5, 48(SI)
 	VCMPPS      $0x00, Y4, Y3, Y3
 	VMOVMSKPS   Y0, AX
-	MOVB        AL, (SI)
+	MOVB        AL, (DX)
 	VMOVMSKPS   Y1, AX
-	MOVB        AL, 1(SI)
+	MOVB        AL, 1(DX)
 	VMOVMSKPS   Y2, AX
-	MOVB        AL, 2(SI)
+	MOVB        AL, 2(DX)
 	VMOVMSKPS   Y3, AX
-	MOVB        AL, 3(SI)
+	MOVB        AL, 3(DX)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000008, R10
-	JEQ   piece13
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R10
-	JEQ   piece14
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece16:
-	VCVTPH2PS   80(SP), Y0
-	VMULPS      Y13, Y0, Y1
-	VFMADD231PS Y14, Y0, Y1
-	VCVTPH2PS   96(SP), Y0
-	VMULPS      Y13, Y0, Y2
-	VFMADD231PS Y14, Y0, Y2
-	VCVTPH2PS   112(SP), Y0
-	VMULPS      Y13, Y0, Y3
-	VFMADD231PS Y14, Y0, Y3
-	VCVTPH2PS   128(SP), Y0
-	VMULPS      Y13, Y0, Y4
-	VFMADD231PS Y14, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longtailrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y12, Y0
-	VMINPS      Y0, Y11, Y0
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y0, Y5
-	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, (SP)
-	VCMPPS      $0x00, Y1, Y0, Y0
-	CMPQ        R10, $+9
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y12, Y1
-	VMINPS      Y1, Y11, Y1
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y1, Y5
-	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 16(SP)
-	VCMPPS      $0x00, Y2, Y1, Y1
-	CMPQ        R10, $+17
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y12, Y2
-	VMINPS      Y2, Y11, Y2
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y2, Y5
-	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 32(SP)
-	VCMPPS      $0x00, Y3, Y2, Y2
-	CMPQ        R10, $+25
-	JLT         longtailnarrow
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y12, Y3
-	VMINPS      Y3, Y11, Y3
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y3, Y5
-	VCVTPS2PH   $0x00, Y5, X5
-	VMOVUPS     X5, 48(SP)
-	VCMPPS      $0x00, Y4, Y3, Y3
-
-longtailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
-
-longtailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece21:
-	MOVQ  64(SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged22:
-	LEAQ (DI)(R10*2), DI
-	MOVQ R10, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R10*2), DX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  536(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	MOVQ  544(SP), BX
+	LEAQ  (BX)(DI*2), BX
 
 longend:
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
+	ADDQ  $+4, R10
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   longs
@@ -15658,42 +8425,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS 4(BX), Y14
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS 4(R9), Y1
-	VPSUBD       Y1, Y0, Y0
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R10), Y2
+	VPSUBD       Y2, Y0, Y0
 	VCVTDQ2PS    Y0, Y8
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y13, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y13, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VCVTPH2PS    (BX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPH2PS    16(BX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    32(BX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(BX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -15701,53 +8464,53 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y9, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VMAXPS       Y1, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (DI)
+	VMOVUPS      X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y9, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y1, Y5
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y10, Y2
-	VMINPS       Y2, Y8, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y14, Y2, Y5
+	VMAXPS       Y3, Y8, Y2
+	VMINPS       Y2, Y6, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
+	VMOVUPS      X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y10, Y3
-	VMINPS       Y3, Y8, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y14, Y3, Y5
+	VMAXPS       Y4, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
+	VMOVUPS      X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
+	ADDQ $+8, R10
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -15762,33 +8525,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
+	MOVQ R11, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R8), Y1
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R8), Y1
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R8), Y1
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R8), Y1
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -15797,581 +8560,95 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      (R9), Y0
+	VMOVUPS      (R10), Y0
 	VBROADCASTSS least+48(FP), Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
+	VPSUBD       Y0, Y15, Y0
 	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y10, Y10
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y10, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y3, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMINPS       Y1, Y0, Y1
+	VFMADD213PS  Y14, Y1, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, (SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VMOVUPS      32(R9), Y0
+	VMOVUPS      32(R10), Y0
 	VBROADCASTSS least+48(FP), Y2
 	VPSUBD       Y0, Y2, Y2
-	VBROADCASTSS most+52(FP), Y3
-	VPSUBD       Y0, Y3, Y3
+	VPSUBD       Y0, Y15, Y0
 	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y3, Y2
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y5, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMINPS       Y2, Y0, Y2
+	VFMADD213PS  Y14, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y4, Y2, Y2
-	VMOVUPS      64(R9), Y0
+	VMOVUPS      64(R10), Y0
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y0, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y0, Y4, Y4
+	VPSUBD       Y0, Y15, Y0
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y7, Y3, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMINPS       Y3, Y0, Y3
+	VFMADD213PS  Y14, Y3, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(SI)
 	VCMPPS       $0x00, Y6, Y3, Y3
-	VMOVUPS      96(R9), Y0
+	VMOVUPS      96(R10), Y0
 	VBROADCASTSS least+48(FP), Y4
 	VPSUBD       Y0, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y0, Y5, Y5
+	VPSUBD       Y0, Y15, Y0
 	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y9, Y4, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
+	VMINPS       Y4, Y0, Y4
+	VFMADD213PS  Y14, Y4, Y9
+	VCVTPS2PH    $0x00, Y9, X9
+	VMOVUPS      X9, 48(SI)
 	VCMPPS       $0x00, Y8, Y4, Y4
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	ADDQ $+128, R9
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R10, R10
+	ADDQ  $+64, SI
+	ADDQ  $+4, DX
+	ADDQ  $+64, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	ADDQ  $+128, R10
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  536(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  544(SP), BX
+	MOVQ  552(SP), R8
+	MOVQ  560(SP), R9
+	MOVQ  568(SP), R10
 
-piece23:
-	TESTQ $0x00000008, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000004, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000002, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000001, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece27:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000008, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000004, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000002, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000001, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece32:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000008, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000004, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000002, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000001, R10
-	JEQ   piece37
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece37:
-	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece38
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000008, R10
-	JEQ   piece39
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000004, R10
-	JEQ   piece40
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece40:
-	TESTQ $0x00000002, R10
-	JEQ   piece41
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000001, R10
-	JEQ   piece42
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece42:
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      272(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      144(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      304(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      176(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      336(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      208(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPH2PS    128(SP), Y0
-	VMOVUPS      368(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      240(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      400(SP), Y0
-	VBROADCASTSS least+48(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y10, Y10
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y10, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y3, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      432(SP), Y0
-	VBROADCASTSS least+48(FP), Y2
-	VPSUBD       Y0, Y2, Y2
-	VBROADCASTSS most+52(FP), Y3
-	VPSUBD       Y0, Y3, Y3
-	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y3, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y3, Y2
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y5, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	VCMPPS       $0x00, Y4, Y2, Y2
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      464(SP), Y0
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y0, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y0, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y7, Y3, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	VCMPPS       $0x00, Y6, Y3, Y3
-	CMPQ         R10, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      496(SP), Y0
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y0, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y0, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y9, Y4, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-	VCMPPS       $0x00, Y8, Y4, Y4
-
-lanetailnarrow:
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 67(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece43
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000008, R10
-	JEQ   piece44
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000004, R10
-	JEQ   piece45
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece45:
-	TESTQ $0x00000002, R10
-	JEQ   piece46
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece46:
-	TESTQ $0x00000001, R10
-	JEQ   piece47
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece47:
-	MOVQ  64(SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged48
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged48
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged48
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged48:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -16385,23 +8662,23 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y14, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y14, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y14, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y14, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y14, Y0, Y3
-	VFNMADD231PS Y15, Y3, Y0
-	VFMADD231PS  Y14, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y14, Y0, Y4
-	VFNMADD231PS Y15, Y4, Y0
-	VFMADD231PS  Y14, Y0, Y4
+	PREFETCHNTA  (BX)(CX*1)
+	VCVTPH2PS    (BX), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPH2PS    16(BX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    32(BX), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPH2PS    48(BX), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -16409,156 +8686,98 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VMAXPS       Y1, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, (DI)
+	VMOVNTPS     X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y1, Y5
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 16(DI)
+	VMOVNTPS     X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y2, Y5
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 32(DI)
+	VMOVNTPS     X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y3, Y5
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 48(DI)
+	VMOVNTPS     X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y15, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y4
-	VMINPS       Y4, Y12, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y15, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          groupback
+	MOVQ $+1, 584(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 272(SP), R9
+	LEAQ 400(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R10, 568(SP)
+	LEAQ 400(SP), R10
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS least+48(FP), Y2
-	VBROADCASTSS 4(R9), Y3
+	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
 	VCVTDQ2PS    Y4, Y2
-	VBROADCASTSS most+52(FP), Y3
-	VBROADCASTSS 4(R9), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y3, Y15, Y4
+	VCVTDQ2PS    Y4, Y3
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y15
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -16567,53 +8786,49 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS (R9), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VBROADCASTSS (R9), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (BX), Y14
-	VMOVAPS      Y4, Y13
-	VMOVAPS      Y5, Y12
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS (R10), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VMOVAPS      Y3, Y11
+	VMOVAPS      Y4, Y10
 	CMPQ         R11, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS 4(R9), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VBROADCASTSS 4(R9), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS 4(R10), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
 	LEAL         7(R11), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y15, Y15
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y14, Y14
-	VBLENDVPS    Y1, Y4, Y13, Y13
-	VBLENDVPS    Y1, Y5, Y12, Y12
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R9), Y2
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -16622,53 +8837,49 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS least+48(FP), Y6
-	VBROADCASTSS (R9), Y7
-	VPSUBD       Y7, Y6, Y8
-	VCVTDQ2PS    Y8, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VBROADCASTSS (R9), Y8
-	VPSUBD       Y8, Y7, Y9
-	VCVTDQ2PS    Y9, Y7
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (BX), Y14
-	VMOVAPS      Y6, Y13
-	VMOVAPS      Y7, Y12
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS (R10), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VMOVAPS      Y4, Y11
+	VMOVAPS      Y5, Y10
 	CMPQ         R11, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS least+48(FP), Y6
-	VBROADCASTSS 4(R9), Y7
-	VPSUBD       Y7, Y6, Y8
-	VCVTDQ2PS    Y8, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VBROADCASTSS 4(R9), Y8
-	VPSUBD       Y8, Y7, Y9
-	VCVTDQ2PS    Y9, Y7
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS 4(R10), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
 	LEAL         7(R11), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+16(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y15, Y15
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y14, Y14
-	VBLENDVPS    Y3, Y6, Y13, Y13
-	VBLENDVPS    Y3, Y7, Y12, Y12
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBLENDVPS    Y0, Y5, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -16677,155 +8888,78 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS least+48(FP), Y8
-	VBROADCASTSS (R9), Y9
-	VPSUBD       Y9, Y8, Y10
-	VCVTDQ2PS    Y10, Y8
-	VBROADCASTSS most+52(FP), Y9
-	VBROADCASTSS (R9), Y10
-	VPSUBD       Y10, Y9, Y11
-	VCVTDQ2PS    Y11, Y9
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (BX), Y14
-	VMOVAPS      Y8, Y13
-	VMOVAPS      Y9, Y12
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS (R10), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VMOVAPS      Y5, Y11
+	VMOVAPS      Y6, Y10
 	CMPQ         R11, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS least+48(FP), Y8
-	VBROADCASTSS 4(R9), Y9
-	VPSUBD       Y9, Y8, Y10
-	VCVTDQ2PS    Y10, Y8
-	VBROADCASTSS most+52(FP), Y9
-	VBROADCASTSS 4(R9), Y10
-	VPSUBD       Y10, Y9, Y11
-	VCVTDQ2PS    Y11, Y9
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS 4(R10), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
 	LEAL         7(R11), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+16(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y15, Y15
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y5, Y7, Y14, Y14
-	VBLENDVPS    Y5, Y8, Y13, Y13
-	VBLENDVPS    Y5, Y9, Y12, Y12
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R9), Y4
+	VBLENDVPS    Y0, Y4, Y13, Y13
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y6, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet3mix
 
-grouptailrare:
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (SP)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y15, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    128(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y4
-	VMINPS       Y4, Y12, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y15, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 67(SP)
-	JMP          grouptailback
-
 groupmeetrare:
-	MOVQ R13, R11
-	SUBQ BX, R15
-	ADDQ R15, BX
-	ADDQ R15, R8
-	ADDQ R15, R9
-	MOVQ R10, R13
-	SUBQ R15, R15
-	ADDQ $+32, R15
-	JMP  grouppieces
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         R13, R11
+	SUBQ         R8, R15
+	ADDQ         R15, R8
+	ADDQ         R15, R9
+	ADDQ         R15, R10
+	MOVQ         DI, R13
+	SUBQ         R15, R15
+	ADDQ         $+32, R15
+	JMP          grouppieces
 
 longstream:
-	PREFETCHNTA (DX)(CX*1)
-	VCVTPH2PS   (DX), Y0
-	VMULPS      Y13, Y0, Y1
-	VFMADD231PS Y14, Y0, Y1
-	VCVTPH2PS   16(DX), Y0
-	VMULPS      Y13, Y0, Y2
-	VFMADD231PS Y14, Y0, Y2
-	VCVTPH2PS   32(DX), Y0
-	VMULPS      Y13, Y0, Y3
-	VFMADD231PS Y14, Y0, Y3
-	VCVTPH2PS   48(DX), Y0
-	VMULPS      Y13, Y0, Y4
-	VFMADD231PS Y14, Y0, Y4
+	PREFETCHNTA (BX)(CX*1)
+	VCVTPH2PS   (BX), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VCVTPH2PS   16(BX), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VCVTPH2PS   32(BX), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VCVTPH2PS   48(BX), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
 	VCMPPS      $0x03, Y4, Y3, Y5
 	VORPS       Y5, Y0, Y0
@@ -16833,241 +8967,118 @@ longstream:
 	TESTL       AX, AX
 	JNE         longrare
 	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y12, Y0
-	VMINPS      Y0, Y11, Y0
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y0, Y5
+	VMAXPS      Y1, Y10, Y0
+	VMINPS      Y0, Y9, Y0
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y0, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVNTPS    X5, (DI)
+	VMOVNTPS    X5, (SI)
 	VCMPPS      $0x00, Y1, Y0, Y0
 	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y12, Y1
-	VMINPS      Y1, Y11, Y1
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y1, Y5
+	VMAXPS      Y2, Y10, Y1
+	VMINPS      Y1, Y9, Y1
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y1, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVNTPS    X5, 16(DI)
+	VMOVNTPS    X5, 16(SI)
 	VCMPPS      $0x00, Y2, Y1, Y1
 	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y12, Y2
-	VMINPS      Y2, Y11, Y2
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y2, Y5
+	VMAXPS      Y3, Y10, Y2
+	VMINPS      Y2, Y9, Y2
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y2, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVNTPS    X5, 32(DI)
+	VMOVNTPS    X5, 32(SI)
 	VCMPPS      $0x00, Y3, Y2, Y2
 	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y12, Y3
-	VMINPS      Y3, Y11, Y3
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y15, Y3, Y5
+	VMAXPS      Y4, Y10, Y3
+	VMINPS      Y3, Y9, Y3
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y3, Y5
 	VCVTPS2PH   $0x00, Y5, X5
-	VMOVNTPS    X5, 48(DI)
+	VMOVNTPS    X5, 48(SI)
 	VCMPPS      $0x00, Y4, Y3, Y3
 	VMOVMSKPS   Y0, AX
-	MOVB        AL, (SI)
+	MOVB        AL, (DX)
 	VMOVMSKPS   Y1, AX
-	MOVB        AL, 1(SI)
+	MOVB        AL, 1(DX)
 	VMOVMSKPS   Y2, AX
-	MOVB        AL, 2(SI)
+	MOVB        AL, 2(DX)
 	VMOVMSKPS   Y3, AX
-	MOVB        AL, 3(SI)
-	ADDQ        $+64, DI
-	ADDQ        $+4, SI
-	ADDQ        $+64, DX
-	SUBQ        $+32, R10
-	CMPQ        R10, $+32
+	MOVB        AL, 3(DX)
+	ADDQ        $+64, SI
+	ADDQ        $+4, DX
+	ADDQ        $+64, BX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y11, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y15, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y11, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y4
-	VMINPS       Y4, Y11, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y15, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          longback
+	MOVQ $+2, 584(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 272(SP), R9
+	LEAQ 400(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R10, 568(SP)
+	LEAQ 400(SP), R10
+	JMP  rare
 
-longtailrare:
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y11, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (SP)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y15, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y11, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    128(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y4
-	VMINPS       Y4, Y11, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y15, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 67(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 528(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 536(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 80(SP), BX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS 4(BX), Y14
+	PREFETCHNTA  (BX)(CX*1)
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS 4(R9), Y1
-	VPSUBD       Y1, Y0, Y0
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R10), Y2
+	VPSUBD       Y2, Y0, Y0
 	VCVTDQ2PS    Y0, Y8
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y13, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y13, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VCVTPH2PS    (BX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPH2PS    16(BX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    32(BX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(BX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -17075,359 +9086,259 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y9, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VMAXPS       Y1, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, (DI)
+	VMOVNTPS     X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y9, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y1, Y5
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 16(DI)
+	VMOVNTPS     X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y10, Y2
-	VMINPS       Y2, Y8, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y14, Y2, Y5
+	VMAXPS       Y3, Y8, Y2
+	VMINPS       Y2, Y6, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y2, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 32(DI)
+	VMOVNTPS     X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y10, Y3
-	VMINPS       Y3, Y8, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y14, Y3, Y5
+	VMAXPS       Y4, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 48(DI)
+	VMOVNTPS     X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
+	MOVB         AL, 3(DX)
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	ADDQ         $+8, R10
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y1
-	VMINPS       Y1, Y9, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y15, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y2
-	VMINPS       Y2, Y9, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y15, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y3
-	VMINPS       Y3, Y8, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y14, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y10, Y4
-	VMINPS       Y4, Y8, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y14, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          short2back
+	MOVQ $+3, 584(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 272(SP), R9
+	LEAQ 400(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R10, 568(SP)
+	LEAQ 400(SP), R10
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
+	MOVQ $+4, 584(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 528(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 536(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 80(SP), BX
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 272(SP), R9
+	LEAQ 400(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R10, 568(SP)
+	LEAQ 400(SP), R10
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R8), Y1
+	VMOVUPS      (R10), Y2
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y2, Y4, Y4
+	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y3, Y2
+	VMINPS       Y3, Y2, Y3
+	VADDPS       Y14, Y3, Y2
 	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+44(SB), Y4
 	VBLENDVPS    Y1, Y2, Y4, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R9), Y2
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y2, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y4, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y1, Y2, Y5, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y2
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(R10), Y2
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y2, Y5, Y5
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y2, Y6, Y6
+	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y5, Y2
+	VMINPS       Y5, Y2, Y5
+	VADDPS       Y14, Y5, Y2
 	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y1, Y2, Y6, Y1
+	VBLENDVPS    Y1, Y2, Y4, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
+	VMOVUPS      X1, 16(SI)
 	VCMPPS       $0x00, Y0, Y5, Y5
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R9), Y2
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R10), Y2
 	VBROADCASTSS least+48(FP), Y6
 	VPSUBD       Y2, Y6, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y2, Y7, Y7
+	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y7, Y7
+	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y6, Y2
+	VMINPS       Y6, Y2, Y6
+	VADDPS       Y14, Y6, Y2
 	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y1, Y2, Y7, Y1
+	VBLENDVPS    Y1, Y2, Y4, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
+	VMOVUPS      X1, 32(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(R10), Y2
+	VBROADCASTSS least+48(FP), Y7
+	VPSUBD       Y2, Y7, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y7, Y7
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y2, Y7
+	VADDPS       Y14, Y7, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y4, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 48(SI)
+	VCMPPS       $0x00, Y0, Y7, Y7
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y5, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, 3(DX)
+	CMPQ         584(SP), $+1
+	JEQ          groupresume
+	CMPQ         584(SP), $+2
+	JEQ          longresume
+	CMPQ         584(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      400(SP), Y2
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y3, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y1, Y2, Y4, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      432(SP), Y2
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y2, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y4, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y1, Y2, Y5, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      208(SP), Y1
-	VMOVUPS      464(SP), Y2
-	VBROADCASTSS least+48(FP), Y5
-	VPSUBD       Y2, Y5, Y5
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y2, Y6, Y6
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y5, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VCVTPH2PS    128(SP), Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      496(SP), Y2
-	VBROADCASTSS least+48(FP), Y6
-	VPSUBD       Y2, Y6, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y2, Y7, Y7
-	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y7, Y7
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y6, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y1, Y2, Y7, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 67(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         552(SP), R8
+	MOVQ         560(SP), R9
+	MOVQ         568(SP), R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	JMP          groupback
+
+longresume:
+	MOVQ         552(SP), R8
+	MOVQ         560(SP), R9
+	MOVQ         568(SP), R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VFNMADD231PS Y13, Y12, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y11
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y9
+	JMP          longback
+
+short2resume:
+	MOVQ 552(SP), R8
+	MOVQ 560(SP), R9
+	MOVQ 568(SP), R10
+	JMP  short2back
 
 // func FakeQuantizeMinvalBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBitsF16AVX2(SB), $656-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeMinvalBitsF16AVX2(SB), $720-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
 	// loaded at each use: recip, least, most, 0x0, 0x7fc00000
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         minval+40(FP), R9
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         minval+40(FP), R10
 	VBROADCASTSS least+48(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+52(FP), Y0
@@ -17440,50 +9351,50 @@ TEXT ·FakeQuantizeMinvalBitsF16AVX2(SB), $656-80
 	JEQ          short2
 
 groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
+	MOVQ  R12, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
 
 groupbegin:
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	SUBQ         R11, R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (DX), Y0
+	VCVTPH2PS    (BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -17498,7 +9409,7 @@ grouploop:
 	VFMADD231PS  Y13, Y0, Y5
 	VADDPS       Y12, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (DI)
+	VMOVUPS      X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -17507,7 +9418,7 @@ grouploop:
 	VFMADD231PS  Y13, Y1, Y5
 	VADDPS       Y12, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -17516,7 +9427,7 @@ grouploop:
 	VFMADD231PS  Y13, Y2, Y5
 	VADDPS       Y12, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
+	VMOVUPS      X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -17525,47 +9436,49 @@ grouploop:
 	VFMADD231PS  Y13, Y3, Y5
 	VADDPS       Y12, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
+	VMOVUPS      X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R11, R10
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
 	TESTQ R11, R11
 	JEQ   groupnext
-	CMPQ  R10, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	MOVQ R11, R13
-	MOVQ BX, R15
+	MOVQ R8, R15
 	SUBQ $+8, R11
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y13, 528(SP)
+	VMOVUPS      Y13, 592(SP)
 	VMOVAPS      Y11, Y0
-	VCVTPH2PS    (DX), Y1
+	VCVTPH2PS    (BX), Y1
 	VSUBPS       Y13, Y1, Y1
 	VMULPS       Y12, Y1, Y2
 	VFNMADD231PS Y11, Y2, Y1
@@ -17574,9 +9487,9 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y13, 560(SP)
+	VMOVUPS      Y13, 624(SP)
 	VMOVAPS      Y11, Y1
-	VCVTPH2PS    16(DX), Y3
+	VCVTPH2PS    16(BX), Y3
 	VSUBPS       Y13, Y3, Y3
 	VMULPS       Y12, Y3, Y4
 	VFNMADD231PS Y11, Y4, Y3
@@ -17585,9 +9498,9 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y13, 592(SP)
+	VMOVUPS      Y13, 656(SP)
 	VMOVAPS      Y11, Y3
-	VCVTPH2PS    32(DX), Y5
+	VCVTPH2PS    32(BX), Y5
 	VSUBPS       Y13, Y5, Y5
 	VMULPS       Y12, Y5, Y6
 	VFNMADD231PS Y11, Y6, Y5
@@ -17596,9 +9509,9 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y13, 624(SP)
+	VMOVUPS      Y13, 688(SP)
 	VMOVAPS      Y11, Y5
-	VCVTPH2PS    48(DX), Y7
+	VCVTPH2PS    48(BX), Y7
 	VSUBPS       Y13, Y7, Y7
 	VMULPS       Y12, Y7, Y8
 	VFNMADD231PS Y11, Y8, Y7
@@ -17614,56 +9527,56 @@ groupmeet3:
 	VMINPS       Y7, Y14, Y7
 	VXORPS       Y9, Y9, Y9
 	VFMADD231PS  Y0, Y7, Y9
-	VMOVUPS      528(SP), Y0
+	VMOVUPS      592(SP), Y0
 	VADDPS       Y0, Y9, Y9
 	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, (DI)
+	VMOVUPS      X9, (SI)
 	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VXORPS       Y2, Y2, Y2
 	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      560(SP), Y1
+	VMOVUPS      624(SP), Y1
 	VADDPS       Y1, Y2, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(DI)
+	VMOVUPS      X2, 16(SI)
 	VCMPPS       $0x00, Y4, Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VXORPS       Y2, Y2, Y2
 	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      592(SP), Y3
+	VMOVUPS      656(SP), Y3
 	VADDPS       Y3, Y2, Y2
 	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 32(DI)
+	VMOVUPS      X2, 32(SI)
 	VCMPPS       $0x00, Y6, Y1, Y1
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VXORPS       Y3, Y3, Y3
 	VFMADD231PS  Y5, Y2, Y3
-	VMOVUPS      624(SP), Y4
+	VMOVUPS      688(SP), Y4
 	VADDPS       Y4, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 48(DI)
+	VMOVUPS      X3, 48(SI)
 	VCMPPS       $0x00, Y8, Y2, Y2
 	VMOVMSKPS    Y7, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R10
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
 	CMPQ         R11, $+1
 	JLT          groupmet
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R11, $+32
 	JLT          groupmeet
@@ -17675,279 +9588,83 @@ groupmet:
 	VCVTDQ2PS    Y0, Y14
 	CMPQ         R11, $+1
 	JLT          groupnext
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R12, R11
-	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+	ADDQ $+4, R10
 	CMPQ R11, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
+	MOVQ DI, R13
+	MOVQ DI, R15
 
 grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
+	MOVQ R15, DI
+	CMPQ R11, DI
 	JGE  grouppiece
-	MOVQ R11, R10
+	MOVQ R11, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	XORL         AX, AX
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece1
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 96(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 104(SP)(AX*1)
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	MOVQ         SI, 528(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 536(SP)
+	LEAQ         64(SP), DX
+	LEAQ         80(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 544(SP)
+	LEAQ         80(SP), BX
+	MOVQ         R11, 576(SP)
+	SUBQ         R11, R11
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    80(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VCVTPH2PS    96(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VCVTPH2PS    112(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VCVTPH2PS    128(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y12, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (SP)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y1, Y5
-	VADDPS       Y12, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VADDPS       Y12, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SP)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y3, Y5
-	VADDPS       Y12, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(SP)
-	VCMPPS       $0x00, Y4, Y3, Y3
-
-grouptailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R10
-	JEQ   piece7
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R10
-	JEQ   piece8
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	MOVQ  64(SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged11:
-	LEAQ  (DI)(R10*2), DI
-	MOVQ  R10, AX
+groupstaged:
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  536(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R10*2), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
+	ADDQ  AX, DX
+	MOVQ  544(SP), BX
+	LEAQ  (BX)(DI*2), BX
+	MOVQ  576(SP), R11
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
 	TESTQ R13, R13
 	JEQ   groupdone
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
+	ADDQ  $+4, R10
 
 groupmore:
 	TESTQ R15, R15
 	JNE   grouppieces
-	MOVQ  R13, R10
+	MOVQ  R13, DI
 	JMP   groupbegin
 
 groupdone:
@@ -17965,37 +9682,37 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R10), Y11
+	VBROADCASTSS 4(R10), Y10
+	VCVTPH2PS    (BX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -18010,7 +9727,7 @@ short2loop:
 	VFMADD231PS  Y13, Y0, Y5
 	VADDPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (DI)
+	VMOVUPS      X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -18019,7 +9736,7 @@ short2loop:
 	VFMADD231PS  Y13, Y1, Y5
 	VADDPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VMOVUPS      X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -18028,7 +9745,7 @@ short2loop:
 	VFMADD231PS  Y12, Y2, Y5
 	VADDPS       Y10, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
+	VMOVUPS      X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -18037,24 +9754,24 @@ short2loop:
 	VFMADD231PS  Y12, Y3, Y5
 	VADDPS       Y10, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(DI)
+	VMOVUPS      X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
+	ADDQ $+8, R10
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -18069,41 +9786,41 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
+	MOVQ R11, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R9), Y1
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R10), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y2
 	VMULPS       Y2, Y0, Y3
-	VMOVUPS      (BX), Y4
+	VMOVUPS      (R8), Y4
 	VFNMADD231PS Y4, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R9), Y2
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R10), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      32(R8), Y5
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y5, Y0, Y6
-	VMOVUPS      32(BX), Y7
+	VMOVUPS      32(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y5, Y0, Y6
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R9), Y5
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R10), Y5
 	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      64(R8), Y8
+	VMOVUPS      64(R9), Y8
 	VMULPS       Y8, Y0, Y9
-	VMOVUPS      64(BX), Y10
+	VMOVUPS      64(R8), Y10
 	VFNMADD231PS Y10, Y9, Y0
 	VFMADD231PS  Y8, Y0, Y9
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R9), Y8
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R10), Y8
 	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      96(R8), Y11
+	VMOVUPS      96(R9), Y11
 	VMULPS       Y11, Y0, Y12
-	VMOVUPS      96(BX), Y13
+	VMOVUPS      96(R8), Y13
 	VFNMADD231PS Y13, Y12, Y0
 	VFMADD231PS  Y11, Y0, Y12
 	VCMPPS       $0x03, Y6, Y3, Y0
@@ -18119,7 +9836,7 @@ laneloop:
 	VFMADD231PS  Y4, Y0, Y11
 	VADDPS       Y1, Y11, Y11
 	VCVTPS2PH    $0x00, Y11, X11
-	VMOVUPS      X11, (DI)
+	VMOVUPS      X11, (SI)
 	VCMPPS       $0x00, Y3, Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
@@ -18128,7 +9845,7 @@ laneloop:
 	VFMADD231PS  Y7, Y1, Y3
 	VADDPS       Y2, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(DI)
+	VMOVUPS      X3, 16(SI)
 	VCMPPS       $0x00, Y6, Y1, Y1
 	VROUNDPS     $0x08, Y9, Y9
 	VMAXPS       Y9, Y15, Y2
@@ -18137,7 +9854,7 @@ laneloop:
 	VFMADD231PS  Y10, Y2, Y3
 	VADDPS       Y5, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
+	VMOVUPS      X3, 32(SI)
 	VCMPPS       $0x00, Y9, Y2, Y2
 	VROUNDPS     $0x08, Y12, Y12
 	VMAXPS       Y12, Y15, Y3
@@ -18146,507 +9863,45 @@ laneloop:
 	VFMADD231PS  Y13, Y3, Y4
 	VADDPS       Y8, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
+	VMOVUPS      X4, 48(SI)
 	VCMPPS       $0x00, Y12, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	ADDQ $+128, R9
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R10, R10
+	ADDQ  $+64, SI
+	ADDQ  $+4, DX
+	ADDQ  $+64, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	ADDQ  $+128, R10
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  536(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  544(SP), BX
+	MOVQ  552(SP), R8
+	MOVQ  560(SP), R9
+	MOVQ  568(SP), R10
 
-piece12:
-	TESTQ $0x00000008, R10
-	JEQ   piece13
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R10
-	JEQ   piece14
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece21:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000008, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000004, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000002, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000001, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece26:
-	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000008, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000004, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000002, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000001, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece31:
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      400(SP), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      272(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VMOVUPS      144(SP), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      432(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      304(SP), Y5
-	VMULPS       Y5, Y0, Y6
-	VMOVUPS      176(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      464(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      336(SP), Y8
-	VMULPS       Y8, Y0, Y9
-	VMOVUPS      208(SP), Y10
-	VFNMADD231PS Y10, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPH2PS    128(SP), Y0
-	VMOVUPS      496(SP), Y8
-	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      368(SP), Y11
-	VMULPS       Y11, Y0, Y12
-	VMOVUPS      240(SP), Y13
-	VFNMADD231PS Y13, Y12, Y0
-	VFMADD231PS  Y11, Y0, Y12
-	VCMPPS       $0x03, Y6, Y3, Y0
-	VCMPPS       $0x03, Y12, Y9, Y11
-	VORPS        Y11, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y11, Y11, Y11
-	VFMADD231PS  Y4, Y0, Y11
-	VADDPS       Y1, Y11, Y11
-	VCVTPS2PH    $0x00, Y11, X11
-	VMOVUPS      X11, (SP)
-	VCMPPS       $0x00, Y3, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y7, Y1, Y3
-	VADDPS       Y2, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(SP)
-	VCMPPS       $0x00, Y6, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y10, Y2, Y3
-	VADDPS       Y5, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(SP)
-	VCMPPS       $0x00, Y9, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y12, Y12
-	VMAXPS       Y12, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y13, Y3, Y4
-	VADDPS       Y8, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(SP)
-	VCMPPS       $0x00, Y12, Y3, Y3
-
-lanetailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000008, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000004, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000002, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece35:
-	TESTQ $0x00000001, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece36:
-	MOVQ  64(SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged37
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged37
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged37
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged37:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -18660,34 +9915,34 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VCVTPH2PS    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VCVTPH2PS    (BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -18702,7 +9957,7 @@ groupstream:
 	VFMADD231PS  Y13, Y0, Y5
 	VADDPS       Y12, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, (DI)
+	VMOVNTPS     X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -18711,7 +9966,7 @@ groupstream:
 	VFMADD231PS  Y13, Y1, Y5
 	VADDPS       Y12, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 16(DI)
+	VMOVNTPS     X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -18720,7 +9975,7 @@ groupstream:
 	VFMADD231PS  Y13, Y2, Y5
 	VADDPS       Y12, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 32(DI)
+	VMOVNTPS     X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -18729,119 +9984,63 @@ groupstream:
 	VFMADD231PS  Y13, Y3, Y5
 	VADDPS       Y12, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 48(DI)
+	VMOVNTPS     X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y12, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y13, Y3, Y3
-	VADDPS       Y12, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    32(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    48(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y13, Y5, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          groupback
+	MOVQ $+1, 584(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 272(SP), R9
+	LEAQ 400(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R10, 568(SP)
+	LEAQ 400(SP), R10
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
+	VBROADCASTSS 4(R10), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -18850,14 +10049,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet1
 
@@ -18865,21 +10064,21 @@ groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
+	VBROADCASTSS 4(R10), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -18888,14 +10087,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet2
 
@@ -18903,21 +10102,21 @@ groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+16(SB), Y5
+	VMOVDQU      constantsAVX2<>+12(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
+	VBROADCASTSS 4(R10), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -18926,14 +10125,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet3
 
@@ -18941,97 +10140,22 @@ groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+16(SB), Y7
+	VMOVDQU      constantsAVX2<>+12(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
+	VBROADCASTSS 4(R10), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    80(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y12, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (SP)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    96(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y13, Y3, Y3
-	VADDPS       Y12, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    112(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    128(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y13, Y5, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 67(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0
@@ -19039,48 +10163,48 @@ groupmeetrare:
 	VBROADCASTSS most+52(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	MOVQ         R13, R11
-	SUBQ         BX, R15
-	ADDQ         R15, BX
+	SUBQ         R8, R15
 	ADDQ         R15, R8
 	ADDQ         R15, R9
-	MOVQ         R10, R13
+	ADDQ         R15, R10
+	MOVQ         DI, R13
 	SUBQ         R15, R15
 	ADDQ         $+32, R15
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VCVTPH2PS    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R10), Y11
+	VBROADCASTSS 4(R10), Y10
+	VCVTPH2PS    (BX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -19095,7 +10219,7 @@ short2stream:
 	VFMADD231PS  Y13, Y0, Y5
 	VADDPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, (DI)
+	VMOVNTPS     X5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -19104,7 +10228,7 @@ short2stream:
 	VFMADD231PS  Y13, Y1, Y5
 	VADDPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 16(DI)
+	VMOVNTPS     X5, 16(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -19113,7 +10237,7 @@ short2stream:
 	VFMADD231PS  Y12, Y2, Y5
 	VADDPS       Y10, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 32(DI)
+	VMOVNTPS     X5, 32(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -19122,106 +10246,81 @@ short2stream:
 	VFMADD231PS  Y12, Y3, Y5
 	VADDPS       Y10, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 48(DI)
+	VMOVNTPS     X5, 48(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
+	MOVB         AL, 3(DX)
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	ADDQ         $+8, R10
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (DX), Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y11, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y13, Y3, Y3
-	VADDPS       Y11, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 16(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VCVTPH2PS    32(DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y10, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    48(DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y12, Y5, Y5
-	VADDPS       Y10, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          short2back
+	MOVQ $+2, 584(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 272(SP), R9
+	LEAQ 400(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R10, 568(SP)
+	LEAQ 400(SP), R10
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
+	MOVQ $+3, 584(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 528(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 536(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 80(SP), BX
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 272(SP), R9
+	LEAQ 400(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R10, 568(SP)
+	LEAQ 400(SP), R10
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R8), Y1
+	VMOVUPS      (R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -19232,14 +10331,14 @@ lanerare:
 	VMULPS       Y1, Y4, Y4
 	VADDPS       Y2, Y4, Y4
 	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VBLENDVPS    Y1, Y4, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R9), Y2
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -19250,14 +10349,14 @@ lanerare:
 	VMULPS       Y1, Y5, Y5
 	VADDPS       Y2, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VBLENDVPS    Y1, Y5, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
+	VMOVUPS      X1, 16(SI)
 	VCMPPS       $0x00, Y0, Y4, Y4
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y2
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -19268,14 +10367,14 @@ lanerare:
 	VMULPS       Y1, Y6, Y6
 	VADDPS       Y2, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VBLENDVPS    Y1, Y6, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
+	VMOVUPS      X1, 32(SI)
 	VCMPPS       $0x00, Y0, Y5, Y5
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R9), Y2
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -19286,116 +10385,51 @@ lanerare:
 	VMULPS       Y1, Y7, Y7
 	VADDPS       Y2, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VBLENDVPS    Y1, Y7, Y2, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
+	VMOVUPS      X1, 48(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y5, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
+	CMPQ         584(SP), $+1
+	JEQ          groupresume
+	CMPQ         584(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      400(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y1, Y4, Y4
-	VADDPS       Y2, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y4, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      432(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y1, Y5, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y5, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      208(SP), Y1
-	VMOVUPS      464(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y6, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VCVTPH2PS    128(SP), Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      496(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y7
-	VMULPS       Y1, Y7, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y1, Y7, Y2, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 67(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         552(SP), R8
+	MOVQ         560(SP), R9
+	MOVQ         568(SP), R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	JMP          groupback
+
+short2resume:
+	MOVQ 552(SP), R8
+	MOVQ 560(SP), R9
+	MOVQ 568(SP), R10
+	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x00000001
 DATA constantsAVX2<>+4(SB)/4, $0x3f800000
 DATA constantsAVX2<>+8(SB)/4, $0x34800000
-DATA constantsAVX2<>+12(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+16(SB)/4, $0x00000000
-DATA constantsAVX2<>+20(SB)/4, $0x00000001
-DATA constantsAVX2<>+24(SB)/4, $0x00000002
-DATA constantsAVX2<>+28(SB)/4, $0x00000003
-DATA constantsAVX2<>+32(SB)/4, $0x00000004
-DATA constantsAVX2<>+36(SB)/4, $0x00000005
-DATA constantsAVX2<>+40(SB)/4, $0x00000006
-DATA constantsAVX2<>+44(SB)/4, $0x00000007
+DATA constantsAVX2<>+12(SB)/4, $0x00000000
+DATA constantsAVX2<>+16(SB)/4, $0x00000001
+DATA constantsAVX2<>+20(SB)/4, $0x00000002
+DATA constantsAVX2<>+24(SB)/4, $0x00000003
+DATA constantsAVX2<>+28(SB)/4, $0x00000004
+DATA constantsAVX2<>+32(SB)/4, $0x00000005
+DATA constantsAVX2<>+36(SB)/4, $0x00000006
+DATA constantsAVX2<>+40(SB)/4, $0x00000007
+DATA constantsAVX2<>+44(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+48(SB)/4, $0x00000000
 DATA constantsAVX2<>+52(SB)/4, $0x00000004
 DATA constantsAVX2<>+56(SB)/4, $0x00000001

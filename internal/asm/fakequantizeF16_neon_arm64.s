@@ -6,16 +6,16 @@
 
 // func FakeQuantizeF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $200-64
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $248-64
+	// pointers: R1 y, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 15
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -34,19 +34,19 @@ TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $200-64
 	CMP $1, R5
 	BEQ longs
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
 	VFMLS V12.S4, V2.S4, V1.S4
@@ -55,7 +55,7 @@ grouploop:
 	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
 	VFMLS V12.S4, V1.S4, V0.S4
 	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
 	VFMLS V12.S4, V4.S4, V3.S4
@@ -82,7 +82,7 @@ grouploop:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V12.S4, V1.S4, V2.S4
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
@@ -95,30 +95,32 @@ grouploop:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V12.S4, V3.S4, V1.S4
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 groupback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R2), [V11.S4]
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V11.B16, V0.B16
-	FMOVQ (R1), F1
+	FMOVQ (R2), F1
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2cdc43 // fmul v3.4s, v2.4s, v12.4s
 	VFMLS V11.S4, V3.S4, V2.S4
@@ -137,7 +139,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V11.B16, V1.B16
-	FMOVQ 16(R1), F5
+	FMOVQ 16(R2), F5
 	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
 	WORD $0x6e2cdcc7 // fmul v7.4s, v6.4s, v12.4s
 	VFMLS V11.S4, V7.S4, V6.S4
@@ -169,7 +171,7 @@ groupmeet3:
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V2.S4, V4.S4, V0.S4
 	WORD $0x4e216805 // fcvtn2 v5.8h, v0.4s
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
 	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
 	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
@@ -182,155 +184,74 @@ groupmeet3:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V6.S4, V8.S4, V1.S4
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
-	ADD $32, R0, R0
+	FMOVQ F0, 16(R1)
 	ADD $32, R1, R1
-	SUB $16, R4, R4
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-grouptailnarrow:
-grouptailback:
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 216(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 240(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4<<1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 216(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 240(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V11.S4
@@ -342,18 +263,18 @@ longs:
 	VMOV V0.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT longtail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
 	VFMLA V11.S4, V3.S4, V4.S4
@@ -378,7 +299,7 @@ longloop:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V12.S4, V1.S4, V2.S4
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
@@ -391,3888 +312,35 @@ longloop:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V12.S4, V3.S4, V1.S4
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 longback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R4, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R4
-	BLT longtailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R4
-	BLT longtailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R4
-	BLT longtailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-longtailnarrow:
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	ADD R4<<1, R0, R0
-	ADD R4<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 216(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	SUB $1, R5, R5
 	CBNZ R5, longs
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R2), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R2), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, (R0)
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V8.S4, V7.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V6.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
-laneback:
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
-	BGE laneloop
-lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R3, R16
-	ADD $144, RSP, R17
-	TBZ $3, R4, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R4, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R4, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R4, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 144(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 80(RSP), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 176(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 112(RSP), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V8.S4, V7.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V9.S4, V6.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-lanetailnarrow:
-lanetailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R4, piece30
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece30:
-	TBZ $1, R4, piece31
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece31:
-	TBZ $0, R4, piece32
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece32:
-laneend:
-	RET
-grouprare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	B groupback
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R5, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V12.S4]
-	VLD1R (R2), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V12.B16, V31.B16, V4.B16
-	VMOV V4.B16, V12.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V12.S4]
-	VLD1R (R2), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R5, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V12.B16, V31.B16, V5.B16
-	VMOV V5.B16, V12.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V12.S4]
-	VLD1R (R2), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R5, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V8.B16
-	VBSL V12.B16, V31.B16, V8.B16
-	VMOV V8.B16, V12.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet3mix
-grouptailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	B grouptailback
-groupmeetrare:
-	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
-	ADD R8, R3, R3
-	MOVD R4, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
-longrare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	B longback
-longtailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	B longtailback
-lanerare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R2), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R2), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	B laneback
-lanetailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 80(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 112(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 128(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	B lanetailback
-
-// func FakeQuantizeZeroPointF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $264-72
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
-	// per call: V15 least, V14 most, V13 0x0
-	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 25
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD zeroPoint+32(FP), R4
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS most+44(FP), F14
-	VDUP V14.S[0], V14.S4
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-	CMP $128, R7
-	BLT groups
-	AND $15, R7, R16
-	CBZ R16, longs
-	CMP $1, R6
-	BEQ longs
-groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R5
-	BLT grouptail
-	CMP $16, R6
-	BLT grouptomeet
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	SUB R6, R5, R5
-grouploop:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, (R0)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
-	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
-groupback:
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-groupwhole:
-	ADD R6, R5, R5
-	CBZ R6, groupnext
-	CMP $16, R5
-	BLT grouptail
-grouptomeet:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R2), [V11.S4]
-	VLD1R (R4), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-groupmeet:
-	MOVD R6, R8
-	MOVD R2, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V11.B16, V0.B16
-	VMOV V10.B16, V1.B16
-	VMOV V9.B16, V2.B16
-	FMOVQ (R1), F3
-	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
-	WORD $0x6e2cdc85 // fmul v5.4s, v4.4s, v12.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V12.S4, V4.S4, V5.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V11.B16, V4.B16
-	VMOV V10.B16, V6.B16
-	VMOV V9.B16, V7.B16
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	WORD $0x6e2cdc68 // fmul v8.4s, v3.4s, v12.4s
-	VFMLS V11.S4, V8.S4, V3.S4
-	VFMLA V12.S4, V3.S4, V8.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V11.B16, V3.B16
-	VMOV V10.B16, V16.B16
-	VMOV V9.B16, V17.B16
-	FMOVQ 16(R1), F18
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x6e2cde74 // fmul v20.4s, v19.4s, v12.4s
-	VFMLS V11.S4, V20.S4, V19.S4
-	VFMLA V12.S4, V19.S4, V20.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V11.B16, V19.B16
-	VMOV V10.B16, V21.B16
-	VMOV V9.B16, V22.B16
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x6e2cde57 // fmul v23.4s, v18.4s, v12.4s
-	VFMLS V11.S4, V23.S4, V18.S4
-	VFMLA V12.S4, V18.S4, V23.S4
-	WORD $0x4e28f4b2 // fmax v18.4s, v5.4s, v8.4s
-	WORD $0x4e37f698 // fmax v24.4s, v20.4s, v23.4s
-	WORD $0x4e38f652 // fmax v18.4s, v18.4s, v24.4s
-	WORD $0x6e30fa52 // fmaxv s18, v18.4s
-	FCMPS F18, F18
-	BVS groupmeetrare
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V0.S4, V5.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e26f508 // fmax v8.4s, v8.4s, v6.4s
-	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V8.S4, V0.S4
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e30f694 // fmax v20.4s, v20.4s, v16.4s
-	WORD $0x4eb1f694 // fmin v20.4s, v20.4s, v17.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V20.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218af7 // frintn v23.4s, v23.4s
-	WORD $0x4e35f6f7 // fmax v23.4s, v23.4s, v21.4s
-	WORD $0x4eb6f6f7 // fmin v23.4s, v23.4s, v22.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V19.S4, V23.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R5
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R5, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R6
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
-grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
-	BGE grouppiece
-	MOVD R6, R5
-grouppiece:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R5
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
-	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-grouptailnarrow:
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R5<<1, R0, R0
-	ADD R5<<1, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R5
-	B groupbegin
-groupdone:
-	RET
-longs:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V12.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	VLD1R (R4), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT longtail
-longloop:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e29f442 // fmax v2.4s, v2.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, (R0)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e29f484 // fmax v4.4s, v4.4s, v9.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
-longback:
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE longloop
-longtail:
-	CBZ R5, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e29f442 // fmax v2.4s, v2.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R5
-	BLT longtailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R5
-	BLT longtailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e29f484 // fmax v4.4s, v4.4s, v9.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R5
-	BLT longtailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-longtailnarrow:
-longtailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	ADD R5<<1, R0, R0
-	ADD R5<<1, R1, R1
-longend:
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, longs
-	RET
-lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R2), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R2), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	FMOVQ (R4), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVQ 16(R4), F1
-	VSUB V1.S4, V15.S4, V3.S4
-	VSUB V1.S4, V14.S4, V1.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, (R0)
-	FMOVQ 32(R4), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
-	WORD $0x4ea0f4e7 // fmin v7.4s, v7.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V8.S4, V7.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVQ 48(R4), F1
-	VSUB V1.S4, V15.S4, V2.S4
-	VSUB V1.S4, V14.S4, V1.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V6.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
-laneback:
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE laneloop
-lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R3, R16
-	ADD $144, RSP, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R4, R16
-	ADD $208, RSP, R17
-	TBZ $3, R5, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R5, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R5, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R5, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 144(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 80(RSP), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 176(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 112(RSP), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	FMOVQ 208(RSP), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R5
-	BLT lanetailnarrow
-	FMOVQ 224(RSP), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 240(RSP), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
-	WORD $0x4ea0f4e7 // fmin v7.4s, v7.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V8.S4, V7.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R5
-	BLT lanetailnarrow
-	FMOVQ 256(RSP), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e21f4c6 // fmax v6.4s, v6.4s, v1.4s
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V9.S4, V6.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-lanetailnarrow:
-lanetailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R5, piece34
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece34:
-	TBZ $1, R5, piece35
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece35:
-	TBZ $0, R5, piece36
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece36:
-laneend:
-	RET
-grouprare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	B groupback
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R4, R16
-	VLD1R (R16), [V2.S4]
-	VSUB V2.S4, V15.S4, V3.S4
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VSUB V2.S4, V14.S4, V3.S4
-	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V4.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V2.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V7.S4]
-	VSUB V7.S4, V15.S4, V8.S4
-	WORD $0x4e21d910 // scvtf v16.4s, v8.4s
-	VSUB V7.S4, V14.S4, V8.S4
-	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
-	VLD1R (R3), [V12.S4]
-	VLD1R (R2), [V11.S4]
-	VMOV V16.B16, V10.B16
-	VMOV V7.B16, V9.B16
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R4, R16
-	VLD1R (R16), [V7.S4]
-	VSUB V7.S4, V15.S4, V8.S4
-	WORD $0x4e21d910 // scvtf v16.4s, v8.4s
-	VSUB V7.S4, V14.S4, V8.S4
-	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
-	ADD $4, R6, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V6.B16
-	VBSL V12.B16, V31.B16, V6.B16
-	VMOV V6.B16, V12.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V6.B16
-	VBSL V11.B16, V31.B16, V6.B16
-	VMOV V6.B16, V11.B16
-	VMOV V4.B16, V6.B16
-	VBSL V10.B16, V16.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	VMOV V4.B16, V6.B16
-	VBSL V9.B16, V7.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V17.S4]
-	VSUB V17.S4, V15.S4, V18.S4
-	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
-	VSUB V17.S4, V14.S4, V18.S4
-	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
-	VLD1R (R3), [V12.S4]
-	VLD1R (R2), [V11.S4]
-	VMOV V19.B16, V10.B16
-	VMOV V17.B16, V9.B16
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R4, R16
-	VLD1R (R16), [V17.S4]
-	VSUB V17.S4, V15.S4, V18.S4
-	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
-	VSUB V17.S4, V14.S4, V18.S4
-	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
-	ADD $4, R6, R16
-	VDUP R16, V16.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb067e3 // smax v3.4s, v31.4s, v16.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V16.B16
-	VBSL V12.B16, V31.B16, V16.B16
-	VMOV V16.B16, V12.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V16.B16
-	VBSL V11.B16, V31.B16, V16.B16
-	VMOV V16.B16, V11.B16
-	VMOV V3.B16, V16.B16
-	VBSL V10.B16, V19.B16, V16.B16
-	VMOV V16.B16, V10.B16
-	VMOV V3.B16, V16.B16
-	VBSL V9.B16, V17.B16, V16.B16
-	VMOV V16.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V22.S4]
-	VSUB V22.S4, V15.S4, V23.S4
-	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
-	VSUB V22.S4, V14.S4, V23.S4
-	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
-	VLD1R (R3), [V12.S4]
-	VLD1R (R2), [V11.S4]
-	VMOV V24.B16, V10.B16
-	VMOV V22.B16, V9.B16
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R4, R16
-	VLD1R (R16), [V22.S4]
-	VSUB V22.S4, V15.S4, V23.S4
-	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
-	VSUB V22.S4, V14.S4, V23.S4
-	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
-	ADD $4, R6, R16
-	VDUP R16, V21.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb567f3 // smax v19.4s, v31.4s, v21.4s
-	VCMEQ V31.S4, V19.S4, V19.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V19.B16, V21.B16
-	VBSL V12.B16, V31.B16, V21.B16
-	VMOV V21.B16, V12.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V19.B16, V21.B16
-	VBSL V11.B16, V31.B16, V21.B16
-	VMOV V21.B16, V11.B16
-	VMOV V19.B16, V21.B16
-	VBSL V10.B16, V24.B16, V21.B16
-	VMOV V21.B16, V10.B16
-	VMOV V19.B16, V21.B16
-	VBSL V9.B16, V22.B16, V21.B16
-	VMOV V21.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3mix
-grouptailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	B grouptailback
-groupmeetrare:
-	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	MOVD R5, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
-longrare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	B longback
-longtailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	B longtailback
-lanerare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R2), F2
-	FMOVQ (R4), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R4), F4
-	VSUB V4.S4, V15.S4, V5.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R4), F4
-	VSUB V4.S4, V15.S4, V5.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R4), F4
-	VSUB V4.S4, V15.S4, V5.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	B laneback
-lanetailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 80(RSP), F2
-	FMOVQ 208(RSP), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
-	VSUB V2.S4, V15.S4, V4.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F4
-	VSUB V4.S4, V15.S4, V5.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 128(RSP), F1
-	FMOVQ 256(RSP), F2
-	VSUB V2.S4, V15.S4, V4.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	B lanetailback
-
-// func FakeQuantizeMinvalF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeMinvalF16NEON(SB), NOSPLIT, $264-72
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
-	// per group: V12 scale, V11 recip, V10 minval
-	// vector registers in use at once: 20
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD minval+32(FP), R4
-	FMOVS least+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+44(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R5
-	BLT grouptail
-	CMP $16, R6
-	BLT grouptomeet
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	SUB R6, R5, R5
-grouploop:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, (R0)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V1.S4
-	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
-groupback:
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-groupwhole:
-	ADD R6, R5, R5
-	CBZ R6, groupnext
-	CMP $16, R5
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R2, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V12.B16, V0.B16
-	VMOV V10.B16, V1.B16
-	FMOVQ (R1), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V12.B16, V3.B16
-	VMOV V10.B16, V5.B16
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x6e2bdc46 // fmul v6.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V6.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V12.B16, V2.B16
-	VMOV V10.B16, V7.B16
-	FMOVQ 16(R1), F8
-	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
-	WORD $0x4eacd529 // fsub v9.4s, v9.4s, v12.4s
-	WORD $0x6e2bdd30 // fmul v16.4s, v9.4s, v11.4s
-	VFMLS V10.S4, V16.S4, V9.S4
-	VFMLA V11.S4, V9.S4, V16.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V12.B16, V9.B16
-	VMOV V10.B16, V17.B16
-	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
-	WORD $0x4eacd508 // fsub v8.4s, v8.4s, v12.4s
-	WORD $0x6e2bdd12 // fmul v18.4s, v8.4s, v11.4s
-	VFMLS V10.S4, V18.S4, V8.S4
-	VFMLA V11.S4, V8.S4, V18.S4
-	WORD $0x4e26f488 // fmax v8.4s, v4.4s, v6.4s
-	WORD $0x4e32f613 // fmax v19.4s, v16.4s, v18.4s
-	WORD $0x4e33f508 // fmax v8.4s, v8.4s, v19.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
-	BVS groupmeetrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	VFMLA V1.S4, V4.S4, V8.S4
-	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V6.S4, V0.S4
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e216808 // fcvtn2 v8.8h, v0.4s
-	FMOVQ F8, (R0)
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff610 // fmax v16.4s, v16.4s, v15.4s
-	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V16.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218a52 // frintn v18.4s, v18.4s
-	WORD $0x4e2ff652 // fmax v18.4s, v18.4s, v15.4s
-	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V17.S4, V18.S4, V1.S4
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R5
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R5, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R6
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
-grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
-	BGE grouppiece
-	MOVD R6, R5
-grouppiece:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R5
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-grouptailnarrow:
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R5<<1, R0, R0
-	ADD R5<<1, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R5
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R4), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ (R3), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	FMOVQ (R2), F5
-	VFMLS V5.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R4), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F3
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	FMOVQ 16(R2), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V6.S4
-	FMOVQ 16(R1), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 32(R4), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	FMOVQ 32(R3), F9
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 32(R2), F11
-	VFMLS V11.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R4), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	FMOVQ 48(R3), F9
-	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 48(R2), F16
-	VFMLS V16.S4, V12.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V12.S4
-	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V7.S4, V6.S4, V2.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, (R0)
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e2ff54a // fmax v10.4s, v10.4s, v15.4s
-	WORD $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V11.S4, V10.S4, V0.S4
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e2ff58c // fmax v12.4s, v12.4s, v15.4s
-	WORD $0x4eaef58c // fmin v12.4s, v12.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V16.S4, V12.S4, V1.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
-laneback:
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE laneloop
-lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R3, R16
-	ADD $144, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R4, R16
-	ADD $208, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 208(RSP), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ 144(RSP), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	FMOVQ 80(RSP), F5
-	VFMLS V5.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 224(RSP), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 160(RSP), F3
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	FMOVQ 96(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V6.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 240(RSP), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	FMOVQ 176(RSP), F9
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 112(RSP), F11
-	VFMLS V11.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 256(RSP), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	FMOVQ 192(RSP), F9
-	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 128(RSP), F16
-	VFMLS V16.S4, V12.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V12.S4
-	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V6.S4, V0.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R5
-	BLT lanetailnarrow
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e2ff54a // fmax v10.4s, v10.4s, v15.4s
-	WORD $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V11.S4, V10.S4, V0.S4
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e2ff58c // fmax v12.4s, v12.4s, v15.4s
-	WORD $0x4eaef58c // fmin v12.4s, v12.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V16.S4, V12.S4, V0.S4
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-lanetailnarrow:
-lanetailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece28:
-laneend:
-	RET
-grouprare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	B groupback
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V12.B16, V31.B16, V5.B16
-	VMOV V5.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V12.B16, V31.B16, V7.B16
-	VMOV V7.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R6, R16
-	VDUP R16, V17.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb167e9 // smax v9.4s, v31.4s, v17.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V17.B16
-	VBSL V12.B16, V31.B16, V17.B16
-	VMOV V17.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V17.B16
-	VBSL V11.B16, V31.B16, V17.B16
-	VMOV V17.B16, V11.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V17.B16
-	VBSL V10.B16, V31.B16, V17.B16
-	VMOV V17.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3mix
-grouptailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	B grouptailback
-groupmeetrare:
-	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	MOVD R5, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
-lanerare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R2), F2
-	FMOVQ (R4), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R4), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R4), F4
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R4), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	B laneback
-lanetailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 80(RSP), F2
-	FMOVQ 208(RSP), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F4
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 128(RSP), F1
-	FMOVQ 256(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	B lanetailback
-
-// func FakeQuantizeBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeBytesF16NEON(SB), NOSPLIT, $216-72
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
-	// per group: V12 scale, V11 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 15
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	FMOVS least+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+44(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-	CMP $128, R7
-	BLT groups
-	AND $15, R7, R16
-	CBZ R16, longs
-	CMP $1, R6
-	BEQ longs
-groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R5
-	BLT grouptail
-	CMP $16, R6
-	BLT grouptomeet
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	SUB R6, R5, R5
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-groupback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-groupwhole:
-	ADD R6, R5, R5
-	CBZ R6, groupnext
-	CMP $16, R5
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V11.B16, V0.B16
-	FMOVQ (R2), F1
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2cdc43 // fmul v3.4s, v2.4s, v12.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V3.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V11.B16, V2.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2cdc24 // fmul v4.4s, v1.4s, v12.4s
-	VFMLS V11.S4, V4.S4, V1.S4
-	VFMLA V12.S4, V1.S4, V4.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V11.B16, V1.B16
-	FMOVQ 16(R2), F5
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x6e2cdcc7 // fmul v7.4s, v6.4s, v12.4s
-	VFMLS V11.S4, V7.S4, V6.S4
-	VFMLA V12.S4, V6.S4, V7.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V11.B16, V6.B16
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x6e2cdca8 // fmul v8.4s, v5.4s, v12.4s
-	VFMLS V11.S4, V8.S4, V5.S4
-	VFMLA V12.S4, V5.S4, V8.S4
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e28f4e9 // fmax v9.4s, v7.4s, v8.4s
-	WORD $0x4e29f4a5 // fmax v5.4s, v5.4s, v9.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS groupmeetrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	VFMLA V0.S4, V5.S4, V9.S4
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e216869 // fcvtn2 v9.8h, v3.4s
-	FMOVQ F9, (R0)
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff501 // fmax v1.4s, v8.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V6.S4, V1.S4, V4.S4
-	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, 16(R0)
-	WORD $0x4e28e421 // fcmeq v1.4s, v1.4s, v8.4s
-	VUZP1 V0.H8, V5.H8, V5.H8
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R5
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R5, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R6
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
-grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
-	BGE grouppiece
-	MOVD R6, R5
-grouppiece:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-grouptailnarrow:
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R5, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R5<<1, R0, R0
-	ADD R5, R1, R1
-	ADD R5<<1, R2, R2
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R5
-	B groupbegin
-groupdone:
-	RET
-longs:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V12.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT longtail
-longloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-longback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE longloop
-longtail:
-	CBZ R5, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R5
-	BLT longtailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT longtailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R5
-	BLT longtailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-longtailnarrow:
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-longtailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	ADD $48, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R5, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R5, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece24:
-	ADD R5<<1, R0, R0
-	ADD R5, R1, R1
-	ADD R5<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, longs
-	RET
-lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -4307,301 +375,70 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff443 // fmax v3.4s, v2.4s, v15.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V5.S4, V3.S4, V4.S4
-	WORD $0x4e216881 // fcvtn2 v1.8h, v4.4s
-	FMOVQ F1, (R0)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e1 // fmax v1.4s, v7.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e27e421 // fcmeq v1.4s, v1.4s, v7.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c4 // fmax v4.4s, v6.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V5.S4
-	WORD $0x4e2168a2 // fcvtn2 v2.8h, v5.4s
-	FMOVQ F2, 16(R0)
-	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V3.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V2.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, (R1)
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V8.S4, V7.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V9.S4, V6.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R1)
 laneback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	ADD $32, R1, R1
 	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R5, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R5, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R5, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R5, piece34
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece34:
-	TBZ $1, R5, piece35
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece35:
-	TBZ $0, R5, piece36
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece36:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 128(RSP), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c3 // fmax v3.4s, v6.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
-lanetailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece37
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece37:
-	TBZ $2, R5, piece38
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece38:
-	TBZ $1, R5, piece39
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece39:
-	TBZ $0, R5, piece40
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece40:
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece41
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece41:
-	TBZ $2, R5, piece42
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece42:
-	TBZ $1, R5, piece43
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece43:
-	TBZ $0, R5, piece44
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece44:
+	CALL ·stageOut16NEON(SB)
+	MOVD 216(RSP), R2
+	MOVD 224(RSP), R3
+	MOVD 232(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
-	FMOVQ F4, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V8.B16
-	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 248(RSP)
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 232(RSP)
+	ADD $144, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R6, R16
+	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
@@ -4616,30 +453,30 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD R7, R6, R16
+	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet0
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BGE groupmeet1mix
 groupmeet1next:
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
 	VLD1R (R4), [V12.S4]
 	VLD1R (R3), [V11.S4]
-	CMP $0, R6
+	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R6, R16
+	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
@@ -4654,30 +491,30 @@ groupmeet1mix:
 	VMOV V2.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD R7, R6, R16
+	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet1
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BGE groupmeet2mix
 groupmeet2next:
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
 	VLD1R (R4), [V12.S4]
 	VLD1R (R3), [V11.S4]
-	CMP $0, R6
+	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R6, R16
+	ADD $4, R5, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
@@ -4692,30 +529,30 @@ groupmeet2mix:
 	VMOV V1.B16, V5.B16
 	VBSL V11.B16, V31.B16, V5.B16
 	VMOV V5.B16, V11.B16
-	ADD R7, R6, R16
+	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet2
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BGE groupmeet3mix
 groupmeet3next:
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
 	VLD1R (R4), [V12.S4]
 	VLD1R (R3), [V11.S4]
-	CMP $0, R6
+	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R6, R16
+	ADD $4, R5, R16
 	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
@@ -4730,379 +567,190 @@ groupmeet3mix:
 	VMOV V6.B16, V8.B16
 	VBSL V11.B16, V31.B16, V8.B16
 	VMOV V8.B16, V11.B16
-	ADD R7, R6, R16
+	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet3
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 48(RSP)
-	B grouptailback
 groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	MOVD R5, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
+	MOVD R7, R5
+	SUB R3, R8, R8
+	ADD R8, R3, R3
+	ADD R8, R4, R4
+	MOVD R0, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
 	B grouppieces
 longrare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
-	FMOVQ F4, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V8.B16
-	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	B longback
-longtailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 48(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 248(RSP)
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 232(RSP)
+	ADD $144, RSP, R4
+	B rare
+longstage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 216(RSP)
+	ADD $48, RSP, R2
+	B longloop
 lanerare:
+	MOVD $3, R16
+	MOVD R16, 248(RSP)
+	B rare
+lanestage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 216(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 232(RSP)
+	ADD $144, RSP, R4
+	B laneloop
+rare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V4.B16, V2.B16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V1.B16
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	FMOVQ F2, (R1)
 	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 32(R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
-	VBSL V5.B16, V7.B16, V2.B16
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V5.B16, V8.B16, V1.B16
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R1)
+	FMOVQ F2, 16(R1)
+	MOVD 248(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 248(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 96(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V4.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd444 // fadd v4.4s, v2.4s, v13.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
-	VBSL V5.B16, V4.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 128(RSP), F4
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e4 // fcmeq v4.4s, v7.4s, v7.4s
-	VBSL V5.B16, V7.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V5.B16, V7.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, 48(RSP)
-	B lanetailback
+groupresume:
+	MOVD 224(RSP), R3
+	MOVD 232(RSP), R4
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	B groupback
+longresume:
+	MOVD 224(RSP), R3
+	MOVD 232(RSP), R4
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V12.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	B longback
 
-// func FakeQuantizeZeroPointBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeZeroPointF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointBytesF16NEON(SB), NOSPLIT, $280-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
+TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $328-72
+	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 most, V13 0x0
 	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 25
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD zeroPoint+40(FP), R5
-	FMOVS least+48(FP), F15
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD zeroPoint+32(FP), R5
+	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
-	FMOVS most+52(FP), F14
+	FMOVS most+44(FP), F14
 	VDUP V14.S[0], V14.S4
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
-	BEQ lanes
-	CMP $128, R8
-	BLT groups
-	AND $15, R8, R16
-	CBZ R16, longs
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
 	CMP $1, R7
+	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
 	BEQ longs
 groups:
-	MOVD R8, R6
-	MUL R7, R6, R6
-	MOVD R8, R7
+	MOVD R7, R0
+	MUL R6, R0, R0
+	MOVD R7, R6
 groupbegin:
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
-	CMP $16, R7
+	CMP $16, R6
 	BLT grouptomeet
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V11.S4]
@@ -5111,7 +759,7 @@ groupbegin:
 	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	SUB R7, R6, R6
+	SUB R6, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -5138,51 +786,43 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2af440 // fmax v0.4s, v2.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af422 // fmax v2.4s, v1.4s, v10.4s
+	WORD $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
 	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2af481 // fmax v1.4s, v4.4s, v10.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
 	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2af464 // fmax v4.4s, v3.4s, v10.4s
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V2.S4
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, (R1)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V12.S4, V3.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R1)
 groupback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	ADD $32, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R7, R7
-	CMP $16, R7
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R7, R6, R6
-	CBZ R7, groupnext
-	CMP $16, R6
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
+	CBZ R6, groupnext
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
 	VLD1R (R4), [V12.S4]
@@ -5193,10 +833,10 @@ grouptomeet:
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 groupmeet:
-	MOVD R7, R9
-	MOVD R3, R10
-	SUB $4, R7, R7
-	CMP $0, R7
+	MOVD R6, R8
+	MOVD R3, R9
+	SUB $4, R6, R6
+	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V11.B16, V0.B16
@@ -5207,8 +847,8 @@ groupmeet0:
 	WORD $0x6e2cdc85 // fmul v5.4s, v4.4s, v12.4s
 	VFMLS V11.S4, V5.S4, V4.S4
 	VFMLA V12.S4, V4.S4, V5.S4
-	SUB $4, R7, R7
-	CMP $0, R7
+	SUB $4, R6, R6
+	CMP $0, R6
 	BLT groupmeet1cross
 groupmeet1:
 	VMOV V11.B16, V4.B16
@@ -5218,8 +858,8 @@ groupmeet1:
 	WORD $0x6e2cdc68 // fmul v8.4s, v3.4s, v12.4s
 	VFMLS V11.S4, V8.S4, V3.S4
 	VFMLA V12.S4, V3.S4, V8.S4
-	SUB $4, R7, R7
-	CMP $0, R7
+	SUB $4, R6, R6
+	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V11.B16, V3.B16
@@ -5230,8 +870,8 @@ groupmeet2:
 	WORD $0x6e2cde74 // fmul v20.4s, v19.4s, v12.4s
 	VFMLS V11.S4, V20.S4, V19.S4
 	VFMLA V12.S4, V19.S4, V20.S4
-	SUB $4, R7, R7
-	CMP $0, R7
+	SUB $4, R6, R6
+	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V11.B16, V19.B16
@@ -5248,69 +888,59 @@ groupmeet3:
 	FCMPS F18, F18
 	BVS groupmeetrare
 	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e25e421 // fcmeq v1.4s, v1.4s, v5.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V0.S4, V5.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e26f506 // fmax v6.4s, v8.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f508 // fmax v8.4s, v8.4s, v6.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V6.S4, V0.S4
-	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
-	FMOVQ F2, (R0)
-	WORD $0x4e28e4c6 // fcmeq v6.4s, v6.4s, v8.4s
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e30f690 // fmax v16.4s, v20.4s, v16.4s
-	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V16.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e34e610 // fcmeq v16.4s, v16.4s, v20.4s
-	WORD $0x4e218af7 // frintn v23.4s, v23.4s
-	WORD $0x4e35f6f5 // fmax v21.4s, v23.4s, v21.4s
-	WORD $0x4eb6f6b5 // fmin v21.4s, v21.4s, v22.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V19.S4, V21.S4, V2.S4
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, 16(R0)
-	WORD $0x4e37e6b5 // fcmeq v21.4s, v21.4s, v23.4s
-	VUZP1 V6.H8, V1.H8, V1.H8
-	VUZP1 V21.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
+	VFMLA V4.S4, V8.S4, V0.S4
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e30f694 // fmax v20.4s, v20.4s, v16.4s
+	WORD $0x4eb1f694 // fmin v20.4s, v20.4s, v17.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V20.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218af7 // frintn v23.4s, v23.4s
+	WORD $0x4e35f6f7 // fmax v23.4s, v23.4s, v21.4s
+	WORD $0x4eb6f6f7 // fmin v23.4s, v23.4s, v22.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V19.S4, V23.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R1)
+	ADD $32, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $1, R7
+	SUB $16, R0, R0
+	CMP $1, R6
 	BLT groupnext
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
-	CMP $16, R7
+	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R6, groupdone
+	CBZ R0, groupdone
 groupskip:
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	CMP $1, R7
+	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R6, R9
-	MOVD R6, R10
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R10, R6
-	CMP R6, R7
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R7, R6
+	MOVD R6, R0
 grouppiece:
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V11.S4]
@@ -5319,147 +949,38 @@ grouppiece:
 	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2af440 // fmax v0.4s, v2.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R6
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af422 // fmax v2.4s, v1.4s, v10.4s
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R6
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2af481 // fmax v1.4s, v4.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R6
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2af464 // fmax v4.4s, v3.4s, v10.4s
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-grouptailnarrow:
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
+	MOVD R1, 272(RSP)
+	ADD $16, RSP, R1
 	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 280(RSP)
+	ADD $48, RSP, R2
+	MOVD R6, 312(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 272(RSP), R1
+	ADD $16, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R6, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R6, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R6<<1, R0, R0
-	ADD R6, R1, R1
-	ADD R6<<1, R2, R2
-	SUB R6, R7, R7
-	SUB R6, R10, R10
-	SUB R6, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 280(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 312(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R6
+	CBNZ R9, grouppieces
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
@@ -5482,9 +1003,9 @@ longs:
 	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	MOVD R8, R6
-	CMP $16, R6
-	BLT longtail
+	MOVD R7, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -5507,185 +1028,60 @@ longloop:
 	FCMPS F0, F0
 	BVS longrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e29f440 // fmax v0.4s, v2.4s, v9.4s
-	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4e29f442 // fmax v2.4s, v2.4s, v9.4s
 	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e29f481 // fmax v1.4s, v4.4s, v9.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
 	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V2.S4
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, (R1)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e29f484 // fmax v4.4s, v4.4s, v9.4s
+	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
+	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V12.S4, V3.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R1)
 longback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	ADD $32, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R6, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R6, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R6, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R6, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e29f440 // fmax v0.4s, v2.4s, v9.4s
-	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R6
-	BLT longtailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R6
-	BLT longtailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e29f481 // fmax v1.4s, v4.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R6
-	BLT longtailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-longtailnarrow:
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 272(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R6, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R6, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R6, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R6, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R6, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece24:
-	ADD R6<<1, R0, R0
-	ADD R6, R1, R1
-	ADD R6<<1, R2, R2
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 280(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, longs
+	SUB $1, R6, R6
+	CBNZ R6, longs
 	RET
 lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -5725,359 +1121,89 @@ laneloop:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V0.S4
+	VFMLA V4.S4, V3.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	FMOVQ 16(R5), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	FMOVQ 16(R5), F1
+	VSUB V1.S4, V15.S4, V3.S4
+	VSUB V1.S4, V14.S4, V1.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V3.S4
-	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
-	FMOVQ F0, (R0)
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V2.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, (R1)
 	FMOVQ 32(R5), F0
-	VSUB V0.S4, V15.S4, V2.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	FMOVQ 48(R5), F3
-	VSUB V3.S4, V15.S4, V5.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	WORD $0x4ea3f4a5 // fmin v5.4s, v5.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V5.S4, V3.S4
-	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
-	FMOVQ F0, 16(R0)
-	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-laneback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE laneloop
-lanetail:
-	CBZ R6, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R6, piece27
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R6, piece28
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R6, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R6, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R6, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R6, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R6, piece34
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece34:
-	TBZ $1, R6, piece35
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece35:
-	TBZ $0, R6, piece36
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece36:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R6, piece37
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece37:
-	TBZ $2, R6, piece38
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece38:
-	TBZ $1, R6, piece39
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece39:
-	TBZ $0, R6, piece40
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece40:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 128(RSP), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	FMOVQ 224(RSP), F0
 	VSUB V0.S4, V15.S4, V1.S4
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	CMP $5, R6
-	BLT lanetailnarrow
-	FMOVQ 240(RSP), F0
-	VSUB V0.S4, V15.S4, V3.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e23f443 // fmax v3.4s, v2.4s, v3.4s
-	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $9, R6
-	BLT lanetailnarrow
-	FMOVQ 256(RSP), F0
-	VSUB V0.S4, V15.S4, V2.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
+	WORD $0x4ea0f4e7 // fmin v7.4s, v7.4s, v0.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V0.S4
+	VFMLA V8.S4, V7.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	CMP $13, R6
-	BLT lanetailnarrow
-	FMOVQ 272(RSP), F0
-	VSUB V0.S4, V15.S4, V4.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 48(R5), F1
+	VSUB V1.S4, V15.S4, V2.S4
+	VSUB V1.S4, V14.S4, V1.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
-lanetailnarrow:
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-lanetailback:
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V9.S4, V6.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R1)
+laneback:
+	ADD $32, R1, R1
+	ADD $32, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 272(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece41
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece41:
-	TBZ $2, R6, piece42
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece42:
-	TBZ $1, R6, piece43
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece43:
-	TBZ $0, R6, piece44
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece44:
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R6, piece45
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece45:
-	TBZ $2, R6, piece46
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece46:
-	TBZ $1, R6, piece47
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece47:
-	TBZ $0, R6, piece48
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece48:
+	CALL ·stageOut16NEON(SB)
+	MOVD 280(RSP), R2
+	MOVD 288(RSP), R3
+	MOVD 296(RSP), R4
+	MOVD 304(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af422 // fmax v2.4s, v1.4s, v10.4s
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
-	FMOVQ F4, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2af464 // fmax v4.4s, v3.4s, v10.4s
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af403 // fmax v3.4s, v0.4s, v10.4s
-	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V8.B16
-	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 320(RSP)
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 288(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $144, RSP, R4
+	ADD $208, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 304(RSP)
+	ADD $208, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -6086,7 +1212,7 @@ groupmeet0mix:
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VSUB V2.S4, V14.S4, V3.S4
 	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
-	ADD $4, R7, R16
+	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
@@ -6107,24 +1233,24 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V2.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD R8, R7, R16
+	ADD R7, R6, R16
 	CMP $0, R16
 	BGE groupmeet0
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BGE groupmeet1mix
 groupmeet1next:
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
 	VLD1R (R5), [V7.S4]
@@ -6136,7 +1262,7 @@ groupmeet1next:
 	VLD1R (R3), [V11.S4]
 	VMOV V16.B16, V10.B16
 	VMOV V7.B16, V9.B16
-	CMP $0, R7
+	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
 	ADD $4, R5, R16
@@ -6145,7 +1271,7 @@ groupmeet1mix:
 	WORD $0x4e21d910 // scvtf v16.4s, v8.4s
 	VSUB V7.S4, V14.S4, V8.S4
 	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
-	ADD $4, R7, R16
+	ADD $4, R6, R16
 	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
@@ -6166,24 +1292,24 @@ groupmeet1mix:
 	VMOV V4.B16, V6.B16
 	VBSL V9.B16, V7.B16, V6.B16
 	VMOV V6.B16, V9.B16
-	ADD R8, R7, R16
+	ADD R7, R6, R16
 	CMP $0, R16
 	BGE groupmeet1
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BGE groupmeet2mix
 groupmeet2next:
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
 	VLD1R (R5), [V17.S4]
@@ -6195,7 +1321,7 @@ groupmeet2next:
 	VLD1R (R3), [V11.S4]
 	VMOV V19.B16, V10.B16
 	VMOV V17.B16, V9.B16
-	CMP $0, R7
+	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
 	ADD $4, R5, R16
@@ -6204,7 +1330,7 @@ groupmeet2mix:
 	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
 	VSUB V17.S4, V14.S4, V18.S4
 	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
-	ADD $4, R7, R16
+	ADD $4, R6, R16
 	VDUP R16, V16.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb067e3 // smax v3.4s, v31.4s, v16.4s
@@ -6225,24 +1351,24 @@ groupmeet2mix:
 	VMOV V3.B16, V16.B16
 	VBSL V9.B16, V17.B16, V16.B16
 	VMOV V16.B16, V9.B16
-	ADD R8, R7, R16
+	ADD R7, R6, R16
 	CMP $0, R16
 	BGE groupmeet2
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BGE groupmeet3mix
 groupmeet3next:
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
 	VLD1R (R5), [V22.S4]
@@ -6254,7 +1380,7 @@ groupmeet3next:
 	VLD1R (R3), [V11.S4]
 	VMOV V24.B16, V10.B16
 	VMOV V22.B16, V9.B16
-	CMP $0, R7
+	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
 	ADD $4, R5, R16
@@ -6263,7 +1389,7 @@ groupmeet3mix:
 	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
 	VSUB V22.S4, V14.S4, V23.S4
 	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
-	ADD $4, R7, R16
+	ADD $4, R6, R16
 	VDUP R16, V21.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb567f3 // smax v19.4s, v31.4s, v21.4s
@@ -6284,212 +1410,81 @@ groupmeet3mix:
 	VMOV V19.B16, V21.B16
 	VBSL V9.B16, V22.B16, V21.B16
 	VMOV V21.B16, V9.B16
-	ADD R8, R7, R16
+	ADD R7, R6, R16
 	CMP $0, R16
 	BGE groupmeet3
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af422 // fmax v2.4s, v1.4s, v10.4s
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2af464 // fmax v4.4s, v3.4s, v10.4s
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af403 // fmax v3.4s, v0.4s, v10.4s
-	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 48(RSP)
-	B grouptailback
 groupmeetrare:
-	MOVD R9, R7
-	SUB R3, R10, R10
-	ADD R10, R3, R3
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	MOVD R6, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	ADD R9, R5, R5
+	MOVD R0, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
 	B grouppieces
 longrare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
-	FMOVQ F4, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f403 // fmax v3.4s, v0.4s, v9.4s
-	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x4e216a07 // fcvtn2 v7.8h, v16.4s
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	B longback
-longtailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f403 // fmax v3.4s, v0.4s, v9.4s
-	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 48(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 320(RSP)
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 288(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $144, RSP, R4
+	ADD $208, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 304(RSP)
+	ADD $208, RSP, R5
+	B rare
+longstage:
+	MOVD R1, 272(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 280(RSP)
+	ADD $48, RSP, R2
+	B longloop
 lanerare:
+	MOVD $3, R16
+	MOVD R16, 320(RSP)
+	B rare
+lanestage:
+	MOVD R1, 272(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 280(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 288(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $144, RSP, R4
+	ADD $208, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 304(RSP)
+	ADD $208, RSP, R5
+	B laneloop
+rare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ (R3), F2
@@ -6500,205 +1495,149 @@ lanerare:
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V2.B16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F3
-	VSUB V3.S4, V15.S4, V6.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	FMOVQ 16(R5), F4
+	VSUB V4.S4, V15.S4, V5.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
-	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	FMOVQ F2, (R1)
 	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F3
-	VSUB V3.S4, V15.S4, V7.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	FMOVQ 32(R5), F4
+	VSUB V4.S4, V15.S4, V5.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
-	WORD $0x4ea3f4e7 // fmin v7.4s, v7.4s, v3.4s
-	WORD $0x4e2dd4e3 // fadd v3.4s, v7.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V2.B16
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F3
-	VSUB V3.S4, V15.S4, V8.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
-	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, (R1)
-	B laneback
-lanetailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
+	FMOVQ 48(R5), F4
+	VSUB V4.S4, V15.S4, V5.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F2
-	VSUB V2.S4, V15.S4, V3.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V5.B16, V2.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F6
-	VSUB V6.S4, V15.S4, V7.S4
-	VSUB V6.S4, V14.S4, V6.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x4e2dd4e6 // fadd v6.4s, v7.4s, v13.4s
-	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c2 // fcmeq v2.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F2
-	VSUB V2.S4, V15.S4, V6.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
-	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V5.B16, V2.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, 48(RSP)
-	B lanetailback
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R1)
+	MOVD 320(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 320(RSP), R16
+	CMP $2, R16
+	BEQ longresume
+	B laneback
+groupresume:
+	MOVD 288(RSP), R3
+	MOVD 296(RSP), R4
+	MOVD 304(RSP), R5
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+	B groupback
+longresume:
+	MOVD 288(RSP), R3
+	MOVD 296(RSP), R4
+	MOVD 304(RSP), R5
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V12.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
+	B longback
 
-// func FakeQuantizeMinvalBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeMinvalF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalBytesF16NEON(SB), NOSPLIT, $280-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
+TEXT ·FakeQuantizeMinvalF16NEON(SB), NOSPLIT, $328-72
+	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip, V10 minval
 	// vector registers in use at once: 20
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD minval+40(FP), R5
-	FMOVS least+48(FP), F0
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD minval+32(FP), R5
+	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+52(FP), F0
+	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R8, R6
-	MUL R7, R6, R6
-	MOVD R8, R7
+	MOVD R7, R0
+	MUL R6, R0, R0
+	MOVD R7, R6
 groupbegin:
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
-	CMP $16, R7
+	CMP $16, R6
 	BLT grouptomeet
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
-	SUB R7, R6, R6
+	SUB R6, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -6729,65 +1668,57 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V6.S4
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V6.S4
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V2.S4
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, (R1)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V12.S4, V3.S4, V1.S4
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R1)
 groupback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	ADD $32, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R7, R7
-	CMP $16, R7
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R7, R6, R6
-	CBZ R7, groupnext
-	CMP $16, R6
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
+	CBZ R6, groupnext
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
 	VLD1R (R5), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	VLD1R (R3), [V10.S4]
 groupmeet:
-	MOVD R7, R9
-	MOVD R3, R10
-	SUB $4, R7, R7
-	CMP $0, R7
+	MOVD R6, R8
+	MOVD R3, R9
+	SUB $4, R6, R6
+	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V12.B16, V0.B16
@@ -6798,8 +1729,8 @@ groupmeet0:
 	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
 	VFMLS V10.S4, V4.S4, V3.S4
 	VFMLA V11.S4, V3.S4, V4.S4
-	SUB $4, R7, R7
-	CMP $0, R7
+	SUB $4, R6, R6
+	CMP $0, R6
 	BLT groupmeet1cross
 groupmeet1:
 	VMOV V12.B16, V3.B16
@@ -6809,8 +1740,8 @@ groupmeet1:
 	WORD $0x6e2bdc46 // fmul v6.4s, v2.4s, v11.4s
 	VFMLS V10.S4, V6.S4, V2.S4
 	VFMLA V11.S4, V2.S4, V6.S4
-	SUB $4, R7, R7
-	CMP $0, R7
+	SUB $4, R6, R6
+	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V12.B16, V2.B16
@@ -6821,8 +1752,8 @@ groupmeet2:
 	WORD $0x6e2bdd30 // fmul v16.4s, v9.4s, v11.4s
 	VFMLS V10.S4, V16.S4, V9.S4
 	VFMLA V11.S4, V9.S4, V16.S4
-	SUB $4, R7, R7
-	CMP $0, R7
+	SUB $4, R6, R6
+	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V12.B16, V9.B16
@@ -6839,233 +1770,106 @@ groupmeet3:
 	FCMPS F8, F8
 	BVS groupmeetrare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff488 // fmax v8.4s, v4.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
-	VFMLA V1.S4, V8.S4, V19.S4
-	WORD $0x4e20d673 // fadd v19.4s, v19.4s, v0.4s
-	WORD $0x0e216a73 // fcvtn v19.4h, v19.4s
-	WORD $0x4e24e508 // fcmeq v8.4s, v8.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	VFMLA V1.S4, V4.S4, V8.S4
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V1.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e216833 // fcvtn2 v19.8h, v1.4s
-	FMOVQ F19, (R0)
-	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
-	WORD $0x4e218a52 // frintn v18.4s, v18.4s
-	WORD $0x4e2ff642 // fmax v2.4s, v18.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V17.S4, V2.S4, V4.S4
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, 16(R0)
-	WORD $0x4e32e442 // fcmeq v2.4s, v2.4s, v18.4s
-	VUZP1 V0.H8, V8.H8, V8.H8
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V8.B16, V8.B16
-	VUSHR $7, V8.B16, V8.B16
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V6.S4, V0.S4
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e216808 // fcvtn2 v8.8h, v0.4s
 	FMOVQ F8, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff610 // fmax v16.4s, v16.4s, v15.4s
+	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V7.S4, V16.S4, V0.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff652 // fmax v18.4s, v18.4s, v15.4s
+	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V17.S4, V18.S4, V1.S4
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R1)
+	ADD $32, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $1, R7
+	SUB $16, R0, R0
+	CMP $1, R6
 	BLT groupnext
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
-	CMP $16, R7
+	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R6, groupdone
+	CBZ R0, groupdone
 groupskip:
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	CMP $1, R7
+	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R6, R9
-	MOVD R6, R10
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R10, R6
-	CMP R6, R7
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R7, R6
+	MOVD R6, R0
 grouppiece:
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R6
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R6
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R6
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-grouptailnarrow:
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
+	MOVD R1, 272(RSP)
+	ADD $16, RSP, R1
 	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 280(RSP)
+	ADD $48, RSP, R2
+	MOVD R6, 312(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 272(RSP), R1
+	ADD $16, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R6, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R6, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R6<<1, R0, R0
-	ADD R6, R1, R1
-	ADD R6<<1, R2, R2
-	SUB R6, R7, R7
-	SUB R6, R10, R10
-	SUB R6, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 280(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 312(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R6
+	CBNZ R9, grouppieces
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -7108,347 +1912,81 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V9.S4
-	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V0.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V7.S4, V2.S4, V4.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4e216889 // fcvtn2 v9.8h, v4.4s
-	FMOVQ F9, (R0)
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e2ff585 // fmax v5.4s, v12.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V16.S4, V5.S4, V6.S4
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
-	FMOVQ F4, 16(R0)
-	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V7.S4, V6.S4, V2.S4
+	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, (R1)
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e2ff54a // fmax v10.4s, v10.4s, v15.4s
+	WORD $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V11.S4, V10.S4, V0.S4
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e2ff58c // fmax v12.4s, v12.4s, v15.4s
+	WORD $0x4eaef58c // fmin v12.4s, v12.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V16.S4, V12.S4, V1.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R1)
 laneback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
+	ADD $32, R1, R1
 	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R6, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R6, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R6, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R6, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R6, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R6, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R6, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R6, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R6, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R6, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R6, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 224(RSP), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ 160(RSP), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	FMOVQ 96(RSP), F5
-	VFMLS V5.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 240(RSP), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 176(RSP), F3
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	FMOVQ 112(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V6.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 256(RSP), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	FMOVQ 192(RSP), F9
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 128(RSP), F11
-	VFMLS V11.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 272(RSP), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	FMOVQ 208(RSP), F9
-	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 144(RSP), F16
-	VFMLS V16.S4, V12.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V12.S4
-	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V9.S4
-	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	FMOVD F9, 16(RSP)
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
-	CMP $5, R6
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V7.S4, V2.S4, V4.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	CMP $9, R6
-	BLT lanetailnarrow
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
-	CMP $13, R6
-	BLT lanetailnarrow
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e2ff584 // fmax v4.4s, v12.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V16.S4, V4.S4, V5.S4
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	WORD $0x4e2ce484 // fcmeq v4.4s, v4.4s, v12.4s
-lanetailnarrow:
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 272(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R6, piece30
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece30:
-	TBZ $1, R6, piece31
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece31:
-	TBZ $0, R6, piece32
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece32:
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R6, piece33
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece33:
-	TBZ $2, R6, piece34
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece34:
-	TBZ $1, R6, piece35
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece35:
-	TBZ $0, R6, piece36
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece36:
+	CALL ·stageOut16NEON(SB)
+	MOVD 280(RSP), R2
+	MOVD 288(RSP), R3
+	MOVD 296(RSP), R4
+	MOVD 304(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
-	FMOVQ F4, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
-	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V8.B16
-	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 320(RSP)
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 288(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $144, RSP, R4
+	ADD $208, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 304(RSP)
+	ADD $208, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R7, R16
+	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
@@ -7468,33 +2006,33 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD R8, R7, R16
+	ADD R7, R6, R16
 	CMP $0, R16
 	BGE groupmeet0
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BGE groupmeet1mix
 groupmeet1next:
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
 	VLD1R (R5), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	VLD1R (R3), [V10.S4]
-	CMP $0, R7
+	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R7, R16
+	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
@@ -7514,33 +2052,33 @@ groupmeet1mix:
 	VMOV V3.B16, V5.B16
 	VBSL V10.B16, V31.B16, V5.B16
 	VMOV V5.B16, V10.B16
-	ADD R8, R7, R16
+	ADD R7, R6, R16
 	CMP $0, R16
 	BGE groupmeet1
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BGE groupmeet2mix
 groupmeet2next:
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
 	VLD1R (R5), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	VLD1R (R3), [V10.S4]
-	CMP $0, R7
+	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R7, R16
+	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
@@ -7560,33 +2098,33 @@ groupmeet2mix:
 	VMOV V2.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
-	ADD R8, R7, R16
+	ADD R7, R6, R16
 	CMP $0, R16
 	BGE groupmeet2
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BGE groupmeet3mix
 groupmeet3next:
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
 	VLD1R (R5), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	VLD1R (R3), [V10.S4]
-	CMP $0, R7
+	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R7, R16
+	ADD $4, R6, R16
 	VDUP R16, V17.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb167e9 // smax v9.4s, v31.4s, v17.4s
@@ -7606,96 +2144,2503 @@ groupmeet3mix:
 	VMOV V9.B16, V17.B16
 	VBSL V10.B16, V31.B16, V17.B16
 	VMOV V17.B16, V10.B16
-	ADD R8, R7, R16
+	ADD R7, R6, R16
 	CMP $0, R16
 	BGE groupmeet3
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
-	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 48(RSP)
-	B grouptailback
 groupmeetrare:
-	MOVD R9, R7
-	SUB R3, R10, R10
-	ADD R10, R3, R3
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	MOVD R6, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	ADD R9, R5, R5
+	MOVD R0, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
 	B grouppieces
 lanerare:
+	MOVD $2, R16
+	MOVD R16, 320(RSP)
+	B rare
+lanestage:
+	MOVD R1, 272(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 280(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 288(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $144, RSP, R4
+	ADD $208, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 304(RSP)
+	ADD $208, RSP, R5
+	B laneloop
+rare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ (R3), F2
 	FMOVQ (R5), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R3), F1
+	FMOVQ 16(R5), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R1)
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R5), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R1)
+	MOVD 320(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	B laneback
+groupresume:
+	MOVD 288(RSP), R3
+	MOVD 296(RSP), R4
+	MOVD 304(RSP), R5
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	B groupback
+
+// func FakeQuantizeBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+
+TEXT ·FakeQuantizeBytesF16NEON(SB), NOSPLIT, $280-72
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
+	// per group: V12 scale, V11 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 15
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
+	FMOVS least+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
+	FMOVS most+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
+	BEQ longs
+groups:
+	MOVD R7, R0
+	MUL R6, R0, R0
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	SUB R6, R0, R0
+grouploop:
+	FMOVQ (R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ 16(R3), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R1)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R1)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+groupback:
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE grouploop
+groupwhole:
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
+	CBZ R6, groupnext
+	CMP $16, R0
+	BLT grouptail
+grouptomeet:
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R4, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V11.B16, V0.B16
+	FMOVQ (R3), F1
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e2cdc43 // fmul v3.4s, v2.4s, v12.4s
+	VFMLS V11.S4, V3.S4, V2.S4
+	VFMLA V12.S4, V2.S4, V3.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V11.B16, V2.B16
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e2cdc24 // fmul v4.4s, v1.4s, v12.4s
+	VFMLS V11.S4, V4.S4, V1.S4
+	VFMLA V12.S4, V1.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V11.B16, V1.B16
+	FMOVQ 16(R3), F5
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x6e2cdcc7 // fmul v7.4s, v6.4s, v12.4s
+	VFMLS V11.S4, V7.S4, V6.S4
+	VFMLA V12.S4, V6.S4, V7.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V11.B16, V6.B16
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x6e2cdca8 // fmul v8.4s, v5.4s, v12.4s
+	VFMLS V11.S4, V8.S4, V5.S4
+	VFMLA V12.S4, V5.S4, V8.S4
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e28f4e9 // fmax v9.4s, v7.4s, v8.4s
+	WORD $0x4e29f4a5 // fmax v5.4s, v5.4s, v9.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS groupmeetrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VFMLA V0.S4, V5.S4, V9.S4
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e216869 // fcvtn2 v9.8h, v3.4s
+	FMOVQ F9, (R1)
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V1.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e2ff501 // fmax v1.4s, v8.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V6.S4, V1.S4, V4.S4
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, 16(R1)
+	WORD $0x4e28e421 // fcmeq v1.4s, v1.4s, v8.4s
+	VUZP1 V0.H8, V5.H8, V5.H8
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R2)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R0, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R0, R8
+	MOVD R0, R9
+grouppieces:
+	MOVD R9, R0
+	CMP R0, R6
+	BGE grouppiece
+	MOVD R6, R0
+grouppiece:
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	MOVD R6, 264(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 240(RSP), R3
+	ADD R0<<1, R3, R3
+	MOVD 264(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R0
+	B groupbegin
+groupdone:
+	RET
+longs:
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V12.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	MOVD R7, R0
+	CMP $16, R0
+	BLT longstage
+longloop:
+	FMOVQ (R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ 16(R3), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R1)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R1)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+longback:
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE longloop
+longtail:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 240(RSP), R3
+	ADD R0<<1, R3, R3
+longend:
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUB $1, R6, R6
+	CBNZ R6, longs
+	RET
+lanes:
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R5), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R4), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R5), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 16(R4), F5
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R5), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R4), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R5), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 48(R4), F9
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V4.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff443 // fmax v3.4s, v2.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V3.S4, V4.S4
+	WORD $0x4e216881 // fcvtn2 v1.8h, v4.4s
+	FMOVQ F1, (R1)
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e2ff4e1 // fmax v1.4s, v7.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e27e421 // fcmeq v1.4s, v1.4s, v7.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c4 // fmax v4.4s, v6.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V9.S4, V4.S4, V5.S4
+	WORD $0x4e2168a2 // fcvtn2 v2.8h, v5.4s
+	FMOVQ F2, 16(R1)
+	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+laneback:
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+laneend:
+	RET
+grouprare:
+	MOVD $1, R16
+	MOVD R16, 272(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B rare
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V12.B16, V31.B16, V4.B16
+	VMOV V4.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V12.B16, V31.B16, V5.B16
+	VMOV V5.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V8.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V8.B16
+	VBSL V12.B16, V31.B16, V8.B16
+	VMOV V8.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
+groupmeetrare:
+	MOVD R8, R6
+	SUB R4, R9, R9
+	ADD R9, R4, R4
+	ADD R9, R5, R5
+	MOVD R0, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
+longrare:
+	MOVD $2, R16
+	MOVD R16, 272(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B rare
+longstage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	B longloop
+lanerare:
+	MOVD $3, R16
+	MOVD R16, 272(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R4), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V4.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R4), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R1)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R4), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
+	VBSL V5.B16, V7.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R4), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V5.B16, V8.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R1)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, (R2)
+	MOVD 272(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 272(RSP), R16
+	CMP $2, R16
+	BEQ longresume
+	B laneback
+groupresume:
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	B groupback
+longresume:
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V12.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	B longback
+
+// func FakeQuantizeZeroPointBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+
+TEXT ·FakeQuantizeZeroPointBytesF16NEON(SB), NOSPLIT, $344-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R7 groups left, R8 length
+	// per call: V15 least, V14 most, V13 0x0
+	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 25
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
+	MOVD zeroPoint+40(FP), R6
+	FMOVS least+48(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS most+52(FP), F14
+	VDUP V14.S[0], V14.S4
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	MOVD groups+56(FP), R7
+	MOVD length+64(FP), R8
+	CMP $1, R8
+	BEQ lanes
+	CMP $128, R8
+	BLT groups
+	AND $15, R8, R16
+	CBZ R16, longs
+	CMP $1, R7
+	BEQ longs
+groups:
+	MOVD R8, R0
+	MUL R7, R0, R0
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+	SUB R7, R0, R0
+grouploop:
+	FMOVQ (R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ 16(R3), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2af440 // fmax v0.4s, v2.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2af422 // fmax v2.4s, v1.4s, v10.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R1)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2af481 // fmax v1.4s, v4.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2af464 // fmax v4.4s, v3.4s, v10.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R1)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+groupback:
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R7, R7
+	CMP $16, R7
+	BGE grouploop
+groupwhole:
+	CMP $0, R7
+	BLT groupstaged
+	ADD R7, R0, R0
+	CBZ R7, groupnext
+	CMP $16, R0
+	BLT grouptail
+grouptomeet:
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+groupmeet:
+	MOVD R7, R9
+	MOVD R4, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V11.B16, V0.B16
+	VMOV V10.B16, V1.B16
+	VMOV V9.B16, V2.B16
+	FMOVQ (R3), F3
+	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
+	WORD $0x6e2cdc85 // fmul v5.4s, v4.4s, v12.4s
+	VFMLS V11.S4, V5.S4, V4.S4
+	VFMLA V12.S4, V4.S4, V5.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V11.B16, V4.B16
+	VMOV V10.B16, V6.B16
+	VMOV V9.B16, V7.B16
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x6e2cdc68 // fmul v8.4s, v3.4s, v12.4s
+	VFMLS V11.S4, V8.S4, V3.S4
+	VFMLA V12.S4, V3.S4, V8.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V11.B16, V3.B16
+	VMOV V10.B16, V16.B16
+	VMOV V9.B16, V17.B16
+	FMOVQ 16(R3), F18
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x6e2cde74 // fmul v20.4s, v19.4s, v12.4s
+	VFMLS V11.S4, V20.S4, V19.S4
+	VFMLA V12.S4, V19.S4, V20.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V11.B16, V19.B16
+	VMOV V10.B16, V21.B16
+	VMOV V9.B16, V22.B16
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x6e2cde57 // fmul v23.4s, v18.4s, v12.4s
+	VFMLS V11.S4, V23.S4, V18.S4
+	VFMLA V12.S4, V18.S4, V23.S4
+	WORD $0x4e28f4b2 // fmax v18.4s, v5.4s, v8.4s
+	WORD $0x4e37f698 // fmax v24.4s, v20.4s, v23.4s
+	WORD $0x4e38f652 // fmax v18.4s, v18.4s, v24.4s
+	WORD $0x6e30fa52 // fmaxv s18, v18.4s
+	FCMPS F18, F18
+	BVS groupmeetrare
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e25e421 // fcmeq v1.4s, v1.4s, v5.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e26f506 // fmax v6.4s, v8.4s, v6.4s
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V6.S4, V0.S4
+	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
+	FMOVQ F2, (R1)
+	WORD $0x4e28e4c6 // fcmeq v6.4s, v6.4s, v8.4s
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e30f690 // fmax v16.4s, v20.4s, v16.4s
+	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V16.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e34e610 // fcmeq v16.4s, v16.4s, v20.4s
+	WORD $0x4e218af7 // frintn v23.4s, v23.4s
+	WORD $0x4e35f6f5 // fmax v21.4s, v23.4s, v21.4s
+	WORD $0x4eb6f6b5 // fmin v21.4s, v21.4s, v22.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V19.S4, V21.S4, V2.S4
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
+	FMOVQ F0, 16(R1)
+	WORD $0x4e37e6b5 // fcmeq v21.4s, v21.4s, v23.4s
+	VUZP1 V6.H8, V1.H8, V1.H8
+	VUZP1 V21.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R2)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R0, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R0, R9
+	MOVD R0, R10
+grouppieces:
+	MOVD R10, R0
+	CMP R0, R7
+	BGE grouppiece
+	MOVD R7, R0
+grouppiece:
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	MOVD R7, 336(RSP)
+	SUB R7, R7, R7
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 304(RSP), R3
+	ADD R0<<1, R3, R3
+	MOVD 336(RSP), R7
+grouprest:
+	SUB R0, R7, R7
+	SUB R0, R10, R10
+	SUB R0, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R0
+	B groupbegin
+groupdone:
+	RET
+longs:
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V12.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
+	MOVD R8, R0
+	CMP $16, R0
+	BLT longstage
+longloop:
+	FMOVQ (R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ 16(R3), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e29f440 // fmax v0.4s, v2.4s, v9.4s
+	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R1)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e29f481 // fmax v1.4s, v4.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
+	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R1)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+longback:
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE longloop
+longtail:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 304(RSP), R3
+	ADD R0<<1, R3, R3
+longend:
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	SUB $1, R7, R7
+	CBNZ R7, longs
+	RET
+lanes:
+	MOVD R7, R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R5), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R4), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R5), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 16(R4), F5
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R5), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R4), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R5), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 48(R4), F9
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	FMOVQ (R6), F0
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
+	FMOVQ 16(R6), F3
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V3.S4
+	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
+	FMOVQ F0, (R1)
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	FMOVQ 32(R6), F0
+	VSUB V0.S4, V15.S4, V2.S4
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
+	FMOVQ 48(R6), F3
+	VSUB V3.S4, V15.S4, V5.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	WORD $0x4ea3f4a5 // fmin v5.4s, v5.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V9.S4, V5.S4, V3.S4
+	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
+	FMOVQ F0, 16(R1)
+	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V5.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R2)
+laneback:
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
+laneend:
+	RET
+grouprare:
+	MOVD $1, R16
+	MOVD R16, 344(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B rare
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VLD1R (R16), [V2.S4]
+	VSUB V2.S4, V15.S4, V3.S4
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VSUB V2.S4, V14.S4, V3.S4
+	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V4.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V2.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R6), [V7.S4]
+	VSUB V7.S4, V15.S4, V8.S4
+	WORD $0x4e21d910 // scvtf v16.4s, v8.4s
+	VSUB V7.S4, V14.S4, V8.S4
+	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VMOV V16.B16, V10.B16
+	VMOV V7.B16, V9.B16
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VLD1R (R16), [V7.S4]
+	VSUB V7.S4, V15.S4, V8.S4
+	WORD $0x4e21d910 // scvtf v16.4s, v8.4s
+	VSUB V7.S4, V14.S4, V8.S4
+	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
+	ADD $4, R7, R16
+	VDUP R16, V6.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V6.B16
+	VBSL V12.B16, V31.B16, V6.B16
+	VMOV V6.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V6.B16
+	VBSL V11.B16, V31.B16, V6.B16
+	VMOV V6.B16, V11.B16
+	VMOV V4.B16, V6.B16
+	VBSL V10.B16, V16.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	VMOV V4.B16, V6.B16
+	VBSL V9.B16, V7.B16, V6.B16
+	VMOV V6.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R6), [V17.S4]
+	VSUB V17.S4, V15.S4, V18.S4
+	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
+	VSUB V17.S4, V14.S4, V18.S4
+	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VMOV V19.B16, V10.B16
+	VMOV V17.B16, V9.B16
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VLD1R (R16), [V17.S4]
+	VSUB V17.S4, V15.S4, V18.S4
+	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
+	VSUB V17.S4, V14.S4, V18.S4
+	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
+	ADD $4, R7, R16
+	VDUP R16, V16.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb067e3 // smax v3.4s, v31.4s, v16.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V16.B16
+	VBSL V12.B16, V31.B16, V16.B16
+	VMOV V16.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V16.B16
+	VBSL V11.B16, V31.B16, V16.B16
+	VMOV V16.B16, V11.B16
+	VMOV V3.B16, V16.B16
+	VBSL V10.B16, V19.B16, V16.B16
+	VMOV V16.B16, V10.B16
+	VMOV V3.B16, V16.B16
+	VBSL V9.B16, V17.B16, V16.B16
+	VMOV V16.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R6), [V22.S4]
+	VSUB V22.S4, V15.S4, V23.S4
+	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
+	VSUB V22.S4, V14.S4, V23.S4
+	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VMOV V24.B16, V10.B16
+	VMOV V22.B16, V9.B16
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VLD1R (R16), [V22.S4]
+	VSUB V22.S4, V15.S4, V23.S4
+	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
+	VSUB V22.S4, V14.S4, V23.S4
+	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
+	ADD $4, R7, R16
+	VDUP R16, V21.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb567f3 // smax v19.4s, v31.4s, v21.4s
+	VCMEQ V31.S4, V19.S4, V19.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V19.B16, V21.B16
+	VBSL V12.B16, V31.B16, V21.B16
+	VMOV V21.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V19.B16, V21.B16
+	VBSL V11.B16, V31.B16, V21.B16
+	VMOV V21.B16, V11.B16
+	VMOV V19.B16, V21.B16
+	VBSL V10.B16, V24.B16, V21.B16
+	VMOV V21.B16, V10.B16
+	VMOV V19.B16, V21.B16
+	VBSL V9.B16, V22.B16, V21.B16
+	VMOV V21.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3mix
+groupmeetrare:
+	MOVD R9, R7
+	SUB R4, R10, R10
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	ADD R10, R6, R6
+	MOVD R0, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
+longrare:
+	MOVD $2, R16
+	MOVD R16, 344(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B rare
+longstage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	B longloop
+lanerare:
+	MOVD $3, R16
+	MOVD R16, 344(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B laneloop
+rare:
+	FMOVQ (R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R4), F2
+	FMOVQ (R6), F3
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R4), F1
+	FMOVQ 16(R6), F3
+	VSUB V3.S4, V15.S4, V6.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
+	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R1)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R4), F2
+	FMOVQ 32(R6), F3
+	VSUB V3.S4, V15.S4, V7.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
+	WORD $0x4ea3f4e7 // fmin v7.4s, v7.4s, v3.4s
+	WORD $0x4e2dd4e3 // fadd v3.4s, v7.4s, v13.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R4), F1
+	FMOVQ 48(R6), F3
+	VSUB V3.S4, V15.S4, V8.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
+	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R1)
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, (R2)
+	MOVD 344(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 344(RSP), R16
+	CMP $2, R16
+	BEQ longresume
+	B laneback
+groupresume:
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+	B groupback
+longresume:
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V12.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
+	B longback
+
+// func FakeQuantizeMinvalBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+
+TEXT ·FakeQuantizeMinvalBytesF16NEON(SB), NOSPLIT, $344-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
+	// per group: V12 scale, V11 recip, V10 minval
+	// vector registers in use at once: 20
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
+	MOVD minval+40(FP), R6
+	FMOVS least+48(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
+	FMOVS most+52(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	MOVD groups+56(FP), R7
+	MOVD length+64(FP), R8
+	CMP $1, R8
+	BEQ lanes
+groups:
+	MOVD R8, R0
+	MUL R7, R0, R0
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R6), [V10.S4]
+	SUB R7, R0, R0
+grouploop:
+	FMOVQ (R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ 16(R3), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V0.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V6.S4
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R1)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V6.S4
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R1)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+groupback:
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R7, R7
+	CMP $16, R7
+	BGE grouploop
+groupwhole:
+	CMP $0, R7
+	BLT groupstaged
+	ADD R7, R0, R0
+	CBZ R7, groupnext
+	CMP $16, R0
+	BLT grouptail
+grouptomeet:
+	VLD1R (R6), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+groupmeet:
+	MOVD R7, R9
+	MOVD R4, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V12.B16, V0.B16
+	VMOV V10.B16, V1.B16
+	FMOVQ (R3), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V12.B16, V3.B16
+	VMOV V10.B16, V5.B16
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x6e2bdc46 // fmul v6.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V6.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V12.B16, V2.B16
+	VMOV V10.B16, V7.B16
+	FMOVQ 16(R3), F8
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4eacd529 // fsub v9.4s, v9.4s, v12.4s
+	WORD $0x6e2bdd30 // fmul v16.4s, v9.4s, v11.4s
+	VFMLS V10.S4, V16.S4, V9.S4
+	VFMLA V11.S4, V9.S4, V16.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V12.B16, V9.B16
+	VMOV V10.B16, V17.B16
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0x4eacd508 // fsub v8.4s, v8.4s, v12.4s
+	WORD $0x6e2bdd12 // fmul v18.4s, v8.4s, v11.4s
+	VFMLS V10.S4, V18.S4, V8.S4
+	VFMLA V11.S4, V8.S4, V18.S4
+	WORD $0x4e26f488 // fmax v8.4s, v4.4s, v6.4s
+	WORD $0x4e32f613 // fmax v19.4s, v16.4s, v18.4s
+	WORD $0x4e33f508 // fmax v8.4s, v8.4s, v19.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS groupmeetrare
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff488 // fmax v8.4s, v4.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
+	VFMLA V1.S4, V8.S4, V19.S4
+	WORD $0x4e20d673 // fadd v19.4s, v19.4s, v0.4s
+	WORD $0x0e216a73 // fcvtn v19.4h, v19.4s
+	WORD $0x4e24e508 // fcmeq v8.4s, v8.4s, v4.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V1.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e216833 // fcvtn2 v19.8h, v1.4s
+	FMOVQ F19, (R1)
+	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V7.S4, V1.S4, V3.S4
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff642 // fmax v2.4s, v18.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V17.S4, V2.S4, V4.S4
+	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, 16(R1)
+	WORD $0x4e32e442 // fcmeq v2.4s, v2.4s, v18.4s
+	VUZP1 V0.H8, V8.H8, V8.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V8.B16, V8.B16
+	VUSHR $7, V8.B16, V8.B16
+	FMOVQ F8, (R2)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R0, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R0, R9
+	MOVD R0, R10
+grouppieces:
+	MOVD R10, R0
+	CMP R0, R7
+	BGE grouppiece
+	MOVD R7, R0
+grouppiece:
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R6), [V10.S4]
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	MOVD R7, 336(RSP)
+	SUB R7, R7, R7
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 304(RSP), R3
+	ADD R0<<1, R3, R3
+	MOVD 336(RSP), R7
+grouprest:
+	SUB R0, R7, R7
+	SUB R0, R10, R10
+	SUB R0, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R0
+	B groupbegin
+groupdone:
+	RET
+lanes:
+	MOVD R7, R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R6), F2
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ (R5), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ (R4), F5
+	VFMLS V5.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R6), F1
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ 16(R5), F3
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
+	FMOVQ 16(R4), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V6.S4
+	FMOVQ 16(R3), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	FMOVQ 32(R6), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	FMOVQ 32(R5), F9
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	FMOVQ 32(R4), F11
+	VFMLS V11.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R6), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	FMOVQ 48(R5), F9
+	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
+	FMOVQ 48(R4), F16
+	VFMLS V16.S4, V12.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V9.S4
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V7.S4, V2.S4, V4.S4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x4e216889 // fcvtn2 v9.8h, v4.4s
+	FMOVQ F9, (R1)
+	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V4.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e2ff585 // fmax v5.4s, v12.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V16.S4, V5.S4, V6.S4
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
+	FMOVQ F4, 16(R1)
+	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+laneback:
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
+laneend:
+	RET
+grouprare:
+	MOVD $1, R16
+	MOVD R16, 344(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B rare
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R6, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R6), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R7, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R6, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V12.B16, V31.B16, V5.B16
+	VMOV V5.B16, V12.B16
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R6), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R7, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R6, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V12.B16, V31.B16, V7.B16
+	VMOV V7.B16, V12.B16
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R6), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R7, R16
+	VDUP R16, V17.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb167e9 // smax v9.4s, v31.4s, v17.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
+	ADD $4, R6, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V9.B16, V17.B16
+	VBSL V12.B16, V31.B16, V17.B16
+	VMOV V17.B16, V12.B16
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V9.B16, V17.B16
+	VBSL V11.B16, V31.B16, V17.B16
+	VMOV V17.B16, V11.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V9.B16, V17.B16
+	VBSL V10.B16, V31.B16, V17.B16
+	VMOV V17.B16, V10.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3mix
+groupmeetrare:
+	MOVD R9, R7
+	SUB R4, R10, R10
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	ADD R10, R6, R6
+	MOVD R0, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
+lanerare:
+	MOVD $2, R16
+	MOVD R16, 344(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B laneloop
+rare:
+	FMOVQ (R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R4), F2
+	FMOVQ (R6), F3
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
@@ -7711,8 +4656,8 @@ lanerare:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F5
+	FMOVQ 16(R4), F1
+	FMOVQ 16(R6), F5
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -7724,12 +4669,12 @@ lanerare:
 	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
 	VBSL V3.B16, V7.B16, V1.B16
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F5
+	FMOVQ 32(R4), F2
+	FMOVQ 32(R6), F5
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
@@ -7743,8 +4688,8 @@ lanerare:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F5
+	FMOVQ 48(R4), F1
+	FMOVQ 48(R6), F5
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -7756,103 +4701,39 @@ lanerare:
 	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
 	VBSL V3.B16, V9.B16, V1.B16
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
 	VUZP1 V6.H8, V4.H8, V4.H8
 	VUZP1 V8.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, (R1)
+	FMOVQ F4, (R2)
+	MOVD 344(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff424 // fmax v4.4s, v1.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V5.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V3.B16, V6.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
-	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
-	WORD $0x4e28e502 // fcmeq v2.4s, v8.4s, v8.4s
-	VBSL V3.B16, V8.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c8 // fadd v8.4s, v6.4s, v13.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V3.B16, V8.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, 48(RSP)
-	B lanetailback
+groupresume:
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R6), [V10.S4]
+	B groupback
 
 // func FakeQuantizeBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $216-72
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
+TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $280-72
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
 	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -7872,19 +4753,19 @@ TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $216-72
 	CMP $1, R6
 	BEQ longs
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	SUB R6, R5, R5
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLS V11.S4, V2.S4, V1.S4
@@ -7893,7 +4774,7 @@ grouploop:
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V1.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
 	VFMLS V11.S4, V4.S4, V3.S4
@@ -7921,7 +4802,7 @@ grouploop:
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 	VFMLA V11.S4, V2.S4, V6.S4
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
@@ -7936,7 +4817,7 @@ grouploop:
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 	VFMLA V11.S4, V4.S4, V6.S4
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
@@ -7945,31 +4826,33 @@ grouploop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 groupback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R3, R9
+	MOVD R4, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V10.B16, V0.B16
-	FMOVQ (R2), F1
+	FMOVQ (R3), F1
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
 	VFMLS V10.S4, V3.S4, V2.S4
@@ -7988,7 +4871,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V10.B16, V1.B16
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R3), F5
 	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
 	WORD $0x6e2bdcc7 // fmul v7.4s, v6.4s, v11.4s
 	VFMLS V10.S4, V7.S4, V6.S4
@@ -8021,7 +4904,7 @@ groupmeet3:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V0.S4, V3.S4
 	WORD $0x4e216869 // fcvtn2 v9.8h, v3.4s
-	FMOVQ F9, (R0)
+	FMOVQ F9, (R1)
 	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
 	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
@@ -8036,7 +4919,7 @@ groupmeet3:
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V6.S4, V1.S4, V4.S4
 	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	WORD $0x4e28e421 // fcmeq v1.4s, v1.4s, v8.4s
 	VUZP1 V0.H8, V5.H8, V5.H8
 	VUZP1 V1.H8, V2.H8, V2.H8
@@ -8045,190 +4928,82 @@ groupmeet3:
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
+	WORD $0x7d000045 // str h5, [x2]
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
-	VFMLS V11.S4, V4.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-grouptailnarrow:
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-grouptailback:
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	MOVD R6, 264(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	MOVD $0, R17
-	ADD R5, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R5, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	ADD R5<<1, R0, R0
-	ADD R5>>3, R1, R1
-	ADD R5<<1, R2, R2
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 240(RSP), R3
+	ADD R0<<1, R3, R3
+	MOVD 264(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V0.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V10.S4
@@ -8240,18 +5015,18 @@ longs:
 	VMOV V0.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e2adc49 // fmul v9.4s, v2.4s, v10.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT longtail
+	MOVD R7, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
 	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
 	VFMLA V10.S4, V3.S4, V4.S4
@@ -8277,7 +5052,7 @@ longloop:
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 	VFMLA V11.S4, V2.S4, V6.S4
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
@@ -8292,7 +5067,7 @@ longloop:
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 	VFMLA V11.S4, V4.S4, V6.S4
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
@@ -8301,182 +5076,66 @@ longloop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 longback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R5, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R5, piece12
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece12:
-	TBZ $1, R5, piece13
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece13:
-	TBZ $0, R5, piece14
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece14:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLA V10.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R5
-	BLT longtailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT longtailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R5
-	BLT longtailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-longtailnarrow:
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R5, piece16
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $1, R5, piece17
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece17:
-	TBZ $0, R5, piece18
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece18:
-	MOVD $0, R17
-	ADD R5, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R5, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R20, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
-	ADD R5<<1, R0, R0
-	ADD R5>>3, R1, R1
-	ADD R5<<1, R2, R2
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 240(RSP), R3
+	ADD R0<<1, R3, R3
 longend:
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	SUB $1, R6, R6
 	CBNZ R6, longs
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R4), F2
+	FMOVQ (R5), F2
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R3), F4
+	FMOVQ (R4), F4
 	VFMLS V4.S4, V3.S4, V1.S4
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R4), F1
+	FMOVQ 16(R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
+	FMOVQ 16(R4), F5
 	VFMLS V5.S4, V2.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R5), F6
 	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R3), F8
+	FMOVQ 32(R4), F8
 	VFMLS V8.S4, V7.S4, V1.S4
 	VFMLA V6.S4, V1.S4, V7.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R4), F1
+	FMOVQ 48(R5), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
+	FMOVQ 48(R4), F9
 	VFMLS V9.S4, V6.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V6.S4
 	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
@@ -8498,7 +5157,7 @@ laneloop:
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V5.S4, V3.S4, V4.S4
 	WORD $0x4e216881 // fcvtn2 v1.8h, v4.4s
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
 	WORD $0x4e2ff4e1 // fmax v1.4s, v7.4s, v15.4s
@@ -8513,7 +5172,7 @@ laneloop:
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V9.S4, V4.S4, V5.S4
 	WORD $0x4e2168a2 // fcvtn2 v2.8h, v5.4s
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
 	VUZP1 V3.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
@@ -8522,274 +5181,48 @@ laneloop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 laneback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R5, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R5, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R5, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 128(RSP), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c3 // fmax v3.4s, v6.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
-lanetailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R5, piece34
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece34:
-	TBZ $1, R5, piece35
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece35:
-	TBZ $0, R5, piece36
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece36:
-	MOVD $0, R17
-	ADD R5, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R5, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece37
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece37:
-	TBZ $0, R20, piece38
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece38:
+	CALL ·stageOut16NEON(SB)
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
-	FMOVQ F4, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V8.B16
-	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V12.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000022 // str h2, [x1]
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 272(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -8797,12 +5230,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -8811,8 +5244,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -8820,13 +5253,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -8835,12 +5268,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -8849,8 +5282,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -8858,13 +5291,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -8873,12 +5306,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V5.B16
 	VBSL V11.B16, V31.B16, V5.B16
 	VMOV V5.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V5.B16
 	VBSL V10.B16, V31.B16, V5.B16
@@ -8887,8 +5320,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -8896,13 +5329,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -8911,12 +5344,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V8.B16
 	VBSL V11.B16, V31.B16, V8.B16
 	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V8.B16
 	VBSL V10.B16, V31.B16, V8.B16
@@ -8925,218 +5358,72 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V12.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d0063e2 // str h2, [sp, #48]
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
+	SUB R4, R9, R9
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 longrare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
-	FMOVQ F4, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V8.B16
-	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V12.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000022 // str h2, [x1]
-	B longback
-longtailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V12.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d0063e2 // str h2, [sp, #48]
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 272(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B rare
+longstage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	B longloop
 lanerare:
-	FMOVQ (R2), F0
+	MOVD $3, R16
+	MOVD R16, 272(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
+	FMOVQ (R4), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
@@ -9151,7 +5438,7 @@ lanerare:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F1
+	FMOVQ 16(R4), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
@@ -9162,11 +5449,11 @@ lanerare:
 	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
 	VBSL V5.B16, V6.B16, V1.B16
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
@@ -9179,7 +5466,7 @@ lanerare:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
@@ -9190,7 +5477,7 @@ lanerare:
 	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
 	VBSL V5.B16, V8.B16, V1.B16
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V7.H8, V6.H8, V6.H8
@@ -9199,93 +5486,52 @@ lanerare:
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000023 // str h3, [x1]
+	WORD $0x7d000043 // str h3, [x2]
+	MOVD 272(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 272(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 96(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V4.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd444 // fadd v4.4s, v2.4s, v13.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
-	VBSL V5.B16, V4.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 128(RSP), F4
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e4 // fcmeq v4.4s, v7.4s, v7.4s
-	VBSL V5.B16, V7.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V5.B16, V7.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VAND V12.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d0063e3 // str h3, [sp, #48]
-	B lanetailback
+groupresume:
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	B groupback
+longresume:
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V10.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V11.S4, V10.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2adc49 // fmul v9.4s, v2.4s, v10.4s
+	B longback
 
 // func FakeQuantizeZeroPointBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $280-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
+TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $344-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V1 ISub, V0 ISub, V9 ToFloat, V8 ToFloat
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 26
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD zeroPoint+40(FP), R5
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
+	MOVD zeroPoint+40(FP), R6
 	FMOVS least+48(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS most+52(FP), F14
@@ -9303,24 +5549,24 @@ TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $280-80
 	CMP $1, R7
 	BEQ longs
 groups:
-	MOVD R8, R6
-	MUL R7, R6, R6
+	MOVD R8, R0
+	MUL R7, R0, R0
 	MOVD R8, R7
 groupbegin:
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R7
 	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R6), [V0.S4]
 	VSUB V0.S4, V15.S4, V1.S4
 	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	SUB R7, R6, R6
+	SUB R7, R0, R0
 grouploop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLS V11.S4, V2.S4, V1.S4
@@ -9329,7 +5575,7 @@ grouploop:
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V1.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
 	VFMLS V11.S4, V4.S4, V3.S4
@@ -9357,7 +5603,7 @@ grouploop:
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 	VFMLA V11.S4, V2.S4, V6.S4
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e29f481 // fmax v1.4s, v4.4s, v9.4s
@@ -9372,7 +5618,7 @@ grouploop:
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 	VFMLA V11.S4, V4.S4, V6.S4
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
@@ -9381,30 +5627,32 @@ grouploop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 groupback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
 	SUB $16, R7, R7
 	CMP $16, R7
 	BGE grouploop
 groupwhole:
-	ADD R7, R6, R6
+	CMP $0, R7
+	BLT groupstaged
+	ADD R7, R0, R0
 	CBZ R7, groupnext
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V0.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R6), [V0.S4]
 	VSUB V0.S4, V15.S4, V1.S4
 	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
 groupmeet:
 	MOVD R7, R9
-	MOVD R3, R10
+	MOVD R4, R10
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet0cross
@@ -9412,7 +5660,7 @@ groupmeet0:
 	VMOV V10.B16, V0.B16
 	VMOV V9.B16, V1.B16
 	VMOV V8.B16, V2.B16
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
 	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
 	VFMLS V10.S4, V5.S4, V4.S4
@@ -9435,7 +5683,7 @@ groupmeet2:
 	VMOV V10.B16, V3.B16
 	VMOV V9.B16, V17.B16
 	VMOV V8.B16, V18.B16
-	FMOVQ 16(R2), F19
+	FMOVQ 16(R3), F19
 	WORD $0x0e217a74 // fcvtl v20.4s, v19.4h
 	WORD $0x6e2bde95 // fmul v21.4s, v20.4s, v11.4s
 	VFMLS V10.S4, V21.S4, V20.S4
@@ -9470,7 +5718,7 @@ groupmeet3:
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V4.S4, V6.S4, V0.S4
 	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	WORD $0x4e30e4c6 // fcmeq v6.4s, v6.4s, v16.4s
 	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
 	WORD $0x4e31f6b1 // fmax v17.4s, v21.4s, v17.4s
@@ -9485,7 +5733,7 @@ groupmeet3:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V20.S4, V22.S4, V2.S4
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 	WORD $0x4e38e6d6 // fcmeq v22.4s, v22.4s, v24.4s
 	VUZP1 V6.H8, V1.H8, V1.H8
 	VUZP1 V22.H8, V17.H8, V17.H8
@@ -9494,197 +5742,89 @@ groupmeet3:
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
+	WORD $0x7d000041 // str h1, [x2]
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
 	CMP $1, R7
 	BLT groupnext
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R7
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R6, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	CMP $1, R7
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R6, R9
-	MOVD R6, R10
+	MOVD R0, R9
+	MOVD R0, R10
 grouppieces:
-	MOVD R10, R6
-	CMP R6, R7
+	MOVD R10, R0
+	CMP R0, R7
 	BGE grouppiece
-	MOVD R7, R6
+	MOVD R7, R0
 grouppiece:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R6), [V0.S4]
 	VSUB V0.S4, V15.S4, V1.S4
 	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
-	VFMLS V11.S4, V4.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e29f440 // fmax v0.4s, v2.4s, v9.4s
-	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R6
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R6
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e29f481 // fmax v1.4s, v4.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R6
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-grouptailnarrow:
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-grouptailback:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	MOVD R7, 336(RSP)
+	SUB R7, R7, R7
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	MOVD $0, R17
-	ADD R6, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R6, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	ADD R6<<1, R0, R0
-	ADD R6>>3, R1, R1
-	ADD R6<<1, R2, R2
-	SUB R6, R7, R7
-	SUB R6, R10, R10
-	SUB R6, R9, R9
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 304(RSP), R3
+	ADD R0<<1, R3, R3
+	MOVD 336(RSP), R7
+grouprest:
+	SUB R0, R7, R7
+	SUB R0, R10, R10
+	SUB R0, R9, R9
 	CBZ R9, groupdone
 	CBNZ R7, groupmore
 	MOVD R8, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 groupmore:
 	CBNZ R10, grouppieces
-	MOVD R9, R6
+	MOVD R9, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V0.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V10.S4
@@ -9696,23 +5836,23 @@ longs:
 	VMOV V0.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e2adc49 // fmul v9.4s, v2.4s, v10.4s
-	VLD1R (R5), [V0.S4]
+	VLD1R (R6), [V0.S4]
 	VSUB V0.S4, V15.S4, V1.S4
 	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	MOVD R8, R6
-	CMP $16, R6
-	BLT longtail
+	MOVD R8, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
 	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
 	VFMLA V10.S4, V3.S4, V4.S4
@@ -9738,7 +5878,7 @@ longloop:
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 	VFMLA V11.S4, V2.S4, V6.S4
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e28f481 // fmax v1.4s, v4.4s, v8.4s
@@ -9753,7 +5893,7 @@ longloop:
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 	VFMLA V11.S4, V4.S4, V6.S4
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
@@ -9762,183 +5902,67 @@ longloop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 longback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R6, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R6, piece12
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece12:
-	TBZ $1, R6, piece13
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece13:
-	TBZ $0, R6, piece14
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece14:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLA V10.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e28f440 // fmax v0.4s, v2.4s, v8.4s
-	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R6
-	BLT longtailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
-	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R6
-	BLT longtailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e28f481 // fmax v1.4s, v4.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R6
-	BLT longtailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-longtailnarrow:
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R6, piece16
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $1, R6, piece17
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece17:
-	TBZ $0, R6, piece18
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece18:
-	MOVD $0, R17
-	ADD R6, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R6, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R20, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
-	ADD R6<<1, R0, R0
-	ADD R6>>3, R1, R1
-	ADD R6<<1, R2, R2
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 304(RSP), R3
+	ADD R0<<1, R3, R3
 longend:
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	SUB $1, R7, R7
 	CBNZ R7, longs
 	RET
 lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
+	MOVD R7, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R4), F2
+	FMOVQ (R5), F2
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R3), F4
+	FMOVQ (R4), F4
 	VFMLS V4.S4, V3.S4, V1.S4
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R4), F1
+	FMOVQ 16(R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
+	FMOVQ 16(R4), F5
 	VFMLS V5.S4, V2.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R5), F6
 	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R3), F8
+	FMOVQ 32(R4), F8
 	VFMLS V8.S4, V7.S4, V1.S4
 	VFMLA V6.S4, V1.S4, V7.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R4), F1
+	FMOVQ 48(R5), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
+	FMOVQ 48(R4), F9
 	VFMLS V9.S4, V6.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V6.S4
 	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
@@ -9947,7 +5971,7 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	FMOVQ (R5), F0
+	FMOVQ (R6), F0
 	VSUB V0.S4, V15.S4, V1.S4
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
@@ -9959,7 +5983,7 @@ laneloop:
 	VFMLA V4.S4, V1.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	FMOVQ 16(R5), F3
+	FMOVQ 16(R6), F3
 	VSUB V3.S4, V15.S4, V4.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -9970,9 +5994,9 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V5.S4, V4.S4, V3.S4
 	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	FMOVQ 32(R5), F0
+	FMOVQ 32(R6), F0
 	VSUB V0.S4, V15.S4, V2.S4
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -9984,7 +6008,7 @@ laneloop:
 	VFMLA V8.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	FMOVQ 48(R5), F3
+	FMOVQ 48(R6), F3
 	VSUB V3.S4, V15.S4, V5.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
@@ -9995,7 +6019,7 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V9.S4, V5.S4, V3.S4
 	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V5.H8, V2.H8, V2.H8
@@ -10004,323 +6028,58 @@ laneloop:
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
+	WORD $0x7d000041 // str h1, [x2]
 laneback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
+	ADD $64, R6, R6
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R6, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R6, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R6, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R6, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R6, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R6, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R6, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R6, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R6, piece34
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece34:
-	TBZ $1, R6, piece35
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece35:
-	TBZ $0, R6, piece36
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece36:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 128(RSP), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	FMOVQ 224(RSP), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	CMP $5, R6
-	BLT lanetailnarrow
-	FMOVQ 240(RSP), F0
-	VSUB V0.S4, V15.S4, V3.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e23f443 // fmax v3.4s, v2.4s, v3.4s
-	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $9, R6
-	BLT lanetailnarrow
-	FMOVQ 256(RSP), F0
-	VSUB V0.S4, V15.S4, V2.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	CMP $13, R6
-	BLT lanetailnarrow
-	FMOVQ 272(RSP), F0
-	VSUB V0.S4, V15.S4, V4.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
-lanetailnarrow:
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V1.B16, V1.B16
-	VAND V12.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d0063e1 // str h1, [sp, #48]
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece37
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece37:
-	TBZ $2, R6, piece38
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece38:
-	TBZ $1, R6, piece39
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece39:
-	TBZ $0, R6, piece40
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece40:
-	MOVD $0, R17
-	ADD R6, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R6, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece41
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece41:
-	TBZ $0, R20, piece42
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece42:
+	CALL ·stageOut16NEON(SB)
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
-	FMOVQ F4, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f403 // fmax v3.4s, v0.4s, v9.4s
-	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x4e216a07 // fcvtn2 v7.8h, v16.4s
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V12.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000022 // str h2, [x1]
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 344(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B rare
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V2.S4]
 	VSUB V2.S4, V15.S4, V3.S4
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -10331,12 +6090,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -10351,9 +6110,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R7, R16
@@ -10361,25 +6120,25 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R5), [V7.S4]
+	VLD1R (R6), [V7.S4]
 	VSUB V7.S4, V15.S4, V16.S4
 	WORD $0x4e21da11 // scvtf v17.4s, v16.4s
 	VSUB V7.S4, V14.S4, V16.S4
 	WORD $0x4e21da07 // scvtf v7.4s, v16.4s
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	VMOV V17.B16, V9.B16
 	VMOV V7.B16, V8.B16
 	CMP $0, R7
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V7.S4]
 	VSUB V7.S4, V15.S4, V16.S4
 	WORD $0x4e21da11 // scvtf v17.4s, v16.4s
@@ -10390,12 +6149,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
 	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V6.B16
 	VBSL V11.B16, V31.B16, V6.B16
 	VMOV V6.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V6.B16
 	VBSL V10.B16, V31.B16, V6.B16
@@ -10410,9 +6169,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R7, R16
@@ -10420,25 +6179,25 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R5), [V18.S4]
+	VLD1R (R6), [V18.S4]
 	VSUB V18.S4, V15.S4, V19.S4
 	WORD $0x4e21da74 // scvtf v20.4s, v19.4s
 	VSUB V18.S4, V14.S4, V19.S4
 	WORD $0x4e21da72 // scvtf v18.4s, v19.4s
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	VMOV V20.B16, V9.B16
 	VMOV V18.B16, V8.B16
 	CMP $0, R7
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V18.S4]
 	VSUB V18.S4, V15.S4, V19.S4
 	WORD $0x4e21da74 // scvtf v20.4s, v19.4s
@@ -10449,12 +6208,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb167e3 // smax v3.4s, v31.4s, v17.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V17.B16
 	VBSL V11.B16, V31.B16, V17.B16
 	VMOV V17.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V17.B16
 	VBSL V10.B16, V31.B16, V17.B16
@@ -10469,9 +6228,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R7, R16
@@ -10479,25 +6238,25 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R5), [V23.S4]
+	VLD1R (R6), [V23.S4]
 	VSUB V23.S4, V15.S4, V24.S4
 	WORD $0x4e21db19 // scvtf v25.4s, v24.4s
 	VSUB V23.S4, V14.S4, V24.S4
 	WORD $0x4e21db17 // scvtf v23.4s, v24.4s
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	VMOV V25.B16, V9.B16
 	VMOV V23.B16, V8.B16
 	CMP $0, R7
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V23.S4]
 	VSUB V23.S4, V15.S4, V24.S4
 	WORD $0x4e21db19 // scvtf v25.4s, v24.4s
@@ -10508,12 +6267,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb667f4 // smax v20.4s, v31.4s, v22.4s
 	VCMEQ V31.S4, V20.S4, V20.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V20.B16, V22.B16
 	VBSL V11.B16, V31.B16, V22.B16
 	VMOV V22.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V20.B16, V22.B16
 	VBSL V10.B16, V31.B16, V22.B16
@@ -10528,221 +6287,85 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f403 // fmax v3.4s, v0.4s, v9.4s
-	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V12.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d0063e2 // str h2, [sp, #48]
-	B grouptailback
 groupmeetrare:
 	MOVD R9, R7
-	SUB R3, R10, R10
-	ADD R10, R3, R3
+	SUB R4, R10, R10
 	ADD R10, R4, R4
 	ADD R10, R5, R5
-	MOVD R6, R9
+	ADD R10, R6, R6
+	MOVD R0, R9
 	SUB R10, R10, R10
 	ADD $16, R10, R10
 	B grouppieces
 longrare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
-	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f401 // fmax v1.4s, v0.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
-	FMOVQ F4, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f403 // fmax v3.4s, v0.4s, v8.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V17.B16
-	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
-	FMOVQ F16, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V12.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000022 // str h2, [x1]
-	B longback
-longtailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
-	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f401 // fmax v1.4s, v0.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	FMOVD F16, 32(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f403 // fmax v3.4s, v0.4s, v8.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V16.B16
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	FMOVD F16, 40(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V12.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d0063e2 // str h2, [sp, #48]
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 344(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B rare
+longstage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	B longloop
 lanerare:
-	FMOVQ (R2), F0
+	MOVD $3, R16
+	MOVD R16, 344(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B laneloop
+rare:
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	FMOVQ (R5), F3
+	FMOVQ (R4), F2
+	FMOVQ (R6), F3
 	VSUB V3.S4, V15.S4, V4.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -10761,8 +6384,8 @@ lanerare:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F3
+	FMOVQ 16(R4), F1
+	FMOVQ 16(R6), F3
 	VSUB V3.S4, V15.S4, V6.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
@@ -10777,12 +6400,12 @@ lanerare:
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V5.B16, V3.B16, V1.B16
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F3
+	FMOVQ 32(R4), F2
+	FMOVQ 32(R6), F3
 	VSUB V3.S4, V15.S4, V7.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
@@ -10799,8 +6422,8 @@ lanerare:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F3
+	FMOVQ 48(R4), F1
+	FMOVQ 48(R6), F3
 	VSUB V3.S4, V15.S4, V8.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
@@ -10815,7 +6438,7 @@ lanerare:
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V5.B16, V3.B16, V1.B16
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
 	VUZP1 V6.H8, V4.H8, V4.H8
 	VUZP1 V8.H8, V7.H8, V7.H8
@@ -10824,112 +6447,63 @@ lanerare:
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d000024 // str h4, [x1]
+	WORD $0x7d000044 // str h4, [x2]
+	MOVD 344(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 344(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F2
-	VSUB V2.S4, V15.S4, V3.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V5.B16, V2.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F6
-	VSUB V6.S4, V15.S4, V7.S4
-	VSUB V6.S4, V14.S4, V6.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x4e2dd4e6 // fadd v6.4s, v7.4s, v13.4s
-	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c2 // fcmeq v2.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F2
-	VSUB V2.S4, V15.S4, V6.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
-	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V5.B16, V2.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VAND V12.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d0063e4 // str h4, [sp, #48]
-	B lanetailback
+groupresume:
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
+	B groupback
+longresume:
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V10.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V11.S4, V10.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2adc49 // fmul v9.4s, v2.4s, v10.4s
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
+	B longback
 
 // func FakeQuantizeMinvalBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalBitsF16NEON(SB), NOSPLIT, $280-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
+TEXT ·FakeQuantizeMinvalBitsF16NEON(SB), NOSPLIT, $344-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V9 minval
 	// vector registers in use at once: 21
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD minval+40(FP), R5
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
+	MOVD minval+40(FP), R6
 	FMOVS least+48(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -10943,20 +6517,20 @@ TEXT ·FakeQuantizeMinvalBitsF16NEON(SB), NOSPLIT, $280-80
 	CMP $1, R8
 	BEQ lanes
 groups:
-	MOVD R8, R6
-	MUL R7, R6, R6
+	MOVD R8, R0
+	MUL R7, R0, R0
 	MOVD R8, R7
 groupbegin:
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R7
 	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	SUB R7, R6, R6
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R6), [V9.S4]
+	SUB R7, R0, R0
 grouploop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
@@ -10967,7 +6541,7 @@ grouploop:
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V1.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x4ea9d463 // fsub v3.4s, v3.4s, v9.4s
 	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
@@ -10999,7 +6573,7 @@ grouploop:
 	VFMLA V11.S4, V2.S4, V6.S4
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
@@ -11016,7 +6590,7 @@ grouploop:
 	VFMLA V11.S4, V4.S4, V6.S4
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
@@ -11025,33 +6599,35 @@ grouploop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 groupback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
 	SUB $16, R7, R7
 	CMP $16, R7
 	BGE grouploop
 groupwhole:
-	ADD R7, R6, R6
+	CMP $0, R7
+	BLT groupstaged
+	ADD R7, R0, R0
 	CBZ R7, groupnext
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R6), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
 groupmeet:
 	MOVD R7, R9
-	MOVD R3, R10
+	MOVD R4, R10
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V11.B16, V0.B16
 	VMOV V9.B16, V1.B16
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x4eabd463 // fsub v3.4s, v3.4s, v11.4s
 	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
@@ -11074,7 +6650,7 @@ groupmeet1:
 groupmeet2:
 	VMOV V11.B16, V2.B16
 	VMOV V9.B16, V7.B16
-	FMOVQ 16(R2), F8
+	FMOVQ 16(R3), F8
 	WORD $0x0e217910 // fcvtl v16.4s, v8.4h
 	WORD $0x4eabd610 // fsub v16.4s, v16.4s, v11.4s
 	WORD $0x6e2ade11 // fmul v17.4s, v16.4s, v10.4s
@@ -11112,7 +6688,7 @@ groupmeet3:
 	VFMLA V5.S4, V0.S4, V1.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4e216834 // fcvtn2 v20.8h, v1.4s
-	FMOVQ F20, (R0)
+	FMOVQ F20, (R1)
 	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
 	WORD $0x4e218a31 // frintn v17.4s, v17.4s
 	WORD $0x4e2ff621 // fmax v1.4s, v17.4s, v15.4s
@@ -11129,7 +6705,7 @@ groupmeet3:
 	VFMLA V18.S4, V2.S4, V4.S4
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
 	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	WORD $0x4e33e442 // fcmeq v2.4s, v2.4s, v19.4s
 	VUZP1 V0.H8, V8.H8, V8.H8
 	VUZP1 V2.H8, V1.H8, V1.H8
@@ -11138,235 +6714,119 @@ groupmeet3:
 	VADDP V8.B16, V8.B16, V8.B16
 	VADDP V8.B16, V8.B16, V8.B16
 	VADDP V8.B16, V8.B16, V8.B16
-	WORD $0x7d000028 // str h8, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
+	WORD $0x7d000048 // str h8, [x2]
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
 	CMP $1, R7
 	BLT groupnext
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R7
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R6, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	CMP $1, R7
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R6, R9
-	MOVD R6, R10
+	MOVD R0, R9
+	MOVD R0, R10
 grouppieces:
-	MOVD R10, R6
-	CMP R6, R7
+	MOVD R10, R0
+	CMP R0, R7
 	BGE grouppiece
-	MOVD R7, R6
+	MOVD R7, R0
 grouppiece:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea9d463 // fsub v3.4s, v3.4s, v9.4s
-	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
-	VFMLS V11.S4, V4.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V5.S4
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R6
-	BLT grouptailnarrow
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V5.S4
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R6
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $13, R6
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-grouptailnarrow:
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-grouptailback:
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R6), [V9.S4]
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	MOVD R7, 336(RSP)
+	SUB R7, R7, R7
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	MOVD $0, R17
-	ADD R6, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R6, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	ADD R6<<1, R0, R0
-	ADD R6>>3, R1, R1
-	ADD R6<<1, R2, R2
-	SUB R6, R7, R7
-	SUB R6, R10, R10
-	SUB R6, R9, R9
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 304(RSP), R3
+	ADD R0<<1, R3, R3
+	MOVD 336(RSP), R7
+grouprest:
+	SUB R0, R7, R7
+	SUB R0, R10, R10
+	SUB R0, R9, R9
 	CBZ R9, groupdone
 	CBNZ R7, groupmore
 	MOVD R8, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 groupmore:
 	CBNZ R10, grouppieces
-	MOVD R9, R6
+	MOVD R9, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
+	MOVD R7, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R5), F2
+	FMOVQ (R6), F2
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ (R4), F3
+	FMOVQ (R5), F3
 	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	FMOVQ (R3), F5
+	FMOVQ (R4), F5
 	VFMLS V5.S4, V4.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R5), F1
+	FMOVQ 16(R6), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R4), F3
+	FMOVQ 16(R5), F3
 	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	FMOVQ 16(R3), F7
+	FMOVQ 16(R4), F7
 	VFMLS V7.S4, V6.S4, V0.S4
 	VFMLA V3.S4, V0.S4, V6.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 32(R5), F8
+	FMOVQ 32(R6), F8
 	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	FMOVQ 32(R4), F9
+	FMOVQ 32(R5), F9
 	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 32(R3), F11
+	FMOVQ 32(R4), F11
 	VFMLS V11.S4, V10.S4, V3.S4
 	VFMLA V9.S4, V3.S4, V10.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R5), F3
+	FMOVQ 48(R6), F3
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	FMOVQ 48(R4), F9
+	FMOVQ 48(R5), F9
 	WORD $0x6e29dc10 // fmul v16.4s, v0.4s, v9.4s
-	FMOVQ 48(R3), F17
+	FMOVQ 48(R4), F17
 	VFMLS V17.S4, V16.S4, V0.S4
 	VFMLA V9.S4, V0.S4, V16.S4
 	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
@@ -11390,7 +6850,7 @@ laneloop:
 	VFMLA V7.S4, V2.S4, V4.S4
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
 	WORD $0x4e216889 // fcvtn2 v9.8h, v4.4s
-	FMOVQ F9, (R0)
+	FMOVQ F9, (R1)
 	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
 	WORD $0x4e21894a // frintn v10.4s, v10.4s
 	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
@@ -11407,7 +6867,7 @@ laneloop:
 	VFMLA V17.S4, V5.S4, V6.S4
 	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
 	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
-	FMOVQ F4, 16(R0)
+	FMOVQ F4, 16(R1)
 	WORD $0x4e30e4a5 // fcmeq v5.4s, v5.4s, v16.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V5.H8, V1.H8, V1.H8
@@ -11416,316 +6876,55 @@ laneloop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 laneback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
+	ADD $64, R6, R6
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R6, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R6, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R6, piece12
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece12:
-	TBZ $1, R6, piece13
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece13:
-	TBZ $0, R6, piece14
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece14:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R6, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R6, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R6, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R6, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R6, piece20
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $1, R6, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $0, R6, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R5, R16
-	ADD $224, RSP, R17
-	TBZ $3, R6, piece23
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $2, R6, piece24
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece24:
-	TBZ $1, R6, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $0, R6, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 224(RSP), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ 160(RSP), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	FMOVQ 96(RSP), F5
-	VFMLS V5.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 240(RSP), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 176(RSP), F3
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	FMOVQ 112(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V6.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 256(RSP), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	FMOVQ 192(RSP), F9
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 128(RSP), F11
-	VFMLS V11.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 272(RSP), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	FMOVQ 208(RSP), F9
-	WORD $0x6e29dc10 // fmul v16.4s, v0.4s, v9.4s
-	FMOVQ 144(RSP), F17
-	VFMLS V17.S4, V16.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V16.S4
-	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e30f549 // fmax v9.4s, v10.4s, v16.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V9.S4
-	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	FMOVD F9, 16(RSP)
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
-	CMP $5, R6
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V7.S4, V2.S4, V4.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	CMP $9, R6
-	BLT lanetailnarrow
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
-	CMP $13, R6
-	BLT lanetailnarrow
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff604 // fmax v4.4s, v16.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V17.S4, V4.S4, V5.S4
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	WORD $0x4e30e484 // fcmeq v4.4s, v4.4s, v16.4s
-lanetailnarrow:
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d0063e0 // str h0, [sp, #48]
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece27
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece27:
-	TBZ $2, R6, piece28
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece28:
-	TBZ $1, R6, piece29
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece29:
-	TBZ $0, R6, piece30
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece30:
-	MOVD $0, R17
-	ADD R6, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R6, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece31
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R20, piece32
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece32:
+	CALL ·stageOut16NEON(SB)
+	MOVD 296(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V6.B16
-	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
-	FMOVQ F4, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea9d463 // fsub v3.4s, v3.4s, v9.4s
-	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V8.B16
-	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V12.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000022 // str h2, [x1]
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 344(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R7, R16
@@ -11733,17 +6932,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -11752,9 +6951,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R7, R16
@@ -11762,15 +6961,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R6), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R7
 	BGE groupmeet1
 groupmeet1mix:
@@ -11779,17 +6978,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V11.B16, V31.B16, V5.B16
 	VMOV V5.B16, V11.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V10.B16, V31.B16, V5.B16
 	VMOV V5.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V9.B16, V31.B16, V5.B16
@@ -11798,9 +6997,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R7, R16
@@ -11808,15 +7007,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R6), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R7
 	BGE groupmeet2
 groupmeet2mix:
@@ -11825,17 +7024,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
@@ -11844,9 +7043,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R7, R16
@@ -11854,15 +7053,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R6), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R7
 	BGE groupmeet3
 groupmeet3mix:
@@ -11871,17 +7070,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb267f0 // smax v16.4s, v31.4s, v18.4s
 	VCMEQ V31.S4, V16.S4, V16.S4
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V16.B16, V18.B16
 	VBSL V11.B16, V31.B16, V18.B16
 	VMOV V18.B16, V11.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V16.B16, V18.B16
 	VBSL V10.B16, V31.B16, V18.B16
 	VMOV V18.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V16.B16, V18.B16
 	VBSL V9.B16, V31.B16, V18.B16
@@ -11890,95 +7089,55 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea9d463 // fsub v3.4s, v3.4s, v9.4s
-	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V7.B16
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V12.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d0063e2 // str h2, [sp, #48]
-	B grouptailback
 groupmeetrare:
 	MOVD R9, R7
-	SUB R3, R10, R10
-	ADD R10, R3, R3
+	SUB R4, R10, R10
 	ADD R10, R4, R4
 	ADD R10, R5, R5
-	MOVD R6, R9
+	ADD R10, R6, R6
+	MOVD R0, R9
 	SUB R10, R10, R10
 	ADD $16, R10, R10
 	B grouppieces
 lanerare:
-	FMOVQ (R2), F0
+	MOVD $2, R16
+	MOVD R16, 344(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $64, RSP, R3
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
+	B laneloop
+rare:
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	FMOVQ (R5), F3
+	FMOVQ (R4), F2
+	FMOVQ (R6), F3
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
@@ -11994,8 +7153,8 @@ lanerare:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F5
+	FMOVQ 16(R4), F1
+	FMOVQ 16(R6), F5
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -12007,12 +7166,12 @@ lanerare:
 	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
 	VBSL V3.B16, V7.B16, V1.B16
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F5
+	FMOVQ 32(R4), F2
+	FMOVQ 32(R6), F5
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
@@ -12026,8 +7185,8 @@ lanerare:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F5
+	FMOVQ 48(R4), F1
+	FMOVQ 48(R6), F5
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -12039,7 +7198,7 @@ lanerare:
 	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
 	VBSL V3.B16, V9.B16, V1.B16
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
 	VUZP1 V6.H8, V4.H8, V4.H8
 	VUZP1 V8.H8, V7.H8, V7.H8
@@ -12048,83 +7207,16 @@ lanerare:
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d000024 // str h4, [x1]
+	WORD $0x7d000044 // str h4, [x2]
+	MOVD 344(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff424 // fmax v4.4s, v1.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V5.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V3.B16, V6.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
-	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
-	WORD $0x4e28e502 // fcmeq v2.4s, v8.4s, v8.4s
-	VBSL V3.B16, V8.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c8 // fadd v8.4s, v6.4s, v13.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V3.B16, V8.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VAND V12.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d0063e4 // str h4, [sp, #48]
-	B lanetailback
+groupresume:
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	MOVD 328(RSP), R6
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R6), [V9.S4]
+	B groupback

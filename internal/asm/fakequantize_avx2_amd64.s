@@ -6,15 +6,15 @@
 
 // func FakeQuantizeAVX2(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeAVX2(SB), $512-64
-	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·FakeQuantizeAVX2(SB), $560-64
+	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
 	// vector registers in use at once: 15
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+36(FP), Y0
@@ -28,36 +28,36 @@ TEXT ·FakeQuantizeAVX2(SB), $512-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y11, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y11, Y0, Y3
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y11, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
 	VFMADD231PS  Y11, Y0, Y4
@@ -71,50 +71,52 @@ grouploop:
 	VMAXPS       Y1, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y12, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y12, Y2
-	VMOVUPS      Y2, 32(DI)
+	VMOVUPS      Y2, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y12, Y3
-	VMOVUPS      Y3, 64(DI)
+	VMOVUPS      Y3, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VFMADD213PS  Y13, Y12, Y4
-	VMOVUPS      Y4, 96(DI)
+	VMOVUPS      Y4, 96(SI)
 
 groupback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Y11, Y0
-	VMOVUPS      (SI), Y1
+	VMOVUPS      (DX), Y1
 	VMULPS       Y12, Y1, Y2
 	VFNMADD231PS Y11, Y2, Y1
 	VFMADD231PS  Y12, Y1, Y2
@@ -123,7 +125,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Y11, Y1
-	VMOVUPS      32(SI), Y3
+	VMOVUPS      32(DX), Y3
 	VMULPS       Y12, Y3, Y4
 	VFNMADD231PS Y11, Y4, Y3
 	VFMADD231PS  Y12, Y3, Y4
@@ -132,7 +134,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Y11, Y3
-	VMOVUPS      64(SI), Y5
+	VMOVUPS      64(DX), Y5
 	VMULPS       Y12, Y5, Y6
 	VFNMADD231PS Y11, Y6, Y5
 	VFMADD231PS  Y12, Y5, Y6
@@ -141,7 +143,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Y11, Y5
-	VMOVUPS      96(SI), Y7
+	VMOVUPS      96(DX), Y7
 	VMULPS       Y12, Y7, Y8
 	VFNMADD231PS Y11, Y8, Y7
 	VFMADD231PS  Y12, Y7, Y8
@@ -155,277 +157,93 @@ groupmeet3:
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y0, Y2
-	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y2, (SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VFMADD213PS  Y13, Y1, Y4
-	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      Y4, 32(SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y6
 	VMINPS       Y6, Y14, Y6
 	VFMADD213PS  Y13, Y3, Y6
-	VMOVUPS      Y6, 64(DI)
+	VMOVUPS      Y6, 64(SI)
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y8
 	VMINPS       Y8, Y14, Y8
 	VFMADD213PS  Y13, Y5, Y8
-	VMOVUPS      Y8, 96(DI)
-	ADDQ         $+128, DI
+	VMOVUPS      Y8, 96(SI)
 	ADDQ         $+128, SI
-	SUBQ         $+32, R8
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	MOVQ         AX, 160(SP)
-	MOVQ         AX, 168(SP)
-	MOVQ         AX, 176(SP)
-	MOVQ         AX, 184(SP)
-	MOVQ         AX, 192(SP)
-	MOVQ         AX, 200(SP)
-	MOVQ         AX, 208(SP)
-	MOVQ         AX, 216(SP)
-	MOVQ         AX, 224(SP)
-	MOVQ         AX, 232(SP)
-	MOVQ         AX, 240(SP)
-	MOVQ         AX, 248(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 128(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 136(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 144(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 152(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 160(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 168(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 176(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 184(SP)(AX*1)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	MOVQ         SI, 512(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 520(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R9, 544(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece5:
-	VMOVUPS      128(SP), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VMOVUPS      160(SP), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VMOVUPS      192(SP), Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	VMOVUPS      224(SP), Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y12, Y1
-	VMOVUPS      Y1, (SP)
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y12, Y2
-	VMOVUPS      Y2, 32(SP)
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y12, Y3
-	VMOVUPS      Y3, 64(SP)
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y12, Y4
-	VMOVUPS      Y4, 96(SP)
-
-grouptailnarrow:
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  512(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  520(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  544(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -443,23 +261,23 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VMOVUPS      (SI), Y0
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
+	VMOVUPS      (DX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y10, Y0, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y9, Y0, Y3
 	VFNMADD231PS Y11, Y3, Y0
 	VFMADD231PS  Y9, Y0, Y3
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y9, Y0, Y4
 	VFNMADD231PS Y11, Y4, Y0
 	VFMADD231PS  Y9, Y0, Y4
@@ -473,28 +291,28 @@ short2loop:
 	VMAXPS       Y1, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y12, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y12, Y2
-	VMOVUPS      Y2, 32(DI)
+	VMOVUPS      Y2, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y11, Y3
-	VMOVUPS      Y3, 64(DI)
+	VMOVUPS      Y3, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VFMADD213PS  Y13, Y11, Y4
-	VMOVUPS      Y4, 96(DI)
+	VMOVUPS      Y4, 96(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+128, DI
+	ADDQ $+8, R8
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -509,33 +327,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (BX), Y1
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
+	VMOVUPS      (BX), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R8), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(DX), Y5
+	VMOVUPS      32(BX), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(R8), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(DX), Y7
+	VMOVUPS      64(BX), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(R8), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(DX), Y9
+	VMOVUPS      96(BX), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -548,413 +366,44 @@ laneloop:
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y3, Y2
-	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y2, (SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VFMADD213PS  Y13, Y5, Y4
-	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      Y4, 32(SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y6
 	VMINPS       Y6, Y14, Y6
 	VFMADD213PS  Y13, Y7, Y6
-	VMOVUPS      Y6, 64(DI)
+	VMOVUPS      Y6, 64(SI)
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y8
 	VMINPS       Y8, Y14, Y8
 	VFMADD213PS  Y13, Y9, Y8
-	VMOVUPS      Y8, 96(DI)
+	VMOVUPS      Y8, 96(SI)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+128, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  512(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  520(SP), DX
+	MOVQ  528(SP), BX
+	MOVQ  536(SP), R8
 
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece25:
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      384(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      256(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      416(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      288(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      448(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      320(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      480(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      352(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y3, Y2
-	VMOVUPS      Y2, (SP)
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y5, Y4
-	VMOVUPS      Y4, 32(SP)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VFMADD213PS  Y13, Y7, Y6
-	VMOVUPS      Y6, 64(SP)
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y8
-	VMINPS       Y8, Y14, Y8
-	VFMADD213PS  Y13, Y9, Y8
-	VMOVUPS      Y8, 96(SP)
-
-lanetailnarrow:
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -968,21 +417,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y11, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y11, Y0, Y3
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y11, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
 	VFMADD231PS  Y11, Y0, Y4
@@ -996,94 +445,60 @@ groupstream:
 	VMAXPS       Y1, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y12, Y1
-	VMOVNTPS     Y1, (DI)
+	VMOVNTPS     Y1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y12, Y2
-	VMOVNTPS     Y2, 32(DI)
+	VMOVNTPS     Y2, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y12, Y3
-	VMOVNTPS     Y3, 64(DI)
+	VMOVNTPS     Y3, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VFMADD213PS  Y13, Y12, Y4
-	VMOVNTPS     Y4, 96(DI)
-	ADDQ         $+128, DI
+	VMOVNTPS     Y4, 96(SI)
 	ADDQ         $+128, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          groupback
+	MOVQ $+1, 552(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 384(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1092,12 +507,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1105,18 +520,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1125,12 +540,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1138,18 +553,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+4(SB), Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(DX), Y5
+	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1158,12 +573,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1171,98 +586,50 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+4(SB), Y7
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(DX), Y7
+	VBROADCASTSS 4(BX), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      128(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (SP)
-	VMOVUPS      160(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMOVUPS      192(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMOVUPS      224(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VMOVUPS      (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
+	VMOVUPS      (DX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y10, Y0, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y9, Y0, Y3
 	VFNMADD231PS Y11, Y3, Y0
 	VFMADD231PS  Y9, Y0, Y3
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y9, Y0, Y4
 	VFNMADD231PS Y11, Y4, Y0
 	VFMADD231PS  Y9, Y0, Y4
@@ -1276,82 +643,72 @@ short2stream:
 	VMAXPS       Y1, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y12, Y1
-	VMOVNTPS     Y1, (DI)
+	VMOVNTPS     Y1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y12, Y2
-	VMOVNTPS     Y2, 32(DI)
+	VMOVNTPS     Y2, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y11, Y3
-	VMOVNTPS     Y3, 64(DI)
+	VMOVNTPS     Y3, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VFMADD213PS  Y13, Y11, Y4
-	VMOVNTPS     Y4, 96(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y4, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
+	ADDQ         $+8, R8
 	ADDQ         $+128, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          short2back
+	MOVQ $+2, 552(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 384(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
+	MOVQ $+3, 552(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 512(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 520(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 384(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -1360,11 +717,11 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y13, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -1374,9 +731,9 @@ lanerare:
 	VADDPS       Y13, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -1386,9 +743,9 @@ lanerare:
 	VADDPS       Y13, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -1398,74 +755,38 @@ lanerare:
 	VADDPS       Y13, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(DI)
+	VMOVUPS      Y1, 96(SI)
+	CMPQ         552(SP), $+1
+	JEQ          groupresume
+	CMPQ         552(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (SP)
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         528(SP), BX
+	MOVQ         536(SP), R8
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	JMP          groupback
+
+short2resume:
+	MOVQ 528(SP), BX
+	MOVQ 536(SP), R8
+	JMP  short2back
 
 // func FakeQuantizeZeroPointAVX2(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointAVX2(SB), $1152-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeZeroPointAVX2(SB), $1216-72
+	// pointers: SI y, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
 	// loaded at each use: least
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VBROADCASTSS most+44(FP), Y15
 	VXORPS       Y14, Y14, Y14
 	MOVQ         groups+48(FP), R10
@@ -1476,42 +797,42 @@ TEXT ·FakeQuantizeZeroPointAVX2(SB), $1152-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
 	VPSUBD       Y1, Y15, Y1
 	VCVTDQ2PS    Y1, Y10
-	SUBQ         R10, R9
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y12, Y0, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y12, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
 	VFMADD231PS  Y12, Y0, Y3
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y12, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
 	VFMADD231PS  Y12, Y0, Y4
@@ -1525,42 +846,44 @@ grouploop:
 	VMAXPS       Y1, Y11, Y1
 	VMINPS       Y1, Y10, Y1
 	VFMADD213PS  Y14, Y13, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y11, Y2
 	VMINPS       Y2, Y10, Y2
 	VFMADD213PS  Y14, Y13, Y2
-	VMOVUPS      Y2, 32(DI)
+	VMOVUPS      Y2, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y11, Y3
 	VMINPS       Y3, Y10, Y3
 	VFMADD213PS  Y14, Y13, Y3
-	VMOVUPS      Y3, 64(DI)
+	VMOVUPS      Y3, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y11, Y4
 	VMINPS       Y4, Y10, Y4
 	VFMADD213PS  Y14, Y13, Y4
-	VMOVUPS      Y4, 96(DI)
+	VMOVUPS      Y4, 96(SI)
 
 groupback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
 	VPSUBD       Y1, Y15, Y1
@@ -1568,15 +891,15 @@ grouptomeet:
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y12, 640(SP)
-	VMOVUPS      Y11, 896(SP)
-	VMOVUPS      Y10, 1024(SP)
-	VMOVUPS      (SI), Y0
+	VMOVUPS      Y12, 696(SP)
+	VMOVUPS      Y11, 952(SP)
+	VMOVUPS      Y10, 1080(SP)
+	VMOVUPS      (DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y13, Y0, Y1
@@ -1584,10 +907,10 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y12, 672(SP)
-	VMOVUPS      Y11, 928(SP)
-	VMOVUPS      Y10, 1056(SP)
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      Y12, 728(SP)
+	VMOVUPS      Y11, 984(SP)
+	VMOVUPS      Y10, 1112(SP)
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y13, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y13, Y0, Y2
@@ -1595,10 +918,10 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y12, 704(SP)
-	VMOVUPS      Y11, 960(SP)
-	VMOVUPS      Y10, 1088(SP)
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      Y12, 760(SP)
+	VMOVUPS      Y11, 1016(SP)
+	VMOVUPS      Y10, 1144(SP)
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y13, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y13, Y0, Y3
@@ -1606,10 +929,10 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y12, 736(SP)
-	VMOVUPS      Y11, 992(SP)
-	VMOVUPS      Y10, 1120(SP)
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      Y12, 792(SP)
+	VMOVUPS      Y11, 1048(SP)
+	VMOVUPS      Y10, 1176(SP)
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y13, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
 	VFMADD231PS  Y13, Y0, Y4
@@ -1620,43 +943,43 @@ groupmeet3:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VROUNDPS     $0x08, Y1, Y1
-	VMOVUPS      896(SP), Y0
+	VMOVUPS      952(SP), Y0
 	VMAXPS       Y1, Y0, Y1
-	VMOVUPS      1024(SP), Y0
+	VMOVUPS      1080(SP), Y0
 	VMINPS       Y1, Y0, Y1
-	VMOVUPS      640(SP), Y0
+	VMOVUPS      696(SP), Y0
 	VFMADD213PS  Y14, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      928(SP), Y0
+	VMOVUPS      984(SP), Y0
 	VMAXPS       Y2, Y0, Y2
-	VMOVUPS      1056(SP), Y0
+	VMOVUPS      1112(SP), Y0
 	VMINPS       Y2, Y0, Y2
-	VMOVUPS      672(SP), Y0
+	VMOVUPS      728(SP), Y0
 	VFMADD213PS  Y14, Y0, Y2
-	VMOVUPS      Y2, 32(DI)
+	VMOVUPS      Y2, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMOVUPS      960(SP), Y0
+	VMOVUPS      1016(SP), Y0
 	VMAXPS       Y3, Y0, Y3
-	VMOVUPS      1088(SP), Y0
+	VMOVUPS      1144(SP), Y0
 	VMINPS       Y3, Y0, Y3
-	VMOVUPS      704(SP), Y0
+	VMOVUPS      760(SP), Y0
 	VFMADD213PS  Y14, Y0, Y3
-	VMOVUPS      Y3, 64(DI)
+	VMOVUPS      Y3, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      992(SP), Y0
+	VMOVUPS      1048(SP), Y0
 	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      1120(SP), Y0
+	VMOVUPS      1176(SP), Y0
 	VMINPS       Y4, Y0, Y4
-	VMOVUPS      736(SP), Y0
+	VMOVUPS      792(SP), Y0
 	VFMADD213PS  Y14, Y0, Y4
-	VMOVUPS      Y4, 96(DI)
-	ADDQ         $+128, DI
+	VMOVUPS      Y4, 96(SI)
 	ADDQ         $+128, SI
-	SUBQ         $+32, R9
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupmet
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R10, $+32
 	JLT          groupmeet
@@ -1666,264 +989,80 @@ groupmet:
 	VXORPS       Y14, Y14, Y14
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
 	VPSUBD       Y1, Y15, Y1
 	VCVTDQ2PS    Y1, Y10
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	MOVQ         AX, 160(SP)
-	MOVQ         AX, 168(SP)
-	MOVQ         AX, 176(SP)
-	MOVQ         AX, 184(SP)
-	MOVQ         AX, 192(SP)
-	MOVQ         AX, 200(SP)
-	MOVQ         AX, 208(SP)
-	MOVQ         AX, 216(SP)
-	MOVQ         AX, 224(SP)
-	MOVQ         AX, 232(SP)
-	MOVQ         AX, 240(SP)
-	MOVQ         AX, 248(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 128(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 136(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 144(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 152(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 160(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 168(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 176(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 184(SP)(AX*1)
+	MOVQ         SI, 640(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 648(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R10, 680(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece5:
-	VMOVUPS      128(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VMOVUPS      160(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VMOVUPS      192(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VMOVUPS      224(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VFMADD213PS  Y14, Y13, Y1
-	VMOVUPS      Y1, (SP)
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VFMADD213PS  Y14, Y13, Y2
-	VMOVUPS      Y2, 32(SP)
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VFMADD213PS  Y14, Y13, Y3
-	VMOVUPS      Y3, 64(SP)
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y4
-	VMINPS       Y4, Y10, Y4
-	VFMADD213PS  Y14, Y13, Y4
-	VMOVUPS      Y4, 96(SP)
-
-grouptailnarrow:
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*4), DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  640(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  648(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  680(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -1941,35 +1080,35 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y9
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS 4(R8), Y2
+	VBROADCASTSS 4(R9), Y2
 	VPSUBD       Y2, Y0, Y0
 	VCVTDQ2PS    Y0, Y8
 	VPSUBD       Y1, Y15, Y1
 	VCVTDQ2PS    Y1, Y7
 	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y2, Y6
-	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y10, Y0, Y3
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y10, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
 	VFMADD231PS  Y10, Y0, Y4
@@ -1983,29 +1122,29 @@ short2loop:
 	VMAXPS       Y1, Y9, Y1
 	VMINPS       Y1, Y7, Y1
 	VFMADD213PS  Y14, Y13, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y9, Y2
 	VMINPS       Y2, Y7, Y2
 	VFMADD213PS  Y14, Y13, Y2
-	VMOVUPS      Y2, 32(DI)
+	VMOVUPS      Y2, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y8, Y3
 	VMINPS       Y3, Y6, Y3
 	VFMADD213PS  Y14, Y12, Y3
-	VMOVUPS      Y3, 64(DI)
+	VMOVUPS      Y3, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y8, Y4
 	VMINPS       Y4, Y6, Y4
 	VFMADD213PS  Y14, Y12, Y4
-	VMOVUPS      Y4, 96(DI)
+	VMOVUPS      Y4, 96(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+128, DI
+	ADDQ $+8, R9
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -2020,33 +1159,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (BX), Y1
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
+	VMOVUPS      (BX), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R8), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(DX), Y5
+	VMOVUPS      32(BX), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(R8), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(DX), Y7
+	VMOVUPS      64(BX), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(R8), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(DX), Y9
+	VMOVUPS      96(BX), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -2055,7 +1194,7 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      (R8), Y0
+	VMOVUPS      (R9), Y0
 	VBROADCASTSS least+40(FP), Y1
 	VPSUBD       Y0, Y1, Y1
 	VPSUBD       Y0, Y15, Y0
@@ -2065,8 +1204,8 @@ laneloop:
 	VMAXPS       Y2, Y1, Y2
 	VMINPS       Y2, Y0, Y2
 	VFMADD213PS  Y14, Y3, Y2
-	VMOVUPS      Y2, (DI)
-	VMOVUPS      32(R8), Y0
+	VMOVUPS      Y2, (SI)
+	VMOVUPS      32(R9), Y0
 	VBROADCASTSS least+40(FP), Y1
 	VPSUBD       Y0, Y1, Y1
 	VPSUBD       Y0, Y15, Y0
@@ -2076,8 +1215,8 @@ laneloop:
 	VMAXPS       Y4, Y1, Y4
 	VMINPS       Y4, Y0, Y4
 	VFMADD213PS  Y14, Y5, Y4
-	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      64(R8), Y0
+	VMOVUPS      Y4, 32(SI)
+	VMOVUPS      64(R9), Y0
 	VBROADCASTSS least+40(FP), Y1
 	VPSUBD       Y0, Y1, Y1
 	VPSUBD       Y0, Y15, Y0
@@ -2087,8 +1226,8 @@ laneloop:
 	VMAXPS       Y6, Y1, Y6
 	VMINPS       Y6, Y0, Y6
 	VFMADD213PS  Y14, Y7, Y6
-	VMOVUPS      Y6, 64(DI)
-	VMOVUPS      96(R8), Y0
+	VMOVUPS      Y6, 64(SI)
+	VMOVUPS      96(R9), Y0
 	VBROADCASTSS least+40(FP), Y1
 	VPSUBD       Y0, Y1, Y1
 	VPSUBD       Y0, Y15, Y0
@@ -2098,507 +1237,31 @@ laneloop:
 	VMAXPS       Y8, Y1, Y8
 	VMINPS       Y8, Y0, Y8
 	VFMADD213PS  Y14, Y9, Y8
-	VMOVUPS      Y8, 96(DI)
+	VMOVUPS      Y8, 96(SI)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+128, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  640(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  648(SP), DX
+	MOVQ  656(SP), BX
+	MOVQ  664(SP), R8
+	MOVQ  672(SP), R9
 
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece30:
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      384(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      256(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      416(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      288(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      448(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      320(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      480(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      352(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      512(SP), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y1, Y2
-	VMINPS       Y2, Y0, Y2
-	VFMADD213PS  Y14, Y3, Y2
-	VMOVUPS      Y2, (SP)
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      544(SP), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y1, Y4
-	VMINPS       Y4, Y0, Y4
-	VFMADD213PS  Y14, Y5, Y4
-	VMOVUPS      Y4, 32(SP)
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      576(SP), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y1, Y6
-	VMINPS       Y6, Y0, Y6
-	VFMADD213PS  Y14, Y7, Y6
-	VMOVUPS      Y6, 64(SP)
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      608(SP), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y1, Y8
-	VMINPS       Y8, Y0, Y8
-	VFMADD213PS  Y14, Y9, Y8
-	VMOVUPS      Y8, 96(SP)
-
-lanetailnarrow:
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece35:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -2612,21 +1275,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y12, Y0, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y12, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
 	VFMADD231PS  Y12, Y0, Y3
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y12, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
 	VFMADD231PS  Y12, Y0, Y4
@@ -2640,81 +1303,52 @@ groupstream:
 	VMAXPS       Y1, Y11, Y1
 	VMINPS       Y1, Y10, Y1
 	VFMADD213PS  Y14, Y13, Y1
-	VMOVNTPS     Y1, (DI)
+	VMOVNTPS     Y1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y11, Y2
 	VMINPS       Y2, Y10, Y2
 	VFMADD213PS  Y14, Y13, Y2
-	VMOVNTPS     Y2, 32(DI)
+	VMOVNTPS     Y2, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y11, Y3
 	VMINPS       Y3, Y10, Y3
 	VFMADD213PS  Y14, Y13, Y3
-	VMOVNTPS     Y3, 64(DI)
+	VMOVNTPS     Y3, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y11, Y4
 	VMINPS       Y4, Y10, Y4
 	VFMADD213PS  Y14, Y13, Y4
-	VMOVNTPS     Y4, 96(DI)
-	ADDQ         $+128, DI
+	VMOVNTPS     Y4, 96(SI)
 	ADDQ         $+128, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          groupback
+	MOVQ $+1, 688(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 656(SP)
+	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 664(SP)
+	LEAQ 384(SP), R8
+	LEAQ 512(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 672(SP)
+	LEAQ 512(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS least+40(FP), Y2
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VPSUBD       Y3, Y2, Y4
 	VCVTDQ2PS    Y4, Y2
 	VPSUBD       Y3, Y15, Y4
@@ -2722,11 +1356,11 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBLENDVPS    Y0, Y2, Y11, Y11
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -2734,9 +1368,9 @@ groupmeet0mix:
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2745,19 +1379,19 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
 	VBROADCASTSS least+40(FP), Y3
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
 	VPSUBD       Y4, Y15, Y5
 	VCVTDQ2PS    Y5, Y4
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	VMOVAPS      Y3, Y11
 	VMOVAPS      Y4, Y10
 	CMPQ         R10, $+0
@@ -2765,7 +1399,7 @@ groupmeet1next:
 
 groupmeet1mix:
 	VBROADCASTSS least+40(FP), Y3
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
 	VPSUBD       Y4, Y15, Y5
@@ -2773,11 +1407,11 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
+	VMOVDQU      constantsAVX2<>+0(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y12, Y12
 	VBLENDVPS    Y0, Y3, Y11, Y11
 	VBLENDVPS    Y0, Y4, Y10, Y10
@@ -2785,9 +1419,9 @@ groupmeet1mix:
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2796,19 +1430,19 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
 	VBROADCASTSS least+40(FP), Y4
-	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
 	VPSUBD       Y5, Y15, Y6
 	VCVTDQ2PS    Y6, Y5
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	VMOVAPS      Y4, Y11
 	VMOVAPS      Y5, Y10
 	CMPQ         R10, $+0
@@ -2816,7 +1450,7 @@ groupmeet2next:
 
 groupmeet2mix:
 	VBROADCASTSS least+40(FP), Y4
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
 	VPSUBD       Y5, Y15, Y6
@@ -2824,11 +1458,11 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y12, Y12
 	VBLENDVPS    Y0, Y4, Y11, Y11
 	VBLENDVPS    Y0, Y5, Y10, Y10
@@ -2836,9 +1470,9 @@ groupmeet2mix:
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2847,19 +1481,19 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
 	VBROADCASTSS least+40(FP), Y5
-	VBROADCASTSS (R8), Y6
+	VBROADCASTSS (R9), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
 	VPSUBD       Y6, Y15, Y7
 	VCVTDQ2PS    Y7, Y6
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	VMOVAPS      Y5, Y11
 	VMOVAPS      Y6, Y10
 	CMPQ         R10, $+0
@@ -2867,7 +1501,7 @@ groupmeet3next:
 
 groupmeet3mix:
 	VBROADCASTSS least+40(FP), Y5
-	VBROADCASTSS 4(R8), Y6
+	VBROADCASTSS 4(R9), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
 	VPSUBD       Y6, Y15, Y7
@@ -2875,11 +1509,11 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y4
+	VMOVDQU      constantsAVX2<>+0(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y13, Y13
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y12, Y12
 	VBLENDVPS    Y0, Y5, Y11, Y11
 	VBLENDVPS    Y0, Y6, Y10, Y10
@@ -2887,104 +1521,56 @@ groupmeet3mix:
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      128(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (SP)
-	VMOVUPS      160(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMOVUPS      192(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMOVUPS      224(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS most+44(FP), Y15
 	VXORPS       Y14, Y14, Y14
 	MOVQ         R12, R10
-	SUBQ         DX, R13
-	ADDQ         R13, DX
+	SUBQ         BX, R13
 	ADDQ         R13, BX
 	ADDQ         R13, R8
-	MOVQ         R9, R12
+	ADDQ         R13, R9
+	MOVQ         DI, R12
 	SUBQ         R13, R13
 	ADDQ         $+32, R13
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y9
 	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS 4(R8), Y2
+	VBROADCASTSS 4(R9), Y2
 	VPSUBD       Y2, Y0, Y0
 	VCVTDQ2PS    Y0, Y8
 	VPSUBD       Y1, Y15, Y1
 	VCVTDQ2PS    Y1, Y7
 	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y2, Y6
-	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y10, Y0, Y3
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y10, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
 	VFMADD231PS  Y10, Y0, Y4
@@ -2998,84 +1584,84 @@ short2stream:
 	VMAXPS       Y1, Y9, Y1
 	VMINPS       Y1, Y7, Y1
 	VFMADD213PS  Y14, Y13, Y1
-	VMOVNTPS     Y1, (DI)
+	VMOVNTPS     Y1, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y9, Y2
 	VMINPS       Y2, Y7, Y2
 	VFMADD213PS  Y14, Y13, Y2
-	VMOVNTPS     Y2, 32(DI)
+	VMOVNTPS     Y2, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y8, Y3
 	VMINPS       Y3, Y6, Y3
 	VFMADD213PS  Y14, Y12, Y3
-	VMOVNTPS     Y3, 64(DI)
+	VMOVNTPS     Y3, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y8, Y4
 	VMINPS       Y4, Y6, Y4
 	VFMADD213PS  Y14, Y12, Y4
-	VMOVNTPS     Y4, 96(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y4, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, DI
+	ADDQ         $+8, R9
 	ADDQ         $+128, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y9, Y0
-	VMINPS       Y0, Y7, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y9, Y0
-	VMINPS       Y0, Y7, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y6, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y6, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          short2back
+	MOVQ $+2, 688(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 656(SP)
+	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 664(SP)
+	LEAQ 384(SP), R8
+	LEAQ 512(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 672(SP)
+	LEAQ 512(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	MOVQ $+3, 688(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 640(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 648(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 656(SP)
+	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 664(SP)
+	LEAQ 384(SP), R8
+	LEAQ 512(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 672(SP)
+	LEAQ 512(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VBROADCASTSS least+40(FP), Y3
 	VPSUBD       Y2, Y3, Y3
 	VPSUBD       Y2, Y15, Y2
@@ -3089,12 +1675,12 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(R8), Y3
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R9), Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPSUBD       Y3, Y4, Y4
 	VPSUBD       Y3, Y15, Y3
@@ -3109,10 +1695,10 @@ lanerare:
 	VADDPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(R8), Y3
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R9), Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPSUBD       Y3, Y4, Y4
 	VPSUBD       Y3, Y15, Y3
@@ -3127,10 +1713,10 @@ lanerare:
 	VADDPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(R8), Y3
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R9), Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPSUBD       Y3, Y4, Y4
 	VPSUBD       Y3, Y15, Y3
@@ -3145,98 +1731,46 @@ lanerare:
 	VADDPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(DI)
+	VMOVUPS      Y1, 96(SI)
+	CMPQ         688(SP), $+1
+	JEQ          groupresume
+	CMPQ         688(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      512(SP), Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y2, Y2
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y2, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (SP)
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMOVUPS      544(SP), Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSUBD       Y3, Y15, Y3
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y3, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMOVUPS      576(SP), Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSUBD       Y3, Y15, Y3
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y3, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VMOVUPS      608(SP), Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSUBD       Y3, Y15, Y3
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y3, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         656(SP), BX
+	MOVQ         664(SP), R8
+	MOVQ         672(SP), R9
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	JMP          groupback
+
+short2resume:
+	MOVQ 656(SP), BX
+	MOVQ 664(SP), R8
+	MOVQ 672(SP), R9
+	JMP  short2back
 
 // func FakeQuantizeMinvalAVX2(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalAVX2(SB), $768-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeMinvalAVX2(SB), $832-72
+	// pointers: SI y, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
 	// loaded at each use: recip, least, most, 0x0, 0x7fc00000
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
@@ -3249,50 +1783,50 @@ TEXT ·FakeQuantizeMinvalAVX2(SB), $768-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (R8), Y12
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y1
+	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (BX), Y4
+	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y4
+	VBROADCASTSS (R8), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (BX), Y5
+	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -3306,58 +1840,60 @@ grouploop:
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y13, Y1, Y0
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y13, Y2, Y0
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y13, Y3, Y0
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y13, Y4, Y0
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
 
 groupback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y13, 640(SP)
+	VMOVUPS      Y13, 696(SP)
 	VMOVAPS      Y11, Y0
-	VMOVUPS      (SI), Y1
+	VMOVUPS      (DX), Y1
 	VSUBPS       Y13, Y1, Y1
 	VMULPS       Y12, Y1, Y2
 	VFNMADD231PS Y11, Y2, Y1
@@ -3366,9 +1902,9 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y13, 672(SP)
+	VMOVUPS      Y13, 728(SP)
 	VMOVAPS      Y11, Y1
-	VMOVUPS      32(SI), Y3
+	VMOVUPS      32(DX), Y3
 	VSUBPS       Y13, Y3, Y3
 	VMULPS       Y12, Y3, Y4
 	VFNMADD231PS Y11, Y4, Y3
@@ -3377,9 +1913,9 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y13, 704(SP)
+	VMOVUPS      Y13, 760(SP)
 	VMOVAPS      Y11, Y3
-	VMOVUPS      64(SI), Y5
+	VMOVUPS      64(DX), Y5
 	VSUBPS       Y13, Y5, Y5
 	VMULPS       Y12, Y5, Y6
 	VFNMADD231PS Y11, Y6, Y5
@@ -3388,9 +1924,9 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y13, 736(SP)
+	VMOVUPS      Y13, 792(SP)
 	VMOVAPS      Y11, Y5
-	VMOVUPS      96(SI), Y7
+	VMOVUPS      96(DX), Y7
 	VSUBPS       Y13, Y7, Y7
 	VMULPS       Y12, Y7, Y8
 	VFNMADD231PS Y11, Y8, Y7
@@ -3406,39 +1942,39 @@ groupmeet3:
 	VMINPS       Y2, Y14, Y2
 	VXORPS       Y7, Y7, Y7
 	VFMADD231PS  Y0, Y2, Y7
-	VMOVUPS      640(SP), Y0
+	VMOVUPS      696(SP), Y0
 	VADDPS       Y0, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y1, Y4, Y0
-	VMOVUPS      672(SP), Y1
+	VMOVUPS      728(SP), Y1
 	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y6
 	VMINPS       Y6, Y14, Y6
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y3, Y6, Y0
-	VMOVUPS      704(SP), Y1
+	VMOVUPS      760(SP), Y1
 	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y8
 	VMINPS       Y8, Y14, Y8
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y5, Y8, Y0
-	VMOVUPS      736(SP), Y1
+	VMOVUPS      792(SP), Y1
 	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
-	SUBQ         $+32, R9
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupmet
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R10, $+32
 	JLT          groupmeet
@@ -3450,278 +1986,74 @@ groupmet:
 	VCVTDQ2PS    Y0, Y14
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (R8), Y12
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	MOVQ         AX, 160(SP)
-	MOVQ         AX, 168(SP)
-	MOVQ         AX, 176(SP)
-	MOVQ         AX, 184(SP)
-	MOVQ         AX, 192(SP)
-	MOVQ         AX, 200(SP)
-	MOVQ         AX, 208(SP)
-	MOVQ         AX, 216(SP)
-	MOVQ         AX, 224(SP)
-	MOVQ         AX, 232(SP)
-	MOVQ         AX, 240(SP)
-	MOVQ         AX, 248(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 128(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 136(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 144(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 152(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 160(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 168(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 176(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 184(SP)(AX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	MOVQ         SI, 640(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 648(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R10, 680(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece5:
-	VMOVUPS      128(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      160(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      192(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (BX), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      224(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y1, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y2, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y3, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y4, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
-
-grouptailnarrow:
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*4), DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  640(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  648(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  680(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3739,37 +2071,37 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VMOVUPS      (SI), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
+	VMOVUPS      (DX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (BX), Y1
+	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -3783,35 +2115,35 @@ short2loop:
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y13, Y1, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y13, Y2, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y12, Y3, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y12, Y4, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+128, DI
+	ADDQ $+8, R9
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -3826,41 +2158,41 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (R8), Y1
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
-	VMOVUPS      (DX), Y4
+	VMOVUPS      (BX), Y4
 	VFNMADD231PS Y4, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VMULPS       Y5, Y0, Y6
-	VMOVUPS      32(DX), Y7
+	VMOVUPS      32(BX), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y5, Y0, Y6
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(R9), Y5
 	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      64(BX), Y8
+	VMOVUPS      64(R8), Y8
 	VMULPS       Y8, Y0, Y9
-	VMOVUPS      64(DX), Y10
+	VMOVUPS      64(BX), Y10
 	VFNMADD231PS Y10, Y9, Y0
 	VFMADD231PS  Y8, Y0, Y9
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(R8), Y8
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(R9), Y8
 	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      96(BX), Y11
+	VMOVUPS      96(R8), Y11
 	VMULPS       Y11, Y0, Y12
-	VMOVUPS      96(DX), Y13
+	VMOVUPS      96(BX), Y13
 	VFNMADD231PS Y13, Y12, Y0
 	VFMADD231PS  Y11, Y0, Y12
 	VCMPPS       $0x03, Y6, Y3, Y0
@@ -3875,520 +2207,52 @@ laneloop:
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y4, Y3, Y0
 	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y6
 	VMINPS       Y6, Y14, Y6
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y7, Y6, Y0
 	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VROUNDPS     $0x08, Y9, Y9
 	VMAXPS       Y9, Y15, Y9
 	VMINPS       Y9, Y14, Y9
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y10, Y9, Y0
 	VADDPS       Y5, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VROUNDPS     $0x08, Y12, Y12
 	VMAXPS       Y12, Y15, Y12
 	VMINPS       Y12, Y14, Y12
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y13, Y12, Y0
 	VADDPS       Y8, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+128, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  640(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  648(SP), DX
+	MOVQ  656(SP), BX
+	MOVQ  664(SP), R8
+	MOVQ  672(SP), R9
 
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece30:
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      512(SP), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      384(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VMOVUPS      256(SP), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      544(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      416(SP), Y5
-	VMULPS       Y5, Y0, Y6
-	VMOVUPS      288(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      576(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      448(SP), Y8
-	VMULPS       Y8, Y0, Y9
-	VMOVUPS      320(SP), Y10
-	VFNMADD231PS Y10, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      608(SP), Y8
-	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      480(SP), Y11
-	VMULPS       Y11, Y0, Y12
-	VMOVUPS      352(SP), Y13
-	VFNMADD231PS Y13, Y12, Y0
-	VFMADD231PS  Y11, Y0, Y12
-	VCMPPS       $0x03, Y6, Y3, Y0
-	VCMPPS       $0x03, Y12, Y9, Y11
-	VORPS        Y11, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y4, Y3, Y0
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y7, Y6, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y9
-	VMINPS       Y9, Y14, Y9
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y10, Y9, Y0
-	VADDPS       Y5, Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y12, Y12
-	VMAXPS       Y12, Y15, Y12
-	VMINPS       Y12, Y14, Y12
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y12, Y0
-	VADDPS       Y8, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
-
-lanetailnarrow:
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece35:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -4402,35 +2266,35 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y1
+	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (BX), Y4
+	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (BX), Y4
+	VBROADCASTSS (R8), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (BX), Y5
+	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -4444,114 +2308,74 @@ groupstream:
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y13, Y1, Y0
 	VADDPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, (DI)
+	VMOVNTPS     Y0, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y13, Y2, Y0
 	VADDPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
+	VMOVNTPS     Y0, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y13, Y3, Y0
 	VADDPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, 64(DI)
+	VMOVNTPS     Y0, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y13, Y4, Y0
 	VADDPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+128, DI
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+128, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(SI), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          groupback
+	MOVQ $+1, 688(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 656(SP)
+	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 664(SP)
+	LEAQ 384(SP), R8
+	LEAQ 512(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 672(SP)
+	LEAQ 512(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4560,14 +2384,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -4575,21 +2399,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4598,14 +2422,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -4613,21 +2437,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+4(SB), Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(DX), Y5
+	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4636,14 +2460,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -4651,81 +2475,22 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+4(SB), Y7
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(DX), Y7
+	VBROADCASTSS 4(BX), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      128(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (SP)
-	VMOVUPS      160(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMOVUPS      192(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMOVUPS      224(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+40(FP), Y0
@@ -4733,49 +2498,49 @@ groupmeetrare:
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	MOVQ         R12, R10
-	SUBQ         DX, R13
-	ADDQ         R13, DX
+	SUBQ         BX, R13
 	ADDQ         R13, BX
 	ADDQ         R13, R8
-	MOVQ         R9, R12
+	ADDQ         R13, R9
+	MOVQ         DI, R12
 	SUBQ         R13, R13
 	ADDQ         $+32, R13
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VMOVUPS      (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
+	VMOVUPS      (DX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (BX), Y1
+	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (BX), Y2
+	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (BX), Y3
+	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -4789,101 +2554,90 @@ short2stream:
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y13, Y1, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, (DI)
+	VMOVNTPS     Y0, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y13, Y2, Y0
 	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
+	VMOVNTPS     Y0, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y12, Y3, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, 64(DI)
+	VMOVNTPS     Y0, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y12, Y4, Y0
 	VADDPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, DI
+	ADDQ         $+8, R9
 	ADDQ         $+128, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(SI), Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          short2back
+	MOVQ $+2, 688(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 656(SP)
+	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 664(SP)
+	LEAQ 384(SP), R8
+	LEAQ 512(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 672(SP)
+	LEAQ 512(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	MOVQ $+3, 688(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 640(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 648(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 656(SP)
+	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 664(SP)
+	LEAQ 384(SP), R8
+	LEAQ 512(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 672(SP)
+	LEAQ 512(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -4894,12 +2648,12 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(R8), Y2
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R9), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -4910,12 +2664,12 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(R8), Y2
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R9), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -4926,12 +2680,12 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(R8), Y2
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R9), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -4942,90 +2696,41 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(DI)
+	VMOVUPS      Y1, 96(SI)
+	CMPQ         688(SP), $+1
+	JEQ          groupresume
+	CMPQ         688(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      512(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (SP)
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMOVUPS      544(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMOVUPS      576(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VMOVUPS      608(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         656(SP), BX
+	MOVQ         664(SP), R8
+	MOVQ         672(SP), R9
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	JMP          groupback
+
+short2resume:
+	MOVQ 656(SP), BX
+	MOVQ 664(SP), R8
+	MOVQ 672(SP), R9
+	JMP  short2back
 
 // func FakeQuantizeBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeBytesAVX2(SB), $544-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeBytesAVX2(SB), $608-72
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 table
 	// per group: Y11 scale, Y10 recip
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS least+40(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
@@ -5040,36 +2745,36 @@ TEXT ·FakeQuantizeBytesAVX2(SB), $544-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFNMADD231PS Y11, Y1, Y0
 	VFMADD231PS  Y10, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y11, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y11, Y3, Y0
 	VFMADD231PS  Y10, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y10, Y0, Y4
 	VFNMADD231PS Y11, Y4, Y0
 	VFMADD231PS  Y10, Y0, Y4
@@ -5084,64 +2789,66 @@ grouploop:
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y1, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y2, Y5
-	VMOVUPS      Y5, 64(DI)
+	VMOVUPS      Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y3, Y5
-	VMOVUPS      Y5, 96(DI)
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y12, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 groupback:
-	ADDQ $+128, DI
-	ADDQ $+32, SI
-	ADDQ $+128, DX
+	ADDQ $+128, SI
+	ADDQ $+32, DX
+	ADDQ $+128, BX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ BX, R13
+	MOVQ R8, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Y10, Y0
-	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y1
 	VMULPS       Y11, Y1, Y2
 	VFNMADD231PS Y10, Y2, Y1
 	VFMADD231PS  Y11, Y1, Y2
@@ -5150,7 +2857,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Y10, Y1
-	VMOVUPS      32(DX), Y3
+	VMOVUPS      32(BX), Y3
 	VMULPS       Y11, Y3, Y4
 	VFNMADD231PS Y10, Y4, Y3
 	VFMADD231PS  Y11, Y3, Y4
@@ -5159,7 +2866,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Y10, Y3
-	VMOVUPS      64(DX), Y5
+	VMOVUPS      64(BX), Y5
 	VMULPS       Y11, Y5, Y6
 	VFNMADD231PS Y10, Y6, Y5
 	VFMADD231PS  Y11, Y5, Y6
@@ -5168,7 +2875,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Y10, Y5
-	VMOVUPS      96(DX), Y7
+	VMOVUPS      96(BX), Y7
 	VMULPS       Y11, Y7, Y8
 	VFNMADD231PS Y10, Y8, Y7
 	VFMADD231PS  Y11, Y7, Y8
@@ -5182,346 +2889,111 @@ groupmeet3:
 	VMAXPS       Y2, Y15, Y7
 	VMINPS       Y7, Y14, Y7
 	VFMADD213PS  Y13, Y7, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VFMADD213PS  Y13, Y0, Y1
-	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y1, 32(SI)
 	VCMPPS       $0x00, Y4, Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y3
-	VMOVUPS      Y3, 64(DI)
+	VMOVUPS      Y3, 64(SI)
 	VCMPPS       $0x00, Y6, Y1, Y1
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y2, Y5
-	VMOVUPS      Y5, 96(DI)
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y8, Y2, Y2
 	VPACKSSDW    Y0, Y7, Y7
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSWB    Y1, Y7, Y7
 	VPERMD       Y7, Y12, Y7
 	VPABSB       Y7, Y7
-	VMOVUPS      Y7, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R9
+	VMOVUPS      Y7, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	XORL         AX, AX
-	MOVQ         AX, 160(SP)
-	MOVQ         AX, 168(SP)
-	MOVQ         AX, 176(SP)
-	MOVQ         AX, 184(SP)
-	MOVQ         AX, 192(SP)
-	MOVQ         AX, 200(SP)
-	MOVQ         AX, 208(SP)
-	MOVQ         AX, 216(SP)
-	MOVQ         AX, 224(SP)
-	MOVQ         AX, 232(SP)
-	MOVQ         AX, 240(SP)
-	MOVQ         AX, 248(SP)
-	MOVQ         AX, 256(SP)
-	MOVQ         AX, 264(SP)
-	MOVQ         AX, 272(SP)
-	MOVQ         AX, 280(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 160(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 168(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 176(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 184(SP)(AX*1)
-	MOVQ         32(DX)(AX*1), CX
-	MOVQ         CX, 192(SP)(AX*1)
-	MOVQ         40(DX)(AX*1), CX
-	MOVQ         CX, 200(SP)(AX*1)
-	MOVQ         48(DX)(AX*1), CX
-	MOVQ         CX, 208(SP)(AX*1)
-	MOVQ         56(DX)(AX*1), CX
-	MOVQ         CX, 216(SP)(AX*1)
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	MOVQ         SI, 544(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 552(SP)
+	LEAQ         128(SP), DX
+	LEAQ         160(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         BX, 560(SP)
+	LEAQ         160(SP), BX
+	MOVQ         R10, 584(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece5:
-	VMOVUPS      160(SP), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VMOVUPS      192(SP), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VMOVUPS      224(SP), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
-	VMOVUPS      256(SP), Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
-	VMOVUPS      Y5, (SP)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y1, Y5
-	VMOVUPS      Y5, 32(SP)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
-	VMOVUPS      Y5, 64(SP)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y3, Y5
-	VMOVUPS      Y5, 96(SP)
-	VCMPPS       $0x00, Y4, Y3, Y3
-
-grouptailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y12, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 128(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  128(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  128(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ  (DI)(R9*4), DI
-	LEAQ  (SI)(R9*1), SI
-	LEAQ  (DX)(R9*4), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  552(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  560(SP), BX
+	LEAQ  (BX)(DI*4), BX
+	MOVQ  584(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -5539,23 +3011,23 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS 4(R9), Y8
+	VMOVUPS      (BX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y11, Y1, Y0
 	VFMADD231PS  Y9, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFNMADD231PS Y11, Y2, Y0
 	VFMADD231PS  Y9, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y8, Y0, Y3
 	VFNMADD231PS Y10, Y3, Y0
 	VFMADD231PS  Y8, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y8, Y0, Y4
 	VFNMADD231PS Y10, Y4, Y0
 	VFMADD231PS  Y8, Y0, Y4
@@ -5570,42 +3042,42 @@ short2loop:
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y1, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y10, Y2, Y5
-	VMOVUPS      Y5, 64(DI)
+	VMOVUPS      Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y10, Y3, Y5
-	VMOVUPS      Y5, 96(DI)
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y12, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+128, DI
-	ADDQ $+32, SI
-	ADDQ $+128, DX
+	ADDQ $+8, R9
+	ADDQ $+128, SI
+	ADDQ $+32, DX
+	ADDQ $+128, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -5620,33 +3092,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R8), Y1
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -5659,477 +3131,59 @@ laneloop:
 	VMAXPS       Y2, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VFMADD213PS  Y13, Y0, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 	VCMPPS       $0x00, Y2, Y0, Y0
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y4, Y1, Y1
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y2, Y7
-	VMOVUPS      Y7, 64(DI)
+	VMOVUPS      Y7, 64(SI)
 	VCMPPS       $0x00, Y6, Y2, Y2
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y3, Y9
-	VMOVUPS      Y9, 96(DI)
+	VMOVUPS      Y9, 96(SI)
 	VCMPPS       $0x00, Y8, Y3, Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y12, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+128, SI
+	ADDQ  $+32, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  552(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  560(SP), BX
+	MOVQ  568(SP), R8
+	MOVQ  576(SP), R9
 
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece30:
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      416(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      288(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      448(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      320(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      480(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      352(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VMOVUPS      256(SP), Y0
-	VMOVUPS      512(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      384(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
-	VMOVUPS      Y3, (SP)
-	VCMPPS       $0x00, Y2, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VMOVUPS      Y5, 32(SP)
-	VCMPPS       $0x00, Y4, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y7
-	VMOVUPS      Y7, 64(SP)
-	VCMPPS       $0x00, Y6, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y3, Y9
-	VMOVUPS      Y9, 96(SP)
-	VCMPPS       $0x00, Y8, Y3, Y3
-
-lanetailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y12, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 128(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece35:
-	TESTQ $0x00000010, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  128(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  128(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece40:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -6143,21 +3197,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VMOVUPS      (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VMOVUPS      (BX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFNMADD231PS Y11, Y1, Y0
 	VFMADD231PS  Y10, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y11, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y11, Y3, Y0
 	VFMADD231PS  Y10, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y10, Y0, Y4
 	VFNMADD231PS Y11, Y4, Y0
 	VFMADD231PS  Y10, Y0, Y4
@@ -6172,118 +3226,74 @@ groupstream:
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y0, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y1, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y2, Y5
-	VMOVNTPS     Y5, 64(DI)
+	VMOVNTPS     Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y3, Y5
-	VMOVNTPS     Y5, 96(DI)
+	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y12, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	VMOVNTPS     Y0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
+	ADDQ         $+128, BX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y11, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VMOVUPS      Y5, 32(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      64(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y6
-	VMOVUPS      Y6, 64(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      96(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y11, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y4, Y7
-	VMOVUPS      Y7, 96(DI)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y12, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          groupback
+	MOVQ $+1, 592(SP)
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6292,12 +3302,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -6305,18 +3315,18 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6325,12 +3335,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -6338,18 +3348,18 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+4(SB), Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6358,12 +3368,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -6371,108 +3381,50 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+4(SB), Y7
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      160(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (SP)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      192(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y11, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VMOVUPS      Y5, 32(SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      224(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y6
-	VMOVUPS      Y6, 64(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      256(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y11, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y4, Y7
-	VMOVUPS      Y7, 96(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y12, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
+	SUBQ R8, R13
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VMOVUPS      (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS 4(R9), Y8
+	VMOVUPS      (BX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y11, Y1, Y0
 	VFMADD231PS  Y9, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFNMADD231PS Y11, Y2, Y0
 	VFMADD231PS  Y9, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y8, Y0, Y3
 	VFNMADD231PS Y10, Y3, Y0
 	VFMADD231PS  Y8, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y8, Y0, Y4
 	VFNMADD231PS Y10, Y4, Y0
 	VFMADD231PS  Y8, Y0, Y4
@@ -6487,106 +3439,88 @@ short2stream:
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y0, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y1, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y10, Y2, Y5
-	VMOVNTPS     Y5, 64(DI)
+	VMOVNTPS     Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y10, Y3, Y5
-	VMOVNTPS     Y5, 96(DI)
+	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y12, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
+	VMOVNTPS     Y0, (DX)
 	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	ADDQ         $+8, R9
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
+	ADDQ         $+128, BX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y11, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VMOVUPS      Y5, 32(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      64(DX), Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y10, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y6
-	VMOVUPS      Y6, 64(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      96(DX), Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y10, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y4, Y7
-	VMOVUPS      Y7, 96(DI)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y12, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          short2back
+	MOVQ $+2, 592(SP)
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
+	MOVQ $+3, 592(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 552(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y2
@@ -6595,12 +3529,12 @@ lanerare:
 	VMULPS       Y1, Y3, Y3
 	VADDPS       Y13, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
@@ -6610,10 +3544,10 @@ lanerare:
 	VADDPS       Y13, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y1
 	VBLENDVPS    Y1, Y5, Y4, Y1
-	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y1, 32(SI)
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y5
@@ -6623,10 +3557,10 @@ lanerare:
 	VADDPS       Y13, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y1
 	VBLENDVPS    Y1, Y6, Y4, Y1
-	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      Y1, 64(SI)
 	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y6
@@ -6636,148 +3570,95 @@ lanerare:
 	VADDPS       Y13, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y1
 	VBLENDVPS    Y1, Y7, Y4, Y1
-	VMOVUPS      Y1, 96(DI)
+	VMOVUPS      Y1, 96(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y2, Y2
 	VPERMD       Y2, Y12, Y2
 	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VMOVUPS      Y2, (DX)
+	CMPQ         592(SP), $+1
+	JEQ          groupresume
+	CMPQ         592(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y1, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y1, Y3, Y4, Y1
-	VMOVUPS      Y1, (SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y1, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y1
-	VMOVUPS      Y1, 32(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y6, Y4, Y1
-	VMOVUPS      Y1, 64(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      256(SP), Y0
-	VMOVUPS      384(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y1, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y1
-	VBLENDVPS    Y1, Y7, Y4, Y1
-	VMOVUPS      Y1, 96(SP)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y12, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         568(SP), R8
+	MOVQ         576(SP), R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	JMP          groupback
+
+short2resume:
+	MOVQ 568(SP), R8
+	MOVQ 576(SP), R9
+	JMP  short2back
 
 // func FakeQuantizeZeroPointBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBytesAVX2(SB), $1184-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
-	// per call: Y15 0x0
-	// per group: Y14 scale, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
-	// loaded at each use: recip, least, most, 0x7fc00000, table
-	// vector registers in use at once: 15
-	MOVQ   y+0(FP), DI
-	MOVQ   mask+8(FP), SI
-	MOVQ   x+16(FP), DX
-	MOVQ   scale+24(FP), BX
-	MOVQ   recip+32(FP), R8
-	MOVQ   zeroPoint+40(FP), R9
-	VXORPS Y15, Y15, Y15
-	MOVQ   groups+56(FP), R11
-	MOVQ   length+64(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+16
-	JEQ    short2
+TEXT ·FakeQuantizeZeroPointBytesAVX2(SB), $1248-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
+	// per call: Y15 most, Y14 0x0
+	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
+	// loaded at each use: least, table
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         zeroPoint+40(FP), R10
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+16
+	JEQ          short2
 
 groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
+	MOVQ  R12, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
 
 groupbegin:
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	SUBQ         R11, R10
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VMOVUPS      (BX), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VMOVUPS      32(BX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VMOVUPS      64(BX), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VMOVUPS      96(BX), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -6785,32 +3666,32 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VMAXPS       Y1, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VMOVUPS      Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y1, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y2, Y5
-	VMOVUPS      Y5, 64(DI)
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VMOVUPS      Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VMOVUPS      Y5, 96(DI)
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -6818,81 +3699,82 @@ grouploop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 groupback:
-	ADDQ $+128, DI
-	ADDQ $+32, SI
-	ADDQ $+128, DX
+	ADDQ $+128, SI
+	ADDQ $+32, DX
+	ADDQ $+128, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R11, R10
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
 	TESTQ R11, R11
 	JEQ   groupnext
-	CMPQ  R10, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
 
 groupmeet:
 	MOVQ R11, R13
-	MOVQ BX, R15
+	MOVQ R8, R15
 	SUBQ $+8, R11
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y13, 672(SP)
-	VMOVUPS      Y12, 928(SP)
-	VMOVUPS      Y11, 1056(SP)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y14, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y14, Y0, Y1
+	VMOVUPS      Y12, 736(SP)
+	VMOVUPS      Y11, 992(SP)
+	VMOVUPS      Y10, 1120(SP)
+	VMOVUPS      (BX), Y0
+	VMULPS       Y13, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y13, Y0, Y1
 	SUBQ         $+8, R11
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y13, 704(SP)
-	VMOVUPS      Y12, 960(SP)
-	VMOVUPS      Y11, 1088(SP)
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y14, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y14, Y0, Y2
+	VMOVUPS      Y12, 768(SP)
+	VMOVUPS      Y11, 1024(SP)
+	VMOVUPS      Y10, 1152(SP)
+	VMOVUPS      32(BX), Y0
+	VMULPS       Y13, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y13, Y0, Y2
 	SUBQ         $+8, R11
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y13, 736(SP)
-	VMOVUPS      Y12, 992(SP)
-	VMOVUPS      Y11, 1120(SP)
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y14, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y14, Y0, Y3
+	VMOVUPS      Y12, 800(SP)
+	VMOVUPS      Y11, 1056(SP)
+	VMOVUPS      Y10, 1184(SP)
+	VMOVUPS      64(BX), Y0
+	VMULPS       Y13, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y13, Y0, Y3
 	SUBQ         $+8, R11
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y13, 768(SP)
-	VMOVUPS      Y12, 1024(SP)
-	VMOVUPS      Y11, 1152(SP)
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y14, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y12, 832(SP)
+	VMOVUPS      Y11, 1088(SP)
+	VMOVUPS      Y10, 1216(SP)
+	VMOVUPS      96(BX), Y0
+	VMULPS       Y13, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y13, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -6900,40 +3782,40 @@ groupmeet3:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VROUNDPS     $0x08, Y1, Y1
-	VMOVUPS      928(SP), Y0
+	VMOVUPS      992(SP), Y0
 	VMAXPS       Y1, Y0, Y0
-	VMOVUPS      1056(SP), Y5
+	VMOVUPS      1120(SP), Y5
 	VMINPS       Y0, Y5, Y0
-	VMOVUPS      672(SP), Y5
-	VFMADD213PS  Y15, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      736(SP), Y5
+	VFMADD213PS  Y14, Y0, Y5
+	VMOVUPS      Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      960(SP), Y1
+	VMOVUPS      1024(SP), Y1
 	VMAXPS       Y2, Y1, Y1
-	VMOVUPS      1088(SP), Y5
+	VMOVUPS      1152(SP), Y5
 	VMINPS       Y1, Y5, Y1
-	VMOVUPS      704(SP), Y5
-	VFMADD213PS  Y15, Y1, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      768(SP), Y5
+	VFMADD213PS  Y14, Y1, Y5
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMOVUPS      992(SP), Y2
+	VMOVUPS      1056(SP), Y2
 	VMAXPS       Y3, Y2, Y2
-	VMOVUPS      1120(SP), Y5
+	VMOVUPS      1184(SP), Y5
 	VMINPS       Y2, Y5, Y2
-	VMOVUPS      736(SP), Y5
-	VFMADD213PS  Y15, Y2, Y5
-	VMOVUPS      Y5, 64(DI)
+	VMOVUPS      800(SP), Y5
+	VFMADD213PS  Y14, Y2, Y5
+	VMOVUPS      Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      1024(SP), Y3
+	VMOVUPS      1088(SP), Y3
 	VMAXPS       Y4, Y3, Y3
-	VMOVUPS      1152(SP), Y5
+	VMOVUPS      1216(SP), Y5
 	VMINPS       Y3, Y5, Y3
-	VMOVUPS      768(SP), Y5
-	VFMADD213PS  Y15, Y3, Y5
-	VMOVUPS      Y5, 96(DI)
+	VMOVUPS      832(SP), Y5
+	VFMADD213PS  Y14, Y3, Y5
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -6941,347 +3823,104 @@ groupmeet3:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R10
+	VMOVUPS      Y0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
 	CMPQ         R11, $+1
 	JLT          groupmet
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R11, $+32
 	JLT          groupmeet
 
 groupmet:
-	VXORPS Y15, Y15, Y15
-	CMPQ   R11, $+1
-	JLT    groupnext
-	CMPQ   R10, $+32
-	JLT    grouptail
-	CMPQ   R11, $+32
-	JLT    groupmeet
-	JMP    groupbegin
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          groupmeet
+	JMP          groupbegin
 
 groupnext:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R12, R11
-	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+	ADDQ $+4, R10
 	CMPQ R11, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
+	MOVQ DI, R13
+	MOVQ DI, R15
 
 grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
+	MOVQ R15, DI
+	CMPQ R11, DI
 	JGE  grouppiece
-	MOVQ R11, R10
+	MOVQ R11, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	XORL         AX, AX
-	MOVQ         AX, 160(SP)
-	MOVQ         AX, 168(SP)
-	MOVQ         AX, 176(SP)
-	MOVQ         AX, 184(SP)
-	MOVQ         AX, 192(SP)
-	MOVQ         AX, 200(SP)
-	MOVQ         AX, 208(SP)
-	MOVQ         AX, 216(SP)
-	MOVQ         AX, 224(SP)
-	MOVQ         AX, 232(SP)
-	MOVQ         AX, 240(SP)
-	MOVQ         AX, 248(SP)
-	MOVQ         AX, 256(SP)
-	MOVQ         AX, 264(SP)
-	MOVQ         AX, 272(SP)
-	MOVQ         AX, 280(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece1
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 160(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 168(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 176(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 184(SP)(AX*1)
-	MOVQ         32(DX)(AX*1), CX
-	MOVQ         CX, 192(SP)(AX*1)
-	MOVQ         40(DX)(AX*1), CX
-	MOVQ         CX, 200(SP)(AX*1)
-	MOVQ         48(DX)(AX*1), CX
-	MOVQ         CX, 208(SP)(AX*1)
-	MOVQ         56(DX)(AX*1), CX
-	MOVQ         CX, 216(SP)(AX*1)
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	MOVQ         SI, 672(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 680(SP)
+	LEAQ         128(SP), DX
+	LEAQ         160(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         BX, 688(SP)
+	LEAQ         160(SP), BX
+	MOVQ         R11, 720(SP)
+	SUBQ         R11, R11
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece5:
-	VMOVUPS      160(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      192(SP), Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      224(SP), Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      256(SP), Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VMOVUPS      Y5, (SP)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y1, Y5
-	VMOVUPS      Y5, 32(SP)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y2, Y5
-	VMOVUPS      Y5, 64(SP)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VMOVUPS      Y5, 96(SP)
-	VCMPPS       $0x00, Y4, Y3, Y3
-
-grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+36(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 128(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R10
-	JEQ   piece7
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R10
-	JEQ   piece8
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R10
-	JEQ   piece11
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R10
-	JEQ   piece13
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R10
-	JEQ   piece14
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  128(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  128(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ  (DI)(R10*4), DI
-	LEAQ  (SI)(R10*1), SI
-	LEAQ  (DX)(R10*4), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
+groupstaged:
+	MOVQ  672(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  680(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  688(SP), BX
+	LEAQ  (BX)(DI*4), BX
+	MOVQ  720(SP), R11
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
 	TESTQ R13, R13
 	JEQ   groupdone
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
+	ADDQ  $+4, R10
 
 groupmore:
 	TESTQ R15, R15
 	JNE   grouppieces
-	MOVQ  R13, R10
+	MOVQ  R13, DI
 	JMP   groupbegin
 
 groupdone:
@@ -7299,46 +3938,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R9), Y2
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y2, Y0, Y0
 	VCVTDQ2PS    Y0, Y9
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R10), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VMOVUPS      (BX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VMOVUPS      32(BX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VMOVUPS      64(BX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VMOVUPS      96(BX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7346,32 +3977,32 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y12, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VMAXPS       Y1, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VMOVUPS      Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y12, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y1, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y9, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VMOVUPS      Y5, 64(DI)
+	VMAXPS       Y3, Y8, Y2
+	VMINPS       Y2, Y6, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VMOVUPS      Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y9, Y3
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y13, Y3, Y5
-	VMOVUPS      Y5, 96(DI)
+	VMAXPS       Y4, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -7379,15 +4010,15 @@ short2loop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, DI
-	ADDQ $+32, SI
-	ADDQ $+128, DX
+	ADDQ $+8, R10
+	ADDQ $+128, SI
+	ADDQ $+32, DX
+	ADDQ $+128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -7402,33 +4033,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
+	MOVQ R11, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R8), Y1
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -7437,57 +4068,53 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      (R9), Y0
+	VMOVUPS      (R10), Y0
 	VBROADCASTSS least+48(FP), Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
+	VPSUBD       Y0, Y15, Y0
 	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y10, Y10
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y10, Y1
-	VFMADD213PS  Y15, Y1, Y3
-	VMOVUPS      Y3, (DI)
+	VMINPS       Y1, Y0, Y1
+	VFMADD213PS  Y14, Y1, Y3
+	VMOVUPS      Y3, (SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VMOVUPS      32(R9), Y0
+	VMOVUPS      32(R10), Y0
 	VBROADCASTSS least+48(FP), Y2
 	VPSUBD       Y0, Y2, Y2
-	VBROADCASTSS most+52(FP), Y3
-	VPSUBD       Y0, Y3, Y3
+	VPSUBD       Y0, Y15, Y0
 	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y3, Y2
-	VFMADD213PS  Y15, Y2, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMINPS       Y2, Y0, Y2
+	VFMADD213PS  Y14, Y2, Y5
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y4, Y2, Y2
-	VMOVUPS      64(R9), Y0
+	VMOVUPS      64(R10), Y0
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y0, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y0, Y4, Y4
+	VPSUBD       Y0, Y15, Y0
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VFMADD213PS  Y15, Y3, Y7
-	VMOVUPS      Y7, 64(DI)
+	VMINPS       Y3, Y0, Y3
+	VFMADD213PS  Y14, Y3, Y7
+	VMOVUPS      Y7, 64(SI)
 	VCMPPS       $0x00, Y6, Y3, Y3
-	VMOVUPS      96(R9), Y0
+	VMOVUPS      96(R10), Y0
 	VBROADCASTSS least+48(FP), Y4
 	VPSUBD       Y0, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y0, Y5, Y5
+	VPSUBD       Y0, Y15, Y0
 	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VFMADD213PS  Y15, Y4, Y9
-	VMOVUPS      Y9, 96(DI)
+	VMINPS       Y4, Y0, Y4
+	VFMADD213PS  Y14, Y4, Y9
+	VMOVUPS      Y9, 96(SI)
 	VCMPPS       $0x00, Y8, Y4, Y4
 	VMOVUPS      constantsAVX2<>+36(SB), Y0
 	VPACKSSDW    Y2, Y1, Y1
@@ -7495,566 +4122,36 @@ laneloop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, (DX)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	ADDQ $+128, R9
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R10, R10
+	ADDQ  $+128, SI
+	ADDQ  $+32, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	ADDQ  $+128, R10
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  672(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  680(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  688(SP), BX
+	MOVQ  696(SP), R8
+	MOVQ  704(SP), R9
+	MOVQ  712(SP), R10
 
-piece16:
-	TESTQ $0x00000008, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 592(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 600(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 544(SP)(AX*1)
-
-piece35:
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      416(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      288(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      448(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      320(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      480(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      352(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VMOVUPS      256(SP), Y0
-	VMOVUPS      512(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      384(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      544(SP), Y0
-	VBROADCASTSS least+48(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y10, Y10
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y10, Y1
-	VFMADD213PS  Y15, Y1, Y3
-	VMOVUPS      Y3, (SP)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      576(SP), Y0
-	VBROADCASTSS least+48(FP), Y2
-	VPSUBD       Y0, Y2, Y2
-	VBROADCASTSS most+52(FP), Y3
-	VPSUBD       Y0, Y3, Y3
-	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y3, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y3, Y2
-	VFMADD213PS  Y15, Y2, Y5
-	VMOVUPS      Y5, 32(SP)
-	VCMPPS       $0x00, Y4, Y2, Y2
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      608(SP), Y0
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y0, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y0, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VFMADD213PS  Y15, Y3, Y7
-	VMOVUPS      Y7, 64(SP)
-	VCMPPS       $0x00, Y6, Y3, Y3
-	CMPQ         R10, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      640(SP), Y0
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y0, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y0, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VFMADD213PS  Y15, Y4, Y9
-	VMOVUPS      Y9, 96(SP)
-	VCMPPS       $0x00, Y8, Y4, Y4
-
-lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+36(SB), Y0
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, 128(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R10
-	JEQ   piece37
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R10
-	JEQ   piece38
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R10
-	JEQ   piece39
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R10
-	JEQ   piece40
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece40:
-	TESTQ $0x00000010, R10
-	JEQ   piece41
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R10
-	JEQ   piece42
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R10
-	JEQ   piece43
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R10
-	JEQ   piece44
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  128(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R10
-	JEQ   piece45
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  128(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece45:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -8068,32 +4165,24 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VMOVUPS      (BX), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VMOVUPS      32(BX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VMOVUPS      64(BX), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VMOVUPS      96(BX), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -8101,32 +4190,32 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VMOVNTPS     Y5, (DI)
+	VMAXPS       Y1, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VMOVNTPS     Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y1, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VMOVNTPS     Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y2, Y5
-	VMOVNTPS     Y5, 64(DI)
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VMOVNTPS     Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VMOVNTPS     Y5, 96(DI)
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -8134,104 +4223,60 @@ groupstream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	VMOVNTPS     Y0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
+	ADDQ         $+128, BX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VADDPS       Y15, Y1, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VADDPS       Y15, Y2, Y3
-	VMULPS       Y14, Y3, Y3
-	VADDPS       Y15, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VMOVUPS      Y4, 32(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      64(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VADDPS       Y15, Y3, Y4
-	VMULPS       Y14, Y4, Y4
-	VADDPS       Y15, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VMOVUPS      Y5, 64(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      96(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y4
-	VMINPS       Y4, Y12, Y4
-	VADDPS       Y15, Y4, Y5
-	VMULPS       Y14, Y5, Y5
-	VADDPS       Y15, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VMOVUPS      Y6, 96(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+36(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          groupback
+	MOVQ $+1, 728(SP)
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 704(SP)
+	LEAQ 416(SP), R9
+	LEAQ 544(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R10, 712(SP)
+	LEAQ 544(SP), R10
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS least+48(FP), Y2
-	VBROADCASTSS 4(R9), Y3
+	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
 	VCVTDQ2PS    Y4, Y2
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y3, Y4, Y5
-	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y3, Y15, Y4
+	VCVTDQ2PS    Y4, Y3
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -8240,51 +4285,49 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet1next
 	VBROADCASTSS least+48(FP), Y3
-	VBROADCASTSS (R9), Y4
+	VBROADCASTSS (R10), Y4
 	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y4, Y5, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
-	VMOVAPS      Y3, Y12
-	VMOVAPS      Y4, Y11
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VMOVAPS      Y3, Y11
+	VMOVAPS      Y4, Y10
 	CMPQ         R11, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
 	VBROADCASTSS least+48(FP), Y3
-	VBROADCASTSS 4(R9), Y4
+	VBROADCASTSS 4(R10), Y4
 	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y4, Y5, Y6
-	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
+	VMOVDQU      constantsAVX2<>+0(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y14, Y14
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -8293,51 +4336,49 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet2next
 	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS (R9), Y5
+	VBROADCASTSS (R10), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y5, Y6, Y7
-	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
-	VMOVAPS      Y4, Y12
-	VMOVAPS      Y5, Y11
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VMOVAPS      Y4, Y11
+	VMOVAPS      Y5, Y10
 	CMPQ         R11, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
 	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS 4(R9), Y5
+	VBROADCASTSS 4(R10), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y5, Y6, Y7
-	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBLENDVPS    Y0, Y5, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -8346,170 +4387,99 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet3next
 	VBROADCASTSS least+48(FP), Y5
-	VBROADCASTSS (R9), Y6
+	VBROADCASTSS (R10), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y6, Y7, Y8
-	VCVTDQ2PS    Y8, Y6
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
-	VMOVAPS      Y5, Y12
-	VMOVAPS      Y6, Y11
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VMOVAPS      Y5, Y11
+	VMOVAPS      Y6, Y10
 	CMPQ         R11, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
 	VBROADCASTSS least+48(FP), Y5
-	VBROADCASTSS 4(R9), Y6
+	VBROADCASTSS 4(R10), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y6, Y7, Y8
-	VCVTDQ2PS    Y8, Y6
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y4
+	VMOVDQU      constantsAVX2<>+0(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y14, Y14
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y0, Y4, Y13, Y13
-	VBLENDVPS    Y0, Y5, Y12, Y12
-	VBLENDVPS    Y0, Y6, Y11, Y11
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y6, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet3mix
 
-grouptailrare:
-	VMOVUPS      160(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VADDPS       Y15, Y1, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (SP)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      192(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VADDPS       Y15, Y2, Y3
-	VMULPS       Y14, Y3, Y3
-	VADDPS       Y15, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VMOVUPS      Y4, 32(SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      224(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VADDPS       Y15, Y3, Y4
-	VMULPS       Y14, Y4, Y4
-	VADDPS       Y15, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VMOVUPS      Y5, 64(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      256(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y4
-	VMINPS       Y4, Y12, Y4
-	VADDPS       Y15, Y4, Y5
-	VMULPS       Y14, Y5, Y5
-	VADDPS       Y15, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VMOVUPS      Y6, 96(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+36(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	JMP          grouptailback
-
 groupmeetrare:
-	VXORPS Y15, Y15, Y15
-	MOVQ   R13, R11
-	SUBQ   BX, R15
-	ADDQ   R15, BX
-	ADDQ   R15, R8
-	ADDQ   R15, R9
-	MOVQ   R10, R13
-	SUBQ   R15, R15
-	ADDQ   $+32, R15
-	JMP    grouppieces
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         R13, R11
+	SUBQ         R8, R15
+	ADDQ         R15, R8
+	ADDQ         R15, R9
+	ADDQ         R15, R10
+	MOVQ         DI, R13
+	SUBQ         R15, R15
+	ADDQ         $+32, R15
+	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R9), Y2
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y2, Y0, Y0
 	VCVTDQ2PS    Y0, Y9
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R10), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VMOVUPS      (BX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VMOVUPS      32(BX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VMOVUPS      64(BX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VMOVUPS      96(BX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -8517,32 +4487,32 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y12, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VMOVNTPS     Y5, (DI)
+	VMAXPS       Y1, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VMOVNTPS     Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y12, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y1, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VMOVNTPS     Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y9, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VMOVNTPS     Y5, 64(DI)
+	VMAXPS       Y3, Y8, Y2
+	VMINPS       Y2, Y6, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VMOVNTPS     Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y9, Y3
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y13, Y3, Y5
-	VMOVNTPS     Y5, 96(DI)
+	VMAXPS       Y4, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -8550,282 +4520,193 @@ short2stream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
+	VMOVNTPS     Y0, (DX)
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	ADDQ         $+8, R10
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
+	ADDQ         $+128, BX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y10, Y1
-	VADDPS       Y15, Y1, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y2
-	VMINPS       Y2, Y10, Y2
-	VADDPS       Y15, Y2, Y3
-	VMULPS       Y14, Y3, Y3
-	VADDPS       Y15, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VMOVUPS      Y4, 32(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      64(DX), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y3
-	VMINPS       Y3, Y9, Y3
-	VADDPS       Y15, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y15, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VMOVUPS      Y5, 64(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      96(DX), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y4
-	VMINPS       Y4, Y9, Y4
-	VADDPS       Y15, Y4, Y5
-	VMULPS       Y13, Y5, Y5
-	VADDPS       Y15, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VMOVUPS      Y6, 96(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+36(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          short2back
+	MOVQ $+2, 728(SP)
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 704(SP)
+	LEAQ 416(SP), R9
+	LEAQ 544(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R10, 712(SP)
+	LEAQ 544(SP), R10
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
+	MOVQ $+3, 728(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 680(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 704(SP)
+	LEAQ 416(SP), R9
+	LEAQ 544(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R10, 712(SP)
+	LEAQ 544(SP), R10
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R8), Y1
+	VMOVUPS      (R10), Y2
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y2, Y4, Y4
+	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VADDPS       Y15, Y3, Y2
+	VMINPS       Y3, Y2, Y3
+	VADDPS       Y14, Y3, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
+	VADDPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
 	VBLENDVPS    Y1, Y2, Y4, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R9), Y2
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y2, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VADDPS       Y15, Y4, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y1, Y2, Y5, Y1
-	VMOVUPS      Y1, 32(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y2
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(R10), Y2
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y2, Y5, Y5
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y2, Y6, Y6
+	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VADDPS       Y15, Y5, Y2
+	VMINPS       Y5, Y2, Y5
+	VADDPS       Y14, Y5, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
+	VADDPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 64(DI)
+	VBLENDVPS    Y1, Y2, Y4, Y1
+	VMOVUPS      Y1, 32(SI)
 	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R9), Y2
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R10), Y2
 	VBROADCASTSS least+48(FP), Y6
 	VPSUBD       Y2, Y6, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y2, Y7, Y7
+	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y7, Y7
+	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VADDPS       Y15, Y6, Y2
+	VMINPS       Y6, Y2, Y6
+	VADDPS       Y14, Y6, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
+	VADDPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VBLENDVPS    Y1, Y2, Y7, Y1
-	VMOVUPS      Y1, 96(DI)
+	VBLENDVPS    Y1, Y2, Y4, Y1
+	VMOVUPS      Y1, 64(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(R10), Y2
+	VBROADCASTSS least+48(FP), Y7
+	VPSUBD       Y2, Y7, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y7, Y7
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y2, Y7
+	VADDPS       Y14, Y7, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y4, Y1
+	VMOVUPS      Y1, 96(SI)
+	VCMPPS       $0x00, Y0, Y7, Y7
 	VMOVUPS      constantsAVX2<>+36(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKSSDW    Y7, Y6, Y6
+	VPACKSSWB    Y6, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (SI)
+	VMOVUPS      Y3, (DX)
+	CMPQ         728(SP), $+1
+	JEQ          groupresume
+	CMPQ         728(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMOVUPS      544(SP), Y2
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VADDPS       Y15, Y3, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y1, Y2, Y4, Y1
-	VMOVUPS      Y1, (SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMOVUPS      576(SP), Y2
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y2, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VADDPS       Y15, Y4, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y1, Y2, Y5, Y1
-	VMOVUPS      Y1, 32(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VMOVUPS      608(SP), Y2
-	VBROADCASTSS least+48(FP), Y5
-	VPSUBD       Y2, Y5, Y5
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y2, Y6, Y6
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VADDPS       Y15, Y5, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 64(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      256(SP), Y0
-	VMOVUPS      384(SP), Y1
-	VMOVUPS      640(SP), Y2
-	VBROADCASTSS least+48(FP), Y6
-	VPSUBD       Y2, Y6, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y2, Y7, Y7
-	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y7, Y7
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VADDPS       Y15, Y6, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VBLENDVPS    Y1, Y2, Y7, Y1
-	VMOVUPS      Y1, 96(SP)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVUPS      constantsAVX2<>+36(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, 128(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         696(SP), R8
+	MOVQ         704(SP), R9
+	MOVQ         712(SP), R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	JMP          groupback
+
+short2resume:
+	MOVQ 696(SP), R8
+	MOVQ 704(SP), R9
+	MOVQ 712(SP), R10
+	JMP  short2back
 
 // func FakeQuantizeMinvalBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBytesAVX2(SB), $800-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
+TEXT ·FakeQuantizeMinvalBytesAVX2(SB), $864-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
 	// loaded at each use: recip, least, most, 0x0, 0x7fc00000, table
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         minval+40(FP), R9
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         minval+40(FP), R10
 	VBROADCASTSS least+48(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+52(FP), Y0
@@ -8838,50 +4719,50 @@ TEXT ·FakeQuantizeMinvalBytesAVX2(SB), $800-80
 	JEQ          short2
 
 groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
+	MOVQ  R12, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
 
 groupbegin:
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	SUBQ         R11, R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -8895,7 +4776,7 @@ grouploop:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y0, Y5
 	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -8903,7 +4784,7 @@ grouploop:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y1, Y5
 	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -8911,7 +4792,7 @@ grouploop:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y2, Y5
 	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, 64(DI)
+	VMOVUPS      Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -8919,7 +4800,7 @@ grouploop:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y3, Y5
 	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, 96(DI)
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -8927,38 +4808,40 @@ grouploop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 groupback:
-	ADDQ $+128, DI
-	ADDQ $+32, SI
-	ADDQ $+128, DX
+	ADDQ $+128, SI
+	ADDQ $+32, DX
+	ADDQ $+128, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R11, R10
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
 	TESTQ R11, R11
 	JEQ   groupnext
-	CMPQ  R10, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	MOVQ R11, R13
-	MOVQ BX, R15
+	MOVQ R8, R15
 	SUBQ $+8, R11
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y13, 672(SP)
+	VMOVUPS      Y13, 736(SP)
 	VMOVAPS      Y11, Y0
-	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y1
 	VSUBPS       Y13, Y1, Y1
 	VMULPS       Y12, Y1, Y2
 	VFNMADD231PS Y11, Y2, Y1
@@ -8967,9 +4850,9 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y13, 704(SP)
+	VMOVUPS      Y13, 768(SP)
 	VMOVAPS      Y11, Y1
-	VMOVUPS      32(DX), Y3
+	VMOVUPS      32(BX), Y3
 	VSUBPS       Y13, Y3, Y3
 	VMULPS       Y12, Y3, Y4
 	VFNMADD231PS Y11, Y4, Y3
@@ -8978,9 +4861,9 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y13, 736(SP)
+	VMOVUPS      Y13, 800(SP)
 	VMOVAPS      Y11, Y3
-	VMOVUPS      64(DX), Y5
+	VMOVUPS      64(BX), Y5
 	VSUBPS       Y13, Y5, Y5
 	VMULPS       Y12, Y5, Y6
 	VFNMADD231PS Y11, Y6, Y5
@@ -8989,9 +4872,9 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y13, 768(SP)
+	VMOVUPS      Y13, 832(SP)
 	VMOVAPS      Y11, Y5
-	VMOVUPS      96(DX), Y7
+	VMOVUPS      96(BX), Y7
 	VSUBPS       Y13, Y7, Y7
 	VMULPS       Y12, Y7, Y8
 	VFNMADD231PS Y11, Y8, Y7
@@ -9007,36 +4890,36 @@ groupmeet3:
 	VMINPS       Y7, Y14, Y7
 	VXORPS       Y9, Y9, Y9
 	VFMADD231PS  Y0, Y7, Y9
-	VMOVUPS      672(SP), Y0
+	VMOVUPS      736(SP), Y0
 	VADDPS       Y0, Y9, Y9
-	VMOVUPS      Y9, (DI)
+	VMOVUPS      Y9, (SI)
 	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VXORPS       Y2, Y2, Y2
 	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      704(SP), Y1
+	VMOVUPS      768(SP), Y1
 	VADDPS       Y1, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
+	VMOVUPS      Y2, 32(SI)
 	VCMPPS       $0x00, Y4, Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VXORPS       Y2, Y2, Y2
 	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      736(SP), Y3
+	VMOVUPS      800(SP), Y3
 	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y2, 64(SI)
 	VCMPPS       $0x00, Y6, Y1, Y1
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VXORPS       Y3, Y3, Y3
 	VFMADD231PS  Y5, Y2, Y3
-	VMOVUPS      768(SP), Y4
+	VMOVUPS      832(SP), Y4
 	VADDPS       Y4, Y3, Y3
-	VMOVUPS      Y3, 96(DI)
+	VMOVUPS      Y3, 96(SI)
 	VCMPPS       $0x00, Y8, Y2, Y2
 	VMOVUPS      constantsAVX2<>+36(SB), Y3
 	VPACKSSDW    Y0, Y7, Y7
@@ -9044,14 +4927,14 @@ groupmeet3:
 	VPACKSSWB    Y1, Y7, Y7
 	VPERMD       Y7, Y3, Y7
 	VPABSB       Y7, Y7
-	VMOVUPS      Y7, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R10
+	VMOVUPS      Y7, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
 	CMPQ         R11, $+1
 	JLT          groupmet
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R11, $+32
 	JLT          groupmeet
@@ -9063,333 +4946,81 @@ groupmet:
 	VCVTDQ2PS    Y0, Y14
 	CMPQ         R11, $+1
 	JLT          groupnext
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R12, R11
-	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+	ADDQ $+4, R10
 	CMPQ R11, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
+	MOVQ DI, R13
+	MOVQ DI, R15
 
 grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
+	MOVQ R15, DI
+	CMPQ R11, DI
 	JGE  grouppiece
-	MOVQ R11, R10
+	MOVQ R11, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	XORL         AX, AX
-	MOVQ         AX, 160(SP)
-	MOVQ         AX, 168(SP)
-	MOVQ         AX, 176(SP)
-	MOVQ         AX, 184(SP)
-	MOVQ         AX, 192(SP)
-	MOVQ         AX, 200(SP)
-	MOVQ         AX, 208(SP)
-	MOVQ         AX, 216(SP)
-	MOVQ         AX, 224(SP)
-	MOVQ         AX, 232(SP)
-	MOVQ         AX, 240(SP)
-	MOVQ         AX, 248(SP)
-	MOVQ         AX, 256(SP)
-	MOVQ         AX, 264(SP)
-	MOVQ         AX, 272(SP)
-	MOVQ         AX, 280(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece1
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 160(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 168(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 176(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 184(SP)(AX*1)
-	MOVQ         32(DX)(AX*1), CX
-	MOVQ         CX, 192(SP)(AX*1)
-	MOVQ         40(DX)(AX*1), CX
-	MOVQ         CX, 200(SP)(AX*1)
-	MOVQ         48(DX)(AX*1), CX
-	MOVQ         CX, 208(SP)(AX*1)
-	MOVQ         56(DX)(AX*1), CX
-	MOVQ         CX, 216(SP)(AX*1)
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	MOVQ         SI, 672(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 680(SP)
+	LEAQ         128(SP), DX
+	LEAQ         160(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         BX, 688(SP)
+	LEAQ         160(SP), BX
+	MOVQ         R11, 720(SP)
+	SUBQ         R11, R11
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece5:
-	VMOVUPS      160(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      192(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      224(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      256(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y1, Y5
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, 64(SP)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y3, Y5
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, 96(SP)
-	VCMPPS       $0x00, Y4, Y3, Y3
-
-grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+36(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 128(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R10
-	JEQ   piece7
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R10
-	JEQ   piece8
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R10
-	JEQ   piece11
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R10
-	JEQ   piece13
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R10
-	JEQ   piece14
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  128(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  128(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ  (DI)(R10*4), DI
-	LEAQ  (SI)(R10*1), SI
-	LEAQ  (DX)(R10*4), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
+groupstaged:
+	MOVQ  672(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  680(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  688(SP), BX
+	LEAQ  (BX)(DI*4), BX
+	MOVQ  720(SP), R11
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
 	TESTQ R13, R13
 	JEQ   groupdone
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
+	ADDQ  $+4, R10
 
 groupmore:
 	TESTQ R15, R15
 	JNE   grouppieces
-	MOVQ  R13, R10
+	MOVQ  R13, DI
 	JMP   groupbegin
 
 groupdone:
@@ -9407,37 +5038,37 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R10), Y11
+	VBROADCASTSS 4(R10), Y10
+	VMOVUPS      (BX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -9451,7 +5082,7 @@ short2loop:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y0, Y5
 	VADDPS       Y11, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -9459,7 +5090,7 @@ short2loop:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y1, Y5
 	VADDPS       Y11, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -9467,7 +5098,7 @@ short2loop:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y12, Y2, Y5
 	VADDPS       Y10, Y5, Y5
-	VMOVUPS      Y5, 64(DI)
+	VMOVUPS      Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -9475,7 +5106,7 @@ short2loop:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y12, Y3, Y5
 	VADDPS       Y10, Y5, Y5
-	VMOVUPS      Y5, 96(DI)
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -9483,15 +5114,15 @@ short2loop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, DI
-	ADDQ $+32, SI
-	ADDQ $+128, DX
+	ADDQ $+8, R10
+	ADDQ $+128, SI
+	ADDQ $+32, DX
+	ADDQ $+128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -9506,41 +5137,41 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
+	MOVQ R11, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R9), Y1
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R10), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y2
 	VMULPS       Y2, Y0, Y3
-	VMOVUPS      (BX), Y4
+	VMOVUPS      (R8), Y4
 	VFNMADD231PS Y4, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R9), Y2
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R10), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      32(R8), Y5
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y5, Y0, Y6
-	VMOVUPS      32(BX), Y7
+	VMOVUPS      32(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y5, Y0, Y6
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R9), Y5
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R10), Y5
 	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      64(R8), Y8
+	VMOVUPS      64(R9), Y8
 	VMULPS       Y8, Y0, Y9
-	VMOVUPS      64(BX), Y10
+	VMOVUPS      64(R8), Y10
 	VFNMADD231PS Y10, Y9, Y0
 	VFMADD231PS  Y8, Y0, Y9
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R9), Y8
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R10), Y8
 	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      96(R8), Y11
+	VMOVUPS      96(R9), Y11
 	VMULPS       Y11, Y0, Y12
-	VMOVUPS      96(BX), Y13
+	VMOVUPS      96(R8), Y13
 	VFNMADD231PS Y13, Y12, Y0
 	VFMADD231PS  Y11, Y0, Y12
 	VCMPPS       $0x03, Y6, Y3, Y0
@@ -9555,7 +5186,7 @@ laneloop:
 	VXORPS       Y11, Y11, Y11
 	VFMADD231PS  Y4, Y0, Y11
 	VADDPS       Y1, Y11, Y11
-	VMOVUPS      Y11, (DI)
+	VMOVUPS      Y11, (SI)
 	VCMPPS       $0x00, Y3, Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
@@ -9563,7 +5194,7 @@ laneloop:
 	VXORPS       Y3, Y3, Y3
 	VFMADD231PS  Y7, Y1, Y3
 	VADDPS       Y2, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
+	VMOVUPS      Y3, 32(SI)
 	VCMPPS       $0x00, Y6, Y1, Y1
 	VROUNDPS     $0x08, Y9, Y9
 	VMAXPS       Y9, Y15, Y2
@@ -9571,7 +5202,7 @@ laneloop:
 	VXORPS       Y3, Y3, Y3
 	VFMADD231PS  Y10, Y2, Y3
 	VADDPS       Y5, Y3, Y3
-	VMOVUPS      Y3, 64(DI)
+	VMOVUPS      Y3, 64(SI)
 	VCMPPS       $0x00, Y9, Y2, Y2
 	VROUNDPS     $0x08, Y12, Y12
 	VMAXPS       Y12, Y15, Y3
@@ -9579,7 +5210,7 @@ laneloop:
 	VXORPS       Y4, Y4, Y4
 	VFMADD231PS  Y13, Y3, Y4
 	VADDPS       Y8, Y4, Y4
-	VMOVUPS      Y4, 96(DI)
+	VMOVUPS      Y4, 96(SI)
 	VCMPPS       $0x00, Y12, Y3, Y3
 	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -9587,554 +5218,36 @@ laneloop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	ADDQ $+128, R9
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R10, R10
+	ADDQ  $+128, SI
+	ADDQ  $+32, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	ADDQ  $+128, R10
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  672(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  680(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  688(SP), BX
+	MOVQ  696(SP), R8
+	MOVQ  704(SP), R9
+	MOVQ  712(SP), R10
 
-piece16:
-	TESTQ $0x00000008, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 592(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 600(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 544(SP)(AX*1)
-
-piece35:
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      544(SP), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      416(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VMOVUPS      288(SP), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      576(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      448(SP), Y5
-	VMULPS       Y5, Y0, Y6
-	VMOVUPS      320(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      608(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      480(SP), Y8
-	VMULPS       Y8, Y0, Y9
-	VMOVUPS      352(SP), Y10
-	VFNMADD231PS Y10, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VMOVUPS      256(SP), Y0
-	VMOVUPS      640(SP), Y8
-	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      512(SP), Y11
-	VMULPS       Y11, Y0, Y12
-	VMOVUPS      384(SP), Y13
-	VFNMADD231PS Y13, Y12, Y0
-	VFMADD231PS  Y11, Y0, Y12
-	VCMPPS       $0x03, Y6, Y3, Y0
-	VCMPPS       $0x03, Y12, Y9, Y11
-	VORPS        Y11, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y11, Y11, Y11
-	VFMADD231PS  Y4, Y0, Y11
-	VADDPS       Y1, Y11, Y11
-	VMOVUPS      Y11, (SP)
-	VCMPPS       $0x00, Y3, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y7, Y1, Y3
-	VADDPS       Y2, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	VCMPPS       $0x00, Y6, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y10, Y2, Y3
-	VADDPS       Y5, Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	VCMPPS       $0x00, Y9, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y12, Y12
-	VMAXPS       Y12, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y13, Y3, Y4
-	VADDPS       Y8, Y4, Y4
-	VMOVUPS      Y4, 96(SP)
-	VCMPPS       $0x00, Y12, Y3, Y3
-
-lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+36(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 128(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R10
-	JEQ   piece37
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R10
-	JEQ   piece38
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R10
-	JEQ   piece39
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R10
-	JEQ   piece40
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece40:
-	TESTQ $0x00000010, R10
-	JEQ   piece41
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R10
-	JEQ   piece42
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R10
-	JEQ   piece43
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R10
-	JEQ   piece44
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	MOVW  128(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R10
-	JEQ   piece45
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	MOVB  128(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece45:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -10148,35 +5261,35 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VMOVUPS      (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VMOVUPS      (BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -10190,7 +5303,7 @@ groupstream:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y0, Y5
 	VADDPS       Y12, Y5, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -10198,7 +5311,7 @@ groupstream:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y1, Y5
 	VADDPS       Y12, Y5, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -10206,7 +5319,7 @@ groupstream:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y2, Y5
 	VADDPS       Y12, Y5, Y5
-	VMOVNTPS     Y5, 64(DI)
+	VMOVNTPS     Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -10214,7 +5327,7 @@ groupstream:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y3, Y5
 	VADDPS       Y12, Y5, Y5
-	VMOVNTPS     Y5, 96(DI)
+	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -10222,105 +5335,54 @@ groupstream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	VMOVNTPS     Y0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
+	ADDQ         $+128, BX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y12, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y13, Y3, Y3
-	VADDPS       Y12, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VMOVUPS      Y4, 32(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      64(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VMOVUPS      Y5, 64(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      96(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y13, Y5, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VMOVUPS      Y6, 96(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+36(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          groupback
+	MOVQ $+1, 728(SP)
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 704(SP)
+	LEAQ 416(SP), R9
+	LEAQ 544(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R10, 712(SP)
+	LEAQ 544(SP), R10
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
+	VBROADCASTSS 4(R10), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -10329,14 +5391,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet1
 
@@ -10344,21 +5406,21 @@ groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
+	VBROADCASTSS 4(R10), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -10367,14 +5429,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet2
 
@@ -10382,21 +5444,21 @@ groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+4(SB), Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
+	VBROADCASTSS 4(R10), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -10405,14 +5467,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet3
 
@@ -10420,92 +5482,22 @@ groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+4(SB), Y7
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
+	VBROADCASTSS 4(R10), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      160(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y12, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (SP)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      192(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y13, Y3, Y3
-	VADDPS       Y12, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VMOVUPS      Y4, 32(SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      224(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VMOVUPS      Y5, 64(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      256(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y13, Y5, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VMOVUPS      Y6, 96(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+36(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0
@@ -10513,49 +5505,49 @@ groupmeetrare:
 	VBROADCASTSS most+52(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	MOVQ         R13, R11
-	SUBQ         BX, R15
-	ADDQ         R15, BX
+	SUBQ         R8, R15
 	ADDQ         R15, R8
 	ADDQ         R15, R9
-	MOVQ         R10, R13
+	ADDQ         R15, R10
+	MOVQ         DI, R13
 	SUBQ         R15, R15
 	ADDQ         $+32, R15
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VMOVUPS      (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R10), Y11
+	VBROADCASTSS 4(R10), Y10
+	VMOVUPS      (BX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -10569,7 +5561,7 @@ short2stream:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y0, Y5
 	VADDPS       Y11, Y5, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -10577,7 +5569,7 @@ short2stream:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y1, Y5
 	VADDPS       Y11, Y5, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -10585,7 +5577,7 @@ short2stream:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y12, Y2, Y5
 	VADDPS       Y10, Y5, Y5
-	VMOVNTPS     Y5, 64(DI)
+	VMOVNTPS     Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -10593,7 +5585,7 @@ short2stream:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y12, Y3, Y5
 	VADDPS       Y10, Y5, Y5
-	VMOVNTPS     Y5, 96(DI)
+	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -10601,92 +5593,72 @@ short2stream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
+	VMOVNTPS     Y0, (DX)
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	ADDQ         $+8, R10
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
+	ADDQ         $+128, BX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (DX), Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y11, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y13, Y3, Y3
-	VADDPS       Y11, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VMOVUPS      Y4, 32(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      64(DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y10, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VMOVUPS      Y5, 64(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      96(DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y12, Y5, Y5
-	VADDPS       Y10, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VMOVUPS      Y6, 96(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+36(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
-	JMP          short2back
+	MOVQ $+2, 728(SP)
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 704(SP)
+	LEAQ 416(SP), R9
+	LEAQ 544(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R10, 712(SP)
+	LEAQ 544(SP), R10
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
+	MOVQ $+3, 728(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 680(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 704(SP)
+	LEAQ 416(SP), R9
+	LEAQ 544(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R10, 712(SP)
+	LEAQ 544(SP), R10
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R8), Y1
+	VMOVUPS      (R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -10697,13 +5669,13 @@ lanerare:
 	VMULPS       Y1, Y4, Y4
 	VADDPS       Y2, Y4, Y4
 	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y4, Y2, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R9), Y2
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -10714,13 +5686,13 @@ lanerare:
 	VMULPS       Y1, Y5, Y5
 	VADDPS       Y2, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y5, Y2, Y1
-	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y1, 32(SI)
 	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y2
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -10731,13 +5703,13 @@ lanerare:
 	VMULPS       Y1, Y6, Y6
 	VADDPS       Y2, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y6, Y2, Y1
-	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      Y1, 64(SI)
 	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R9), Y2
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -10748,9 +5720,9 @@ lanerare:
 	VMULPS       Y1, Y7, Y7
 	VADDPS       Y2, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y7, Y2, Y1
-	VMOVUPS      Y1, 96(DI)
+	VMOVUPS      Y1, 96(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
 	VMOVUPS      constantsAVX2<>+36(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
@@ -10758,99 +5730,39 @@ lanerare:
 	VPACKSSWB    Y5, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (SI)
+	VMOVUPS      Y3, (DX)
+	CMPQ         728(SP), $+1
+	JEQ          groupresume
+	CMPQ         728(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMOVUPS      544(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y1, Y4, Y4
-	VADDPS       Y2, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y4, Y2, Y1
-	VMOVUPS      Y1, (SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMOVUPS      576(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y1, Y5, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y5, Y2, Y1
-	VMOVUPS      Y1, 32(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VMOVUPS      608(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y6, Y2, Y1
-	VMOVUPS      Y1, 64(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      256(SP), Y0
-	VMOVUPS      384(SP), Y1
-	VMOVUPS      640(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y7
-	VMULPS       Y1, Y7, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y7, Y2, Y1
-	VMOVUPS      Y1, 96(SP)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVUPS      constantsAVX2<>+36(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, 128(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         696(SP), R8
+	MOVQ         704(SP), R9
+	MOVQ         712(SP), R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	JMP          groupback
+
+short2resume:
+	MOVQ 696(SP), R8
+	MOVQ 704(SP), R9
+	MOVQ 712(SP), R10
+	JMP  short2back
 
 // func FakeQuantizeBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·FakeQuantizeBitsAVX2(SB), $528-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeBitsAVX2(SB), $592-72
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
 	// vector registers in use at once: 15
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS least+40(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
@@ -10864,36 +5776,36 @@ TEXT ·FakeQuantizeBitsAVX2(SB), $528-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y11, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y11, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y11, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
 	VFMADD231PS  Y11, Y0, Y4
@@ -10908,66 +5820,68 @@ grouploop:
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y1, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y2, Y5
-	VMOVUPS      Y5, 64(DI)
+	VMOVUPS      Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y3, Y5
-	VMOVUPS      Y5, 96(DI)
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 groupback:
-	ADDQ $+128, DI
-	ADDQ $+4, SI
-	ADDQ $+128, DX
+	ADDQ $+128, SI
+	ADDQ $+4, DX
+	ADDQ $+128, BX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ BX, R13
+	MOVQ R8, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Y11, Y0
-	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y1
 	VMULPS       Y12, Y1, Y2
 	VFNMADD231PS Y11, Y2, Y1
 	VFMADD231PS  Y12, Y1, Y2
@@ -10976,7 +5890,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Y11, Y1
-	VMOVUPS      32(DX), Y3
+	VMOVUPS      32(BX), Y3
 	VMULPS       Y12, Y3, Y4
 	VFNMADD231PS Y11, Y4, Y3
 	VFMADD231PS  Y12, Y3, Y4
@@ -10985,7 +5899,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Y11, Y3
-	VMOVUPS      64(DX), Y5
+	VMOVUPS      64(BX), Y5
 	VMULPS       Y12, Y5, Y6
 	VFNMADD231PS Y11, Y6, Y5
 	VFMADD231PS  Y12, Y5, Y6
@@ -10994,7 +5908,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Y11, Y5
-	VMOVUPS      96(DX), Y7
+	VMOVUPS      96(BX), Y7
 	VMULPS       Y12, Y7, Y8
 	VFNMADD231PS Y11, Y8, Y7
 	VFMADD231PS  Y12, Y7, Y8
@@ -11008,327 +5922,115 @@ groupmeet3:
 	VMAXPS       Y2, Y15, Y7
 	VMINPS       Y7, Y14, Y7
 	VFMADD213PS  Y13, Y7, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VFMADD213PS  Y13, Y0, Y1
-	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y1, 32(SI)
 	VCMPPS       $0x00, Y4, Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y3
-	VMOVUPS      Y3, 64(DI)
+	VMOVUPS      Y3, 64(SI)
 	VCMPPS       $0x00, Y6, Y1, Y1
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y2, Y5
-	VMOVUPS      Y5, 96(DI)
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y8, Y2, Y2
 	VMOVMSKPS    Y7, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+128, DI
-	ADDQ         $+4, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R9
+	MOVB         AL, 3(DX)
+	ADDQ         $+128, SI
+	ADDQ         $+4, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	XORL         AX, AX
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	MOVQ         AX, 160(SP)
-	MOVQ         AX, 168(SP)
-	MOVQ         AX, 176(SP)
-	MOVQ         AX, 184(SP)
-	MOVQ         AX, 192(SP)
-	MOVQ         AX, 200(SP)
-	MOVQ         AX, 208(SP)
-	MOVQ         AX, 216(SP)
-	MOVQ         AX, 224(SP)
-	MOVQ         AX, 232(SP)
-	MOVQ         AX, 240(SP)
-	MOVQ         AX, 248(SP)
-	MOVQ         AX, 256(SP)
-	MOVQ         AX, 264(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 144(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 152(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 160(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 168(SP)(AX*1)
-	MOVQ         32(DX)(AX*1), CX
-	MOVQ         CX, 176(SP)(AX*1)
-	MOVQ         40(DX)(AX*1), CX
-	MOVQ         CX, 184(SP)(AX*1)
-	MOVQ         48(DX)(AX*1), CX
-	MOVQ         CX, 192(SP)(AX*1)
-	MOVQ         56(DX)(AX*1), CX
-	MOVQ         CX, 200(SP)(AX*1)
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
+	MOVQ         SI, 528(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 536(SP)
+	LEAQ         128(SP), DX
+	LEAQ         144(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         BX, 544(SP)
+	LEAQ         144(SP), BX
+	MOVQ         R10, 568(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece5:
-	VMOVUPS      144(SP), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VMOVUPS      176(SP), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VMOVUPS      208(SP), Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	VMOVUPS      240(SP), Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
-	VMOVUPS      Y5, (SP)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y1, Y5
-	VMOVUPS      Y5, 32(SP)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VMOVUPS      Y5, 64(SP)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y3, Y5
-	VMOVUPS      Y5, 96(SP)
-	VCMPPS       $0x00, Y4, Y3, Y3
-
-grouptailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 129(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 130(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 131(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	MOVQ  128(SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged11:
-	LEAQ  (DI)(R9*4), DI
-	MOVQ  R9, AX
+groupstaged:
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  536(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R9*4), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, DX
+	MOVQ  544(SP), BX
+	LEAQ  (BX)(DI*4), BX
+	MOVQ  568(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -11346,23 +6048,23 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS 4(R8), Y9
-	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS 4(R9), Y9
+	VMOVUPS      (BX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y10, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y9, Y0, Y3
 	VFNMADD231PS Y11, Y3, Y0
 	VFMADD231PS  Y9, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y9, Y0, Y4
 	VFNMADD231PS Y11, Y4, Y0
 	VFMADD231PS  Y9, Y0, Y4
@@ -11377,44 +6079,44 @@ short2loop:
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y1, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y2, Y5
-	VMOVUPS      Y5, 64(DI)
+	VMOVUPS      Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y3, Y5
-	VMOVUPS      Y5, 96(DI)
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+128, DI
-	ADDQ $+4, SI
-	ADDQ $+128, DX
+	ADDQ $+8, R9
+	ADDQ $+128, SI
+	ADDQ $+4, DX
+	ADDQ $+128, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -11429,33 +6131,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R8), Y1
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -11468,456 +6170,61 @@ laneloop:
 	VMAXPS       Y2, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VFMADD213PS  Y13, Y0, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 	VCMPPS       $0x00, Y2, Y0, Y0
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y4, Y1, Y1
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y2, Y7
-	VMOVUPS      Y7, 64(DI)
+	VMOVUPS      Y7, 64(SI)
 	VCMPPS       $0x00, Y6, Y2, Y2
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y3, Y9
-	VMOVUPS      Y9, 96(DI)
+	VMOVUPS      Y9, 96(SI)
 	VCMPPS       $0x00, Y8, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+4, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+128, SI
+	ADDQ  $+4, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  536(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  544(SP), BX
+	MOVQ  552(SP), R8
+	MOVQ  560(SP), R9
 
-piece12:
-	TESTQ $0x00000008, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece21:
-	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000008, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000004, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000002, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000001, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece26:
-	VMOVUPS      144(SP), Y0
-	VMOVUPS      400(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      272(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      176(SP), Y0
-	VMOVUPS      432(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      304(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      208(SP), Y0
-	VMOVUPS      464(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      336(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VMOVUPS      240(SP), Y0
-	VMOVUPS      496(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      368(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
-	VMOVUPS      Y3, (SP)
-	VCMPPS       $0x00, Y2, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VMOVUPS      Y5, 32(SP)
-	VCMPPS       $0x00, Y4, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y7
-	VMOVUPS      Y7, 64(SP)
-	VCMPPS       $0x00, Y6, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y3, Y9
-	VMOVUPS      Y9, 96(SP)
-	VCMPPS       $0x00, Y8, Y3, Y3
-
-lanetailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 129(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 130(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 131(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000008, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000004, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000002, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece30:
-	TESTQ $0x00000001, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece31:
-	MOVQ  128(SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged32
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged32
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged32
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged32:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -11931,21 +6238,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VMOVUPS      (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VMOVUPS      (BX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y11, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y11, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y11, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
 	VFMADD231PS  Y11, Y0, Y4
@@ -11960,122 +6267,76 @@ groupstream:
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y0, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y1, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y2, Y5
-	VMOVNTPS     Y5, 64(DI)
+	VMOVNTPS     Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y3, Y5
-	VMOVNTPS     Y5, 96(DI)
+	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+128, DI
-	ADDQ         $+4, SI
-	ADDQ         $+128, DX
+	MOVB         AL, 3(DX)
+	ADDQ         $+128, SI
+	ADDQ         $+4, DX
+	ADDQ         $+128, BX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (DX), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y12, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VMOVUPS      Y5, 32(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      64(DX), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y12, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y6
-	VMOVUPS      Y6, 64(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      96(DX), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y4, Y7
-	VMOVUPS      Y7, 96(DI)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 3(SI)
-	JMP          groupback
+	MOVQ $+1, 576(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -12084,12 +6345,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -12097,18 +6358,18 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -12117,12 +6378,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -12130,18 +6391,18 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+4(SB), Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -12150,12 +6411,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -12163,110 +6424,50 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+4(SB), Y7
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      144(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (SP)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      176(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y12, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VMOVUPS      Y5, 32(SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      208(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y12, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y6
-	VMOVUPS      Y6, 64(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      240(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y4, Y7
-	VMOVUPS      Y7, 96(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 128(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 129(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 130(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 131(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
+	SUBQ R8, R13
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS 4(R8), Y9
-	VMOVUPS      (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS 4(R9), Y9
+	VMOVUPS      (BX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y10, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y9, Y0, Y3
 	VFNMADD231PS Y11, Y3, Y0
 	VFMADD231PS  Y9, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y9, Y0, Y4
 	VFNMADD231PS Y11, Y4, Y0
 	VFMADD231PS  Y9, Y0, Y4
@@ -12281,110 +6482,90 @@ short2stream:
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y0, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y12, Y1, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y2, Y5
-	VMOVNTPS     Y5, 64(DI)
+	VMOVNTPS     Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y5
 	VFMADD231PS  Y11, Y3, Y5
-	VMOVNTPS     Y5, 96(DI)
+	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
+	MOVB         AL, 3(DX)
 	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+4, SI
-	ADDQ         $+128, DX
+	ADDQ         $+8, R9
+	ADDQ         $+128, SI
+	ADDQ         $+4, DX
+	ADDQ         $+128, BX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (DX), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y12, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VMOVUPS      Y5, 32(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      64(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y6
-	VMOVUPS      Y6, 64(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      96(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y11, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y7
-	VBLENDVPS    Y7, Y6, Y4, Y7
-	VMOVUPS      Y7, 96(DI)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 3(SI)
-	JMP          short2back
+	MOVQ $+2, 576(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
+	MOVQ $+3, 576(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 528(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 536(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y2
@@ -12393,12 +6574,12 @@ lanerare:
 	VMULPS       Y1, Y3, Y3
 	VADDPS       Y13, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
@@ -12408,10 +6589,10 @@ lanerare:
 	VADDPS       Y13, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y1
 	VBLENDVPS    Y1, Y5, Y4, Y1
-	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y1, 32(SI)
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y5
@@ -12421,10 +6602,10 @@ lanerare:
 	VADDPS       Y13, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y1
 	VBLENDVPS    Y1, Y6, Y4, Y1
-	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      Y1, 64(SI)
 	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y6
@@ -12434,152 +6615,97 @@ lanerare:
 	VADDPS       Y13, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y1
 	VBLENDVPS    Y1, Y7, Y4, Y1
-	VMOVUPS      Y1, 96(DI)
+	VMOVUPS      Y1, 96(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y5, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
+	CMPQ         576(SP), $+1
+	JEQ          groupresume
+	CMPQ         576(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      144(SP), Y0
-	VMOVUPS      272(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y1, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y1, Y3, Y4, Y1
-	VMOVUPS      Y1, (SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      176(SP), Y0
-	VMOVUPS      304(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y1, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y1
-	VMOVUPS      Y1, 32(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      208(SP), Y0
-	VMOVUPS      336(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y6, Y4, Y1
-	VMOVUPS      Y1, 64(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      240(SP), Y0
-	VMOVUPS      368(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y1, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y1
-	VBLENDVPS    Y1, Y7, Y4, Y1
-	VMOVUPS      Y1, 96(SP)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 128(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 129(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 130(SP)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 131(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         552(SP), R8
+	MOVQ         560(SP), R9
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
+	JMP          groupback
+
+short2resume:
+	MOVQ 552(SP), R8
+	MOVQ 560(SP), R9
+	JMP  short2back
 
 // func FakeQuantizeZeroPointBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBitsAVX2(SB), $1168-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
-	// per call: Y15 0x0
-	// per group: Y14 scale, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
-	// loaded at each use: recip, least, most, 0x7fc00000
-	// vector registers in use at once: 15
-	MOVQ   y+0(FP), DI
-	MOVQ   mask+8(FP), SI
-	MOVQ   x+16(FP), DX
-	MOVQ   scale+24(FP), BX
-	MOVQ   recip+32(FP), R8
-	MOVQ   zeroPoint+40(FP), R9
-	VXORPS Y15, Y15, Y15
-	MOVQ   groups+56(FP), R11
-	MOVQ   length+64(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+16
-	JEQ    short2
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointBitsAVX2(SB), $1232-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
+	// per call: Y15 most, Y14 0x0
+	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
+	// loaded at each use: least
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         zeroPoint+40(FP), R10
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+16
+	JEQ          short2
 
 groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
+	MOVQ  R12, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
 
 groupbegin:
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	SUBQ         R11, R10
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VMOVUPS      (BX), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VMOVUPS      32(BX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VMOVUPS      64(BX), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VMOVUPS      96(BX), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -12587,115 +6713,116 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VMAXPS       Y1, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VMOVUPS      Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y1, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y2, Y5
-	VMOVUPS      Y5, 64(DI)
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VMOVUPS      Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VMOVUPS      Y5, 96(DI)
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 groupback:
-	ADDQ $+128, DI
-	ADDQ $+4, SI
-	ADDQ $+128, DX
+	ADDQ $+128, SI
+	ADDQ $+4, DX
+	ADDQ $+128, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R11, R10
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
 	TESTQ R11, R11
 	JEQ   groupnext
-	CMPQ  R10, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
 
 groupmeet:
 	MOVQ R11, R13
-	MOVQ BX, R15
+	MOVQ R8, R15
 	SUBQ $+8, R11
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y13, 656(SP)
-	VMOVUPS      Y12, 912(SP)
-	VMOVUPS      Y11, 1040(SP)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y14, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y14, Y0, Y1
+	VMOVUPS      Y12, 720(SP)
+	VMOVUPS      Y11, 976(SP)
+	VMOVUPS      Y10, 1104(SP)
+	VMOVUPS      (BX), Y0
+	VMULPS       Y13, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y13, Y0, Y1
 	SUBQ         $+8, R11
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y13, 688(SP)
-	VMOVUPS      Y12, 944(SP)
-	VMOVUPS      Y11, 1072(SP)
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y14, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y14, Y0, Y2
+	VMOVUPS      Y12, 752(SP)
+	VMOVUPS      Y11, 1008(SP)
+	VMOVUPS      Y10, 1136(SP)
+	VMOVUPS      32(BX), Y0
+	VMULPS       Y13, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y13, Y0, Y2
 	SUBQ         $+8, R11
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y13, 720(SP)
-	VMOVUPS      Y12, 976(SP)
-	VMOVUPS      Y11, 1104(SP)
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y14, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y14, Y0, Y3
+	VMOVUPS      Y12, 784(SP)
+	VMOVUPS      Y11, 1040(SP)
+	VMOVUPS      Y10, 1168(SP)
+	VMOVUPS      64(BX), Y0
+	VMULPS       Y13, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y13, Y0, Y3
 	SUBQ         $+8, R11
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y13, 752(SP)
-	VMOVUPS      Y12, 1008(SP)
-	VMOVUPS      Y11, 1136(SP)
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y14, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y12, 816(SP)
+	VMOVUPS      Y11, 1072(SP)
+	VMOVUPS      Y10, 1200(SP)
+	VMOVUPS      96(BX), Y0
+	VMULPS       Y13, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y13, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -12703,367 +6830,148 @@ groupmeet3:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VROUNDPS     $0x08, Y1, Y1
-	VMOVUPS      912(SP), Y0
+	VMOVUPS      976(SP), Y0
 	VMAXPS       Y1, Y0, Y0
-	VMOVUPS      1040(SP), Y5
+	VMOVUPS      1104(SP), Y5
 	VMINPS       Y0, Y5, Y0
-	VMOVUPS      656(SP), Y5
-	VFMADD213PS  Y15, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      720(SP), Y5
+	VFMADD213PS  Y14, Y0, Y5
+	VMOVUPS      Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      944(SP), Y1
+	VMOVUPS      1008(SP), Y1
 	VMAXPS       Y2, Y1, Y1
-	VMOVUPS      1072(SP), Y5
+	VMOVUPS      1136(SP), Y5
 	VMINPS       Y1, Y5, Y1
-	VMOVUPS      688(SP), Y5
-	VFMADD213PS  Y15, Y1, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      752(SP), Y5
+	VFMADD213PS  Y14, Y1, Y5
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMOVUPS      976(SP), Y2
+	VMOVUPS      1040(SP), Y2
 	VMAXPS       Y3, Y2, Y2
-	VMOVUPS      1104(SP), Y5
+	VMOVUPS      1168(SP), Y5
 	VMINPS       Y2, Y5, Y2
-	VMOVUPS      720(SP), Y5
-	VFMADD213PS  Y15, Y2, Y5
-	VMOVUPS      Y5, 64(DI)
+	VMOVUPS      784(SP), Y5
+	VFMADD213PS  Y14, Y2, Y5
+	VMOVUPS      Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      1008(SP), Y3
+	VMOVUPS      1072(SP), Y3
 	VMAXPS       Y4, Y3, Y3
-	VMOVUPS      1136(SP), Y5
+	VMOVUPS      1200(SP), Y5
 	VMINPS       Y3, Y5, Y3
-	VMOVUPS      752(SP), Y5
-	VFMADD213PS  Y15, Y3, Y5
-	VMOVUPS      Y5, 96(DI)
+	VMOVUPS      816(SP), Y5
+	VFMADD213PS  Y14, Y3, Y5
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+128, DI
-	ADDQ         $+4, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R10
+	MOVB         AL, 3(DX)
+	ADDQ         $+128, SI
+	ADDQ         $+4, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
 	CMPQ         R11, $+1
 	JLT          groupmet
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R11, $+32
 	JLT          groupmeet
 
 groupmet:
-	VXORPS Y15, Y15, Y15
-	CMPQ   R11, $+1
-	JLT    groupnext
-	CMPQ   R10, $+32
-	JLT    grouptail
-	CMPQ   R11, $+32
-	JLT    groupmeet
-	JMP    groupbegin
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          groupmeet
+	JMP          groupbegin
 
 groupnext:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R12, R11
-	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+	ADDQ $+4, R10
 	CMPQ R11, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
+	MOVQ DI, R13
+	MOVQ DI, R15
 
 grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
+	MOVQ R15, DI
+	CMPQ R11, DI
 	JGE  grouppiece
-	MOVQ R11, R10
+	MOVQ R11, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	XORL         AX, AX
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	MOVQ         AX, 160(SP)
-	MOVQ         AX, 168(SP)
-	MOVQ         AX, 176(SP)
-	MOVQ         AX, 184(SP)
-	MOVQ         AX, 192(SP)
-	MOVQ         AX, 200(SP)
-	MOVQ         AX, 208(SP)
-	MOVQ         AX, 216(SP)
-	MOVQ         AX, 224(SP)
-	MOVQ         AX, 232(SP)
-	MOVQ         AX, 240(SP)
-	MOVQ         AX, 248(SP)
-	MOVQ         AX, 256(SP)
-	MOVQ         AX, 264(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece1
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 144(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 152(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 160(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 168(SP)(AX*1)
-	MOVQ         32(DX)(AX*1), CX
-	MOVQ         CX, 176(SP)(AX*1)
-	MOVQ         40(DX)(AX*1), CX
-	MOVQ         CX, 184(SP)(AX*1)
-	MOVQ         48(DX)(AX*1), CX
-	MOVQ         CX, 192(SP)(AX*1)
-	MOVQ         56(DX)(AX*1), CX
-	MOVQ         CX, 200(SP)(AX*1)
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	MOVQ         SI, 656(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 664(SP)
+	LEAQ         128(SP), DX
+	LEAQ         144(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         BX, 672(SP)
+	LEAQ         144(SP), BX
+	MOVQ         R11, 704(SP)
+	SUBQ         R11, R11
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece5:
-	VMOVUPS      144(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      176(SP), Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      208(SP), Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      240(SP), Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VMOVUPS      Y5, (SP)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y1, Y5
-	VMOVUPS      Y5, 32(SP)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y2, Y5
-	VMOVUPS      Y5, 64(SP)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VMOVUPS      Y5, 96(SP)
-	VCMPPS       $0x00, Y4, Y3, Y3
-
-grouptailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 129(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 130(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 131(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R10
-	JEQ   piece7
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R10
-	JEQ   piece8
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	MOVQ  128(SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged11:
-	LEAQ  (DI)(R10*4), DI
-	MOVQ  R10, AX
+groupstaged:
+	MOVQ  656(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  664(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R10*4), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
+	ADDQ  AX, DX
+	MOVQ  672(SP), BX
+	LEAQ  (BX)(DI*4), BX
+	MOVQ  704(SP), R11
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
 	TESTQ R13, R13
 	JEQ   groupdone
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
+	ADDQ  $+4, R10
 
 groupmore:
 	TESTQ R15, R15
 	JNE   grouppieces
-	MOVQ  R13, R10
+	MOVQ  R13, DI
 	JMP   groupbegin
 
 groupdone:
@@ -13081,46 +6989,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R9), Y2
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y2, Y0, Y0
 	VCVTDQ2PS    Y0, Y9
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R10), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VMOVUPS      (BX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VMOVUPS      32(BX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VMOVUPS      64(BX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VMOVUPS      96(BX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -13128,49 +7028,49 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y12, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VMAXPS       Y1, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VMOVUPS      Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y12, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y1, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y9, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VMOVUPS      Y5, 64(DI)
+	VMAXPS       Y3, Y8, Y2
+	VMINPS       Y2, Y6, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VMOVUPS      Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y9, Y3
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y13, Y3, Y5
-	VMOVUPS      Y5, 96(DI)
+	VMAXPS       Y4, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, DI
-	ADDQ $+4, SI
-	ADDQ $+128, DX
+	ADDQ $+8, R10
+	ADDQ $+128, SI
+	ADDQ $+4, DX
+	ADDQ $+128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -13185,33 +7085,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
+	MOVQ R11, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R8), Y1
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFNMADD231PS Y3, Y2, Y0
 	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFNMADD231PS Y5, Y4, Y0
 	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y1, Y0, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFNMADD231PS Y9, Y8, Y0
 	VFMADD231PS  Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -13220,601 +7120,91 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      (R9), Y0
+	VMOVUPS      (R10), Y0
 	VBROADCASTSS least+48(FP), Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
+	VPSUBD       Y0, Y15, Y0
 	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y10, Y10
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y10, Y1
-	VFMADD213PS  Y15, Y1, Y3
-	VMOVUPS      Y3, (DI)
+	VMINPS       Y1, Y0, Y1
+	VFMADD213PS  Y14, Y1, Y3
+	VMOVUPS      Y3, (SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VMOVUPS      32(R9), Y0
+	VMOVUPS      32(R10), Y0
 	VBROADCASTSS least+48(FP), Y2
 	VPSUBD       Y0, Y2, Y2
-	VBROADCASTSS most+52(FP), Y3
-	VPSUBD       Y0, Y3, Y3
+	VPSUBD       Y0, Y15, Y0
 	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y3, Y2
-	VFMADD213PS  Y15, Y2, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMINPS       Y2, Y0, Y2
+	VFMADD213PS  Y14, Y2, Y5
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y4, Y2, Y2
-	VMOVUPS      64(R9), Y0
+	VMOVUPS      64(R10), Y0
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y0, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y0, Y4, Y4
+	VPSUBD       Y0, Y15, Y0
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VFMADD213PS  Y15, Y3, Y7
-	VMOVUPS      Y7, 64(DI)
+	VMINPS       Y3, Y0, Y3
+	VFMADD213PS  Y14, Y3, Y7
+	VMOVUPS      Y7, 64(SI)
 	VCMPPS       $0x00, Y6, Y3, Y3
-	VMOVUPS      96(R9), Y0
+	VMOVUPS      96(R10), Y0
 	VBROADCASTSS least+48(FP), Y4
 	VPSUBD       Y0, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y0, Y5, Y5
+	VPSUBD       Y0, Y15, Y0
 	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y0, Y0
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VFMADD213PS  Y15, Y4, Y9
-	VMOVUPS      Y9, 96(DI)
+	VMINPS       Y4, Y0, Y4
+	VFMADD213PS  Y14, Y4, Y9
+	VMOVUPS      Y9, 96(SI)
 	VCMPPS       $0x00, Y8, Y4, Y4
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+4, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	ADDQ $+128, R9
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R10, R10
+	ADDQ  $+128, SI
+	ADDQ  $+4, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	ADDQ  $+128, R10
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  656(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  664(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  672(SP), BX
+	MOVQ  680(SP), R8
+	MOVQ  688(SP), R9
+	MOVQ  696(SP), R10
 
-piece12:
-	TESTQ $0x00000008, R10
-	JEQ   piece13
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R10
-	JEQ   piece14
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece21:
-	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000008, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000004, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000002, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000001, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece26:
-	XORL  AX, AX
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000008, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000004, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000002, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000001, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 528(SP)(AX*1)
-
-piece31:
-	VMOVUPS      144(SP), Y0
-	VMOVUPS      400(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      272(SP), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      176(SP), Y0
-	VMOVUPS      432(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      304(SP), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      208(SP), Y0
-	VMOVUPS      464(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      336(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VMOVUPS      240(SP), Y0
-	VMOVUPS      496(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      368(SP), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      528(SP), Y0
-	VBROADCASTSS least+48(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y10, Y10
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y10, Y1
-	VFMADD213PS  Y15, Y1, Y3
-	VMOVUPS      Y3, (SP)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      560(SP), Y0
-	VBROADCASTSS least+48(FP), Y2
-	VPSUBD       Y0, Y2, Y2
-	VBROADCASTSS most+52(FP), Y3
-	VPSUBD       Y0, Y3, Y3
-	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y3, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y3, Y2
-	VFMADD213PS  Y15, Y2, Y5
-	VMOVUPS      Y5, 32(SP)
-	VCMPPS       $0x00, Y4, Y2, Y2
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      592(SP), Y0
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y0, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y0, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VFMADD213PS  Y15, Y3, Y7
-	VMOVUPS      Y7, 64(SP)
-	VCMPPS       $0x00, Y6, Y3, Y3
-	CMPQ         R10, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      624(SP), Y0
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y0, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y0, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VFMADD213PS  Y15, Y4, Y9
-	VMOVUPS      Y9, 96(SP)
-	VCMPPS       $0x00, Y8, Y4, Y4
-
-lanetailnarrow:
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 129(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 130(SP)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 131(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000008, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000004, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000002, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece35:
-	TESTQ $0x00000001, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece36:
-	MOVQ  128(SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged37
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged37
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged37
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged37:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -13828,32 +7218,24 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VMOVUPS      (BX), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VMOVUPS      32(BX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VMOVUPS      64(BX), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VMOVUPS      96(BX), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -13861,139 +7243,94 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VMOVNTPS     Y5, (DI)
+	VMAXPS       Y1, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VMOVNTPS     Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y1, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VMOVNTPS     Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y2, Y5
-	VMOVNTPS     Y5, 64(DI)
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VMOVNTPS     Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VMOVNTPS     Y5, 96(DI)
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+128, DI
-	ADDQ         $+4, SI
-	ADDQ         $+128, DX
+	MOVB         AL, 3(DX)
+	ADDQ         $+128, SI
+	ADDQ         $+4, DX
+	ADDQ         $+128, BX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VADDPS       Y15, Y1, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VADDPS       Y15, Y2, Y3
-	VMULPS       Y14, Y3, Y3
-	VADDPS       Y15, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VMOVUPS      Y4, 32(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      64(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VADDPS       Y15, Y3, Y4
-	VMULPS       Y14, Y4, Y4
-	VADDPS       Y15, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VMOVUPS      Y5, 64(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      96(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y4
-	VMINPS       Y4, Y12, Y4
-	VADDPS       Y15, Y4, Y5
-	VMULPS       Y14, Y5, Y5
-	VADDPS       Y15, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VMOVUPS      Y6, 96(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          groupback
+	MOVQ $+1, 712(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 688(SP)
+	LEAQ 400(SP), R9
+	LEAQ 528(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R10, 696(SP)
+	LEAQ 528(SP), R10
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS least+48(FP), Y2
-	VBROADCASTSS 4(R9), Y3
+	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
 	VCVTDQ2PS    Y4, Y2
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y3, Y4, Y5
-	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y3, Y15, Y4
+	VCVTDQ2PS    Y4, Y3
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -14002,51 +7339,49 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet1next
 	VBROADCASTSS least+48(FP), Y3
-	VBROADCASTSS (R9), Y4
+	VBROADCASTSS (R10), Y4
 	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y4, Y5, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
-	VMOVAPS      Y3, Y12
-	VMOVAPS      Y4, Y11
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VMOVAPS      Y3, Y11
+	VMOVAPS      Y4, Y10
 	CMPQ         R11, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
 	VBROADCASTSS least+48(FP), Y3
-	VBROADCASTSS 4(R9), Y4
+	VBROADCASTSS 4(R10), Y4
 	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y4, Y5, Y6
-	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
+	VMOVDQU      constantsAVX2<>+0(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y14, Y14
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -14055,51 +7390,49 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet2next
 	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS (R9), Y5
+	VBROADCASTSS (R10), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y5, Y6, Y7
-	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
-	VMOVAPS      Y4, Y12
-	VMOVAPS      Y5, Y11
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VMOVAPS      Y4, Y11
+	VMOVAPS      Y5, Y10
 	CMPQ         R11, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
 	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS 4(R9), Y5
+	VBROADCASTSS 4(R10), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y5, Y6, Y7
-	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBLENDVPS    Y0, Y5, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -14108,171 +7441,99 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet3next
 	VBROADCASTSS least+48(FP), Y5
-	VBROADCASTSS (R9), Y6
+	VBROADCASTSS (R10), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y6, Y7, Y8
-	VCVTDQ2PS    Y8, Y6
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
-	VMOVAPS      Y5, Y12
-	VMOVAPS      Y6, Y11
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VMOVAPS      Y5, Y11
+	VMOVAPS      Y6, Y10
 	CMPQ         R11, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
 	VBROADCASTSS least+48(FP), Y5
-	VBROADCASTSS 4(R9), Y6
+	VBROADCASTSS 4(R10), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y6, Y7, Y8
-	VCVTDQ2PS    Y8, Y6
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y4
+	VMOVDQU      constantsAVX2<>+0(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y14, Y14
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y0, Y4, Y13, Y13
-	VBLENDVPS    Y0, Y5, Y12, Y12
-	VBLENDVPS    Y0, Y6, Y11, Y11
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y6, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet3mix
 
-grouptailrare:
-	VMOVUPS      144(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VADDPS       Y15, Y1, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (SP)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      176(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VADDPS       Y15, Y2, Y3
-	VMULPS       Y14, Y3, Y3
-	VADDPS       Y15, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VMOVUPS      Y4, 32(SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      208(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VADDPS       Y15, Y3, Y4
-	VMULPS       Y14, Y4, Y4
-	VADDPS       Y15, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VMOVUPS      Y5, 64(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      240(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y4
-	VMINPS       Y4, Y12, Y4
-	VADDPS       Y15, Y4, Y5
-	VMULPS       Y14, Y5, Y5
-	VADDPS       Y15, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VMOVUPS      Y6, 96(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 128(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 129(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 130(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 131(SP)
-	JMP          grouptailback
-
 groupmeetrare:
-	VXORPS Y15, Y15, Y15
-	MOVQ   R13, R11
-	SUBQ   BX, R15
-	ADDQ   R15, BX
-	ADDQ   R15, R8
-	ADDQ   R15, R9
-	MOVQ   R10, R13
-	SUBQ   R15, R15
-	ADDQ   $+32, R15
-	JMP    grouppieces
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         R13, R11
+	SUBQ         R8, R15
+	ADDQ         R15, R8
+	ADDQ         R15, R9
+	ADDQ         R15, R10
+	MOVQ         DI, R13
+	SUBQ         R15, R15
+	ADDQ         $+32, R15
+	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
+	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R9), Y2
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y2, Y0, Y0
 	VCVTDQ2PS    Y0, Y9
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R10), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VMOVUPS      (BX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VMOVUPS      32(BX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VMOVUPS      64(BX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VMOVUPS      96(BX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -14280,319 +7541,228 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y12, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VMOVNTPS     Y5, (DI)
+	VMAXPS       Y1, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VMOVNTPS     Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y12, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y1, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VMOVNTPS     Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y9, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VMOVNTPS     Y5, 64(DI)
+	VMAXPS       Y3, Y8, Y2
+	VMINPS       Y2, Y6, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VMOVNTPS     Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y9, Y3
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y13, Y3, Y5
-	VMOVNTPS     Y5, 96(DI)
+	VMAXPS       Y4, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
+	MOVB         AL, 3(DX)
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+4, SI
-	ADDQ         $+128, DX
+	ADDQ         $+8, R10
+	ADDQ         $+128, SI
+	ADDQ         $+4, DX
+	ADDQ         $+128, BX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y10, Y1
-	VADDPS       Y15, Y1, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y2
-	VMINPS       Y2, Y10, Y2
-	VADDPS       Y15, Y2, Y3
-	VMULPS       Y14, Y3, Y3
-	VADDPS       Y15, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VMOVUPS      Y4, 32(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      64(DX), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y3
-	VMINPS       Y3, Y9, Y3
-	VADDPS       Y15, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y15, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VMOVUPS      Y5, 64(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      96(DX), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y4
-	VMINPS       Y4, Y9, Y4
-	VADDPS       Y15, Y4, Y5
-	VMULPS       Y13, Y5, Y5
-	VADDPS       Y15, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VMOVUPS      Y6, 96(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          short2back
+	MOVQ $+2, 712(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 688(SP)
+	LEAQ 400(SP), R9
+	LEAQ 528(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R10, 696(SP)
+	LEAQ 528(SP), R10
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
+	MOVQ $+3, 712(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 656(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 664(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 688(SP)
+	LEAQ 400(SP), R9
+	LEAQ 528(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R10, 696(SP)
+	LEAQ 528(SP), R10
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R8), Y1
+	VMOVUPS      (R10), Y2
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y2, Y4, Y4
+	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VADDPS       Y15, Y3, Y2
+	VMINPS       Y3, Y2, Y3
+	VADDPS       Y14, Y3, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
+	VADDPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
 	VBLENDVPS    Y1, Y2, Y4, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R9), Y2
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y2, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VADDPS       Y15, Y4, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y1, Y2, Y5, Y1
-	VMOVUPS      Y1, 32(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y2
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(R10), Y2
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y2, Y5, Y5
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y2, Y6, Y6
+	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VADDPS       Y15, Y5, Y2
+	VMINPS       Y5, Y2, Y5
+	VADDPS       Y14, Y5, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
+	VADDPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 64(DI)
+	VBLENDVPS    Y1, Y2, Y4, Y1
+	VMOVUPS      Y1, 32(SI)
 	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R9), Y2
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R10), Y2
 	VBROADCASTSS least+48(FP), Y6
 	VPSUBD       Y2, Y6, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y2, Y7, Y7
+	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y7, Y7
+	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VADDPS       Y15, Y6, Y2
+	VMINPS       Y6, Y2, Y6
+	VADDPS       Y14, Y6, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
+	VADDPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VBLENDVPS    Y1, Y2, Y7, Y1
-	VMOVUPS      Y1, 96(DI)
+	VBLENDVPS    Y1, Y2, Y4, Y1
+	VMOVUPS      Y1, 64(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(R10), Y2
+	VBROADCASTSS least+48(FP), Y7
+	VPSUBD       Y2, Y7, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y7, Y7
+	VCVTDQ2PS    Y2, Y2
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y7, Y7
+	VMINPS       Y7, Y2, Y7
+	VADDPS       Y14, Y7, Y2
+	VMULPS       Y1, Y2, Y2
+	VADDPS       Y14, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y4, Y1
+	VMOVUPS      Y1, 96(SI)
+	VCMPPS       $0x00, Y0, Y7, Y7
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y5, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, 3(DX)
+	CMPQ         712(SP), $+1
+	JEQ          groupresume
+	CMPQ         712(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      144(SP), Y0
-	VMOVUPS      272(SP), Y1
-	VMOVUPS      528(SP), Y2
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VADDPS       Y15, Y3, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y1, Y2, Y4, Y1
-	VMOVUPS      Y1, (SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      176(SP), Y0
-	VMOVUPS      304(SP), Y1
-	VMOVUPS      560(SP), Y2
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y2, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VADDPS       Y15, Y4, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y1, Y2, Y5, Y1
-	VMOVUPS      Y1, 32(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      208(SP), Y0
-	VMOVUPS      336(SP), Y1
-	VMOVUPS      592(SP), Y2
-	VBROADCASTSS least+48(FP), Y5
-	VPSUBD       Y2, Y5, Y5
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y2, Y6, Y6
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VADDPS       Y15, Y5, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 64(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      240(SP), Y0
-	VMOVUPS      368(SP), Y1
-	VMOVUPS      624(SP), Y2
-	VBROADCASTSS least+48(FP), Y6
-	VPSUBD       Y2, Y6, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y2, Y7, Y7
-	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y7, Y7
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y7, Y6
-	VADDPS       Y15, Y6, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VBLENDVPS    Y1, Y2, Y7, Y1
-	VMOVUPS      Y1, 96(SP)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 128(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 129(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 130(SP)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 131(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         680(SP), R8
+	MOVQ         688(SP), R9
+	MOVQ         696(SP), R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	JMP          groupback
+
+short2resume:
+	MOVQ 680(SP), R8
+	MOVQ 688(SP), R9
+	MOVQ 696(SP), R10
+	JMP  short2back
 
 // func FakeQuantizeMinvalBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBitsAVX2(SB), $784-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeMinvalBitsAVX2(SB), $848-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
 	// loaded at each use: recip, least, most, 0x0, 0x7fc00000
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         minval+40(FP), R9
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         minval+40(FP), R10
 	VBROADCASTSS least+48(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+52(FP), Y0
@@ -14605,50 +7775,50 @@ TEXT ·FakeQuantizeMinvalBitsAVX2(SB), $784-80
 	JEQ          short2
 
 groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
+	MOVQ  R12, DI
+	IMULQ R11, DI
 	MOVQ  R12, R11
 
 groupbegin:
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	SUBQ         R11, R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -14662,7 +7832,7 @@ grouploop:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y0, Y5
 	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -14670,7 +7840,7 @@ grouploop:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y1, Y5
 	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -14678,7 +7848,7 @@ grouploop:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y2, Y5
 	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, 64(DI)
+	VMOVUPS      Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -14686,47 +7856,49 @@ grouploop:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y3, Y5
 	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, 96(DI)
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 groupback:
-	ADDQ $+128, DI
-	ADDQ $+4, SI
-	ADDQ $+128, DX
+	ADDQ $+128, SI
+	ADDQ $+4, DX
+	ADDQ $+128, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R11, R10
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
 	TESTQ R11, R11
 	JEQ   groupnext
-	CMPQ  R10, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	MOVQ R11, R13
-	MOVQ BX, R15
+	MOVQ R8, R15
 	SUBQ $+8, R11
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y13, 656(SP)
+	VMOVUPS      Y13, 720(SP)
 	VMOVAPS      Y11, Y0
-	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y1
 	VSUBPS       Y13, Y1, Y1
 	VMULPS       Y12, Y1, Y2
 	VFNMADD231PS Y11, Y2, Y1
@@ -14735,9 +7907,9 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y13, 688(SP)
+	VMOVUPS      Y13, 752(SP)
 	VMOVAPS      Y11, Y1
-	VMOVUPS      32(DX), Y3
+	VMOVUPS      32(BX), Y3
 	VSUBPS       Y13, Y3, Y3
 	VMULPS       Y12, Y3, Y4
 	VFNMADD231PS Y11, Y4, Y3
@@ -14746,9 +7918,9 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y13, 720(SP)
+	VMOVUPS      Y13, 784(SP)
 	VMOVAPS      Y11, Y3
-	VMOVUPS      64(DX), Y5
+	VMOVUPS      64(BX), Y5
 	VSUBPS       Y13, Y5, Y5
 	VMULPS       Y12, Y5, Y6
 	VFNMADD231PS Y11, Y6, Y5
@@ -14757,9 +7929,9 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y13, 752(SP)
+	VMOVUPS      Y13, 816(SP)
 	VMOVAPS      Y11, Y5
-	VMOVUPS      96(DX), Y7
+	VMOVUPS      96(BX), Y7
 	VSUBPS       Y13, Y7, Y7
 	VMULPS       Y12, Y7, Y8
 	VFNMADD231PS Y11, Y8, Y7
@@ -14775,52 +7947,52 @@ groupmeet3:
 	VMINPS       Y7, Y14, Y7
 	VXORPS       Y9, Y9, Y9
 	VFMADD231PS  Y0, Y7, Y9
-	VMOVUPS      656(SP), Y0
+	VMOVUPS      720(SP), Y0
 	VADDPS       Y0, Y9, Y9
-	VMOVUPS      Y9, (DI)
+	VMOVUPS      Y9, (SI)
 	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VXORPS       Y2, Y2, Y2
 	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      688(SP), Y1
+	VMOVUPS      752(SP), Y1
 	VADDPS       Y1, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
+	VMOVUPS      Y2, 32(SI)
 	VCMPPS       $0x00, Y4, Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VXORPS       Y2, Y2, Y2
 	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      720(SP), Y3
+	VMOVUPS      784(SP), Y3
 	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y2, 64(SI)
 	VCMPPS       $0x00, Y6, Y1, Y1
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VXORPS       Y3, Y3, Y3
 	VFMADD231PS  Y5, Y2, Y3
-	VMOVUPS      752(SP), Y4
+	VMOVUPS      816(SP), Y4
 	VADDPS       Y4, Y3, Y3
-	VMOVUPS      Y3, 96(DI)
+	VMOVUPS      Y3, 96(SI)
 	VCMPPS       $0x00, Y8, Y2, Y2
 	VMOVMSKPS    Y7, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+128, DI
-	ADDQ         $+4, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R10
+	MOVB         AL, 3(DX)
+	ADDQ         $+128, SI
+	ADDQ         $+4, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
 	CMPQ         R11, $+1
 	JLT          groupmet
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R11, $+32
 	JLT          groupmeet
@@ -14832,311 +8004,83 @@ groupmet:
 	VCVTDQ2PS    Y0, Y14
 	CMPQ         R11, $+1
 	JLT          groupnext
-	CMPQ         R10, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R12, R11
-	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+	ADDQ $+4, R10
 	CMPQ R11, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
+	MOVQ DI, R13
+	MOVQ DI, R15
 
 grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
+	MOVQ R15, DI
+	CMPQ R11, DI
 	JGE  grouppiece
-	MOVQ R11, R10
+	MOVQ R11, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	XORL         AX, AX
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	MOVQ         AX, 160(SP)
-	MOVQ         AX, 168(SP)
-	MOVQ         AX, 176(SP)
-	MOVQ         AX, 184(SP)
-	MOVQ         AX, 192(SP)
-	MOVQ         AX, 200(SP)
-	MOVQ         AX, 208(SP)
-	MOVQ         AX, 216(SP)
-	MOVQ         AX, 224(SP)
-	MOVQ         AX, 232(SP)
-	MOVQ         AX, 240(SP)
-	MOVQ         AX, 248(SP)
-	MOVQ         AX, 256(SP)
-	MOVQ         AX, 264(SP)
-	TESTQ        $0x00000010, R10
-	JEQ          piece1
-	MOVQ         R10, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 144(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 152(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 160(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 168(SP)(AX*1)
-	MOVQ         32(DX)(AX*1), CX
-	MOVQ         CX, 176(SP)(AX*1)
-	MOVQ         40(DX)(AX*1), CX
-	MOVQ         CX, 184(SP)(AX*1)
-	MOVQ         48(DX)(AX*1), CX
-	MOVQ         CX, 192(SP)(AX*1)
-	MOVQ         56(DX)(AX*1), CX
-	MOVQ         CX, 200(SP)(AX*1)
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	MOVQ         SI, 656(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 664(SP)
+	LEAQ         128(SP), DX
+	LEAQ         144(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         BX, 672(SP)
+	LEAQ         144(SP), BX
+	MOVQ         R11, 704(SP)
+	SUBQ         R11, R11
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece5:
-	VMOVUPS      144(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      176(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      208(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      240(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y1, Y5
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, 64(SP)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          grouptailnarrow
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y3, Y5
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, 96(SP)
-	VCMPPS       $0x00, Y4, Y3, Y3
-
-grouptailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 129(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 130(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 131(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R10
-	JEQ   piece7
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R10
-	JEQ   piece8
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	MOVQ  128(SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged11:
-	LEAQ  (DI)(R10*4), DI
-	MOVQ  R10, AX
+groupstaged:
+	MOVQ  656(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  664(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R10*4), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
+	ADDQ  AX, DX
+	MOVQ  672(SP), BX
+	LEAQ  (BX)(DI*4), BX
+	MOVQ  704(SP), R11
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
 	TESTQ R13, R13
 	JEQ   groupdone
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
+	ADDQ  $+4, R10
 
 groupmore:
 	TESTQ R15, R15
 	JNE   grouppieces
-	MOVQ  R13, R10
+	MOVQ  R13, DI
 	JMP   groupbegin
 
 groupdone:
@@ -15154,37 +8098,37 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R10), Y11
+	VBROADCASTSS 4(R10), Y10
+	VMOVUPS      (BX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -15198,7 +8142,7 @@ short2loop:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y0, Y5
 	VADDPS       Y11, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -15206,7 +8150,7 @@ short2loop:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y1, Y5
 	VADDPS       Y11, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -15214,7 +8158,7 @@ short2loop:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y12, Y2, Y5
 	VADDPS       Y10, Y5, Y5
-	VMOVUPS      Y5, 64(DI)
+	VMOVUPS      Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -15222,24 +8166,24 @@ short2loop:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y12, Y3, Y5
 	VADDPS       Y10, Y5, Y5
-	VMOVUPS      Y5, 96(DI)
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, DI
-	ADDQ $+4, SI
-	ADDQ $+128, DX
+	ADDQ $+8, R10
+	ADDQ $+128, SI
+	ADDQ $+4, DX
+	ADDQ $+128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -15254,41 +8198,41 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+32
-	JLT  lanetail
+	MOVQ R11, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R9), Y1
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R10), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y2
 	VMULPS       Y2, Y0, Y3
-	VMOVUPS      (BX), Y4
+	VMOVUPS      (R8), Y4
 	VFNMADD231PS Y4, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R9), Y2
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R10), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      32(R8), Y5
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y5, Y0, Y6
-	VMOVUPS      32(BX), Y7
+	VMOVUPS      32(R8), Y7
 	VFNMADD231PS Y7, Y6, Y0
 	VFMADD231PS  Y5, Y0, Y6
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R9), Y5
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R10), Y5
 	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      64(R8), Y8
+	VMOVUPS      64(R9), Y8
 	VMULPS       Y8, Y0, Y9
-	VMOVUPS      64(BX), Y10
+	VMOVUPS      64(R8), Y10
 	VFNMADD231PS Y10, Y9, Y0
 	VFMADD231PS  Y8, Y0, Y9
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R9), Y8
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R10), Y8
 	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      96(R8), Y11
+	VMOVUPS      96(R9), Y11
 	VMULPS       Y11, Y0, Y12
-	VMOVUPS      96(BX), Y13
+	VMOVUPS      96(R8), Y13
 	VFNMADD231PS Y13, Y12, Y0
 	VFMADD231PS  Y11, Y0, Y12
 	VCMPPS       $0x03, Y6, Y3, Y0
@@ -15303,7 +8247,7 @@ laneloop:
 	VXORPS       Y11, Y11, Y11
 	VFMADD231PS  Y4, Y0, Y11
 	VADDPS       Y1, Y11, Y11
-	VMOVUPS      Y11, (DI)
+	VMOVUPS      Y11, (SI)
 	VCMPPS       $0x00, Y3, Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
@@ -15311,7 +8255,7 @@ laneloop:
 	VXORPS       Y3, Y3, Y3
 	VFMADD231PS  Y7, Y1, Y3
 	VADDPS       Y2, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
+	VMOVUPS      Y3, 32(SI)
 	VCMPPS       $0x00, Y6, Y1, Y1
 	VROUNDPS     $0x08, Y9, Y9
 	VMAXPS       Y9, Y15, Y2
@@ -15319,7 +8263,7 @@ laneloop:
 	VXORPS       Y3, Y3, Y3
 	VFMADD231PS  Y10, Y2, Y3
 	VADDPS       Y5, Y3, Y3
-	VMOVUPS      Y3, 64(DI)
+	VMOVUPS      Y3, 64(SI)
 	VCMPPS       $0x00, Y9, Y2, Y2
 	VROUNDPS     $0x08, Y12, Y12
 	VMAXPS       Y12, Y15, Y3
@@ -15327,539 +8271,45 @@ laneloop:
 	VXORPS       Y4, Y4, Y4
 	VFMADD231PS  Y13, Y3, Y4
 	VADDPS       Y8, Y4, Y4
-	VMOVUPS      Y4, 96(DI)
+	VMOVUPS      Y4, 96(SI)
 	VCMPPS       $0x00, Y12, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+4, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	ADDQ $+128, R9
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R10, R10
+	ADDQ  $+128, SI
+	ADDQ  $+4, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	ADDQ  $+128, R10
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  656(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  664(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  672(SP), BX
+	MOVQ  680(SP), R8
+	MOVQ  688(SP), R9
+	MOVQ  696(SP), R10
 
-piece12:
-	TESTQ $0x00000008, R10
-	JEQ   piece13
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R10
-	JEQ   piece14
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece21:
-	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000008, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000004, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000002, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000001, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece26:
-	XORL  AX, AX
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000008, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000004, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000002, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000001, R10
-	JEQ   piece31
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 528(SP)(AX*1)
-
-piece31:
-	VMOVUPS      144(SP), Y0
-	VMOVUPS      528(SP), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      400(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VMOVUPS      272(SP), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VMOVUPS      176(SP), Y0
-	VMOVUPS      560(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      432(SP), Y5
-	VMULPS       Y5, Y0, Y6
-	VMOVUPS      304(SP), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
-	VMOVUPS      208(SP), Y0
-	VMOVUPS      592(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      464(SP), Y8
-	VMULPS       Y8, Y0, Y9
-	VMOVUPS      336(SP), Y10
-	VFNMADD231PS Y10, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VMOVUPS      240(SP), Y0
-	VMOVUPS      624(SP), Y8
-	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      496(SP), Y11
-	VMULPS       Y11, Y0, Y12
-	VMOVUPS      368(SP), Y13
-	VFNMADD231PS Y13, Y12, Y0
-	VFMADD231PS  Y11, Y0, Y12
-	VCMPPS       $0x03, Y6, Y3, Y0
-	VCMPPS       $0x03, Y12, Y9, Y11
-	VORPS        Y11, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y11, Y11, Y11
-	VFMADD231PS  Y4, Y0, Y11
-	VADDPS       Y1, Y11, Y11
-	VMOVUPS      Y11, (SP)
-	VCMPPS       $0x00, Y3, Y0, Y0
-	CMPQ         R10, $+9
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y7, Y1, Y3
-	VADDPS       Y2, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	VCMPPS       $0x00, Y6, Y1, Y1
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y10, Y2, Y3
-	VADDPS       Y5, Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	VCMPPS       $0x00, Y9, Y2, Y2
-	CMPQ         R10, $+25
-	JLT          lanetailnarrow
-	VROUNDPS     $0x08, Y12, Y12
-	VMAXPS       Y12, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y13, Y3, Y4
-	VADDPS       Y8, Y4, Y4
-	VMOVUPS      Y4, 96(SP)
-	VCMPPS       $0x00, Y12, Y3, Y3
-
-lanetailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 129(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 130(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 131(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R10
-	JEQ   piece32
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000008, R10
-	JEQ   piece33
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000004, R10
-	JEQ   piece34
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000002, R10
-	JEQ   piece35
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece35:
-	TESTQ $0x00000001, R10
-	JEQ   piece36
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece36:
-	MOVQ  128(SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged37
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged37
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged37
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged37:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -15873,35 +8323,35 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VMOVUPS      (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VMOVUPS      (BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -15915,7 +8365,7 @@ groupstream:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y0, Y5
 	VADDPS       Y12, Y5, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -15923,7 +8373,7 @@ groupstream:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y1, Y5
 	VADDPS       Y12, Y5, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -15931,7 +8381,7 @@ groupstream:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y2, Y5
 	VADDPS       Y12, Y5, Y5
-	VMOVNTPS     Y5, 64(DI)
+	VMOVNTPS     Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -15939,115 +8389,63 @@ groupstream:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y3, Y5
 	VADDPS       Y12, Y5, Y5
-	VMOVNTPS     Y5, 96(DI)
+	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+128, DI
-	ADDQ         $+4, SI
-	ADDQ         $+128, DX
+	MOVB         AL, 3(DX)
+	ADDQ         $+128, SI
+	ADDQ         $+4, DX
+	ADDQ         $+128, BX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y12, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y13, Y3, Y3
-	VADDPS       Y12, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VMOVUPS      Y4, 32(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      64(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VMOVUPS      Y5, 64(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      96(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y13, Y5, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VMOVUPS      Y6, 96(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          groupback
+	MOVQ $+1, 712(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 688(SP)
+	LEAQ 400(SP), R9
+	LEAQ 528(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R10, 696(SP)
+	LEAQ 528(SP), R10
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
+	VBROADCASTSS 4(R10), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -16056,14 +8454,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet1
 
@@ -16071,21 +8469,21 @@ groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
+	VBROADCASTSS 4(R10), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -16094,14 +8492,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet2
 
@@ -16109,21 +8507,21 @@ groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+4(SB), Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
+	VBROADCASTSS 4(R10), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -16132,14 +8530,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	CMPQ         R11, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R10), Y13
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet3
 
@@ -16147,93 +8545,22 @@ groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+4(SB), Y7
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
+	VBROADCASTSS 4(R10), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
 	ADDQ         R12, R11
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
+	ADDQ         $+4, R10
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      144(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y12, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (SP)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      176(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y13, Y3, Y3
-	VADDPS       Y12, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VMOVUPS      Y4, 32(SP)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      208(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VMOVUPS      Y5, 64(SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      240(SP), Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y13, Y5, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VMOVUPS      Y6, 96(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 128(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 129(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 130(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 131(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0
@@ -16241,49 +8568,49 @@ groupmeetrare:
 	VBROADCASTSS most+52(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	MOVQ         R13, R11
-	SUBQ         BX, R15
-	ADDQ         R15, BX
+	SUBQ         R8, R15
 	ADDQ         R15, R8
 	ADDQ         R15, R9
-	MOVQ         R10, R13
+	ADDQ         R15, R10
+	MOVQ         DI, R13
 	SUBQ         R15, R15
 	ADDQ         $+32, R15
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VMOVUPS      (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R10), Y11
+	VBROADCASTSS 4(R10), Y10
+	VMOVUPS      (BX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -16297,7 +8624,7 @@ short2stream:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y0, Y5
 	VADDPS       Y11, Y5, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
@@ -16305,7 +8632,7 @@ short2stream:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y13, Y1, Y5
 	VADDPS       Y11, Y5, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
@@ -16313,7 +8640,7 @@ short2stream:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y12, Y2, Y5
 	VADDPS       Y10, Y5, Y5
-	VMOVNTPS     Y5, 64(DI)
+	VMOVNTPS     Y5, 64(SI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
@@ -16321,102 +8648,81 @@ short2stream:
 	VXORPS       Y5, Y5, Y5
 	VFMADD231PS  Y12, Y3, Y5
 	VADDPS       Y10, Y5, Y5
-	VMOVNTPS     Y5, 96(DI)
+	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
+	MOVB         AL, 3(DX)
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+4, SI
-	ADDQ         $+128, DX
+	ADDQ         $+8, R10
+	ADDQ         $+128, SI
+	ADDQ         $+4, DX
+	ADDQ         $+128, BX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (DX), Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VADDPS       Y11, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBLENDVPS    Y3, Y2, Y4, Y3
-	VMOVUPS      Y3, (DI)
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VSUBPS       Y11, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
-	VMULPS       Y13, Y3, Y3
-	VADDPS       Y11, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VMOVUPS      Y4, 32(DI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      64(DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y10, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBLENDVPS    Y5, Y4, Y6, Y5
-	VMOVUPS      Y5, 64(DI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      96(DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y12, Y5, Y5
-	VADDPS       Y10, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VBLENDVPS    Y6, Y5, Y7, Y6
-	VMOVUPS      Y6, 96(DI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(SI)
-	JMP          short2back
+	MOVQ $+2, 712(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 688(SP)
+	LEAQ 400(SP), R9
+	LEAQ 528(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R10, 696(SP)
+	LEAQ 528(SP), R10
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
+	MOVQ $+3, 712(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 656(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 664(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 688(SP)
+	LEAQ 400(SP), R9
+	LEAQ 528(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R10, 696(SP)
+	LEAQ 528(SP), R10
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R8), Y1
+	VMOVUPS      (R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -16427,13 +8733,13 @@ lanerare:
 	VMULPS       Y1, Y4, Y4
 	VADDPS       Y2, Y4, Y4
 	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y4, Y2, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R9), Y2
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -16444,13 +8750,13 @@ lanerare:
 	VMULPS       Y1, Y5, Y5
 	VADDPS       Y2, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y5, Y2, Y1
-	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y1, 32(SI)
 	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y2
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -16461,13 +8767,13 @@ lanerare:
 	VMULPS       Y1, Y6, Y6
 	VADDPS       Y2, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y6, Y2, Y1
-	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      Y1, 64(SI)
 	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R9), Y2
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(R10), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -16478,108 +8784,47 @@ lanerare:
 	VMULPS       Y1, Y7, Y7
 	VADDPS       Y2, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y7, Y2, Y1
-	VMOVUPS      Y1, 96(DI)
+	VMOVUPS      Y1, 96(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y5, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
+	CMPQ         712(SP), $+1
+	JEQ          groupresume
+	CMPQ         712(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      144(SP), Y0
-	VMOVUPS      272(SP), Y1
-	VMOVUPS      528(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y1, Y4, Y4
-	VADDPS       Y2, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y4, Y2, Y1
-	VMOVUPS      Y1, (SP)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      176(SP), Y0
-	VMOVUPS      304(SP), Y1
-	VMOVUPS      560(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y1, Y5, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y5, Y2, Y1
-	VMOVUPS      Y1, 32(SP)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      208(SP), Y0
-	VMOVUPS      336(SP), Y1
-	VMOVUPS      592(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y6, Y2, Y1
-	VMOVUPS      Y1, 64(SP)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      240(SP), Y0
-	VMOVUPS      368(SP), Y1
-	VMOVUPS      624(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y7
-	VMULPS       Y1, Y7, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBLENDVPS    Y1, Y7, Y2, Y1
-	VMOVUPS      Y1, 96(SP)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 128(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 129(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 130(SP)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 131(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         680(SP), R8
+	MOVQ         688(SP), R9
+	MOVQ         696(SP), R10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R10), Y12
+	JMP          groupback
 
-DATA constantsAVX2<>+0(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+4(SB)/4, $0x00000000
-DATA constantsAVX2<>+8(SB)/4, $0x00000001
-DATA constantsAVX2<>+12(SB)/4, $0x00000002
-DATA constantsAVX2<>+16(SB)/4, $0x00000003
-DATA constantsAVX2<>+20(SB)/4, $0x00000004
-DATA constantsAVX2<>+24(SB)/4, $0x00000005
-DATA constantsAVX2<>+28(SB)/4, $0x00000006
-DATA constantsAVX2<>+32(SB)/4, $0x00000007
+short2resume:
+	MOVQ 680(SP), R8
+	MOVQ 688(SP), R9
+	MOVQ 696(SP), R10
+	JMP  short2back
+
+DATA constantsAVX2<>+0(SB)/4, $0x00000000
+DATA constantsAVX2<>+4(SB)/4, $0x00000001
+DATA constantsAVX2<>+8(SB)/4, $0x00000002
+DATA constantsAVX2<>+12(SB)/4, $0x00000003
+DATA constantsAVX2<>+16(SB)/4, $0x00000004
+DATA constantsAVX2<>+20(SB)/4, $0x00000005
+DATA constantsAVX2<>+24(SB)/4, $0x00000006
+DATA constantsAVX2<>+28(SB)/4, $0x00000007
+DATA constantsAVX2<>+32(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+36(SB)/4, $0x00000000
 DATA constantsAVX2<>+40(SB)/4, $0x00000004
 DATA constantsAVX2<>+44(SB)/4, $0x00000001

@@ -6,15 +6,15 @@
 
 // func FakeQuantizeAVX512(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeAVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·FakeQuantizeAVX512(SB), $1072-64
+	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip
-	// vector registers in use at once: 24
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 20
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z0
 	VCVTDQ2PS    Z0, Z15
 	VBROADCASTSS most+36(FP), Z0
@@ -30,46 +30,46 @@ TEXT ·FakeQuantizeAVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z10
 	VFMADD231PS  Z11, Z0, Z10
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z9
 	VFMADD231PS  Z11, Z0, Z9
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z8
 	VFMADD231PS  Z11, Z0, Z8
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z7
@@ -78,19 +78,19 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      320(SI), Z0
+	VMOVUPS      320(DX), Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      384(SI), Z0
+	VMOVUPS      384(DX), Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      448(SI), Z0
+	VMOVUPS      448(DX), Z0
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
@@ -102,28 +102,28 @@ groupahead:
 	VMAXPS       Z0, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z12, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VRNDSCALEPS  $0x08, Z9, Z0
 	VMAXPS       Z0, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z12, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 	VRNDSCALEPS  $0x08, Z8, Z0
 	VMAXPS       Z0, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z12, Z0
-	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      Z0, 128(SI)
 	VRNDSCALEPS  $0x08, Z7, Z0
 	VMAXPS       Z0, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z12, Z0
-	VMOVUPS      Z0, 192(DI)
+	VMOVUPS      Z0, 192(SI)
 	VMOVAPS      Z1, Z10
 	VMOVAPS      Z2, Z9
 	VMOVAPS      Z3, Z8
 	VMOVAPS      Z4, Z7
-	ADDQ         $+256, DI
 	ADDQ         $+256, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -131,26 +131,26 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
 	VCMPPS            $0x03, Z9, Z10, K1
 	VCMPPS            $0x03, Z7, Z8, K2
 	KORTESTQ          K1, K2
@@ -158,58 +158,58 @@ groupturn:
 	VRNDSCALEPS       $0x08, Z10, Z0
 	VMAXPS            Z0, Z15, Z0
 	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VMOVUPS           Z0, (DI)
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VMOVUPS           Z0, (SI)
 	VRNDSCALEPS       $0x08, Z9, Z0
 	VMAXPS            Z0, Z15, Z0
 	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VMOVUPS           Z0, 64(DI)
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VMOVUPS           Z0, 64(SI)
 	VRNDSCALEPS       $0x08, Z8, Z0
 	VMAXPS            Z0, Z15, Z0
 	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VMOVUPS           Z0, 128(DI)
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VMOVUPS           Z0, 128(SI)
 	VRNDSCALEPS       $0x08, Z7, Z0
 	VMAXPS            Z0, Z15, Z0
 	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VMOVUPS           Z0, 192(DI)
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VMOVUPS           Z0, 192(SI)
 	VMOVAPS           Z1, Z10
 	VMOVAPS           Z2, Z9
 	VMOVAPS           Z3, Z8
 	VMOVAPS           Z4, Z7
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+256, DI
+	ADDQ              $+4, R8
 	ADDQ              $+256, SI
+	ADDQ              $+256, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
@@ -221,50 +221,52 @@ grouploop:
 	VMAXPS       Z1, Z15, Z1
 	VMINPS       Z1, Z14, Z1
 	VFMADD213PS  Z13, Z12, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
 	VMINPS       Z2, Z14, Z2
 	VFMADD213PS  Z13, Z12, Z2
-	VMOVUPS      Z2, 64(DI)
+	VMOVUPS      Z2, 64(SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
 	VMINPS       Z3, Z14, Z3
 	VFMADD213PS  Z13, Z12, Z3
-	VMOVUPS      Z3, 128(DI)
+	VMOVUPS      Z3, 128(SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z15, Z4
 	VMINPS       Z4, Z14, Z4
 	VFMADD213PS  Z13, Z12, Z4
-	VMOVUPS      Z4, 192(DI)
+	VMOVUPS      Z4, 192(SI)
 
 groupback:
-	ADDQ $+256, DI
 	ADDQ $+256, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z11, Z0
-	VMOVUPS      (SI), Z1
+	VMOVUPS      (DX), Z1
 	VMULPS       Z12, Z1, Z2
 	VFNMADD231PS Z11, Z2, Z1
 	VFMADD231PS  Z12, Z1, Z2
@@ -273,7 +275,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z11, Z1
-	VMOVUPS      64(SI), Z3
+	VMOVUPS      64(DX), Z3
 	VMULPS       Z12, Z3, Z4
 	VFNMADD231PS Z11, Z4, Z3
 	VFMADD231PS  Z12, Z3, Z4
@@ -282,7 +284,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z11, Z3
-	VMOVUPS      128(SI), Z5
+	VMOVUPS      128(DX), Z5
 	VMULPS       Z12, Z5, Z6
 	VFNMADD231PS Z11, Z6, Z5
 	VFMADD231PS  Z12, Z5, Z6
@@ -291,7 +293,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z11, Z5
-	VMOVUPS      192(SI), Z7
+	VMOVUPS      192(DX), Z7
 	VMULPS       Z12, Z7, Z8
 	VFNMADD231PS Z11, Z8, Z7
 	VFMADD231PS  Z12, Z7, Z8
@@ -303,135 +305,136 @@ groupmeet3:
 	VMAXPS       Z2, Z15, Z2
 	VMINPS       Z2, Z14, Z2
 	VFMADD213PS  Z13, Z0, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z15, Z4
 	VMINPS       Z4, Z14, Z4
 	VFMADD213PS  Z13, Z1, Z4
-	VMOVUPS      Z4, 64(DI)
+	VMOVUPS      Z4, 64(SI)
 	VRNDSCALEPS  $0x08, Z6, Z6
 	VMAXPS       Z6, Z15, Z6
 	VMINPS       Z6, Z14, Z6
 	VFMADD213PS  Z13, Z3, Z6
-	VMOVUPS      Z6, 128(DI)
+	VMOVUPS      Z6, 128(SI)
 	VRNDSCALEPS  $0x08, Z8, Z8
 	VMAXPS       Z8, Z15, Z8
 	VMINPS       Z8, Z14, Z8
 	VFMADD213PS  Z13, Z5, Z8
-	VMOVUPS      Z8, 192(DI)
-	ADDQ         $+256, DI
+	VMOVUPS      Z8, 192(SI)
 	ADDQ         $+256, SI
-	SUBQ         $+64, R8
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
 	VMINPS       Z1, Z14, Z1
 	VFMADD213PS  Z13, Z12, Z1
 	KMOVQ        K0, K7
-	VMOVUPS      Z1, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVUPS      Z1, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
 	VMINPS       Z2, Z14, Z2
 	VFMADD213PS  Z13, Z12, Z2
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z2, K7, 64(DI)
-	CMPQ         R8, $+33
+	VMOVUPS      Z2, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
 	VMINPS       Z3, Z14, Z3
 	VFMADD213PS  Z13, Z12, Z3
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z3, K7, 128(DI)
-	CMPQ         R8, $+49
+	VMOVUPS      Z3, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z15, Z4
 	VMINPS       Z4, Z14, Z4
 	VFMADD213PS  Z13, Z12, Z4
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z4, K7, 192(DI)
+	VMOVUPS      Z4, K7, 192(SI)
 
 grouptailnarrow:
-grouptailback:
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	LEAQ (SI)(DI*4), SI
+	LEAQ (DX)(DI*4), DX
+
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -449,105 +452,103 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VBROADCASTSS      (DX), Z10
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  (BX), Z0, Z9
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z12
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z11
+	VFMADD231PS.BCST  (R8), Z0, Z11
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z10
+	VFMADD231PS.BCST  (R8), Z0, Z10
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z9
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
 	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  (BX), Z0, Z8
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VBROADCASTSS      4(DX), Z7
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  4(BX), Z0, Z6
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  4(BX), Z0, Z5
+	VFMADD231PS.BCST  4(R8), Z0, Z8
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  4(R8), Z0, Z7
 
 short2ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VBROADCASTSS      8(DX), Z2
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z3
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VBROADCASTSS      12(DX), Z16
-	VFNMADD231PS.BCST 12(DX), Z4, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z4
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCMPPS            $0x03, Z8, Z9, K1
-	VCMPPS            $0x03, Z5, Z6, K2
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z2
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VBROADCASTSS      12(BX), Z5
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z6
+	VFNMADD231PS.BCST 12(BX), Z6, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z6
+	VCMPPS            $0x03, Z10, Z11, K1
+	VCMPPS            $0x03, Z7, Z8, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z9, Z0
+	VRNDSCALEPS       $0x08, Z11, Z0
 	VMAXPS            Z0, Z15, Z0
 	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z10, Z0
-	VMOVUPS           Z0, (DI)
+	VFMADD213PS       Z13, Z12, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z12, Z0
+	VMOVUPS           Z0, 64(SI)
 	VRNDSCALEPS       $0x08, Z8, Z0
 	VMAXPS            Z0, Z15, Z0
 	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z10, Z0
-	VMOVUPS           Z0, 64(DI)
-	VRNDSCALEPS       $0x08, Z6, Z0
+	VFMADD213PS       Z13, Z9, Z0
+	VMOVUPS           Z0, 128(SI)
+	VRNDSCALEPS       $0x08, Z7, Z0
 	VMAXPS            Z0, Z15, Z0
 	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z7, Z0
-	VMOVUPS           Z0, 128(DI)
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z7, Z0
-	VMOVUPS           Z0, 192(DI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z3, Z8
-	VMOVAPS           Z4, Z6
-	VMOVAPS           Z17, Z5
-	VMOVAPS           Z2, Z10
-	VMOVAPS           Z16, Z7
-	ADDQ              $+8, DX
+	VFMADD213PS       Z13, Z9, Z0
+	VMOVUPS           Z0, 192(SI)
+	VMOVAPS           Z1, Z11
+	VMOVAPS           Z3, Z10
+	VMOVAPS           Z4, Z8
+	VMOVAPS           Z6, Z7
+	VMOVAPS           Z2, Z12
+	VMOVAPS           Z5, Z9
 	ADDQ              $+8, BX
-	ADDQ              $+256, DI
+	ADDQ              $+8, R8
 	ADDQ              $+256, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z12
-	VBROADCASTSS      4(DX), Z11
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -555,29 +556,29 @@ short2loop:
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
 	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
-	VMOVUPS           Z1, (DI)
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VMOVUPS           Z1, (SI)
 	VRNDSCALEPS       $0x08, Z2, Z2
 	VMAXPS            Z2, Z15, Z2
 	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  (DX), Z13, Z2
-	VMOVUPS           Z2, 64(DI)
+	VFMADD132PS.BCST  (BX), Z13, Z2
+	VMOVUPS           Z2, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
 	VMAXPS            Z3, Z15, Z3
 	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  4(DX), Z13, Z3
-	VMOVUPS           Z3, 128(DI)
+	VFMADD132PS.BCST  4(BX), Z13, Z3
+	VMOVUPS           Z3, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
 	VMAXPS            Z4, Z15, Z4
 	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  4(DX), Z13, Z4
-	VMOVUPS           Z4, 192(DI)
+	VFMADD132PS.BCST  4(BX), Z13, Z4
+	VMOVUPS           Z4, 192(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+256, DI
+	ADDQ $+8, R8
 	ADDQ $+256, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -599,113 +600,109 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VBROADCASTSS      (DX), Z8
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VMOVAPS           Z16, Z7
-	VFMADD231PS.BCST  (BX), Z0, Z7
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VBROADCASTSS      4(DX), Z6
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VMOVAPS           Z16, Z5
-	VFMADD231PS.BCST  4(BX), Z0, Z5
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VBROADCASTSS      8(DX), Z4
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VMOVAPS           Z16, Z3
-	VFMADD231PS.BCST  8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VBROADCASTSS      12(DX), Z2
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z12
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z11
+	VFMADD231PS.BCST  (R8), Z0, Z11
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z10
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  4(R8), Z0, Z9
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z8
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  8(R8), Z0, Z7
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VBROADCASTSS      12(BX), Z6
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  12(R8), Z0, Z5
 
 short4ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       16(BX), Z0, Z16
-	VBROADCASTSS      16(DX), Z17
-	VFNMADD231PS.BCST 16(DX), Z16, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z16
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       20(BX), Z0, Z18
-	VBROADCASTSS      20(DX), Z19
-	VFNMADD231PS.BCST 20(DX), Z18, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z18
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       24(BX), Z0, Z20
-	VBROADCASTSS      24(DX), Z21
-	VFNMADD231PS.BCST 24(DX), Z20, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z20
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       28(BX), Z0, Z22
-	VBROADCASTSS      28(DX), Z23
-	VFNMADD231PS.BCST 28(DX), Z22, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z22
-	VCMPPS            $0x03, Z5, Z7, K1
-	VCMPPS            $0x03, Z1, Z3, K2
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VBROADCASTSS      16(BX), Z2
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z3
+	VBROADCASTSS      20(BX), Z4
+	VFNMADD231PS.BCST 20(BX), Z3, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z3
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z16
+	VBROADCASTSS      24(BX), Z17
+	VFNMADD231PS.BCST 24(BX), Z16, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z16
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z18
+	VBROADCASTSS      28(BX), Z19
+	VFNMADD231PS.BCST 28(BX), Z18, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z18
+	VCMPPS            $0x03, Z9, Z11, K1
+	VCMPPS            $0x03, Z5, Z7, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z11, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z12, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z10, Z0
+	VMOVUPS           Z0, 64(SI)
 	VRNDSCALEPS       $0x08, Z7, Z0
 	VMAXPS            Z0, Z15, Z0
 	VMINPS            Z0, Z14, Z0
 	VFMADD213PS       Z13, Z8, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, 128(SI)
 	VRNDSCALEPS       $0x08, Z5, Z0
 	VMAXPS            Z0, Z15, Z0
 	VMINPS            Z0, Z14, Z0
 	VFMADD213PS       Z13, Z6, Z0
-	VMOVUPS           Z0, 64(DI)
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z4, Z0
-	VMOVUPS           Z0, 128(DI)
-	VRNDSCALEPS       $0x08, Z1, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z2, Z0
-	VMOVUPS           Z0, 192(DI)
+	VMOVUPS           Z0, 192(SI)
+	VMOVAPS           Z1, Z11
+	VMOVAPS           Z3, Z9
 	VMOVAPS           Z16, Z7
 	VMOVAPS           Z18, Z5
-	VMOVAPS           Z20, Z3
-	VMOVAPS           Z22, Z1
+	VMOVAPS           Z2, Z12
+	VMOVAPS           Z4, Z10
 	VMOVAPS           Z17, Z8
 	VMOVAPS           Z19, Z6
-	VMOVAPS           Z21, Z4
-	VMOVAPS           Z23, Z2
-	ADDQ              $+16, DX
 	ADDQ              $+16, BX
-	ADDQ              $+256, DI
+	ADDQ              $+16, R8
 	ADDQ              $+256, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z12
-	VBROADCASTSS      4(DX), Z11
-	VBROADCASTSS      8(DX), Z10
-	VBROADCASTSS      12(DX), Z9
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -713,29 +710,29 @@ short4loop:
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
 	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
-	VMOVUPS           Z1, (DI)
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VMOVUPS           Z1, (SI)
 	VRNDSCALEPS       $0x08, Z2, Z2
 	VMAXPS            Z2, Z15, Z2
 	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  4(DX), Z13, Z2
-	VMOVUPS           Z2, 64(DI)
+	VFMADD132PS.BCST  4(BX), Z13, Z2
+	VMOVUPS           Z2, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
 	VMAXPS            Z3, Z15, Z3
 	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  8(DX), Z13, Z3
-	VMOVUPS           Z3, 128(DI)
+	VFMADD132PS.BCST  8(BX), Z13, Z3
+	VMOVUPS           Z3, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
 	VMAXPS            Z4, Z15, Z4
 	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  12(DX), Z13, Z4
-	VMOVUPS           Z4, 192(DI)
+	VFMADD132PS.BCST  12(BX), Z13, Z4
+	VMOVUPS           Z4, 192(SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+256, DI
+	ADDQ $+16, R8
 	ADDQ $+256, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -750,33 +747,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (BX), Z1
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R8), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
+	VMOVUPS      (BX), Z3
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R8), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(DX), Z5
+	VMOVUPS      64(BX), Z5
 	VFNMADD231PS Z5, Z4, Z0
 	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(R8), Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(DX), Z7
+	VMOVUPS      128(BX), Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z1, Z0, Z6
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(R8), Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(DX), Z9
+	VMOVUPS      192(BX), Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
 	VCMPPS       $0x03, Z4, Z2, K1
@@ -787,103 +784,44 @@ laneloop:
 	VMAXPS       Z2, Z15, Z2
 	VMINPS       Z2, Z14, Z2
 	VFMADD213PS  Z13, Z3, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z15, Z4
 	VMINPS       Z4, Z14, Z4
 	VFMADD213PS  Z13, Z5, Z4
-	VMOVUPS      Z4, 64(DI)
+	VMOVUPS      Z4, 64(SI)
 	VRNDSCALEPS  $0x08, Z6, Z6
 	VMAXPS       Z6, Z15, Z6
 	VMINPS       Z6, Z14, Z6
 	VFMADD213PS  Z13, Z7, Z6
-	VMOVUPS      Z6, 128(DI)
+	VMOVUPS      Z6, 128(SI)
 	VRNDSCALEPS  $0x08, Z8, Z8
 	VMAXPS       Z8, Z15, Z8
 	VMINPS       Z8, Z14, Z8
 	VFMADD213PS  Z13, Z9, Z8
-	VMOVUPS      Z8, 192(DI)
+	VMOVUPS      Z8, 192(SI)
 
 laneback:
-	ADDQ $+256, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+256, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1024(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX512(SB)
+	MOVQ  1032(SP), DX
+	MOVQ  1040(SP), BX
+	MOVQ  1048(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(DX), K7, Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(DX), K7, Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(DX), K7, Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z3, Z2
-	KMOVQ        K0, K7
-	VMOVUPS      Z2, K7, (DI)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z5, Z4
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z4, K7, 64(DI)
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VFMADD213PS  Z13, Z7, Z6
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z6, K7, 128(DI)
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z8
-	VMINPS       Z8, Z14, Z8
-	VFMADD213PS  Z13, Z9, Z8
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z8, K7, 192(DI)
-
-lanetailnarrow:
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -897,23 +835,23 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
@@ -925,24 +863,24 @@ groupstream:
 	VMAXPS       Z1, Z15, Z1
 	VMINPS       Z1, Z14, Z1
 	VFMADD213PS  Z13, Z12, Z1
-	VMOVNTPS     Z1, (DI)
+	VMOVNTPS     Z1, (SI)
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
 	VMINPS       Z2, Z14, Z2
 	VFMADD213PS  Z13, Z12, Z2
-	VMOVNTPS     Z2, 64(DI)
+	VMOVNTPS     Z2, 64(SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
 	VMINPS       Z3, Z14, Z3
 	VFMADD213PS  Z13, Z12, Z3
-	VMOVNTPS     Z3, 128(DI)
+	VMOVNTPS     Z3, 128(SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z15, Z4
 	VMINPS       Z4, Z14, Z4
 	VFMADD213PS  Z13, Z12, Z4
-	VMOVNTPS     Z4, 192(DI)
-	ADDQ         $+256, DI
+	VMOVNTPS     Z4, 192(SI)
 	ADDQ         $+256, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -957,74 +895,40 @@ grouplast:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VFMADD213PS Z13, Z12, Z0
-	VMOVUPS     Z0, (DI)
+	VMOVUPS     Z0, (SI)
 	VRNDSCALEPS $0x08, Z9, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VFMADD213PS Z13, Z12, Z0
-	VMOVUPS     Z0, 64(DI)
+	VMOVUPS     Z0, 64(SI)
 	VRNDSCALEPS $0x08, Z8, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VFMADD213PS Z13, Z12, Z0
-	VMOVUPS     Z0, 128(DI)
+	VMOVUPS     Z0, 128(SI)
 	VRNDSCALEPS $0x08, Z7, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VFMADD213PS Z13, Z12, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
+	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
+	ADDQ        $+256, DX
 	SUBQ        $+64, R9
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(DI)
-	JMP          groupback
+	MOVQ $+1, 1064(SP)
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 768(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1032,14 +936,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1048,12 +952,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1062,14 +966,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1078,12 +982,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1092,14 +996,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1108,12 +1012,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1122,101 +1026,70 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 192(DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 1024(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1032(SP)
+	LEAQ 256(SP), DX
+	MOVQ R9, 1056(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1024(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 1032(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 1056(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z12
-	VBROADCASTSS      4(DX), Z11
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z4
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -1224,105 +1097,67 @@ short2stream:
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
 	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
-	VMOVNTPS          Z1, (DI)
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VMOVNTPS          Z1, (SI)
 	VRNDSCALEPS       $0x08, Z2, Z2
 	VMAXPS            Z2, Z15, Z2
 	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  (DX), Z13, Z2
-	VMOVNTPS          Z2, 64(DI)
+	VFMADD132PS.BCST  (BX), Z13, Z2
+	VMOVNTPS          Z2, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
 	VMAXPS            Z3, Z15, Z3
 	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  4(DX), Z13, Z3
-	VMOVNTPS          Z3, 128(DI)
+	VFMADD132PS.BCST  4(BX), Z13, Z3
+	VMOVNTPS          Z3, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
 	VMAXPS            Z4, Z15, Z4
 	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  4(DX), Z13, Z4
-	VMOVNTPS          Z4, 192(DI)
-	ADDQ              $+8, DX
+	VFMADD132PS.BCST  4(BX), Z13, Z4
+	VMOVNTPS          Z4, 192(SI)
 	ADDQ              $+8, BX
-	ADDQ              $+256, DI
+	ADDQ              $+8, R8
 	ADDQ              $+256, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(DI)
-	JMP          short2back
+	MOVQ $+2, 1064(SP)
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 768(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z12
-	VBROADCASTSS      4(DX), Z11
-	VBROADCASTSS      8(DX), Z10
-	VBROADCASTSS      12(DX), Z9
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z4
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -1330,83 +1165,73 @@ short4stream:
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
 	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
-	VMOVNTPS          Z1, (DI)
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VMOVNTPS          Z1, (SI)
 	VRNDSCALEPS       $0x08, Z2, Z2
 	VMAXPS            Z2, Z15, Z2
 	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  4(DX), Z13, Z2
-	VMOVNTPS          Z2, 64(DI)
+	VFMADD132PS.BCST  4(BX), Z13, Z2
+	VMOVNTPS          Z2, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
 	VMAXPS            Z3, Z15, Z3
 	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  8(DX), Z13, Z3
-	VMOVNTPS          Z3, 128(DI)
+	VFMADD132PS.BCST  8(BX), Z13, Z3
+	VMOVNTPS          Z3, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
 	VMAXPS            Z4, Z15, Z4
 	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  12(DX), Z13, Z4
-	VMOVNTPS          Z4, 192(DI)
-	ADDQ              $+16, DX
+	VFMADD132PS.BCST  12(BX), Z13, Z4
+	VMOVNTPS          Z4, 192(SI)
 	ADDQ              $+16, BX
-	ADDQ              $+256, DI
+	ADDQ              $+16, R8
 	ADDQ              $+256, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  8(DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z9, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  12(DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(DI)
-	JMP          short4back
+	MOVQ $+3, 1064(SP)
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 768(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+4, 1064(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1024(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1032(SP)
+	LEAQ 256(SP), DX
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 768(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z15, Z0
@@ -1417,9 +1242,9 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS constantsAVX512<>+0(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z2
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z2
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z15, Z0
@@ -1429,9 +1254,9 @@ lanerare:
 	VADDPS       Z13, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z2
+	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z2
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z15, Z0
@@ -1441,9 +1266,9 @@ lanerare:
 	VADDPS       Z13, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z2
+	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z2
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z15, Z0
@@ -1453,77 +1278,44 @@ lanerare:
 	VADDPS       Z13, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(DI)
+	VMOVUPS      Z0, 192(SI)
+	CMPQ         1064(SP), $+1
+	JEQ          groupresume
+	CMPQ         1064(SP), $+2
+	JEQ          short2resume
+	CMPQ         1064(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 192(DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         1040(SP), BX
+	MOVQ         1048(SP), R8
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	JMP          groupback
+
+short2resume:
+	MOVQ 1040(SP), BX
+	MOVQ 1048(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 1040(SP), BX
+	MOVQ 1048(SP), R8
+	JMP  short4back
 
 // func FakeQuantizeZeroPointAVX512(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeZeroPointAVX512(SB), NOSPLIT, $0-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeZeroPointAVX512(SB), $1344-72
+	// pointers: SI y, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z14 most, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z10 ToFloat, Z9 ToFloat
-	// vector registers in use at once: 26
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	// vector registers in use at once: 30
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VBROADCASTSS most+44(FP), Z14
 	VPXORD       Z13, Z13, Z13
@@ -1537,11064 +1329,31 @@ TEXT ·FakeQuantizeZeroPointAVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z0
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z10
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z9
-	SUBQ         R10, R9
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (SI), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z11, Z0, Z6
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(SI), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      320(SI), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      384(SI), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      448(SI), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z7, Z8, K1
-	VCMPPS       $0x03, Z5, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VMOVUPS      Z0, 64(DI)
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VMOVUPS      Z0, 128(DI)
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VMOVUPS      Z0, 192(DI)
-	VMOVAPS      Z1, Z8
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
-	VMOVAPS      Z4, Z5
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ R9, R9
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VCMPPS            $0x03, Z7, Z8, K1
-	VCMPPS            $0x03, Z5, Z6, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VBROADCASTSS      (R8), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z17
-	VMAXPS            Z0, Z17, Z0
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z16
-	VMINPS            Z0, Z16, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z17, Z0
-	VMINPS            Z0, Z16, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VMOVUPS           Z0, 64(DI)
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z17, Z0
-	VMINPS            Z0, Z16, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VMOVUPS           Z0, 128(DI)
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z17, Z0
-	VMINPS            Z0, Z16, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VMOVUPS           Z0, 192(DI)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	VMOVAPS           Z3, Z6
-	VMOVAPS           Z4, Z5
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+256, DI
-	ADDQ              $+256, SI
-	MOVQ              R11, R10
-	SUBQ              R10, R9
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             R9, R9
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (SI), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z2
-	VMINPS       Z2, Z9, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VMOVUPS      Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z3
-	VMINPS       Z3, Z9, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VMOVUPS      Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z4
-	VMINPS       Z4, Z9, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VMOVUPS      Z4, 192(DI)
-
-groupback:
-	ADDQ $+256, DI
-	ADDQ $+256, SI
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R10, R9
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  R9, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (DX), Z11
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ DX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z11, Z0
-	VMOVAPS      Z10, Z1
-	VMOVAPS      Z9, Z2
-	VMOVUPS      (SI), Z3
-	VMULPS       Z12, Z3, Z4
-	VFNMADD231PS Z11, Z4, Z3
-	VFMADD231PS  Z12, Z3, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z11, Z3
-	VMOVAPS      Z10, Z5
-	VMOVAPS      Z9, Z6
-	VMOVUPS      64(SI), Z7
-	VMULPS       Z12, Z7, Z8
-	VFNMADD231PS Z11, Z8, Z7
-	VFMADD231PS  Z12, Z7, Z8
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z11, Z7
-	VMOVAPS      Z10, Z16
-	VMOVAPS      Z9, Z17
-	VMOVUPS      128(SI), Z18
-	VMULPS       Z12, Z18, Z19
-	VFNMADD231PS Z11, Z19, Z18
-	VFMADD231PS  Z12, Z18, Z19
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z11, Z18
-	VMOVAPS      Z10, Z20
-	VMOVAPS      Z9, Z21
-	VMOVUPS      192(SI), Z22
-	VMULPS       Z12, Z22, Z23
-	VFNMADD231PS Z11, Z23, Z22
-	VFMADD231PS  Z12, Z22, Z23
-	VCMPPS       $0x03, Z8, Z4, K1
-	VCMPPS       $0x03, Z23, Z19, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z4
-	VMINPS       Z4, Z2, Z4
-	VFMADD213PS  Z13, Z0, Z4
-	VMOVUPS      Z4, (DI)
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z5, Z8
-	VMINPS       Z8, Z6, Z8
-	VFMADD213PS  Z13, Z3, Z8
-	VMOVUPS      Z8, 64(DI)
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z16, Z19
-	VMINPS       Z19, Z17, Z19
-	VFMADD213PS  Z13, Z7, Z19
-	VMOVUPS      Z19, 128(DI)
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z20, Z23
-	VMINPS       Z23, Z21, Z23
-	VFMADD213PS  Z13, Z18, Z23
-	VMOVUPS      Z23, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	KMOVQ        K0, K7
-	VMOVUPS      Z1, K7, (DI)
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z2
-	VMINPS       Z2, Z9, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z2, K7, 64(DI)
-	CMPQ         R9, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z3
-	VMINPS       Z3, Z9, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z3, K7, 128(DI)
-	CMPQ         R9, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z4
-	VMINPS       Z4, Z9, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z4, K7, 192(DI)
-
-grouptailnarrow:
-grouptailback:
-	LEAQ  (DI)(R9*4), DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, R9
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  (BX), Z0, Z6
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-
-short2ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCMPPS            $0x03, Z5, Z6, K1
-	VCMPPS            $0x03, Z3, Z4, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VBROADCASTSS      (R8), Z18
-	VPSUBD            Z18, Z15, Z19
-	VCVTDQ2PS         Z19, Z19
-	VMAXPS            Z0, Z19, Z0
-	VPSUBD            Z18, Z14, Z18
-	VCVTDQ2PS         Z18, Z18
-	VMINPS            Z0, Z18, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z19, Z0
-	VMINPS            Z0, Z18, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VMOVUPS           Z0, 64(DI)
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VBROADCASTSS      4(R8), Z18
-	VPSUBD            Z18, Z15, Z19
-	VCVTDQ2PS         Z19, Z19
-	VMAXPS            Z0, Z19, Z0
-	VPSUBD            Z18, Z14, Z18
-	VCVTDQ2PS         Z18, Z18
-	VMINPS            Z0, Z18, Z0
-	VFMADD132PS.BCST  4(DX), Z13, Z0
-	VMOVUPS           Z0, 128(DI)
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VMAXPS            Z0, Z19, Z0
-	VMINPS            Z0, Z18, Z0
-	VFMADD132PS.BCST  4(DX), Z13, Z0
-	VMOVUPS           Z0, 192(DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+256, DI
-	ADDQ              $+256, SI
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z12
-	VBROADCASTSS      4(DX), Z11
-	VBROADCASTSS      (R8), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z10
-	VBROADCASTSS      4(R8), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z9
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z8
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z7
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z10, Z1
-	VMINPS            Z1, Z8, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
-	VMOVUPS           Z1, (DI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z10, Z2
-	VMINPS            Z2, Z8, Z2
-	VFMADD132PS.BCST  (DX), Z13, Z2
-	VMOVUPS           Z2, 64(DI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z9, Z3
-	VMINPS            Z3, Z7, Z3
-	VFMADD132PS.BCST  4(DX), Z13, Z3
-	VMOVUPS           Z3, 128(DI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z9, Z4
-	VMINPS            Z4, Z7, Z4
-	VFMADD132PS.BCST  4(DX), Z13, Z4
-	VMOVUPS           Z4, 192(DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+256, DI
-	ADDQ $+256, SI
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VMOVUPS           (SI), Z19
-	VMULPS.BCST       (BX), Z19, Z20
-	VFNMADD231PS.BCST (DX), Z20, Z19
-	VMOVAPS           Z20, Z0
-	VFMADD231PS.BCST  (BX), Z19, Z0
-	VMOVUPS           64(SI), Z19
-	VMULPS.BCST       4(BX), Z19, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z19
-	VMOVAPS           Z20, Z16
-	VFMADD231PS.BCST  4(BX), Z19, Z16
-	VMOVUPS           128(SI), Z19
-	VMULPS.BCST       8(BX), Z19, Z20
-	VFNMADD231PS.BCST 8(DX), Z20, Z19
-	VMOVAPS           Z20, Z17
-	VFMADD231PS.BCST  8(BX), Z19, Z17
-	VMOVUPS           192(SI), Z19
-	VMULPS.BCST       12(BX), Z19, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z19
-	VMOVAPS           Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z19, Z18
-
-short4ahead:
-	VMOVUPS           256(SI), Z19
-	VMULPS.BCST       16(BX), Z19, Z20
-	VFNMADD231PS.BCST 16(DX), Z20, Z19
-	VFMADD231PS.BCST  16(BX), Z19, Z20
-	VMOVUPS           320(SI), Z19
-	VMULPS.BCST       20(BX), Z19, Z21
-	VFNMADD231PS.BCST 20(DX), Z21, Z19
-	VFMADD231PS.BCST  20(BX), Z19, Z21
-	VMOVUPS           384(SI), Z19
-	VMULPS.BCST       24(BX), Z19, Z22
-	VFNMADD231PS.BCST 24(DX), Z22, Z19
-	VFMADD231PS.BCST  24(BX), Z19, Z22
-	VMOVUPS           448(SI), Z19
-	VMULPS.BCST       28(BX), Z19, Z23
-	VFNMADD231PS.BCST 28(DX), Z23, Z19
-	VFMADD231PS.BCST  28(BX), Z19, Z23
-	VCMPPS            $0x03, Z16, Z0, K1
-	VCMPPS            $0x03, Z18, Z17, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z0, Z19
-	VBROADCASTSS      (R8), Z24
-	VPSUBD            Z24, Z15, Z25
-	VCVTDQ2PS         Z25, Z25
-	VMAXPS            Z19, Z25, Z19
-	VPSUBD            Z24, Z14, Z24
-	VCVTDQ2PS         Z24, Z24
-	VMINPS            Z19, Z24, Z19
-	VFMADD132PS.BCST  (DX), Z13, Z19
-	VMOVUPS           Z19, (DI)
-	VRNDSCALEPS       $0x08, Z16, Z19
-	VBROADCASTSS      4(R8), Z24
-	VPSUBD            Z24, Z15, Z25
-	VCVTDQ2PS         Z25, Z25
-	VMAXPS            Z19, Z25, Z19
-	VPSUBD            Z24, Z14, Z24
-	VCVTDQ2PS         Z24, Z24
-	VMINPS            Z19, Z24, Z19
-	VFMADD132PS.BCST  4(DX), Z13, Z19
-	VMOVUPS           Z19, 64(DI)
-	VRNDSCALEPS       $0x08, Z17, Z19
-	VBROADCASTSS      8(R8), Z24
-	VPSUBD            Z24, Z15, Z25
-	VCVTDQ2PS         Z25, Z25
-	VMAXPS            Z19, Z25, Z19
-	VPSUBD            Z24, Z14, Z24
-	VCVTDQ2PS         Z24, Z24
-	VMINPS            Z19, Z24, Z19
-	VFMADD132PS.BCST  8(DX), Z13, Z19
-	VMOVUPS           Z19, 128(DI)
-	VRNDSCALEPS       $0x08, Z18, Z19
-	VBROADCASTSS      12(R8), Z24
-	VPSUBD            Z24, Z15, Z25
-	VCVTDQ2PS         Z25, Z25
-	VMAXPS            Z19, Z25, Z19
-	VPSUBD            Z24, Z14, Z24
-	VCVTDQ2PS         Z24, Z24
-	VMINPS            Z19, Z24, Z19
-	VFMADD132PS.BCST  12(DX), Z13, Z19
-	VMOVUPS           Z19, 192(DI)
-	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
-	VMOVAPS           Z22, Z17
-	VMOVAPS           Z23, Z18
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+256, DI
-	ADDQ              $+256, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (DX), Z12
-	VBROADCASTSS      4(DX), Z11
-	VBROADCASTSS      8(DX), Z10
-	VBROADCASTSS      12(DX), Z9
-	VBROADCASTSS      (R8), Z19
-	VPSUBD            Z19, Z15, Z20
-	VCVTDQ2PS         Z20, Z8
-	VBROADCASTSS      4(R8), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z7
-	VBROADCASTSS      8(R8), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z6
-	VBROADCASTSS      12(R8), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z5
-	VPSUBD            Z19, Z14, Z19
-	VCVTDQ2PS         Z19, Z4
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z3
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z2
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z1
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z18
-	VFNMADD231PS.BCST 8(DX), Z18, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z18
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z19
-	VFNMADD231PS.BCST 12(DX), Z19, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z19
-	VCMPPS            $0x03, Z17, Z16, K1
-	VCMPPS            $0x03, Z19, Z18, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z8, Z16
-	VMINPS            Z16, Z4, Z16
-	VFMADD132PS.BCST  (DX), Z13, Z16
-	VMOVUPS           Z16, (DI)
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z7, Z17
-	VMINPS            Z17, Z3, Z17
-	VFMADD132PS.BCST  4(DX), Z13, Z17
-	VMOVUPS           Z17, 64(DI)
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VMAXPS            Z18, Z6, Z18
-	VMINPS            Z18, Z2, Z18
-	VFMADD132PS.BCST  8(DX), Z13, Z18
-	VMOVUPS           Z18, 128(DI)
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VMAXPS            Z19, Z5, Z19
-	VMINPS            Z19, Z1, Z19
-	VFMADD132PS.BCST  12(DX), Z13, Z19
-	VMOVUPS           Z19, 192(DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+256, DI
-	ADDQ $+256, SI
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(DX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(BX), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(DX), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(BX), Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(DX), Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VMOVUPS      (R8), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z1, Z2
-	VMINPS       Z2, Z0, Z2
-	VFMADD213PS  Z13, Z3, Z2
-	VMOVUPS      Z2, (DI)
-	VMOVUPS      64(R8), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z4
-	VMINPS       Z4, Z0, Z4
-	VFMADD213PS  Z13, Z5, Z4
-	VMOVUPS      Z4, 64(DI)
-	VMOVUPS      128(R8), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z1, Z6
-	VMINPS       Z6, Z0, Z6
-	VFMADD213PS  Z13, Z7, Z6
-	VMOVUPS      Z6, 128(DI)
-	VMOVUPS      192(R8), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z1, Z8
-	VMINPS       Z8, Z0, Z8
-	VFMADD213PS  Z13, Z9, Z8
-	VMOVUPS      Z8, 192(DI)
-
-laneback:
-	ADDQ $+256, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(DX), K7, Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(DX), K7, Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(DX), K7, Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (R8), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z1, Z2
-	VMINPS       Z2, Z0, Z2
-	VFMADD213PS  Z13, Z3, Z2
-	VMOVUPS      Z2, K7, (DI)
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R8), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z4
-	VMINPS       Z4, Z0, Z4
-	VFMADD213PS  Z13, Z5, Z4
-	VMOVUPS      Z4, K7, 64(DI)
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R8), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z1, Z6
-	VMINPS       Z6, Z0, Z6
-	VFMADD213PS  Z13, Z7, Z6
-	VMOVUPS      Z6, K7, 128(DI)
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R8), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z1, Z8
-	VMINPS       Z8, Z0, Z8
-	VFMADD213PS  Z13, Z9, Z8
-	VMOVUPS      Z8, K7, 192(DI)
-
-lanetailnarrow:
-lanetailback:
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z2
-	VMINPS       Z2, Z9, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VMOVNTPS     Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z3
-	VMINPS       Z3, Z9, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VMOVNTPS     Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z4
-	VMINPS       Z4, Z9, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VMOVNTPS     Z4, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z7, Z8, K1
-	VCMPPS      $0x03, Z5, Z6, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VMOVUPS     Z0, (DI)
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VMOVUPS     Z0, 64(DI)
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VMOVUPS     Z0, 128(DI)
-	VRNDSCALEPS $0x08, Z5, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, R10
-	JMP         groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS 4(R8), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z2
-	VPSUBD       Z0, Z14, Z1
-	VCVTDQ2PS    Z1, Z0
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
-	VMOVAPS      Z2, K7, Z10
-	VMOVAPS      Z0, K7, Z9
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z3
-	VPSUBD       Z3, Z15, Z5
-	VCVTDQ2PS    Z5, Z6
-	VPSUBD       Z3, Z14, Z5
-	VCVTDQ2PS    Z5, Z3
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (DX), Z11
-	VMOVAPS      Z6, Z10
-	VMOVAPS      Z3, Z9
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	VBROADCASTSS 4(R8), Z3
-	VPSUBD       Z3, Z15, Z5
-	VCVTDQ2PS    Z5, Z6
-	VPSUBD       Z3, Z14, Z5
-	VCVTDQ2PS    Z5, Z3
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
-	VMOVAPS      Z6, K7, Z10
-	VMOVAPS      Z3, K7, Z9
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z7
-	VPSUBD       Z7, Z15, Z16
-	VCVTDQ2PS    Z16, Z17
-	VPSUBD       Z7, Z14, Z16
-	VCVTDQ2PS    Z16, Z7
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (DX), Z11
-	VMOVAPS      Z17, Z10
-	VMOVAPS      Z7, Z9
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	VBROADCASTSS 4(R8), Z7
-	VPSUBD       Z7, Z15, Z16
-	VCVTDQ2PS    Z16, Z17
-	VPSUBD       Z7, Z14, Z16
-	VCVTDQ2PS    Z16, Z7
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
-	VMOVAPS      Z17, K7, Z10
-	VMOVAPS      Z7, K7, Z9
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z18
-	VPSUBD       Z18, Z15, Z20
-	VCVTDQ2PS    Z20, Z21
-	VPSUBD       Z18, Z14, Z20
-	VCVTDQ2PS    Z20, Z18
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (DX), Z11
-	VMOVAPS      Z21, Z10
-	VMOVAPS      Z18, Z9
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	VBROADCASTSS 4(R8), Z18
-	VPSUBD       Z18, Z15, Z20
-	VCVTDQ2PS    Z20, Z21
-	VPSUBD       Z18, Z14, Z20
-	VCVTDQ2PS    Z20, Z18
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z12
-	VBROADCASTSS 4(DX), K7, Z11
-	VMOVAPS      Z21, K7, Z10
-	VMOVAPS      Z18, K7, Z9
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 192(DI)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z12
-	VBROADCASTSS      4(DX), Z11
-	VBROADCASTSS      (R8), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z10
-	VBROADCASTSS      4(R8), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z9
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z8
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z7
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z10, Z1
-	VMINPS            Z1, Z8, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
-	VMOVNTPS          Z1, (DI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z10, Z2
-	VMINPS            Z2, Z8, Z2
-	VFMADD132PS.BCST  (DX), Z13, Z2
-	VMOVNTPS          Z2, 64(DI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z9, Z3
-	VMINPS            Z3, Z7, Z3
-	VFMADD132PS.BCST  4(DX), Z13, Z3
-	VMOVNTPS          Z3, 128(DI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z9, Z4
-	VMINPS            Z4, Z7, Z4
-	VFMADD132PS.BCST  4(DX), Z13, Z4
-	VMOVNTPS          Z4, 192(DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+256, DI
-	ADDQ              $+256, SI
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z8, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z8, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z9, Z0
-	VMINPS       Z0, Z7, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z9, Z0
-	VMINPS       Z0, Z7, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z12
-	VBROADCASTSS      4(DX), Z11
-	VBROADCASTSS      8(DX), Z10
-	VBROADCASTSS      12(DX), Z9
-	VBROADCASTSS      (R8), Z19
-	VPSUBD            Z19, Z15, Z20
-	VCVTDQ2PS         Z20, Z8
-	VBROADCASTSS      4(R8), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z7
-	VBROADCASTSS      8(R8), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z6
-	VBROADCASTSS      12(R8), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z5
-	VPSUBD            Z19, Z14, Z19
-	VCVTDQ2PS         Z19, Z4
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z3
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z2
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z1
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z18
-	VFNMADD231PS.BCST 8(DX), Z18, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z18
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z19
-	VFNMADD231PS.BCST 12(DX), Z19, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z19
-	VCMPPS            $0x03, Z17, Z16, K1
-	VCMPPS            $0x03, Z19, Z18, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z8, Z16
-	VMINPS            Z16, Z4, Z16
-	VFMADD132PS.BCST  (DX), Z13, Z16
-	VMOVNTPS          Z16, (DI)
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z7, Z17
-	VMINPS            Z17, Z3, Z17
-	VFMADD132PS.BCST  4(DX), Z13, Z17
-	VMOVNTPS          Z17, 64(DI)
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VMAXPS            Z18, Z6, Z18
-	VMINPS            Z18, Z2, Z18
-	VFMADD132PS.BCST  8(DX), Z13, Z18
-	VMOVNTPS          Z18, 128(DI)
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VMAXPS            Z19, Z5, Z19
-	VMINPS            Z19, Z1, Z19
-	VFMADD132PS.BCST  12(DX), Z13, Z19
-	VMOVNTPS          Z19, 192(DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+256, DI
-	ADDQ              $+256, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z8, Z0
-	VMINPS       Z0, Z4, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z16
-	VBLENDMPS    Z0, Z16, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z7, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z16, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z6, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  8(DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z16, K1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z9, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z5, Z0
-	VMINPS       Z0, Z1, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  12(DX), Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z16, K1, Z0
-	VMOVUPS      Z0, 192(DI)
-	JMP          short4back
-
-lanerare:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (R8), Z2
-	VPSUBD       Z2, Z15, Z3
-	VPSUBD       Z2, Z14, Z2
-	VCVTDQ2PS    Z3, Z3
-	VCVTDQ2PS    Z2, Z2
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z2
-	VMOVUPS      64(R8), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(R8), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(R8), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (R8), K7, Z2
-	VPSUBD       Z2, Z15, Z3
-	VPSUBD       Z2, Z14, Z2
-	VCVTDQ2PS    Z3, Z3
-	VCVTDQ2PS    Z2, Z2
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 192(DI)
-	JMP          lanetailback
-
-// func FakeQuantizeMinvalAVX512(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeMinvalAVX512(SB), NOSPLIT, $0-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
-	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 32
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
-	VBROADCASTSS least+40(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+44(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z10
-	SUBQ         R10, R9
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         R9, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z9
-	VFMADD231PS  Z11, Z0, Z9
-	VMOVUPS      64(SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VMOVUPS      128(SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	VMOVUPS      192(SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z11, Z0, Z6
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      320(SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      384(SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      448(SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z8, Z9, K1
-	VCMPPS       $0x03, Z6, Z7, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z9, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VADDPS       Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VADDPS       Z10, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VADDPS       Z10, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VADDPS       Z10, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	VMOVAPS      Z1, Z9
-	VMOVAPS      Z2, Z8
-	VMOVAPS      Z3, Z7
-	VMOVAPS      Z4, Z6
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ R9, R9
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VMOVUPS           384(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VMOVUPS           448(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VCMPPS            $0x03, Z8, Z9, K1
-	VCMPPS            $0x03, Z6, Z7, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VADDPS.BCST       (R8), Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VADDPS.BCST       (R8), Z0, Z0
-	VMOVUPS           Z0, 64(DI)
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VADDPS.BCST       (R8), Z0, Z0
-	VMOVUPS           Z0, 128(DI)
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VADDPS.BCST       (R8), Z0, Z0
-	VMOVUPS           Z0, 192(DI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z3, Z7
-	VMOVAPS           Z4, Z6
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+256, DI
-	ADDQ              $+256, SI
-	MOVQ              R11, R10
-	SUBQ              R10, R9
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             R9, R9
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VADDPS       Z10, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VADDPS       Z10, Z2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VADDPS       Z10, Z3, Z3
-	VMOVUPS      Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VADDPS       Z10, Z4, Z4
-	VMOVUPS      Z4, 192(DI)
-
-groupback:
-	ADDQ $+256, DI
-	ADDQ $+256, SI
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R10, R9
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  R9, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (DX), Z10
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ DX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z12, Z0
-	VMOVAPS      Z10, Z1
-	VMOVUPS      (SI), Z2
-	VSUBPS       Z12, Z2, Z2
-	VMULPS       Z11, Z2, Z3
-	VFNMADD231PS Z10, Z3, Z2
-	VFMADD231PS  Z11, Z2, Z3
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z12, Z2
-	VMOVAPS      Z10, Z4
-	VMOVUPS      64(SI), Z5
-	VSUBPS       Z12, Z5, Z5
-	VMULPS       Z11, Z5, Z6
-	VFNMADD231PS Z10, Z6, Z5
-	VFMADD231PS  Z11, Z5, Z6
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z12, Z5
-	VMOVAPS      Z10, Z7
-	VMOVUPS      128(SI), Z8
-	VSUBPS       Z12, Z8, Z8
-	VMULPS       Z11, Z8, Z9
-	VFNMADD231PS Z10, Z9, Z8
-	VFMADD231PS  Z11, Z8, Z9
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z12, Z8
-	VMOVAPS      Z10, Z16
-	VMOVUPS      192(SI), Z17
-	VSUBPS       Z12, Z17, Z17
-	VMULPS       Z11, Z17, Z18
-	VFNMADD231PS Z10, Z18, Z17
-	VFMADD231PS  Z11, Z17, Z18
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z18, Z9, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z1, Z3
-	VADDPS       Z0, Z3, Z3
-	VMOVUPS      Z3, (DI)
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VFMADD213PS  Z13, Z4, Z6
-	VADDPS       Z2, Z6, Z6
-	VMOVUPS      Z6, 64(DI)
-	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z9
-	VMINPS       Z9, Z14, Z9
-	VFMADD213PS  Z13, Z7, Z9
-	VADDPS       Z5, Z9, Z9
-	VMOVUPS      Z9, 128(DI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z16, Z18
-	VADDPS       Z8, Z18, Z18
-	VMOVUPS      Z18, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z10
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VADDPS       Z10, Z1, Z1
-	KMOVQ        K0, K7
-	VMOVUPS      Z1, K7, (DI)
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VADDPS       Z10, Z2, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z2, K7, 64(DI)
-	CMPQ         R9, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VADDPS       Z10, Z3, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z3, K7, 128(DI)
-	CMPQ         R9, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VADDPS       Z10, Z4, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z4, K7, 192(DI)
-
-grouptailnarrow:
-grouptailback:
-	LEAQ  (DI)(R9*4), DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, R9
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VBROADCASTSS      (R8), Z10
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VBROADCASTSS      (DX), Z9
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  (BX), Z0, Z8
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  (BX), Z0, Z7
-	VMOVUPS           128(SI), Z0
-	VBROADCASTSS      4(R8), Z6
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VBROADCASTSS      4(DX), Z5
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VMOVUPS           192(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-
-short2ahead:
-	VMOVUPS           256(SI), Z0
-	VBROADCASTSS      8(R8), Z1
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VBROADCASTSS      8(DX), Z16
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
-	VMOVUPS           320(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z17
-	VMOVUPS           384(SI), Z0
-	VBROADCASTSS      12(R8), Z18
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z19
-	VBROADCASTSS      12(DX), Z20
-	VFNMADD231PS.BCST 12(DX), Z19, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z19
-	VMOVUPS           448(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z21
-	VFNMADD231PS.BCST 12(DX), Z21, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z21
-	VCMPPS            $0x03, Z7, Z8, K1
-	VCMPPS            $0x03, Z3, Z4, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z9, Z0
-	VADDPS            Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z9, Z0
-	VADDPS            Z10, Z0, Z0
-	VMOVUPS           Z0, 64(DI)
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z5, Z0
-	VADDPS            Z6, Z0, Z0
-	VMOVUPS           Z0, 128(DI)
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z5, Z0
-	VADDPS            Z6, Z0, Z0
-	VMOVUPS           Z0, 192(DI)
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z17, Z7
-	VMOVAPS           Z19, Z4
-	VMOVAPS           Z21, Z3
-	VMOVAPS           Z16, Z9
-	VMOVAPS           Z20, Z5
-	VMOVAPS           Z1, Z10
-	VMOVAPS           Z18, Z6
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+256, DI
-	ADDQ              $+256, SI
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z12
-	VBROADCASTSS      4(DX), Z11
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
-	VADDPS.BCST       (R8), Z1, Z1
-	VMOVUPS           Z1, (DI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  (DX), Z13, Z2
-	VADDPS.BCST       (R8), Z2, Z2
-	VMOVUPS           Z2, 64(DI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  4(DX), Z13, Z3
-	VADDPS.BCST       4(R8), Z3, Z3
-	VMOVUPS           Z3, 128(DI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  4(DX), Z13, Z4
-	VADDPS.BCST       4(R8), Z4, Z4
-	VMOVUPS           Z4, 192(DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+256, DI
-	ADDQ $+256, SI
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VMOVUPS           (SI), Z19
-	VBROADCASTSS      (R8), Z8
-	VSUBPS.BCST       (R8), Z19, Z19
-	VMULPS.BCST       (BX), Z19, Z20
-	VBROADCASTSS      (DX), Z7
-	VFNMADD231PS.BCST (DX), Z20, Z19
-	VMOVAPS           Z20, Z6
-	VFMADD231PS.BCST  (BX), Z19, Z6
-	VMOVUPS           64(SI), Z19
-	VBROADCASTSS      4(R8), Z5
-	VSUBPS.BCST       4(R8), Z19, Z19
-	VMULPS.BCST       4(BX), Z19, Z20
-	VBROADCASTSS      4(DX), Z4
-	VFNMADD231PS.BCST 4(DX), Z20, Z19
-	VMOVAPS           Z20, Z3
-	VFMADD231PS.BCST  4(BX), Z19, Z3
-	VMOVUPS           128(SI), Z19
-	VBROADCASTSS      8(R8), Z2
-	VSUBPS.BCST       8(R8), Z19, Z19
-	VMULPS.BCST       8(BX), Z19, Z20
-	VBROADCASTSS      8(DX), Z1
-	VFNMADD231PS.BCST 8(DX), Z20, Z19
-	VMOVAPS           Z20, Z0
-	VFMADD231PS.BCST  8(BX), Z19, Z0
-	VMOVUPS           192(SI), Z19
-	VBROADCASTSS      12(R8), Z16
-	VSUBPS.BCST       12(R8), Z19, Z19
-	VMULPS.BCST       12(BX), Z19, Z20
-	VBROADCASTSS      12(DX), Z17
-	VFNMADD231PS.BCST 12(DX), Z20, Z19
-	VMOVAPS           Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z19, Z18
-
-short4ahead:
-	VMOVUPS           256(SI), Z19
-	VBROADCASTSS      16(R8), Z20
-	VSUBPS.BCST       16(R8), Z19, Z19
-	VMULPS.BCST       16(BX), Z19, Z21
-	VBROADCASTSS      16(DX), Z22
-	VFNMADD231PS.BCST 16(DX), Z21, Z19
-	VFMADD231PS.BCST  16(BX), Z19, Z21
-	VMOVUPS           320(SI), Z19
-	VBROADCASTSS      20(R8), Z23
-	VSUBPS.BCST       20(R8), Z19, Z19
-	VMULPS.BCST       20(BX), Z19, Z24
-	VBROADCASTSS      20(DX), Z25
-	VFNMADD231PS.BCST 20(DX), Z24, Z19
-	VFMADD231PS.BCST  20(BX), Z19, Z24
-	VMOVUPS           384(SI), Z19
-	VBROADCASTSS      24(R8), Z26
-	VSUBPS.BCST       24(R8), Z19, Z19
-	VMULPS.BCST       24(BX), Z19, Z27
-	VBROADCASTSS      24(DX), Z28
-	VFNMADD231PS.BCST 24(DX), Z27, Z19
-	VFMADD231PS.BCST  24(BX), Z19, Z27
-	VMOVUPS           448(SI), Z19
-	VBROADCASTSS      28(R8), Z29
-	VSUBPS.BCST       28(R8), Z19, Z19
-	VMULPS.BCST       28(BX), Z19, Z30
-	VBROADCASTSS      28(DX), Z31
-	VFNMADD231PS.BCST 28(DX), Z30, Z19
-	VFMADD231PS.BCST  28(BX), Z19, Z30
-	VCMPPS            $0x03, Z3, Z6, K1
-	VCMPPS            $0x03, Z18, Z0, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z6, Z19
-	VMAXPS            Z19, Z15, Z19
-	VMINPS            Z19, Z14, Z19
-	VFMADD213PS       Z13, Z7, Z19
-	VADDPS            Z8, Z19, Z19
-	VMOVUPS           Z19, (DI)
-	VRNDSCALEPS       $0x08, Z3, Z19
-	VMAXPS            Z19, Z15, Z19
-	VMINPS            Z19, Z14, Z19
-	VFMADD213PS       Z13, Z4, Z19
-	VADDPS            Z5, Z19, Z19
-	VMOVUPS           Z19, 64(DI)
-	VRNDSCALEPS       $0x08, Z0, Z19
-	VMAXPS            Z19, Z15, Z19
-	VMINPS            Z19, Z14, Z19
-	VFMADD213PS       Z13, Z1, Z19
-	VADDPS            Z2, Z19, Z19
-	VMOVUPS           Z19, 128(DI)
-	VRNDSCALEPS       $0x08, Z18, Z19
-	VMAXPS            Z19, Z15, Z19
-	VMINPS            Z19, Z14, Z19
-	VFMADD213PS       Z13, Z17, Z19
-	VADDPS            Z16, Z19, Z19
-	VMOVUPS           Z19, 192(DI)
-	VMOVAPS           Z21, Z6
-	VMOVAPS           Z24, Z3
-	VMOVAPS           Z27, Z0
-	VMOVAPS           Z30, Z18
-	VMOVAPS           Z22, Z7
-	VMOVAPS           Z25, Z4
-	VMOVAPS           Z28, Z1
-	VMOVAPS           Z31, Z17
-	VMOVAPS           Z20, Z8
-	VMOVAPS           Z23, Z5
-	VMOVAPS           Z26, Z2
-	VMOVAPS           Z29, Z16
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+256, DI
-	ADDQ              $+256, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (DX), Z12
-	VBROADCASTSS      4(DX), Z11
-	VBROADCASTSS      8(DX), Z10
-	VBROADCASTSS      12(DX), Z9
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
-	VADDPS.BCST       (R8), Z1, Z1
-	VMOVUPS           Z1, (DI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  4(DX), Z13, Z2
-	VADDPS.BCST       4(R8), Z2, Z2
-	VMOVUPS           Z2, 64(DI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  8(DX), Z13, Z3
-	VADDPS.BCST       8(R8), Z3, Z3
-	VMOVUPS           Z3, 128(DI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  12(DX), Z13, Z4
-	VADDPS.BCST       12(R8), Z4, Z4
-	VMOVUPS           Z4, 192(DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+256, DI
-	ADDQ $+256, SI
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      (BX), Z2
-	VMULPS       Z2, Z0, Z3
-	VMOVUPS      (DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(R8), Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      64(BX), Z5
-	VMULPS       Z5, Z0, Z6
-	VMOVUPS      64(DX), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z5, Z0, Z6
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(R8), Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVUPS      128(BX), Z8
-	VMULPS       Z8, Z0, Z9
-	VMOVUPS      128(DX), Z10
-	VFNMADD231PS Z10, Z9, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(R8), Z8
-	VSUBPS       Z8, Z0, Z0
-	VMOVUPS      192(BX), Z11
-	VMULPS       Z11, Z0, Z12
-	VMOVUPS      192(DX), Z16
-	VFNMADD231PS Z16, Z12, Z0
-	VFMADD231PS  Z11, Z0, Z12
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z12, Z9, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z4, Z3
-	VADDPS       Z1, Z3, Z3
-	VMOVUPS      Z3, (DI)
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VFMADD213PS  Z13, Z7, Z6
-	VADDPS       Z2, Z6, Z6
-	VMOVUPS      Z6, 64(DI)
-	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z9
-	VMINPS       Z9, Z14, Z9
-	VFMADD213PS  Z13, Z10, Z9
-	VADDPS       Z5, Z9, Z9
-	VMOVUPS      Z9, 128(DI)
-	VRNDSCALEPS  $0x08, Z12, Z12
-	VMAXPS       Z12, Z15, Z12
-	VMINPS       Z12, Z14, Z12
-	VFMADD213PS  Z13, Z16, Z12
-	VADDPS       Z8, Z12, Z12
-	VMOVUPS      Z12, 192(DI)
-
-laneback:
-	ADDQ $+256, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VMOVUPS.Z    (DX), K7, Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(R8), K7, Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS.Z    64(BX), K7, Z5
-	VMULPS       Z5, Z0, Z6
-	VMOVUPS.Z    64(DX), K7, Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z5, Z0, Z6
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(R8), K7, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVUPS.Z    128(BX), K7, Z8
-	VMULPS       Z8, Z0, Z9
-	VMOVUPS.Z    128(DX), K7, Z10
-	VFNMADD231PS Z10, Z9, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(R8), K7, Z8
-	VSUBPS       Z8, Z0, Z0
-	VMOVUPS.Z    192(BX), K7, Z11
-	VMULPS       Z11, Z0, Z12
-	VMOVUPS.Z    192(DX), K7, Z16
-	VFNMADD231PS Z16, Z12, Z0
-	VFMADD231PS  Z11, Z0, Z12
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z12, Z9, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z4, Z3
-	VADDPS       Z1, Z3, Z3
-	KMOVQ        K0, K7
-	VMOVUPS      Z3, K7, (DI)
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VFMADD213PS  Z13, Z7, Z6
-	VADDPS       Z2, Z6, Z6
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z6, K7, 64(DI)
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z9
-	VMINPS       Z9, Z14, Z9
-	VFMADD213PS  Z13, Z10, Z9
-	VADDPS       Z5, Z9, Z9
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z9, K7, 128(DI)
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z12, Z12
-	VMAXPS       Z12, Z15, Z12
-	VMINPS       Z12, Z14, Z12
-	VFMADD213PS  Z13, Z16, Z12
-	VADDPS       Z8, Z12, Z12
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z12, K7, 192(DI)
-
-lanetailnarrow:
-lanetailback:
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VADDPS       Z10, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VADDPS       Z10, Z2, Z2
-	VMOVNTPS     Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VADDPS       Z10, Z3, Z3
-	VMOVNTPS     Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VADDPS       Z10, Z4, Z4
-	VMOVNTPS     Z4, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z8, Z9, K1
-	VCMPPS      $0x03, Z6, Z7, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z9, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	ADDQ        $+256, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, R10
-	JMP         groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      64(SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VSUBPS       Z10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	VBROADCASTSS 4(DX), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (DX), Z10
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	VBROADCASTSS 4(DX), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (DX), Z10
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	VBROADCASTSS 4(DX), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (DX), Z10
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	VBROADCASTSS 4(DX), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 192(DI)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z12
-	VBROADCASTSS      4(DX), Z11
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
-	VADDPS.BCST       (R8), Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  (DX), Z13, Z2
-	VADDPS.BCST       (R8), Z2, Z2
-	VMOVNTPS          Z2, 64(DI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  4(DX), Z13, Z3
-	VADDPS.BCST       4(R8), Z3, Z3
-	VMOVNTPS          Z3, 128(DI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  4(DX), Z13, Z4
-	VADDPS.BCST       4(R8), Z4, Z4
-	VMOVNTPS          Z4, 192(DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+256, DI
-	ADDQ              $+256, SI
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VMOVUPS      (SI), Z0
-	VSUBPS.BCST  (R8), Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (R8), Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      64(SI), Z0
-	VSUBPS.BCST  (R8), Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (R8), Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VSUBPS.BCST  4(R8), Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(R8), Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VSUBPS.BCST  4(R8), Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(R8), Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z12
-	VBROADCASTSS      4(DX), Z11
-	VBROADCASTSS      8(DX), Z10
-	VBROADCASTSS      12(DX), Z9
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (DX), Z13, Z1
-	VADDPS.BCST       (R8), Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  4(DX), Z13, Z2
-	VADDPS.BCST       4(R8), Z2, Z2
-	VMOVNTPS          Z2, 64(DI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  8(DX), Z13, Z3
-	VADDPS.BCST       8(R8), Z3, Z3
-	VMOVNTPS          Z3, 128(DI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  12(DX), Z13, Z4
-	VADDPS.BCST       12(R8), Z4, Z4
-	VMOVNTPS          Z4, 192(DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+256, DI
-	ADDQ              $+256, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VMOVUPS      (SI), Z0
-	VSUBPS.BCST  (R8), Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VADDPS.BCST  (R8), Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      64(SI), Z0
-	VSUBPS.BCST  4(R8), Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  4(DX), Z0, Z0
-	VADDPS.BCST  4(R8), Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VSUBPS.BCST  8(R8), Z0, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  8(DX), Z0, Z0
-	VADDPS.BCST  8(R8), Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VSUBPS.BCST  12(R8), Z0, Z0
-	VDIVPS       Z9, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS.BCST  12(DX), Z0, Z0
-	VADDPS.BCST  12(R8), Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(DI)
-	JMP          short4back
-
-lanerare:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (R8), Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z2
-	VMOVUPS      64(R8), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(R8), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(R8), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (R8), K7, Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, K7, 192(DI)
-	JMP          lanetailback
-
-// func FakeQuantizeBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeBytesAVX512(SB), NOSPLIT, $0-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
-	// per group: Z11 scale, Z10 recip
-	// vector registers in use at once: 27
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	VBROADCASTSS least+40(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+44(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z10
-	SUBQ         R10, R9
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         R9, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VMOVAPS      Z1, Z9
-	VFMADD231PS  Z10, Z0, Z9
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z10, Z0, Z8
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z10, Z0, Z7
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z10, Z0, Z6
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      384(DX), Z0
-	VMULPS       Z10, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z10, Z0, Z3
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z10, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z10, Z0, Z4
-	VCMPPS       $0x03, Z8, Z9, K1
-	VCMPPS       $0x03, Z6, Z7, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z9, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z11, Z5, Z16
-	VMOVUPS      Z16, (DI)
-	VCMPPS       $0x00, Z0, Z5, K1
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z11, Z5, Z16
-	VMOVUPS      Z16, 64(DI)
-	VCMPPS       $0x00, Z0, Z5, K2
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z11, Z5, Z16
-	VMOVUPS      Z16, 128(DI)
-	VCMPPS       $0x00, Z0, Z5, K3
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z11, Z5, Z16
-	VMOVUPS      Z16, 192(DI)
-	VCMPPS       $0x00, Z0, Z5, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z1, Z9
-	VMOVAPS      Z2, Z8
-	VMOVAPS      Z3, Z7
-	VMOVAPS      Z4, Z6
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ R9, R9
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z8, Z9, K1
-	VCMPPS            $0x03, Z6, Z7, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z5, Z16
-	VMOVUPS           Z16, (DI)
-	VCMPPS            $0x00, Z0, Z5, K1
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z5, Z16
-	VMOVUPS           Z16, 64(DI)
-	VCMPPS            $0x00, Z0, Z5, K2
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z5, Z16
-	VMOVUPS           Z16, 128(DI)
-	VCMPPS            $0x00, Z0, Z5, K3
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z5, Z16
-	VMOVUPS           Z16, 192(DI)
-	VCMPPS            $0x00, Z0, Z5, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z3, Z7
-	VMOVAPS           Z4, Z6
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	MOVQ              R11, R10
-	SUBQ              R10, R9
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             R9, R9
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z10, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z10, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z10, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z10, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-groupback:
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R10, R9
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  R9, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (BX), Z10
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z10, Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z11, Z1, Z2
-	VFNMADD231PS Z10, Z2, Z1
-	VFMADD231PS  Z11, Z1, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z10, Z1
-	VMOVUPS      64(DX), Z3
-	VMULPS       Z11, Z3, Z4
-	VFNMADD231PS Z10, Z4, Z3
-	VFMADD231PS  Z11, Z3, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z10, Z3
-	VMOVUPS      128(DX), Z5
-	VMULPS       Z11, Z5, Z6
-	VFNMADD231PS Z10, Z6, Z5
-	VFMADD231PS  Z11, Z5, Z6
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z10, Z5
-	VMOVUPS      192(DX), Z7
-	VMULPS       Z11, Z7, Z8
-	VFNMADD231PS Z10, Z8, Z7
-	VFMADD231PS  Z11, Z7, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z7
-	VMINPS       Z7, Z14, Z7
-	VFMADD213PS  Z13, Z7, Z0
-	VMOVUPS      Z0, (DI)
-	VCMPPS       $0x00, Z2, Z7, K1
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z4, Z0, K2
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	VMOVUPS      Z3, 128(DI)
-	VCMPPS       $0x00, Z6, Z0, K3
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
-	VMOVUPS      Z5, 192(DI)
-	VCMPPS       $0x00, Z8, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z10
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMULPS       Z10, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z10, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMULPS       Z10, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z10, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	KMOVQ        K0, K7
-	VMOVUPS      Z5, K7, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z1, K7, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         R9, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z1, K7, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	CMPQ         R9, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z1, K7, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-
-grouptailnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-grouptailback:
-	LEAQ  (DI)(R9*4), DI
-	LEAQ  (SI)(R9*1), SI
-	LEAQ  (DX)(R9*4), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, R9
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z9
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  (R8), Z0, Z8
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  (R8), Z0, Z7
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z6
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  4(R8), Z0, Z5
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z2
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z16
-	VBROADCASTSS      12(BX), Z17
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z16
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z18
-	VFNMADD231PS.BCST 12(BX), Z18, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VCMPPS            $0x03, Z7, Z8, K1
-	VCMPPS            $0x03, Z4, Z5, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z19
-	VMINPS            Z19, Z14, Z19
-	VMOVAPS           Z13, Z20
-	VFMADD231PS       Z9, Z19, Z20
-	VMOVUPS           Z20, (DI)
-	VCMPPS            $0x00, Z0, Z19, K1
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z19
-	VMINPS            Z19, Z14, Z19
-	VMOVAPS           Z13, Z20
-	VFMADD231PS       Z9, Z19, Z20
-	VMOVUPS           Z20, 64(DI)
-	VCMPPS            $0x00, Z0, Z19, K2
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z19
-	VMINPS            Z19, Z14, Z19
-	VMOVAPS           Z13, Z20
-	VFMADD231PS       Z6, Z19, Z20
-	VMOVUPS           Z20, 128(DI)
-	VCMPPS            $0x00, Z0, Z19, K3
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z15, Z19
-	VMINPS            Z19, Z14, Z19
-	VMOVAPS           Z13, Z20
-	VFMADD231PS       Z6, Z19, Z20
-	VMOVUPS           Z20, 192(DI)
-	VCMPPS            $0x00, Z0, Z19, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z3, Z7
-	VMOVAPS           Z16, Z5
-	VMOVAPS           Z18, Z4
-	VMOVAPS           Z2, Z9
-	VMOVAPS           Z17, Z6
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (BX), Z11
-	VBROADCASTSS      4(BX), Z10
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VMOVUPS           Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVUPS           Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVUPS           Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVUPS           Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z16
-	VMULPS.BCST       (R8), Z16, Z17
-	VBROADCASTSS      (BX), Z7
-	VFNMADD231PS.BCST (BX), Z17, Z16
-	VMOVAPS           Z17, Z6
-	VFMADD231PS.BCST  (R8), Z16, Z6
-	VMOVUPS           64(DX), Z16
-	VMULPS.BCST       4(R8), Z16, Z17
-	VBROADCASTSS      4(BX), Z5
-	VFNMADD231PS.BCST 4(BX), Z17, Z16
-	VMOVAPS           Z17, Z4
-	VFMADD231PS.BCST  4(R8), Z16, Z4
-	VMOVUPS           128(DX), Z16
-	VMULPS.BCST       8(R8), Z16, Z17
-	VBROADCASTSS      8(BX), Z3
-	VFNMADD231PS.BCST 8(BX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFMADD231PS.BCST  8(R8), Z16, Z2
-	VMOVUPS           192(DX), Z16
-	VMULPS.BCST       12(R8), Z16, Z17
-	VBROADCASTSS      12(BX), Z1
-	VFNMADD231PS.BCST 12(BX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFMADD231PS.BCST  12(R8), Z16, Z0
-
-short4ahead:
-	VMOVUPS           256(DX), Z16
-	VMULPS.BCST       16(R8), Z16, Z17
-	VBROADCASTSS      16(BX), Z18
-	VFNMADD231PS.BCST 16(BX), Z17, Z16
-	VFMADD231PS.BCST  16(R8), Z16, Z17
-	VMOVUPS           320(DX), Z16
-	VMULPS.BCST       20(R8), Z16, Z19
-	VBROADCASTSS      20(BX), Z20
-	VFNMADD231PS.BCST 20(BX), Z19, Z16
-	VFMADD231PS.BCST  20(R8), Z16, Z19
-	VMOVUPS           384(DX), Z16
-	VMULPS.BCST       24(R8), Z16, Z21
-	VBROADCASTSS      24(BX), Z22
-	VFNMADD231PS.BCST 24(BX), Z21, Z16
-	VFMADD231PS.BCST  24(R8), Z16, Z21
-	VMOVUPS           448(DX), Z16
-	VMULPS.BCST       28(R8), Z16, Z23
-	VBROADCASTSS      28(BX), Z24
-	VFNMADD231PS.BCST 28(BX), Z23, Z16
-	VFMADD231PS.BCST  28(R8), Z16, Z23
-	VCMPPS            $0x03, Z4, Z6, K1
-	VCMPPS            $0x03, Z0, Z2, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z6, Z16
-	VMAXPS            Z16, Z15, Z25
-	VMINPS            Z25, Z14, Z25
-	VMOVAPS           Z13, Z26
-	VFMADD231PS       Z7, Z25, Z26
-	VMOVUPS           Z26, (DI)
-	VCMPPS            $0x00, Z16, Z25, K1
-	VRNDSCALEPS       $0x08, Z4, Z16
-	VMAXPS            Z16, Z15, Z25
-	VMINPS            Z25, Z14, Z25
-	VMOVAPS           Z13, Z26
-	VFMADD231PS       Z5, Z25, Z26
-	VMOVUPS           Z26, 64(DI)
-	VCMPPS            $0x00, Z16, Z25, K2
-	VRNDSCALEPS       $0x08, Z2, Z16
-	VMAXPS            Z16, Z15, Z25
-	VMINPS            Z25, Z14, Z25
-	VMOVAPS           Z13, Z26
-	VFMADD231PS       Z3, Z25, Z26
-	VMOVUPS           Z26, 128(DI)
-	VCMPPS            $0x00, Z16, Z25, K3
-	VRNDSCALEPS       $0x08, Z0, Z16
-	VMAXPS            Z16, Z15, Z25
-	VMINPS            Z25, Z14, Z25
-	VMOVAPS           Z13, Z26
-	VFMADD231PS       Z1, Z25, Z26
-	VMOVUPS           Z26, 192(DI)
-	VCMPPS            $0x00, Z16, Z25, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z16
-	VMOVUPS           Z16, (SI)
-	VMOVAPS           Z17, Z6
-	VMOVAPS           Z19, Z4
-	VMOVAPS           Z21, Z2
-	VMOVAPS           Z23, Z0
-	VMOVAPS           Z18, Z7
-	VMOVAPS           Z20, Z5
-	VMOVAPS           Z22, Z3
-	VMOVAPS           Z24, Z1
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (BX), Z11
-	VBROADCASTSS      4(BX), Z10
-	VBROADCASTSS      8(BX), Z9
-	VBROADCASTSS      12(BX), Z8
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VMOVUPS           Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVUPS           Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VMOVUPS           Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(BX), Z0, Z1
-	VMOVUPS           Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(BX), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(BX), Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	VMOVUPS      Z3, (DI)
-	VCMPPS       $0x00, Z2, Z0, K1
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
-	VMOVUPS      Z5, 64(DI)
-	VCMPPS       $0x00, Z4, Z0, K2
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	VMOVUPS      Z7, 128(DI)
-	VCMPPS       $0x00, Z6, Z0, K3
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z9
-	VMOVUPS      Z9, 192(DI)
-	VCMPPS       $0x00, Z8, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-laneback:
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (BX), K7, Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(R8), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K7, Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(R8), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K7, Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(R8), K7, Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K7, Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	KMOVQ        K0, K7
-	VMOVUPS      Z3, K7, (DI)
-	VCMPPS       $0x00, Z2, Z0, K1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z5, K7, 64(DI)
-	VCMPPS       $0x00, Z4, Z0, K2
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z7, K7, 128(DI)
-	VCMPPS       $0x00, Z6, Z0, K3
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z9
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z9, K7, 192(DI)
-	VCMPPS       $0x00, Z8, Z0, K4
-
-lanetailnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	PREFETCHNTA  128(DX)(CX*1)
-	PREFETCHNTA  192(DX)(CX*1)
-	VMOVUPS      (DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z10, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z10, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z10, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z10, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z8, Z9, K1
-	VCMPPS      $0x03, Z6, Z7, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z9, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (SI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R10
-	JMP         groupwhole
-
-grouprare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (BX), Z10
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (BX), Z10
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (BX), Z10
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, K7, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, K7, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, K7, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, K7, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z11
-	VBROADCASTSS      4(BX), Z10
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VMOVNTPS          Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVNTPS          Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVNTPS          Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVNTPS          Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z11
-	VBROADCASTSS      4(BX), Z10
-	VBROADCASTSS      8(BX), Z9
-	VBROADCASTSS      12(BX), Z8
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VMOVNTPS          Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVNTPS          Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VMOVNTPS          Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(BX), Z0, Z1
-	VMOVNTPS          Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  8(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z8, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  12(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          short4back
-
-lanerare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z3
-	VMULPS       Z1, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z3, Z1, K1, Z3
-	VMOVUPS      Z3, (DI)
-	VCMPPS       $0x00, Z0, Z2, K1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z1, K2, Z4
-	VMOVUPS      Z4, 64(DI)
-	VCMPPS       $0x00, Z0, Z3, K2
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K3
-	VBLENDMPS    Z4, Z1, K3, Z4
-	VMOVUPS      Z4, 128(DI)
-	VCMPPS       $0x00, Z0, Z3, K3
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VBLENDMPS    Z4, Z1, K4, Z4
-	VMOVUPS      Z4, 192(DI)
-	VCMPPS       $0x00, Z0, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z3
-	VMULPS       Z1, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z3, Z1, K1, Z3
-	VMOVUPS      Z3, K7, (DI)
-	VCMPPS       $0x00, Z0, Z2, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z1, K2, Z4
-	VMOVUPS      Z4, K7, 64(DI)
-	VCMPPS       $0x00, Z0, Z3, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K3
-	VBLENDMPS    Z4, Z1, K3, Z4
-	VMOVUPS      Z4, K7, 128(DI)
-	VCMPPS       $0x00, Z0, Z3, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VBLENDMPS    Z4, Z1, K4, Z4
-	VMOVUPS      Z4, K7, 192(DI)
-	VCMPPS       $0x00, Z0, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          lanetailback
-
-// func FakeQuantizeZeroPointBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeZeroPointBytesAVX512(SB), NOSPLIT, $0-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z14 most, Z13 0x0, Z12 0x1010101
-	// per group: Z11 scale, Z10 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z9 ToFloat, Z8 ToFloat
-	// vector registers in use at once: 27
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         zeroPoint+40(FP), R9
-	VBROADCASTSS least+48(FP), Z15
-	VBROADCASTSS most+52(FP), Z14
-	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         R10, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z9
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z8
-	SUBQ         R11, R10
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         R10, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z10, Z0, Z7
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z10, Z0, Z6
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z10, Z0, Z5
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFMADD231PS  Z10, Z0, Z4
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      384(DX), Z0
-	VMULPS       Z10, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z10, Z0, Z3
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z10, Z0, Z16
-	VFNMADD231PS Z11, Z16, Z0
-	VFMADD231PS  Z10, Z0, Z16
-	VCMPPS       $0x03, Z6, Z7, K1
-	VCMPPS       $0x03, Z4, Z5, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z9, Z17
-	VMINPS       Z17, Z8, Z17
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z11, Z17, Z18
-	VMOVUPS      Z18, (DI)
-	VCMPPS       $0x00, Z0, Z17, K1
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z9, Z17
-	VMINPS       Z17, Z8, Z17
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z11, Z17, Z18
-	VMOVUPS      Z18, 64(DI)
-	VCMPPS       $0x00, Z0, Z17, K2
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z9, Z17
-	VMINPS       Z17, Z8, Z17
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z11, Z17, Z18
-	VMOVUPS      Z18, 128(DI)
-	VCMPPS       $0x00, Z0, Z17, K3
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z9, Z17
-	VMINPS       Z17, Z8, Z17
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z11, Z17, Z18
-	VMOVUPS      Z18, 192(DI)
-	VCMPPS       $0x00, Z0, Z17, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z1, Z7
-	VMOVAPS      Z2, Z6
-	VMOVAPS      Z3, Z5
-	VMOVAPS      Z16, Z4
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ R10, R10
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCMPPS            $0x03, Z6, Z7, K1
-	VCMPPS            $0x03, Z4, Z5, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VBROADCASTSS      (R9), Z17
-	VPSUBD            Z17, Z15, Z18
-	VCVTDQ2PS         Z18, Z18
-	VMAXPS            Z0, Z18, Z19
-	VPSUBD            Z17, Z14, Z17
-	VCVTDQ2PS         Z17, Z17
-	VMINPS            Z19, Z17, Z19
-	VMOVAPS           Z13, Z20
-	VFMADD231PS.BCST  (BX), Z19, Z20
-	VMOVUPS           Z20, (DI)
-	VCMPPS            $0x00, Z0, Z19, K1
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z18, Z19
-	VMINPS            Z19, Z17, Z19
-	VMOVAPS           Z13, Z20
-	VFMADD231PS.BCST  (BX), Z19, Z20
-	VMOVUPS           Z20, 64(DI)
-	VCMPPS            $0x00, Z0, Z19, K2
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z18, Z19
-	VMINPS            Z19, Z17, Z19
-	VMOVAPS           Z13, Z20
-	VFMADD231PS.BCST  (BX), Z19, Z20
-	VMOVUPS           Z20, 128(DI)
-	VCMPPS            $0x00, Z0, Z19, K3
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z18, Z18
-	VMINPS            Z18, Z17, Z18
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (BX), Z18, Z17
-	VMOVUPS           Z17, 192(DI)
-	VCMPPS            $0x00, Z0, Z18, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	VMOVAPS           Z3, Z5
-	VMOVAPS           Z16, Z4
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, R10
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             R10, R10
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z9
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z8
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z10, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z10, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z10, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z10, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-groupback:
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R11, R10
-	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  R10, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z9
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z8
-
-groupmeet:
-	MOVQ R11, R13
-	MOVQ BX, R15
-	SUBQ $+16, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z10, Z0
-	VMOVAPS      Z9, Z1
-	VMOVAPS      Z8, Z2
-	VMOVUPS      (DX), Z3
-	VMULPS       Z11, Z3, Z4
-	VFNMADD231PS Z10, Z4, Z3
-	VFMADD231PS  Z11, Z3, Z4
-	SUBQ         $+16, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z10, Z3
-	VMOVAPS      Z9, Z5
-	VMOVAPS      Z8, Z6
-	VMOVUPS      64(DX), Z7
-	VMULPS       Z11, Z7, Z16
-	VFNMADD231PS Z10, Z16, Z7
-	VFMADD231PS  Z11, Z7, Z16
-	SUBQ         $+16, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z10, Z7
-	VMOVAPS      Z9, Z17
-	VMOVAPS      Z8, Z18
-	VMOVUPS      128(DX), Z19
-	VMULPS       Z11, Z19, Z20
-	VFNMADD231PS Z10, Z20, Z19
-	VFMADD231PS  Z11, Z19, Z20
-	SUBQ         $+16, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z10, Z19
-	VMOVAPS      Z9, Z21
-	VMOVAPS      Z8, Z22
-	VMOVUPS      192(DX), Z23
-	VMULPS       Z11, Z23, Z24
-	VFNMADD231PS Z10, Z24, Z23
-	VFMADD231PS  Z11, Z23, Z24
-	VCMPPS       $0x03, Z16, Z4, K1
-	VCMPPS       $0x03, Z24, Z20, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z2, Z1
-	VFMADD213PS  Z13, Z1, Z0
-	VMOVUPS      Z0, (DI)
-	VCMPPS       $0x00, Z4, Z1, K1
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z5, Z5
-	VMINPS       Z5, Z6, Z5
-	VFMADD213PS  Z13, Z5, Z3
-	VMOVUPS      Z3, 64(DI)
-	VCMPPS       $0x00, Z16, Z5, K2
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z17, Z17
-	VMINPS       Z17, Z18, Z17
-	VFMADD213PS  Z13, Z17, Z7
-	VMOVUPS      Z7, 128(DI)
-	VCMPPS       $0x00, Z20, Z17, K3
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z21, Z21
-	VMINPS       Z21, Z22, Z21
-	VFMADD213PS  Z13, Z21, Z19
-	VMOVUPS      Z19, 192(DI)
-	VCMPPS       $0x00, Z24, Z21, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         R10, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R10, R10
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
-
-grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
-	JGE  grouppiece
-	MOVQ R11, R10
-
-grouppiece:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z9
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z8
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMULPS       Z10, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z10, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMULPS       Z10, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z10, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	KMOVQ        K0, K7
-	VMOVUPS      Z5, K7, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z1, K7, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         R10, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z1, K7, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	CMPQ         R10, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z1, K7, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-
-grouptailnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-grouptailback:
-	LEAQ  (DI)(R10*4), DI
-	LEAQ  (SI)(R10*1), SI
-	LEAQ  (DX)(R10*4), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, R10
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R11, $+2
-	JLT               short2end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFMADD231PS.BCST  (R8), Z0, Z4
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z16
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z17
-	VFNMADD231PS.BCST 12(BX), Z17, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z18
-	VFNMADD231PS.BCST 12(BX), Z18, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VBROADCASTSS      (R9), Z19
-	VPSUBD            Z19, Z15, Z20
-	VCVTDQ2PS         Z20, Z20
-	VMAXPS            Z0, Z20, Z21
-	VPSUBD            Z19, Z14, Z19
-	VCVTDQ2PS         Z19, Z19
-	VMINPS            Z21, Z19, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  (BX), Z21, Z22
-	VMOVUPS           Z22, (DI)
-	VCMPPS            $0x00, Z0, Z21, K1
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z20, Z20
-	VMINPS            Z20, Z19, Z20
-	VMOVAPS           Z13, Z19
-	VFMADD231PS.BCST  (BX), Z20, Z19
-	VMOVUPS           Z19, 64(DI)
-	VCMPPS            $0x00, Z0, Z20, K2
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VBROADCASTSS      4(R9), Z19
-	VPSUBD            Z19, Z15, Z20
-	VCVTDQ2PS         Z20, Z20
-	VMAXPS            Z0, Z20, Z21
-	VPSUBD            Z19, Z14, Z19
-	VCVTDQ2PS         Z19, Z19
-	VMINPS            Z21, Z19, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  4(BX), Z21, Z22
-	VMOVUPS           Z22, 128(DI)
-	VCMPPS            $0x00, Z0, Z21, K3
-	VRNDSCALEPS       $0x08, Z2, Z0
-	VMAXPS            Z0, Z20, Z20
-	VMINPS            Z20, Z19, Z20
-	VMOVAPS           Z13, Z19
-	VFMADD231PS.BCST  4(BX), Z20, Z19
-	VMOVUPS           Z19, 192(DI)
-	VCMPPS            $0x00, Z0, Z20, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (BX), Z11
-	VBROADCASTSS      4(BX), Z10
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z9
-	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z16
-	VCVTDQ2PS         Z16, Z8
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z7
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z6
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z9, Z0
-	VMINPS            Z0, Z7, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VMOVUPS           Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z9, Z0
-	VMINPS            Z0, Z7, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVUPS           Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z8, Z0
-	VMINPS            Z0, Z6, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVUPS           Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z8, Z0
-	VMINPS            Z0, Z6, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVUPS           Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R11, $+4
-	JLT               short4end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z20
-	VMULPS.BCST       (R8), Z20, Z21
-	VFNMADD231PS.BCST (BX), Z21, Z20
-	VMOVAPS           Z21, Z16
-	VFMADD231PS.BCST  (R8), Z20, Z16
-	VMOVUPS           64(DX), Z20
-	VMULPS.BCST       4(R8), Z20, Z21
-	VFNMADD231PS.BCST 4(BX), Z21, Z20
-	VMOVAPS           Z21, Z17
-	VFMADD231PS.BCST  4(R8), Z20, Z17
-	VMOVUPS           128(DX), Z20
-	VMULPS.BCST       8(R8), Z20, Z21
-	VFNMADD231PS.BCST 8(BX), Z21, Z20
-	VMOVAPS           Z21, Z18
-	VFMADD231PS.BCST  8(R8), Z20, Z18
-	VMOVUPS           192(DX), Z20
-	VMULPS.BCST       12(R8), Z20, Z21
-	VFNMADD231PS.BCST 12(BX), Z21, Z20
-	VMOVAPS           Z21, Z19
-	VFMADD231PS.BCST  12(R8), Z20, Z19
-
-short4ahead:
-	VMOVUPS           256(DX), Z20
-	VMULPS.BCST       16(R8), Z20, Z21
-	VFNMADD231PS.BCST 16(BX), Z21, Z20
-	VFMADD231PS.BCST  16(R8), Z20, Z21
-	VMOVUPS           320(DX), Z20
-	VMULPS.BCST       20(R8), Z20, Z22
-	VFNMADD231PS.BCST 20(BX), Z22, Z20
-	VFMADD231PS.BCST  20(R8), Z20, Z22
-	VMOVUPS           384(DX), Z20
-	VMULPS.BCST       24(R8), Z20, Z23
-	VFNMADD231PS.BCST 24(BX), Z23, Z20
-	VFMADD231PS.BCST  24(R8), Z20, Z23
-	VMOVUPS           448(DX), Z20
-	VMULPS.BCST       28(R8), Z20, Z24
-	VFNMADD231PS.BCST 28(BX), Z24, Z20
-	VFMADD231PS.BCST  28(R8), Z20, Z24
-	VCMPPS            $0x03, Z17, Z16, K1
-	VCMPPS            $0x03, Z19, Z18, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z16, Z20
-	VBROADCASTSS      (R9), Z25
-	VPSUBD            Z25, Z15, Z26
-	VCVTDQ2PS         Z26, Z26
-	VMAXPS            Z20, Z26, Z26
-	VPSUBD            Z25, Z14, Z25
-	VCVTDQ2PS         Z25, Z25
-	VMINPS            Z26, Z25, Z26
-	VMOVAPS           Z13, Z25
-	VFMADD231PS.BCST  (BX), Z26, Z25
-	VMOVUPS           Z25, (DI)
-	VCMPPS            $0x00, Z20, Z26, K1
-	VRNDSCALEPS       $0x08, Z17, Z20
-	VBROADCASTSS      4(R9), Z25
-	VPSUBD            Z25, Z15, Z26
-	VCVTDQ2PS         Z26, Z26
-	VMAXPS            Z20, Z26, Z26
-	VPSUBD            Z25, Z14, Z25
-	VCVTDQ2PS         Z25, Z25
-	VMINPS            Z26, Z25, Z26
-	VMOVAPS           Z13, Z25
-	VFMADD231PS.BCST  4(BX), Z26, Z25
-	VMOVUPS           Z25, 64(DI)
-	VCMPPS            $0x00, Z20, Z26, K2
-	VRNDSCALEPS       $0x08, Z18, Z20
-	VBROADCASTSS      8(R9), Z25
-	VPSUBD            Z25, Z15, Z26
-	VCVTDQ2PS         Z26, Z26
-	VMAXPS            Z20, Z26, Z26
-	VPSUBD            Z25, Z14, Z25
-	VCVTDQ2PS         Z25, Z25
-	VMINPS            Z26, Z25, Z26
-	VMOVAPS           Z13, Z25
-	VFMADD231PS.BCST  8(BX), Z26, Z25
-	VMOVUPS           Z25, 128(DI)
-	VCMPPS            $0x00, Z20, Z26, K3
-	VRNDSCALEPS       $0x08, Z19, Z20
-	VBROADCASTSS      12(R9), Z25
-	VPSUBD            Z25, Z15, Z26
-	VCVTDQ2PS         Z26, Z26
-	VMAXPS            Z20, Z26, Z26
-	VPSUBD            Z25, Z14, Z25
-	VCVTDQ2PS         Z25, Z25
-	VMINPS            Z26, Z25, Z26
-	VMOVAPS           Z13, Z25
-	VFMADD231PS.BCST  12(BX), Z26, Z25
-	VMOVUPS           Z25, 192(DI)
-	VCMPPS            $0x00, Z20, Z26, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z20
-	VMOVUPS           Z20, (SI)
-	VMOVAPS           Z21, Z16
-	VMOVAPS           Z22, Z17
-	VMOVAPS           Z23, Z18
-	VMOVAPS           Z24, Z19
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (BX), Z11
-	VBROADCASTSS      4(BX), Z10
-	VBROADCASTSS      8(BX), Z9
-	VBROADCASTSS      12(BX), Z8
-	VBROADCASTSS      (R9), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z7
-	VBROADCASTSS      4(R9), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z6
-	VBROADCASTSS      8(R9), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z5
-	VBROADCASTSS      12(R9), Z23
-	VPSUBD            Z23, Z15, Z24
-	VCVTDQ2PS         Z24, Z4
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z3
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z2
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z1
-	VPSUBD            Z23, Z14, Z23
-	VCVTDQ2PS         Z23, Z0
-	VMOVUPS           (DX), Z16
-	VMULPS.BCST       (R8), Z16, Z17
-	VFNMADD231PS.BCST (BX), Z17, Z16
-	VFMADD231PS.BCST  (R8), Z16, Z17
-	VMOVUPS           64(DX), Z16
-	VMULPS.BCST       4(R8), Z16, Z18
-	VFNMADD231PS.BCST 4(BX), Z18, Z16
-	VFMADD231PS.BCST  4(R8), Z16, Z18
-	VMOVUPS           128(DX), Z16
-	VMULPS.BCST       8(R8), Z16, Z19
-	VFNMADD231PS.BCST 8(BX), Z19, Z16
-	VFMADD231PS.BCST  8(R8), Z16, Z19
-	VMOVUPS           192(DX), Z16
-	VMULPS.BCST       12(R8), Z16, Z20
-	VFNMADD231PS.BCST 12(BX), Z20, Z16
-	VFMADD231PS.BCST  12(R8), Z16, Z20
-	VCMPPS            $0x03, Z18, Z17, K1
-	VCMPPS            $0x03, Z20, Z19, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z7, Z16
-	VMINPS            Z16, Z3, Z16
-	VMOVAPS           Z13, Z21
-	VFMADD231PS.BCST  (BX), Z16, Z21
-	VMOVUPS           Z21, (DI)
-	VCMPPS            $0x00, Z17, Z16, K1
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VMAXPS            Z18, Z6, Z16
-	VMINPS            Z16, Z2, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VMOVUPS           Z17, 64(DI)
-	VCMPPS            $0x00, Z18, Z16, K2
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VMAXPS            Z19, Z5, Z16
-	VMINPS            Z16, Z1, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  8(BX), Z16, Z17
-	VMOVUPS           Z17, 128(DI)
-	VCMPPS            $0x00, Z19, Z16, K3
-	VRNDSCALEPS       $0x08, Z20, Z20
-	VMAXPS            Z20, Z4, Z16
-	VMINPS            Z16, Z0, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  12(BX), Z16, Z17
-	VMOVUPS           Z17, 192(DI)
-	VCMPPS            $0x00, Z20, Z16, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z16
-	VMOVUPS           Z16, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(BX), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(BX), Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VMOVUPS      (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z3
-	VMOVUPS      Z3, (DI)
-	VCMPPS       $0x00, Z2, Z1, K1
-	VMOVUPS      64(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z5
-	VMOVUPS      Z5, 64(DI)
-	VCMPPS       $0x00, Z4, Z1, K2
-	VMOVUPS      128(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z7
-	VMOVUPS      Z7, 128(DI)
-	VCMPPS       $0x00, Z6, Z1, K3
-	VMOVUPS      192(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z9
-	VMOVUPS      Z9, 192(DI)
-	VCMPPS       $0x00, Z8, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-laneback:
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	ADDQ $+256, R9
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R10, R10
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (BX), K7, Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(R8), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K7, Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(R8), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K7, Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(R8), K7, Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K7, Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (R9), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z3
-	VMOVUPS      Z3, K7, (DI)
-	VCMPPS       $0x00, Z2, Z1, K1
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R9), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z5
-	VMOVUPS      Z5, K7, 64(DI)
-	VCMPPS       $0x00, Z4, Z1, K2
-	CMPQ         R10, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R9), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z7
-	VMOVUPS      Z7, K7, 128(DI)
-	VCMPPS       $0x00, Z6, Z1, K3
-	CMPQ         R10, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R9), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z9
-	VMOVUPS      Z9, K7, 192(DI)
-	VCMPPS       $0x00, Z8, Z1, K4
-
-lanetailnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	PREFETCHNTA  128(DX)(CX*1)
-	PREFETCHNTA  192(DX)(CX*1)
-	VMOVUPS      (DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z10, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z10, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z10, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z10, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z6, Z7, K1
-	VCMPPS      $0x03, Z4, Z5, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VRNDSCALEPS $0x08, Z5, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VRNDSCALEPS $0x08, Z4, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (SI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R11
-	JMP         groupwhole
-
-grouprare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS 4(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z2
-	VPSUBD       Z0, Z14, Z1
-	VCVTDQ2PS    Z1, Z0
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	VMOVAPS      Z2, K7, Z9
-	VMOVAPS      Z0, K7, Z8
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R11, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R11, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z3
-	VPSUBD       Z3, Z15, Z5
-	VCVTDQ2PS    Z5, Z6
-	VPSUBD       Z3, Z14, Z5
-	VCVTDQ2PS    Z5, Z3
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (BX), Z10
-	VMOVAPS      Z6, Z9
-	VMOVAPS      Z3, Z8
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	VBROADCASTSS 4(R9), Z3
-	VPSUBD       Z3, Z15, Z5
-	VCVTDQ2PS    Z5, Z6
-	VPSUBD       Z3, Z14, Z5
-	VCVTDQ2PS    Z5, Z3
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	VMOVAPS      Z6, K7, Z9
-	VMOVAPS      Z3, K7, Z8
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R11, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R11, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z7
-	VPSUBD       Z7, Z15, Z17
-	VCVTDQ2PS    Z17, Z18
-	VPSUBD       Z7, Z14, Z17
-	VCVTDQ2PS    Z17, Z7
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (BX), Z10
-	VMOVAPS      Z18, Z9
-	VMOVAPS      Z7, Z8
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	VBROADCASTSS 4(R9), Z7
-	VPSUBD       Z7, Z15, Z17
-	VCVTDQ2PS    Z17, Z18
-	VPSUBD       Z7, Z14, Z17
-	VCVTDQ2PS    Z17, Z7
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	VMOVAPS      Z18, K7, Z9
-	VMOVAPS      Z7, K7, Z8
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R11, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R11, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z19
-	VPSUBD       Z19, Z15, Z21
-	VCVTDQ2PS    Z21, Z22
-	VPSUBD       Z19, Z14, Z21
-	VCVTDQ2PS    Z21, Z19
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (BX), Z10
-	VMOVAPS      Z22, Z9
-	VMOVAPS      Z19, Z8
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	VBROADCASTSS 4(R9), Z19
-	VPSUBD       Z19, Z15, Z21
-	VCVTDQ2PS    Z21, Z22
-	VPSUBD       Z19, Z14, Z21
-	VCVTDQ2PS    Z21, Z19
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	VMOVAPS      Z22, K7, Z9
-	VMOVAPS      Z19, K7, Z8
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, K7, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, K7, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, K7, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, K7, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R13, R11
-	SUBQ BX, R15
-	ADDQ R15, BX
-	ADDQ R15, R8
-	ADDQ R15, R9
-	MOVQ R10, R13
-	SUBQ R15, R15
-	ADDQ $+64, R15
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z11
-	VBROADCASTSS      4(BX), Z10
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z9
-	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z16
-	VCVTDQ2PS         Z16, Z8
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z7
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z6
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z9, Z0
-	VMINPS            Z0, Z7, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VMOVNTPS          Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z9, Z0
-	VMINPS            Z0, Z7, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVNTPS          Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z8, Z0
-	VMINPS            Z0, Z6, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVNTPS          Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z8, Z0
-	VMINPS            Z0, Z6, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVNTPS          Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z7, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z7, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z8, Z1
-	VMINPS       Z1, Z6, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z8, Z1
-	VMINPS       Z1, Z6, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z11
-	VBROADCASTSS      4(BX), Z10
-	VBROADCASTSS      8(BX), Z9
-	VBROADCASTSS      12(BX), Z8
-	VBROADCASTSS      (R9), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z7
-	VBROADCASTSS      4(R9), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z6
-	VBROADCASTSS      8(R9), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z5
-	VBROADCASTSS      12(R9), Z23
-	VPSUBD            Z23, Z15, Z24
-	VCVTDQ2PS         Z24, Z4
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z3
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z2
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z1
-	VPSUBD            Z23, Z14, Z23
-	VCVTDQ2PS         Z23, Z0
-	VMOVUPS           (DX), Z16
-	VMULPS.BCST       (R8), Z16, Z17
-	VFNMADD231PS.BCST (BX), Z17, Z16
-	VFMADD231PS.BCST  (R8), Z16, Z17
-	VMOVUPS           64(DX), Z16
-	VMULPS.BCST       4(R8), Z16, Z18
-	VFNMADD231PS.BCST 4(BX), Z18, Z16
-	VFMADD231PS.BCST  4(R8), Z16, Z18
-	VMOVUPS           128(DX), Z16
-	VMULPS.BCST       8(R8), Z16, Z19
-	VFNMADD231PS.BCST 8(BX), Z19, Z16
-	VFMADD231PS.BCST  8(R8), Z16, Z19
-	VMOVUPS           192(DX), Z16
-	VMULPS.BCST       12(R8), Z16, Z20
-	VFNMADD231PS.BCST 12(BX), Z20, Z16
-	VFMADD231PS.BCST  12(R8), Z16, Z20
-	VCMPPS            $0x03, Z18, Z17, K1
-	VCMPPS            $0x03, Z20, Z19, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z7, Z16
-	VMINPS            Z16, Z3, Z16
-	VMOVAPS           Z13, Z21
-	VFMADD231PS.BCST  (BX), Z16, Z21
-	VMOVNTPS          Z21, (DI)
-	VCMPPS            $0x00, Z17, Z16, K1
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VMAXPS            Z18, Z6, Z16
-	VMINPS            Z16, Z2, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VMOVNTPS          Z17, 64(DI)
-	VCMPPS            $0x00, Z18, Z16, K2
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VMAXPS            Z19, Z5, Z16
-	VMINPS            Z16, Z1, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  8(BX), Z16, Z17
-	VMOVNTPS          Z17, 128(DI)
-	VCMPPS            $0x00, Z19, Z16, K3
-	VRNDSCALEPS       $0x08, Z20, Z20
-	VMAXPS            Z20, Z4, Z16
-	VMINPS            Z16, Z0, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  12(BX), Z16, Z17
-	VMOVNTPS          Z17, 192(DI)
-	VCMPPS            $0x00, Z20, Z16, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z16
-	VMOVNTPS          Z16, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VMOVUPS      (DX), Z16
-	VDIVPS       Z11, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z7, Z17
-	VMINPS       Z17, Z3, Z17
-	VADDPS       Z13, Z17, Z18
-	VMULPS.BCST  (BX), Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z19
-	VBLENDMPS    Z18, Z19, K1, Z18
-	VMOVUPS      Z18, (DI)
-	VCMPPS       $0x00, Z16, Z17, K1
-	VMOVUPS      64(DX), Z16
-	VDIVPS       Z10, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z6, Z17
-	VMINPS       Z17, Z2, Z17
-	VADDPS       Z13, Z17, Z18
-	VMULPS.BCST  4(BX), Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K2
-	VBLENDMPS    Z18, Z19, K2, Z18
-	VMOVUPS      Z18, 64(DI)
-	VCMPPS       $0x00, Z16, Z17, K2
-	VMOVUPS      128(DX), Z16
-	VDIVPS       Z9, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z5, Z17
-	VMINPS       Z17, Z1, Z17
-	VADDPS       Z13, Z17, Z18
-	VMULPS.BCST  8(BX), Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K3
-	VBLENDMPS    Z18, Z19, K3, Z18
-	VMOVUPS      Z18, 128(DI)
-	VCMPPS       $0x00, Z16, Z17, K3
-	VMOVUPS      192(DX), Z16
-	VDIVPS       Z8, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z4, Z17
-	VMINPS       Z17, Z0, Z17
-	VADDPS       Z13, Z17, Z18
-	VMULPS.BCST  12(BX), Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K4
-	VBLENDMPS    Z18, Z19, K4, Z18
-	VMOVUPS      Z18, 192(DI)
-	VCMPPS       $0x00, Z16, Z17, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z16
-	VMOVUPS      Z16, (SI)
-	JMP          short4back
-
-lanerare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VPSUBD       Z2, Z15, Z3
-	VPSUBD       Z2, Z14, Z2
-	VCVTDQ2PS    Z3, Z3
-	VCVTDQ2PS    Z2, Z2
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z3
-	VMINPS       Z3, Z2, Z3
-	VADDPS       Z13, Z3, Z2
-	VMULPS       Z1, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z3, K1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K2
-	VBLENDMPS    Z3, Z1, K2, Z3
-	VMOVUPS      Z3, 64(DI)
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K3
-	VBLENDMPS    Z3, Z1, K3, Z3
-	VMOVUPS      Z3, 128(DI)
-	VCMPPS       $0x00, Z0, Z4, K3
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R9), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VBLENDMPS    Z3, Z1, K4, Z3
-	VMOVUPS      Z3, 192(DI)
-	VCMPPS       $0x00, Z0, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMOVUPS.Z    (R9), K7, Z2
-	VPSUBD       Z2, Z15, Z3
-	VPSUBD       Z2, Z14, Z2
-	VCVTDQ2PS    Z3, Z3
-	VCVTDQ2PS    Z2, Z2
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z3
-	VMINPS       Z3, Z2, Z3
-	VADDPS       Z13, Z3, Z2
-	VMULPS       Z1, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVUPS      Z2, K7, (DI)
-	VCMPPS       $0x00, Z0, Z3, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R9), K7, Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K2
-	VBLENDMPS    Z3, Z1, K2, Z3
-	VMOVUPS      Z3, K7, 64(DI)
-	VCMPPS       $0x00, Z0, Z4, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R9), K7, Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K3
-	VBLENDMPS    Z3, Z1, K3, Z3
-	VMOVUPS      Z3, K7, 128(DI)
-	VCMPPS       $0x00, Z0, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R9), K7, Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VBLENDMPS    Z3, Z1, K4, Z3
-	VMOVUPS      Z3, K7, 192(DI)
-	VCMPPS       $0x00, Z0, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          lanetailback
-
-// func FakeQuantizeMinvalBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeMinvalBytesAVX512(SB), NOSPLIT, $0-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
-	// per group: Z11 scale, Z10 recip, Z9 minval
-	// vector registers in use at once: 20
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         minval+40(FP), R9
-	VBROADCASTSS least+48(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+52(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         R10, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (R9), Z9
-	SUBQ         R11, R10
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         R10, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z10, Z0, Z8
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z10, Z0, Z7
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z10, Z0, Z6
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z10, Z0, Z5
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      320(DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      384(DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z10, Z0, Z3
-	VMOVUPS      448(DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z10, Z0, Z4
-	VCMPPS       $0x03, Z7, Z8, K1
-	VCMPPS       $0x03, Z5, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z16, Z17
-	VADDPS       Z9, Z17, Z17
-	VMOVUPS      Z17, (DI)
-	VCMPPS       $0x00, Z0, Z16, K1
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z16, Z17
-	VADDPS       Z9, Z17, Z17
-	VMOVUPS      Z17, 64(DI)
-	VCMPPS       $0x00, Z0, Z16, K2
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z16, Z17
-	VADDPS       Z9, Z17, Z17
-	VMOVUPS      Z17, 128(DI)
-	VCMPPS       $0x00, Z0, Z16, K3
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z16, Z17
-	VADDPS       Z9, Z17, Z17
-	VMOVUPS      Z17, 192(DI)
-	VCMPPS       $0x00, Z0, Z16, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z1, Z8
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
-	VMOVAPS      Z4, Z5
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ R10, R10
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           384(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z7, Z8, K1
-	VCMPPS            $0x03, Z5, Z6, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VADDPS.BCST       (R9), Z17, Z17
-	VMOVUPS           Z17, (DI)
-	VCMPPS            $0x00, Z0, Z16, K1
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VADDPS.BCST       (R9), Z17, Z17
-	VMOVUPS           Z17, 64(DI)
-	VCMPPS            $0x00, Z0, Z16, K2
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VADDPS.BCST       (R9), Z17, Z17
-	VMOVUPS           Z17, 128(DI)
-	VCMPPS            $0x00, Z0, Z16, K3
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VADDPS.BCST       (R9), Z17, Z17
-	VMOVUPS           Z17, 192(DI)
-	VCMPPS            $0x00, Z0, Z16, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	VMOVAPS           Z3, Z6
-	VMOVAPS           Z4, Z5
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, R10
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             R10, R10
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (R9), Z9
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z10, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z10, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VADDPS       Z9, Z5, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-groupback:
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R11, R10
-	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  R10, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (BX), Z9
-
-groupmeet:
-	MOVQ R11, R13
-	MOVQ BX, R15
-	SUBQ $+16, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z11, Z0
-	VMOVAPS      Z9, Z1
-	VMOVUPS      (DX), Z2
-	VSUBPS       Z11, Z2, Z2
-	VMULPS       Z10, Z2, Z3
-	VFNMADD231PS Z9, Z3, Z2
-	VFMADD231PS  Z10, Z2, Z3
-	SUBQ         $+16, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z11, Z2
-	VMOVAPS      Z9, Z4
-	VMOVUPS      64(DX), Z5
-	VSUBPS       Z11, Z5, Z5
-	VMULPS       Z10, Z5, Z6
-	VFNMADD231PS Z9, Z6, Z5
-	VFMADD231PS  Z10, Z5, Z6
-	SUBQ         $+16, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z11, Z5
-	VMOVAPS      Z9, Z7
-	VMOVUPS      128(DX), Z8
-	VSUBPS       Z11, Z8, Z8
-	VMULPS       Z10, Z8, Z16
-	VFNMADD231PS Z9, Z16, Z8
-	VFMADD231PS  Z10, Z8, Z16
-	SUBQ         $+16, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z11, Z8
-	VMOVAPS      Z9, Z17
-	VMOVUPS      192(DX), Z18
-	VSUBPS       Z11, Z18, Z18
-	VMULPS       Z10, Z18, Z19
-	VFNMADD231PS Z9, Z19, Z18
-	VFMADD231PS  Z10, Z18, Z19
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z19, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z18, Z1
-	VADDPS       Z0, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VCMPPS       $0x00, Z3, Z18, K1
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z4
-	VADDPS       Z2, Z4, Z4
-	VMOVUPS      Z4, 64(DI)
-	VCMPPS       $0x00, Z6, Z0, K2
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	VADDPS       Z5, Z7, Z7
-	VMOVUPS      Z7, 128(DI)
-	VCMPPS       $0x00, Z16, Z0, K3
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z17
-	VADDPS       Z8, Z17, Z17
-	VMOVUPS      Z17, 192(DI)
-	VCMPPS       $0x00, Z19, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         R10, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R10, R10
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
-
-grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
-	JGE  grouppiece
-	MOVQ R11, R10
-
-grouppiece:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (R9), Z9
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z10, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z10, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VADDPS       Z9, Z5, Z5
-	KMOVQ        K0, K7
-	VMOVUPS      Z5, K7, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         R10, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z1, K7, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         R10, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z1, K7, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	CMPQ         R10, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z1, K7, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-
-grouptailnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-grouptailback:
-	LEAQ  (DI)(R10*4), DI
-	LEAQ  (SI)(R10*1), SI
-	LEAQ  (DX)(R10*4), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, R10
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R11, $+2
-	JLT               short2end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  (R8), Z0, Z9
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  (R8), Z0, Z8
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  4(R8), Z0, Z7
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  4(R8), Z0, Z6
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VMOVUPS           384(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z8, Z9, K1
-	VCMPPS            $0x03, Z6, Z7, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z5, Z16
-	VADDPS.BCST       (R9), Z16, Z16
-	VMOVUPS           Z16, (DI)
-	VCMPPS            $0x00, Z0, Z5, K1
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z5, Z16
-	VADDPS.BCST       (R9), Z16, Z16
-	VMOVUPS           Z16, 64(DI)
-	VCMPPS            $0x00, Z0, Z5, K2
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  4(BX), Z5, Z16
-	VADDPS.BCST       4(R9), Z16, Z16
-	VMOVUPS           Z16, 128(DI)
-	VCMPPS            $0x00, Z0, Z5, K3
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  4(BX), Z5, Z16
-	VADDPS.BCST       4(R9), Z16, Z16
-	VMOVUPS           Z16, 192(DI)
-	VCMPPS            $0x00, Z0, Z5, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z3, Z7
-	VMOVAPS           Z4, Z6
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (BX), Z11
-	VBROADCASTSS      4(BX), Z10
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VADDPS.BCST       (R9), Z5, Z5
-	VMOVUPS           Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VADDPS.BCST       (R9), Z1, Z1
-	VMOVUPS           Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VMOVUPS           Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VMOVUPS           Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R11, $+4
-	JLT               short4end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  (R8), Z0, Z7
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  4(R8), Z0, Z6
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  8(R8), Z0, Z5
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z1
-	VFNMADD231PS.BCST 12(BX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       16(R9), Z0, Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       20(R9), Z0, Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VMOVUPS           384(DX), Z0
-	VSUBPS.BCST       24(R9), Z0, Z0
-	VMULPS.BCST       24(R8), Z0, Z3
-	VFNMADD231PS.BCST 24(BX), Z3, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z3
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       28(R9), Z0, Z0
-	VMULPS.BCST       28(R8), Z0, Z16
-	VFNMADD231PS.BCST 28(BX), Z16, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z16
-	VCMPPS            $0x03, Z6, Z7, K1
-	VCMPPS            $0x03, Z4, Z5, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z17
-	VMINPS            Z17, Z14, Z17
-	VMOVAPS           Z13, Z18
-	VFMADD231PS.BCST  (BX), Z17, Z18
-	VADDPS.BCST       (R9), Z18, Z18
-	VMOVUPS           Z18, (DI)
-	VCMPPS            $0x00, Z0, Z17, K1
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z17
-	VMINPS            Z17, Z14, Z17
-	VMOVAPS           Z13, Z18
-	VFMADD231PS.BCST  4(BX), Z17, Z18
-	VADDPS.BCST       4(R9), Z18, Z18
-	VMOVUPS           Z18, 64(DI)
-	VCMPPS            $0x00, Z0, Z17, K2
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z17
-	VMINPS            Z17, Z14, Z17
-	VMOVAPS           Z13, Z18
-	VFMADD231PS.BCST  8(BX), Z17, Z18
-	VADDPS.BCST       8(R9), Z18, Z18
-	VMOVUPS           Z18, 128(DI)
-	VCMPPS            $0x00, Z0, Z17, K3
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z15, Z17
-	VMINPS            Z17, Z14, Z17
-	VMOVAPS           Z13, Z18
-	VFMADD231PS.BCST  12(BX), Z17, Z18
-	VADDPS.BCST       12(R9), Z18, Z18
-	VMOVUPS           Z18, 192(DI)
-	VCMPPS            $0x00, Z0, Z17, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	VMOVAPS           Z3, Z5
-	VMOVAPS           Z16, Z4
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (BX), Z11
-	VBROADCASTSS      4(BX), Z10
-	VBROADCASTSS      8(BX), Z9
-	VBROADCASTSS      12(BX), Z8
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VADDPS.BCST       (R9), Z5, Z5
-	VMOVUPS           Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VMOVUPS           Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VADDPS.BCST       8(R9), Z1, Z1
-	VMOVUPS           Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(BX), Z0, Z1
-	VADDPS.BCST       12(R9), Z1, Z1
-	VMOVUPS           Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      (R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VMOVUPS      (BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      64(R8), Z5
-	VMULPS       Z5, Z0, Z6
-	VMOVUPS      64(BX), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z5, Z0, Z6
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R9), Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVUPS      128(R8), Z8
-	VMULPS       Z8, Z0, Z9
-	VMOVUPS      128(BX), Z10
-	VFNMADD231PS Z10, Z9, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R9), Z8
-	VSUBPS       Z8, Z0, Z0
-	VMOVUPS      192(R8), Z11
-	VMULPS       Z11, Z0, Z16
-	VMOVUPS      192(BX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VFMADD231PS  Z11, Z0, Z16
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z16, Z9, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z4
-	VADDPS       Z1, Z4, Z4
-	VMOVUPS      Z4, (DI)
-	VCMPPS       $0x00, Z3, Z0, K1
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	VADDPS       Z2, Z7, Z7
-	VMOVUPS      Z7, 64(DI)
-	VCMPPS       $0x00, Z6, Z0, K2
-	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z10
-	VADDPS       Z5, Z10, Z10
-	VMOVUPS      Z10, 128(DI)
-	VCMPPS       $0x00, Z9, Z0, K3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z17
-	VADDPS       Z8, Z17, Z17
-	VMOVUPS      Z17, 192(DI)
-	VCMPPS       $0x00, Z16, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-laneback:
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	ADDQ $+256, R9
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R10, R10
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (R9), K7, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS.Z    (R8), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VMOVUPS.Z    (BX), K7, Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(R9), K7, Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS.Z    64(R8), K7, Z5
-	VMULPS       Z5, Z0, Z6
-	VMOVUPS.Z    64(BX), K7, Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z5, Z0, Z6
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(R9), K7, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVUPS.Z    128(R8), K7, Z8
-	VMULPS       Z8, Z0, Z9
-	VMOVUPS.Z    128(BX), K7, Z10
-	VFNMADD231PS Z10, Z9, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(R9), K7, Z8
-	VSUBPS       Z8, Z0, Z0
-	VMOVUPS.Z    192(R8), K7, Z11
-	VMULPS       Z11, Z0, Z16
-	VMOVUPS.Z    192(BX), K7, Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VFMADD231PS  Z11, Z0, Z16
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z16, Z9, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z4
-	VADDPS       Z1, Z4, Z4
-	KMOVQ        K0, K7
-	VMOVUPS      Z4, K7, (DI)
-	VCMPPS       $0x00, Z3, Z0, K1
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	VADDPS       Z2, Z7, Z7
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z7, K7, 64(DI)
-	VCMPPS       $0x00, Z6, Z0, K2
-	CMPQ         R10, $+33
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z10
-	VADDPS       Z5, Z10, Z10
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z10, K7, 128(DI)
-	VCMPPS       $0x00, Z9, Z0, K3
-	CMPQ         R10, $+49
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z17
-	VADDPS       Z8, Z17, Z17
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z17, K7, 192(DI)
-	VCMPPS       $0x00, Z16, Z0, K4
-
-lanetailnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	PREFETCHNTA  128(DX)(CX*1)
-	PREFETCHNTA  192(DX)(CX*1)
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z10, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z10, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VADDPS       Z9, Z5, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z7, Z8, K1
-	VCMPPS      $0x03, Z5, Z6, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VRNDSCALEPS $0x08, Z5, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (SI)
-	ADDQ        $+256, DI
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R11
-	JMP         groupwhole
-
-grouprare:
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z9, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z9, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z9, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z9, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R11, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R11, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (BX), Z9
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R11, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R11, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (BX), Z9
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R11, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R11, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (BX), Z9
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VSUBPS       Z9, Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z9, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, K7, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VSUBPS       Z9, Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z9, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, K7, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VSUBPS       Z9, Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z9, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, K7, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VSUBPS       Z9, Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z11, Z2, Z2
-	VADDPS       Z9, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, K7, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R13, R11
-	SUBQ BX, R15
-	ADDQ R15, BX
-	ADDQ R15, R8
-	ADDQ R15, R9
-	MOVQ R10, R13
-	SUBQ R15, R15
-	ADDQ $+64, R15
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z11
-	VBROADCASTSS      4(BX), Z10
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VADDPS.BCST       (R9), Z5, Z5
-	VMOVNTPS          Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VADDPS.BCST       (R9), Z1, Z1
-	VMOVNTPS          Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VMOVNTPS          Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VMOVNTPS          Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VMOVUPS      (DX), Z0
-	VSUBPS.BCST  (R9), Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS.BCST  (R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMOVUPS      64(DX), Z0
-	VSUBPS.BCST  (R9), Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS.BCST  (R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVUPS      128(DX), Z0
-	VSUBPS.BCST  4(R9), Z0, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS.BCST  4(R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMOVUPS      192(DX), Z0
-	VSUBPS.BCST  4(R9), Z0, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS.BCST  4(R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z11
-	VBROADCASTSS      4(BX), Z10
-	VBROADCASTSS      8(BX), Z9
-	VBROADCASTSS      12(BX), Z8
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VADDPS.BCST       (R9), Z5, Z5
-	VMOVNTPS          Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VMOVNTPS          Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VADDPS.BCST       8(R9), Z1, Z1
-	VMOVNTPS          Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(BX), Z0, Z1
-	VADDPS.BCST       12(R9), Z1, Z1
-	VMOVNTPS          Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VMOVUPS      (DX), Z0
-	VSUBPS.BCST  (R9), Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS.BCST  (R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMOVUPS      64(DX), Z0
-	VSUBPS.BCST  4(R9), Z0, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS.BCST  4(R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVUPS      128(DX), Z0
-	VSUBPS.BCST  8(R9), Z0, Z0
-	VDIVPS       Z9, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  8(BX), Z2, Z2
-	VADDPS.BCST  8(R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMOVUPS      192(DX), Z0
-	VSUBPS.BCST  12(R9), Z0, Z0
-	VDIVPS       Z8, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  12(BX), Z2, Z2
-	VADDPS.BCST  12(R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          short4back
-
-lanerare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z1, Z4, Z4
-	VADDPS       Z2, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z4, Z1, K1, Z4
-	VMOVUPS      Z4, (DI)
-	VCMPPS       $0x00, Z0, Z3, K1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K2
-	VBLENDMPS    Z5, Z1, K2, Z5
-	VMOVUPS      Z5, 64(DI)
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K3
-	VBLENDMPS    Z5, Z1, K3, Z5
-	VMOVUPS      Z5, 128(DI)
-	VCMPPS       $0x00, Z0, Z4, K3
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z1, K4, Z5
-	VMOVUPS      Z5, 192(DI)
-	VCMPPS       $0x00, Z0, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMOVUPS.Z    (R9), K7, Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z1, Z4, Z4
-	VADDPS       Z2, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z4, Z1, K1, Z4
-	VMOVUPS      Z4, K7, (DI)
-	VCMPPS       $0x00, Z0, Z3, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R9), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K2
-	VBLENDMPS    Z5, Z1, K2, Z5
-	VMOVUPS      Z5, K7, 64(DI)
-	VCMPPS       $0x00, Z0, Z4, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R9), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K3
-	VBLENDMPS    Z5, Z1, K3, Z5
-	VMOVUPS      Z5, K7, 128(DI)
-	VCMPPS       $0x00, Z0, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R9), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z1, K4, Z5
-	VMOVUPS      Z5, K7, 192(DI)
-	VCMPPS       $0x00, Z0, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          lanetailback
-
-// func FakeQuantizeBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeBitsAVX512(SB), NOSPLIT, $16-72
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
-	// per group: Z12 scale, Z11 recip
-	// vector registers in use at once: 26
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	VBROADCASTSS least+40(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+44(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	SUBQ         R10, R9
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         R9, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z10
-	VFMADD231PS  Z11, Z0, Z10
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z9
-	VFMADD231PS  Z11, Z0, Z9
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      384(DX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z9, Z10, K1
-	VCMPPS       $0x03, Z7, Z8, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z10, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z6
-	VFMADD231PS  Z12, Z5, Z6
-	VMOVUPS      Z6, (DI)
-	VCMPPS       $0x00, Z0, Z5, K1
-	VRNDSCALEPS  $0x08, Z9, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z6
-	VFMADD231PS  Z12, Z5, Z6
-	VMOVUPS      Z6, 64(DI)
-	VCMPPS       $0x00, Z0, Z5, K2
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z6
-	VFMADD231PS  Z12, Z5, Z6
-	VMOVUPS      Z6, 128(DI)
-	VCMPPS       $0x00, Z0, Z5, K3
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z6
-	VFMADD231PS  Z12, Z5, Z6
-	VMOVUPS      Z6, 192(DI)
-	VCMPPS       $0x00, Z0, Z5, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z1, Z10
-	VMOVAPS      Z2, Z9
-	VMOVAPS      Z3, Z8
-	VMOVAPS      Z4, Z7
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ R9, R9
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z9, Z10, K1
-	VCMPPS            $0x03, Z7, Z8, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z6
-	VFMADD231PS.BCST  (BX), Z5, Z6
-	VMOVUPS           Z6, (DI)
-	VCMPPS            $0x00, Z0, Z5, K1
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z6
-	VFMADD231PS.BCST  (BX), Z5, Z6
-	VMOVUPS           Z6, 64(DI)
-	VCMPPS            $0x00, Z0, Z5, K2
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z6
-	VFMADD231PS.BCST  (BX), Z5, Z6
-	VMOVUPS           Z6, 128(DI)
-	VCMPPS            $0x00, Z0, Z5, K3
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z6
-	VFMADD231PS.BCST  (BX), Z5, Z6
-	VMOVUPS           Z6, 192(DI)
-	VCMPPS            $0x00, Z0, Z5, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	VMOVAPS           Z1, Z10
-	VMOVAPS           Z2, Z9
-	VMOVAPS           Z3, Z8
-	VMOVAPS           Z4, Z7
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
-	ADDQ              $+256, DX
-	MOVQ              R11, R10
-	SUBQ              R10, R9
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             R9, R9
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-
-groupback:
-	ADDQ $+256, DI
-	ADDQ $+8, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R10, R9
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  R9, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z11, Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z12, Z1, Z2
-	VFNMADD231PS Z11, Z2, Z1
-	VFMADD231PS  Z12, Z1, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z11, Z1
-	VMOVUPS      64(DX), Z3
-	VMULPS       Z12, Z3, Z4
-	VFNMADD231PS Z11, Z4, Z3
-	VFMADD231PS  Z12, Z3, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z11, Z3
-	VMOVUPS      128(DX), Z5
-	VMULPS       Z12, Z5, Z6
-	VFNMADD231PS Z11, Z6, Z5
-	VFMADD231PS  Z12, Z5, Z6
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z11, Z5
-	VMOVUPS      192(DX), Z7
-	VMULPS       Z12, Z7, Z8
-	VFNMADD231PS Z11, Z8, Z7
-	VFMADD231PS  Z12, Z7, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z7
-	VMINPS       Z7, Z14, Z7
-	VFMADD213PS  Z13, Z7, Z0
-	VMOVUPS      Z0, (DI)
-	VCMPPS       $0x00, Z2, Z7, K1
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z4, Z0, K2
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	VMOVUPS      Z3, 128(DI)
-	VCMPPS       $0x00, Z6, Z0, K3
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
-	VMOVUPS      Z5, 192(DI)
-	VCMPPS       $0x00, Z8, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	KMOVQ        K0, K7
-	VMOVUPS      Z5, K7, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z1, K7, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         R9, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z1, K7, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	CMPQ         R9, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z1, K7, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-
-grouptailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-
-grouptailback:
-	MOVQ  (SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R9, $+33
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R9, $+41
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R9, $+49
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R9, $+57
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged1:
-	LEAQ  (DI)(R9*4), DI
-	MOVQ  R9, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R9*4), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, R9
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z10
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  (R8), Z0, Z9
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  (R8), Z0, Z8
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z7
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  4(R8), Z0, Z6
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  4(R8), Z0, Z5
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z2
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VBROADCASTSS      12(BX), Z16
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z17
-	VFNMADD231PS.BCST 12(BX), Z17, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VCMPPS            $0x03, Z8, Z9, K1
-	VCMPPS            $0x03, Z5, Z6, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z18
-	VMINPS            Z18, Z14, Z18
-	VMOVAPS           Z13, Z19
-	VFMADD231PS       Z10, Z18, Z19
-	VMOVUPS           Z19, (DI)
-	VCMPPS            $0x00, Z0, Z18, K1
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z18
-	VMINPS            Z18, Z14, Z18
-	VMOVAPS           Z13, Z19
-	VFMADD231PS       Z10, Z18, Z19
-	VMOVUPS           Z19, 64(DI)
-	VCMPPS            $0x00, Z0, Z18, K2
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z18
-	VMINPS            Z18, Z14, Z18
-	VMOVAPS           Z13, Z19
-	VFMADD231PS       Z7, Z18, Z19
-	VMOVUPS           Z19, 128(DI)
-	VCMPPS            $0x00, Z0, Z18, K3
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z18
-	VMINPS            Z18, Z14, Z18
-	VMOVAPS           Z13, Z19
-	VFMADD231PS       Z7, Z18, Z19
-	VMOVUPS           Z19, 192(DI)
-	VCMPPS            $0x00, Z0, Z18, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z3, Z8
-	VMOVAPS           Z4, Z6
-	VMOVAPS           Z17, Z5
-	VMOVAPS           Z2, Z10
-	VMOVAPS           Z16, Z7
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (BX), Z12
-	VBROADCASTSS      4(BX), Z11
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VMOVUPS           Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVUPS           Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVUPS           Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVUPS           Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+256, DI
-	ADDQ $+8, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z16
-	VBROADCASTSS      (BX), Z8
-	VFNMADD231PS.BCST (BX), Z16, Z0
-	VMOVAPS           Z16, Z7
-	VFMADD231PS.BCST  (R8), Z0, Z7
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VBROADCASTSS      4(BX), Z6
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VMOVAPS           Z16, Z5
-	VFMADD231PS.BCST  4(R8), Z0, Z5
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z16
-	VBROADCASTSS      8(BX), Z4
-	VFNMADD231PS.BCST 8(BX), Z16, Z0
-	VMOVAPS           Z16, Z3
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z16
-	VBROADCASTSS      12(BX), Z2
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       16(R8), Z0, Z16
-	VBROADCASTSS      16(BX), Z17
-	VFNMADD231PS.BCST 16(BX), Z16, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z16
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       20(R8), Z0, Z18
-	VBROADCASTSS      20(BX), Z19
-	VFNMADD231PS.BCST 20(BX), Z18, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z18
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       24(R8), Z0, Z20
-	VBROADCASTSS      24(BX), Z21
-	VFNMADD231PS.BCST 24(BX), Z20, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z20
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       28(R8), Z0, Z22
-	VBROADCASTSS      28(BX), Z23
-	VFNMADD231PS.BCST 28(BX), Z22, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z22
-	VCMPPS            $0x03, Z5, Z7, K1
-	VCMPPS            $0x03, Z1, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z24
-	VMINPS            Z24, Z14, Z24
-	VMOVAPS           Z13, Z25
-	VFMADD231PS       Z8, Z24, Z25
-	VMOVUPS           Z25, (DI)
-	VCMPPS            $0x00, Z0, Z24, K1
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z24
-	VMINPS            Z24, Z14, Z24
-	VMOVAPS           Z13, Z25
-	VFMADD231PS       Z6, Z24, Z25
-	VMOVUPS           Z25, 64(DI)
-	VCMPPS            $0x00, Z0, Z24, K2
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VMAXPS            Z0, Z15, Z24
-	VMINPS            Z24, Z14, Z24
-	VMOVAPS           Z13, Z25
-	VFMADD231PS       Z4, Z24, Z25
-	VMOVUPS           Z25, 128(DI)
-	VCMPPS            $0x00, Z0, Z24, K3
-	VRNDSCALEPS       $0x08, Z1, Z0
-	VMAXPS            Z0, Z15, Z24
-	VMINPS            Z24, Z14, Z24
-	VMOVAPS           Z13, Z25
-	VFMADD231PS       Z2, Z24, Z25
-	VMOVUPS           Z25, 192(DI)
-	VCMPPS            $0x00, Z0, Z24, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	VMOVAPS           Z16, Z7
-	VMOVAPS           Z18, Z5
-	VMOVAPS           Z20, Z3
-	VMOVAPS           Z22, Z1
-	VMOVAPS           Z17, Z8
-	VMOVAPS           Z19, Z6
-	VMOVAPS           Z21, Z4
-	VMOVAPS           Z23, Z2
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (BX), Z12
-	VBROADCASTSS      4(BX), Z11
-	VBROADCASTSS      8(BX), Z10
-	VBROADCASTSS      12(BX), Z9
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VMOVUPS           Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVUPS           Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VMOVUPS           Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(BX), Z0, Z1
-	VMOVUPS           Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+256, DI
-	ADDQ $+8, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(BX), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(BX), Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	VMOVUPS      Z3, (DI)
-	VCMPPS       $0x00, Z2, Z0, K1
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
-	VMOVUPS      Z5, 64(DI)
-	VCMPPS       $0x00, Z4, Z0, K2
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	VMOVUPS      Z7, 128(DI)
-	VCMPPS       $0x00, Z6, Z0, K3
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z9
-	VMOVUPS      Z9, 192(DI)
-	VCMPPS       $0x00, Z8, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-
-laneback:
-	ADDQ $+256, DI
-	ADDQ $+8, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (BX), K7, Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(R8), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K7, Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(R8), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K7, Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(R8), K7, Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K7, Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	KMOVQ        K0, K7
-	VMOVUPS      Z3, K7, (DI)
-	VCMPPS       $0x00, Z2, Z0, K1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z5, K7, 64(DI)
-	VCMPPS       $0x00, Z4, Z0, K2
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z7, K7, 128(DI)
-	VCMPPS       $0x00, Z6, Z0, K3
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z9
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z9, K7, 192(DI)
-	VCMPPS       $0x00, Z8, Z0, K4
-
-lanetailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R9, $+33
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R9, $+41
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R9, $+49
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R9, $+57
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged2:
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	PREFETCHNTA  128(DX)(CX*1)
-	PREFETCHNTA  192(DX)(CX*1)
-	VMOVUPS      (DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z9, Z10, K1
-	VCMPPS      $0x03, Z7, Z8, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z10, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VRNDSCALEPS $0x08, Z9, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	ADDQ        $+256, DI
-	ADDQ        $+8, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R10
-	JMP         groupwhole
-
-grouprare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, K7, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, K7, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, K7, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, K7, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z12
-	VBROADCASTSS      4(BX), Z11
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VMOVNTPS          Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVNTPS          Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVNTPS          Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVNTPS          Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z12
-	VBROADCASTSS      4(BX), Z11
-	VBROADCASTSS      8(BX), Z10
-	VBROADCASTSS      12(BX), Z9
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VMOVNTPS          Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVNTPS          Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VMOVNTPS          Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(BX), Z0, Z1
-	VMOVNTPS          Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  8(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  12(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short4back
-
-lanerare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z3
-	VMULPS       Z1, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z3, Z1, K1, Z3
-	VMOVUPS      Z3, (DI)
-	VCMPPS       $0x00, Z0, Z2, K1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z1, K2, Z4
-	VMOVUPS      Z4, 64(DI)
-	VCMPPS       $0x00, Z0, Z3, K2
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K3
-	VBLENDMPS    Z4, Z1, K3, Z4
-	VMOVUPS      Z4, 128(DI)
-	VCMPPS       $0x00, Z0, Z3, K3
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VBLENDMPS    Z4, Z1, K4, Z4
-	VMOVUPS      Z4, 192(DI)
-	VCMPPS       $0x00, Z0, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z3
-	VMULPS       Z1, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z3, Z1, K1, Z3
-	VMOVUPS      Z3, K7, (DI)
-	VCMPPS       $0x00, Z0, Z2, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z1, K2, Z4
-	VMOVUPS      Z4, K7, 64(DI)
-	VCMPPS       $0x00, Z0, Z3, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K3
-	VBLENDMPS    Z4, Z1, K3, Z4
-	VMOVUPS      Z4, K7, 128(DI)
-	VCMPPS       $0x00, Z0, Z3, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VBLENDMPS    Z4, Z1, K4, Z4
-	VMOVUPS      Z4, K7, 192(DI)
-	VCMPPS       $0x00, Z0, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          lanetailback
-
-// func FakeQuantizeZeroPointBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeZeroPointBitsAVX512(SB), NOSPLIT, $16-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z14 most, Z13 0x0
-	// per group: Z12 scale, Z11 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z10 ToFloat, Z9 ToFloat
-	// vector registers in use at once: 26
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         zeroPoint+40(FP), R9
-	VBROADCASTSS least+48(FP), Z15
-	VBROADCASTSS most+52(FP), Z14
-	VPXORD       Z13, Z13, Z13
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         R10, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	SUBQ         R11, R10
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         R10, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -12619,7 +1378,7 @@ groupfirst:
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z5
 	VFMADD231PS  Z11, Z0, Z5
-	CMPQ         R11, $+128
+	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
@@ -12644,52 +1403,39 @@ groupahead:
 	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z10, Z16
-	VMINPS       Z16, Z9, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z12, Z16, Z17
-	VMOVUPS      Z17, (DI)
-	VCMPPS       $0x00, Z0, Z16, K1
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VFMADD213PS  Z13, Z12, Z0
+	VMOVUPS      Z0, (SI)
 	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z10, Z16
-	VMINPS       Z16, Z9, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z12, Z16, Z17
-	VMOVUPS      Z17, 64(DI)
-	VCMPPS       $0x00, Z0, Z16, K2
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VFMADD213PS  Z13, Z12, Z0
+	VMOVUPS      Z0, 64(SI)
 	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z10, Z16
-	VMINPS       Z16, Z9, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z12, Z16, Z17
-	VMOVUPS      Z17, 128(DI)
-	VCMPPS       $0x00, Z0, Z16, K3
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VFMADD213PS  Z13, Z12, Z0
+	VMOVUPS      Z0, 128(SI)
 	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z10, Z16
-	VMINPS       Z16, Z9, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z12, Z16, Z17
-	VMOVUPS      Z17, 192(DI)
-	VCMPPS       $0x00, Z0, Z16, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VFMADD213PS  Z13, Z12, Z0
+	VMOVUPS      Z0, 192(SI)
 	VMOVAPS      Z1, Z8
 	VMOVAPS      Z2, Z7
 	VMOVAPS      Z3, Z6
 	VMOVAPS      Z4, Z5
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
+	ADDQ         $+256, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R11, $+64
+	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
@@ -12717,39 +1463,27 @@ groupturn:
 	VBROADCASTSS      (R9), Z16
 	VPSUBD            Z16, Z15, Z17
 	VCVTDQ2PS         Z17, Z17
-	VMAXPS            Z0, Z17, Z18
+	VMAXPS            Z0, Z17, Z0
 	VPSUBD            Z16, Z14, Z16
 	VCVTDQ2PS         Z16, Z16
-	VMINPS            Z18, Z16, Z18
-	VMOVAPS           Z13, Z19
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VMOVUPS           Z19, (DI)
-	VCMPPS            $0x00, Z0, Z18, K1
+	VMINPS            Z0, Z16, Z0
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VMOVUPS           Z0, (SI)
 	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z17, Z18
-	VMINPS            Z18, Z16, Z18
-	VMOVAPS           Z13, Z19
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VMOVUPS           Z19, 64(DI)
-	VCMPPS            $0x00, Z0, Z18, K2
+	VMAXPS            Z0, Z17, Z0
+	VMINPS            Z0, Z16, Z0
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VMOVUPS           Z0, 64(SI)
 	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z17, Z18
-	VMINPS            Z18, Z16, Z18
-	VMOVAPS           Z13, Z19
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VMOVUPS           Z19, 128(DI)
-	VCMPPS            $0x00, Z0, Z18, K3
+	VMAXPS            Z0, Z17, Z0
+	VMINPS            Z0, Z16, Z0
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VMOVUPS           Z0, 128(SI)
 	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z17, Z17
-	VMINPS            Z17, Z16, Z17
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z17, Z16
-	VMOVUPS           Z16, 192(DI)
-	VCMPPS            $0x00, Z0, Z17, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	VMAXPS            Z0, Z17, Z0
+	VMINPS            Z0, Z16, Z0
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VMOVUPS           Z0, 192(SI)
 	VMOVAPS           Z1, Z8
 	VMOVAPS           Z2, Z7
 	VMOVAPS           Z3, Z6
@@ -12757,14 +1491,13 @@ groupturn:
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
 	ADDQ              $+4, R9
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
+	ADDQ              $+256, SI
 	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, R10
-	CMPQ              R11, $+64
+	MOVQ              R11, R10
+	SUBQ              R10, DI
+	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R10, R10
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
@@ -12775,7 +1508,7 @@ groupturned:
 	VCVTDQ2PS    Z1, Z10
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z9
-	CMPQ         R11, $+128
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -12800,51 +1533,40 @@ grouploop:
 	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VFMADD213PS  Z13, Z12, Z1
+	VMOVUPS      Z1, (SI)
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z9, Z2
+	VFMADD213PS  Z13, Z12, Z2
+	VMOVUPS      Z2, 64(SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z9, Z3
+	VFMADD213PS  Z13, Z12, Z3
+	VMOVUPS      Z3, 128(SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z9, Z4
+	VFMADD213PS  Z13, Z12, Z4
+	VMOVUPS      Z4, 192(SI)
 
 groupback:
-	ADDQ $+256, DI
-	ADDQ $+8, SI
+	ADDQ $+256, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R11, R10
-	TESTQ R11, R11
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
+	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R10, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
@@ -12857,9 +1579,9 @@ grouptomeet:
 	VCVTDQ2PS    Z0, Z9
 
 groupmeet:
-	MOVQ R11, R13
-	MOVQ BX, R15
-	SUBQ $+16, R11
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
@@ -12870,7 +1592,7 @@ groupmeet0:
 	VMULPS       Z12, Z3, Z4
 	VFNMADD231PS Z11, Z4, Z3
 	VFMADD231PS  Z12, Z3, Z4
-	SUBQ         $+16, R11
+	SUBQ         $+16, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
@@ -12881,7 +1603,7 @@ groupmeet1:
 	VMULPS       Z12, Z7, Z8
 	VFNMADD231PS Z11, Z8, Z7
 	VFMADD231PS  Z12, Z7, Z8
-	SUBQ         $+16, R11
+	SUBQ         $+16, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
@@ -12892,7 +1614,7 @@ groupmeet2:
 	VMULPS       Z12, Z18, Z19
 	VFNMADD231PS Z11, Z19, Z18
 	VFMADD231PS  Z12, Z18, Z19
-	SUBQ         $+16, R11
+	SUBQ         $+16, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
@@ -12908,67 +1630,58 @@ groupmeet3:
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z2, Z1
-	VFMADD213PS  Z13, Z1, Z0
-	VMOVUPS      Z0, (DI)
-	VCMPPS       $0x00, Z4, Z1, K1
+	VMAXPS       Z4, Z1, Z4
+	VMINPS       Z4, Z2, Z4
+	VFMADD213PS  Z13, Z0, Z4
+	VMOVUPS      Z4, (SI)
 	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z5, Z5
-	VMINPS       Z5, Z6, Z5
-	VFMADD213PS  Z13, Z5, Z3
-	VMOVUPS      Z3, 64(DI)
-	VCMPPS       $0x00, Z8, Z5, K2
+	VMAXPS       Z8, Z5, Z8
+	VMINPS       Z8, Z6, Z8
+	VFMADD213PS  Z13, Z3, Z8
+	VMOVUPS      Z8, 64(SI)
 	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z16, Z16
-	VMINPS       Z16, Z17, Z16
-	VFMADD213PS  Z13, Z16, Z7
-	VMOVUPS      Z7, 128(DI)
-	VCMPPS       $0x00, Z19, Z16, K3
+	VMAXPS       Z19, Z16, Z19
+	VMINPS       Z19, Z17, Z19
+	VFMADD213PS  Z13, Z7, Z19
+	VMOVUPS      Z19, 128(SI)
 	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z20, Z20
-	VMINPS       Z20, Z21, Z20
-	VFMADD213PS  Z13, Z20, Z18
-	VMOVUPS      Z18, 192(DI)
-	VCMPPS       $0x00, Z23, Z20, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
+	VMAXPS       Z23, Z20, Z23
+	VMINPS       Z23, Z21, Z23
+	VFMADD213PS  Z13, Z18, Z23
+	VMOVUPS      Z23, 192(SI)
+	ADDQ         $+256, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R11, $+1
+	SUBQ         $+64, DI
+	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R10, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R11, $+64
+	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
-	ADDQ R12, R11
+	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	CMPQ R11, $+1
+	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R11, R10
+	MOVQ R10, DI
 
 grouppiece:
 	VBROADCASTSS (BX), Z12
@@ -12979,7 +1692,7 @@ grouppiece:
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z9
 	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
@@ -13004,136 +1717,90 @@ grouppiece:
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VFMADD213PS  Z13, Z12, Z1
 	KMOVQ        K0, K7
-	VMOVUPS      Z5, K7, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         R10, $+17
+	VMOVUPS      Z1, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z9, Z2
+	VFMADD213PS  Z13, Z12, Z2
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z1, K7, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         R10, $+33
+	VMOVUPS      Z2, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z9, Z3
+	VFMADD213PS  Z13, Z12, Z3
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z1, K7, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	CMPQ         R10, $+49
+	VMOVUPS      Z3, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z9, Z4
+	VFMADD213PS  Z13, Z12, Z4
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z1, K7, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMOVUPS      Z4, K7, 192(SI)
 
 grouptailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
+	LEAQ (SI)(DI*4), SI
+	LEAQ (DX)(DI*4), DX
 
-grouptailback:
-	MOVQ  (SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R10, $+33
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R10, $+41
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R10, $+49
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R10, $+57
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged1:
-	LEAQ  (DI)(R10*4), DI
-	MOVQ  R10, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R10*4), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
-	TESTQ R13, R13
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
+	TESTQ R12, R12
 	JEQ   groupdone
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groupmore
-	MOVQ  R12, R11
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
 
 groupmore:
-	TESTQ R15, R15
+	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R13, R10
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ              R11, $+2
+	CMPQ              R10, $+2
 	JLT               short2end
-	MOVQ              ahead+72(FP), CX
+	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R11, $+8
+	CMPQ              R10, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z8
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  (R8), Z0, Z7
+	VMOVUPS           64(DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
 	VMOVAPS           Z1, Z6
 	VFMADD231PS.BCST  (R8), Z0, Z6
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
 	VMOVUPS           128(DX), Z0
 	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z5
 	VFNMADD231PS.BCST 4(BX), Z1, Z0
 	VMOVAPS           Z1, Z4
 	VFMADD231PS.BCST  4(R8), Z0, Z4
@@ -13146,93 +1813,82 @@ short2:
 short2ahead:
 	VMOVUPS           256(DX), Z0
 	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z2
 	VFNMADD231PS.BCST 8(BX), Z1, Z0
 	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VMULPS.BCST       8(R8), Z0, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z16
 	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z16
-	VMOVUPS           448(DX), Z0
 	VMULPS.BCST       12(R8), Z0, Z17
+	VBROADCASTSS      12(BX), Z18
 	VFNMADD231PS.BCST 12(BX), Z17, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VCMPPS            $0x03, Z5, Z6, K1
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z19
+	VFNMADD231PS.BCST 12(BX), Z19, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z19
+	VCMPPS            $0x03, Z6, Z7, K1
 	VCMPPS            $0x03, Z3, Z4, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VBROADCASTSS      (R9), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z21
+	VMAXPS            Z0, Z21, Z0
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z20
+	VMINPS            Z0, Z20, Z0
+	VFMADD213PS       Z13, Z8, Z0
+	VMOVUPS           Z0, (SI)
 	VRNDSCALEPS       $0x08, Z6, Z0
-	VBROADCASTSS      (R9), Z18
-	VPSUBD            Z18, Z15, Z19
-	VCVTDQ2PS         Z19, Z19
-	VMAXPS            Z0, Z19, Z20
-	VPSUBD            Z18, Z14, Z18
-	VCVTDQ2PS         Z18, Z18
-	VMINPS            Z20, Z18, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS.BCST  (BX), Z20, Z21
-	VMOVUPS           Z21, (DI)
-	VCMPPS            $0x00, Z0, Z20, K1
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z19, Z19
-	VMINPS            Z19, Z18, Z19
-	VMOVAPS           Z13, Z18
-	VFMADD231PS.BCST  (BX), Z19, Z18
-	VMOVUPS           Z18, 64(DI)
-	VCMPPS            $0x00, Z0, Z19, K2
+	VMAXPS            Z0, Z21, Z0
+	VMINPS            Z0, Z20, Z0
+	VFMADD213PS       Z13, Z8, Z0
+	VMOVUPS           Z0, 64(SI)
 	VRNDSCALEPS       $0x08, Z4, Z0
-	VBROADCASTSS      4(R9), Z18
-	VPSUBD            Z18, Z15, Z19
-	VCVTDQ2PS         Z19, Z19
-	VMAXPS            Z0, Z19, Z20
-	VPSUBD            Z18, Z14, Z18
-	VCVTDQ2PS         Z18, Z18
-	VMINPS            Z20, Z18, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS.BCST  4(BX), Z20, Z21
-	VMOVUPS           Z21, 128(DI)
-	VCMPPS            $0x00, Z0, Z20, K3
+	VBROADCASTSS      4(R9), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z21
+	VMAXPS            Z0, Z21, Z0
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z20
+	VMINPS            Z0, Z20, Z0
+	VFMADD213PS       Z13, Z5, Z0
+	VMOVUPS           Z0, 128(SI)
 	VRNDSCALEPS       $0x08, Z3, Z0
-	VMAXPS            Z0, Z19, Z19
-	VMINPS            Z19, Z18, Z19
-	VMOVAPS           Z13, Z18
-	VFMADD231PS.BCST  4(BX), Z19, Z18
-	VMOVUPS           Z18, 192(DI)
-	VCMPPS            $0x00, Z0, Z19, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
+	VMAXPS            Z0, Z21, Z0
+	VMINPS            Z0, Z20, Z0
+	VFMADD213PS       Z13, Z5, Z0
+	VMOVUPS           Z0, 192(SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z16, Z6
+	VMOVAPS           Z17, Z4
+	VMOVAPS           Z19, Z3
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z18, Z5
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+8, R9
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
+	ADDQ              $+256, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (BX), Z12
-	VBROADCASTSS      4(BX), Z11
 	VBROADCASTSS      (R9), Z0
 	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z10
+	VCVTDQ2PS         Z1, Z12
 	VBROADCASTSS      4(R9), Z1
 	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z9
+	VCVTDQ2PS         Z2, Z11
 	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z8
+	VCVTDQ2PS         Z0, Z10
 	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z7
+	VCVTDQ2PS         Z1, Z9
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -13254,276 +1910,245 @@ short2loop:
 	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z10, Z0
-	VMINPS            Z0, Z8, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VMOVUPS           Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
+	VMAXPS            Z1, Z12, Z1
+	VMINPS            Z1, Z10, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VMOVUPS           Z1, (SI)
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z10, Z0
-	VMINPS            Z0, Z8, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVUPS           Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z12, Z2
+	VMINPS            Z2, Z10, Z2
+	VFMADD132PS.BCST  (BX), Z13, Z2
+	VMOVUPS           Z2, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z9, Z0
-	VMINPS            Z0, Z7, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVUPS           Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z11, Z3
+	VMINPS            Z3, Z9, Z3
+	VFMADD132PS.BCST  4(BX), Z13, Z3
+	VMOVUPS           Z3, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z9, Z0
-	VMINPS            Z0, Z7, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVUPS           Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	VMAXPS            Z4, Z11, Z4
+	VMINPS            Z4, Z9, Z4
+	VFMADD132PS.BCST  4(BX), Z13, Z4
+	VMOVUPS           Z4, 192(SI)
 
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+256, DI
-	ADDQ $+8, SI
+	ADDQ $+256, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
+	SUBQ $+2, R10
+	CMPQ R10, $+2
 	JGE  short2loop
 
 short2end:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ              R11, $+4
+	CMPQ              R10, $+4
 	JLT               short4end
-	MOVQ              ahead+72(FP), CX
+	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R11, $+16
+	CMPQ              R10, $+16
 	JLT               short4loop
-	VMOVUPS           (DX), Z19
-	VMULPS.BCST       (R8), Z19, Z20
-	VFNMADD231PS.BCST (BX), Z20, Z19
-	VMOVAPS           Z20, Z0
-	VFMADD231PS.BCST  (R8), Z19, Z0
-	VMOVUPS           64(DX), Z19
-	VMULPS.BCST       4(R8), Z19, Z20
-	VFNMADD231PS.BCST 4(BX), Z20, Z19
-	VMOVAPS           Z20, Z16
-	VFMADD231PS.BCST  4(R8), Z19, Z16
-	VMOVUPS           128(DX), Z19
-	VMULPS.BCST       8(R8), Z19, Z20
-	VFNMADD231PS.BCST 8(BX), Z20, Z19
-	VMOVAPS           Z20, Z17
-	VFMADD231PS.BCST  8(R8), Z19, Z17
-	VMOVUPS           192(DX), Z19
-	VMULPS.BCST       12(R8), Z19, Z20
-	VFNMADD231PS.BCST 12(BX), Z20, Z19
-	VMOVAPS           Z20, Z18
-	VFMADD231PS.BCST  12(R8), Z19, Z18
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z4
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  (R8), Z0, Z3
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z2
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z17
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  8(R8), Z0, Z18
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VBROADCASTSS      12(BX), Z19
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  12(R8), Z0, Z20
 
 short4ahead:
-	VMOVUPS           256(DX), Z19
-	VMULPS.BCST       16(R8), Z19, Z20
-	VFNMADD231PS.BCST 16(BX), Z20, Z19
-	VFMADD231PS.BCST  16(R8), Z19, Z20
-	VMOVUPS           320(DX), Z19
-	VMULPS.BCST       20(R8), Z19, Z21
-	VFNMADD231PS.BCST 20(BX), Z21, Z19
-	VFMADD231PS.BCST  20(R8), Z19, Z21
-	VMOVUPS           384(DX), Z19
-	VMULPS.BCST       24(R8), Z19, Z22
-	VFNMADD231PS.BCST 24(BX), Z22, Z19
-	VFMADD231PS.BCST  24(R8), Z19, Z22
-	VMOVUPS           448(DX), Z19
-	VMULPS.BCST       28(R8), Z19, Z23
-	VFNMADD231PS.BCST 28(BX), Z23, Z19
-	VFMADD231PS.BCST  28(R8), Z19, Z23
-	VCMPPS            $0x03, Z16, Z0, K1
-	VCMPPS            $0x03, Z18, Z17, K2
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VBROADCASTSS      16(BX), Z21
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z22
+	VBROADCASTSS      20(BX), Z23
+	VFNMADD231PS.BCST 20(BX), Z22, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z22
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z24
+	VBROADCASTSS      24(BX), Z25
+	VFNMADD231PS.BCST 24(BX), Z24, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z24
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z26
+	VBROADCASTSS      28(BX), Z27
+	VFNMADD231PS.BCST 28(BX), Z26, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z26
+	VCMPPS            $0x03, Z16, Z3, K1
+	VCMPPS            $0x03, Z20, Z18, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z0, Z19
-	VBROADCASTSS      (R9), Z24
-	VPSUBD            Z24, Z15, Z25
-	VCVTDQ2PS         Z25, Z25
-	VMAXPS            Z19, Z25, Z25
-	VPSUBD            Z24, Z14, Z24
-	VCVTDQ2PS         Z24, Z24
-	VMINPS            Z25, Z24, Z25
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  (BX), Z25, Z24
-	VMOVUPS           Z24, (DI)
-	VCMPPS            $0x00, Z19, Z25, K1
-	VRNDSCALEPS       $0x08, Z16, Z19
-	VBROADCASTSS      4(R9), Z24
-	VPSUBD            Z24, Z15, Z25
-	VCVTDQ2PS         Z25, Z25
-	VMAXPS            Z19, Z25, Z25
-	VPSUBD            Z24, Z14, Z24
-	VCVTDQ2PS         Z24, Z24
-	VMINPS            Z25, Z24, Z25
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  4(BX), Z25, Z24
-	VMOVUPS           Z24, 64(DI)
-	VCMPPS            $0x00, Z19, Z25, K2
-	VRNDSCALEPS       $0x08, Z17, Z19
-	VBROADCASTSS      8(R9), Z24
-	VPSUBD            Z24, Z15, Z25
-	VCVTDQ2PS         Z25, Z25
-	VMAXPS            Z19, Z25, Z25
-	VPSUBD            Z24, Z14, Z24
-	VCVTDQ2PS         Z24, Z24
-	VMINPS            Z25, Z24, Z25
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  8(BX), Z25, Z24
-	VMOVUPS           Z24, 128(DI)
-	VCMPPS            $0x00, Z19, Z25, K3
-	VRNDSCALEPS       $0x08, Z18, Z19
-	VBROADCASTSS      12(R9), Z24
-	VPSUBD            Z24, Z15, Z25
-	VCVTDQ2PS         Z25, Z25
-	VMAXPS            Z19, Z25, Z25
-	VPSUBD            Z24, Z14, Z24
-	VCVTDQ2PS         Z24, Z24
-	VMINPS            Z25, Z24, Z25
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  12(BX), Z25, Z24
-	VMOVUPS           Z24, 192(DI)
-	VCMPPS            $0x00, Z19, Z25, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
-	VMOVAPS           Z22, Z17
-	VMOVAPS           Z23, Z18
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VBROADCASTSS      (R9), Z28
+	VPSUBD            Z28, Z15, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMAXPS            Z0, Z29, Z0
+	VPSUBD            Z28, Z14, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMINPS            Z0, Z28, Z0
+	VFMADD213PS       Z13, Z4, Z0
+	VMOVUPS           Z0, (SI)
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VBROADCASTSS      4(R9), Z28
+	VPSUBD            Z28, Z15, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMAXPS            Z0, Z29, Z0
+	VPSUBD            Z28, Z14, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMINPS            Z0, Z28, Z0
+	VFMADD213PS       Z13, Z2, Z0
+	VMOVUPS           Z0, 64(SI)
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VBROADCASTSS      8(R9), Z28
+	VPSUBD            Z28, Z15, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMAXPS            Z0, Z29, Z0
+	VPSUBD            Z28, Z14, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMINPS            Z0, Z28, Z0
+	VFMADD213PS       Z13, Z17, Z0
+	VMOVUPS           Z0, 128(SI)
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VBROADCASTSS      12(R9), Z28
+	VPSUBD            Z28, Z15, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMAXPS            Z0, Z29, Z0
+	VPSUBD            Z28, Z14, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMINPS            Z0, Z28, Z0
+	VFMADD213PS       Z13, Z19, Z0
+	VMOVUPS           Z0, 192(SI)
+	VMOVAPS           Z1, Z3
+	VMOVAPS           Z22, Z16
+	VMOVAPS           Z24, Z18
+	VMOVAPS           Z26, Z20
+	VMOVAPS           Z21, Z4
+	VMOVAPS           Z23, Z2
+	VMOVAPS           Z25, Z17
+	VMOVAPS           Z27, Z19
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+16, R9
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
+	ADDQ              $+256, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (BX), Z12
-	VBROADCASTSS      4(BX), Z11
-	VBROADCASTSS      8(BX), Z10
-	VBROADCASTSS      12(BX), Z9
-	VBROADCASTSS      (R9), Z19
-	VPSUBD            Z19, Z15, Z20
-	VCVTDQ2PS         Z20, Z8
-	VBROADCASTSS      4(R9), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z7
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z12
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z21
+	VCVTDQ2PS         Z21, Z11
 	VBROADCASTSS      8(R9), Z21
 	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z6
+	VCVTDQ2PS         Z22, Z10
 	VBROADCASTSS      12(R9), Z22
 	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z5
-	VPSUBD            Z19, Z14, Z19
-	VCVTDQ2PS         Z19, Z4
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z3
+	VCVTDQ2PS         Z23, Z9
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z8
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z7
 	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z2
+	VCVTDQ2PS         Z21, Z6
 	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z1
+	VCVTDQ2PS         Z22, Z5
 	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z16
-	VFNMADD231PS.BCST (BX), Z16, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z16
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z18
-	VFNMADD231PS.BCST 8(BX), Z18, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z18
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
 	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z19
-	VFNMADD231PS.BCST 12(BX), Z19, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z19
-	VCMPPS            $0x03, Z17, Z16, K1
-	VCMPPS            $0x03, Z19, Z18, K2
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z8, Z0
-	VMINPS            Z0, Z4, Z0
-	VMOVAPS           Z13, Z20
-	VFMADD231PS.BCST  (BX), Z0, Z20
-	VMOVUPS           Z20, (DI)
-	VCMPPS            $0x00, Z16, Z0, K1
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z7, Z0
-	VMINPS            Z0, Z3, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VMOVUPS           Z16, 64(DI)
-	VCMPPS            $0x00, Z17, Z0, K2
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VMAXPS            Z18, Z6, Z0
-	VMINPS            Z0, Z2, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VMOVUPS           Z16, 128(DI)
-	VCMPPS            $0x00, Z18, Z0, K3
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VMAXPS            Z19, Z5, Z0
-	VMINPS            Z0, Z1, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VMOVUPS           Z16, 192(DI)
-	VCMPPS            $0x00, Z19, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z12, Z1
+	VMINPS            Z1, Z8, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VMOVUPS           Z1, (SI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z11, Z2
+	VMINPS            Z2, Z7, Z2
+	VFMADD132PS.BCST  4(BX), Z13, Z2
+	VMOVUPS           Z2, 64(SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z10, Z3
+	VMINPS            Z3, Z6, Z3
+	VFMADD132PS.BCST  8(BX), Z13, Z3
+	VMOVUPS           Z3, 128(SI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z9, Z4
+	VMINPS            Z4, Z5, Z4
+	VFMADD132PS.BCST  12(BX), Z13, Z4
+	VMOVUPS           Z4, 192(SI)
 
 short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+16, R9
-	ADDQ $+256, DI
-	ADDQ $+8, SI
+	ADDQ $+256, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
+	SUBQ $+4, R10
+	CMPQ R10, $+4
 	JGE  short4loop
 
 short4end:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
 	VMOVUPS      (DX), Z0
@@ -13560,195 +2185,66 @@ laneloop:
 	VCVTDQ2PS    Z1, Z1
 	VCVTDQ2PS    Z0, Z0
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z3
-	VMOVUPS      Z3, (DI)
-	VCMPPS       $0x00, Z2, Z1, K1
+	VMAXPS       Z2, Z1, Z2
+	VMINPS       Z2, Z0, Z2
+	VFMADD213PS  Z13, Z3, Z2
+	VMOVUPS      Z2, (SI)
 	VMOVUPS      64(R9), Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
 	VCVTDQ2PS    Z0, Z0
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z5
-	VMOVUPS      Z5, 64(DI)
-	VCMPPS       $0x00, Z4, Z1, K2
+	VMAXPS       Z4, Z1, Z4
+	VMINPS       Z4, Z0, Z4
+	VFMADD213PS  Z13, Z5, Z4
+	VMOVUPS      Z4, 64(SI)
 	VMOVUPS      128(R9), Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
 	VCVTDQ2PS    Z0, Z0
 	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z7
-	VMOVUPS      Z7, 128(DI)
-	VCMPPS       $0x00, Z6, Z1, K3
+	VMAXPS       Z6, Z1, Z6
+	VMINPS       Z6, Z0, Z6
+	VFMADD213PS  Z13, Z7, Z6
+	VMOVUPS      Z6, 128(SI)
 	VMOVUPS      192(R9), Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
 	VCVTDQ2PS    Z0, Z0
 	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z9
-	VMOVUPS      Z9, 192(DI)
-	VCMPPS       $0x00, Z8, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VMAXPS       Z8, Z1, Z8
+	VMINPS       Z8, Z0, Z8
+	VFMADD213PS  Z13, Z9, Z8
+	VMOVUPS      Z8, 192(SI)
 
 laneback:
-	ADDQ $+256, DI
-	ADDQ $+8, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	ADDQ $+256, R9
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  laneloop
+	ADDQ  $+256, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1280(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX512(SB)
+	MOVQ  1288(SP), DX
+	MOVQ  1296(SP), BX
+	MOVQ  1304(SP), R8
+	MOVQ  1312(SP), R9
 
-lanetail:
-	TESTQ        R10, R10
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (BX), K7, Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(R8), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K7, Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(R8), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K7, Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(R8), K7, Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K7, Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (R9), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z3
-	VMOVUPS      Z3, K7, (DI)
-	VCMPPS       $0x00, Z2, Z1, K1
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R9), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z5
-	VMOVUPS      Z5, K7, 64(DI)
-	VCMPPS       $0x00, Z4, Z1, K2
-	CMPQ         R10, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R9), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z7
-	VMOVUPS      Z7, K7, 128(DI)
-	VCMPPS       $0x00, Z6, Z1, K3
-	CMPQ         R10, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R9), K7, Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z9
-	VMOVUPS      Z9, K7, 192(DI)
-	VCMPPS       $0x00, Z8, Z1, K4
-
-lanetailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R10, $+33
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R10, $+41
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R10, $+49
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R10, $+57
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged2:
 laneend:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -13785,42 +2281,29 @@ groupstream:
 	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VFMADD213PS  Z13, Z12, Z1
+	VMOVNTPS     Z1, (SI)
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z9, Z2
+	VFMADD213PS  Z13, Z12, Z2
+	VMOVNTPS     Z2, 64(SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z9, Z3
+	VFMADD213PS  Z13, Z12, Z3
+	VMOVNTPS     Z3, 128(SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z9, Z4
+	VFMADD213PS  Z13, Z12, Z4
+	VMOVNTPS     Z4, 192(SI)
+	ADDQ         $+256, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -13830,98 +2313,48 @@ grouplast:
 	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
+	VMAXPS      Z0, Z10, Z0
+	VMINPS      Z0, Z9, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VMOVUPS     Z0, (SI)
 	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
+	VMAXPS      Z0, Z10, Z0
+	VMINPS      Z0, Z9, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VMOVUPS     Z0, 64(SI)
 	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
+	VMAXPS      Z0, Z10, Z0
+	VMINPS      Z0, Z9, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VMOVUPS     Z0, 128(SI)
 	VRNDSCALEPS $0x08, Z5, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	ADDQ        $+256, DI
-	ADDQ        $+8, SI
+	VMAXPS      Z0, Z10, Z0
+	VMINPS      Z0, Z9, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
 	ADDQ        $+256, DX
-	SUBQ        $+64, R11
+	SUBQ        $+64, R10
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          groupback
+	MOVQ $+1, 1328(SP)
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 1296(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1304(SP)
+	LEAQ 768(SP), R8
+	LEAQ 1024(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1312(SP)
+	LEAQ 1024(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -13931,32 +2364,32 @@ groupmeet0mix:
 	VPSUBD       Z0, Z14, Z1
 	VCVTDQ2PS    Z1, Z0
 	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
+	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VBROADCASTSS 4(R8), K7, Z12
 	VBROADCASTSS 4(BX), K7, Z11
 	VMOVAPS      Z2, K7, Z10
 	VMOVAPS      Z0, K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
+	MOVQ         R10, AX
+	ADDQ         R11, AX
 	JGE          groupmeet0
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
-	CMPQ R11, $-15
+	CMPQ R10, $-15
 	JGE  groupmeet1mix
 
 groupmeet1next:
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	CMPQ         R11, $-15
+	CMPQ         R10, $-15
 	JLT          groupmeet1next
 	VBROADCASTSS (R9), Z3
 	VPSUBD       Z3, Z15, Z5
@@ -13967,7 +2400,7 @@ groupmeet1next:
 	VBROADCASTSS (BX), Z11
 	VMOVAPS      Z6, Z10
 	VMOVAPS      Z3, Z9
-	CMPQ         R11, $+0
+	CMPQ         R10, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
@@ -13977,32 +2410,32 @@ groupmeet1mix:
 	VPSUBD       Z3, Z14, Z5
 	VCVTDQ2PS    Z5, Z3
 	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
+	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VBROADCASTSS 4(R8), K7, Z12
 	VBROADCASTSS 4(BX), K7, Z11
 	VMOVAPS      Z6, K7, Z10
 	VMOVAPS      Z3, K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
+	MOVQ         R10, AX
+	ADDQ         R11, AX
 	JGE          groupmeet1
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
-	CMPQ R11, $-15
+	CMPQ R10, $-15
 	JGE  groupmeet2mix
 
 groupmeet2next:
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	CMPQ         R11, $-15
+	CMPQ         R10, $-15
 	JLT          groupmeet2next
 	VBROADCASTSS (R9), Z7
 	VPSUBD       Z7, Z15, Z16
@@ -14013,7 +2446,7 @@ groupmeet2next:
 	VBROADCASTSS (BX), Z11
 	VMOVAPS      Z17, Z10
 	VMOVAPS      Z7, Z9
-	CMPQ         R11, $+0
+	CMPQ         R10, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
@@ -14023,32 +2456,32 @@ groupmeet2mix:
 	VPSUBD       Z7, Z14, Z16
 	VCVTDQ2PS    Z16, Z7
 	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
+	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VBROADCASTSS 4(R8), K7, Z12
 	VBROADCASTSS 4(BX), K7, Z11
 	VMOVAPS      Z17, K7, Z10
 	VMOVAPS      Z7, K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
+	MOVQ         R10, AX
+	ADDQ         R11, AX
 	JGE          groupmeet2
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
-	CMPQ R11, $-15
+	CMPQ R10, $-15
 	JGE  groupmeet3mix
 
 groupmeet3next:
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	CMPQ         R11, $-15
+	CMPQ         R10, $-15
 	JLT          groupmeet3next
 	VBROADCASTSS (R9), Z18
 	VPSUBD       Z18, Z15, Z20
@@ -14059,7 +2492,7 @@ groupmeet3next:
 	VBROADCASTSS (BX), Z11
 	VMOVAPS      Z21, Z10
 	VMOVAPS      Z18, Z9
-	CMPQ         R11, $+0
+	CMPQ         R10, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
@@ -14069,91 +2502,54 @@ groupmeet3mix:
 	VPSUBD       Z18, Z14, Z20
 	VCVTDQ2PS    Z20, Z18
 	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
+	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VBROADCASTSS 4(R8), K7, Z12
 	VBROADCASTSS 4(BX), K7, Z11
 	VMOVAPS      Z21, K7, Z10
 	VMOVAPS      Z18, K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
+	MOVQ         R10, AX
+	ADDQ         R11, AX
 	JGE          groupmeet3
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, K7, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, K7, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, K7, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, K7, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 1280(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1288(SP)
+	LEAQ 256(SP), DX
+	MOVQ R10, 1320(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1280(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 1288(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 1320(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
-	MOVQ R13, R11
-	SUBQ BX, R15
-	ADDQ R15, BX
-	ADDQ R15, R8
-	ADDQ R15, R9
-	MOVQ R10, R13
-	SUBQ R15, R15
-	ADDQ $+64, R15
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	ADDQ R13, R9
+	MOVQ DI, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
@@ -14161,18 +2557,16 @@ short2stream:
 	PREFETCHNTA       64(DX)(CX*1)
 	PREFETCHNTA       128(DX)(CX*1)
 	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z12
-	VBROADCASTSS      4(BX), Z11
 	VBROADCASTSS      (R9), Z0
 	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z10
+	VCVTDQ2PS         Z1, Z12
 	VBROADCASTSS      4(R9), Z1
 	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z9
+	VCVTDQ2PS         Z2, Z11
 	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z8
+	VCVTDQ2PS         Z0, Z10
 	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z7
+	VCVTDQ2PS         Z1, Z9
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -14194,253 +2588,178 @@ short2stream:
 	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z10, Z0
-	VMINPS            Z0, Z8, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VMOVNTPS          Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
+	VMAXPS            Z1, Z12, Z1
+	VMINPS            Z1, Z10, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VMOVNTPS          Z1, (SI)
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z10, Z0
-	VMINPS            Z0, Z8, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VMOVNTPS          Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z12, Z2
+	VMINPS            Z2, Z10, Z2
+	VFMADD132PS.BCST  (BX), Z13, Z2
+	VMOVNTPS          Z2, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z9, Z0
-	VMINPS            Z0, Z7, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVNTPS          Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z11, Z3
+	VMINPS            Z3, Z9, Z3
+	VFMADD132PS.BCST  4(BX), Z13, Z3
+	VMOVNTPS          Z3, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z9, Z0
-	VMINPS            Z0, Z7, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VMOVNTPS          Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	VMAXPS            Z4, Z11, Z4
+	VMINPS            Z4, Z9, Z4
+	VFMADD132PS.BCST  4(BX), Z13, Z4
+	VMOVNTPS          Z4, 192(SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+8, R9
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
+	ADDQ              $+256, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z8, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z10, Z1
-	VMINPS       Z1, Z8, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z7, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z9, Z1
-	VMINPS       Z1, Z7, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short2back
+	MOVQ $+2, 1328(SP)
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 1296(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1304(SP)
+	LEAQ 768(SP), R8
+	LEAQ 1024(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1312(SP)
+	LEAQ 1024(SP), R9
+	JMP  rare
 
 short4stream:
 	PREFETCHNTA       (DX)(CX*1)
 	PREFETCHNTA       64(DX)(CX*1)
 	PREFETCHNTA       128(DX)(CX*1)
 	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z12
-	VBROADCASTSS      4(BX), Z11
-	VBROADCASTSS      8(BX), Z10
-	VBROADCASTSS      12(BX), Z9
-	VBROADCASTSS      (R9), Z19
-	VPSUBD            Z19, Z15, Z20
-	VCVTDQ2PS         Z20, Z8
-	VBROADCASTSS      4(R9), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z7
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z12
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z21
+	VCVTDQ2PS         Z21, Z11
 	VBROADCASTSS      8(R9), Z21
 	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z6
+	VCVTDQ2PS         Z22, Z10
 	VBROADCASTSS      12(R9), Z22
 	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z5
-	VPSUBD            Z19, Z14, Z19
-	VCVTDQ2PS         Z19, Z4
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z3
+	VCVTDQ2PS         Z23, Z9
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z8
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z7
 	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z2
+	VCVTDQ2PS         Z21, Z6
 	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z1
+	VCVTDQ2PS         Z22, Z5
 	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z16
-	VFNMADD231PS.BCST (BX), Z16, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z16
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z18
-	VFNMADD231PS.BCST 8(BX), Z18, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z18
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
 	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z19
-	VFNMADD231PS.BCST 12(BX), Z19, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z19
-	VCMPPS            $0x03, Z17, Z16, K1
-	VCMPPS            $0x03, Z19, Z18, K2
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z8, Z0
-	VMINPS            Z0, Z4, Z0
-	VMOVAPS           Z13, Z20
-	VFMADD231PS.BCST  (BX), Z0, Z20
-	VMOVNTPS          Z20, (DI)
-	VCMPPS            $0x00, Z16, Z0, K1
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VMAXPS            Z17, Z7, Z0
-	VMINPS            Z0, Z3, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VMOVNTPS          Z16, 64(DI)
-	VCMPPS            $0x00, Z17, Z0, K2
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VMAXPS            Z18, Z6, Z0
-	VMINPS            Z0, Z2, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VMOVNTPS          Z16, 128(DI)
-	VCMPPS            $0x00, Z18, Z0, K3
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VMAXPS            Z19, Z5, Z0
-	VMINPS            Z0, Z1, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VMOVNTPS          Z16, 192(DI)
-	VCMPPS            $0x00, Z19, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z12, Z1
+	VMINPS            Z1, Z8, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VMOVNTPS          Z1, (SI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z11, Z2
+	VMINPS            Z2, Z7, Z2
+	VFMADD132PS.BCST  4(BX), Z13, Z2
+	VMOVNTPS          Z2, 64(SI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z10, Z3
+	VMINPS            Z3, Z6, Z3
+	VFMADD132PS.BCST  8(BX), Z13, Z3
+	VMOVNTPS          Z3, 128(SI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z9, Z4
+	VMINPS            Z4, Z5, Z4
+	VFMADD132PS.BCST  12(BX), Z13, Z4
+	VMOVNTPS          Z4, 192(SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+16, R9
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
+	ADDQ              $+256, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z8, Z16
-	VMINPS       Z16, Z4, Z16
-	VADDPS       Z13, Z16, Z17
-	VMULPS.BCST  (BX), Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z18
-	VBLENDMPS    Z17, Z18, K1, Z17
-	VMOVUPS      Z17, (DI)
-	VCMPPS       $0x00, Z0, Z16, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z7, Z16
-	VMINPS       Z16, Z3, Z16
-	VADDPS       Z13, Z16, Z17
-	VMULPS.BCST  4(BX), Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K2
-	VBLENDMPS    Z17, Z18, K2, Z17
-	VMOVUPS      Z17, 64(DI)
-	VCMPPS       $0x00, Z0, Z16, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z6, Z16
-	VMINPS       Z16, Z2, Z16
-	VADDPS       Z13, Z16, Z17
-	VMULPS.BCST  8(BX), Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K3
-	VBLENDMPS    Z17, Z18, K3, Z17
-	VMOVUPS      Z17, 128(DI)
-	VCMPPS       $0x00, Z0, Z16, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z5, Z16
-	VMINPS       Z16, Z1, Z16
-	VADDPS       Z13, Z16, Z17
-	VMULPS.BCST  12(BX), Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K4
-	VBLENDMPS    Z17, Z18, K4, Z17
-	VMOVUPS      Z17, 192(DI)
-	VCMPPS       $0x00, Z0, Z16, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short4back
+	MOVQ $+3, 1328(SP)
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 1296(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1304(SP)
+	LEAQ 768(SP), R8
+	LEAQ 1024(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1312(SP)
+	LEAQ 1024(SP), R9
+	JMP  rare
 
 lanerare:
+	MOVQ $+4, 1328(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1280(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1288(SP)
+	LEAQ 256(SP), DX
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1296(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1304(SP)
+	LEAQ 768(SP), R8
+	LEAQ 1024(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1312(SP)
+	LEAQ 1024(SP), R9
+	JMP  laneloop
+
+rare:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      (BX), Z1
 	VMOVUPS      (R9), Z2
@@ -14450,16 +2769,15 @@ lanerare:
 	VCVTDQ2PS    Z2, Z2
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z3
-	VMINPS       Z3, Z2, Z3
-	VADDPS       Z13, Z3, Z2
-	VMULPS       Z1, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z3, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, (SI)
 	VMOVUPS      64(DX), Z0
 	VMOVUPS      64(BX), Z2
 	VMOVUPS      64(R9), Z3
@@ -14469,15 +2787,14 @@ lanerare:
 	VCVTDQ2PS    Z3, Z3
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K2
-	VBLENDMPS    Z3, Z1, K2, Z3
-	VMOVUPS      Z3, 64(DI)
-	VCMPPS       $0x00, Z0, Z4, K2
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 64(SI)
 	VMOVUPS      128(DX), Z0
 	VMOVUPS      128(BX), Z2
 	VMOVUPS      128(R9), Z3
@@ -14487,15 +2804,14 @@ lanerare:
 	VCVTDQ2PS    Z3, Z3
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K3
-	VBLENDMPS    Z3, Z1, K3, Z3
-	VMOVUPS      Z3, 128(DI)
-	VCMPPS       $0x00, Z0, Z4, K3
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 128(SI)
 	VMOVUPS      192(DX), Z0
 	VMOVUPS      192(BX), Z2
 	VMOVUPS      192(R9), Z3
@@ -14505,154 +2821,95 @@ lanerare:
 	VCVTDQ2PS    Z3, Z3
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VBLENDMPS    Z3, Z1, K4, Z3
-	VMOVUPS      Z3, 192(DI)
-	VCMPPS       $0x00, Z0, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 192(SI)
+	CMPQ         1328(SP), $+1
+	JEQ          groupresume
+	CMPQ         1328(SP), $+2
+	JEQ          short2resume
+	CMPQ         1328(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMOVUPS.Z    (R9), K7, Z2
-	VPSUBD       Z2, Z15, Z3
-	VPSUBD       Z2, Z14, Z2
-	VCVTDQ2PS    Z3, Z3
-	VCVTDQ2PS    Z2, Z2
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z3
-	VMINPS       Z3, Z2, Z3
-	VADDPS       Z13, Z3, Z2
-	VMULPS       Z1, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVUPS      Z2, K7, (DI)
-	VCMPPS       $0x00, Z0, Z3, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R9), K7, Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K2
-	VBLENDMPS    Z3, Z1, K2, Z3
-	VMOVUPS      Z3, K7, 64(DI)
-	VCMPPS       $0x00, Z0, Z4, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R9), K7, Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K3
-	VBLENDMPS    Z3, Z1, K3, Z3
-	VMOVUPS      Z3, K7, 128(DI)
-	VCMPPS       $0x00, Z0, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R9), K7, Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VBLENDMPS    Z3, Z1, K4, Z3
-	VMOVUPS      Z3, K7, 192(DI)
-	VCMPPS       $0x00, Z0, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         1296(SP), BX
+	MOVQ         1304(SP), R8
+	MOVQ         1312(SP), R9
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
+	JMP          groupback
 
-// func FakeQuantizeMinvalBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+short2resume:
+	MOVQ 1296(SP), BX
+	MOVQ 1304(SP), R8
+	MOVQ 1312(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 1296(SP), BX
+	MOVQ 1304(SP), R8
+	MOVQ 1312(SP), R9
+	JMP  short4back
+
+// func FakeQuantizeMinvalAVX512(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeMinvalBitsAVX512(SB), NOSPLIT, $16-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
+TEXT ·FakeQuantizeMinvalAVX512(SB), $1344-72
+	// pointers: SI y, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 19
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         minval+40(FP), R9
-	VBROADCASTSS least+48(FP), Z0
+	// vector registers in use at once: 28
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
+	VBROADCASTSS least+40(FP), Z0
 	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+52(FP), Z0
+	VBROADCASTSS most+44(FP), Z0
 	VCVTDQ2PS    Z0, Z14
 	VPXORD       Z13, Z13, Z13
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
 	JEQ          lanes
-	CMPQ         R12, $+32
+	CMPQ         R11, $+32
 	JEQ          short2
-	CMPQ         R12, $+16
+	CMPQ         R11, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R12, R10
-	IMULQ R11, R10
-	MOVQ  R12, R11
+	MOVQ  R11, DI
+	IMULQ R10, DI
+	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R10, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R11, $+64
+	CMPQ         R10, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
-	SUBQ         R11, R10
-	MOVQ         ahead+72(FP), CX
+	SUBQ         R10, DI
+	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R11
+	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -14681,7 +2938,7 @@ groupfirst:
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z6
 	VFMADD231PS  Z11, Z0, Z6
-	CMPQ         R11, $+128
+	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
@@ -14710,56 +2967,43 @@ groupahead:
 	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z9, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z5, Z16
-	VADDPS       Z10, Z16, Z16
-	VMOVUPS      Z16, (DI)
-	VCMPPS       $0x00, Z0, Z5, K1
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z12, Z0
+	VADDPS       Z10, Z0, Z0
+	VMOVUPS      Z0, (SI)
 	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z5, Z16
-	VADDPS       Z10, Z16, Z16
-	VMOVUPS      Z16, 64(DI)
-	VCMPPS       $0x00, Z0, Z5, K2
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z12, Z0
+	VADDPS       Z10, Z0, Z0
+	VMOVUPS      Z0, 64(SI)
 	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z5, Z16
-	VADDPS       Z10, Z16, Z16
-	VMOVUPS      Z16, 128(DI)
-	VCMPPS       $0x00, Z0, Z5, K3
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z12, Z0
+	VADDPS       Z10, Z0, Z0
+	VMOVUPS      Z0, 128(SI)
 	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z5, Z16
-	VADDPS       Z10, Z16, Z16
-	VMOVUPS      Z16, 192(DI)
-	VCMPPS       $0x00, Z0, Z5, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z12, Z0
+	VADDPS       Z10, Z0, Z0
+	VMOVUPS      Z0, 192(SI)
 	VMOVAPS      Z1, Z9
 	VMOVAPS      Z2, Z8
 	VMOVAPS      Z3, Z7
 	VMOVAPS      Z4, Z6
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
+	ADDQ         $+256, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R11, $+64
+	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
@@ -14788,41 +3032,29 @@ groupturn:
 	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z5, Z16
-	VADDPS.BCST       (R9), Z16, Z16
-	VMOVUPS           Z16, (DI)
-	VCMPPS            $0x00, Z0, Z5, K1
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VADDPS.BCST       (R9), Z0, Z0
+	VMOVUPS           Z0, (SI)
 	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z5, Z16
-	VADDPS.BCST       (R9), Z16, Z16
-	VMOVUPS           Z16, 64(DI)
-	VCMPPS            $0x00, Z0, Z5, K2
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VADDPS.BCST       (R9), Z0, Z0
+	VMOVUPS           Z0, 64(SI)
 	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z5, Z16
-	VADDPS.BCST       (R9), Z16, Z16
-	VMOVUPS           Z16, 128(DI)
-	VCMPPS            $0x00, Z0, Z5, K3
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VADDPS.BCST       (R9), Z0, Z0
+	VMOVUPS           Z0, 128(SI)
 	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (BX), Z5, Z16
-	VADDPS.BCST       (R9), Z16, Z16
-	VMOVUPS           Z16, 192(DI)
-	VCMPPS            $0x00, Z0, Z5, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (BX), Z13, Z0
+	VADDPS.BCST       (R9), Z0, Z0
+	VMOVUPS           Z0, 192(SI)
 	VMOVAPS           Z1, Z9
 	VMOVAPS           Z2, Z8
 	VMOVAPS           Z3, Z7
@@ -14830,21 +3062,20 @@ groupturn:
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
 	ADDQ              $+4, R9
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
+	ADDQ              $+256, SI
 	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, R10
-	CMPQ              R11, $+64
+	MOVQ              R11, R10
+	SUBQ              R10, DI
+	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R10, R10
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
-	CMPQ         R11, $+128
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -14873,55 +3104,44 @@ grouploop:
 	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VADDPS       Z10, Z5, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VFMADD213PS  Z13, Z12, Z1
+	VADDPS       Z10, Z1, Z1
+	VMOVUPS      Z1, (SI)
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMAXPS       Z2, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VFMADD213PS  Z13, Z12, Z2
+	VADDPS       Z10, Z2, Z2
+	VMOVUPS      Z2, 64(SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMAXPS       Z3, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z13, Z12, Z3
+	VADDPS       Z10, Z3, Z3
+	VMOVUPS      Z3, 128(SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VMAXPS       Z4, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VFMADD213PS  Z13, Z12, Z4
+	VADDPS       Z10, Z4, Z4
+	VMOVUPS      Z4, 192(SI)
 
 groupback:
-	ADDQ $+256, DI
-	ADDQ $+8, SI
+	ADDQ $+256, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R11, R10
-	TESTQ R11, R11
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
+	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R10, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
@@ -14930,9 +3150,9 @@ grouptomeet:
 	VBROADCASTSS (BX), Z10
 
 groupmeet:
-	MOVQ R11, R13
-	MOVQ BX, R15
-	SUBQ $+16, R11
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
@@ -14943,7 +3163,7 @@ groupmeet0:
 	VMULPS       Z11, Z2, Z3
 	VFNMADD231PS Z10, Z3, Z2
 	VFMADD231PS  Z11, Z2, Z3
-	SUBQ         $+16, R11
+	SUBQ         $+16, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
@@ -14954,7 +3174,7 @@ groupmeet1:
 	VMULPS       Z11, Z5, Z6
 	VFNMADD231PS Z10, Z6, Z5
 	VFMADD231PS  Z11, Z5, Z6
-	SUBQ         $+16, R11
+	SUBQ         $+16, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
@@ -14965,7 +3185,7 @@ groupmeet2:
 	VMULPS       Z11, Z8, Z9
 	VFNMADD231PS Z10, Z9, Z8
 	VFMADD231PS  Z11, Z8, Z9
-	SUBQ         $+16, R11
+	SUBQ         $+16, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
@@ -14981,78 +3201,69 @@ groupmeet3:
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z17, Z1
-	VADDPS       Z0, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VCMPPS       $0x00, Z3, Z17, K1
+	VMAXPS       Z3, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z13, Z1, Z3
+	VADDPS       Z0, Z3, Z3
+	VMOVUPS      Z3, (SI)
 	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z4
-	VADDPS       Z2, Z4, Z4
-	VMOVUPS      Z4, 64(DI)
-	VCMPPS       $0x00, Z6, Z0, K2
+	VMAXPS       Z6, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VFMADD213PS  Z13, Z4, Z6
+	VADDPS       Z2, Z6, Z6
+	VMOVUPS      Z6, 64(SI)
 	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	VADDPS       Z5, Z7, Z7
-	VMOVUPS      Z7, 128(DI)
-	VCMPPS       $0x00, Z9, Z0, K3
+	VMAXPS       Z9, Z15, Z9
+	VMINPS       Z9, Z14, Z9
+	VFMADD213PS  Z13, Z7, Z9
+	VADDPS       Z5, Z9, Z9
+	VMOVUPS      Z9, 128(SI)
 	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z16
-	VADDPS       Z8, Z16, Z16
-	VMOVUPS      Z16, 192(DI)
-	VCMPPS       $0x00, Z18, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
+	VMAXPS       Z18, Z15, Z18
+	VMINPS       Z18, Z14, Z18
+	VFMADD213PS  Z13, Z16, Z18
+	VADDPS       Z8, Z18, Z18
+	VMOVUPS      Z18, 192(SI)
+	ADDQ         $+256, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R11, $+1
+	SUBQ         $+64, DI
+	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R10, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R11, $+64
+	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
-	ADDQ R12, R11
+	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	CMPQ R11, $+1
+	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R10, R13
-	MOVQ R10, R15
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R15, R10
-	CMPQ R11, R10
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R11, R10
+	MOVQ R10, DI
 
 grouppiece:
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
 	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
@@ -15081,131 +3292,85 @@ grouppiece:
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VADDPS       Z10, Z5, Z5
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VFMADD213PS  Z13, Z12, Z1
+	VADDPS       Z10, Z1, Z1
 	KMOVQ        K0, K7
-	VMOVUPS      Z5, K7, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         R10, $+17
+	VMOVUPS      Z1, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
+	VMAXPS       Z2, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VFMADD213PS  Z13, Z12, Z2
+	VADDPS       Z10, Z2, Z2
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z1, K7, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         R10, $+33
+	VMOVUPS      Z2, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
+	VMAXPS       Z3, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z13, Z12, Z3
+	VADDPS       Z10, Z3, Z3
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z1, K7, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	CMPQ         R10, $+49
+	VMOVUPS      Z3, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
+	VMAXPS       Z4, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VFMADD213PS  Z13, Z12, Z4
+	VADDPS       Z10, Z4, Z4
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z1, K7, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMOVUPS      Z4, K7, 192(SI)
 
 grouptailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
+	LEAQ (SI)(DI*4), SI
+	LEAQ (DX)(DI*4), DX
 
-grouptailback:
-	MOVQ  (SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R10, $+33
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R10, $+41
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R10, $+49
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R10, $+57
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged1:
-	LEAQ  (DI)(R10*4), DI
-	MOVQ  R10, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R10*4), DX
-	SUBQ  R10, R11
-	SUBQ  R10, R15
-	SUBQ  R10, R13
-	TESTQ R13, R13
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
+	TESTQ R12, R12
 	JEQ   groupdone
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groupmore
-	MOVQ  R12, R11
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
 
 groupmore:
-	TESTQ R15, R15
+	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R13, R10
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ              R11, $+2
+	CMPQ              R10, $+2
 	JLT               short2end
-	MOVQ              ahead+72(FP), CX
+	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R11, $+8
+	CMPQ              R10, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
+	VBROADCASTSS      (R9), Z12
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z11
 	VFNMADD231PS.BCST (BX), Z1, Z0
 	VMOVAPS           Z1, Z10
 	VFMADD231PS.BCST  (R8), Z0, Z10
@@ -15216,96 +3381,91 @@ short2:
 	VMOVAPS           Z1, Z9
 	VFMADD231PS.BCST  (R8), Z0, Z9
 	VMOVUPS           128(DX), Z0
+	VBROADCASTSS      4(R9), Z8
 	VSUBPS.BCST       4(R9), Z0, Z0
 	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z7
 	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  4(R8), Z0, Z8
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  4(R8), Z0, Z6
 	VMOVUPS           192(DX), Z0
 	VSUBPS.BCST       4(R9), Z0, Z0
 	VMULPS.BCST       4(R8), Z0, Z1
 	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  4(R8), Z0, Z7
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  4(R8), Z0, Z5
 
 short2ahead:
 	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
+	VBROADCASTSS      8(R9), Z1
 	VSUBPS.BCST       8(R9), Z0, Z0
 	VMULPS.BCST       8(R8), Z0, Z2
+	VBROADCASTSS      8(BX), Z3
 	VFNMADD231PS.BCST 8(BX), Z2, Z0
 	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z4
+	VFNMADD231PS.BCST 8(BX), Z4, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z4
 	VMOVUPS           384(DX), Z0
+	VBROADCASTSS      12(R9), Z16
 	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VMULPS.BCST       12(R8), Z0, Z17
+	VBROADCASTSS      12(BX), Z18
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
 	VMOVUPS           448(DX), Z0
 	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VMULPS.BCST       12(R8), Z0, Z19
+	VFNMADD231PS.BCST 12(BX), Z19, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z19
 	VCMPPS            $0x03, Z9, Z10, K1
-	VCMPPS            $0x03, Z7, Z8, K2
+	VCMPPS            $0x03, Z5, Z6, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z10, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z6
-	VFMADD231PS.BCST  (BX), Z5, Z6
-	VADDPS.BCST       (R9), Z6, Z6
-	VMOVUPS           Z6, (DI)
-	VCMPPS            $0x00, Z0, Z5, K1
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z11, Z0
+	VADDPS            Z12, Z0, Z0
+	VMOVUPS           Z0, (SI)
 	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z6
-	VFMADD231PS.BCST  (BX), Z5, Z6
-	VADDPS.BCST       (R9), Z6, Z6
-	VMOVUPS           Z6, 64(DI)
-	VCMPPS            $0x00, Z0, Z5, K2
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z6
-	VFMADD231PS.BCST  4(BX), Z5, Z6
-	VADDPS.BCST       4(R9), Z6, Z6
-	VMOVUPS           Z6, 128(DI)
-	VCMPPS            $0x00, Z0, Z5, K3
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z6
-	VFMADD231PS.BCST  4(BX), Z5, Z6
-	VADDPS.BCST       4(R9), Z6, Z6
-	VMOVUPS           Z6, 192(DI)
-	VCMPPS            $0x00, Z0, Z5, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	VMOVAPS           Z1, Z10
-	VMOVAPS           Z2, Z9
-	VMOVAPS           Z3, Z8
-	VMOVAPS           Z4, Z7
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z11, Z0
+	VADDPS            Z12, Z0, Z0
+	VMOVUPS           Z0, 64(SI)
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z7, Z0
+	VADDPS            Z8, Z0, Z0
+	VMOVUPS           Z0, 128(SI)
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z7, Z0
+	VADDPS            Z8, Z0, Z0
+	VMOVUPS           Z0, 192(SI)
+	VMOVAPS           Z2, Z10
+	VMOVAPS           Z4, Z9
+	VMOVAPS           Z17, Z6
+	VMOVAPS           Z19, Z5
+	VMOVAPS           Z3, Z11
+	VMOVAPS           Z18, Z7
+	VMOVAPS           Z1, Z12
+	VMOVAPS           Z16, Z8
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+8, R9
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
+	ADDQ              $+256, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (BX), Z12
-	VBROADCASTSS      4(BX), Z11
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -15331,175 +3491,169 @@ short2loop:
 	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VADDPS.BCST       (R9), Z5, Z5
-	VMOVUPS           Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
 	VADDPS.BCST       (R9), Z1, Z1
-	VMOVUPS           Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVUPS           Z1, (SI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  (BX), Z13, Z2
+	VADDPS.BCST       (R9), Z2, Z2
+	VMOVUPS           Z2, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VMOVUPS           Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  4(BX), Z13, Z3
+	VADDPS.BCST       4(R9), Z3, Z3
+	VMOVUPS           Z3, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VMOVUPS           Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  4(BX), Z13, Z4
+	VADDPS.BCST       4(R9), Z4, Z4
+	VMOVUPS           Z4, 192(SI)
 
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+256, DI
-	ADDQ $+8, SI
+	ADDQ $+256, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
+	SUBQ $+2, R10
+	CMPQ R10, $+2
 	JGE  short2loop
 
 short2end:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ              R11, $+4
+	CMPQ              R10, $+4
 	JLT               short4end
-	MOVQ              ahead+72(FP), CX
+	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R11, $+16
+	CMPQ              R10, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
+	VBROADCASTSS      (R9), Z12
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z11
 	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  (R8), Z0, Z8
+	VMOVAPS           Z1, Z10
+	VFMADD231PS.BCST  (R8), Z0, Z10
 	VMOVUPS           64(DX), Z0
+	VBROADCASTSS      4(R9), Z9
 	VSUBPS.BCST       4(R9), Z0, Z0
 	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z8
 	VFNMADD231PS.BCST 4(BX), Z1, Z0
 	VMOVAPS           Z1, Z7
 	VFMADD231PS.BCST  4(R8), Z0, Z7
 	VMOVUPS           128(DX), Z0
+	VBROADCASTSS      8(R9), Z6
 	VSUBPS.BCST       8(R9), Z0, Z0
 	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z5
 	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  8(R8), Z0, Z6
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  8(R8), Z0, Z4
 	VMOVUPS           192(DX), Z0
+	VBROADCASTSS      12(R9), Z3
 	VSUBPS.BCST       12(R9), Z0, Z0
 	VMULPS.BCST       12(R8), Z0, Z1
+	VBROADCASTSS      12(BX), Z2
 	VFNMADD231PS.BCST 12(BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  12(R8), Z0, Z5
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  12(R8), Z0, Z16
 
 short4ahead:
 	VMOVUPS           256(DX), Z0
+	VBROADCASTSS      16(R9), Z1
 	VSUBPS.BCST       16(R9), Z0, Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VMULPS.BCST       16(R8), Z0, Z17
+	VBROADCASTSS      16(BX), Z18
+	VFNMADD231PS.BCST 16(BX), Z17, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z17
 	VMOVUPS           320(DX), Z0
+	VBROADCASTSS      20(R9), Z19
 	VSUBPS.BCST       20(R9), Z0, Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VMULPS.BCST       20(R8), Z0, Z20
+	VBROADCASTSS      20(BX), Z21
+	VFNMADD231PS.BCST 20(BX), Z20, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z20
 	VMOVUPS           384(DX), Z0
+	VBROADCASTSS      24(R9), Z22
 	VSUBPS.BCST       24(R9), Z0, Z0
-	VMULPS.BCST       24(R8), Z0, Z3
-	VFNMADD231PS.BCST 24(BX), Z3, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z3
+	VMULPS.BCST       24(R8), Z0, Z23
+	VBROADCASTSS      24(BX), Z24
+	VFNMADD231PS.BCST 24(BX), Z23, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z23
 	VMOVUPS           448(DX), Z0
+	VBROADCASTSS      28(R9), Z25
 	VSUBPS.BCST       28(R9), Z0, Z0
-	VMULPS.BCST       28(R8), Z0, Z4
-	VFNMADD231PS.BCST 28(BX), Z4, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z4
-	VCMPPS            $0x03, Z7, Z8, K1
-	VCMPPS            $0x03, Z5, Z6, K2
+	VMULPS.BCST       28(R8), Z0, Z26
+	VBROADCASTSS      28(BX), Z27
+	VFNMADD231PS.BCST 28(BX), Z26, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z26
+	VCMPPS            $0x03, Z7, Z10, K1
+	VCMPPS            $0x03, Z16, Z4, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VADDPS.BCST       (R9), Z17, Z17
-	VMOVUPS           Z17, (DI)
-	VCMPPS            $0x00, Z0, Z16, K1
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z11, Z0
+	VADDPS            Z12, Z0, Z0
+	VMOVUPS           Z0, (SI)
 	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VADDPS.BCST       4(R9), Z17, Z17
-	VMOVUPS           Z17, 64(DI)
-	VCMPPS            $0x00, Z0, Z16, K2
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  8(BX), Z16, Z17
-	VADDPS.BCST       8(R9), Z17, Z17
-	VMOVUPS           Z17, 128(DI)
-	VCMPPS            $0x00, Z0, Z16, K3
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  12(BX), Z16, Z17
-	VADDPS.BCST       12(R9), Z17, Z17
-	VMOVUPS           Z17, 192(DI)
-	VCMPPS            $0x00, Z0, Z16, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	VMOVAPS           Z3, Z6
-	VMOVAPS           Z4, Z5
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z8, Z0
+	VADDPS            Z9, Z0, Z0
+	VMOVUPS           Z0, 64(SI)
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z5, Z0
+	VADDPS            Z6, Z0, Z0
+	VMOVUPS           Z0, 128(SI)
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z2, Z0
+	VADDPS            Z3, Z0, Z0
+	VMOVUPS           Z0, 192(SI)
+	VMOVAPS           Z17, Z10
+	VMOVAPS           Z20, Z7
+	VMOVAPS           Z23, Z4
+	VMOVAPS           Z26, Z16
+	VMOVAPS           Z18, Z11
+	VMOVAPS           Z21, Z8
+	VMOVAPS           Z24, Z5
+	VMOVAPS           Z27, Z2
+	VMOVAPS           Z1, Z12
+	VMOVAPS           Z19, Z9
+	VMOVAPS           Z22, Z6
+	VMOVAPS           Z25, Z3
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+16, R9
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
+	ADDQ              $+256, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (BX), Z12
-	VBROADCASTSS      4(BX), Z11
-	VBROADCASTSS      8(BX), Z10
-	VBROADCASTSS      12(BX), Z9
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -15525,66 +3679,53 @@ short4loop:
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VADDPS.BCST       (R9), Z5, Z5
-	VMOVUPS           Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VMOVUPS           Z1, (SI)
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VMOVUPS           Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  4(BX), Z13, Z2
+	VADDPS.BCST       4(R9), Z2, Z2
+	VMOVUPS           Z2, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VADDPS.BCST       8(R9), Z1, Z1
-	VMOVUPS           Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(BX), Z13, Z3
+	VADDPS.BCST       8(R9), Z3, Z3
+	VMOVUPS           Z3, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(BX), Z0, Z1
-	VADDPS.BCST       12(R9), Z1, Z1
-	VMOVUPS           Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(BX), Z13, Z4
+	VADDPS.BCST       12(R9), Z4, Z4
+	VMOVUPS           Z4, 192(SI)
 
 short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+16, R9
-	ADDQ $+256, DI
-	ADDQ $+8, SI
+	ADDQ $+256, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
+	SUBQ $+4, R10
+	CMPQ R10, $+4
 	JGE  short4loop
 
 short4end:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 lanes:
-	MOVQ R11, R10
-	CMPQ R10, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
 	VMOVUPS      (DX), Z0
@@ -15624,176 +3765,55 @@ laneloop:
 	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z4
-	VADDPS       Z1, Z4, Z4
-	VMOVUPS      Z4, (DI)
-	VCMPPS       $0x00, Z3, Z0, K1
+	VMAXPS       Z3, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z13, Z4, Z3
+	VADDPS       Z1, Z3, Z3
+	VMOVUPS      Z3, (SI)
 	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	VADDPS       Z2, Z7, Z7
-	VMOVUPS      Z7, 64(DI)
-	VCMPPS       $0x00, Z6, Z0, K2
+	VMAXPS       Z6, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VFMADD213PS  Z13, Z7, Z6
+	VADDPS       Z2, Z6, Z6
+	VMOVUPS      Z6, 64(SI)
 	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z10
-	VADDPS       Z5, Z10, Z10
-	VMOVUPS      Z10, 128(DI)
-	VCMPPS       $0x00, Z9, Z0, K3
+	VMAXPS       Z9, Z15, Z9
+	VMINPS       Z9, Z14, Z9
+	VFMADD213PS  Z13, Z10, Z9
+	VADDPS       Z5, Z9, Z9
+	VMOVUPS      Z9, 128(SI)
 	VRNDSCALEPS  $0x08, Z12, Z12
-	VMAXPS       Z12, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z16
-	VADDPS       Z8, Z16, Z16
-	VMOVUPS      Z16, 192(DI)
-	VCMPPS       $0x00, Z12, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VMAXPS       Z12, Z15, Z12
+	VMINPS       Z12, Z14, Z12
+	VFMADD213PS  Z13, Z16, Z12
+	VADDPS       Z8, Z12, Z12
+	VMOVUPS      Z12, 192(SI)
 
 laneback:
-	ADDQ $+256, DI
-	ADDQ $+8, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	ADDQ $+256, R9
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  laneloop
+	ADDQ  $+256, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1280(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX512(SB)
+	MOVQ  1288(SP), DX
+	MOVQ  1296(SP), BX
+	MOVQ  1304(SP), R8
+	MOVQ  1312(SP), R9
 
-lanetail:
-	TESTQ        R10, R10
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (R9), K7, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS.Z    (R8), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VMOVUPS.Z    (BX), K7, Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(R9), K7, Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS.Z    64(R8), K7, Z5
-	VMULPS       Z5, Z0, Z6
-	VMOVUPS.Z    64(BX), K7, Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z5, Z0, Z6
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(R9), K7, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVUPS.Z    128(R8), K7, Z8
-	VMULPS       Z8, Z0, Z9
-	VMOVUPS.Z    128(BX), K7, Z10
-	VFNMADD231PS Z10, Z9, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(R9), K7, Z8
-	VSUBPS       Z8, Z0, Z0
-	VMOVUPS.Z    192(R8), K7, Z11
-	VMULPS       Z11, Z0, Z12
-	VMOVUPS.Z    192(BX), K7, Z16
-	VFNMADD231PS Z16, Z12, Z0
-	VFMADD231PS  Z11, Z0, Z12
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z12, Z9, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z4
-	VADDPS       Z1, Z4, Z4
-	KMOVQ        K0, K7
-	VMOVUPS      Z4, K7, (DI)
-	VCMPPS       $0x00, Z3, Z0, K1
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	VADDPS       Z2, Z7, Z7
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z7, K7, 64(DI)
-	VCMPPS       $0x00, Z6, Z0, K2
-	CMPQ         R10, $+33
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z10
-	VADDPS       Z5, Z10, Z10
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z10, K7, 128(DI)
-	VCMPPS       $0x00, Z9, Z0, K3
-	CMPQ         R10, $+49
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z12, Z12
-	VMAXPS       Z12, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z16
-	VADDPS       Z8, Z16, Z16
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z16, K7, 192(DI)
-	VCMPPS       $0x00, Z12, Z0, K4
-
-lanetailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	BZHIQ R10, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R10, $+9
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R10, $+17
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R10, $+25
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R10, $+33
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R10, $+41
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R10, $+49
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R10, $+57
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged2:
 laneend:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -15834,46 +3854,33 @@ groupstream:
 	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VADDPS       Z10, Z5, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VFMADD213PS  Z13, Z12, Z1
+	VADDPS       Z10, Z1, Z1
+	VMOVNTPS     Z1, (SI)
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMAXPS       Z2, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VFMADD213PS  Z13, Z12, Z2
+	VADDPS       Z10, Z2, Z2
+	VMOVNTPS     Z2, 64(SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMAXPS       Z3, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z13, Z12, Z3
+	VADDPS       Z10, Z3, Z3
+	VMOVNTPS     Z3, 128(SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
+	VMAXPS       Z4, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VFMADD213PS  Z13, Z12, Z4
+	VADDPS       Z10, Z4, Z4
+	VMOVNTPS     Z4, 192(SI)
+	ADDQ         $+256, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -15883,300 +3890,205 @@ grouplast:
 	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z9, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VADDPS      Z10, Z0, Z0
+	VMOVUPS     Z0, (SI)
 	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VADDPS      Z10, Z0, Z0
+	VMOVUPS     Z0, 64(SI)
 	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VADDPS      Z10, Z0, Z0
+	VMOVUPS     Z0, 128(SI)
 	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	ADDQ        $+256, DI
-	ADDQ        $+8, SI
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VADDPS      Z10, Z0, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
 	ADDQ        $+256, DX
-	SUBQ        $+64, R11
+	SUBQ        $+64, R10
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          groupback
+	MOVQ $+1, 1328(SP)
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 1296(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1304(SP)
+	LEAQ 768(SP), R8
+	LEAQ 1024(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1312(SP)
+	LEAQ 1024(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
+	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VBROADCASTSS 4(R9), K7, Z12
 	VBROADCASTSS 4(R8), K7, Z11
 	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R11, AX
-	ADDQ         R12, AX
+	MOVQ         R10, AX
+	ADDQ         R11, AX
 	JGE          groupmeet0
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
-	CMPQ R11, $-15
+	CMPQ R10, $-15
 	JGE  groupmeet1mix
 
 groupmeet1next:
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	CMPQ         R11, $-15
+	CMPQ         R10, $-15
 	JLT          groupmeet1next
 	VBROADCASTSS (R9), Z12
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (BX), Z10
-	CMPQ         R11, $+0
+	CMPQ         R10, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
 	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
+	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VBROADCASTSS 4(R9), K7, Z12
 	VBROADCASTSS 4(R8), K7, Z11
 	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R11, AX
-	ADDQ         R12, AX
+	MOVQ         R10, AX
+	ADDQ         R11, AX
 	JGE          groupmeet1
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
-	CMPQ R11, $-15
+	CMPQ R10, $-15
 	JGE  groupmeet2mix
 
 groupmeet2next:
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	CMPQ         R11, $-15
+	CMPQ         R10, $-15
 	JLT          groupmeet2next
 	VBROADCASTSS (R9), Z12
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (BX), Z10
-	CMPQ         R11, $+0
+	CMPQ         R10, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
 	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
+	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VBROADCASTSS 4(R9), K7, Z12
 	VBROADCASTSS 4(R8), K7, Z11
 	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R11, AX
-	ADDQ         R12, AX
+	MOVQ         R10, AX
+	ADDQ         R11, AX
 	JGE          groupmeet2
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
-	CMPQ R11, $-15
+	CMPQ R10, $-15
 	JGE  groupmeet3mix
 
 groupmeet3next:
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	CMPQ         R11, $-15
+	CMPQ         R10, $-15
 	JLT          groupmeet3next
 	VBROADCASTSS (R9), Z12
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (BX), Z10
-	CMPQ         R11, $+0
+	CMPQ         R10, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
 	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
+	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VBROADCASTSS 4(R9), K7, Z12
 	VBROADCASTSS 4(R8), K7, Z11
 	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R11, AX
-	ADDQ         R12, AX
+	MOVQ         R10, AX
+	ADDQ         R11, AX
 	JGE          groupmeet3
-	ADDQ         R12, R11
+	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, K7, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, K7, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, K7, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS       Z12, Z2, Z2
-	VADDPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, K7, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 1280(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1288(SP)
+	LEAQ 256(SP), DX
+	MOVQ R10, 1320(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1280(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 1288(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 1320(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
-	MOVQ R13, R11
-	SUBQ BX, R15
-	ADDQ R15, BX
-	ADDQ R15, R8
-	ADDQ R15, R9
-	MOVQ R10, R13
-	SUBQ R15, R15
-	ADDQ $+64, R15
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	ADDQ R13, R9
+	MOVQ DI, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
@@ -16184,8 +4096,6 @@ short2stream:
 	PREFETCHNTA       64(DX)(CX*1)
 	PREFETCHNTA       128(DX)(CX*1)
 	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z12
-	VBROADCASTSS      4(BX), Z11
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -16211,121 +4121,63 @@ short2stream:
 	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VADDPS.BCST       (R9), Z5, Z5
-	VMOVNTPS          Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
 	VADDPS.BCST       (R9), Z1, Z1
-	VMOVNTPS          Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMOVNTPS          Z1, (SI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  (BX), Z13, Z2
+	VADDPS.BCST       (R9), Z2, Z2
+	VMOVNTPS          Z2, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VMOVNTPS          Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  4(BX), Z13, Z3
+	VADDPS.BCST       4(R9), Z3, Z3
+	VMOVNTPS          Z3, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VMOVNTPS          Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  4(BX), Z13, Z4
+	VADDPS.BCST       4(R9), Z4, Z4
+	VMOVNTPS          Z4, 192(SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+8, R9
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
+	ADDQ              $+256, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS      (DX), Z0
-	VSUBPS.BCST  (R9), Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS.BCST  (R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMOVUPS      64(DX), Z0
-	VSUBPS.BCST  (R9), Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS.BCST  (R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVUPS      128(DX), Z0
-	VSUBPS.BCST  4(R9), Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS.BCST  4(R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMOVUPS      192(DX), Z0
-	VSUBPS.BCST  4(R9), Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS.BCST  4(R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short2back
+	MOVQ $+2, 1328(SP)
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 1296(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1304(SP)
+	LEAQ 768(SP), R8
+	LEAQ 1024(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1312(SP)
+	LEAQ 1024(SP), R9
+	JMP  rare
 
 short4stream:
 	PREFETCHNTA       (DX)(CX*1)
 	PREFETCHNTA       64(DX)(CX*1)
 	PREFETCHNTA       128(DX)(CX*1)
 	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z12
-	VBROADCASTSS      4(BX), Z11
-	VBROADCASTSS      8(BX), Z10
-	VBROADCASTSS      12(BX), Z9
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -16351,185 +4203,5088 @@ short4stream:
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (BX), Z0, Z5
-	VADDPS.BCST       (R9), Z5, Z5
-	VMOVNTPS          Z5, (DI)
-	VCMPPS            $0x00, Z1, Z0, K1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (BX), Z13, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VMOVNTPS          Z1, (SI)
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VADDPS.BCST       4(R9), Z1, Z1
-	VMOVNTPS          Z1, 64(DI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  4(BX), Z13, Z2
+	VADDPS.BCST       4(R9), Z2, Z2
+	VMOVNTPS          Z2, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VADDPS.BCST       8(R9), Z1, Z1
-	VMOVNTPS          Z1, 128(DI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(BX), Z13, Z3
+	VADDPS.BCST       8(R9), Z3, Z3
+	VMOVNTPS          Z3, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(BX), Z0, Z1
-	VADDPS.BCST       12(R9), Z1, Z1
-	VMOVNTPS          Z1, 192(DI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(BX), Z13, Z4
+	VADDPS.BCST       12(R9), Z4, Z4
+	VMOVNTPS          Z4, 192(SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+16, R9
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
+	ADDQ              $+256, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS      (DX), Z0
-	VSUBPS.BCST  (R9), Z0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  (BX), Z2, Z2
-	VADDPS.BCST  (R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z3
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VMOVUPS      64(DX), Z0
-	VSUBPS.BCST  4(R9), Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  4(BX), Z2, Z2
-	VADDPS.BCST  4(R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VMOVUPS      128(DX), Z0
-	VSUBPS.BCST  8(R9), Z0, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  8(BX), Z2, Z2
-	VADDPS.BCST  8(R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VBLENDMPS    Z2, Z3, K3, Z2
-	VMOVUPS      Z2, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VMOVUPS      192(DX), Z0
-	VSUBPS.BCST  12(R9), Z0, Z0
-	VDIVPS       Z9, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z2
-	VMULPS.BCST  12(BX), Z2, Z2
-	VADDPS.BCST  12(R9), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z3, K4, Z2
-	VMOVUPS      Z2, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short4back
+	MOVQ $+3, 1328(SP)
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 1296(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1304(SP)
+	LEAQ 768(SP), R8
+	LEAQ 1024(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1312(SP)
+	LEAQ 1024(SP), R9
+	JMP  rare
 
 lanerare:
+	MOVQ $+4, 1328(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1280(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1288(SP)
+	LEAQ 256(SP), DX
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1296(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1304(SP)
+	LEAQ 768(SP), R8
+	LEAQ 1024(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1312(SP)
+	LEAQ 1024(SP), R9
+	JMP  laneloop
+
+rare:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      (BX), Z1
 	VMOVUPS      (R9), Z2
 	VSUBPS       Z2, Z0, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z1, Z4, Z4
-	VADDPS       Z2, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z4, Z1, K1, Z4
-	VMOVUPS      Z4, (DI)
-	VCMPPS       $0x00, Z0, Z3, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, (SI)
 	VMOVUPS      64(DX), Z0
 	VMOVUPS      64(BX), Z2
 	VMOVUPS      64(R9), Z3
 	VSUBPS       Z3, Z0, Z0
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K2
-	VBLENDMPS    Z5, Z1, K2, Z5
-	VMOVUPS      Z5, 64(DI)
-	VCMPPS       $0x00, Z0, Z4, K2
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 64(SI)
 	VMOVUPS      128(DX), Z0
 	VMOVUPS      128(BX), Z2
 	VMOVUPS      128(R9), Z3
 	VSUBPS       Z3, Z0, Z0
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K3
-	VBLENDMPS    Z5, Z1, K3, Z5
-	VMOVUPS      Z5, 128(DI)
-	VCMPPS       $0x00, Z0, Z4, K3
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 128(SI)
 	VMOVUPS      192(DX), Z0
 	VMOVUPS      192(BX), Z2
 	VMOVUPS      192(R9), Z3
 	VSUBPS       Z3, Z0, Z0
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z1, K4, Z5
-	VMOVUPS      Z5, 192(DI)
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 192(SI)
+	CMPQ         1328(SP), $+1
+	JEQ          groupresume
+	CMPQ         1328(SP), $+2
+	JEQ          short2resume
+	CMPQ         1328(SP), $+3
+	JEQ          short4resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         1296(SP), BX
+	MOVQ         1304(SP), R8
+	MOVQ         1312(SP), R9
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
+	JMP          groupback
+
+short2resume:
+	MOVQ 1296(SP), BX
+	MOVQ 1304(SP), R8
+	MOVQ 1312(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 1296(SP), BX
+	MOVQ 1304(SP), R8
+	MOVQ 1312(SP), R9
+	JMP  short4back
+
+// func FakeQuantizeBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeBytesAVX512(SB), $1152-72
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
+	// per group: Z11 scale, Z10 recip
+	// vector registers in use at once: 23
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	VBROADCASTSS least+40(FP), Z0
+	VCVTDQ2PS    Z0, Z15
+	VBROADCASTSS most+44(FP), Z0
+	VCVTDQ2PS    Z0, Z14
+	VPXORD       Z13, Z13, Z13
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+32
+	JEQ          short2
+	CMPQ         R11, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R11, DI
+	IMULQ R10, DI
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
+	SUBQ         R10, DI
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VMOVUPS      (BX), Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VMOVAPS      Z1, Z9
+	VFMADD231PS  Z10, Z0, Z9
+	VMOVUPS      64(BX), Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z10, Z0, Z8
+	VMOVUPS      128(BX), Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  Z10, Z0, Z7
+	VMOVUPS      192(BX), Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VMOVAPS      Z1, Z6
+	VFMADD231PS  Z10, Z0, Z6
+	CMPQ         R10, $+128
+	JLT          groupends
+
+groupahead:
+	VMOVUPS      256(BX), Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
+	VMOVUPS      320(BX), Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
+	VMOVUPS      384(BX), Z0
+	VMULPS       Z10, Z0, Z3
+	VFNMADD231PS Z11, Z3, Z0
+	VFMADD231PS  Z10, Z0, Z3
+	VMOVUPS      448(BX), Z0
+	VMULPS       Z10, Z0, Z4
+	VFNMADD231PS Z11, Z4, Z0
+	VFMADD231PS  Z10, Z0, Z4
+	VCMPPS       $0x03, Z8, Z9, K1
+	VCMPPS       $0x03, Z6, Z7, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z9, Z0
+	VMAXPS       Z0, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z11, Z5, Z16
+	VMOVUPS      Z16, (SI)
+	VCMPPS       $0x00, Z0, Z5, K1
+	VRNDSCALEPS  $0x08, Z8, Z0
+	VMAXPS       Z0, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z11, Z5, Z16
+	VMOVUPS      Z16, 64(SI)
+	VCMPPS       $0x00, Z0, Z5, K2
+	VRNDSCALEPS  $0x08, Z7, Z0
+	VMAXPS       Z0, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z11, Z5, Z16
+	VMOVUPS      Z16, 128(SI)
+	VCMPPS       $0x00, Z0, Z5, K3
+	VRNDSCALEPS  $0x08, Z6, Z0
+	VMAXPS       Z0, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z11, Z5, Z16
+	VMOVUPS      Z16, 192(SI)
+	VCMPPS       $0x00, Z0, Z5, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (DX)
+	VMOVAPS      Z1, Z9
+	VMOVAPS      Z2, Z8
+	VMOVAPS      Z3, Z7
+	VMOVAPS      Z4, Z6
+	ADDQ         $+256, SI
+	ADDQ         $+64, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z6, Z7, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (R8), Z5, Z16
+	VMOVUPS           Z16, (SI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (R8), Z5, Z16
+	VMOVUPS           Z16, 64(SI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (R8), Z5, Z16
+	VMOVUPS           Z16, 128(SI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (R8), Z5, Z16
+	VMOVUPS           Z16, 192(SI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z3, Z7
+	VMOVAPS           Z4, Z6
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
+	MOVQ              R11, R10
+	SUBQ              R10, DI
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             DI, DI
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS      (BX), Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
+	VMOVUPS      64(BX), Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
+	VMOVUPS      128(BX), Z0
+	VMULPS       Z10, Z0, Z3
+	VFNMADD231PS Z11, Z3, Z0
+	VFMADD231PS  Z10, Z0, Z3
+	VMOVUPS      192(BX), Z0
+	VMULPS       Z10, Z0, Z4
+	VFNMADD231PS Z11, Z4, Z0
+	VFMADD231PS  Z10, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z11, Z0, Z5
+	VMOVUPS      Z5, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVUPS      Z1, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVUPS      Z1, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVUPS      Z1, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (DX)
+
+groupback:
+	ADDQ $+256, SI
+	ADDQ $+64, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R10
+	CMPQ R10, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  DI, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ R8, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z10, Z0
+	VMOVUPS      (BX), Z1
+	VMULPS       Z11, Z1, Z2
+	VFNMADD231PS Z10, Z2, Z1
+	VFMADD231PS  Z11, Z1, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z10, Z1
+	VMOVUPS      64(BX), Z3
+	VMULPS       Z11, Z3, Z4
+	VFNMADD231PS Z10, Z4, Z3
+	VFMADD231PS  Z11, Z3, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z10, Z3
+	VMOVUPS      128(BX), Z5
+	VMULPS       Z11, Z5, Z6
+	VFNMADD231PS Z10, Z6, Z5
+	VFMADD231PS  Z11, Z5, Z6
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z10, Z5
+	VMOVUPS      192(BX), Z7
+	VMULPS       Z11, Z7, Z8
+	VFNMADD231PS Z10, Z8, Z7
+	VFMADD231PS  Z11, Z7, Z8
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VFMADD213PS  Z13, Z7, Z0
+	VMOVUPS      Z0, (SI)
+	VCMPPS       $0x00, Z2, Z7, K1
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z1
+	VMOVUPS      Z1, 64(SI)
+	VCMPPS       $0x00, Z4, Z0, K2
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z3
+	VMOVUPS      Z3, 128(SI)
+	VCMPPS       $0x00, Z6, Z0, K3
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z5
+	VMOVUPS      Z5, 192(SI)
+	VCMPPS       $0x00, Z8, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (DX)
+	ADDQ         $+256, SI
+	ADDQ         $+64, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, DI
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R12
+	MOVQ DI, R13
+
+grouppieces:
+	MOVQ R13, DI
+	CMPQ R10, DI
+	JGE  grouppiece
+	MOVQ R10, DI
+
+grouppiece:
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (BX), K7, Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(BX), K7, Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(BX), K7, Z0
+	VMULPS       Z10, Z0, Z3
+	VFNMADD231PS Z11, Z3, Z0
+	VFMADD231PS  Z10, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(BX), K7, Z0
+	VMULPS       Z10, Z0, Z4
+	VFNMADD231PS Z11, Z4, Z0
+	VFMADD231PS  Z10, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          groupstage
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z11, Z0, Z5
+	KMOVQ        K0, K7
+	VMOVUPS      Z5, K7, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z1, K7, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z1, K7, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z1, K7, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+
+grouptailnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (DX)
+	LEAQ       (SI)(DI*4), SI
+	LEAQ       (DX)(DI*1), DX
+	LEAQ       (BX)(DI*4), BX
+
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z11
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z10
+	VFMADD231PS.BCST  (R9), Z0, Z10
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  (R9), Z0, Z9
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z8
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  4(R9), Z0, Z7
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  4(R9), Z0, Z6
+
+short2ahead:
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z2
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VBROADCASTSS      12(R8), Z5
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z16
+	VFNMADD231PS.BCST 12(R8), Z16, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z16
+	VCMPPS            $0x03, Z9, Z10, K1
+	VCMPPS            $0x03, Z6, Z7, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VMAXPS            Z0, Z15, Z17
+	VMINPS            Z17, Z14, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS       Z11, Z17, Z18
+	VMOVUPS           Z18, (SI)
+	VCMPPS            $0x00, Z0, Z17, K1
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z17
+	VMINPS            Z17, Z14, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS       Z11, Z17, Z18
+	VMOVUPS           Z18, 64(SI)
+	VCMPPS            $0x00, Z0, Z17, K2
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z17
+	VMINPS            Z17, Z14, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS       Z8, Z17, Z18
+	VMOVUPS           Z18, 128(SI)
+	VCMPPS            $0x00, Z0, Z17, K3
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z17
+	VMINPS            Z17, Z14, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS       Z8, Z17, Z18
+	VMOVUPS           Z18, 192(SI)
+	VCMPPS            $0x00, Z0, Z17, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z10
+	VMOVAPS           Z3, Z9
+	VMOVAPS           Z4, Z7
+	VMOVAPS           Z16, Z6
+	VMOVAPS           Z2, Z11
+	VMOVAPS           Z5, Z8
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
+
+short2loop:
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VMOVUPS           Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (DX)
+
+short2back:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+256, SI
+	ADDQ $+64, DX
+	ADDQ $+256, BX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z11
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z10
+	VFMADD231PS.BCST  (R9), Z0, Z10
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z9
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  4(R9), Z0, Z8
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z7
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  8(R9), Z0, Z6
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z1
+	VBROADCASTSS      12(R8), Z5
+	VFNMADD231PS.BCST 12(R8), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+
+short4ahead:
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       16(R9), Z0, Z1
+	VBROADCASTSS      16(R8), Z2
+	VFNMADD231PS.BCST 16(R8), Z1, Z0
+	VFMADD231PS.BCST  16(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       20(R9), Z0, Z3
+	VBROADCASTSS      20(R8), Z16
+	VFNMADD231PS.BCST 20(R8), Z3, Z0
+	VFMADD231PS.BCST  20(R9), Z0, Z3
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       24(R9), Z0, Z17
+	VBROADCASTSS      24(R8), Z18
+	VFNMADD231PS.BCST 24(R8), Z17, Z0
+	VFMADD231PS.BCST  24(R9), Z0, Z17
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       28(R9), Z0, Z19
+	VBROADCASTSS      28(R8), Z20
+	VFNMADD231PS.BCST 28(R8), Z19, Z0
+	VFMADD231PS.BCST  28(R9), Z0, Z19
+	VCMPPS            $0x03, Z8, Z10, K1
+	VCMPPS            $0x03, Z4, Z6, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VMAXPS            Z0, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS       Z11, Z21, Z22
+	VMOVUPS           Z22, (SI)
+	VCMPPS            $0x00, Z0, Z21, K1
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS       Z9, Z21, Z22
+	VMOVUPS           Z22, 64(SI)
+	VCMPPS            $0x00, Z0, Z21, K2
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS       Z7, Z21, Z22
+	VMOVUPS           Z22, 128(SI)
+	VCMPPS            $0x00, Z0, Z21, K3
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS       Z5, Z21, Z22
+	VMOVUPS           Z22, 192(SI)
+	VCMPPS            $0x00, Z0, Z21, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z10
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z17, Z6
+	VMOVAPS           Z19, Z4
+	VMOVAPS           Z2, Z11
+	VMOVAPS           Z16, Z9
+	VMOVAPS           Z18, Z7
+	VMOVAPS           Z20, Z5
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
+
+short4loop:
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VMOVUPS           Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(R8), Z0, Z1
+	VMOVUPS           Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (DX)
+
+short4back:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+256, SI
+	ADDQ $+64, DX
+	ADDQ $+256, BX
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R9), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (R8), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      64(BX), Z0
+	VMOVUPS      64(R9), Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS      64(R8), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      128(R9), Z1
+	VMULPS       Z1, Z0, Z6
+	VMOVUPS      128(R8), Z7
+	VFNMADD231PS Z7, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VMOVUPS      192(BX), Z0
+	VMOVUPS      192(R9), Z1
+	VMULPS       Z1, Z0, Z8
+	VMOVUPS      192(R8), Z9
+	VFNMADD231PS Z9, Z8, Z0
+	VFMADD231PS  Z1, Z0, Z8
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z3
+	VMOVUPS      Z3, (SI)
+	VCMPPS       $0x00, Z2, Z0, K1
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z5
+	VMOVUPS      Z5, 64(SI)
+	VCMPPS       $0x00, Z4, Z0, K2
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z7
+	VMOVUPS      Z7, 128(SI)
+	VCMPPS       $0x00, Z6, Z0, K3
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z9
+	VMOVUPS      Z9, 192(SI)
+	VCMPPS       $0x00, Z8, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (DX)
+
+laneback:
+	ADDQ  $+256, SI
+	ADDQ  $+64, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1088(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX512(SB)
+	MOVQ  1096(SP), DX
+	LEAQ  256(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  1104(SP), BX
+	MOVQ  1112(SP), R8
+	MOVQ  1120(SP), R9
+
+laneend:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	PREFETCHNTA  128(BX)(CX*1)
+	PREFETCHNTA  192(BX)(CX*1)
+	VMOVUPS      (BX), Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
+	VMOVUPS      64(BX), Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
+	VMOVUPS      128(BX), Z0
+	VMULPS       Z10, Z0, Z3
+	VFNMADD231PS Z11, Z3, Z0
+	VFMADD231PS  Z10, Z0, Z3
+	VMOVUPS      192(BX), Z0
+	VMULPS       Z10, Z0, Z4
+	VFNMADD231PS Z11, Z4, Z0
+	VFMADD231PS  Z10, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z11, Z0, Z5
+	VMOVNTPS     Z5, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVNTPS     Z1, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVNTPS     Z1, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVNTPS     Z1, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVNTPS     Z0, (DX)
+	ADDQ         $+256, SI
+	ADDQ         $+64, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z8, Z9, K1
+	VCMPPS      $0x03, Z6, Z7, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z9, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VMOVUPS     Z2, (SI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VMOVUPS     Z2, 64(SI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VMOVUPS     Z2, 128(SI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VMOVUPS     Z2, 192(SI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (DX)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
+grouprare:
+	MOVQ $+1, 1136(SP)
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
+
+groupstage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1096(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	MOVQ R10, 1128(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1088(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 1096(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (DX)(DI*1), DX
+	MOVQ 1104(SP), BX
+	LEAQ (BX)(DI*4), BX
+	MOVQ 1128(SP), R10
+	JMP  grouprest
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ R8, R13
+	ADDQ R13, R8
+	ADDQ R13, R9
+	MOVQ DI, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	PREFETCHNTA       128(BX)(CX*1)
+	PREFETCHNTA       192(BX)(CX*1)
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VMOVNTPS          Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVNTPS          Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVNTPS          Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVNTPS          Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVNTPS          Z0, (DX)
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	MOVQ $+2, 1136(SP)
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
+
+short4stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	PREFETCHNTA       128(BX)(CX*1)
+	PREFETCHNTA       192(BX)(CX*1)
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VMOVNTPS          Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVNTPS          Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVNTPS          Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(R8), Z0, Z1
+	VMOVNTPS          Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVNTPS          Z0, (DX)
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	MOVQ $+3, 1136(SP)
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
+
+lanerare:
+	MOVQ $+4, 1136(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1096(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R8), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z3
+	VMULPS       Z1, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z3, Z1, K1, Z3
+	VMOVUPS      Z3, (SI)
+	VCMPPS       $0x00, Z0, Z2, K1
+	VMOVUPS      64(BX), Z0
+	VMOVUPS      64(R8), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K2
+	VBLENDMPS    Z4, Z1, K2, Z4
+	VMOVUPS      Z4, 64(SI)
+	VCMPPS       $0x00, Z0, Z3, K2
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      128(R8), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K3
+	VBLENDMPS    Z4, Z1, K3, Z4
+	VMOVUPS      Z4, 128(SI)
+	VCMPPS       $0x00, Z0, Z3, K3
+	VMOVUPS      192(BX), Z0
+	VMOVUPS      192(R8), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K4
+	VBLENDMPS    Z4, Z1, K4, Z4
+	VMOVUPS      Z4, 192(SI)
+	VCMPPS       $0x00, Z0, Z3, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (DX)
+	CMPQ         1136(SP), $+1
+	JEQ          groupresume
+	CMPQ         1136(SP), $+2
+	JEQ          short2resume
+	CMPQ         1136(SP), $+3
+	JEQ          short4resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         1112(SP), R8
+	MOVQ         1120(SP), R9
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
+	JMP          groupback
+
+short2resume:
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	JMP  short4back
+
+// func FakeQuantizeZeroPointBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeZeroPointBytesAVX512(SB), $1408-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
+	// per call: Z15 least, Z14 most, Z13 0x0, Z12 0x1010101
+	// per group: Z11 scale, Z10 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z9 ToFloat, Z8 ToFloat
+	// vector registers in use at once: 31
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         zeroPoint+40(FP), R10
+	VBROADCASTSS least+48(FP), Z15
+	VBROADCASTSS most+52(FP), Z14
+	VPXORD       Z13, Z13, Z13
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+32
+	JEQ          short2
+	CMPQ         R12, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R12, DI
+	IMULQ R11, DI
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z9
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z8
+	SUBQ         R11, DI
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VMOVUPS      (BX), Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  Z10, Z0, Z7
+	VMOVUPS      64(BX), Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VMOVAPS      Z1, Z6
+	VFMADD231PS  Z10, Z0, Z6
+	VMOVUPS      128(BX), Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z10, Z0, Z5
+	VMOVUPS      192(BX), Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z10, Z0, Z4
+	CMPQ         R11, $+128
+	JLT          groupends
+
+groupahead:
+	VMOVUPS      256(BX), Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
+	VMOVUPS      320(BX), Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
+	VMOVUPS      384(BX), Z0
+	VMULPS       Z10, Z0, Z3
+	VFNMADD231PS Z11, Z3, Z0
+	VFMADD231PS  Z10, Z0, Z3
+	VMOVUPS      448(BX), Z0
+	VMULPS       Z10, Z0, Z16
+	VFNMADD231PS Z11, Z16, Z0
+	VFMADD231PS  Z10, Z0, Z16
+	VCMPPS       $0x03, Z6, Z7, K1
+	VCMPPS       $0x03, Z4, Z5, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z7, Z0
+	VMAXPS       Z0, Z9, Z17
+	VMINPS       Z17, Z8, Z17
+	VMOVAPS      Z13, Z18
+	VFMADD231PS  Z11, Z17, Z18
+	VMOVUPS      Z18, (SI)
+	VCMPPS       $0x00, Z0, Z17, K1
+	VRNDSCALEPS  $0x08, Z6, Z0
+	VMAXPS       Z0, Z9, Z17
+	VMINPS       Z17, Z8, Z17
+	VMOVAPS      Z13, Z18
+	VFMADD231PS  Z11, Z17, Z18
+	VMOVUPS      Z18, 64(SI)
+	VCMPPS       $0x00, Z0, Z17, K2
+	VRNDSCALEPS  $0x08, Z5, Z0
+	VMAXPS       Z0, Z9, Z17
+	VMINPS       Z17, Z8, Z17
+	VMOVAPS      Z13, Z18
+	VFMADD231PS  Z11, Z17, Z18
+	VMOVUPS      Z18, 128(SI)
+	VCMPPS       $0x00, Z0, Z17, K3
+	VRNDSCALEPS  $0x08, Z4, Z0
+	VMAXPS       Z0, Z9, Z17
+	VMINPS       Z17, Z8, Z17
+	VMOVAPS      Z13, Z18
+	VFMADD231PS  Z11, Z17, Z18
+	VMOVUPS      Z18, 192(SI)
+	VCMPPS       $0x00, Z0, Z17, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (DX)
+	VMOVAPS      Z1, Z7
+	VMOVAPS      Z2, Z6
+	VMOVAPS      Z3, Z5
+	VMOVAPS      Z16, Z4
+	ADDQ         $+256, SI
+	ADDQ         $+64, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z16
+	VFNMADD231PS.BCST 4(R8), Z16, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VBROADCASTSS      (R10), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z18
+	VMAXPS            Z0, Z18, Z19
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z17
+	VMINPS            Z19, Z17, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (R8), Z19, Z20
+	VMOVUPS           Z20, (SI)
+	VCMPPS            $0x00, Z0, Z19, K1
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z18, Z19
+	VMINPS            Z19, Z17, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (R8), Z19, Z20
+	VMOVUPS           Z20, 64(SI)
+	VCMPPS            $0x00, Z0, Z19, K2
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z18, Z19
+	VMINPS            Z19, Z17, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (R8), Z19, Z20
+	VMOVUPS           Z20, 128(SI)
+	VCMPPS            $0x00, Z0, Z19, K3
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z18, Z18
+	VMINPS            Z18, Z17, Z18
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (R8), Z18, Z17
+	VMOVUPS           Z17, 192(SI)
+	VCMPPS            $0x00, Z0, Z18, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+4, R10
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             DI, DI
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z9
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z8
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS      (BX), Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
+	VMOVUPS      64(BX), Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
+	VMOVUPS      128(BX), Z0
+	VMULPS       Z10, Z0, Z3
+	VFNMADD231PS Z11, Z3, Z0
+	VFMADD231PS  Z10, Z0, Z3
+	VMOVUPS      192(BX), Z0
+	VMULPS       Z10, Z0, Z4
+	VFNMADD231PS Z11, Z4, Z0
+	VFMADD231PS  Z10, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z11, Z0, Z5
+	VMOVUPS      Z5, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVUPS      Z1, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVUPS      Z1, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVUPS      Z1, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (DX)
+
+groupback:
+	ADDQ $+256, SI
+	ADDQ $+64, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  DI, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z9
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z8
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ R8, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z10, Z0
+	VMOVAPS      Z9, Z1
+	VMOVAPS      Z8, Z2
+	VMOVUPS      (BX), Z3
+	VMULPS       Z11, Z3, Z4
+	VFNMADD231PS Z10, Z4, Z3
+	VFMADD231PS  Z11, Z3, Z4
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z10, Z3
+	VMOVAPS      Z9, Z5
+	VMOVAPS      Z8, Z6
+	VMOVUPS      64(BX), Z7
+	VMULPS       Z11, Z7, Z16
+	VFNMADD231PS Z10, Z16, Z7
+	VFMADD231PS  Z11, Z7, Z16
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z10, Z7
+	VMOVAPS      Z9, Z17
+	VMOVAPS      Z8, Z18
+	VMOVUPS      128(BX), Z19
+	VMULPS       Z11, Z19, Z20
+	VFNMADD231PS Z10, Z20, Z19
+	VFMADD231PS  Z11, Z19, Z20
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z10, Z19
+	VMOVAPS      Z9, Z21
+	VMOVAPS      Z8, Z22
+	VMOVUPS      192(BX), Z23
+	VMULPS       Z11, Z23, Z24
+	VFNMADD231PS Z10, Z24, Z23
+	VFMADD231PS  Z11, Z23, Z24
+	VCMPPS       $0x03, Z16, Z4, K1
+	VCMPPS       $0x03, Z24, Z20, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z1, Z1
+	VMINPS       Z1, Z2, Z1
+	VFMADD213PS  Z13, Z1, Z0
+	VMOVUPS      Z0, (SI)
+	VCMPPS       $0x00, Z4, Z1, K1
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z5, Z5
+	VMINPS       Z5, Z6, Z5
+	VFMADD213PS  Z13, Z5, Z3
+	VMOVUPS      Z3, 64(SI)
+	VCMPPS       $0x00, Z16, Z5, K2
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VMAXPS       Z20, Z17, Z17
+	VMINPS       Z17, Z18, Z17
+	VFMADD213PS  Z13, Z17, Z7
+	VMOVUPS      Z7, 128(SI)
+	VCMPPS       $0x00, Z20, Z17, K3
+	VRNDSCALEPS  $0x08, Z24, Z24
+	VMAXPS       Z24, Z21, Z21
+	VMINPS       Z21, Z22, Z21
+	VFMADD213PS  Z13, Z21, Z19
+	VMOVUPS      Z19, 192(SI)
+	VCMPPS       $0x00, Z24, Z21, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (DX)
+	ADDQ         $+256, SI
+	ADDQ         $+64, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, DI
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R13
+	MOVQ DI, R15
+
+grouppieces:
+	MOVQ R15, DI
+	CMPQ R11, DI
+	JGE  grouppiece
+	MOVQ R11, DI
+
+grouppiece:
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z9
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z8
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (BX), K7, Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(BX), K7, Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(BX), K7, Z0
+	VMULPS       Z10, Z0, Z3
+	VFNMADD231PS Z11, Z3, Z0
+	VFMADD231PS  Z10, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(BX), K7, Z0
+	VMULPS       Z10, Z0, Z4
+	VFNMADD231PS Z11, Z4, Z0
+	VFMADD231PS  Z10, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          groupstage
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z11, Z0, Z5
+	KMOVQ        K0, K7
+	VMOVUPS      Z5, K7, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z1, K7, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z1, K7, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z1, K7, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+
+grouptailnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (DX)
+	LEAQ       (SI)(DI*4), SI
+	LEAQ       (DX)(DI*1), DX
+	LEAQ       (BX)(DI*4), BX
+
+grouprest:
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z7
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  (R9), Z0, Z6
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (R9), Z0, Z5
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z4
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+
+short2ahead:
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z16
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z17
+	VFNMADD231PS.BCST 8(R8), Z17, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z17
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z18
+	VBROADCASTSS      12(R8), Z19
+	VFNMADD231PS.BCST 12(R8), Z18, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z18
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z20
+	VFNMADD231PS.BCST 12(R8), Z20, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z20
+	VCMPPS            $0x03, Z5, Z6, K1
+	VCMPPS            $0x03, Z2, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VBROADCASTSS      (R10), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z22
+	VMAXPS            Z0, Z22, Z23
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z21
+	VMINPS            Z23, Z21, Z23
+	VMOVAPS           Z13, Z24
+	VFMADD231PS       Z7, Z23, Z24
+	VMOVUPS           Z24, (SI)
+	VCMPPS            $0x00, Z0, Z23, K1
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z22, Z22
+	VMINPS            Z22, Z21, Z22
+	VMOVAPS           Z13, Z21
+	VFMADD231PS       Z7, Z22, Z21
+	VMOVUPS           Z21, 64(SI)
+	VCMPPS            $0x00, Z0, Z22, K2
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VBROADCASTSS      4(R10), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z22
+	VMAXPS            Z0, Z22, Z23
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z21
+	VMINPS            Z23, Z21, Z23
+	VMOVAPS           Z13, Z24
+	VFMADD231PS       Z4, Z23, Z24
+	VMOVUPS           Z24, 128(SI)
+	VCMPPS            $0x00, Z0, Z23, K3
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z22, Z22
+	VMINPS            Z22, Z21, Z22
+	VMOVAPS           Z13, Z21
+	VFMADD231PS       Z4, Z22, Z21
+	VMOVUPS           Z21, 192(SI)
+	VCMPPS            $0x00, Z0, Z22, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z17, Z5
+	VMOVAPS           Z18, Z3
+	VMOVAPS           Z20, Z2
+	VMOVAPS           Z16, Z7
+	VMOVAPS           Z19, Z4
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+8, R10
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (R10), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z11
+	VBROADCASTSS      4(R10), Z1
+	VPSUBD            Z1, Z15, Z16
+	VCVTDQ2PS         Z16, Z10
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z9
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z8
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z11, Z0
+	VMINPS            Z0, Z9, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VMOVUPS           Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z11, Z0
+	VMINPS            Z0, Z9, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z10, Z0
+	VMINPS            Z0, Z8, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z10, Z0
+	VMINPS            Z0, Z8, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (DX)
+
+short2back:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+8, R10
+	ADDQ $+256, SI
+	ADDQ $+64, DX
+	ADDQ $+256, BX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R11, R11
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z3
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z16
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  4(R9), Z0, Z17
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z18
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  8(R9), Z0, Z19
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z1
+	VBROADCASTSS      12(R8), Z20
+	VFNMADD231PS.BCST 12(R8), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  12(R9), Z0, Z21
+
+short4ahead:
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       16(R9), Z0, Z1
+	VBROADCASTSS      16(R8), Z22
+	VFNMADD231PS.BCST 16(R8), Z1, Z0
+	VFMADD231PS.BCST  16(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       20(R9), Z0, Z23
+	VBROADCASTSS      20(R8), Z24
+	VFNMADD231PS.BCST 20(R8), Z23, Z0
+	VFMADD231PS.BCST  20(R9), Z0, Z23
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       24(R9), Z0, Z25
+	VBROADCASTSS      24(R8), Z26
+	VFNMADD231PS.BCST 24(R8), Z25, Z0
+	VFMADD231PS.BCST  24(R9), Z0, Z25
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       28(R9), Z0, Z27
+	VBROADCASTSS      28(R8), Z28
+	VFNMADD231PS.BCST 28(R8), Z27, Z0
+	VFMADD231PS.BCST  28(R9), Z0, Z27
+	VCMPPS            $0x03, Z17, Z2, K1
+	VCMPPS            $0x03, Z21, Z19, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VBROADCASTSS      (R10), Z29
+	VPSUBD            Z29, Z15, Z30
+	VCVTDQ2PS         Z30, Z30
+	VMAXPS            Z0, Z30, Z30
+	VPSUBD            Z29, Z14, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMINPS            Z30, Z29, Z30
+	VMOVAPS           Z13, Z29
+	VFMADD231PS       Z3, Z30, Z29
+	VMOVUPS           Z29, (SI)
+	VCMPPS            $0x00, Z0, Z30, K1
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VBROADCASTSS      4(R10), Z29
+	VPSUBD            Z29, Z15, Z30
+	VCVTDQ2PS         Z30, Z30
+	VMAXPS            Z0, Z30, Z30
+	VPSUBD            Z29, Z14, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMINPS            Z30, Z29, Z30
+	VMOVAPS           Z13, Z29
+	VFMADD231PS       Z16, Z30, Z29
+	VMOVUPS           Z29, 64(SI)
+	VCMPPS            $0x00, Z0, Z30, K2
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VBROADCASTSS      8(R10), Z29
+	VPSUBD            Z29, Z15, Z30
+	VCVTDQ2PS         Z30, Z30
+	VMAXPS            Z0, Z30, Z30
+	VPSUBD            Z29, Z14, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMINPS            Z30, Z29, Z30
+	VMOVAPS           Z13, Z29
+	VFMADD231PS       Z18, Z30, Z29
+	VMOVUPS           Z29, 128(SI)
+	VCMPPS            $0x00, Z0, Z30, K3
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VBROADCASTSS      12(R10), Z29
+	VPSUBD            Z29, Z15, Z30
+	VCVTDQ2PS         Z30, Z30
+	VMAXPS            Z0, Z30, Z30
+	VPSUBD            Z29, Z14, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMINPS            Z30, Z29, Z30
+	VMOVAPS           Z13, Z29
+	VFMADD231PS       Z20, Z30, Z29
+	VMOVUPS           Z29, 192(SI)
+	VCMPPS            $0x00, Z0, Z30, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z2
+	VMOVAPS           Z23, Z17
+	VMOVAPS           Z25, Z19
+	VMOVAPS           Z27, Z21
+	VMOVAPS           Z22, Z3
+	VMOVAPS           Z24, Z16
+	VMOVAPS           Z26, Z18
+	VMOVAPS           Z28, Z20
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+16, R10
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (R10), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z11
+	VBROADCASTSS      4(R10), Z1
+	VPSUBD            Z1, Z15, Z22
+	VCVTDQ2PS         Z22, Z10
+	VBROADCASTSS      8(R10), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z9
+	VBROADCASTSS      12(R10), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z8
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z7
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z6
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z5
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z4
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z16
+	VFNMADD231PS.BCST 12(R8), Z16, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z16
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z11, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (R8), Z0, Z17
+	VMOVUPS           Z17, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z10, Z0
+	VMINPS            Z0, Z6, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z9, Z0
+	VMINPS            Z0, Z5, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z8, Z0
+	VMINPS            Z0, Z4, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(R8), Z0, Z1
+	VMOVUPS           Z1, 192(SI)
+	VCMPPS            $0x00, Z16, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (DX)
+
+short4back:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+16, R10
+	ADDQ $+256, SI
+	ADDQ $+64, DX
+	ADDQ $+256, BX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R11, R11
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R11, DI
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R9), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (R8), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      64(BX), Z0
+	VMOVUPS      64(R9), Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS      64(R8), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      128(R9), Z1
+	VMULPS       Z1, Z0, Z6
+	VMOVUPS      128(R8), Z7
+	VFNMADD231PS Z7, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VMOVUPS      192(BX), Z0
+	VMOVUPS      192(R9), Z1
+	VMULPS       Z1, Z0, Z8
+	VMOVUPS      192(R8), Z9
+	VFNMADD231PS Z9, Z8, Z0
+	VFMADD231PS  Z1, Z0, Z8
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VMOVUPS      (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z1, Z1
+	VMINPS       Z1, Z0, Z1
+	VFMADD213PS  Z13, Z1, Z3
+	VMOVUPS      Z3, (SI)
+	VCMPPS       $0x00, Z2, Z1, K1
+	VMOVUPS      64(R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z1, Z1
+	VMINPS       Z1, Z0, Z1
+	VFMADD213PS  Z13, Z1, Z5
+	VMOVUPS      Z5, 64(SI)
+	VCMPPS       $0x00, Z4, Z1, K2
+	VMOVUPS      128(R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z1, Z1
+	VMINPS       Z1, Z0, Z1
+	VFMADD213PS  Z13, Z1, Z7
+	VMOVUPS      Z7, 128(SI)
+	VCMPPS       $0x00, Z6, Z1, K3
+	VMOVUPS      192(R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z1, Z1
+	VMINPS       Z1, Z0, Z1
+	VFMADD213PS  Z13, Z1, Z9
+	VMOVUPS      Z9, 192(SI)
+	VCMPPS       $0x00, Z8, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (DX)
+
+laneback:
+	ADDQ  $+256, SI
+	ADDQ  $+64, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	ADDQ  $+256, R10
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1344(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX512(SB)
+	MOVQ  1352(SP), DX
+	LEAQ  256(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  1360(SP), BX
+	MOVQ  1368(SP), R8
+	MOVQ  1376(SP), R9
+	MOVQ  1384(SP), R10
+
+laneend:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	PREFETCHNTA  128(BX)(CX*1)
+	PREFETCHNTA  192(BX)(CX*1)
+	VMOVUPS      (BX), Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
+	VMOVUPS      64(BX), Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
+	VMOVUPS      128(BX), Z0
+	VMULPS       Z10, Z0, Z3
+	VFNMADD231PS Z11, Z3, Z0
+	VFMADD231PS  Z10, Z0, Z3
+	VMOVUPS      192(BX), Z0
+	VMULPS       Z10, Z0, Z4
+	VFNMADD231PS Z11, Z4, Z0
+	VFMADD231PS  Z10, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z11, Z0, Z5
+	VMOVNTPS     Z5, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVNTPS     Z1, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVNTPS     Z1, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVNTPS     Z1, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVNTPS     Z0, (DX)
+	ADDQ         $+256, SI
+	ADDQ         $+64, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VMOVUPS     Z2, (SI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VMOVUPS     Z2, 64(SI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VMOVUPS     Z2, 128(SI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z4, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VMOVUPS     Z2, 192(SI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (DX)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
+grouprare:
+	MOVQ $+1, 1400(SP)
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1368(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1376(SP)
+	LEAQ 832(SP), R9
+	LEAQ 1088(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R10, 1384(SP)
+	LEAQ 1088(SP), R10
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z2
+	VPSUBD       Z0, Z14, Z1
+	VCVTDQ2PS    Z1, Z0
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	VMOVAPS      Z2, K7, Z9
+	VMOVAPS      Z0, K7, Z8
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R10), Z3
+	VPSUBD       Z3, Z15, Z5
+	VCVTDQ2PS    Z5, Z6
+	VPSUBD       Z3, Z14, Z5
+	VCVTDQ2PS    Z5, Z3
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	VMOVAPS      Z6, Z9
+	VMOVAPS      Z3, Z8
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(R10), Z3
+	VPSUBD       Z3, Z15, Z5
+	VCVTDQ2PS    Z5, Z6
+	VPSUBD       Z3, Z14, Z5
+	VCVTDQ2PS    Z5, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	VMOVAPS      Z6, K7, Z9
+	VMOVAPS      Z3, K7, Z8
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R10), Z7
+	VPSUBD       Z7, Z15, Z17
+	VCVTDQ2PS    Z17, Z18
+	VPSUBD       Z7, Z14, Z17
+	VCVTDQ2PS    Z17, Z7
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	VMOVAPS      Z18, Z9
+	VMOVAPS      Z7, Z8
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(R10), Z7
+	VPSUBD       Z7, Z15, Z17
+	VCVTDQ2PS    Z17, Z18
+	VPSUBD       Z7, Z14, Z17
+	VCVTDQ2PS    Z17, Z7
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	VMOVAPS      Z18, K7, Z9
+	VMOVAPS      Z7, K7, Z8
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R10), Z19
+	VPSUBD       Z19, Z15, Z21
+	VCVTDQ2PS    Z21, Z22
+	VPSUBD       Z19, Z14, Z21
+	VCVTDQ2PS    Z21, Z19
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	VMOVAPS      Z22, Z9
+	VMOVAPS      Z19, Z8
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(R10), Z19
+	VPSUBD       Z19, Z15, Z21
+	VCVTDQ2PS    Z21, Z22
+	VPSUBD       Z19, Z14, Z21
+	VCVTDQ2PS    Z21, Z19
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	VMOVAPS      Z22, K7, Z9
+	VMOVAPS      Z19, K7, Z8
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet3mix
+
+groupstage:
+	MOVQ SI, 1344(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1352(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1360(SP)
+	LEAQ 320(SP), BX
+	MOVQ R11, 1392(SP)
+	SUBQ R11, R11
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1344(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 1352(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (DX)(DI*1), DX
+	MOVQ 1360(SP), BX
+	LEAQ (BX)(DI*4), BX
+	MOVQ 1392(SP), R11
+	JMP  grouprest
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ R8, R15
+	ADDQ R15, R8
+	ADDQ R15, R9
+	ADDQ R15, R10
+	MOVQ DI, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	PREFETCHNTA       128(BX)(CX*1)
+	PREFETCHNTA       192(BX)(CX*1)
+	VBROADCASTSS      (R10), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z11
+	VBROADCASTSS      4(R10), Z1
+	VPSUBD            Z1, Z15, Z16
+	VCVTDQ2PS         Z16, Z10
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z9
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z8
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z11, Z0
+	VMINPS            Z0, Z9, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VMOVNTPS          Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z11, Z0
+	VMINPS            Z0, Z9, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVNTPS          Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z10, Z0
+	VMINPS            Z0, Z8, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVNTPS          Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z10, Z0
+	VMINPS            Z0, Z8, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVNTPS          Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVNTPS          Z0, (DX)
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+8, R10
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	MOVQ $+2, 1400(SP)
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1368(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1376(SP)
+	LEAQ 832(SP), R9
+	LEAQ 1088(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R10, 1384(SP)
+	LEAQ 1088(SP), R10
+	JMP  rare
+
+short4stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	PREFETCHNTA       128(BX)(CX*1)
+	PREFETCHNTA       192(BX)(CX*1)
+	VBROADCASTSS      (R10), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z11
+	VBROADCASTSS      4(R10), Z1
+	VPSUBD            Z1, Z15, Z22
+	VCVTDQ2PS         Z22, Z10
+	VBROADCASTSS      8(R10), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z9
+	VBROADCASTSS      12(R10), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z8
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z7
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z6
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z5
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z4
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z16
+	VFNMADD231PS.BCST 12(R8), Z16, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z16
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z11, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (R8), Z0, Z17
+	VMOVNTPS          Z17, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z10, Z0
+	VMINPS            Z0, Z6, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVNTPS          Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z9, Z0
+	VMINPS            Z0, Z5, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVNTPS          Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z8, Z0
+	VMINPS            Z0, Z4, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(R8), Z0, Z1
+	VMOVNTPS          Z1, 192(SI)
+	VCMPPS            $0x00, Z16, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVNTPS          Z0, (DX)
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+16, R10
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	MOVQ $+3, 1400(SP)
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1368(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1376(SP)
+	LEAQ 832(SP), R9
+	LEAQ 1088(SP), AX
+	MOVQ R10, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R10, 1384(SP)
+	LEAQ 1088(SP), R10
+	JMP  rare
+
+lanerare:
+	MOVQ $+4, 1400(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1344(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1352(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1360(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1368(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1376(SP)
+	LEAQ 832(SP), R9
+	LEAQ 1088(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R10, 1384(SP)
+	LEAQ 1088(SP), R10
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R8), Z1
+	VMOVUPS      (R10), Z2
+	VPSUBD       Z2, Z15, Z3
+	VPSUBD       Z2, Z14, Z2
+	VCVTDQ2PS    Z3, Z3
+	VCVTDQ2PS    Z2, Z2
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z3, Z3
+	VMINPS       Z3, Z2, Z3
+	VADDPS       Z13, Z3, Z2
+	VMULPS       Z1, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVUPS      Z2, (SI)
+	VCMPPS       $0x00, Z0, Z3, K1
+	VMOVUPS      64(BX), Z0
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R10), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K2
+	VBLENDMPS    Z3, Z1, K2, Z3
+	VMOVUPS      Z3, 64(SI)
+	VCMPPS       $0x00, Z0, Z4, K2
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R10), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z3, Z1, K3, Z3
+	VMOVUPS      Z3, 128(SI)
+	VCMPPS       $0x00, Z0, Z4, K3
+	VMOVUPS      192(BX), Z0
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R10), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VBLENDMPS    Z3, Z1, K4, Z3
+	VMOVUPS      Z3, 192(SI)
 	VCMPPS       $0x00, Z0, Z4, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (DX)
+	CMPQ         1400(SP), $+1
+	JEQ          groupresume
+	CMPQ         1400(SP), $+2
+	JEQ          short2resume
+	CMPQ         1400(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
+groupresume:
+	MOVQ         1368(SP), R8
+	MOVQ         1376(SP), R9
+	MOVQ         1384(SP), R10
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z9
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z8
+	JMP          groupback
+
+short2resume:
+	MOVQ 1368(SP), R8
+	MOVQ 1376(SP), R9
+	MOVQ 1384(SP), R10
+	JMP  short2back
+
+short4resume:
+	MOVQ 1368(SP), R8
+	MOVQ 1376(SP), R9
+	MOVQ 1384(SP), R10
+	JMP  short4back
+
+// func FakeQuantizeMinvalBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeMinvalBytesAVX512(SB), $1408-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
+	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
+	// per group: Z11 scale, Z10 recip, Z9 minval
+	// vector registers in use at once: 31
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         minval+40(FP), R10
+	VBROADCASTSS least+48(FP), Z0
+	VCVTDQ2PS    Z0, Z15
+	VBROADCASTSS most+52(FP), Z0
+	VCVTDQ2PS    Z0, Z14
+	VPXORD       Z13, Z13, Z13
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+32
+	JEQ          short2
+	CMPQ         R12, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R12, DI
+	IMULQ R11, DI
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R10), Z9
+	SUBQ         R11, DI
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VMOVUPS      (BX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z10, Z0, Z8
+	VMOVUPS      64(BX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  Z10, Z0, Z7
+	VMOVUPS      128(BX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VMOVAPS      Z1, Z6
+	VFMADD231PS  Z10, Z0, Z6
+	VMOVUPS      192(BX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z10, Z0, Z5
+	CMPQ         R11, $+128
+	JLT          groupends
+
+groupahead:
+	VMOVUPS      256(BX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
+	VMOVUPS      320(BX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
+	VMOVUPS      384(BX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z3
+	VFNMADD231PS Z11, Z3, Z0
+	VFMADD231PS  Z10, Z0, Z3
+	VMOVUPS      448(BX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z4
+	VFNMADD231PS Z11, Z4, Z0
+	VFMADD231PS  Z10, Z0, Z4
+	VCMPPS       $0x03, Z7, Z8, K1
+	VCMPPS       $0x03, Z5, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z8, Z0
+	VMAXPS       Z0, Z15, Z16
+	VMINPS       Z16, Z14, Z16
+	VMOVAPS      Z13, Z17
+	VFMADD231PS  Z11, Z16, Z17
+	VADDPS       Z9, Z17, Z17
+	VMOVUPS      Z17, (SI)
+	VCMPPS       $0x00, Z0, Z16, K1
+	VRNDSCALEPS  $0x08, Z7, Z0
+	VMAXPS       Z0, Z15, Z16
+	VMINPS       Z16, Z14, Z16
+	VMOVAPS      Z13, Z17
+	VFMADD231PS  Z11, Z16, Z17
+	VADDPS       Z9, Z17, Z17
+	VMOVUPS      Z17, 64(SI)
+	VCMPPS       $0x00, Z0, Z16, K2
+	VRNDSCALEPS  $0x08, Z6, Z0
+	VMAXPS       Z0, Z15, Z16
+	VMINPS       Z16, Z14, Z16
+	VMOVAPS      Z13, Z17
+	VFMADD231PS  Z11, Z16, Z17
+	VADDPS       Z9, Z17, Z17
+	VMOVUPS      Z17, 128(SI)
+	VCMPPS       $0x00, Z0, Z16, K3
+	VRNDSCALEPS  $0x08, Z5, Z0
+	VMAXPS       Z0, Z15, Z16
+	VMINPS       Z16, Z14, Z16
+	VMOVAPS      Z13, Z17
+	VFMADD231PS  Z11, Z16, Z17
+	VADDPS       Z9, Z17, Z17
+	VMOVUPS      Z17, 192(SI)
+	VCMPPS       $0x00, Z0, Z16, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (DX)
+	VMOVAPS      Z1, Z8
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
+	VMOVAPS      Z4, Z5
+	ADDQ         $+256, SI
+	ADDQ         $+64, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS           256(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           384(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           448(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (R8), Z16, Z17
+	VADDPS.BCST       (R10), Z17, Z17
+	VMOVUPS           Z17, (SI)
+	VCMPPS            $0x00, Z0, Z16, K1
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (R8), Z16, Z17
+	VADDPS.BCST       (R10), Z17, Z17
+	VMOVUPS           Z17, 64(SI)
+	VCMPPS            $0x00, Z0, Z16, K2
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (R8), Z16, Z17
+	VADDPS.BCST       (R10), Z17, Z17
+	VMOVUPS           Z17, 128(SI)
+	VCMPPS            $0x00, Z0, Z16, K3
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (R8), Z16, Z17
+	VADDPS.BCST       (R10), Z17, Z17
+	VMOVUPS           Z17, 192(SI)
+	VCMPPS            $0x00, Z0, Z16, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
+	VMOVAPS           Z3, Z6
+	VMOVAPS           Z4, Z5
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+4, R10
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             DI, DI
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R10), Z9
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS      (BX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
+	VMOVUPS      64(BX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
+	VMOVUPS      128(BX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z3
+	VFNMADD231PS Z11, Z3, Z0
+	VFMADD231PS  Z10, Z0, Z3
+	VMOVUPS      192(BX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z4
+	VFNMADD231PS Z11, Z4, Z0
+	VFMADD231PS  Z10, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z11, Z0, Z5
+	VADDPS       Z9, Z5, Z5
+	VMOVUPS      Z5, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VADDPS       Z9, Z1, Z1
+	VMOVUPS      Z1, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VADDPS       Z9, Z1, Z1
+	VMOVUPS      Z1, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VADDPS       Z9, Z1, Z1
+	VMOVUPS      Z1, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (DX)
+
+groupback:
+	ADDQ $+256, SI
+	ADDQ $+64, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  DI, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R10), Z11
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R8), Z9
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ R8, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z11, Z0
+	VMOVAPS      Z9, Z1
+	VMOVUPS      (BX), Z2
+	VSUBPS       Z11, Z2, Z2
+	VMULPS       Z10, Z2, Z3
+	VFNMADD231PS Z9, Z3, Z2
+	VFMADD231PS  Z10, Z2, Z3
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z11, Z2
+	VMOVAPS      Z9, Z4
+	VMOVUPS      64(BX), Z5
+	VSUBPS       Z11, Z5, Z5
+	VMULPS       Z10, Z5, Z6
+	VFNMADD231PS Z9, Z6, Z5
+	VFMADD231PS  Z10, Z5, Z6
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z11, Z5
+	VMOVAPS      Z9, Z7
+	VMOVUPS      128(BX), Z8
+	VSUBPS       Z11, Z8, Z8
+	VMULPS       Z10, Z8, Z16
+	VFNMADD231PS Z9, Z16, Z8
+	VFMADD231PS  Z10, Z8, Z16
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z11, Z8
+	VMOVAPS      Z9, Z17
+	VMOVUPS      192(BX), Z18
+	VSUBPS       Z11, Z18, Z18
+	VMULPS       Z10, Z18, Z19
+	VFNMADD231PS Z9, Z19, Z18
+	VFMADD231PS  Z10, Z18, Z19
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z19, Z16, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z18
+	VMINPS       Z18, Z14, Z18
+	VFMADD213PS  Z13, Z18, Z1
+	VADDPS       Z0, Z1, Z1
+	VMOVUPS      Z1, (SI)
+	VCMPPS       $0x00, Z3, Z18, K1
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z4
+	VADDPS       Z2, Z4, Z4
+	VMOVUPS      Z4, 64(SI)
+	VCMPPS       $0x00, Z6, Z0, K2
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z7
+	VADDPS       Z5, Z7, Z7
+	VMOVUPS      Z7, 128(SI)
+	VCMPPS       $0x00, Z16, Z0, K3
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z17
+	VADDPS       Z8, Z17, Z17
+	VMOVUPS      Z17, 192(SI)
+	VCMPPS       $0x00, Z19, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (DX)
+	ADDQ         $+256, SI
+	ADDQ         $+64, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, DI
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R13
+	MOVQ DI, R15
+
+grouppieces:
+	MOVQ R15, DI
+	CMPQ R11, DI
+	JGE  grouppiece
+	MOVQ R11, DI
+
+grouppiece:
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R10), Z9
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMOVUPS.Z    (R9), K7, Z2
+	VMOVUPS.Z    (BX), K7, Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(BX), K7, Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(BX), K7, Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z3
+	VFNMADD231PS Z11, Z3, Z0
+	VFMADD231PS  Z10, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(BX), K7, Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z4
+	VFNMADD231PS Z11, Z4, Z0
+	VFMADD231PS  Z10, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          groupstage
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z11, Z0, Z5
+	VADDPS       Z9, Z5, Z5
+	KMOVQ        K0, K7
+	VMOVUPS      Z5, K7, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VADDPS       Z9, Z1, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z1, K7, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VADDPS       Z9, Z1, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z1, K7, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VADDPS       Z9, Z1, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z1, K7, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+
+grouptailnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (DX)
+	LEAQ       (SI)(DI*4), SI
+	LEAQ       (DX)(DI*1), DX
+	LEAQ       (BX)(DI*4), BX
+
+grouprest:
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VMOVUPS           (BX), Z0
+	VBROADCASTSS      (R10), Z11
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z10
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  (R9), Z0, Z9
+	VMOVUPS           64(BX), Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  (R9), Z0, Z8
+	VMOVUPS           128(BX), Z0
+	VBROADCASTSS      4(R10), Z7
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z6
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  4(R9), Z0, Z5
+	VMOVUPS           192(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+
+short2ahead:
+	VMOVUPS           256(BX), Z0
+	VBROADCASTSS      8(R10), Z1
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z2
+	VBROADCASTSS      8(R8), Z3
+	VFNMADD231PS.BCST 8(R8), Z2, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z2
+	VMOVUPS           320(BX), Z0
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z16
+	VFNMADD231PS.BCST 8(R8), Z16, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z16
+	VMOVUPS           384(BX), Z0
+	VBROADCASTSS      12(R10), Z17
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z18
+	VBROADCASTSS      12(R8), Z19
+	VFNMADD231PS.BCST 12(R8), Z18, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z18
+	VMOVUPS           448(BX), Z0
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z20
+	VFNMADD231PS.BCST 12(R8), Z20, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z20
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z4, Z5, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS       Z10, Z21, Z22
+	VADDPS            Z11, Z22, Z22
+	VMOVUPS           Z22, (SI)
+	VCMPPS            $0x00, Z0, Z21, K1
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS       Z10, Z21, Z22
+	VADDPS            Z11, Z22, Z22
+	VMOVUPS           Z22, 64(SI)
+	VCMPPS            $0x00, Z0, Z21, K2
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS       Z6, Z21, Z22
+	VADDPS            Z7, Z22, Z22
+	VMOVUPS           Z22, 128(SI)
+	VCMPPS            $0x00, Z0, Z21, K3
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS       Z6, Z21, Z22
+	VADDPS            Z7, Z22, Z22
+	VMOVUPS           Z22, 192(SI)
+	VCMPPS            $0x00, Z0, Z21, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z2, Z9
+	VMOVAPS           Z16, Z8
+	VMOVAPS           Z18, Z5
+	VMOVAPS           Z20, Z4
+	VMOVAPS           Z3, Z10
+	VMOVAPS           Z19, Z6
+	VMOVAPS           Z1, Z11
+	VMOVAPS           Z17, Z7
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+8, R10
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
+
+short2loop:
+	VMOVUPS           (BX), Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VADDPS.BCST       (R10), Z5, Z5
+	VMOVUPS           Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VADDPS.BCST       (R10), Z1, Z1
+	VMOVUPS           Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VMOVUPS           Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VMOVUPS           Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (DX)
+
+short2back:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+8, R10
+	ADDQ $+256, SI
+	ADDQ $+64, DX
+	ADDQ $+256, BX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R11, R11
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VMOVUPS           (BX), Z0
+	VBROADCASTSS      (R10), Z11
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z10
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  (R9), Z0, Z9
+	VMOVUPS           64(BX), Z0
+	VBROADCASTSS      4(R10), Z8
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z7
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  4(R9), Z0, Z6
+	VMOVUPS           128(BX), Z0
+	VBROADCASTSS      8(R10), Z5
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z4
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VBROADCASTSS      12(R10), Z2
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z1
+	VBROADCASTSS      12(R8), Z16
+	VFNMADD231PS.BCST 12(R8), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  12(R9), Z0, Z17
+
+short4ahead:
+	VMOVUPS           256(BX), Z0
+	VBROADCASTSS      16(R10), Z1
+	VSUBPS.BCST       16(R10), Z0, Z0
+	VMULPS.BCST       16(R9), Z0, Z18
+	VBROADCASTSS      16(R8), Z19
+	VFNMADD231PS.BCST 16(R8), Z18, Z0
+	VFMADD231PS.BCST  16(R9), Z0, Z18
+	VMOVUPS           320(BX), Z0
+	VBROADCASTSS      20(R10), Z20
+	VSUBPS.BCST       20(R10), Z0, Z0
+	VMULPS.BCST       20(R9), Z0, Z21
+	VBROADCASTSS      20(R8), Z22
+	VFNMADD231PS.BCST 20(R8), Z21, Z0
+	VFMADD231PS.BCST  20(R9), Z0, Z21
+	VMOVUPS           384(BX), Z0
+	VBROADCASTSS      24(R10), Z23
+	VSUBPS.BCST       24(R10), Z0, Z0
+	VMULPS.BCST       24(R9), Z0, Z24
+	VBROADCASTSS      24(R8), Z25
+	VFNMADD231PS.BCST 24(R8), Z24, Z0
+	VFMADD231PS.BCST  24(R9), Z0, Z24
+	VMOVUPS           448(BX), Z0
+	VBROADCASTSS      28(R10), Z26
+	VSUBPS.BCST       28(R10), Z0, Z0
+	VMULPS.BCST       28(R9), Z0, Z27
+	VBROADCASTSS      28(R8), Z28
+	VFNMADD231PS.BCST 28(R8), Z27, Z0
+	VFMADD231PS.BCST  28(R9), Z0, Z27
+	VCMPPS            $0x03, Z6, Z9, K1
+	VCMPPS            $0x03, Z17, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z29
+	VMINPS            Z29, Z14, Z29
+	VMOVAPS           Z13, Z30
+	VFMADD231PS       Z10, Z29, Z30
+	VADDPS            Z11, Z30, Z30
+	VMOVUPS           Z30, (SI)
+	VCMPPS            $0x00, Z0, Z29, K1
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z29
+	VMINPS            Z29, Z14, Z29
+	VMOVAPS           Z13, Z30
+	VFMADD231PS       Z7, Z29, Z30
+	VADDPS            Z8, Z30, Z30
+	VMOVUPS           Z30, 64(SI)
+	VCMPPS            $0x00, Z0, Z29, K2
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z29
+	VMINPS            Z29, Z14, Z29
+	VMOVAPS           Z13, Z30
+	VFMADD231PS       Z4, Z29, Z30
+	VADDPS            Z5, Z30, Z30
+	VMOVUPS           Z30, 128(SI)
+	VCMPPS            $0x00, Z0, Z29, K3
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z15, Z29
+	VMINPS            Z29, Z14, Z29
+	VMOVAPS           Z13, Z30
+	VFMADD231PS       Z16, Z29, Z30
+	VADDPS            Z2, Z30, Z30
+	VMOVUPS           Z30, 192(SI)
+	VCMPPS            $0x00, Z0, Z29, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z18, Z9
+	VMOVAPS           Z21, Z6
+	VMOVAPS           Z24, Z3
+	VMOVAPS           Z27, Z17
+	VMOVAPS           Z19, Z10
+	VMOVAPS           Z22, Z7
+	VMOVAPS           Z25, Z4
+	VMOVAPS           Z28, Z16
+	VMOVAPS           Z1, Z11
+	VMOVAPS           Z20, Z8
+	VMOVAPS           Z23, Z5
+	VMOVAPS           Z26, Z2
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+16, R10
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
+
+short4loop:
+	VMOVUPS           (BX), Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VADDPS.BCST       (R10), Z5, Z5
+	VMOVUPS           Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VMOVUPS           Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VADDPS.BCST       8(R10), Z1, Z1
+	VMOVUPS           Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(R8), Z0, Z1
+	VADDPS.BCST       12(R10), Z1, Z1
+	VMOVUPS           Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (DX)
+
+short4back:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+16, R10
+	ADDQ $+256, SI
+	ADDQ $+64, DX
+	ADDQ $+256, BX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R11, R11
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R11, DI
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R10), Z1
+	VSUBPS       Z1, Z0, Z0
+	VMOVUPS      (R9), Z2
+	VMULPS       Z2, Z0, Z3
+	VMOVUPS      (R8), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VMOVUPS      64(BX), Z0
+	VMOVUPS      64(R10), Z2
+	VSUBPS       Z2, Z0, Z0
+	VMOVUPS      64(R9), Z5
+	VMULPS       Z5, Z0, Z6
+	VMOVUPS      64(R8), Z7
+	VFNMADD231PS Z7, Z6, Z0
+	VFMADD231PS  Z5, Z0, Z6
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      128(R10), Z5
+	VSUBPS       Z5, Z0, Z0
+	VMOVUPS      128(R9), Z8
+	VMULPS       Z8, Z0, Z9
+	VMOVUPS      128(R8), Z10
+	VFNMADD231PS Z10, Z9, Z0
+	VFMADD231PS  Z8, Z0, Z9
+	VMOVUPS      192(BX), Z0
+	VMOVUPS      192(R10), Z8
+	VSUBPS       Z8, Z0, Z0
+	VMOVUPS      192(R9), Z11
+	VMULPS       Z11, Z0, Z16
+	VMOVUPS      192(R8), Z17
+	VFNMADD231PS Z17, Z16, Z0
+	VFMADD231PS  Z11, Z0, Z16
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z16, Z9, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z4
+	VADDPS       Z1, Z4, Z4
+	VMOVUPS      Z4, (SI)
+	VCMPPS       $0x00, Z3, Z0, K1
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z7
+	VADDPS       Z2, Z7, Z7
+	VMOVUPS      Z7, 64(SI)
+	VCMPPS       $0x00, Z6, Z0, K2
+	VRNDSCALEPS  $0x08, Z9, Z9
+	VMAXPS       Z9, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z10
+	VADDPS       Z5, Z10, Z10
+	VMOVUPS      Z10, 128(SI)
+	VCMPPS       $0x00, Z9, Z0, K3
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z17
+	VADDPS       Z8, Z17, Z17
+	VMOVUPS      Z17, 192(SI)
+	VCMPPS       $0x00, Z16, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (DX)
+
+laneback:
+	ADDQ  $+256, SI
+	ADDQ  $+64, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	ADDQ  $+256, R10
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1344(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX512(SB)
+	MOVQ  1352(SP), DX
+	LEAQ  256(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  1360(SP), BX
+	MOVQ  1368(SP), R8
+	MOVQ  1376(SP), R9
+	MOVQ  1384(SP), R10
+
+laneend:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	PREFETCHNTA  128(BX)(CX*1)
+	PREFETCHNTA  192(BX)(CX*1)
+	VMOVUPS      (BX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
+	VMOVUPS      64(BX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
+	VMOVUPS      128(BX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z3
+	VFNMADD231PS Z11, Z3, Z0
+	VFMADD231PS  Z10, Z0, Z3
+	VMOVUPS      192(BX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMULPS       Z10, Z0, Z4
+	VFNMADD231PS Z11, Z4, Z0
+	VFMADD231PS  Z10, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z11, Z0, Z5
+	VADDPS       Z9, Z5, Z5
+	VMOVNTPS     Z5, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VADDPS       Z9, Z1, Z1
+	VMOVNTPS     Z1, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VADDPS       Z9, Z1, Z1
+	VMOVNTPS     Z1, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VADDPS       Z9, Z1, Z1
+	VMOVNTPS     Z1, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVNTPS     Z0, (DX)
+	ADDQ         $+256, SI
+	ADDQ         $+64, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z7, Z8, K1
+	VCMPPS      $0x03, Z5, Z6, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VADDPS      Z9, Z2, Z2
+	VMOVUPS     Z2, (SI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VADDPS      Z9, Z2, Z2
+	VMOVUPS     Z2, 64(SI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VADDPS      Z9, Z2, Z2
+	VMOVUPS     Z2, 128(SI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VADDPS      Z9, Z2, Z2
+	VMOVUPS     Z2, 192(SI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (DX)
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
+grouprare:
+	MOVQ $+1, 1400(SP)
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1368(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1376(SP)
+	LEAQ 832(SP), R9
+	LEAQ 1088(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R10, 1384(SP)
+	LEAQ 1088(SP), R10
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R10), K7, Z11
+	VBROADCASTSS 4(R9), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R10), Z11
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R8), Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R10), K7, Z11
+	VBROADCASTSS 4(R9), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R10), Z11
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R8), Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R10), K7, Z11
+	VBROADCASTSS 4(R9), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R10), Z11
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R8), Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R10), K7, Z11
+	VBROADCASTSS 4(R9), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet3mix
+
+groupstage:
+	MOVQ SI, 1344(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1352(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1360(SP)
+	LEAQ 320(SP), BX
+	MOVQ R11, 1392(SP)
+	SUBQ R11, R11
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1344(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 1352(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (DX)(DI*1), DX
+	MOVQ 1360(SP), BX
+	LEAQ (BX)(DI*4), BX
+	MOVQ 1392(SP), R11
+	JMP  grouprest
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ R8, R15
+	ADDQ R15, R8
+	ADDQ R15, R9
+	ADDQ R15, R10
+	MOVQ DI, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	PREFETCHNTA       128(BX)(CX*1)
+	PREFETCHNTA       192(BX)(CX*1)
+	VMOVUPS           (BX), Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VADDPS.BCST       (R10), Z5, Z5
+	VMOVNTPS          Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VADDPS.BCST       (R10), Z1, Z1
+	VMOVNTPS          Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VMOVNTPS          Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VMOVNTPS          Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVNTPS          Z0, (DX)
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+8, R10
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	MOVQ $+2, 1400(SP)
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1368(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1376(SP)
+	LEAQ 832(SP), R9
+	LEAQ 1088(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R10, 1384(SP)
+	LEAQ 1088(SP), R10
+	JMP  rare
+
+short4stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	PREFETCHNTA       128(BX)(CX*1)
+	PREFETCHNTA       192(BX)(CX*1)
+	VMOVUPS           (BX), Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VADDPS.BCST       (R10), Z5, Z5
+	VMOVNTPS          Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VMOVNTPS          Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VADDPS.BCST       8(R10), Z1, Z1
+	VMOVNTPS          Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(R8), Z0, Z1
+	VADDPS.BCST       12(R10), Z1, Z1
+	VMOVNTPS          Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVNTPS          Z0, (DX)
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+16, R10
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	MOVQ $+3, 1400(SP)
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1368(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1376(SP)
+	LEAQ 832(SP), R9
+	LEAQ 1088(SP), AX
+	MOVQ R10, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R10, 1384(SP)
+	LEAQ 1088(SP), R10
+	JMP  rare
+
+lanerare:
+	MOVQ $+4, 1400(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1344(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1352(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1360(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1368(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1376(SP)
+	LEAQ 832(SP), R9
+	LEAQ 1088(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R10, 1384(SP)
+	LEAQ 1088(SP), R10
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R8), Z1
+	VMOVUPS      (R10), Z2
 	VSUBPS       Z2, Z0, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
@@ -16541,12 +9296,11 @@ lanetailrare:
 	VCMPPS       $0x07, Z4, Z4, K1
 	VBROADCASTSS constantsAVX512<>+0(SB), Z1
 	VBLENDMPS    Z4, Z1, K1, Z4
-	VMOVUPS      Z4, K7, (DI)
+	VMOVUPS      Z4, (SI)
 	VCMPPS       $0x00, Z0, Z3, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R9), K7, Z3
+	VMOVUPS      64(BX), Z0
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R10), Z3
 	VSUBPS       Z3, Z0, Z0
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
@@ -16557,12 +9311,11 @@ lanetailrare:
 	VADDPS       Z3, Z5, Z5
 	VCMPPS       $0x07, Z5, Z5, K2
 	VBLENDMPS    Z5, Z1, K2, Z5
-	VMOVUPS      Z5, K7, 64(DI)
+	VMOVUPS      Z5, 64(SI)
 	VCMPPS       $0x00, Z0, Z4, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R9), K7, Z3
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R10), Z3
 	VSUBPS       Z3, Z0, Z0
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
@@ -16573,12 +9326,11 @@ lanetailrare:
 	VADDPS       Z3, Z5, Z5
 	VCMPPS       $0x07, Z5, Z5, K3
 	VBLENDMPS    Z5, Z1, K3, Z5
-	VMOVUPS      Z5, K7, 128(DI)
+	VMOVUPS      Z5, 128(SI)
 	VCMPPS       $0x00, Z0, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R9), K7, Z3
+	VMOVUPS      192(BX), Z0
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R10), Z3
 	VSUBPS       Z3, Z0, Z0
 	VDIVPS       Z2, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
@@ -16589,13 +9341,5017 @@ lanetailrare:
 	VADDPS       Z3, Z5, Z5
 	VCMPPS       $0x07, Z5, Z5, K4
 	VBLENDMPS    Z5, Z1, K4, Z5
-	VMOVUPS      Z5, K7, 192(DI)
+	VMOVUPS      Z5, 192(SI)
 	VCMPPS       $0x00, Z0, Z4, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          lanetailback
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (DX)
+	CMPQ         1400(SP), $+1
+	JEQ          groupresume
+	CMPQ         1400(SP), $+2
+	JEQ          short2resume
+	CMPQ         1400(SP), $+3
+	JEQ          short4resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         1368(SP), R8
+	MOVQ         1376(SP), R9
+	MOVQ         1384(SP), R10
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R10), Z9
+	JMP          groupback
+
+short2resume:
+	MOVQ 1368(SP), R8
+	MOVQ 1376(SP), R9
+	MOVQ 1384(SP), R10
+	JMP  short2back
+
+short4resume:
+	MOVQ 1368(SP), R8
+	MOVQ 1376(SP), R9
+	MOVQ 1384(SP), R10
+	JMP  short4back
+
+// func FakeQuantizeBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeBitsAVX512(SB), $1104-72
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
+	// per group: Z12 scale, Z11 recip
+	// vector registers in use at once: 22
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	VBROADCASTSS least+40(FP), Z0
+	VCVTDQ2PS    Z0, Z15
+	VBROADCASTSS most+44(FP), Z0
+	VCVTDQ2PS    Z0, Z14
+	VPXORD       Z13, Z13, Z13
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+32
+	JEQ          short2
+	CMPQ         R11, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R11, DI
+	IMULQ R10, DI
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (R9), Z11
+	SUBQ         R10, DI
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VMOVUPS      (BX), Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VMOVAPS      Z1, Z10
+	VFMADD231PS  Z11, Z0, Z10
+	VMOVUPS      64(BX), Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VMOVAPS      Z1, Z9
+	VFMADD231PS  Z11, Z0, Z9
+	VMOVUPS      128(BX), Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z11, Z0, Z8
+	VMOVUPS      192(BX), Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  Z11, Z0, Z7
+	CMPQ         R10, $+128
+	JLT          groupends
+
+groupahead:
+	VMOVUPS      256(BX), Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVUPS      320(BX), Z0
+	VMULPS       Z11, Z0, Z2
+	VFNMADD231PS Z12, Z2, Z0
+	VFMADD231PS  Z11, Z0, Z2
+	VMOVUPS      384(BX), Z0
+	VMULPS       Z11, Z0, Z3
+	VFNMADD231PS Z12, Z3, Z0
+	VFMADD231PS  Z11, Z0, Z3
+	VMOVUPS      448(BX), Z0
+	VMULPS       Z11, Z0, Z4
+	VFNMADD231PS Z12, Z4, Z0
+	VFMADD231PS  Z11, Z0, Z4
+	VCMPPS       $0x03, Z9, Z10, K1
+	VCMPPS       $0x03, Z7, Z8, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z10, Z0
+	VMAXPS       Z0, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z12, Z5, Z6
+	VMOVUPS      Z6, (SI)
+	VCMPPS       $0x00, Z0, Z5, K1
+	VRNDSCALEPS  $0x08, Z9, Z0
+	VMAXPS       Z0, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z12, Z5, Z6
+	VMOVUPS      Z6, 64(SI)
+	VCMPPS       $0x00, Z0, Z5, K2
+	VRNDSCALEPS  $0x08, Z8, Z0
+	VMAXPS       Z0, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z12, Z5, Z6
+	VMOVUPS      Z6, 128(SI)
+	VCMPPS       $0x00, Z0, Z5, K3
+	VRNDSCALEPS  $0x08, Z7, Z0
+	VMAXPS       Z0, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z12, Z5, Z6
+	VMOVUPS      Z6, 192(SI)
+	VCMPPS       $0x00, Z0, Z5, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	VMOVAPS      Z1, Z10
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
+	VMOVAPS      Z4, Z7
+	ADDQ         $+256, SI
+	ADDQ         $+8, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z9, Z10, K1
+	VCMPPS            $0x03, Z7, Z8, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (R8), Z5, Z6
+	VMOVUPS           Z6, (SI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (R8), Z5, Z6
+	VMOVUPS           Z6, 64(SI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (R8), Z5, Z6
+	VMOVUPS           Z6, 128(SI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (R8), Z5, Z6
+	VMOVUPS           Z6, 192(SI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z10
+	VMOVAPS           Z2, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z7
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
+	MOVQ              R11, R10
+	SUBQ              R10, DI
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             DI, DI
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (R9), Z11
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS      (BX), Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVUPS      64(BX), Z0
+	VMULPS       Z11, Z0, Z2
+	VFNMADD231PS Z12, Z2, Z0
+	VFMADD231PS  Z11, Z0, Z2
+	VMOVUPS      128(BX), Z0
+	VMULPS       Z11, Z0, Z3
+	VFNMADD231PS Z12, Z3, Z0
+	VFMADD231PS  Z11, Z0, Z3
+	VMOVUPS      192(BX), Z0
+	VMULPS       Z11, Z0, Z4
+	VFNMADD231PS Z12, Z4, Z0
+	VFMADD231PS  Z11, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z12, Z0, Z5
+	VMOVUPS      Z5, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VMOVUPS      Z1, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VMOVUPS      Z1, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VMOVUPS      Z1, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+
+groupback:
+	ADDQ $+256, SI
+	ADDQ $+8, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R10
+	CMPQ R10, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  DI, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R8), Z11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ R8, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z11, Z0
+	VMOVUPS      (BX), Z1
+	VMULPS       Z12, Z1, Z2
+	VFNMADD231PS Z11, Z2, Z1
+	VFMADD231PS  Z12, Z1, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z11, Z1
+	VMOVUPS      64(BX), Z3
+	VMULPS       Z12, Z3, Z4
+	VFNMADD231PS Z11, Z4, Z3
+	VFMADD231PS  Z12, Z3, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z11, Z3
+	VMOVUPS      128(BX), Z5
+	VMULPS       Z12, Z5, Z6
+	VFNMADD231PS Z11, Z6, Z5
+	VFMADD231PS  Z12, Z5, Z6
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z11, Z5
+	VMOVUPS      192(BX), Z7
+	VMULPS       Z12, Z7, Z8
+	VFNMADD231PS Z11, Z8, Z7
+	VFMADD231PS  Z12, Z7, Z8
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VFMADD213PS  Z13, Z7, Z0
+	VMOVUPS      Z0, (SI)
+	VCMPPS       $0x00, Z2, Z7, K1
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z1
+	VMOVUPS      Z1, 64(SI)
+	VCMPPS       $0x00, Z4, Z0, K2
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z3
+	VMOVUPS      Z3, 128(SI)
+	VCMPPS       $0x00, Z6, Z0, K3
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z5
+	VMOVUPS      Z5, 192(SI)
+	VCMPPS       $0x00, Z8, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+256, SI
+	ADDQ         $+8, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, DI
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R12
+	MOVQ DI, R13
+
+grouppieces:
+	MOVQ R13, DI
+	CMPQ R10, DI
+	JGE  grouppiece
+	MOVQ R10, DI
+
+grouppiece:
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (R9), Z11
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (BX), K7, Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VFMADD231PS  Z11, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(BX), K7, Z0
+	VMULPS       Z11, Z0, Z2
+	VFNMADD231PS Z12, Z2, Z0
+	VFMADD231PS  Z11, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(BX), K7, Z0
+	VMULPS       Z11, Z0, Z3
+	VFNMADD231PS Z12, Z3, Z0
+	VFMADD231PS  Z11, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(BX), K7, Z0
+	VMULPS       Z11, Z0, Z4
+	VFNMADD231PS Z12, Z4, Z0
+	VFMADD231PS  Z11, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          groupstage
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z12, Z0, Z5
+	KMOVQ        K0, K7
+	VMOVUPS      Z5, K7, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z1, K7, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z1, K7, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z1, K7, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+
+grouptailnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, 256(SP)
+	LEAQ     (SI)(DI*4), SI
+	LEAQ     256(SP), AX
+	MOVQ     DX, CX
+	CALL     ·stageOut1AVX512(SB)
+	MOVQ     DI, AX
+	SHRQ     $0x03, AX
+	ADDQ     AX, DX
+	LEAQ     (BX)(DI*4), BX
+
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z12
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z11
+	VFMADD231PS.BCST  (R9), Z0, Z11
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z10
+	VFMADD231PS.BCST  (R9), Z0, Z10
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z9
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  4(R9), Z0, Z8
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  4(R9), Z0, Z7
+
+short2ahead:
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z2
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VBROADCASTSS      12(R8), Z5
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z6
+	VFNMADD231PS.BCST 12(R8), Z6, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z6
+	VCMPPS            $0x03, Z10, Z11, K1
+	VCMPPS            $0x03, Z7, Z8, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z11, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS       Z12, Z16, Z17
+	VMOVUPS           Z17, (SI)
+	VCMPPS            $0x00, Z0, Z16, K1
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS       Z12, Z16, Z17
+	VMOVUPS           Z17, 64(SI)
+	VCMPPS            $0x00, Z0, Z16, K2
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS       Z9, Z16, Z17
+	VMOVUPS           Z17, 128(SI)
+	VCMPPS            $0x00, Z0, Z16, K3
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS       Z9, Z16, Z17
+	VMOVUPS           Z17, 192(SI)
+	VCMPPS            $0x00, Z0, Z16, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z11
+	VMOVAPS           Z3, Z10
+	VMOVAPS           Z4, Z8
+	VMOVAPS           Z6, Z7
+	VMOVAPS           Z2, Z12
+	VMOVAPS           Z5, Z9
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
+
+short2loop:
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VMOVUPS           Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+
+short2back:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+256, SI
+	ADDQ $+8, DX
+	ADDQ $+256, BX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z12
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z11
+	VFMADD231PS.BCST  (R9), Z0, Z11
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z10
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  4(R9), Z0, Z9
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z8
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  8(R9), Z0, Z7
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z1
+	VBROADCASTSS      12(R8), Z6
+	VFNMADD231PS.BCST 12(R8), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  12(R9), Z0, Z5
+
+short4ahead:
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       16(R9), Z0, Z1
+	VBROADCASTSS      16(R8), Z2
+	VFNMADD231PS.BCST 16(R8), Z1, Z0
+	VFMADD231PS.BCST  16(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       20(R9), Z0, Z3
+	VBROADCASTSS      20(R8), Z4
+	VFNMADD231PS.BCST 20(R8), Z3, Z0
+	VFMADD231PS.BCST  20(R9), Z0, Z3
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       24(R9), Z0, Z16
+	VBROADCASTSS      24(R8), Z17
+	VFNMADD231PS.BCST 24(R8), Z16, Z0
+	VFMADD231PS.BCST  24(R9), Z0, Z16
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       28(R9), Z0, Z18
+	VBROADCASTSS      28(R8), Z19
+	VFNMADD231PS.BCST 28(R8), Z18, Z0
+	VFMADD231PS.BCST  28(R9), Z0, Z18
+	VCMPPS            $0x03, Z9, Z11, K1
+	VCMPPS            $0x03, Z5, Z7, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z11, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS       Z12, Z20, Z21
+	VMOVUPS           Z21, (SI)
+	VCMPPS            $0x00, Z0, Z20, K1
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS       Z10, Z20, Z21
+	VMOVUPS           Z21, 64(SI)
+	VCMPPS            $0x00, Z0, Z20, K2
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS       Z8, Z20, Z21
+	VMOVUPS           Z21, 128(SI)
+	VCMPPS            $0x00, Z0, Z20, K3
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS       Z6, Z20, Z21
+	VMOVUPS           Z21, 192(SI)
+	VCMPPS            $0x00, Z0, Z20, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z11
+	VMOVAPS           Z3, Z9
+	VMOVAPS           Z16, Z7
+	VMOVAPS           Z18, Z5
+	VMOVAPS           Z2, Z12
+	VMOVAPS           Z4, Z10
+	VMOVAPS           Z17, Z8
+	VMOVAPS           Z19, Z6
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
+
+short4loop:
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VMOVUPS           Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(R8), Z0, Z1
+	VMOVUPS           Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+
+short4back:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+256, SI
+	ADDQ $+8, DX
+	ADDQ $+256, BX
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R9), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (R8), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      64(BX), Z0
+	VMOVUPS      64(R9), Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS      64(R8), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      128(R9), Z1
+	VMULPS       Z1, Z0, Z6
+	VMOVUPS      128(R8), Z7
+	VFNMADD231PS Z7, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VMOVUPS      192(BX), Z0
+	VMOVUPS      192(R9), Z1
+	VMULPS       Z1, Z0, Z8
+	VMOVUPS      192(R8), Z9
+	VFNMADD231PS Z9, Z8, Z0
+	VFMADD231PS  Z1, Z0, Z8
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z3
+	VMOVUPS      Z3, (SI)
+	VCMPPS       $0x00, Z2, Z0, K1
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z5
+	VMOVUPS      Z5, 64(SI)
+	VCMPPS       $0x00, Z4, Z0, K2
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z7
+	VMOVUPS      Z7, 128(SI)
+	VCMPPS       $0x00, Z6, Z0, K3
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z9
+	VMOVUPS      Z9, 192(SI)
+	VCMPPS       $0x00, Z8, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+
+laneback:
+	ADDQ  $+256, SI
+	ADDQ  $+8, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1040(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX512(SB)
+	MOVQ  1048(SP), DX
+	LEAQ  256(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX512(SB)
+	MOVQ  1056(SP), BX
+	MOVQ  1064(SP), R8
+	MOVQ  1072(SP), R9
+
+laneend:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	PREFETCHNTA  128(BX)(CX*1)
+	PREFETCHNTA  192(BX)(CX*1)
+	VMOVUPS      (BX), Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVUPS      64(BX), Z0
+	VMULPS       Z11, Z0, Z2
+	VFNMADD231PS Z12, Z2, Z0
+	VFMADD231PS  Z11, Z0, Z2
+	VMOVUPS      128(BX), Z0
+	VMULPS       Z11, Z0, Z3
+	VFNMADD231PS Z12, Z3, Z0
+	VFMADD231PS  Z11, Z0, Z3
+	VMOVUPS      192(BX), Z0
+	VMULPS       Z11, Z0, Z4
+	VFNMADD231PS Z12, Z4, Z0
+	VFMADD231PS  Z11, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z12, Z0, Z5
+	VMOVNTPS     Z5, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VMOVNTPS     Z1, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VMOVNTPS     Z1, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VMOVNTPS     Z1, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+256, SI
+	ADDQ         $+8, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z9, Z10, K1
+	VCMPPS      $0x03, Z7, Z8, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z10, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VMOVUPS     Z2, (SI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z9, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VMOVUPS     Z2, 64(SI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VMOVUPS     Z2, 128(SI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VMOVUPS     Z2, 192(SI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+256, SI
+	ADDQ        $+8, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
+grouprare:
+	MOVQ $+1, 1088(SP)
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R8), Z11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R8), Z11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R8), Z11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
+
+groupstage:
+	MOVQ SI, 1040(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1048(SP)
+	LEAQ 256(SP), DX
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 272(SP), BX
+	MOVQ R10, 1080(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1040(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 1048(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	MOVQ 1056(SP), BX
+	LEAQ (BX)(DI*4), BX
+	MOVQ 1080(SP), R10
+	JMP  grouprest
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ R8, R13
+	ADDQ R13, R8
+	ADDQ R13, R9
+	MOVQ DI, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	PREFETCHNTA       128(BX)(CX*1)
+	PREFETCHNTA       192(BX)(CX*1)
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VMOVNTPS          Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVNTPS          Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVNTPS          Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVNTPS          Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	MOVQ $+2, 1088(SP)
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
+	JMP  rare
+
+short4stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	PREFETCHNTA       128(BX)(CX*1)
+	PREFETCHNTA       192(BX)(CX*1)
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VMOVNTPS          Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVNTPS          Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVNTPS          Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(R8), Z0, Z1
+	VMOVNTPS          Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	MOVQ $+3, 1088(SP)
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
+	JMP  rare
+
+lanerare:
+	MOVQ $+4, 1088(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1040(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1048(SP)
+	LEAQ 256(SP), DX
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R8), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z3
+	VMULPS       Z1, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z3, Z1, K1, Z3
+	VMOVUPS      Z3, (SI)
+	VCMPPS       $0x00, Z0, Z2, K1
+	VMOVUPS      64(BX), Z0
+	VMOVUPS      64(R8), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K2
+	VBLENDMPS    Z4, Z1, K2, Z4
+	VMOVUPS      Z4, 64(SI)
+	VCMPPS       $0x00, Z0, Z3, K2
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      128(R8), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K3
+	VBLENDMPS    Z4, Z1, K3, Z4
+	VMOVUPS      Z4, 128(SI)
+	VCMPPS       $0x00, Z0, Z3, K3
+	VMOVUPS      192(BX), Z0
+	VMOVUPS      192(R8), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K4
+	VBLENDMPS    Z4, Z1, K4, Z4
+	VMOVUPS      Z4, 192(SI)
+	VCMPPS       $0x00, Z0, Z3, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	CMPQ         1088(SP), $+1
+	JEQ          groupresume
+	CMPQ         1088(SP), $+2
+	JEQ          short2resume
+	CMPQ         1088(SP), $+3
+	JEQ          short4resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         1064(SP), R8
+	MOVQ         1072(SP), R9
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (R9), Z11
+	JMP          groupback
+
+short2resume:
+	MOVQ 1064(SP), R8
+	MOVQ 1072(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 1064(SP), R8
+	MOVQ 1072(SP), R9
+	JMP  short4back
+
+// func FakeQuantizeZeroPointBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeZeroPointBitsAVX512(SB), $1360-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
+	// per call: Z15 least, Z14 most, Z13 0x0
+	// per group: Z12 scale, Z11 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z10 ToFloat, Z9 ToFloat
+	// vector registers in use at once: 30
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         zeroPoint+40(FP), R10
+	VBROADCASTSS least+48(FP), Z15
+	VBROADCASTSS most+52(FP), Z14
+	VPXORD       Z13, Z13, Z13
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+32
+	JEQ          short2
+	CMPQ         R12, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R12, DI
+	IMULQ R11, DI
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
+	SUBQ         R11, DI
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VMOVUPS      (BX), Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z11, Z0, Z8
+	VMOVUPS      64(BX), Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  Z11, Z0, Z7
+	VMOVUPS      128(BX), Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VMOVAPS      Z1, Z6
+	VFMADD231PS  Z11, Z0, Z6
+	VMOVUPS      192(BX), Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z11, Z0, Z5
+	CMPQ         R11, $+128
+	JLT          groupends
+
+groupahead:
+	VMOVUPS      256(BX), Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVUPS      320(BX), Z0
+	VMULPS       Z11, Z0, Z2
+	VFNMADD231PS Z12, Z2, Z0
+	VFMADD231PS  Z11, Z0, Z2
+	VMOVUPS      384(BX), Z0
+	VMULPS       Z11, Z0, Z3
+	VFNMADD231PS Z12, Z3, Z0
+	VFMADD231PS  Z11, Z0, Z3
+	VMOVUPS      448(BX), Z0
+	VMULPS       Z11, Z0, Z4
+	VFNMADD231PS Z12, Z4, Z0
+	VFMADD231PS  Z11, Z0, Z4
+	VCMPPS       $0x03, Z7, Z8, K1
+	VCMPPS       $0x03, Z5, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z8, Z0
+	VMAXPS       Z0, Z10, Z16
+	VMINPS       Z16, Z9, Z16
+	VMOVAPS      Z13, Z17
+	VFMADD231PS  Z12, Z16, Z17
+	VMOVUPS      Z17, (SI)
+	VCMPPS       $0x00, Z0, Z16, K1
+	VRNDSCALEPS  $0x08, Z7, Z0
+	VMAXPS       Z0, Z10, Z16
+	VMINPS       Z16, Z9, Z16
+	VMOVAPS      Z13, Z17
+	VFMADD231PS  Z12, Z16, Z17
+	VMOVUPS      Z17, 64(SI)
+	VCMPPS       $0x00, Z0, Z16, K2
+	VRNDSCALEPS  $0x08, Z6, Z0
+	VMAXPS       Z0, Z10, Z16
+	VMINPS       Z16, Z9, Z16
+	VMOVAPS      Z13, Z17
+	VFMADD231PS  Z12, Z16, Z17
+	VMOVUPS      Z17, 128(SI)
+	VCMPPS       $0x00, Z0, Z16, K3
+	VRNDSCALEPS  $0x08, Z5, Z0
+	VMAXPS       Z0, Z10, Z16
+	VMINPS       Z16, Z9, Z16
+	VMOVAPS      Z13, Z17
+	VFMADD231PS  Z12, Z16, Z17
+	VMOVUPS      Z17, 192(SI)
+	VCMPPS       $0x00, Z0, Z16, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	VMOVAPS      Z1, Z8
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
+	VMOVAPS      Z4, Z5
+	ADDQ         $+256, SI
+	ADDQ         $+8, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VBROADCASTSS      (R10), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z17
+	VMAXPS            Z0, Z17, Z18
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z16
+	VMINPS            Z18, Z16, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (R8), Z18, Z19
+	VMOVUPS           Z19, (SI)
+	VCMPPS            $0x00, Z0, Z18, K1
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z17, Z18
+	VMINPS            Z18, Z16, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (R8), Z18, Z19
+	VMOVUPS           Z19, 64(SI)
+	VCMPPS            $0x00, Z0, Z18, K2
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z17, Z18
+	VMINPS            Z18, Z16, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (R8), Z18, Z19
+	VMOVUPS           Z19, 128(SI)
+	VCMPPS            $0x00, Z0, Z18, K3
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z17, Z17
+	VMINPS            Z17, Z16, Z17
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (R8), Z17, Z16
+	VMOVUPS           Z16, 192(SI)
+	VCMPPS            $0x00, Z0, Z17, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
+	VMOVAPS           Z3, Z6
+	VMOVAPS           Z4, Z5
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+4, R10
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             DI, DI
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS      (BX), Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVUPS      64(BX), Z0
+	VMULPS       Z11, Z0, Z2
+	VFNMADD231PS Z12, Z2, Z0
+	VFMADD231PS  Z11, Z0, Z2
+	VMOVUPS      128(BX), Z0
+	VMULPS       Z11, Z0, Z3
+	VFNMADD231PS Z12, Z3, Z0
+	VFMADD231PS  Z11, Z0, Z3
+	VMOVUPS      192(BX), Z0
+	VMULPS       Z11, Z0, Z4
+	VFNMADD231PS Z12, Z4, Z0
+	VFMADD231PS  Z11, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z12, Z0, Z5
+	VMOVUPS      Z5, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VMOVUPS      Z1, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VMOVUPS      Z1, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VMOVUPS      Z1, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+
+groupback:
+	ADDQ $+256, SI
+	ADDQ $+8, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  DI, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ R8, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z11, Z0
+	VMOVAPS      Z10, Z1
+	VMOVAPS      Z9, Z2
+	VMOVUPS      (BX), Z3
+	VMULPS       Z12, Z3, Z4
+	VFNMADD231PS Z11, Z4, Z3
+	VFMADD231PS  Z12, Z3, Z4
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z11, Z3
+	VMOVAPS      Z10, Z5
+	VMOVAPS      Z9, Z6
+	VMOVUPS      64(BX), Z7
+	VMULPS       Z12, Z7, Z8
+	VFNMADD231PS Z11, Z8, Z7
+	VFMADD231PS  Z12, Z7, Z8
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z11, Z7
+	VMOVAPS      Z10, Z16
+	VMOVAPS      Z9, Z17
+	VMOVUPS      128(BX), Z18
+	VMULPS       Z12, Z18, Z19
+	VFNMADD231PS Z11, Z19, Z18
+	VFMADD231PS  Z12, Z18, Z19
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z11, Z18
+	VMOVAPS      Z10, Z20
+	VMOVAPS      Z9, Z21
+	VMOVUPS      192(BX), Z22
+	VMULPS       Z12, Z22, Z23
+	VFNMADD231PS Z11, Z23, Z22
+	VFMADD231PS  Z12, Z22, Z23
+	VCMPPS       $0x03, Z8, Z4, K1
+	VCMPPS       $0x03, Z23, Z19, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z1, Z1
+	VMINPS       Z1, Z2, Z1
+	VFMADD213PS  Z13, Z1, Z0
+	VMOVUPS      Z0, (SI)
+	VCMPPS       $0x00, Z4, Z1, K1
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z5, Z5
+	VMINPS       Z5, Z6, Z5
+	VFMADD213PS  Z13, Z5, Z3
+	VMOVUPS      Z3, 64(SI)
+	VCMPPS       $0x00, Z8, Z5, K2
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z16, Z16
+	VMINPS       Z16, Z17, Z16
+	VFMADD213PS  Z13, Z16, Z7
+	VMOVUPS      Z7, 128(SI)
+	VCMPPS       $0x00, Z19, Z16, K3
+	VRNDSCALEPS  $0x08, Z23, Z23
+	VMAXPS       Z23, Z20, Z20
+	VMINPS       Z20, Z21, Z20
+	VFMADD213PS  Z13, Z20, Z18
+	VMOVUPS      Z18, 192(SI)
+	VCMPPS       $0x00, Z23, Z20, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+256, SI
+	ADDQ         $+8, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, DI
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R13
+	MOVQ DI, R15
+
+grouppieces:
+	MOVQ R15, DI
+	CMPQ R11, DI
+	JGE  grouppiece
+	MOVQ R11, DI
+
+grouppiece:
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (BX), K7, Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VFMADD231PS  Z11, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(BX), K7, Z0
+	VMULPS       Z11, Z0, Z2
+	VFNMADD231PS Z12, Z2, Z0
+	VFMADD231PS  Z11, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(BX), K7, Z0
+	VMULPS       Z11, Z0, Z3
+	VFNMADD231PS Z12, Z3, Z0
+	VFMADD231PS  Z11, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(BX), K7, Z0
+	VMULPS       Z11, Z0, Z4
+	VFNMADD231PS Z12, Z4, Z0
+	VFMADD231PS  Z11, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          groupstage
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z12, Z0, Z5
+	KMOVQ        K0, K7
+	VMOVUPS      Z5, K7, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z1, K7, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z1, K7, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z1, K7, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+
+grouptailnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, 256(SP)
+	LEAQ     (SI)(DI*4), SI
+	LEAQ     256(SP), AX
+	MOVQ     DX, CX
+	CALL     ·stageOut1AVX512(SB)
+	MOVQ     DI, AX
+	SHRQ     $0x03, AX
+	ADDQ     AX, DX
+	LEAQ     (BX)(DI*4), BX
+
+grouprest:
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z8
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  (R9), Z0, Z7
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  (R9), Z0, Z6
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z5
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+
+short2ahead:
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z2
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z16
+	VFNMADD231PS.BCST 8(R8), Z16, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z16
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z17
+	VBROADCASTSS      12(R8), Z18
+	VFNMADD231PS.BCST 12(R8), Z17, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z17
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z19
+	VFNMADD231PS.BCST 12(R8), Z19, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z19
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z3, Z4, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VBROADCASTSS      (R10), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z21
+	VMAXPS            Z0, Z21, Z22
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z20
+	VMINPS            Z22, Z20, Z22
+	VMOVAPS           Z13, Z23
+	VFMADD231PS       Z8, Z22, Z23
+	VMOVUPS           Z23, (SI)
+	VCMPPS            $0x00, Z0, Z22, K1
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z21, Z21
+	VMINPS            Z21, Z20, Z21
+	VMOVAPS           Z13, Z20
+	VFMADD231PS       Z8, Z21, Z20
+	VMOVUPS           Z20, 64(SI)
+	VCMPPS            $0x00, Z0, Z21, K2
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VBROADCASTSS      4(R10), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z21
+	VMAXPS            Z0, Z21, Z22
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z20
+	VMINPS            Z22, Z20, Z22
+	VMOVAPS           Z13, Z23
+	VFMADD231PS       Z5, Z22, Z23
+	VMOVUPS           Z23, 128(SI)
+	VCMPPS            $0x00, Z0, Z22, K3
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z21, Z21
+	VMINPS            Z21, Z20, Z21
+	VMOVAPS           Z13, Z20
+	VFMADD231PS       Z5, Z21, Z20
+	VMOVUPS           Z20, 192(SI)
+	VCMPPS            $0x00, Z0, Z21, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z16, Z6
+	VMOVAPS           Z17, Z4
+	VMOVAPS           Z19, Z3
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z18, Z5
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+8, R10
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (R10), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z12
+	VBROADCASTSS      4(R10), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z11
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z10
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z9
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z12, Z0
+	VMINPS            Z0, Z10, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VMOVUPS           Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z12, Z0
+	VMINPS            Z0, Z10, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z11, Z0
+	VMINPS            Z0, Z9, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z11, Z0
+	VMINPS            Z0, Z9, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+
+short2back:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+8, R10
+	ADDQ $+256, SI
+	ADDQ $+8, DX
+	ADDQ $+256, BX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R11, R11
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z4
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  (R9), Z0, Z3
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z2
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  4(R9), Z0, Z16
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z17
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  8(R9), Z0, Z18
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z1
+	VBROADCASTSS      12(R8), Z19
+	VFNMADD231PS.BCST 12(R8), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  12(R9), Z0, Z20
+
+short4ahead:
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       16(R9), Z0, Z1
+	VBROADCASTSS      16(R8), Z21
+	VFNMADD231PS.BCST 16(R8), Z1, Z0
+	VFMADD231PS.BCST  16(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       20(R9), Z0, Z22
+	VBROADCASTSS      20(R8), Z23
+	VFNMADD231PS.BCST 20(R8), Z22, Z0
+	VFMADD231PS.BCST  20(R9), Z0, Z22
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       24(R9), Z0, Z24
+	VBROADCASTSS      24(R8), Z25
+	VFNMADD231PS.BCST 24(R8), Z24, Z0
+	VFMADD231PS.BCST  24(R9), Z0, Z24
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       28(R9), Z0, Z26
+	VBROADCASTSS      28(R8), Z27
+	VFNMADD231PS.BCST 28(R8), Z26, Z0
+	VFMADD231PS.BCST  28(R9), Z0, Z26
+	VCMPPS            $0x03, Z16, Z3, K1
+	VCMPPS            $0x03, Z20, Z18, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VBROADCASTSS      (R10), Z28
+	VPSUBD            Z28, Z15, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMAXPS            Z0, Z29, Z29
+	VPSUBD            Z28, Z14, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMINPS            Z29, Z28, Z29
+	VMOVAPS           Z13, Z28
+	VFMADD231PS       Z4, Z29, Z28
+	VMOVUPS           Z28, (SI)
+	VCMPPS            $0x00, Z0, Z29, K1
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VBROADCASTSS      4(R10), Z28
+	VPSUBD            Z28, Z15, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMAXPS            Z0, Z29, Z29
+	VPSUBD            Z28, Z14, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMINPS            Z29, Z28, Z29
+	VMOVAPS           Z13, Z28
+	VFMADD231PS       Z2, Z29, Z28
+	VMOVUPS           Z28, 64(SI)
+	VCMPPS            $0x00, Z0, Z29, K2
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VBROADCASTSS      8(R10), Z28
+	VPSUBD            Z28, Z15, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMAXPS            Z0, Z29, Z29
+	VPSUBD            Z28, Z14, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMINPS            Z29, Z28, Z29
+	VMOVAPS           Z13, Z28
+	VFMADD231PS       Z17, Z29, Z28
+	VMOVUPS           Z28, 128(SI)
+	VCMPPS            $0x00, Z0, Z29, K3
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VBROADCASTSS      12(R10), Z28
+	VPSUBD            Z28, Z15, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMAXPS            Z0, Z29, Z29
+	VPSUBD            Z28, Z14, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMINPS            Z29, Z28, Z29
+	VMOVAPS           Z13, Z28
+	VFMADD231PS       Z19, Z29, Z28
+	VMOVUPS           Z28, 192(SI)
+	VCMPPS            $0x00, Z0, Z29, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z3
+	VMOVAPS           Z22, Z16
+	VMOVAPS           Z24, Z18
+	VMOVAPS           Z26, Z20
+	VMOVAPS           Z21, Z4
+	VMOVAPS           Z23, Z2
+	VMOVAPS           Z25, Z17
+	VMOVAPS           Z27, Z19
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+16, R10
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (R10), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z12
+	VBROADCASTSS      4(R10), Z1
+	VPSUBD            Z1, Z15, Z21
+	VCVTDQ2PS         Z21, Z11
+	VBROADCASTSS      8(R10), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z10
+	VBROADCASTSS      12(R10), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z9
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z8
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z7
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z6
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z5
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z12, Z0
+	VMINPS            Z0, Z8, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VMOVUPS           Z16, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z11, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z10, Z0
+	VMINPS            Z0, Z6, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z9, Z0
+	VMINPS            Z0, Z5, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(R8), Z0, Z1
+	VMOVUPS           Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+
+short4back:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+16, R10
+	ADDQ $+256, SI
+	ADDQ $+8, DX
+	ADDQ $+256, BX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R11, R11
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R11, DI
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R9), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (R8), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      64(BX), Z0
+	VMOVUPS      64(R9), Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS      64(R8), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      128(R9), Z1
+	VMULPS       Z1, Z0, Z6
+	VMOVUPS      128(R8), Z7
+	VFNMADD231PS Z7, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VMOVUPS      192(BX), Z0
+	VMOVUPS      192(R9), Z1
+	VMULPS       Z1, Z0, Z8
+	VMOVUPS      192(R8), Z9
+	VFNMADD231PS Z9, Z8, Z0
+	VFMADD231PS  Z1, Z0, Z8
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VMOVUPS      (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z1, Z1
+	VMINPS       Z1, Z0, Z1
+	VFMADD213PS  Z13, Z1, Z3
+	VMOVUPS      Z3, (SI)
+	VCMPPS       $0x00, Z2, Z1, K1
+	VMOVUPS      64(R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z1, Z1
+	VMINPS       Z1, Z0, Z1
+	VFMADD213PS  Z13, Z1, Z5
+	VMOVUPS      Z5, 64(SI)
+	VCMPPS       $0x00, Z4, Z1, K2
+	VMOVUPS      128(R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z1, Z1
+	VMINPS       Z1, Z0, Z1
+	VFMADD213PS  Z13, Z1, Z7
+	VMOVUPS      Z7, 128(SI)
+	VCMPPS       $0x00, Z6, Z1, K3
+	VMOVUPS      192(R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z1, Z1
+	VMINPS       Z1, Z0, Z1
+	VFMADD213PS  Z13, Z1, Z9
+	VMOVUPS      Z9, 192(SI)
+	VCMPPS       $0x00, Z8, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+
+laneback:
+	ADDQ  $+256, SI
+	ADDQ  $+8, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	ADDQ  $+256, R10
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1296(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX512(SB)
+	MOVQ  1304(SP), DX
+	LEAQ  256(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX512(SB)
+	MOVQ  1312(SP), BX
+	MOVQ  1320(SP), R8
+	MOVQ  1328(SP), R9
+	MOVQ  1336(SP), R10
+
+laneend:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	PREFETCHNTA  128(BX)(CX*1)
+	PREFETCHNTA  192(BX)(CX*1)
+	VMOVUPS      (BX), Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVUPS      64(BX), Z0
+	VMULPS       Z11, Z0, Z2
+	VFNMADD231PS Z12, Z2, Z0
+	VFMADD231PS  Z11, Z0, Z2
+	VMOVUPS      128(BX), Z0
+	VMULPS       Z11, Z0, Z3
+	VFNMADD231PS Z12, Z3, Z0
+	VFMADD231PS  Z11, Z0, Z3
+	VMOVUPS      192(BX), Z0
+	VMULPS       Z11, Z0, Z4
+	VFNMADD231PS Z12, Z4, Z0
+	VFMADD231PS  Z11, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z12, Z0, Z5
+	VMOVNTPS     Z5, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VMOVNTPS     Z1, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VMOVNTPS     Z1, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VMOVNTPS     Z1, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+256, SI
+	ADDQ         $+8, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z7, Z8, K1
+	VCMPPS      $0x03, Z5, Z6, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z10, Z1
+	VMINPS      Z1, Z9, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VMOVUPS     Z2, (SI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z10, Z1
+	VMINPS      Z1, Z9, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VMOVUPS     Z2, 64(SI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z10, Z1
+	VMINPS      Z1, Z9, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VMOVUPS     Z2, 128(SI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z10, Z1
+	VMINPS      Z1, Z9, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VMOVUPS     Z2, 192(SI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+256, SI
+	ADDQ        $+8, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
+grouprare:
+	MOVQ $+1, 1352(SP)
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1320(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1328(SP)
+	LEAQ 784(SP), R9
+	LEAQ 1040(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R10, 1336(SP)
+	LEAQ 1040(SP), R10
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z2
+	VPSUBD       Z0, Z14, Z1
+	VCVTDQ2PS    Z1, Z0
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
+	VMOVAPS      Z2, K7, Z10
+	VMOVAPS      Z0, K7, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R10), Z3
+	VPSUBD       Z3, Z15, Z5
+	VCVTDQ2PS    Z5, Z6
+	VPSUBD       Z3, Z14, Z5
+	VCVTDQ2PS    Z5, Z3
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R8), Z11
+	VMOVAPS      Z6, Z10
+	VMOVAPS      Z3, Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(R10), Z3
+	VPSUBD       Z3, Z15, Z5
+	VCVTDQ2PS    Z5, Z6
+	VPSUBD       Z3, Z14, Z5
+	VCVTDQ2PS    Z5, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
+	VMOVAPS      Z6, K7, Z10
+	VMOVAPS      Z3, K7, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R10), Z7
+	VPSUBD       Z7, Z15, Z16
+	VCVTDQ2PS    Z16, Z17
+	VPSUBD       Z7, Z14, Z16
+	VCVTDQ2PS    Z16, Z7
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R8), Z11
+	VMOVAPS      Z17, Z10
+	VMOVAPS      Z7, Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(R10), Z7
+	VPSUBD       Z7, Z15, Z16
+	VCVTDQ2PS    Z16, Z17
+	VPSUBD       Z7, Z14, Z16
+	VCVTDQ2PS    Z16, Z7
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
+	VMOVAPS      Z17, K7, Z10
+	VMOVAPS      Z7, K7, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R10), Z18
+	VPSUBD       Z18, Z15, Z20
+	VCVTDQ2PS    Z20, Z21
+	VPSUBD       Z18, Z14, Z20
+	VCVTDQ2PS    Z20, Z18
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R8), Z11
+	VMOVAPS      Z21, Z10
+	VMOVAPS      Z18, Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(R10), Z18
+	VPSUBD       Z18, Z15, Z20
+	VCVTDQ2PS    Z20, Z21
+	VPSUBD       Z18, Z14, Z20
+	VCVTDQ2PS    Z20, Z18
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
+	VMOVAPS      Z21, K7, Z10
+	VMOVAPS      Z18, K7, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet3mix
+
+groupstage:
+	MOVQ SI, 1296(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1304(SP)
+	LEAQ 256(SP), DX
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1312(SP)
+	LEAQ 272(SP), BX
+	MOVQ R11, 1344(SP)
+	SUBQ R11, R11
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1296(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 1304(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	MOVQ 1312(SP), BX
+	LEAQ (BX)(DI*4), BX
+	MOVQ 1344(SP), R11
+	JMP  grouprest
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ R8, R15
+	ADDQ R15, R8
+	ADDQ R15, R9
+	ADDQ R15, R10
+	MOVQ DI, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	PREFETCHNTA       128(BX)(CX*1)
+	PREFETCHNTA       192(BX)(CX*1)
+	VBROADCASTSS      (R10), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z12
+	VBROADCASTSS      4(R10), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z11
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z10
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z9
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z12, Z0
+	VMINPS            Z0, Z10, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VMOVNTPS          Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z12, Z0
+	VMINPS            Z0, Z10, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVNTPS          Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z11, Z0
+	VMINPS            Z0, Z9, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVNTPS          Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z11, Z0
+	VMINPS            Z0, Z9, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVNTPS          Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+8, R10
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	MOVQ $+2, 1352(SP)
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1320(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1328(SP)
+	LEAQ 784(SP), R9
+	LEAQ 1040(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R10, 1336(SP)
+	LEAQ 1040(SP), R10
+	JMP  rare
+
+short4stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	PREFETCHNTA       128(BX)(CX*1)
+	PREFETCHNTA       192(BX)(CX*1)
+	VBROADCASTSS      (R10), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z12
+	VBROADCASTSS      4(R10), Z1
+	VPSUBD            Z1, Z15, Z21
+	VCVTDQ2PS         Z21, Z11
+	VBROADCASTSS      8(R10), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z10
+	VBROADCASTSS      12(R10), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z9
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z8
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z7
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z6
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z5
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z12, Z0
+	VMINPS            Z0, Z8, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VMOVNTPS          Z16, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z11, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVNTPS          Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z10, Z0
+	VMINPS            Z0, Z6, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVNTPS          Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z9, Z0
+	VMINPS            Z0, Z5, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(R8), Z0, Z1
+	VMOVNTPS          Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+16, R10
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	MOVQ $+3, 1352(SP)
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1320(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1328(SP)
+	LEAQ 784(SP), R9
+	LEAQ 1040(SP), AX
+	MOVQ R10, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R10, 1336(SP)
+	LEAQ 1040(SP), R10
+	JMP  rare
+
+lanerare:
+	MOVQ $+4, 1352(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1296(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1304(SP)
+	LEAQ 256(SP), DX
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1312(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1320(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1328(SP)
+	LEAQ 784(SP), R9
+	LEAQ 1040(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R10, 1336(SP)
+	LEAQ 1040(SP), R10
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R8), Z1
+	VMOVUPS      (R10), Z2
+	VPSUBD       Z2, Z15, Z3
+	VPSUBD       Z2, Z14, Z2
+	VCVTDQ2PS    Z3, Z3
+	VCVTDQ2PS    Z2, Z2
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z3, Z3
+	VMINPS       Z3, Z2, Z3
+	VADDPS       Z13, Z3, Z2
+	VMULPS       Z1, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVUPS      Z2, (SI)
+	VCMPPS       $0x00, Z0, Z3, K1
+	VMOVUPS      64(BX), Z0
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R10), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K2
+	VBLENDMPS    Z3, Z1, K2, Z3
+	VMOVUPS      Z3, 64(SI)
+	VCMPPS       $0x00, Z0, Z4, K2
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R10), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z3, Z1, K3, Z3
+	VMOVUPS      Z3, 128(SI)
+	VCMPPS       $0x00, Z0, Z4, K3
+	VMOVUPS      192(BX), Z0
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R10), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VBLENDMPS    Z3, Z1, K4, Z3
+	VMOVUPS      Z3, 192(SI)
+	VCMPPS       $0x00, Z0, Z4, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	CMPQ         1352(SP), $+1
+	JEQ          groupresume
+	CMPQ         1352(SP), $+2
+	JEQ          short2resume
+	CMPQ         1352(SP), $+3
+	JEQ          short4resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         1320(SP), R8
+	MOVQ         1328(SP), R9
+	MOVQ         1336(SP), R10
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R10), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
+	JMP          groupback
+
+short2resume:
+	MOVQ 1320(SP), R8
+	MOVQ 1328(SP), R9
+	MOVQ 1336(SP), R10
+	JMP  short2back
+
+short4resume:
+	MOVQ 1320(SP), R8
+	MOVQ 1328(SP), R9
+	MOVQ 1336(SP), R10
+	JMP  short4back
+
+// func FakeQuantizeMinvalBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeMinvalBitsAVX512(SB), $1360-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
+	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
+	// per group: Z12 scale, Z11 recip, Z10 minval
+	// vector registers in use at once: 30
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	MOVQ         minval+40(FP), R10
+	VBROADCASTSS least+48(FP), Z0
+	VCVTDQ2PS    Z0, Z15
+	VBROADCASTSS most+52(FP), Z0
+	VCVTDQ2PS    Z0, Z14
+	VPXORD       Z13, Z13, Z13
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+32
+	JEQ          short2
+	CMPQ         R12, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R12, DI
+	IMULQ R11, DI
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R10), Z10
+	SUBQ         R11, DI
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VMOVUPS      (BX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VMOVAPS      Z1, Z9
+	VFMADD231PS  Z11, Z0, Z9
+	VMOVUPS      64(BX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z11, Z0, Z8
+	VMOVUPS      128(BX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  Z11, Z0, Z7
+	VMOVUPS      192(BX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VMOVAPS      Z1, Z6
+	VFMADD231PS  Z11, Z0, Z6
+	CMPQ         R11, $+128
+	JLT          groupends
+
+groupahead:
+	VMOVUPS      256(BX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVUPS      320(BX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z2
+	VFNMADD231PS Z12, Z2, Z0
+	VFMADD231PS  Z11, Z0, Z2
+	VMOVUPS      384(BX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z3
+	VFNMADD231PS Z12, Z3, Z0
+	VFMADD231PS  Z11, Z0, Z3
+	VMOVUPS      448(BX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z4
+	VFNMADD231PS Z12, Z4, Z0
+	VFMADD231PS  Z11, Z0, Z4
+	VCMPPS       $0x03, Z8, Z9, K1
+	VCMPPS       $0x03, Z6, Z7, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z9, Z0
+	VMAXPS       Z0, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z12, Z5, Z16
+	VADDPS       Z10, Z16, Z16
+	VMOVUPS      Z16, (SI)
+	VCMPPS       $0x00, Z0, Z5, K1
+	VRNDSCALEPS  $0x08, Z8, Z0
+	VMAXPS       Z0, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z12, Z5, Z16
+	VADDPS       Z10, Z16, Z16
+	VMOVUPS      Z16, 64(SI)
+	VCMPPS       $0x00, Z0, Z5, K2
+	VRNDSCALEPS  $0x08, Z7, Z0
+	VMAXPS       Z0, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z12, Z5, Z16
+	VADDPS       Z10, Z16, Z16
+	VMOVUPS      Z16, 128(SI)
+	VCMPPS       $0x00, Z0, Z5, K3
+	VRNDSCALEPS  $0x08, Z6, Z0
+	VMAXPS       Z0, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z12, Z5, Z16
+	VADDPS       Z10, Z16, Z16
+	VMOVUPS      Z16, 192(SI)
+	VCMPPS       $0x00, Z0, Z5, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	VMOVAPS      Z1, Z9
+	VMOVAPS      Z2, Z8
+	VMOVAPS      Z3, Z7
+	VMOVAPS      Z4, Z6
+	ADDQ         $+256, SI
+	ADDQ         $+8, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS           256(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           384(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           448(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z6, Z7, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (R8), Z5, Z16
+	VADDPS.BCST       (R10), Z16, Z16
+	VMOVUPS           Z16, (SI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (R8), Z5, Z16
+	VADDPS.BCST       (R10), Z16, Z16
+	VMOVUPS           Z16, 64(SI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (R8), Z5, Z16
+	VADDPS.BCST       (R10), Z16, Z16
+	VMOVUPS           Z16, 128(SI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (R8), Z5, Z16
+	VADDPS.BCST       (R10), Z16, Z16
+	VMOVUPS           Z16, 192(SI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z3, Z7
+	VMOVAPS           Z4, Z6
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+4, R10
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             DI, DI
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R10), Z10
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS      (BX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVUPS      64(BX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z2
+	VFNMADD231PS Z12, Z2, Z0
+	VFMADD231PS  Z11, Z0, Z2
+	VMOVUPS      128(BX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z3
+	VFNMADD231PS Z12, Z3, Z0
+	VFMADD231PS  Z11, Z0, Z3
+	VMOVUPS      192(BX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z4
+	VFNMADD231PS Z12, Z4, Z0
+	VFMADD231PS  Z11, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z12, Z0, Z5
+	VADDPS       Z10, Z5, Z5
+	VMOVUPS      Z5, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VADDPS       Z10, Z1, Z1
+	VMOVUPS      Z1, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VADDPS       Z10, Z1, Z1
+	VMOVUPS      Z1, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VADDPS       Z10, Z1, Z1
+	VMOVUPS      Z1, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+
+groupback:
+	ADDQ $+256, SI
+	ADDQ $+8, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  DI, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R10), Z12
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ R8, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z12, Z0
+	VMOVAPS      Z10, Z1
+	VMOVUPS      (BX), Z2
+	VSUBPS       Z12, Z2, Z2
+	VMULPS       Z11, Z2, Z3
+	VFNMADD231PS Z10, Z3, Z2
+	VFMADD231PS  Z11, Z2, Z3
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z12, Z2
+	VMOVAPS      Z10, Z4
+	VMOVUPS      64(BX), Z5
+	VSUBPS       Z12, Z5, Z5
+	VMULPS       Z11, Z5, Z6
+	VFNMADD231PS Z10, Z6, Z5
+	VFMADD231PS  Z11, Z5, Z6
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z12, Z5
+	VMOVAPS      Z10, Z7
+	VMOVUPS      128(BX), Z8
+	VSUBPS       Z12, Z8, Z8
+	VMULPS       Z11, Z8, Z9
+	VFNMADD231PS Z10, Z9, Z8
+	VFMADD231PS  Z11, Z8, Z9
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z12, Z8
+	VMOVAPS      Z10, Z16
+	VMOVUPS      192(BX), Z17
+	VSUBPS       Z12, Z17, Z17
+	VMULPS       Z11, Z17, Z18
+	VFNMADD231PS Z10, Z18, Z17
+	VFMADD231PS  Z11, Z17, Z18
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z18, Z9, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z17
+	VMINPS       Z17, Z14, Z17
+	VFMADD213PS  Z13, Z17, Z1
+	VADDPS       Z0, Z1, Z1
+	VMOVUPS      Z1, (SI)
+	VCMPPS       $0x00, Z3, Z17, K1
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z4
+	VADDPS       Z2, Z4, Z4
+	VMOVUPS      Z4, 64(SI)
+	VCMPPS       $0x00, Z6, Z0, K2
+	VRNDSCALEPS  $0x08, Z9, Z9
+	VMAXPS       Z9, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z7
+	VADDPS       Z5, Z7, Z7
+	VMOVUPS      Z7, 128(SI)
+	VCMPPS       $0x00, Z9, Z0, K3
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z16
+	VADDPS       Z8, Z16, Z16
+	VMOVUPS      Z16, 192(SI)
+	VCMPPS       $0x00, Z18, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+256, SI
+	ADDQ         $+8, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, DI
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R13
+	MOVQ DI, R15
+
+grouppieces:
+	MOVQ R15, DI
+	CMPQ R11, DI
+	JGE  grouppiece
+	MOVQ R11, DI
+
+grouppiece:
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R10), Z10
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (BX), K7, Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VFMADD231PS  Z11, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(BX), K7, Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z2
+	VFNMADD231PS Z12, Z2, Z0
+	VFMADD231PS  Z11, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(BX), K7, Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z3
+	VFNMADD231PS Z12, Z3, Z0
+	VFMADD231PS  Z11, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(BX), K7, Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z4
+	VFNMADD231PS Z12, Z4, Z0
+	VFMADD231PS  Z11, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          groupstage
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z12, Z0, Z5
+	VADDPS       Z10, Z5, Z5
+	KMOVQ        K0, K7
+	VMOVUPS      Z5, K7, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VADDPS       Z10, Z1, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z1, K7, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VADDPS       Z10, Z1, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z1, K7, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VADDPS       Z10, Z1, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z1, K7, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+
+grouptailnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, 256(SP)
+	LEAQ     (SI)(DI*4), SI
+	LEAQ     256(SP), AX
+	MOVQ     DX, CX
+	CALL     ·stageOut1AVX512(SB)
+	MOVQ     DI, AX
+	SHRQ     $0x03, AX
+	ADDQ     AX, DX
+	LEAQ     (BX)(DI*4), BX
+
+grouprest:
+	SUBQ  DI, R11
+	SUBQ  DI, R15
+	SUBQ  DI, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VMOVUPS           (BX), Z0
+	VBROADCASTSS      (R10), Z12
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z11
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z10
+	VFMADD231PS.BCST  (R9), Z0, Z10
+	VMOVUPS           64(BX), Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  (R9), Z0, Z9
+	VMOVUPS           128(BX), Z0
+	VBROADCASTSS      4(R10), Z8
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z7
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  4(R9), Z0, Z6
+	VMOVUPS           192(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  4(R9), Z0, Z5
+
+short2ahead:
+	VMOVUPS           256(BX), Z0
+	VBROADCASTSS      8(R10), Z1
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z2
+	VBROADCASTSS      8(R8), Z3
+	VFNMADD231PS.BCST 8(R8), Z2, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z2
+	VMOVUPS           320(BX), Z0
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z4
+	VFNMADD231PS.BCST 8(R8), Z4, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z4
+	VMOVUPS           384(BX), Z0
+	VBROADCASTSS      12(R10), Z16
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z17
+	VBROADCASTSS      12(R8), Z18
+	VFNMADD231PS.BCST 12(R8), Z17, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z17
+	VMOVUPS           448(BX), Z0
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z19
+	VFNMADD231PS.BCST 12(R8), Z19, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z19
+	VCMPPS            $0x03, Z9, Z10, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS       Z11, Z20, Z21
+	VADDPS            Z12, Z21, Z21
+	VMOVUPS           Z21, (SI)
+	VCMPPS            $0x00, Z0, Z20, K1
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS       Z11, Z20, Z21
+	VADDPS            Z12, Z21, Z21
+	VMOVUPS           Z21, 64(SI)
+	VCMPPS            $0x00, Z0, Z20, K2
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS       Z7, Z20, Z21
+	VADDPS            Z8, Z21, Z21
+	VMOVUPS           Z21, 128(SI)
+	VCMPPS            $0x00, Z0, Z20, K3
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS       Z7, Z20, Z21
+	VADDPS            Z8, Z21, Z21
+	VMOVUPS           Z21, 192(SI)
+	VCMPPS            $0x00, Z0, Z20, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z2, Z10
+	VMOVAPS           Z4, Z9
+	VMOVAPS           Z17, Z6
+	VMOVAPS           Z19, Z5
+	VMOVAPS           Z3, Z11
+	VMOVAPS           Z18, Z7
+	VMOVAPS           Z1, Z12
+	VMOVAPS           Z16, Z8
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+8, R10
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
+
+short2loop:
+	VMOVUPS           (BX), Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VADDPS.BCST       (R10), Z5, Z5
+	VMOVUPS           Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VADDPS.BCST       (R10), Z1, Z1
+	VMOVUPS           Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VMOVUPS           Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VMOVUPS           Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+
+short2back:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+8, R10
+	ADDQ $+256, SI
+	ADDQ $+8, DX
+	ADDQ $+256, BX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R11, R11
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VMOVUPS           (BX), Z0
+	VBROADCASTSS      (R10), Z12
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z11
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VMOVAPS           Z1, Z10
+	VFMADD231PS.BCST  (R9), Z0, Z10
+	VMOVUPS           64(BX), Z0
+	VBROADCASTSS      4(R10), Z9
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z8
+	VFNMADD231PS.BCST 4(R8), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  4(R9), Z0, Z7
+	VMOVUPS           128(BX), Z0
+	VBROADCASTSS      8(R10), Z6
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z5
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  8(R9), Z0, Z4
+	VMOVUPS           192(BX), Z0
+	VBROADCASTSS      12(R10), Z3
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z1
+	VBROADCASTSS      12(R8), Z2
+	VFNMADD231PS.BCST 12(R8), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  12(R9), Z0, Z16
+
+short4ahead:
+	VMOVUPS           256(BX), Z0
+	VBROADCASTSS      16(R10), Z1
+	VSUBPS.BCST       16(R10), Z0, Z0
+	VMULPS.BCST       16(R9), Z0, Z17
+	VBROADCASTSS      16(R8), Z18
+	VFNMADD231PS.BCST 16(R8), Z17, Z0
+	VFMADD231PS.BCST  16(R9), Z0, Z17
+	VMOVUPS           320(BX), Z0
+	VBROADCASTSS      20(R10), Z19
+	VSUBPS.BCST       20(R10), Z0, Z0
+	VMULPS.BCST       20(R9), Z0, Z20
+	VBROADCASTSS      20(R8), Z21
+	VFNMADD231PS.BCST 20(R8), Z20, Z0
+	VFMADD231PS.BCST  20(R9), Z0, Z20
+	VMOVUPS           384(BX), Z0
+	VBROADCASTSS      24(R10), Z22
+	VSUBPS.BCST       24(R10), Z0, Z0
+	VMULPS.BCST       24(R9), Z0, Z23
+	VBROADCASTSS      24(R8), Z24
+	VFNMADD231PS.BCST 24(R8), Z23, Z0
+	VFMADD231PS.BCST  24(R9), Z0, Z23
+	VMOVUPS           448(BX), Z0
+	VBROADCASTSS      28(R10), Z25
+	VSUBPS.BCST       28(R10), Z0, Z0
+	VMULPS.BCST       28(R9), Z0, Z26
+	VBROADCASTSS      28(R8), Z27
+	VFNMADD231PS.BCST 28(R8), Z26, Z0
+	VFMADD231PS.BCST  28(R9), Z0, Z26
+	VCMPPS            $0x03, Z7, Z10, K1
+	VCMPPS            $0x03, Z16, Z4, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VMAXPS            Z0, Z15, Z28
+	VMINPS            Z28, Z14, Z28
+	VMOVAPS           Z13, Z29
+	VFMADD231PS       Z11, Z28, Z29
+	VADDPS            Z12, Z29, Z29
+	VMOVUPS           Z29, (SI)
+	VCMPPS            $0x00, Z0, Z28, K1
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z28
+	VMINPS            Z28, Z14, Z28
+	VMOVAPS           Z13, Z29
+	VFMADD231PS       Z8, Z28, Z29
+	VADDPS            Z9, Z29, Z29
+	VMOVUPS           Z29, 64(SI)
+	VCMPPS            $0x00, Z0, Z28, K2
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z28
+	VMINPS            Z28, Z14, Z28
+	VMOVAPS           Z13, Z29
+	VFMADD231PS       Z5, Z28, Z29
+	VADDPS            Z6, Z29, Z29
+	VMOVUPS           Z29, 128(SI)
+	VCMPPS            $0x00, Z0, Z28, K3
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z15, Z28
+	VMINPS            Z28, Z14, Z28
+	VMOVAPS           Z13, Z29
+	VFMADD231PS       Z2, Z28, Z29
+	VADDPS            Z3, Z29, Z29
+	VMOVUPS           Z29, 192(SI)
+	VCMPPS            $0x00, Z0, Z28, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z17, Z10
+	VMOVAPS           Z20, Z7
+	VMOVAPS           Z23, Z4
+	VMOVAPS           Z26, Z16
+	VMOVAPS           Z18, Z11
+	VMOVAPS           Z21, Z8
+	VMOVAPS           Z24, Z5
+	VMOVAPS           Z27, Z2
+	VMOVAPS           Z1, Z12
+	VMOVAPS           Z19, Z9
+	VMOVAPS           Z22, Z6
+	VMOVAPS           Z25, Z3
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+16, R10
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
+
+short4loop:
+	VMOVUPS           (BX), Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VADDPS.BCST       (R10), Z5, Z5
+	VMOVUPS           Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VMOVUPS           Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VADDPS.BCST       8(R10), Z1, Z1
+	VMOVUPS           Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(R8), Z0, Z1
+	VADDPS.BCST       12(R10), Z1, Z1
+	VMOVUPS           Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+
+short4back:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+16, R10
+	ADDQ $+256, SI
+	ADDQ $+8, DX
+	ADDQ $+256, BX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R11, R11
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R11, DI
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R10), Z1
+	VSUBPS       Z1, Z0, Z0
+	VMOVUPS      (R9), Z2
+	VMULPS       Z2, Z0, Z3
+	VMOVUPS      (R8), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VMOVUPS      64(BX), Z0
+	VMOVUPS      64(R10), Z2
+	VSUBPS       Z2, Z0, Z0
+	VMOVUPS      64(R9), Z5
+	VMULPS       Z5, Z0, Z6
+	VMOVUPS      64(R8), Z7
+	VFNMADD231PS Z7, Z6, Z0
+	VFMADD231PS  Z5, Z0, Z6
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      128(R10), Z5
+	VSUBPS       Z5, Z0, Z0
+	VMOVUPS      128(R9), Z8
+	VMULPS       Z8, Z0, Z9
+	VMOVUPS      128(R8), Z10
+	VFNMADD231PS Z10, Z9, Z0
+	VFMADD231PS  Z8, Z0, Z9
+	VMOVUPS      192(BX), Z0
+	VMOVUPS      192(R10), Z8
+	VSUBPS       Z8, Z0, Z0
+	VMOVUPS      192(R9), Z11
+	VMULPS       Z11, Z0, Z12
+	VMOVUPS      192(R8), Z16
+	VFNMADD231PS Z16, Z12, Z0
+	VFMADD231PS  Z11, Z0, Z12
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z12, Z9, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z4
+	VADDPS       Z1, Z4, Z4
+	VMOVUPS      Z4, (SI)
+	VCMPPS       $0x00, Z3, Z0, K1
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z7
+	VADDPS       Z2, Z7, Z7
+	VMOVUPS      Z7, 64(SI)
+	VCMPPS       $0x00, Z6, Z0, K2
+	VRNDSCALEPS  $0x08, Z9, Z9
+	VMAXPS       Z9, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z10
+	VADDPS       Z5, Z10, Z10
+	VMOVUPS      Z10, 128(SI)
+	VCMPPS       $0x00, Z9, Z0, K3
+	VRNDSCALEPS  $0x08, Z12, Z12
+	VMAXPS       Z12, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z16
+	VADDPS       Z8, Z16, Z16
+	VMOVUPS      Z16, 192(SI)
+	VCMPPS       $0x00, Z12, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+
+laneback:
+	ADDQ  $+256, SI
+	ADDQ  $+8, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	ADDQ  $+256, R10
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1296(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX512(SB)
+	MOVQ  1304(SP), DX
+	LEAQ  256(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX512(SB)
+	MOVQ  1312(SP), BX
+	MOVQ  1320(SP), R8
+	MOVQ  1328(SP), R9
+	MOVQ  1336(SP), R10
+
+laneend:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	PREFETCHNTA  128(BX)(CX*1)
+	PREFETCHNTA  192(BX)(CX*1)
+	VMOVUPS      (BX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VFMADD231PS  Z11, Z0, Z1
+	VMOVUPS      64(BX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z2
+	VFNMADD231PS Z12, Z2, Z0
+	VFMADD231PS  Z11, Z0, Z2
+	VMOVUPS      128(BX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z3
+	VFNMADD231PS Z12, Z3, Z0
+	VFMADD231PS  Z11, Z0, Z3
+	VMOVUPS      192(BX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMULPS       Z11, Z0, Z4
+	VFNMADD231PS Z12, Z4, Z0
+	VFMADD231PS  Z11, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z12, Z0, Z5
+	VADDPS       Z10, Z5, Z5
+	VMOVNTPS     Z5, (SI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VADDPS       Z10, Z1, Z1
+	VMOVNTPS     Z1, 64(SI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VADDPS       Z10, Z1, Z1
+	VMOVNTPS     Z1, 128(SI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z13, Z1
+	VFMADD231PS  Z12, Z0, Z1
+	VADDPS       Z10, Z1, Z1
+	VMOVNTPS     Z1, 192(SI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+256, SI
+	ADDQ         $+8, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z8, Z9, K1
+	VCMPPS      $0x03, Z6, Z7, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z9, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VADDPS      Z10, Z2, Z2
+	VMOVUPS     Z2, (SI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VADDPS      Z10, Z2, Z2
+	VMOVUPS     Z2, 64(SI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VADDPS      Z10, Z2, Z2
+	VMOVUPS     Z2, 128(SI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VADDPS      Z10, Z2, Z2
+	VMOVUPS     Z2, 192(SI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+256, SI
+	ADDQ        $+8, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
+grouprare:
+	MOVQ $+1, 1352(SP)
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1320(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1328(SP)
+	LEAQ 784(SP), R9
+	LEAQ 1040(SP), AX
+	MOVQ R10, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R10, 1336(SP)
+	LEAQ 1040(SP), R10
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R10), K7, Z12
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R10), Z12
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R10), K7, Z12
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R10), Z12
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R10), K7, Z12
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R10), Z12
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R10), K7, Z12
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	JMP          groupmeet3mix
+
+groupstage:
+	MOVQ SI, 1296(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1304(SP)
+	LEAQ 256(SP), DX
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1312(SP)
+	LEAQ 272(SP), BX
+	MOVQ R11, 1344(SP)
+	SUBQ R11, R11
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1296(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 1304(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	MOVQ 1312(SP), BX
+	LEAQ (BX)(DI*4), BX
+	MOVQ 1344(SP), R11
+	JMP  grouprest
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ R8, R15
+	ADDQ R15, R8
+	ADDQ R15, R9
+	ADDQ R15, R10
+	MOVQ DI, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	PREFETCHNTA       128(BX)(CX*1)
+	PREFETCHNTA       192(BX)(CX*1)
+	VMOVUPS           (BX), Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFNMADD231PS.BCST (R8), Z2, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z3, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFNMADD231PS.BCST 4(R8), Z4, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VADDPS.BCST       (R10), Z5, Z5
+	VMOVNTPS          Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VADDPS.BCST       (R10), Z1, Z1
+	VMOVNTPS          Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VMOVNTPS          Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VMOVNTPS          Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+8, R10
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	MOVQ $+2, 1352(SP)
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1320(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1328(SP)
+	LEAQ 784(SP), R9
+	LEAQ 1040(SP), AX
+	MOVQ R10, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R10, 1336(SP)
+	LEAQ 1040(SP), R10
+	JMP  rare
+
+short4stream:
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	PREFETCHNTA       128(BX)(CX*1)
+	PREFETCHNTA       192(BX)(CX*1)
+	VMOVUPS           (BX), Z0
+	VSUBPS.BCST       (R10), Z0, Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFNMADD231PS.BCST (R8), Z1, Z0
+	VFMADD231PS.BCST  (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VSUBPS.BCST       4(R10), Z0, Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z2, Z0
+	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VSUBPS.BCST       8(R10), Z0, Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFNMADD231PS.BCST 8(R8), Z3, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VSUBPS.BCST       12(R10), Z0, Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VADDPS.BCST       (R10), Z5, Z5
+	VMOVNTPS          Z5, (SI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VADDPS.BCST       4(R10), Z1, Z1
+	VMOVNTPS          Z1, 64(SI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VADDPS.BCST       8(R10), Z1, Z1
+	VMOVNTPS          Z1, 128(SI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(R8), Z0, Z1
+	VADDPS.BCST       12(R10), Z1, Z1
+	VMOVNTPS          Z1, 192(SI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+16, R10
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	MOVQ $+3, 1352(SP)
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1320(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1328(SP)
+	LEAQ 784(SP), R9
+	LEAQ 1040(SP), AX
+	MOVQ R10, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R10, 1336(SP)
+	LEAQ 1040(SP), R10
+	JMP  rare
+
+lanerare:
+	MOVQ $+4, 1352(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1296(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1304(SP)
+	LEAQ 256(SP), DX
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1312(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1320(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1328(SP)
+	LEAQ 784(SP), R9
+	LEAQ 1040(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R10, 1336(SP)
+	LEAQ 1040(SP), R10
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R8), Z1
+	VMOVUPS      (R10), Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS       Z2, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z4, Z1, K1, Z4
+	VMOVUPS      Z4, (SI)
+	VCMPPS       $0x00, Z0, Z3, K1
+	VMOVUPS      64(BX), Z0
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R10), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K2
+	VBLENDMPS    Z5, Z1, K2, Z5
+	VMOVUPS      Z5, 64(SI)
+	VCMPPS       $0x00, Z0, Z4, K2
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R10), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K3
+	VBLENDMPS    Z5, Z1, K3, Z5
+	VMOVUPS      Z5, 128(SI)
+	VCMPPS       $0x00, Z0, Z4, K3
+	VMOVUPS      192(BX), Z0
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R10), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z1, K4, Z5
+	VMOVUPS      Z5, 192(SI)
+	VCMPPS       $0x00, Z0, Z4, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (DX)
+	CMPQ         1352(SP), $+1
+	JEQ          groupresume
+	CMPQ         1352(SP), $+2
+	JEQ          short2resume
+	CMPQ         1352(SP), $+3
+	JEQ          short4resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         1320(SP), R8
+	MOVQ         1328(SP), R9
+	MOVQ         1336(SP), R10
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R10), Z10
+	JMP          groupback
+
+short2resume:
+	MOVQ 1320(SP), R8
+	MOVQ 1328(SP), R9
+	MOVQ 1336(SP), R10
+	JMP  short2back
+
+short4resume:
+	MOVQ 1320(SP), R8
+	MOVQ 1328(SP), R9
+	MOVQ 1336(SP), R10
+	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x7fc00000
 DATA constantsAVX512<>+4(SB)/4, $0x01010101

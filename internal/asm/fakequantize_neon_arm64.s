@@ -6,15 +6,15 @@
 
 // func FakeQuantizeNEON(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeNEON(SB), NOSPLIT, $264-64
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·FakeQuantizeNEON(SB), NOSPLIT, $312-64
+	// pointers: R1 y, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip
 	// vector registers in use at once: 15
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -27,3019 +27,17 @@ TEXT ·FakeQuantizeNEON(SB), NOSPLIT, $264-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
-	BLT grouptomeet
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	SUB R5, R4, R4
-grouploop:
-	FMOVQ (R1), F0
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
-	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V2.S4
-	FMOVQ 32(R1), F0
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	FMOVQ 48(R1), F0
-	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V0.S4
-	FMOVQ F0, (R0)
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	FMOVQ F0, 16(R0)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V0.S4
-	FMOVQ F0, 32(R0)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	FMOVQ F0, 48(R0)
-groupback:
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE grouploop
-groupwhole:
-	ADD R5, R4, R4
-	CBZ R5, groupnext
-	CMP $16, R4
-	BLT grouptail
-grouptomeet:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R2), [V11.S4]
-groupmeet:
-	MOVD R5, R7
-	MOVD R2, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V11.B16, V0.B16
-	FMOVQ (R1), F1
-	WORD $0x6e2cdc22 // fmul v2.4s, v1.4s, v12.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V12.S4, V1.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V11.B16, V1.B16
-	FMOVQ 16(R1), F3
-	WORD $0x6e2cdc64 // fmul v4.4s, v3.4s, v12.4s
-	VFMLS V11.S4, V4.S4, V3.S4
-	VFMLA V12.S4, V3.S4, V4.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V11.B16, V3.B16
-	FMOVQ 32(R1), F5
-	WORD $0x6e2cdca6 // fmul v6.4s, v5.4s, v12.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V12.S4, V5.S4, V6.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V11.B16, V5.B16
-	FMOVQ 48(R1), F7
-	WORD $0x6e2cdce8 // fmul v8.4s, v7.4s, v12.4s
-	VFMLS V11.S4, V8.S4, V7.S4
-	VFMLA V12.S4, V7.S4, V8.S4
-	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c9 // fmax v9.4s, v6.4s, v8.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
-	FCMPS F7, F7
-	BVS groupmeetrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V0.S4, V2.S4, V7.S4
-	FMOVQ F7, (R0)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V1.S4, V4.S4, V0.S4
-	FMOVQ F0, 16(R0)
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V6.S4, V0.S4
-	FMOVQ F0, 32(R0)
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V8.S4, V0.S4
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R4
-	BLT grouptail
-	CMP $16, R5
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R4, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	CMP $1, R5
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
-grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
-	BGE grouppiece
-	MOVD R5, R4
-grouppiece:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 96(RSP), F0
-	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V2.S4
-	FMOVQ 112(RSP), F0
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	FMOVQ 128(RSP), F0
-	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V0.S4
-	FMOVQ F0, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	FMOVQ F0, 32(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V0.S4
-	FMOVQ F0, 48(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	FMOVQ F0, 64(RSP)
-grouptailnarrow:
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD R4<<2, R0, R0
-	ADD R4<<2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R4
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R3), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R2), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R3), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R3), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R2), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R3), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V0.S4
-	FMOVQ F0, (R0)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V0.S4
-	FMOVQ F0, 16(R0)
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V6.S4, V0.S4
-	FMOVQ F0, 32(R0)
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V9.S4, V8.S4, V0.S4
-	FMOVQ F0, 48(R0)
-laneback:
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
-	BGE laneloop
-lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R2, R16
-	ADD $144, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R3, R16
-	ADD $208, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 80(RSP), F0
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 96(RSP), F0
-	FMOVQ 224(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 160(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVQ 112(RSP), F0
-	FMOVQ 240(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 176(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVQ 128(RSP), F0
-	FMOVQ 256(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 192(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V0.S4
-	FMOVQ F0, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V0.S4
-	FMOVQ F0, 32(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V6.S4, V0.S4
-	FMOVQ F0, 48(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V9.S4, V8.S4, V0.S4
-	FMOVQ F0, 64(RSP)
-lanetailnarrow:
-lanetailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-laneend:
-	RET
-grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R0)
-	FMOVQ 32(R1), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R0)
-	FMOVQ 48(R1), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R0)
-	B groupback
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R5, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V12.S4]
-	VLD1R (R2), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V12.B16, V31.B16, V3.B16
-	VMOV V3.B16, V12.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V12.S4]
-	VLD1R (R2), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R5, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V12.B16, V31.B16, V5.B16
-	VMOV V5.B16, V12.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V12.S4]
-	VLD1R (R2), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R5, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V12.B16, V31.B16, V7.B16
-	VMOV V7.B16, V12.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet3mix
-grouptailrare:
-	FMOVQ 80(RSP), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	FMOVQ 96(RSP), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	FMOVQ 112(RSP), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	FMOVQ 128(RSP), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	B grouptailback
-groupmeetrare:
-	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
-	ADD R8, R3, R3
-	MOVD R4, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
-lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, (R0)
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R0)
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R0)
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R0)
-	B laneback
-lanetailrare:
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	FMOVQ 96(RSP), F0
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	FMOVQ 112(RSP), F0
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	B lanetailback
-
-// func FakeQuantizeZeroPointNEON(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeZeroPointNEON(SB), NOSPLIT, $328-72
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
-	// per call: V15 least, V14 most, V13 0x0
-	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
-	// vector registers in use at once: 25
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD zeroPoint+32(FP), R4
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS most+44(FP), F14
-	VDUP V14.S[0], V14.S4
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R5
-	BLT grouptail
-	CMP $16, R6
-	BLT grouptomeet
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	SUB R6, R5, R5
-grouploop:
-	FMOVQ (R1), F0
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
-	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V2.S4
-	FMOVQ 32(R1), F0
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	FMOVQ 48(R1), F0
-	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V0.S4
-	FMOVQ F0, (R0)
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	FMOVQ F0, 16(R0)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
-	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V0.S4
-	FMOVQ F0, 32(R0)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	FMOVQ F0, 48(R0)
-groupback:
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-groupwhole:
-	ADD R6, R5, R5
-	CBZ R6, groupnext
-	CMP $16, R5
-	BLT grouptail
-grouptomeet:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R2), [V11.S4]
-	VLD1R (R4), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-groupmeet:
-	MOVD R6, R8
-	MOVD R2, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V11.B16, V0.B16
-	VMOV V10.B16, V1.B16
-	VMOV V9.B16, V2.B16
-	FMOVQ (R1), F3
-	WORD $0x6e2cdc64 // fmul v4.4s, v3.4s, v12.4s
-	VFMLS V11.S4, V4.S4, V3.S4
-	VFMLA V12.S4, V3.S4, V4.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V11.B16, V3.B16
-	VMOV V10.B16, V5.B16
-	VMOV V9.B16, V6.B16
-	FMOVQ 16(R1), F7
-	WORD $0x6e2cdce8 // fmul v8.4s, v7.4s, v12.4s
-	VFMLS V11.S4, V8.S4, V7.S4
-	VFMLA V12.S4, V7.S4, V8.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V11.B16, V7.B16
-	VMOV V10.B16, V16.B16
-	VMOV V9.B16, V17.B16
-	FMOVQ 32(R1), F18
-	WORD $0x6e2cde53 // fmul v19.4s, v18.4s, v12.4s
-	VFMLS V11.S4, V19.S4, V18.S4
-	VFMLA V12.S4, V18.S4, V19.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V11.B16, V18.B16
-	VMOV V10.B16, V20.B16
-	VMOV V9.B16, V21.B16
-	FMOVQ 48(R1), F22
-	WORD $0x6e2cded7 // fmul v23.4s, v22.4s, v12.4s
-	VFMLS V11.S4, V23.S4, V22.S4
-	VFMLA V12.S4, V22.S4, V23.S4
-	WORD $0x4e28f496 // fmax v22.4s, v4.4s, v8.4s
-	WORD $0x4e37f678 // fmax v24.4s, v19.4s, v23.4s
-	WORD $0x4e38f6d6 // fmax v22.4s, v22.4s, v24.4s
-	WORD $0x6e30fad6 // fmaxv s22, v22.4s
-	FCMPS F22, F22
-	BVS groupmeetrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
-	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V0.S4, V4.S4, V1.S4
-	FMOVQ F1, (R0)
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e25f508 // fmax v8.4s, v8.4s, v5.4s
-	WORD $0x4ea6f508 // fmin v8.4s, v8.4s, v6.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V8.S4, V0.S4
-	FMOVQ F0, 16(R0)
-	WORD $0x4e218a73 // frintn v19.4s, v19.4s
-	WORD $0x4e30f673 // fmax v19.4s, v19.4s, v16.4s
-	WORD $0x4eb1f673 // fmin v19.4s, v19.4s, v17.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V19.S4, V0.S4
-	FMOVQ F0, 32(R0)
-	WORD $0x4e218af7 // frintn v23.4s, v23.4s
-	WORD $0x4e34f6f7 // fmax v23.4s, v23.4s, v20.4s
-	WORD $0x4eb5f6f7 // fmin v23.4s, v23.4s, v21.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V18.S4, V23.S4, V0.S4
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R5
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R5, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R6
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
-grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
-	BGE grouppiece
-	MOVD R6, R5
-grouppiece:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 96(RSP), F0
-	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V2.S4
-	FMOVQ 112(RSP), F0
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	FMOVQ 128(RSP), F0
-	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V0.S4
-	FMOVQ F0, 16(RSP)
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	FMOVQ F0, 32(RSP)
-	CMP $9, R5
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
-	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V0.S4
-	FMOVQ F0, 48(RSP)
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	FMOVQ F0, 64(RSP)
-grouptailnarrow:
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD R5<<2, R0, R0
-	ADD R5<<2, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R5
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R3), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R2), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R3), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R3), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R2), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R3), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	FMOVQ (R4), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V0.S4
-	FMOVQ F0, (R0)
-	FMOVQ 16(R4), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V0.S4
-	FMOVQ F0, 16(R0)
-	FMOVQ 32(R4), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e21f4c6 // fmax v6.4s, v6.4s, v1.4s
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V6.S4, V0.S4
-	FMOVQ F0, 32(R0)
-	FMOVQ 48(R4), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e21f508 // fmax v8.4s, v8.4s, v1.4s
-	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V9.S4, V8.S4, V0.S4
-	FMOVQ F0, 48(R0)
-laneback:
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE laneloop
-lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R2, R16
-	ADD $144, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R3, R16
-	ADD $208, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	MOVD R4, R16
-	ADD $272, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	FMOVQ 80(RSP), F0
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 96(RSP), F0
-	FMOVQ 224(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 160(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVQ 112(RSP), F0
-	FMOVQ 240(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 176(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVQ 128(RSP), F0
-	FMOVQ 256(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 192(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	FMOVQ 272(RSP), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V0.S4
-	FMOVQ F0, 16(RSP)
-	CMP $5, R5
-	BLT lanetailnarrow
-	FMOVQ 288(RSP), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V0.S4
-	FMOVQ F0, 32(RSP)
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 304(RSP), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e21f4c6 // fmax v6.4s, v6.4s, v1.4s
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V6.S4, V0.S4
-	FMOVQ F0, 48(RSP)
-	CMP $13, R5
-	BLT lanetailnarrow
-	FMOVQ 320(RSP), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e21f508 // fmax v8.4s, v8.4s, v1.4s
-	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V9.S4, V8.S4, V0.S4
-	FMOVQ F0, 64(RSP)
-lanetailnarrow:
-lanetailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-laneend:
-	RET
-grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R0)
-	FMOVQ 32(R1), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R0)
-	FMOVQ 48(R1), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R0)
-	B groupback
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R4, R16
-	VLD1R (R16), [V2.S4]
-	VSUB V2.S4, V15.S4, V3.S4
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VSUB V2.S4, V14.S4, V3.S4
-	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V4.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V2.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V6.S4]
-	VSUB V6.S4, V15.S4, V7.S4
-	WORD $0x4e21d8e8 // scvtf v8.4s, v7.4s
-	VSUB V6.S4, V14.S4, V7.S4
-	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
-	VLD1R (R3), [V12.S4]
-	VLD1R (R2), [V11.S4]
-	VMOV V8.B16, V10.B16
-	VMOV V6.B16, V9.B16
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R4, R16
-	VLD1R (R16), [V6.S4]
-	VSUB V6.S4, V15.S4, V7.S4
-	WORD $0x4e21d8e8 // scvtf v8.4s, v7.4s
-	VSUB V6.S4, V14.S4, V7.S4
-	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V12.B16, V31.B16, V5.B16
-	VMOV V5.B16, V12.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	VMOV V3.B16, V5.B16
-	VBSL V10.B16, V8.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	VMOV V3.B16, V5.B16
-	VBSL V9.B16, V6.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V17.S4]
-	VSUB V17.S4, V15.S4, V18.S4
-	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
-	VSUB V17.S4, V14.S4, V18.S4
-	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
-	VLD1R (R3), [V12.S4]
-	VLD1R (R2), [V11.S4]
-	VMOV V19.B16, V10.B16
-	VMOV V17.B16, V9.B16
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R4, R16
-	VLD1R (R16), [V17.S4]
-	VSUB V17.S4, V15.S4, V18.S4
-	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
-	VSUB V17.S4, V14.S4, V18.S4
-	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
-	ADD $4, R6, R16
-	VDUP R16, V16.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb067e7 // smax v7.4s, v31.4s, v16.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V16.B16
-	VBSL V12.B16, V31.B16, V16.B16
-	VMOV V16.B16, V12.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V16.B16
-	VBSL V11.B16, V31.B16, V16.B16
-	VMOV V16.B16, V11.B16
-	VMOV V7.B16, V16.B16
-	VBSL V10.B16, V19.B16, V16.B16
-	VMOV V16.B16, V10.B16
-	VMOV V7.B16, V16.B16
-	VBSL V9.B16, V17.B16, V16.B16
-	VMOV V16.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V21.S4]
-	VSUB V21.S4, V15.S4, V22.S4
-	WORD $0x4e21dad7 // scvtf v23.4s, v22.4s
-	VSUB V21.S4, V14.S4, V22.S4
-	WORD $0x4e21dad5 // scvtf v21.4s, v22.4s
-	VLD1R (R3), [V12.S4]
-	VLD1R (R2), [V11.S4]
-	VMOV V23.B16, V10.B16
-	VMOV V21.B16, V9.B16
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R4, R16
-	VLD1R (R16), [V21.S4]
-	VSUB V21.S4, V15.S4, V22.S4
-	WORD $0x4e21dad7 // scvtf v23.4s, v22.4s
-	VSUB V21.S4, V14.S4, V22.S4
-	WORD $0x4e21dad5 // scvtf v21.4s, v22.4s
-	ADD $4, R6, R16
-	VDUP R16, V20.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb467f2 // smax v18.4s, v31.4s, v20.4s
-	VCMEQ V31.S4, V18.S4, V18.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V18.B16, V20.B16
-	VBSL V12.B16, V31.B16, V20.B16
-	VMOV V20.B16, V12.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V18.B16, V20.B16
-	VBSL V11.B16, V31.B16, V20.B16
-	VMOV V20.B16, V11.B16
-	VMOV V18.B16, V20.B16
-	VBSL V10.B16, V23.B16, V20.B16
-	VMOV V20.B16, V10.B16
-	VMOV V18.B16, V20.B16
-	VBSL V9.B16, V21.B16, V20.B16
-	VMOV V20.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3mix
-grouptailrare:
-	FMOVQ 80(RSP), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	FMOVQ 96(RSP), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	FMOVQ 112(RSP), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	FMOVQ 128(RSP), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	B grouptailback
-groupmeetrare:
-	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	MOVD R5, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
-lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
-	VSUB V2.S4, V15.S4, V3.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, (R0)
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R4), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R0)
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R4), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R0)
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R4), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R0)
-	B laneback
-lanetailrare:
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F2
-	VSUB V2.S4, V15.S4, V3.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	FMOVQ 96(RSP), F0
-	FMOVQ 160(RSP), F1
-	FMOVQ 288(RSP), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	FMOVQ 112(RSP), F0
-	FMOVQ 176(RSP), F1
-	FMOVQ 304(RSP), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F1
-	FMOVQ 320(RSP), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	B lanetailback
-
-// func FakeQuantizeMinvalNEON(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeMinvalNEON(SB), NOSPLIT, $328-72
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
-	// per group: V12 scale, V11 recip, V10 minval
-	// vector registers in use at once: 20
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD minval+32(FP), R4
-	FMOVS least+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+44(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R5
-	BLT grouptail
-	CMP $16, R6
-	BLT grouptomeet
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	SUB R6, R5, R5
-grouploop:
-	FMOVQ (R1), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V2.S4
-	FMOVQ 32(R1), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	FMOVQ 48(R1), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, (R0)
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 16(R0)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 32(R0)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 48(R0)
-groupback:
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-groupwhole:
-	ADD R6, R5, R5
-	CBZ R6, groupnext
-	CMP $16, R5
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R2, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V12.B16, V0.B16
-	VMOV V10.B16, V1.B16
-	FMOVQ (R1), F2
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V3.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V12.B16, V2.B16
-	VMOV V10.B16, V4.B16
-	FMOVQ 16(R1), F5
-	WORD $0x4eacd4a5 // fsub v5.4s, v5.4s, v12.4s
-	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V6.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V12.B16, V5.B16
-	VMOV V10.B16, V7.B16
-	FMOVQ 32(R1), F8
-	WORD $0x4eacd508 // fsub v8.4s, v8.4s, v12.4s
-	WORD $0x6e2bdd09 // fmul v9.4s, v8.4s, v11.4s
-	VFMLS V10.S4, V9.S4, V8.S4
-	VFMLA V11.S4, V8.S4, V9.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V12.B16, V8.B16
-	VMOV V10.B16, V16.B16
-	FMOVQ 48(R1), F17
-	WORD $0x4eacd631 // fsub v17.4s, v17.4s, v12.4s
-	WORD $0x6e2bde32 // fmul v18.4s, v17.4s, v11.4s
-	VFMLS V10.S4, V18.S4, V17.S4
-	VFMLA V11.S4, V17.S4, V18.S4
-	WORD $0x4e26f471 // fmax v17.4s, v3.4s, v6.4s
-	WORD $0x4e32f533 // fmax v19.4s, v9.4s, v18.4s
-	WORD $0x4e33f631 // fmax v17.4s, v17.4s, v19.4s
-	WORD $0x6e30fa31 // fmaxv s17, v17.4s
-	FCMPS F17, F17
-	BVS groupmeetrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V1.S4, V3.S4, V17.S4
-	WORD $0x4e20d631 // fadd v17.4s, v17.4s, v0.4s
-	FMOVQ F17, (R0)
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V6.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 16(R0)
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e2ff529 // fmax v9.4s, v9.4s, v15.4s
-	WORD $0x4eaef529 // fmin v9.4s, v9.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V9.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	FMOVQ F0, 32(R0)
-	WORD $0x4e218a52 // frintn v18.4s, v18.4s
-	WORD $0x4e2ff652 // fmax v18.4s, v18.4s, v15.4s
-	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V16.S4, V18.S4, V0.S4
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R5
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R5, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R6
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
-grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
-	BGE grouppiece
-	MOVD R6, R5
-grouppiece:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 96(RSP), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V2.S4
-	FMOVQ 112(RSP), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	FMOVQ 128(RSP), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 16(RSP)
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 32(RSP)
-	CMP $9, R5
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 48(RSP)
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 64(RSP)
-grouptailnarrow:
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD R5<<2, R0, R0
-	ADD R5<<2, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R5
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R4), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ (R3), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ (R2), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R4), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R3), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
-	FMOVQ 16(R2), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R4), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 32(R3), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 32(R2), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R4), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 48(R3), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
-	FMOVQ 48(R2), F16
-	VFMLS V16.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R0)
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V6.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 16(R0)
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e2ff529 // fmax v9.4s, v9.4s, v15.4s
-	WORD $0x4eaef529 // fmin v9.4s, v9.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V9.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	FMOVQ F0, 32(R0)
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e2ff58c // fmax v12.4s, v12.4s, v15.4s
-	WORD $0x4eaef58c // fmin v12.4s, v12.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V16.S4, V12.S4, V0.S4
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	FMOVQ F0, 48(R0)
-laneback:
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE laneloop
-lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R2, R16
-	ADD $144, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R3, R16
-	ADD $208, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	MOVD R4, R16
-	ADD $272, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	FMOVQ 80(RSP), F0
-	FMOVQ 272(RSP), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 208(RSP), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ 144(RSP), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVQ 96(RSP), F0
-	FMOVQ 288(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 224(RSP), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
-	FMOVQ 160(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVQ 112(RSP), F0
-	FMOVQ 304(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 240(RSP), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 176(RSP), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVQ 128(RSP), F0
-	FMOVQ 320(RSP), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 256(RSP), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
-	FMOVQ 192(RSP), F16
-	VFMLS V16.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 16(RSP)
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V6.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 32(RSP)
-	CMP $9, R5
-	BLT lanetailnarrow
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e2ff529 // fmax v9.4s, v9.4s, v15.4s
-	WORD $0x4eaef529 // fmin v9.4s, v9.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V9.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	FMOVQ F0, 48(RSP)
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e2ff58c // fmax v12.4s, v12.4s, v15.4s
-	WORD $0x4eaef58c // fmin v12.4s, v12.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V16.S4, V12.S4, V0.S4
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	FMOVQ F0, 64(RSP)
-lanetailnarrow:
-lanetailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-laneend:
-	RET
-grouprare:
-	FMOVQ (R1), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R0)
-	FMOVQ 32(R1), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R0)
-	FMOVQ 48(R1), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R0)
-	B groupback
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V12.B16, V31.B16, V4.B16
-	VMOV V4.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V12.B16, V31.B16, V7.B16
-	VMOV V7.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R6, R16
-	VDUP R16, V16.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb067e8 // smax v8.4s, v31.4s, v16.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V16.B16
-	VBSL V12.B16, V31.B16, V16.B16
-	VMOV V16.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V16.B16
-	VBSL V11.B16, V31.B16, V16.B16
-	VMOV V16.B16, V11.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V16.B16
-	VBSL V10.B16, V31.B16, V16.B16
-	VMOV V16.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3mix
-grouptailrare:
-	FMOVQ 80(RSP), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	FMOVQ 96(RSP), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	FMOVQ 112(RSP), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	FMOVQ 128(RSP), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	B grouptailback
-groupmeetrare:
-	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	MOVD R5, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
-lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, (R0)
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R4), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R0)
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R4), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R0)
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R4), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R0)
-	B laneback
-lanetailrare:
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	FMOVQ 96(RSP), F0
-	FMOVQ 160(RSP), F1
-	FMOVQ 288(RSP), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	FMOVQ 112(RSP), F0
-	FMOVQ 176(RSP), F1
-	FMOVQ 304(RSP), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F1
-	FMOVQ 320(RSP), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	B lanetailback
-
-// func FakeQuantizeBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeBytesNEON(SB), NOSPLIT, $280-72
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
-	// per group: V12 scale, V11 recip
-	// vector registers in use at once: 15
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	FMOVS least+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+44(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R5
-	BLT grouptail
-	CMP $16, R6
 	BLT grouptomeet
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V11.S4]
-	SUB R6, R5, R5
+	SUB R5, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
@@ -3064,58 +62,50 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	FMOVQ F5, (R0)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	FMOVQ F5, 16(R0)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V5.S4
-	FMOVQ F5, 32(R0)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V5.S4
-	FMOVQ F5, 48(R0)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V0.S4
 	FMOVQ F0, (R1)
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V0.S4
+	FMOVQ F0, 16(R1)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V3.S4, V0.S4
+	FMOVQ F0, 32(R1)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V0.S4
+	FMOVQ F0, 48(R1)
 groupback:
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
-	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
+	CBZ R5, groupnext
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
 	VLD1R (R4), [V12.S4]
 	VLD1R (R3), [V11.S4]
 groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
+	MOVD R5, R7
+	MOVD R3, R8
+	SUB $4, R5, R5
+	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V11.B16, V0.B16
@@ -3123,8 +113,8 @@ groupmeet0:
 	WORD $0x6e2cdc22 // fmul v2.4s, v1.4s, v12.4s
 	VFMLS V11.S4, V2.S4, V1.S4
 	VFMLA V12.S4, V1.S4, V2.S4
-	SUB $4, R6, R6
-	CMP $0, R6
+	SUB $4, R5, R5
+	CMP $0, R5
 	BLT groupmeet1cross
 groupmeet1:
 	VMOV V11.B16, V1.B16
@@ -3132,8 +122,8 @@ groupmeet1:
 	WORD $0x6e2cdc64 // fmul v4.4s, v3.4s, v12.4s
 	VFMLS V11.S4, V4.S4, V3.S4
 	VFMLA V12.S4, V3.S4, V4.S4
-	SUB $4, R6, R6
-	CMP $0, R6
+	SUB $4, R5, R5
+	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V11.B16, V3.B16
@@ -3141,8 +131,8 @@ groupmeet2:
 	WORD $0x6e2cdca6 // fmul v6.4s, v5.4s, v12.4s
 	VFMLS V11.S4, V6.S4, V5.S4
 	VFMLA V12.S4, V5.S4, V6.S4
-	SUB $4, R6, R6
-	CMP $0, R6
+	SUB $4, R5, R5
+	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V11.B16, V5.B16
@@ -3157,216 +147,97 @@ groupmeet3:
 	FCMPS F7, F7
 	BVS groupmeetrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	VFMLA V0.S4, V7.S4, V9.S4
-	FMOVQ F9, (R0)
-	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 16(R0)
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff502 // fmax v2.4s, v8.4s, v15.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V3.S4
-	FMOVQ F3, 48(R0)
-	WORD $0x4e28e442 // fcmeq v2.4s, v2.4s, v8.4s
-	VUZP1 V0.H8, V7.H8, V7.H8
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V7.B16, V7.B16
-	VUSHR $7, V7.B16, V7.B16
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V0.S4, V2.S4, V7.S4
 	FMOVQ F7, (R1)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V1.S4, V4.S4, V0.S4
+	FMOVQ F0, 16(R1)
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V6.S4, V0.S4
+	FMOVQ F0, 32(R1)
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V8.S4, V0.S4
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $1, R6
+	SUB $16, R0, R0
+	CMP $1, R5
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	CMP $1, R6
+	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R5, R0
 grouppiece:
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V11.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 96(RSP), F0
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 112(RSP), F0
-	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V2.S4
-	FMOVQ 128(RSP), F0
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	FMOVQ 144(RSP), F0
-	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	FMOVQ F5, 16(RSP)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	FMOVQ F5, 32(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V5.S4
-	FMOVQ F5, 48(RSP)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V5.S4
-	FMOVQ F5, 64(RSP)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-grouptailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 80(RSP)
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
+	MOVD R1, 272(RSP)
+	ADD $16, RSP, R1
 	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 280(RSP)
+	ADD $80, RSP, R2
+	MOVD R5, 304(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 272(RSP), R1
+	ADD $16, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R5<<2, R0, R0
-	ADD R5, R1, R1
-	ADD R5<<2, R2, R2
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 280(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 304(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R5
+	CBNZ R8, grouppieces
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
 	FMOVQ (R4), F1
@@ -3399,295 +270,68 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V3.S4, V0.S4, V1.S4
-	FMOVQ F1, (R0)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V2.S4, V3.S4
-	FMOVQ F3, 32(R0)
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff503 // fmax v3.4s, v8.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V9.S4, V3.S4, V4.S4
-	FMOVQ F4, 48(R0)
-	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V0.S4
 	FMOVQ F0, (R1)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V0.S4
+	FMOVQ F0, 16(R1)
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V7.S4, V6.S4, V0.S4
+	FMOVQ F0, 32(R1)
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V9.S4, V8.S4, V0.S4
+	FMOVQ F0, 48(R1)
 laneback:
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R4, R16
-	ADD $224, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	FMOVQ 96(RSP), F0
-	FMOVQ 224(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 160(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 112(RSP), F0
-	FMOVQ 240(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 176(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVQ 128(RSP), F0
-	FMOVQ 256(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 192(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVQ 144(RSP), F0
-	FMOVQ 272(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 208(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V3.S4, V0.S4, V1.S4
-	FMOVQ F1, 16(RSP)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(RSP)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V2.S4, V3.S4
-	FMOVQ F3, 48(RSP)
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff503 // fmax v3.4s, v8.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V9.S4, V3.S4, V4.S4
-	FMOVQ F4, 64(RSP)
-	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
-lanetailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 80(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 272(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece29
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R5, piece30
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R5, piece31
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R5, piece32
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece32:
+	CALL ·stageOut32NEON(SB)
+	MOVD 280(RSP), R2
+	MOVD 288(RSP), R3
+	MOVD 296(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V3.B16
-	FMOVQ F3, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V5.B16
-	FMOVQ F5, 16(R0)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 32(R2), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V6.B16
-	FMOVQ F6, 32(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 48(R2), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V7.B16
-	FMOVQ F7, 48(R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 312(RSP)
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 288(RSP)
+	ADD $144, RSP, R3
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $208, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R6, R16
+	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
@@ -3702,30 +346,30 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD R7, R6, R16
+	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet0
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BGE groupmeet1mix
 groupmeet1next:
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
 	VLD1R (R4), [V12.S4]
 	VLD1R (R3), [V11.S4]
-	CMP $0, R6
+	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R6, R16
+	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
@@ -3740,30 +384,30 @@ groupmeet1mix:
 	VMOV V1.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD R7, R6, R16
+	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet1
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BGE groupmeet2mix
 groupmeet2next:
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
 	VLD1R (R4), [V12.S4]
 	VLD1R (R3), [V11.S4]
-	CMP $0, R6
+	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R6, R16
+	ADD $4, R5, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
@@ -3778,30 +422,30 @@ groupmeet2mix:
 	VMOV V3.B16, V5.B16
 	VBSL V11.B16, V31.B16, V5.B16
 	VMOV V5.B16, V11.B16
-	ADD R7, R6, R16
+	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet2
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BGE groupmeet3mix
 groupmeet3next:
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
 	VLD1R (R4), [V12.S4]
 	VLD1R (R3), [V11.S4]
-	CMP $0, R6
+	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R6, R16
+	ADD $4, R5, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
@@ -3816,232 +460,136 @@ groupmeet3mix:
 	VMOV V5.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
-	ADD R7, R6, R16
+	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet3
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 96(RSP), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V3.B16
-	FMOVQ F3, 16(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 112(RSP), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V5.B16
-	FMOVQ F5, 32(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V6.B16
-	FMOVQ F6, 48(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V7.B16
-	FMOVQ F7, 64(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, 80(RSP)
-	B grouptailback
 groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	MOVD R5, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
+	MOVD R7, R5
+	SUB R3, R8, R8
+	ADD R8, R3, R3
+	ADD R8, R4, R4
+	MOVD R0, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
 	B grouppieces
 lanerare:
+	MOVD $2, R16
+	MOVD R16, 312(RSP)
+	B rare
+lanestage:
+	MOVD R1, 272(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 280(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 288(RSP)
+	ADD $144, RSP, R3
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $208, RSP, R4
+	B laneloop
+rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V3.B16, V1.B16
-	FMOVQ F1, (R0)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	VDUP R16, V2.S4
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, (R1)
 	FMOVQ 16(R2), F0
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V1.B16
-	FMOVQ F1, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R1)
 	FMOVQ 32(R2), F0
 	FMOVQ 32(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V1.B16
-	FMOVQ F1, 32(R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R1)
 	FMOVQ 48(R2), F0
 	FMOVQ 48(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V4.B16, V7.B16, V1.B16
-	FMOVQ F1, 48(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R1)
+	MOVD 312(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 96(RSP), F0
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V3.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 112(RSP), F0
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V4.B16, V7.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 80(RSP)
-	B lanetailback
+groupresume:
+	MOVD 288(RSP), R3
+	MOVD 296(RSP), R4
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	B groupback
 
-// func FakeQuantizeZeroPointBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeZeroPointNEON(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointBytesNEON(SB), NOSPLIT, $344-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
+TEXT ·FakeQuantizeZeroPointNEON(SB), NOSPLIT, $392-72
+	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 most, V13 0x0
 	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
 	// vector registers in use at once: 25
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD zeroPoint+40(FP), R5
-	FMOVS least+48(FP), F15
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD zeroPoint+32(FP), R5
+	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
-	FMOVS most+52(FP), F14
+	FMOVS most+44(FP), F14
 	VDUP V14.S[0], V14.S4
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R8, R6
-	MUL R7, R6, R6
-	MOVD R8, R7
+	MOVD R7, R0
+	MUL R6, R0, R0
+	MOVD R7, R6
 groupbegin:
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
-	CMP $16, R7
+	CMP $16, R6
 	BLT grouptomeet
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V11.S4]
@@ -4050,7 +598,7 @@ groupbegin:
 	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	SUB R7, R6, R6
+	SUB R6, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
@@ -4075,49 +623,41 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af420 // fmax v0.4s, v1.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	FMOVQ F5, (R0)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
+	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
 	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	FMOVQ F5, 16(R0)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2af462 // fmax v2.4s, v3.4s, v10.4s
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V5.S4
-	FMOVQ F5, 32(R0)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2af483 // fmax v3.4s, v4.4s, v10.4s
-	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V5.S4
-	FMOVQ F5, 48(R0)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V0.S4
 	FMOVQ F0, (R1)
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V0.S4
+	FMOVQ F0, 16(R1)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V3.S4, V0.S4
+	FMOVQ F0, 32(R1)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V0.S4
+	FMOVQ F0, 48(R1)
 groupback:
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R7, R7
-	CMP $16, R7
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R7, R6, R6
-	CBZ R7, groupnext
-	CMP $16, R6
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
+	CBZ R6, groupnext
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
 	VLD1R (R4), [V12.S4]
@@ -4128,10 +668,10 @@ grouptomeet:
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 groupmeet:
-	MOVD R7, R9
-	MOVD R3, R10
-	SUB $4, R7, R7
-	CMP $0, R7
+	MOVD R6, R8
+	MOVD R3, R9
+	SUB $4, R6, R6
+	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V11.B16, V0.B16
@@ -4141,8 +681,8 @@ groupmeet0:
 	WORD $0x6e2cdc64 // fmul v4.4s, v3.4s, v12.4s
 	VFMLS V11.S4, V4.S4, V3.S4
 	VFMLA V12.S4, V3.S4, V4.S4
-	SUB $4, R7, R7
-	CMP $0, R7
+	SUB $4, R6, R6
+	CMP $0, R6
 	BLT groupmeet1cross
 groupmeet1:
 	VMOV V11.B16, V3.B16
@@ -4152,8 +692,8 @@ groupmeet1:
 	WORD $0x6e2cdce8 // fmul v8.4s, v7.4s, v12.4s
 	VFMLS V11.S4, V8.S4, V7.S4
 	VFMLA V12.S4, V7.S4, V8.S4
-	SUB $4, R7, R7
-	CMP $0, R7
+	SUB $4, R6, R6
+	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V11.B16, V7.B16
@@ -4163,8 +703,8 @@ groupmeet2:
 	WORD $0x6e2cde53 // fmul v19.4s, v18.4s, v12.4s
 	VFMLS V11.S4, V19.S4, V18.S4
 	VFMLA V12.S4, V18.S4, V19.S4
-	SUB $4, R7, R7
-	CMP $0, R7
+	SUB $4, R6, R6
+	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V11.B16, V18.B16
@@ -4181,67 +721,57 @@ groupmeet3:
 	FCMPS F22, F22
 	BVS groupmeetrare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V0.S4, V1.S4, V2.S4
-	FMOVQ F2, (R0)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e25f505 // fmax v5.4s, v8.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V5.S4, V0.S4
-	FMOVQ F0, 16(R0)
-	WORD $0x4e28e4a5 // fcmeq v5.4s, v5.4s, v8.4s
-	WORD $0x4e218a73 // frintn v19.4s, v19.4s
-	WORD $0x4e30f670 // fmax v16.4s, v19.4s, v16.4s
-	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V16.S4, V0.S4
-	FMOVQ F0, 32(R0)
-	WORD $0x4e33e610 // fcmeq v16.4s, v16.4s, v19.4s
-	WORD $0x4e218af7 // frintn v23.4s, v23.4s
-	WORD $0x4e34f6f4 // fmax v20.4s, v23.4s, v20.4s
-	WORD $0x4eb5f694 // fmin v20.4s, v20.4s, v21.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V18.S4, V20.S4, V0.S4
-	FMOVQ F0, 48(R0)
-	WORD $0x4e37e694 // fcmeq v20.4s, v20.4s, v23.4s
-	VUZP1 V5.H8, V1.H8, V1.H8
-	VUZP1 V20.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
+	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
+	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V0.S4, V4.S4, V1.S4
 	FMOVQ F1, (R1)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e25f508 // fmax v8.4s, v8.4s, v5.4s
+	WORD $0x4ea6f508 // fmin v8.4s, v8.4s, v6.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V8.S4, V0.S4
+	FMOVQ F0, 16(R1)
+	WORD $0x4e218a73 // frintn v19.4s, v19.4s
+	WORD $0x4e30f673 // fmax v19.4s, v19.4s, v16.4s
+	WORD $0x4eb1f673 // fmin v19.4s, v19.4s, v17.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V7.S4, V19.S4, V0.S4
+	FMOVQ F0, 32(R1)
+	WORD $0x4e218af7 // frintn v23.4s, v23.4s
+	WORD $0x4e34f6f7 // fmax v23.4s, v23.4s, v20.4s
+	WORD $0x4eb5f6f7 // fmin v23.4s, v23.4s, v21.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V18.S4, V23.S4, V0.S4
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $1, R7
+	SUB $16, R0, R0
+	CMP $1, R6
 	BLT groupnext
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
-	CMP $16, R7
+	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R6, groupdone
+	CBZ R0, groupdone
 groupskip:
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	CMP $1, R7
+	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R6, R9
-	MOVD R6, R10
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R10, R6
-	CMP R6, R7
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R7, R6
+	MOVD R6, R0
 grouppiece:
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V11.S4]
@@ -4250,154 +780,45 @@ grouppiece:
 	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 96(RSP), F0
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 112(RSP), F0
-	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V2.S4
-	FMOVQ 128(RSP), F0
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	FMOVQ 144(RSP), F0
-	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af420 // fmax v0.4s, v1.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	FMOVQ F5, 16(RSP)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	CMP $5, R6
-	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	FMOVQ F5, 32(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	CMP $9, R6
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2af462 // fmax v2.4s, v3.4s, v10.4s
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V5.S4
-	FMOVQ F5, 48(RSP)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	CMP $13, R6
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2af483 // fmax v3.4s, v4.4s, v10.4s
-	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V5.S4
-	FMOVQ F5, 64(RSP)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-grouptailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 80(RSP)
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
+	MOVD R1, 336(RSP)
+	ADD $16, RSP, R1
 	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 344(RSP)
+	ADD $80, RSP, R2
+	MOVD R6, 376(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 336(RSP), R1
+	ADD $16, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R6, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R6, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R6<<2, R0, R0
-	ADD R6, R1, R1
-	ADD R6<<2, R2, R2
-	SUB R6, R7, R7
-	SUB R6, R10, R10
-	SUB R6, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 344(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 376(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R6
+	CBNZ R9, grouppieces
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
 	FMOVQ (R4), F1
@@ -4435,353 +856,87 @@ laneloop:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V0.S4
-	FMOVQ F0, (R0)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	FMOVQ 16(R5), F0
-	VSUB V0.S4, V15.S4, V2.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V0.S4
-	FMOVQ F0, 16(R0)
-	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
-	FMOVQ 32(R5), F0
-	VSUB V0.S4, V15.S4, V3.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
-	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V3.S4, V0.S4
-	FMOVQ F0, 32(R0)
-	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
-	FMOVQ 48(R5), F0
-	VSUB V0.S4, V15.S4, V4.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V0.S4
-	FMOVQ F0, 48(R0)
-	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-laneback:
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE laneloop
-lanetail:
-	CBZ R6, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R6, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R6, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R6, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R6, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R6, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R6, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R6, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R4, R16
-	ADD $224, RSP, R17
-	TBZ $3, R6, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	FMOVQ F31, 336(RSP)
-	MOVD R5, R16
-	ADD $288, RSP, R17
-	TBZ $3, R6, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R6, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R6, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVQ 96(RSP), F0
-	FMOVQ 224(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 160(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 112(RSP), F0
-	FMOVQ 240(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 176(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVQ 128(RSP), F0
-	FMOVQ 256(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 192(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVQ 144(RSP), F0
-	FMOVQ 272(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 208(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	FMOVQ 288(RSP), F0
+	VFMLA V3.S4, V2.S4, V0.S4
+	FMOVQ F0, (R1)
+	FMOVQ 16(R5), F0
 	VSUB V0.S4, V15.S4, V1.S4
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V0.S4
-	FMOVQ F0, 16(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	CMP $5, R6
-	BLT lanetailnarrow
-	FMOVQ 304(RSP), F0
-	VSUB V0.S4, V15.S4, V2.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V0.S4
-	FMOVQ F0, 32(RSP)
-	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
-	CMP $9, R6
-	BLT lanetailnarrow
-	FMOVQ 320(RSP), F0
-	VSUB V0.S4, V15.S4, V3.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
-	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V3.S4, V0.S4
-	FMOVQ F0, 48(RSP)
-	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
-	CMP $13, R6
-	BLT lanetailnarrow
-	FMOVQ 336(RSP), F0
-	VSUB V0.S4, V15.S4, V4.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
+	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V0.S4
-	FMOVQ F0, 64(RSP)
-	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
-lanetailnarrow:
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, 80(RSP)
-lanetailback:
+	VFMLA V5.S4, V4.S4, V0.S4
+	FMOVQ F0, 16(R1)
+	FMOVQ 32(R5), F0
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e21f4c6 // fmax v6.4s, v6.4s, v1.4s
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V7.S4, V6.S4, V0.S4
+	FMOVQ F0, 32(R1)
+	FMOVQ 48(R5), F0
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e21f508 // fmax v8.4s, v8.4s, v1.4s
+	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V9.S4, V8.S4, V0.S4
+	FMOVQ F0, 48(R1)
+laneback:
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 336(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R6, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R6, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R6, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R6, piece33
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece33:
-	TBZ $2, R6, piece34
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece34:
-	TBZ $1, R6, piece35
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece35:
-	TBZ $0, R6, piece36
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece36:
+	CALL ·stageOut32NEON(SB)
+	MOVD 344(RSP), R2
+	MOVD 352(RSP), R3
+	MOVD 360(RSP), R4
+	MOVD 368(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V3.B16
-	FMOVQ F3, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af402 // fmax v2.4s, v0.4s, v10.4s
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V5.B16
-	FMOVQ F5, 16(R0)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 32(R2), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af403 // fmax v3.4s, v0.4s, v10.4s
-	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V6.B16
-	FMOVQ F6, 32(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 48(R2), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af405 // fmax v5.4s, v0.4s, v10.4s
-	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V7.B16
-	FMOVQ F7, 48(R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 384(RSP)
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 352(RSP)
+	ADD $144, RSP, R3
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 360(RSP)
+	ADD $208, RSP, R4
+	ADD $272, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 368(RSP)
+	ADD $272, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -4790,7 +945,7 @@ groupmeet0mix:
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
 	VSUB V2.S4, V14.S4, V3.S4
 	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
-	ADD $4, R7, R16
+	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
@@ -4811,24 +966,24 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V2.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD R8, R7, R16
+	ADD R7, R6, R16
 	CMP $0, R16
 	BGE groupmeet0
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BGE groupmeet1mix
 groupmeet1next:
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
 	VLD1R (R5), [V6.S4]
@@ -4840,7 +995,7 @@ groupmeet1next:
 	VLD1R (R3), [V11.S4]
 	VMOV V8.B16, V10.B16
 	VMOV V6.B16, V9.B16
-	CMP $0, R7
+	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
 	ADD $4, R5, R16
@@ -4849,7 +1004,7 @@ groupmeet1mix:
 	WORD $0x4e21d8e8 // scvtf v8.4s, v7.4s
 	VSUB V6.S4, V14.S4, V7.S4
 	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
-	ADD $4, R7, R16
+	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
@@ -4870,24 +1025,24 @@ groupmeet1mix:
 	VMOV V3.B16, V5.B16
 	VBSL V9.B16, V6.B16, V5.B16
 	VMOV V5.B16, V9.B16
-	ADD R8, R7, R16
+	ADD R7, R6, R16
 	CMP $0, R16
 	BGE groupmeet1
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BGE groupmeet2mix
 groupmeet2next:
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
 	VLD1R (R5), [V17.S4]
@@ -4899,7 +1054,7 @@ groupmeet2next:
 	VLD1R (R3), [V11.S4]
 	VMOV V19.B16, V10.B16
 	VMOV V17.B16, V9.B16
-	CMP $0, R7
+	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
 	ADD $4, R5, R16
@@ -4908,7 +1063,7 @@ groupmeet2mix:
 	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
 	VSUB V17.S4, V14.S4, V18.S4
 	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
-	ADD $4, R7, R16
+	ADD $4, R6, R16
 	VDUP R16, V16.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb067e7 // smax v7.4s, v31.4s, v16.4s
@@ -4929,24 +1084,24 @@ groupmeet2mix:
 	VMOV V7.B16, V16.B16
 	VBSL V9.B16, V17.B16, V16.B16
 	VMOV V16.B16, V9.B16
-	ADD R8, R7, R16
+	ADD R7, R6, R16
 	CMP $0, R16
 	BGE groupmeet2
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BGE groupmeet3mix
 groupmeet3next:
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
 	VLD1R (R5), [V21.S4]
@@ -4958,7 +1113,7 @@ groupmeet3next:
 	VLD1R (R3), [V11.S4]
 	VMOV V23.B16, V10.B16
 	VMOV V21.B16, V9.B16
-	CMP $0, R7
+	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
 	ADD $4, R5, R16
@@ -4967,7 +1122,7 @@ groupmeet3mix:
 	WORD $0x4e21dad7 // scvtf v23.4s, v22.4s
 	VSUB V21.S4, V14.S4, V22.S4
 	WORD $0x4e21dad5 // scvtf v21.4s, v22.4s
-	ADD $4, R7, R16
+	ADD $4, R6, R16
 	VDUP R16, V20.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb467f2 // smax v18.4s, v31.4s, v20.4s
@@ -4988,82 +1143,53 @@ groupmeet3mix:
 	VMOV V18.B16, V20.B16
 	VBSL V9.B16, V21.B16, V20.B16
 	VMOV V20.B16, V9.B16
-	ADD R8, R7, R16
+	ADD R7, R6, R16
 	CMP $0, R16
 	BGE groupmeet3
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 96(RSP), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V3.B16
-	FMOVQ F3, 16(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 112(RSP), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af402 // fmax v2.4s, v0.4s, v10.4s
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V5.B16
-	FMOVQ F5, 32(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af403 // fmax v3.4s, v0.4s, v10.4s
-	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V6.B16
-	FMOVQ F6, 48(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af405 // fmax v5.4s, v0.4s, v10.4s
-	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V7.B16
-	FMOVQ F7, 64(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, 80(RSP)
-	B grouptailback
 groupmeetrare:
-	MOVD R9, R7
-	SUB R3, R10, R10
-	ADD R10, R3, R3
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	MOVD R6, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	ADD R9, R5, R5
+	MOVD R0, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
 	B grouppieces
 lanerare:
+	MOVD $2, R16
+	MOVD R16, 384(RSP)
+	B rare
+lanestage:
+	MOVD R1, 336(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 344(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 352(RSP)
+	ADD $144, RSP, R3
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 360(RSP)
+	ADD $208, RSP, R4
+	ADD $272, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 368(RSP)
+	ADD $272, RSP, R5
+	B laneloop
+rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
 	FMOVQ (R5), F2
@@ -5073,196 +1199,120 @@ lanerare:
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, (R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VDUP R16, V2.S4
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, (R1)
 	FMOVQ 16(R2), F0
 	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F2
-	VSUB V2.S4, V15.S4, V5.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ 16(R5), F3
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R1)
 	FMOVQ 32(R2), F0
 	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F2
-	VSUB V2.S4, V15.S4, V6.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ 32(R5), F3
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
-	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R1)
 	FMOVQ 48(R2), F0
 	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F2
-	VSUB V2.S4, V15.S4, V7.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
-	WORD $0x4e2dd4e2 // fadd v2.4s, v7.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R0)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R1)
-	B laneback
-lanetailrare:
-	FMOVQ 96(RSP), F0
-	FMOVQ 160(RSP), F1
-	FMOVQ 288(RSP), F2
-	VSUB V2.S4, V15.S4, V3.S4
-	VSUB V2.S4, V14.S4, V2.S4
+	FMOVQ 48(R5), F3
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 112(RSP), F0
-	FMOVQ 176(RSP), F1
-	FMOVQ 304(RSP), F2
-	VSUB V2.S4, V15.S4, V5.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F1
-	FMOVQ 320(RSP), F2
-	VSUB V2.S4, V15.S4, V6.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
-	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	FMOVQ 208(RSP), F1
-	FMOVQ 336(RSP), F2
-	VSUB V2.S4, V15.S4, V7.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
-	WORD $0x4e2dd4e2 // fadd v2.4s, v7.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, 80(RSP)
-	B lanetailback
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R1)
+	MOVD 384(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	B laneback
+groupresume:
+	MOVD 352(RSP), R3
+	MOVD 360(RSP), R4
+	MOVD 368(RSP), R5
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+	B groupback
 
-// func FakeQuantizeMinvalBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeMinvalNEON(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalBytesNEON(SB), NOSPLIT, $344-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
+TEXT ·FakeQuantizeMinvalNEON(SB), NOSPLIT, $392-72
+	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip, V10 minval
 	// vector registers in use at once: 20
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD minval+40(FP), R5
-	FMOVS least+48(FP), F0
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD minval+32(FP), R5
+	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+52(FP), F0
+	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R8, R6
-	MUL R7, R6, R6
-	MOVD R8, R7
+	MOVD R7, R0
+	MUL R6, R0, R0
+	MOVD R7, R6
 groupbegin:
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
-	CMP $16, R7
+	CMP $16, R6
 	BLT grouptomeet
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
-	SUB R7, R6, R6
+	SUB R6, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
@@ -5291,63 +1341,55 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	FMOVQ F5, 16(R0)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	FMOVQ F5, 32(R0)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	FMOVQ F5, 48(R0)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, (R1)
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	FMOVQ F0, 16(R1)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V3.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	FMOVQ F0, 32(R1)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	FMOVQ F0, 48(R1)
 groupback:
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R7, R7
-	CMP $16, R7
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R7, R6, R6
-	CBZ R7, groupnext
-	CMP $16, R6
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
+	CBZ R6, groupnext
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
 	VLD1R (R5), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	VLD1R (R3), [V10.S4]
 groupmeet:
-	MOVD R7, R9
-	MOVD R3, R10
-	SUB $4, R7, R7
-	CMP $0, R7
+	MOVD R6, R8
+	MOVD R3, R9
+	SUB $4, R6, R6
+	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V12.B16, V0.B16
@@ -5357,8 +1399,8 @@ groupmeet0:
 	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
 	VFMLS V10.S4, V3.S4, V2.S4
 	VFMLA V11.S4, V2.S4, V3.S4
-	SUB $4, R7, R7
-	CMP $0, R7
+	SUB $4, R6, R6
+	CMP $0, R6
 	BLT groupmeet1cross
 groupmeet1:
 	VMOV V12.B16, V2.B16
@@ -5368,8 +1410,8 @@ groupmeet1:
 	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
 	VFMLS V10.S4, V6.S4, V5.S4
 	VFMLA V11.S4, V5.S4, V6.S4
-	SUB $4, R7, R7
-	CMP $0, R7
+	SUB $4, R6, R6
+	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V12.B16, V5.B16
@@ -5379,8 +1421,8 @@ groupmeet2:
 	WORD $0x6e2bdd09 // fmul v9.4s, v8.4s, v11.4s
 	VFMLS V10.S4, V9.S4, V8.S4
 	VFMLA V11.S4, V8.S4, V9.S4
-	SUB $4, R7, R7
-	CMP $0, R7
+	SUB $4, R6, R6
+	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V12.B16, V8.B16
@@ -5397,231 +1439,104 @@ groupmeet3:
 	FCMPS F17, F17
 	BVS groupmeetrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff471 // fmax v17.4s, v3.4s, v15.4s
-	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
-	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
-	VFMLA V1.S4, V17.S4, V19.S4
-	WORD $0x4e20d673 // fadd v19.4s, v19.4s, v0.4s
-	FMOVQ F19, (R0)
-	WORD $0x4e23e631 // fcmeq v17.4s, v17.4s, v3.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ F1, 16(R0)
-	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e2ff521 // fmax v1.4s, v9.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V2.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 32(R0)
-	WORD $0x4e29e421 // fcmeq v1.4s, v1.4s, v9.4s
-	WORD $0x4e218a52 // frintn v18.4s, v18.4s
-	WORD $0x4e2ff642 // fmax v2.4s, v18.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V16.S4, V2.S4, V3.S4
-	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
-	FMOVQ F3, 48(R0)
-	WORD $0x4e32e442 // fcmeq v2.4s, v2.4s, v18.4s
-	VUZP1 V0.H8, V17.H8, V17.H8
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V17.B16, V17.B16
-	VUSHR $7, V17.B16, V17.B16
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V1.S4, V3.S4, V17.S4
+	WORD $0x4e20d631 // fadd v17.4s, v17.4s, v0.4s
 	FMOVQ F17, (R1)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V6.S4, V0.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 16(R1)
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e2ff529 // fmax v9.4s, v9.4s, v15.4s
+	WORD $0x4eaef529 // fmin v9.4s, v9.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V7.S4, V9.S4, V0.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	FMOVQ F0, 32(R1)
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff652 // fmax v18.4s, v18.4s, v15.4s
+	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V16.S4, V18.S4, V0.S4
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $1, R7
+	SUB $16, R0, R0
+	CMP $1, R6
 	BLT groupnext
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
-	CMP $16, R7
+	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R6, groupdone
+	CBZ R0, groupdone
 groupskip:
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	CMP $1, R7
+	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R6, R9
-	MOVD R6, R10
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R10, R6
-	CMP R6, R7
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R7, R6
+	MOVD R6, R0
 grouppiece:
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 96(RSP), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 112(RSP), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V2.S4
-	FMOVQ 128(RSP), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	FMOVQ 144(RSP), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	FMOVQ F5, 16(RSP)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	CMP $5, R6
-	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	FMOVQ F5, 32(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	CMP $9, R6
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	FMOVQ F5, 48(RSP)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	CMP $13, R6
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	FMOVQ F5, 64(RSP)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-grouptailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 80(RSP)
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
+	MOVD R1, 336(RSP)
+	ADD $16, RSP, R1
 	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 344(RSP)
+	ADD $80, RSP, R2
+	MOVD R6, 376(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 336(RSP), R1
+	ADD $16, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R6, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R6, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R6<<2, R0, R0
-	ADD R6, R1, R1
-	ADD R6<<2, R2, R2
-	SUB R6, R7, R7
-	SUB R6, R10, R10
-	SUB R6, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 344(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 376(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R6
+	CBNZ R9, grouppieces
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
 	FMOVQ (R5), F1
@@ -5662,341 +1577,79 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V11.S4
-	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	FMOVQ F11, (R0)
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 16(R0)
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e2ff522 // fmax v2.4s, v9.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 32(R0)
-	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e2ff583 // fmax v3.4s, v12.4s, v15.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V16.S4, V3.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	FMOVQ F4, 48(R0)
-	WORD $0x4e2ce463 // fcmeq v3.4s, v3.4s, v12.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V3.S4, V0.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	FMOVQ F0, (R1)
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V7.S4, V6.S4, V0.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 16(R1)
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e2ff529 // fmax v9.4s, v9.4s, v15.4s
+	WORD $0x4eaef529 // fmin v9.4s, v9.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V10.S4, V9.S4, V0.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	FMOVQ F0, 32(R1)
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e2ff58c // fmax v12.4s, v12.4s, v15.4s
+	WORD $0x4eaef58c // fmin v12.4s, v12.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V16.S4, V12.S4, V0.S4
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	FMOVQ F0, 48(R1)
 laneback:
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R6, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R6, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R6, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R6, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R6, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R6, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R6, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R6, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R4, R16
-	ADD $224, RSP, R17
-	TBZ $3, R6, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	FMOVQ F31, 336(RSP)
-	MOVD R5, R16
-	ADD $288, RSP, R17
-	TBZ $3, R6, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R6, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R6, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVQ 96(RSP), F0
-	FMOVQ 288(RSP), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 224(RSP), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ 160(RSP), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVQ 112(RSP), F0
-	FMOVQ 304(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 240(RSP), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
-	FMOVQ 176(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVQ 128(RSP), F0
-	FMOVQ 320(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 256(RSP), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 192(RSP), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVQ 144(RSP), F0
-	FMOVQ 336(RSP), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 272(RSP), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
-	FMOVQ 208(RSP), F16
-	VFMLS V16.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V11.S4
-	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	FMOVQ F11, 16(RSP)
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
-	CMP $5, R6
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 32(RSP)
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
-	CMP $9, R6
-	BLT lanetailnarrow
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e2ff522 // fmax v2.4s, v9.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 48(RSP)
-	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
-	CMP $13, R6
-	BLT lanetailnarrow
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e2ff583 // fmax v3.4s, v12.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V16.S4, V3.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	FMOVQ F4, 64(RSP)
-	WORD $0x4e2ce463 // fcmeq v3.4s, v3.4s, v12.4s
-lanetailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, 80(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 336(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R6, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R6, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R6, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R6, piece33
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece33:
-	TBZ $2, R6, piece34
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece34:
-	TBZ $1, R6, piece35
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece35:
-	TBZ $0, R6, piece36
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece36:
+	CALL ·stageOut32NEON(SB)
+	MOVD 344(RSP), R2
+	MOVD 352(RSP), R3
+	MOVD 360(RSP), R4
+	MOVD 368(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V3.B16
-	FMOVQ F3, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V5.B16
-	FMOVQ F5, 16(R0)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 32(R2), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V6.B16
-	FMOVQ F6, 32(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 48(R2), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V7.B16
-	FMOVQ F7, 48(R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 384(RSP)
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 352(RSP)
+	ADD $144, RSP, R3
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 360(RSP)
+	ADD $208, RSP, R4
+	ADD $272, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 368(RSP)
+	ADD $272, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R7, R16
+	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
@@ -6016,33 +1669,33 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD R8, R7, R16
+	ADD R7, R6, R16
 	CMP $0, R16
 	BGE groupmeet0
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BGE groupmeet1mix
 groupmeet1next:
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
 	VLD1R (R5), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	VLD1R (R3), [V10.S4]
-	CMP $0, R7
+	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R7, R16
+	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
@@ -6062,33 +1715,33 @@ groupmeet1mix:
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD R8, R7, R16
+	ADD R7, R6, R16
 	CMP $0, R16
 	BGE groupmeet1
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BGE groupmeet2mix
 groupmeet2next:
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
 	VLD1R (R5), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	VLD1R (R3), [V10.S4]
-	CMP $0, R7
+	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R7, R16
+	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
@@ -6108,33 +1761,33 @@ groupmeet2mix:
 	VMOV V5.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
-	ADD R8, R7, R16
+	ADD R7, R6, R16
 	CMP $0, R16
 	BGE groupmeet2
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BGE groupmeet3mix
 groupmeet3next:
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	ADD $3, R7, R16
+	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
 	VLD1R (R5), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	VLD1R (R3), [V10.S4]
-	CMP $0, R7
+	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R7, R16
+	ADD $4, R6, R16
 	VDUP R16, V16.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb067e8 // smax v8.4s, v31.4s, v16.4s
@@ -6154,158 +1807,2127 @@ groupmeet3mix:
 	VMOV V8.B16, V16.B16
 	VBSL V10.B16, V31.B16, V16.B16
 	VMOV V16.B16, V10.B16
-	ADD R8, R7, R16
+	ADD R7, R6, R16
 	CMP $0, R16
 	BGE groupmeet3
-	ADD R8, R7, R7
+	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 96(RSP), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V3.B16
-	FMOVQ F3, 16(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 112(RSP), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V5.B16
-	FMOVQ F5, 32(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V6.B16
-	FMOVQ F6, 48(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V7.B16
-	FMOVQ F7, 64(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, 80(RSP)
-	B grouptailback
 groupmeetrare:
-	MOVD R9, R7
-	SUB R3, R10, R10
-	ADD R10, R3, R3
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	MOVD R6, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	ADD R9, R5, R5
+	MOVD R0, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
 	B grouppieces
 lanerare:
+	MOVD $2, R16
+	MOVD R16, 384(RSP)
+	B rare
+lanestage:
+	MOVD R1, 336(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 344(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 352(RSP)
+	ADD $144, RSP, R3
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 360(RSP)
+	ADD $208, RSP, R4
+	ADD $272, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 368(RSP)
+	ADD $272, RSP, R5
+	B laneloop
+rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
 	FMOVQ (R5), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V2.S4
-	VBSL V2.B16, V4.B16, V1.B16
-	FMOVQ F1, (R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, (R1)
 	FMOVQ 16(R2), F0
 	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	FMOVQ 16(R5), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R1)
+	FMOVQ 32(R2), F0
+	FMOVQ 32(R3), F1
+	FMOVQ 32(R5), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R1)
+	FMOVQ 48(R2), F0
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R5), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R1)
+	MOVD 384(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	B laneback
+groupresume:
+	MOVD 352(RSP), R3
+	MOVD 360(RSP), R4
+	MOVD 368(RSP), R5
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	B groupback
+
+// func FakeQuantizeBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+
+TEXT ·FakeQuantizeBytesNEON(SB), NOSPLIT, $344-72
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
+	// per group: V12 scale, V11 recip
+	// vector registers in use at once: 15
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
+	FMOVS least+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
+	FMOVS most+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	MOVD R7, R0
+	MUL R6, R0, R0
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	SUB R6, R0, R0
+grouploop:
+	FMOVQ (R3), F0
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ 16(R3), F0
+	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V2.S4
+	FMOVQ 32(R3), F0
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
+	FMOVQ 48(R3), F0
+	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V0.S4, V5.S4
+	FMOVQ F5, (R1)
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V5.S4
+	FMOVQ F5, 16(R1)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V5.S4
+	FMOVQ F5, 32(R1)
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V3.S4, V5.S4
+	FMOVQ F5, 48(R1)
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+groupback:
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE grouploop
+groupwhole:
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
+	CBZ R6, groupnext
+	CMP $16, R0
+	BLT grouptail
+grouptomeet:
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R4, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V11.B16, V0.B16
+	FMOVQ (R3), F1
+	WORD $0x6e2cdc22 // fmul v2.4s, v1.4s, v12.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V12.S4, V1.S4, V2.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V11.B16, V1.B16
+	FMOVQ 16(R3), F3
+	WORD $0x6e2cdc64 // fmul v4.4s, v3.4s, v12.4s
+	VFMLS V11.S4, V4.S4, V3.S4
+	VFMLA V12.S4, V3.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V11.B16, V3.B16
+	FMOVQ 32(R3), F5
+	WORD $0x6e2cdca6 // fmul v6.4s, v5.4s, v12.4s
+	VFMLS V11.S4, V6.S4, V5.S4
+	VFMLA V12.S4, V5.S4, V6.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V11.B16, V5.B16
+	FMOVQ 48(R3), F7
+	WORD $0x6e2cdce8 // fmul v8.4s, v7.4s, v12.4s
+	VFMLS V11.S4, V8.S4, V7.S4
+	VFMLA V12.S4, V7.S4, V8.S4
+	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c9 // fmax v9.4s, v6.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS groupmeetrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VFMLA V0.S4, V7.S4, V9.S4
+	FMOVQ F9, (R1)
+	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 16(R1)
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V3.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(R1)
+	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e2ff502 // fmax v2.4s, v8.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V5.S4, V2.S4, V3.S4
+	FMOVQ F3, 48(R1)
+	WORD $0x4e28e442 // fcmeq v2.4s, v2.4s, v8.4s
+	VUZP1 V0.H8, V7.H8, V7.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V7.B16, V7.B16
+	VUSHR $7, V7.B16, V7.B16
+	FMOVQ F7, (R2)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R0, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R0, R8
+	MOVD R0, R9
+grouppieces:
+	MOVD R9, R0
+	CMP R0, R6
+	BGE grouppiece
+	MOVD R6, R0
+grouppiece:
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	MOVD R6, 328(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 296(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 304(RSP), R3
+	ADD R0<<2, R3, R3
+	MOVD 328(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R0
+	B groupbegin
+groupdone:
+	RET
+lanes:
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R3), F0
+	FMOVQ (R5), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R4), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R5), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R4), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R5), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R4), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R5), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R4), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V3.S4, V0.S4, V1.S4
+	FMOVQ F1, (R1)
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V5.S4, V1.S4, V2.S4
+	FMOVQ F2, 16(R1)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V7.S4, V2.S4, V3.S4
+	FMOVQ F3, 32(R1)
+	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e2ff503 // fmax v3.4s, v8.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V9.S4, V3.S4, V4.S4
+	FMOVQ F4, 48(R1)
+	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+laneback:
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 296(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+laneend:
+	RET
+grouprare:
+	MOVD $1, R16
+	MOVD R16, 336(RSP)
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B rare
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V12.B16, V31.B16, V3.B16
+	VMOV V3.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V12.B16, V31.B16, V5.B16
+	VMOV V5.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V12.B16, V31.B16, V7.B16
+	VMOV V7.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
+groupmeetrare:
+	MOVD R8, R6
+	SUB R4, R9, R9
+	ADD R9, R4, R4
+	ADD R9, R5, R5
+	MOVD R0, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
+lanerare:
+	MOVD $2, R16
+	MOVD R16, 336(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R3), F0
+	FMOVQ (R4), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V1.B16
+	FMOVQ F1, (R1)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R4), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V1.B16
+	FMOVQ F1, 16(R1)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R4), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
 	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
 	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V2.B16, V6.B16, V1.B16
-	FMOVQ F1, 16(R0)
+	VBSL V4.B16, V6.B16, V1.B16
+	FMOVQ F1, 32(R1)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R4), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
 	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
 	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V2.B16, V7.B16, V1.B16
-	FMOVQ F1, 32(R0)
+	VBSL V4.B16, V7.B16, V1.B16
+	FMOVQ F1, 48(R1)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, (R2)
+	MOVD 336(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	B laneback
+groupresume:
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	B groupback
+
+// func FakeQuantizeZeroPointBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+
+TEXT ·FakeQuantizeZeroPointBytesNEON(SB), NOSPLIT, $408-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R7 groups left, R8 length
+	// per call: V15 least, V14 most, V13 0x0
+	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
+	// vector registers in use at once: 25
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
+	MOVD zeroPoint+40(FP), R6
+	FMOVS least+48(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS most+52(FP), F14
+	VDUP V14.S[0], V14.S4
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	MOVD groups+56(FP), R7
+	MOVD length+64(FP), R8
+	CMP $1, R8
+	BEQ lanes
+groups:
+	MOVD R8, R0
+	MUL R7, R0, R0
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+	SUB R7, R0, R0
+grouploop:
+	FMOVQ (R3), F0
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ 16(R3), F0
+	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V2.S4
+	FMOVQ 32(R3), F0
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
+	FMOVQ 48(R3), F0
+	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2af420 // fmax v0.4s, v1.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V0.S4, V5.S4
+	FMOVQ F5, (R1)
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V5.S4
+	FMOVQ F5, 16(R1)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2af462 // fmax v2.4s, v3.4s, v10.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V5.S4
+	FMOVQ F5, 32(R1)
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2af483 // fmax v3.4s, v4.4s, v10.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V3.S4, V5.S4
+	FMOVQ F5, 48(R1)
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+groupback:
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R7, R7
+	CMP $16, R7
+	BGE grouploop
+groupwhole:
+	CMP $0, R7
+	BLT groupstaged
+	ADD R7, R0, R0
+	CBZ R7, groupnext
+	CMP $16, R0
+	BLT grouptail
+grouptomeet:
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+groupmeet:
+	MOVD R7, R9
+	MOVD R4, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V11.B16, V0.B16
+	VMOV V10.B16, V1.B16
+	VMOV V9.B16, V2.B16
+	FMOVQ (R3), F3
+	WORD $0x6e2cdc64 // fmul v4.4s, v3.4s, v12.4s
+	VFMLS V11.S4, V4.S4, V3.S4
+	VFMLA V12.S4, V3.S4, V4.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V11.B16, V3.B16
+	VMOV V10.B16, V5.B16
+	VMOV V9.B16, V6.B16
+	FMOVQ 16(R3), F7
+	WORD $0x6e2cdce8 // fmul v8.4s, v7.4s, v12.4s
+	VFMLS V11.S4, V8.S4, V7.S4
+	VFMLA V12.S4, V7.S4, V8.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V11.B16, V7.B16
+	VMOV V10.B16, V16.B16
+	VMOV V9.B16, V17.B16
+	FMOVQ 32(R3), F18
+	WORD $0x6e2cde53 // fmul v19.4s, v18.4s, v12.4s
+	VFMLS V11.S4, V19.S4, V18.S4
+	VFMLA V12.S4, V18.S4, V19.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V11.B16, V18.B16
+	VMOV V10.B16, V20.B16
+	VMOV V9.B16, V21.B16
+	FMOVQ 48(R3), F22
+	WORD $0x6e2cded7 // fmul v23.4s, v22.4s, v12.4s
+	VFMLS V11.S4, V23.S4, V22.S4
+	VFMLA V12.S4, V22.S4, V23.S4
+	WORD $0x4e28f496 // fmax v22.4s, v4.4s, v8.4s
+	WORD $0x4e37f678 // fmax v24.4s, v19.4s, v23.4s
+	WORD $0x4e38f6d6 // fmax v22.4s, v22.4s, v24.4s
+	WORD $0x6e30fad6 // fmaxv s22, v22.4s
+	FCMPS F22, F22
+	BVS groupmeetrare
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V0.S4, V1.S4, V2.S4
+	FMOVQ F2, (R1)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e25f505 // fmax v5.4s, v8.4s, v5.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V5.S4, V0.S4
+	FMOVQ F0, 16(R1)
+	WORD $0x4e28e4a5 // fcmeq v5.4s, v5.4s, v8.4s
+	WORD $0x4e218a73 // frintn v19.4s, v19.4s
+	WORD $0x4e30f670 // fmax v16.4s, v19.4s, v16.4s
+	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V7.S4, V16.S4, V0.S4
+	FMOVQ F0, 32(R1)
+	WORD $0x4e33e610 // fcmeq v16.4s, v16.4s, v19.4s
+	WORD $0x4e218af7 // frintn v23.4s, v23.4s
+	WORD $0x4e34f6f4 // fmax v20.4s, v23.4s, v20.4s
+	WORD $0x4eb5f694 // fmin v20.4s, v20.4s, v21.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V18.S4, V20.S4, V0.S4
+	FMOVQ F0, 48(R1)
+	WORD $0x4e37e694 // fcmeq v20.4s, v20.4s, v23.4s
+	VUZP1 V5.H8, V1.H8, V1.H8
+	VUZP1 V20.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R2)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R0, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R0, R9
+	MOVD R0, R10
+grouppieces:
+	MOVD R10, R0
+	CMP R0, R7
+	BGE grouppiece
+	MOVD R7, R0
+grouppiece:
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+	MOVD R1, 352(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 360(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 368(RSP)
+	ADD $96, RSP, R3
+	MOVD R7, 400(RSP)
+	SUB R7, R7, R7
+	B grouploop
+groupstaged:
+	MOVD 352(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 360(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 368(RSP), R3
+	ADD R0<<2, R3, R3
+	MOVD 400(RSP), R7
+grouprest:
+	SUB R0, R7, R7
+	SUB R0, R10, R10
+	SUB R0, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R0
+	B groupbegin
+groupdone:
+	RET
+lanes:
+	MOVD R7, R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R3), F0
+	FMOVQ (R5), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R4), F3
+	VFMLS V3.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R5), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R4), F5
+	VFMLS V5.S4, V4.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R5), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R4), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R5), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R4), F9
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	FMOVQ (R6), F0
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V1.S4, V0.S4
+	FMOVQ F0, (R1)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	FMOVQ 16(R6), F0
+	VSUB V0.S4, V15.S4, V2.S4
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V2.S4, V0.S4
+	FMOVQ F0, 16(R1)
+	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
+	FMOVQ 32(R6), F0
+	VSUB V0.S4, V15.S4, V3.S4
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V7.S4, V3.S4, V0.S4
+	FMOVQ F0, 32(R1)
+	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
+	FMOVQ 48(R6), F0
+	VSUB V0.S4, V15.S4, V4.S4
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V9.S4, V4.S4, V0.S4
+	FMOVQ F0, 48(R1)
+	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R2)
+laneback:
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 352(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 360(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 368(RSP), R3
+	MOVD 376(RSP), R4
+	MOVD 384(RSP), R5
+	MOVD 392(RSP), R6
+laneend:
+	RET
+grouprare:
+	MOVD $1, R16
+	MOVD R16, 408(RSP)
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 376(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 384(RSP)
+	ADD $224, RSP, R5
+	ADD $288, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 392(RSP)
+	ADD $288, RSP, R6
+	B rare
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VLD1R (R16), [V2.S4]
+	VSUB V2.S4, V15.S4, V3.S4
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VSUB V2.S4, V14.S4, V3.S4
+	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V4.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V2.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R6), [V6.S4]
+	VSUB V6.S4, V15.S4, V7.S4
+	WORD $0x4e21d8e8 // scvtf v8.4s, v7.4s
+	VSUB V6.S4, V14.S4, V7.S4
+	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VMOV V8.B16, V10.B16
+	VMOV V6.B16, V9.B16
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VLD1R (R16), [V6.S4]
+	VSUB V6.S4, V15.S4, V7.S4
+	WORD $0x4e21d8e8 // scvtf v8.4s, v7.4s
+	VSUB V6.S4, V14.S4, V7.S4
+	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
+	ADD $4, R7, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V12.B16, V31.B16, V5.B16
+	VMOV V5.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	VMOV V3.B16, V5.B16
+	VBSL V10.B16, V8.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	VMOV V3.B16, V5.B16
+	VBSL V9.B16, V6.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R6), [V17.S4]
+	VSUB V17.S4, V15.S4, V18.S4
+	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
+	VSUB V17.S4, V14.S4, V18.S4
+	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VMOV V19.B16, V10.B16
+	VMOV V17.B16, V9.B16
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VLD1R (R16), [V17.S4]
+	VSUB V17.S4, V15.S4, V18.S4
+	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
+	VSUB V17.S4, V14.S4, V18.S4
+	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
+	ADD $4, R7, R16
+	VDUP R16, V16.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb067e7 // smax v7.4s, v31.4s, v16.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V16.B16
+	VBSL V12.B16, V31.B16, V16.B16
+	VMOV V16.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V16.B16
+	VBSL V11.B16, V31.B16, V16.B16
+	VMOV V16.B16, V11.B16
+	VMOV V7.B16, V16.B16
+	VBSL V10.B16, V19.B16, V16.B16
+	VMOV V16.B16, V10.B16
+	VMOV V7.B16, V16.B16
+	VBSL V9.B16, V17.B16, V16.B16
+	VMOV V16.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R6), [V21.S4]
+	VSUB V21.S4, V15.S4, V22.S4
+	WORD $0x4e21dad7 // scvtf v23.4s, v22.4s
+	VSUB V21.S4, V14.S4, V22.S4
+	WORD $0x4e21dad5 // scvtf v21.4s, v22.4s
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VMOV V23.B16, V10.B16
+	VMOV V21.B16, V9.B16
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VLD1R (R16), [V21.S4]
+	VSUB V21.S4, V15.S4, V22.S4
+	WORD $0x4e21dad7 // scvtf v23.4s, v22.4s
+	VSUB V21.S4, V14.S4, V22.S4
+	WORD $0x4e21dad5 // scvtf v21.4s, v22.4s
+	ADD $4, R7, R16
+	VDUP R16, V20.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb467f2 // smax v18.4s, v31.4s, v20.4s
+	VCMEQ V31.S4, V18.S4, V18.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V18.B16, V20.B16
+	VBSL V12.B16, V31.B16, V20.B16
+	VMOV V20.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V18.B16, V20.B16
+	VBSL V11.B16, V31.B16, V20.B16
+	VMOV V20.B16, V11.B16
+	VMOV V18.B16, V20.B16
+	VBSL V10.B16, V23.B16, V20.B16
+	VMOV V20.B16, V10.B16
+	VMOV V18.B16, V20.B16
+	VBSL V9.B16, V21.B16, V20.B16
+	VMOV V20.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3mix
+groupmeetrare:
+	MOVD R9, R7
+	SUB R4, R10, R10
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	ADD R10, R6, R6
+	MOVD R0, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
+lanerare:
+	MOVD $2, R16
+	MOVD R16, 408(RSP)
+	B rare
+lanestage:
+	MOVD R1, 352(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 360(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 368(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 376(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 384(RSP)
+	ADD $224, RSP, R5
+	ADD $288, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R6, 392(RSP)
+	ADD $288, RSP, R6
+	B laneloop
+rare:
+	FMOVQ (R3), F0
+	FMOVQ (R4), F1
+	FMOVQ (R6), F2
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V2.B16, V8.B16, V1.B16
-	FMOVQ F1, 48(R0)
+	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, (R1)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R4), F1
+	FMOVQ 16(R6), F2
+	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V14.S4, V2.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
+	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 16(R1)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R4), F1
+	FMOVQ 32(R6), F2
+	VSUB V2.S4, V15.S4, V6.S4
+	VSUB V2.S4, V14.S4, V2.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
+	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 32(R1)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R4), F1
+	FMOVQ 48(R6), F2
+	VSUB V2.S4, V15.S4, V7.S4
+	VSUB V2.S4, V14.S4, V2.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
+	WORD $0x4e2dd4e2 // fadd v2.4s, v7.4s, v13.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 48(R1)
 	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
 	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V7.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R1)
+	FMOVQ F3, (R2)
+	MOVD 408(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 96(RSP), F0
-	FMOVQ 160(RSP), F1
-	FMOVQ 288(RSP), F2
+groupresume:
+	MOVD 376(RSP), R4
+	MOVD 384(RSP), R5
+	MOVD 392(RSP), R6
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+	B groupback
+
+// func FakeQuantizeMinvalBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+
+TEXT ·FakeQuantizeMinvalBytesNEON(SB), NOSPLIT, $408-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
+	// per group: V12 scale, V11 recip, V10 minval
+	// vector registers in use at once: 20
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
+	MOVD minval+40(FP), R6
+	FMOVS least+48(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
+	FMOVS most+52(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	MOVD groups+56(FP), R7
+	MOVD length+64(FP), R8
+	CMP $1, R8
+	BEQ lanes
+groups:
+	MOVD R8, R0
+	MUL R7, R0, R0
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R6), [V10.S4]
+	SUB R7, R0, R0
+grouploop:
+	FMOVQ (R3), F0
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ 16(R3), F0
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V2.S4
+	FMOVQ 32(R3), F0
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
+	FMOVQ 48(R3), F0
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V0.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	FMOVQ F5, (R1)
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	FMOVQ F5, 16(R1)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	FMOVQ F5, 32(R1)
+	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V3.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	FMOVQ F5, 48(R1)
+	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+groupback:
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R7, R7
+	CMP $16, R7
+	BGE grouploop
+groupwhole:
+	CMP $0, R7
+	BLT groupstaged
+	ADD R7, R0, R0
+	CBZ R7, groupnext
+	CMP $16, R0
+	BLT grouptail
+grouptomeet:
+	VLD1R (R6), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+groupmeet:
+	MOVD R7, R9
+	MOVD R4, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V12.B16, V0.B16
+	VMOV V10.B16, V1.B16
+	FMOVQ (R3), F2
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V3.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V12.B16, V2.B16
+	VMOV V10.B16, V4.B16
+	FMOVQ 16(R3), F5
+	WORD $0x4eacd4a5 // fsub v5.4s, v5.4s, v12.4s
+	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V5.S4
+	VFMLA V11.S4, V5.S4, V6.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V12.B16, V5.B16
+	VMOV V10.B16, V7.B16
+	FMOVQ 32(R3), F8
+	WORD $0x4eacd508 // fsub v8.4s, v8.4s, v12.4s
+	WORD $0x6e2bdd09 // fmul v9.4s, v8.4s, v11.4s
+	VFMLS V10.S4, V9.S4, V8.S4
+	VFMLA V11.S4, V8.S4, V9.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V12.B16, V8.B16
+	VMOV V10.B16, V16.B16
+	FMOVQ 48(R3), F17
+	WORD $0x4eacd631 // fsub v17.4s, v17.4s, v12.4s
+	WORD $0x6e2bde32 // fmul v18.4s, v17.4s, v11.4s
+	VFMLS V10.S4, V18.S4, V17.S4
+	VFMLA V11.S4, V17.S4, V18.S4
+	WORD $0x4e26f471 // fmax v17.4s, v3.4s, v6.4s
+	WORD $0x4e32f533 // fmax v19.4s, v9.4s, v18.4s
+	WORD $0x4e33f631 // fmax v17.4s, v17.4s, v19.4s
+	WORD $0x6e30fa31 // fmaxv s17, v17.4s
+	FCMPS F17, F17
+	BVS groupmeetrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff471 // fmax v17.4s, v3.4s, v15.4s
+	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
+	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
+	VFMLA V1.S4, V17.S4, V19.S4
+	WORD $0x4e20d673 // fadd v19.4s, v19.4s, v0.4s
+	FMOVQ F19, (R1)
+	WORD $0x4e23e631 // fcmeq v17.4s, v17.4s, v3.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V4.S4, V0.S4, V1.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ F1, 16(R1)
+	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e2ff521 // fmax v1.4s, v9.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V7.S4, V1.S4, V2.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	FMOVQ F2, 32(R1)
+	WORD $0x4e29e421 // fcmeq v1.4s, v1.4s, v9.4s
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff642 // fmax v2.4s, v18.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V16.S4, V2.S4, V3.S4
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	FMOVQ F3, 48(R1)
+	WORD $0x4e32e442 // fcmeq v2.4s, v2.4s, v18.4s
+	VUZP1 V0.H8, V17.H8, V17.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V17.B16, V17.B16
+	VUSHR $7, V17.B16, V17.B16
+	FMOVQ F17, (R2)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R0, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R0, R9
+	MOVD R0, R10
+grouppieces:
+	MOVD R10, R0
+	CMP R0, R7
+	BGE grouppiece
+	MOVD R7, R0
+grouppiece:
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R6), [V10.S4]
+	MOVD R1, 352(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 360(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 368(RSP)
+	ADD $96, RSP, R3
+	MOVD R7, 400(RSP)
+	SUB R7, R7, R7
+	B grouploop
+groupstaged:
+	MOVD 352(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 360(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 368(RSP), R3
+	ADD R0<<2, R3, R3
+	MOVD 400(RSP), R7
+grouprest:
+	SUB R0, R7, R7
+	SUB R0, R10, R10
+	SUB R0, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R0
+	B groupbegin
+groupdone:
+	RET
+lanes:
+	MOVD R7, R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R3), F0
+	FMOVQ (R6), F1
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	FMOVQ (R5), F2
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	FMOVQ (R4), F4
+	VFMLS V4.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R6), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R5), F5
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 16(R4), F7
+	VFMLS V7.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R6), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	FMOVQ 32(R5), F8
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	FMOVQ 32(R4), F10
+	VFMLS V10.S4, V9.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V9.S4
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R6), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	FMOVQ 48(R5), F11
+	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	FMOVQ 48(R4), F16
+	VFMLS V16.S4, V12.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V12.S4
+	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
+	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	VFMLA V4.S4, V0.S4, V11.S4
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	FMOVQ F11, (R1)
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V7.S4, V1.S4, V3.S4
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	FMOVQ F3, 16(R1)
+	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e2ff522 // fmax v2.4s, v9.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V3.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	FMOVQ F3, 32(R1)
+	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e2ff583 // fmax v3.4s, v12.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V16.S4, V3.S4, V4.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	FMOVQ F4, 48(R1)
+	WORD $0x4e2ce463 // fcmeq v3.4s, v3.4s, v12.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+laneback:
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 352(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 360(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 368(RSP), R3
+	MOVD 376(RSP), R4
+	MOVD 384(RSP), R5
+	MOVD 392(RSP), R6
+laneend:
+	RET
+grouprare:
+	MOVD $1, R16
+	MOVD R16, 408(RSP)
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 376(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 384(RSP)
+	ADD $224, RSP, R5
+	ADD $288, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 392(RSP)
+	ADD $288, RSP, R6
+	B rare
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R6, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R6), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R7, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R6, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V12.B16, V31.B16, V4.B16
+	VMOV V4.B16, V12.B16
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R6), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R7, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R6, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V12.B16, V31.B16, V7.B16
+	VMOV V7.B16, V12.B16
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R6), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R7, R16
+	VDUP R16, V16.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb067e8 // smax v8.4s, v31.4s, v16.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
+	ADD $4, R6, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V8.B16, V16.B16
+	VBSL V12.B16, V31.B16, V16.B16
+	VMOV V16.B16, V12.B16
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V8.B16, V16.B16
+	VBSL V11.B16, V31.B16, V16.B16
+	VMOV V16.B16, V11.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V8.B16, V16.B16
+	VBSL V10.B16, V31.B16, V16.B16
+	VMOV V16.B16, V10.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3mix
+groupmeetrare:
+	MOVD R9, R7
+	SUB R4, R10, R10
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	ADD R10, R6, R6
+	MOVD R0, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
+lanerare:
+	MOVD $2, R16
+	MOVD R16, 408(RSP)
+	B rare
+lanestage:
+	MOVD R1, 352(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 360(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 368(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 376(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 384(RSP)
+	ADD $224, RSP, R5
+	ADD $288, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R6, 392(RSP)
+	ADD $288, RSP, R6
+	B laneloop
+rare:
+	FMOVQ (R3), F0
+	FMOVQ (R4), F1
+	FMOVQ (R6), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -6318,11 +3940,11 @@ lanetailrare:
 	MOVD $2143289344, R16
 	VDUP R16, V2.S4
 	VBSL V2.B16, V4.B16, V1.B16
-	FMOVQ F1, 16(RSP)
+	FMOVQ F1, (R1)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 112(RSP), F0
-	FMOVQ 176(RSP), F1
-	FMOVQ 304(RSP), F4
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R4), F1
+	FMOVQ 16(R6), F4
 	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -6333,11 +3955,11 @@ lanetailrare:
 	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
 	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
 	VBSL V2.B16, V6.B16, V1.B16
-	FMOVQ F1, 32(RSP)
+	FMOVQ F1, 16(R1)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F1
-	FMOVQ 320(RSP), F4
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R4), F1
+	FMOVQ 32(R6), F4
 	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -6348,11 +3970,11 @@ lanetailrare:
 	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
 	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
 	VBSL V2.B16, V7.B16, V1.B16
-	FMOVQ F1, 48(RSP)
+	FMOVQ F1, 32(R1)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	FMOVQ 208(RSP), F1
-	FMOVQ 336(RSP), F4
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R4), F1
+	FMOVQ 48(R6), F4
 	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -6363,27 +3985,38 @@ lanetailrare:
 	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
 	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
 	VBSL V2.B16, V8.B16, V1.B16
-	FMOVQ F1, 64(RSP)
+	FMOVQ F1, 48(R1)
 	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
 	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V7.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, 80(RSP)
-	B lanetailback
+	FMOVQ F3, (R2)
+	MOVD 408(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	B laneback
+groupresume:
+	MOVD 376(RSP), R4
+	MOVD 384(RSP), R5
+	MOVD 392(RSP), R6
+	VLD1R (R4), [V12.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R6), [V10.S4]
+	B groupback
 
 // func FakeQuantizeBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeBitsNEON(SB), NOSPLIT, $280-72
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
+TEXT ·FakeQuantizeBitsNEON(SB), NOSPLIT, $344-72
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip
 	// vector registers in use at once: 16
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
 	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -6397,31 +4030,31 @@ TEXT ·FakeQuantizeBitsNEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	SUB R6, R5, R5
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V1.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x6e2adc02 // fmul v2.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V2.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V2.S4
-	FMOVQ 32(R2), F0
+	FMOVQ 32(R3), F0
 	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V3.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V3.S4
-	FMOVQ 48(R2), F0
+	FMOVQ 48(R3), F0
 	WORD $0x6e2adc04 // fmul v4.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V4.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V4.S4
@@ -6436,28 +4069,28 @@ grouploop:
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V5.S4
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V5.S4
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V2.S4, V5.S4
-	FMOVQ F5, 32(R0)
+	FMOVQ F5, 32(R1)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V3.S4, V5.S4
-	FMOVQ F5, 48(R0)
+	FMOVQ F5, 48(R1)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
@@ -6466,31 +4099,33 @@ grouploop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 groupback:
-	ADD $64, R0, R0
-	ADD $2, R1, R1
-	ADD $64, R2, R2
+	ADD $64, R1, R1
+	ADD $2, R2, R2
+	ADD $64, R3, R3
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R3, R9
+	MOVD R4, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V10.B16, V0.B16
-	FMOVQ (R2), F1
+	FMOVQ (R3), F1
 	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
 	VFMLS V10.S4, V2.S4, V1.S4
 	VFMLA V11.S4, V1.S4, V2.S4
@@ -6499,7 +4134,7 @@ groupmeet0:
 	BLT groupmeet1cross
 groupmeet1:
 	VMOV V10.B16, V1.B16
-	FMOVQ 16(R2), F3
+	FMOVQ 16(R3), F3
 	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
 	VFMLS V10.S4, V4.S4, V3.S4
 	VFMLA V11.S4, V3.S4, V4.S4
@@ -6508,7 +4143,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V10.B16, V3.B16
-	FMOVQ 32(R2), F5
+	FMOVQ 32(R3), F5
 	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
 	VFMLS V10.S4, V6.S4, V5.S4
 	VFMLA V11.S4, V5.S4, V6.S4
@@ -6517,7 +4152,7 @@ groupmeet2:
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V10.B16, V5.B16
-	FMOVQ 48(R2), F7
+	FMOVQ 48(R3), F7
 	WORD $0x6e2bdce8 // fmul v8.4s, v7.4s, v11.4s
 	VFMLS V10.S4, V8.S4, V7.S4
 	VFMLA V11.S4, V7.S4, V8.S4
@@ -6532,28 +4167,28 @@ groupmeet3:
 	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	VFMLA V0.S4, V7.S4, V9.S4
-	FMOVQ F9, (R0)
+	FMOVQ F9, (R1)
 	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V3.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x4e2ff502 // fmax v2.4s, v8.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V5.S4, V2.S4, V3.S4
-	FMOVQ F3, 48(R0)
+	FMOVQ F3, 48(R1)
 	WORD $0x4e28e442 // fcmeq v2.4s, v2.4s, v8.4s
 	VUZP1 V0.H8, V7.H8, V7.H8
 	VUZP1 V2.H8, V1.H8, V1.H8
@@ -6562,214 +4197,106 @@ groupmeet3:
 	VADDP V7.B16, V7.B16, V7.B16
 	VADDP V7.B16, V7.B16, V7.B16
 	VADDP V7.B16, V7.B16, V7.B16
-	WORD $0x7d000027 // str h7, [x1]
-	ADD $64, R0, R0
-	ADD $2, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R5, R5
+	WORD $0x7d000047 // str h7, [x2]
+	ADD $64, R1, R1
+	ADD $2, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 96(RSP), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 112(RSP), F0
-	WORD $0x6e2adc02 // fmul v2.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V2.S4
-	FMOVQ 128(RSP), F0
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	FMOVQ 144(RSP), F0
-	WORD $0x6e2adc04 // fmul v4.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V4.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V5.S4
-	FMOVQ F5, 16(RSP)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
-	FMOVQ F5, 32(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V5.S4
-	FMOVQ F5, 48(RSP)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V3.S4, V5.S4
-	FMOVQ F5, 64(RSP)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-grouptailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d00a3e0 // str h0, [sp, #80]
-grouptailback:
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	MOVD R6, 328(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	MOVD $0, R17
-	ADD R5, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 80(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 80(RSP)
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	ADD $7, R5, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	ADD R5<<2, R0, R0
-	ADD R5>>3, R1, R1
-	ADD R5<<2, R2, R2
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 296(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 304(RSP), R3
+	ADD R0<<2, R3, R3
+	MOVD 328(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R4), F1
+	FMOVQ (R3), F0
+	FMOVQ (R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
+	FMOVQ (R4), F3
 	VFMLS V3.S4, V2.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R4), F1
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R5), F1
 	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
+	FMOVQ 16(R4), F5
 	VFMLS V5.S4, V4.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R4), F1
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R5), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
+	FMOVQ 32(R4), F7
 	VFMLS V7.S4, V6.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R4), F1
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R5), F1
 	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
+	FMOVQ 48(R4), F9
 	VFMLS V9.S4, V8.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V8.S4
 	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
@@ -6783,28 +4310,28 @@ laneloop:
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V5.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R1)
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V3.S4
-	FMOVQ F3, 32(R0)
+	FMOVQ F3, 32(R1)
 	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x4e2ff503 // fmax v3.4s, v8.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V9.S4, V3.S4, V4.S4
-	FMOVQ F4, 48(R0)
+	FMOVQ F4, 48(R1)
 	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
@@ -6813,270 +4340,48 @@ laneloop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 laneback:
-	ADD $64, R0, R0
-	ADD $2, R1, R1
-	ADD $64, R2, R2
+	ADD $64, R1, R1
+	ADD $2, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R5, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $1, R5, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $0, R5, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R5, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R5, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R5, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R4, R16
-	ADD $224, RSP, R17
-	TBZ $3, R5, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R5, piece20
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $1, R5, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $0, R5, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	FMOVQ 96(RSP), F0
-	FMOVQ 224(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 160(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 112(RSP), F0
-	FMOVQ 240(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 176(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVQ 128(RSP), F0
-	FMOVQ 256(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 192(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVQ 144(RSP), F0
-	FMOVQ 272(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 208(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V3.S4, V0.S4, V1.S4
-	FMOVQ F1, 16(RSP)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(RSP)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V2.S4, V3.S4
-	FMOVQ F3, 48(RSP)
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff503 // fmax v3.4s, v8.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V9.S4, V3.S4, V4.S4
-	FMOVQ F4, 64(RSP)
-	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
-lanetailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d00a3e0 // str h0, [sp, #80]
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece23
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $2, R5, piece24
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece24:
-	TBZ $1, R5, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $0, R5, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	MOVD $0, R17
-	ADD R5, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 80(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 80(RSP)
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	ADD $7, R5, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece27
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R20, piece28
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece28:
+	CALL ·stageOut32NEON(SB)
+	MOVD 296(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V3.B16
-	FMOVQ F3, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V5.B16
-	FMOVQ F5, 16(R0)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 32(R2), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V6.B16
-	FMOVQ F6, 32(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 48(R2), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V7.B16
-	FMOVQ F7, 48(R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V12.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 336(RSP)
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -7084,12 +4389,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -7098,8 +4403,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -7107,13 +4412,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -7122,12 +4427,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
@@ -7136,8 +4441,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -7145,13 +4450,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -7160,12 +4465,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V11.B16, V31.B16, V5.B16
 	VMOV V5.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V10.B16, V31.B16, V5.B16
@@ -7174,8 +4479,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -7183,13 +4488,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -7198,12 +4503,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
@@ -7212,81 +4517,46 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 96(RSP), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V3.B16
-	FMOVQ F3, 16(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 112(RSP), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V5.B16
-	FMOVQ F5, 32(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V6.B16
-	FMOVQ F6, 48(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V7.B16
-	FMOVQ F7, 64(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V12.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d00a3e1 // str h1, [sp, #80]
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
+	SUB R4, R9, R9
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 lanerare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
+	MOVD $2, R16
+	MOVD R16, 336(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R3), F0
+	FMOVQ (R4), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
@@ -7298,10 +4568,10 @@ lanerare:
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
 	VBSL V4.B16, V3.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R3), F1
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R4), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
@@ -7311,10 +4581,10 @@ lanerare:
 	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
 	VBSL V4.B16, V5.B16, V1.B16
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F1
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R4), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
@@ -7324,10 +4594,10 @@ lanerare:
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
 	VBSL V4.B16, V6.B16, V1.B16
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R4), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
@@ -7337,7 +4607,7 @@ lanerare:
 	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
 	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
 	VBSL V4.B16, V7.B16, V1.B16
-	FMOVQ F1, 48(R0)
+	FMOVQ F1, 48(R1)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
@@ -7346,86 +4616,31 @@ lanerare:
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000022 // str h2, [x1]
+	WORD $0x7d000042 // str h2, [x2]
+	MOVD 336(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 96(RSP), F0
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V3.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 112(RSP), F0
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V4.B16, V7.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VAND V12.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d00a3e2 // str h2, [sp, #80]
-	B lanetailback
+groupresume:
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	B groupback
 
 // func FakeQuantizeZeroPointBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointBitsNEON(SB), NOSPLIT, $344-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
+TEXT ·FakeQuantizeZeroPointBitsNEON(SB), NOSPLIT, $408-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V1 ISub, V0 ISub, V9 ToFloat, V8 ToFloat
 	// vector registers in use at once: 26
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD zeroPoint+40(FP), R5
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
+	MOVD zeroPoint+40(FP), R6
 	FMOVS least+48(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS most+52(FP), F14
@@ -7437,36 +4652,36 @@ TEXT ·FakeQuantizeZeroPointBitsNEON(SB), NOSPLIT, $344-80
 	CMP $1, R8
 	BEQ lanes
 groups:
-	MOVD R8, R6
-	MUL R7, R6, R6
+	MOVD R8, R0
+	MUL R7, R0, R0
 	MOVD R8, R7
 groupbegin:
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R7
 	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R6), [V0.S4]
 	VSUB V0.S4, V15.S4, V1.S4
 	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	SUB R7, R6, R6
+	SUB R7, R0, R0
 grouploop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V1.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x6e2adc02 // fmul v2.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V2.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V2.S4
-	FMOVQ 32(R2), F0
+	FMOVQ 32(R3), F0
 	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V3.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V3.S4
-	FMOVQ 48(R2), F0
+	FMOVQ 48(R3), F0
 	WORD $0x6e2adc04 // fmul v4.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V4.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V4.S4
@@ -7481,28 +4696,28 @@ grouploop:
 	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V5.S4
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e29f441 // fmax v1.4s, v2.4s, v9.4s
 	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V5.S4
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e29f462 // fmax v2.4s, v3.4s, v9.4s
 	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V2.S4, V5.S4
-	FMOVQ F5, 32(R0)
+	FMOVQ F5, 32(R1)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e29f483 // fmax v3.4s, v4.4s, v9.4s
 	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V3.S4, V5.S4
-	FMOVQ F5, 48(R0)
+	FMOVQ F5, 48(R1)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
@@ -7511,30 +4726,32 @@ grouploop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 groupback:
-	ADD $64, R0, R0
-	ADD $2, R1, R1
-	ADD $64, R2, R2
+	ADD $64, R1, R1
+	ADD $2, R2, R2
+	ADD $64, R3, R3
 	SUB $16, R7, R7
 	CMP $16, R7
 	BGE grouploop
 groupwhole:
-	ADD R7, R6, R6
+	CMP $0, R7
+	BLT groupstaged
+	ADD R7, R0, R0
 	CBZ R7, groupnext
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V0.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R6), [V0.S4]
 	VSUB V0.S4, V15.S4, V1.S4
 	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
 groupmeet:
 	MOVD R7, R9
-	MOVD R3, R10
+	MOVD R4, R10
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet0cross
@@ -7542,7 +4759,7 @@ groupmeet0:
 	VMOV V10.B16, V0.B16
 	VMOV V9.B16, V1.B16
 	VMOV V8.B16, V2.B16
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
 	VFMLS V10.S4, V4.S4, V3.S4
 	VFMLA V11.S4, V3.S4, V4.S4
@@ -7553,7 +4770,7 @@ groupmeet1:
 	VMOV V10.B16, V3.B16
 	VMOV V9.B16, V5.B16
 	VMOV V8.B16, V6.B16
-	FMOVQ 16(R2), F7
+	FMOVQ 16(R3), F7
 	WORD $0x6e2bdcf0 // fmul v16.4s, v7.4s, v11.4s
 	VFMLS V10.S4, V16.S4, V7.S4
 	VFMLA V11.S4, V7.S4, V16.S4
@@ -7564,7 +4781,7 @@ groupmeet2:
 	VMOV V10.B16, V7.B16
 	VMOV V9.B16, V17.B16
 	VMOV V8.B16, V18.B16
-	FMOVQ 32(R2), F19
+	FMOVQ 32(R3), F19
 	WORD $0x6e2bde74 // fmul v20.4s, v19.4s, v11.4s
 	VFMLS V10.S4, V20.S4, V19.S4
 	VFMLA V11.S4, V19.S4, V20.S4
@@ -7575,7 +4792,7 @@ groupmeet3:
 	VMOV V10.B16, V19.B16
 	VMOV V9.B16, V21.B16
 	VMOV V8.B16, V22.B16
-	FMOVQ 48(R2), F23
+	FMOVQ 48(R3), F23
 	WORD $0x6e2bdef8 // fmul v24.4s, v23.4s, v11.4s
 	VFMLS V10.S4, V24.S4, V23.S4
 	VFMLA V11.S4, V23.S4, V24.S4
@@ -7590,28 +4807,28 @@ groupmeet3:
 	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V0.S4, V1.S4, V2.S4
-	FMOVQ F2, (R0)
+	FMOVQ F2, (R1)
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218a10 // frintn v16.4s, v16.4s
 	WORD $0x4e25f605 // fmax v5.4s, v16.4s, v5.4s
 	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V3.S4, V5.S4, V0.S4
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 	WORD $0x4e30e4a5 // fcmeq v5.4s, v5.4s, v16.4s
 	WORD $0x4e218a94 // frintn v20.4s, v20.4s
 	WORD $0x4e31f691 // fmax v17.4s, v20.4s, v17.4s
 	WORD $0x4eb2f631 // fmin v17.4s, v17.4s, v18.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V17.S4, V0.S4
-	FMOVQ F0, 32(R0)
+	FMOVQ F0, 32(R1)
 	WORD $0x4e34e631 // fcmeq v17.4s, v17.4s, v20.4s
 	WORD $0x4e218b18 // frintn v24.4s, v24.4s
 	WORD $0x4e35f715 // fmax v21.4s, v24.4s, v21.4s
 	WORD $0x4eb6f6b5 // fmin v21.4s, v21.4s, v22.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V19.S4, V21.S4, V0.S4
-	FMOVQ F0, 48(R0)
+	FMOVQ F0, 48(R1)
 	WORD $0x4e38e6b5 // fcmeq v21.4s, v21.4s, v24.4s
 	VUZP1 V5.H8, V1.H8, V1.H8
 	VUZP1 V21.H8, V17.H8, V17.H8
@@ -7620,221 +4837,113 @@ groupmeet3:
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
-	ADD $64, R0, R0
-	ADD $2, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R6, R6
+	WORD $0x7d000041 // str h1, [x2]
+	ADD $64, R1, R1
+	ADD $2, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
 	CMP $1, R7
 	BLT groupnext
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R7
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R6, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	CMP $1, R7
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R6, R9
-	MOVD R6, R10
+	MOVD R0, R9
+	MOVD R0, R10
 grouppieces:
-	MOVD R10, R6
-	CMP R6, R7
+	MOVD R10, R0
+	CMP R0, R7
 	BGE grouppiece
-	MOVD R7, R6
+	MOVD R7, R0
 grouppiece:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R6), [V0.S4]
 	VSUB V0.S4, V15.S4, V1.S4
 	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 96(RSP), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 112(RSP), F0
-	WORD $0x6e2adc02 // fmul v2.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V2.S4
-	FMOVQ 128(RSP), F0
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	FMOVQ 144(RSP), F0
-	WORD $0x6e2adc04 // fmul v4.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V4.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f420 // fmax v0.4s, v1.4s, v9.4s
-	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V5.S4
-	FMOVQ F5, 16(RSP)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	CMP $5, R6
-	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e29f441 // fmax v1.4s, v2.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
-	FMOVQ F5, 32(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	CMP $9, R6
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e29f462 // fmax v2.4s, v3.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V5.S4
-	FMOVQ F5, 48(RSP)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	CMP $13, R6
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e29f483 // fmax v3.4s, v4.4s, v9.4s
-	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V3.S4, V5.S4
-	FMOVQ F5, 64(RSP)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-grouptailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d00a3e0 // str h0, [sp, #80]
-grouptailback:
+	MOVD R1, 352(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 360(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 368(RSP)
+	ADD $96, RSP, R3
+	MOVD R7, 400(RSP)
+	SUB R7, R7, R7
+	B grouploop
+groupstaged:
+	MOVD 352(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	MOVD $0, R17
-	ADD R6, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 80(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 80(RSP)
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	ADD $7, R6, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	ADD R6<<2, R0, R0
-	ADD R6>>3, R1, R1
-	ADD R6<<2, R2, R2
-	SUB R6, R7, R7
-	SUB R6, R10, R10
-	SUB R6, R9, R9
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 360(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 368(RSP), R3
+	ADD R0<<2, R3, R3
+	MOVD 400(RSP), R7
+grouprest:
+	SUB R0, R7, R7
+	SUB R0, R10, R10
+	SUB R0, R9, R9
 	CBZ R9, groupdone
 	CBNZ R7, groupmore
 	MOVD R8, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 groupmore:
 	CBNZ R10, grouppieces
-	MOVD R9, R6
+	MOVD R9, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
+	MOVD R7, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R4), F1
+	FMOVQ (R3), F0
+	FMOVQ (R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
+	FMOVQ (R4), F3
 	VFMLS V3.S4, V2.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R4), F1
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R5), F1
 	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
+	FMOVQ 16(R4), F5
 	VFMLS V5.S4, V4.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R4), F1
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R5), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
+	FMOVQ 32(R4), F7
 	VFMLS V7.S4, V6.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R4), F1
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R5), F1
 	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
+	FMOVQ 48(R4), F9
 	VFMLS V9.S4, V8.S4, V0.S4
 	VFMLA V1.S4, V0.S4, V8.S4
 	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
@@ -7843,7 +4952,7 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	FMOVQ (R5), F0
+	FMOVQ (R6), F0
 	VSUB V0.S4, V15.S4, V1.S4
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
@@ -7853,9 +4962,9 @@ laneloop:
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V3.S4, V1.S4, V0.S4
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	FMOVQ 16(R5), F0
+	FMOVQ 16(R6), F0
 	VSUB V0.S4, V15.S4, V2.S4
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -7865,9 +4974,9 @@ laneloop:
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V2.S4, V0.S4
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
-	FMOVQ 32(R5), F0
+	FMOVQ 32(R6), F0
 	VSUB V0.S4, V15.S4, V3.S4
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -7877,9 +4986,9 @@ laneloop:
 	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V3.S4, V0.S4
-	FMOVQ F0, 32(R0)
+	FMOVQ F0, 32(R1)
 	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
-	FMOVQ 48(R5), F0
+	FMOVQ 48(R6), F0
 	VSUB V0.S4, V15.S4, V4.S4
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -7889,7 +4998,7 @@ laneloop:
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V9.S4, V4.S4, V0.S4
-	FMOVQ F0, 48(R0)
+	FMOVQ F0, 48(R1)
 	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
@@ -7898,319 +5007,58 @@ laneloop:
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
+	WORD $0x7d000041 // str h1, [x2]
 laneback:
-	ADD $64, R0, R0
-	ADD $2, R1, R1
-	ADD $64, R2, R2
+	ADD $64, R1, R1
+	ADD $2, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
+	ADD $64, R6, R6
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R6, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R6, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $1, R6, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $0, R6, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R6, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R6, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R6, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R6, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R4, R16
-	ADD $224, RSP, R17
-	TBZ $3, R6, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R6, piece20
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $1, R6, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $0, R6, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	FMOVQ F31, 336(RSP)
-	MOVD R5, R16
-	ADD $288, RSP, R17
-	TBZ $3, R6, piece23
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $2, R6, piece24
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece24:
-	TBZ $1, R6, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $0, R6, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	FMOVQ 96(RSP), F0
-	FMOVQ 224(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 160(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 112(RSP), F0
-	FMOVQ 240(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 176(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVQ 128(RSP), F0
-	FMOVQ 256(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 192(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVQ 144(RSP), F0
-	FMOVQ 272(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 208(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	FMOVQ 288(RSP), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V0.S4
-	FMOVQ F0, 16(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	CMP $5, R6
-	BLT lanetailnarrow
-	FMOVQ 304(RSP), F0
-	VSUB V0.S4, V15.S4, V2.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V0.S4
-	FMOVQ F0, 32(RSP)
-	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
-	CMP $9, R6
-	BLT lanetailnarrow
-	FMOVQ 320(RSP), F0
-	VSUB V0.S4, V15.S4, V3.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
-	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V3.S4, V0.S4
-	FMOVQ F0, 48(RSP)
-	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
-	CMP $13, R6
-	BLT lanetailnarrow
-	FMOVQ 336(RSP), F0
-	VSUB V0.S4, V15.S4, V4.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V0.S4
-	FMOVQ F0, 64(RSP)
-	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
-lanetailnarrow:
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V12.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d00a3e1 // str h1, [sp, #80]
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 352(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece27
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece27:
-	TBZ $2, R6, piece28
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece28:
-	TBZ $1, R6, piece29
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $0, R6, piece30
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece30:
-	MOVD $0, R17
-	ADD R6, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 80(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 80(RSP)
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	ADD $7, R6, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece31
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R20, piece32
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece32:
+	CALL ·stageOut32NEON(SB)
+	MOVD 360(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	MOVD 368(RSP), R3
+	MOVD 376(RSP), R4
+	MOVD 384(RSP), R5
+	MOVD 392(RSP), R6
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V3.B16
-	FMOVQ F3, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f402 // fmax v2.4s, v0.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V5.B16
-	FMOVQ F5, 16(R0)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 32(R2), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f403 // fmax v3.4s, v0.4s, v9.4s
-	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V6.B16
-	FMOVQ F6, 32(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 48(R2), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f405 // fmax v5.4s, v0.4s, v9.4s
-	WORD $0x4ea8f4a5 // fmin v5.4s, v5.4s, v8.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V7.B16
-	FMOVQ F7, 48(R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V12.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 408(RSP)
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 376(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 384(RSP)
+	ADD $224, RSP, R5
+	ADD $288, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 392(RSP)
+	ADD $288, RSP, R6
+	B rare
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V2.S4]
 	VSUB V2.S4, V15.S4, V3.S4
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -8221,12 +5069,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -8241,9 +5089,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R7, R16
@@ -8251,25 +5099,25 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R5), [V6.S4]
+	VLD1R (R6), [V6.S4]
 	VSUB V6.S4, V15.S4, V7.S4
 	WORD $0x4e21d8f0 // scvtf v16.4s, v7.4s
 	VSUB V6.S4, V14.S4, V7.S4
 	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	VMOV V16.B16, V9.B16
 	VMOV V6.B16, V8.B16
 	CMP $0, R7
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V6.S4]
 	VSUB V6.S4, V15.S4, V7.S4
 	WORD $0x4e21d8f0 // scvtf v16.4s, v7.4s
@@ -8280,12 +5128,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V11.B16, V31.B16, V5.B16
 	VMOV V5.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V10.B16, V31.B16, V5.B16
@@ -8300,9 +5148,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R7, R16
@@ -8310,25 +5158,25 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R5), [V18.S4]
+	VLD1R (R6), [V18.S4]
 	VSUB V18.S4, V15.S4, V19.S4
 	WORD $0x4e21da74 // scvtf v20.4s, v19.4s
 	VSUB V18.S4, V14.S4, V19.S4
 	WORD $0x4e21da72 // scvtf v18.4s, v19.4s
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	VMOV V20.B16, V9.B16
 	VMOV V18.B16, V8.B16
 	CMP $0, R7
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V18.S4]
 	VSUB V18.S4, V15.S4, V19.S4
 	WORD $0x4e21da74 // scvtf v20.4s, v19.4s
@@ -8339,12 +5187,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb167e7 // smax v7.4s, v31.4s, v17.4s
 	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V7.B16, V17.B16
 	VBSL V11.B16, V31.B16, V17.B16
 	VMOV V17.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V7.B16, V17.B16
 	VBSL V10.B16, V31.B16, V17.B16
@@ -8359,9 +5207,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R7, R16
@@ -8369,25 +5217,25 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R5), [V22.S4]
+	VLD1R (R6), [V22.S4]
 	VSUB V22.S4, V15.S4, V23.S4
 	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
 	VSUB V22.S4, V14.S4, V23.S4
 	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	VMOV V24.B16, V9.B16
 	VMOV V22.B16, V8.B16
 	CMP $0, R7
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V22.S4]
 	VSUB V22.S4, V15.S4, V23.S4
 	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
@@ -8398,12 +5246,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb567f3 // smax v19.4s, v31.4s, v21.4s
 	VCMEQ V31.S4, V19.S4, V19.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V19.B16, V21.B16
 	VBSL V11.B16, V31.B16, V21.B16
 	VMOV V21.B16, V11.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V19.B16, V21.B16
 	VBSL V10.B16, V31.B16, V21.B16
@@ -8418,84 +5266,54 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 96(RSP), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V3.B16
-	FMOVQ F3, 16(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 112(RSP), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f402 // fmax v2.4s, v0.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V5.B16
-	FMOVQ F5, 32(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f403 // fmax v3.4s, v0.4s, v9.4s
-	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V6.B16
-	FMOVQ F6, 48(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f405 // fmax v5.4s, v0.4s, v9.4s
-	WORD $0x4ea8f4a5 // fmin v5.4s, v5.4s, v8.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V7.B16
-	FMOVQ F7, 64(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V12.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d00a3e1 // str h1, [sp, #80]
-	B grouptailback
 groupmeetrare:
 	MOVD R9, R7
-	SUB R3, R10, R10
-	ADD R10, R3, R3
+	SUB R4, R10, R10
 	ADD R10, R4, R4
 	ADD R10, R5, R5
-	MOVD R6, R9
+	ADD R10, R6, R6
+	MOVD R0, R9
 	SUB R10, R10, R10
 	ADD $16, R10, R10
 	B grouppieces
 lanerare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
+	MOVD $2, R16
+	MOVD R16, 408(RSP)
+	B rare
+lanestage:
+	MOVD R1, 352(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 360(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 368(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 376(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 384(RSP)
+	ADD $224, RSP, R5
+	ADD $288, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R6, 392(RSP)
+	ADD $288, RSP, R6
+	B laneloop
+rare:
+	FMOVQ (R3), F0
+	FMOVQ (R4), F1
+	FMOVQ (R6), F2
 	VSUB V2.S4, V15.S4, V3.S4
 	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -8511,11 +5329,11 @@ lanerare:
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
 	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F2
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R4), F1
+	FMOVQ 16(R6), F2
 	VSUB V2.S4, V15.S4, V5.S4
 	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
@@ -8529,11 +5347,11 @@ lanerare:
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F2
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R4), F1
+	FMOVQ 32(R6), F2
 	VSUB V2.S4, V15.S4, V6.S4
 	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
@@ -8547,11 +5365,11 @@ lanerare:
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F2
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R4), F1
+	FMOVQ 48(R6), F2
 	VSUB V2.S4, V15.S4, V7.S4
 	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
@@ -8565,7 +5383,7 @@ lanerare:
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R0)
+	FMOVQ F1, 48(R1)
 	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
 	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V7.H8, V6.H8, V6.H8
@@ -8574,106 +5392,37 @@ lanerare:
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000023 // str h3, [x1]
+	WORD $0x7d000043 // str h3, [x2]
+	MOVD 408(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 96(RSP), F0
-	FMOVQ 160(RSP), F1
-	FMOVQ 288(RSP), F2
-	VSUB V2.S4, V15.S4, V3.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 112(RSP), F0
-	FMOVQ 176(RSP), F1
-	FMOVQ 304(RSP), F2
-	VSUB V2.S4, V15.S4, V5.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F1
-	FMOVQ 320(RSP), F2
-	VSUB V2.S4, V15.S4, V6.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
-	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	FMOVQ 208(RSP), F1
-	FMOVQ 336(RSP), F2
-	VSUB V2.S4, V15.S4, V7.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
-	WORD $0x4e2dd4e2 // fadd v2.4s, v7.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VAND V12.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d00a3e3 // str h3, [sp, #80]
-	B lanetailback
+groupresume:
+	MOVD 376(RSP), R4
+	MOVD 384(RSP), R5
+	MOVD 392(RSP), R6
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R6), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
+	B groupback
 
 // func FakeQuantizeMinvalBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalBitsNEON(SB), NOSPLIT, $344-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
+TEXT ·FakeQuantizeMinvalBitsNEON(SB), NOSPLIT, $408-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V9 minval
 	// vector registers in use at once: 21
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	MOVD minval+40(FP), R5
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
+	MOVD minval+40(FP), R6
 	FMOVS least+48(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
@@ -8687,35 +5436,35 @@ TEXT ·FakeQuantizeMinvalBitsNEON(SB), NOSPLIT, $344-80
 	CMP $1, R8
 	BEQ lanes
 groups:
-	MOVD R8, R6
-	MUL R7, R6, R6
+	MOVD R8, R0
+	MUL R7, R0, R0
 	MOVD R8, R7
 groupbegin:
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R7
 	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	SUB R7, R6, R6
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R6), [V9.S4]
+	SUB R7, R0, R0
 grouploop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V1.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6e2adc02 // fmul v2.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V2.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V2.S4
-	FMOVQ 32(R2), F0
+	FMOVQ 32(R3), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V3.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V3.S4
-	FMOVQ 48(R2), F0
+	FMOVQ 48(R3), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6e2adc04 // fmul v4.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V4.S4, V0.S4
@@ -8732,7 +5481,7 @@ grouploop:
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V5.S4
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
@@ -8740,7 +5489,7 @@ grouploop:
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V5.S4
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
@@ -8748,7 +5497,7 @@ grouploop:
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V2.S4, V5.S4
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	FMOVQ F5, 32(R0)
+	FMOVQ F5, 32(R1)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
@@ -8756,7 +5505,7 @@ grouploop:
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V3.S4, V5.S4
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	FMOVQ F5, 48(R0)
+	FMOVQ F5, 48(R1)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
@@ -8765,33 +5514,35 @@ grouploop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 groupback:
-	ADD $64, R0, R0
-	ADD $2, R1, R1
-	ADD $64, R2, R2
+	ADD $64, R1, R1
+	ADD $2, R2, R2
+	ADD $64, R3, R3
 	SUB $16, R7, R7
 	CMP $16, R7
 	BGE grouploop
 groupwhole:
-	ADD R7, R6, R6
+	CMP $0, R7
+	BLT groupstaged
+	ADD R7, R0, R0
 	CBZ R7, groupnext
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R6), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
 groupmeet:
 	MOVD R7, R9
-	MOVD R3, R10
+	MOVD R4, R10
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V11.B16, V0.B16
 	VMOV V9.B16, V1.B16
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
 	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
 	VFMLS V9.S4, V3.S4, V2.S4
@@ -8802,7 +5553,7 @@ groupmeet0:
 groupmeet1:
 	VMOV V11.B16, V2.B16
 	VMOV V9.B16, V4.B16
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R3), F5
 	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
 	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
 	VFMLS V9.S4, V6.S4, V5.S4
@@ -8813,7 +5564,7 @@ groupmeet1:
 groupmeet2:
 	VMOV V11.B16, V5.B16
 	VMOV V9.B16, V7.B16
-	FMOVQ 32(R2), F8
+	FMOVQ 32(R3), F8
 	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
 	WORD $0x6e2add10 // fmul v16.4s, v8.4s, v10.4s
 	VFMLS V9.S4, V16.S4, V8.S4
@@ -8824,7 +5575,7 @@ groupmeet2:
 groupmeet3:
 	VMOV V11.B16, V8.B16
 	VMOV V9.B16, V17.B16
-	FMOVQ 48(R2), F18
+	FMOVQ 48(R3), F18
 	WORD $0x4eabd652 // fsub v18.4s, v18.4s, v11.4s
 	WORD $0x6e2ade53 // fmul v19.4s, v18.4s, v10.4s
 	VFMLS V9.S4, V19.S4, V18.S4
@@ -8841,7 +5592,7 @@ groupmeet3:
 	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
 	VFMLA V1.S4, V18.S4, V20.S4
 	WORD $0x4e20d694 // fadd v20.4s, v20.4s, v0.4s
-	FMOVQ F20, (R0)
+	FMOVQ F20, (R1)
 	WORD $0x4e23e652 // fcmeq v18.4s, v18.4s, v3.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
@@ -8849,7 +5600,7 @@ groupmeet3:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V1.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
 	WORD $0x4e218a10 // frintn v16.4s, v16.4s
 	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
@@ -8857,7 +5608,7 @@ groupmeet3:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V7.S4, V1.S4, V2.S4
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R1)
 	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
 	WORD $0x4e218a73 // frintn v19.4s, v19.4s
 	WORD $0x4e2ff662 // fmax v2.4s, v19.4s, v15.4s
@@ -8865,7 +5616,7 @@ groupmeet3:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V17.S4, V2.S4, V3.S4
 	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
-	FMOVQ F3, 48(R0)
+	FMOVQ F3, 48(R1)
 	WORD $0x4e33e442 // fcmeq v2.4s, v2.4s, v19.4s
 	VUZP1 V0.H8, V18.H8, V18.H8
 	VUZP1 V2.H8, V1.H8, V1.H8
@@ -8874,233 +5625,117 @@ groupmeet3:
 	VADDP V18.B16, V18.B16, V18.B16
 	VADDP V18.B16, V18.B16, V18.B16
 	VADDP V18.B16, V18.B16, V18.B16
-	WORD $0x7d000032 // str h18, [x1]
-	ADD $64, R0, R0
-	ADD $2, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R6, R6
+	WORD $0x7d000052 // str h18, [x2]
+	ADD $64, R1, R1
+	ADD $2, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
 	CMP $1, R7
 	BLT groupnext
-	CMP $16, R6
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R7
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R6, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	CMP $1, R7
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R6, R9
-	MOVD R6, R10
+	MOVD R0, R9
+	MOVD R0, R10
 grouppieces:
-	MOVD R10, R6
-	CMP R6, R7
+	MOVD R10, R0
+	CMP R0, R7
 	BGE grouppiece
-	MOVD R7, R6
+	MOVD R7, R0
 grouppiece:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 96(RSP), F0
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 112(RSP), F0
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2adc02 // fmul v2.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V2.S4
-	FMOVQ 128(RSP), F0
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	FMOVQ 144(RSP), F0
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2adc04 // fmul v4.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V4.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V5.S4
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	FMOVQ F5, 16(RSP)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	CMP $5, R6
-	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	FMOVQ F5, 32(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	CMP $9, R6
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V5.S4
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	FMOVQ F5, 48(RSP)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	CMP $13, R6
-	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V3.S4, V5.S4
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	FMOVQ F5, 64(RSP)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-grouptailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d00a3e0 // str h0, [sp, #80]
-grouptailback:
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R6), [V9.S4]
+	MOVD R1, 352(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 360(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 368(RSP)
+	ADD $96, RSP, R3
+	MOVD R7, 400(RSP)
+	SUB R7, R7, R7
+	B grouploop
+groupstaged:
+	MOVD 352(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	MOVD $0, R17
-	ADD R6, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 80(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 80(RSP)
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	ADD $7, R6, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	ADD R6<<2, R0, R0
-	ADD R6>>3, R1, R1
-	ADD R6<<2, R2, R2
-	SUB R6, R7, R7
-	SUB R6, R10, R10
-	SUB R6, R9, R9
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 360(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 368(RSP), R3
+	ADD R0<<2, R3, R3
+	MOVD 400(RSP), R7
+grouprest:
+	SUB R0, R7, R7
+	SUB R0, R10, R10
+	SUB R0, R9, R9
 	CBZ R9, groupdone
 	CBNZ R7, groupmore
 	MOVD R8, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 groupmore:
 	CBNZ R10, grouppieces
-	MOVD R9, R6
+	MOVD R9, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R7, R6
-	CMP $16, R6
-	BLT lanetail
+	MOVD R7, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R5), F1
+	FMOVQ (R3), F0
+	FMOVQ (R6), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ (R4), F2
+	FMOVQ (R5), F2
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ (R3), F4
+	FMOVQ (R4), F4
 	VFMLS V4.S4, V3.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R5), F2
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R6), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R4), F5
+	FMOVQ 16(R5), F5
 	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
-	FMOVQ 16(R3), F7
+	FMOVQ 16(R4), F7
 	VFMLS V7.S4, V6.S4, V0.S4
 	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R5), F5
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R6), F5
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 32(R4), F8
+	FMOVQ 32(R5), F8
 	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 32(R3), F10
+	FMOVQ 32(R4), F10
 	VFMLS V10.S4, V9.S4, V0.S4
 	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R5), F8
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R6), F8
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 48(R4), F11
+	FMOVQ 48(R5), F11
 	WORD $0x6e2bdc10 // fmul v16.4s, v0.4s, v11.4s
-	FMOVQ 48(R3), F17
+	FMOVQ 48(R4), F17
 	VFMLS V17.S4, V16.S4, V0.S4
 	VFMLA V11.S4, V0.S4, V16.S4
 	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
@@ -9115,7 +5750,7 @@ laneloop:
 	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V11.S4
 	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	FMOVQ F11, (R0)
+	FMOVQ F11, (R1)
 	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
@@ -9123,7 +5758,7 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V1.S4, V3.S4
 	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R1)
 	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
 	WORD $0x4e218929 // frintn v9.4s, v9.4s
 	WORD $0x4e2ff522 // fmax v2.4s, v9.4s, v15.4s
@@ -9131,7 +5766,7 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 32(R0)
+	FMOVQ F3, 32(R1)
 	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
 	WORD $0x4e218a10 // frintn v16.4s, v16.4s
 	WORD $0x4e2ff603 // fmax v3.4s, v16.4s, v15.4s
@@ -9139,7 +5774,7 @@ laneloop:
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V17.S4, V3.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	FMOVQ F4, 48(R0)
+	FMOVQ F4, 48(R1)
 	WORD $0x4e30e463 // fcmeq v3.4s, v3.4s, v16.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
@@ -9148,312 +5783,55 @@ laneloop:
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000020 // str h0, [x1]
+	WORD $0x7d000040 // str h0, [x2]
 laneback:
-	ADD $64, R0, R0
-	ADD $2, R1, R1
-	ADD $64, R2, R2
+	ADD $64, R1, R1
+	ADD $2, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
+	ADD $64, R6, R6
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R6, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R6, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R6, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $1, R6, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $0, R6, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R6, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R6, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R6, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R6, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R4, R16
-	ADD $224, RSP, R17
-	TBZ $3, R6, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R6, piece20
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $1, R6, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $0, R6, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	FMOVQ F31, 336(RSP)
-	MOVD R5, R16
-	ADD $288, RSP, R17
-	TBZ $3, R6, piece23
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $2, R6, piece24
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece24:
-	TBZ $1, R6, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $0, R6, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	FMOVQ 96(RSP), F0
-	FMOVQ 288(RSP), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 224(RSP), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ 160(RSP), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVQ 112(RSP), F0
-	FMOVQ 304(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 240(RSP), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
-	FMOVQ 176(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVQ 128(RSP), F0
-	FMOVQ 320(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 256(RSP), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 192(RSP), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVQ 144(RSP), F0
-	FMOVQ 336(RSP), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 272(RSP), F11
-	WORD $0x6e2bdc10 // fmul v16.4s, v0.4s, v11.4s
-	FMOVQ 208(RSP), F17
-	VFMLS V17.S4, V16.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V16.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e30f52b // fmax v11.4s, v9.4s, v16.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V11.S4
-	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	FMOVQ F11, 16(RSP)
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
-	CMP $5, R6
-	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 32(RSP)
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
-	CMP $9, R6
-	BLT lanetailnarrow
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e2ff522 // fmax v2.4s, v9.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 48(RSP)
-	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
-	CMP $13, R6
-	BLT lanetailnarrow
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff603 // fmax v3.4s, v16.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V17.S4, V3.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	FMOVQ F4, 64(RSP)
-	WORD $0x4e30e463 // fcmeq v3.4s, v3.4s, v16.4s
-lanetailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d00a3e0 // str h0, [sp, #80]
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 352(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece27
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece27:
-	TBZ $2, R6, piece28
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece28:
-	TBZ $1, R6, piece29
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $0, R6, piece30
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece30:
-	MOVD $0, R17
-	ADD R6, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 80(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 80(RSP)
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	ADD $7, R6, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece31
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R20, piece32
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece32:
+	CALL ·stageOut32NEON(SB)
+	MOVD 360(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	MOVD 368(RSP), R3
+	MOVD 376(RSP), R4
+	MOVD 384(RSP), R5
+	MOVD 392(RSP), R6
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V3.B16
-	FMOVQ F3, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V5.B16
-	FMOVQ F5, 16(R0)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 32(R2), F0
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V6.B16
-	FMOVQ F6, 32(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 48(R2), F0
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V7.B16
-	FMOVQ F7, 48(R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V12.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 408(RSP)
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 376(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 384(RSP)
+	ADD $224, RSP, R5
+	ADD $288, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 392(RSP)
+	ADD $288, RSP, R6
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R7, R16
@@ -9461,17 +5839,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -9480,9 +5858,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R7, R16
@@ -9490,15 +5868,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R6), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R7
 	BGE groupmeet1
 groupmeet1mix:
@@ -9507,17 +5885,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
@@ -9526,9 +5904,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R7, R16
@@ -9536,15 +5914,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R6), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R7
 	BGE groupmeet2
 groupmeet2mix:
@@ -9553,17 +5931,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
@@ -9572,9 +5950,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R7, R16
@@ -9582,15 +5960,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $3, R7, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
+	VLD1R (R6), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	CMP $0, R7
 	BGE groupmeet3
 groupmeet3mix:
@@ -9599,17 +5977,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb167e8 // smax v8.4s, v31.4s, v17.4s
 	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R5, R16
+	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V8.B16, V17.B16
 	VBSL V11.B16, V31.B16, V17.B16
 	VMOV V17.B16, V11.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V8.B16, V17.B16
 	VBSL V10.B16, V31.B16, V17.B16
 	VMOV V17.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V8.B16, V17.B16
 	VBSL V9.B16, V31.B16, V17.B16
@@ -9618,88 +5996,54 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
-	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+	ADD $4, R6, R6
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 96(RSP), F0
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V3.B16
-	FMOVQ F3, 16(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVQ 112(RSP), F0
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V5.B16
-	FMOVQ F5, 32(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V6.B16
-	FMOVQ F6, 48(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V7.B16
-	FMOVQ F7, 64(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V12.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d00a3e1 // str h1, [sp, #80]
-	B grouptailback
 groupmeetrare:
 	MOVD R9, R7
-	SUB R3, R10, R10
-	ADD R10, R3, R3
+	SUB R4, R10, R10
 	ADD R10, R4, R4
 	ADD R10, R5, R5
-	MOVD R6, R9
+	ADD R10, R6, R6
+	MOVD R0, R9
 	SUB R10, R10, R10
 	ADD $16, R10, R10
 	B grouppieces
 lanerare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
+	MOVD $2, R16
+	MOVD R16, 408(RSP)
+	B rare
+lanestage:
+	MOVD R1, 352(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 360(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 368(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 376(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 384(RSP)
+	ADD $224, RSP, R5
+	ADD $288, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R6, 392(RSP)
+	ADD $288, RSP, R6
+	B laneloop
+rare:
+	FMOVQ (R3), F0
+	FMOVQ (R4), F1
+	FMOVQ (R6), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -9712,11 +6056,11 @@ lanerare:
 	MOVD $2143289344, R16
 	VDUP R16, V2.S4
 	VBSL V2.B16, V4.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F4
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R4), F1
+	FMOVQ 16(R6), F4
 	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -9727,11 +6071,11 @@ lanerare:
 	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
 	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
 	VBSL V2.B16, V6.B16, V1.B16
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F4
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R4), F1
+	FMOVQ 32(R6), F4
 	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -9742,11 +6086,11 @@ lanerare:
 	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
 	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
 	VBSL V2.B16, V7.B16, V1.B16
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F4
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R4), F1
+	FMOVQ 48(R6), F4
 	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -9757,7 +6101,7 @@ lanerare:
 	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
 	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
 	VBSL V2.B16, V8.B16, V1.B16
-	FMOVQ F1, 48(R0)
+	FMOVQ F1, 48(R1)
 	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
 	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V7.H8, V6.H8, V6.H8
@@ -9766,77 +6110,16 @@ lanerare:
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000023 // str h3, [x1]
+	WORD $0x7d000043 // str h3, [x2]
+	MOVD 408(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 96(RSP), F0
-	FMOVQ 160(RSP), F1
-	FMOVQ 288(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V4.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 112(RSP), F0
-	FMOVQ 176(RSP), F1
-	FMOVQ 304(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V2.B16, V6.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F1
-	FMOVQ 320(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V2.B16, V7.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	FMOVQ 208(RSP), F1
-	FMOVQ 336(RSP), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V2.B16, V8.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VAND V12.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d00a3e3 // str h3, [sp, #80]
-	B lanetailback
+groupresume:
+	MOVD 376(RSP), R4
+	MOVD 384(RSP), R5
+	MOVD 392(RSP), R6
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R6), [V9.S4]
+	B groupback

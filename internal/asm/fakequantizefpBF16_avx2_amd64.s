@@ -6,16 +6,16 @@
 
 // func FakeQuantizeFpBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeFpBF16AVX2(SB), $640-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·FakeQuantizeFpBF16AVX2(SB), $688-72
+	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y14 most, Y13 0x7f800000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
 	// per group: Y9 scale, Y8 recip
 	// loaded at each use: step, 0x1, 0x3f800000, 0x34800000, 0x400000, 0x7fc00000, 0x7fff
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS most+40(FP), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
@@ -38,39 +38,39 @@ TEXT ·FakeQuantizeFpBF16AVX2(SB), $640-72
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS (BX), Y8
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	SUBQ         R9, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
 	VFNMADD231PS Y8, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y2
 	VFMSUB231PS  Y9, Y2, Y0
 	VFNMADD231PS Y8, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y3
 	VFMSUB231PS  Y9, Y3, Y0
 	VFNMADD231PS Y8, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y9, Y4, Y0
@@ -114,7 +114,7 @@ grouploop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -148,35 +148,37 @@ grouploop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
+	VMOVUPS      Y3, 32(SI)
 
 groupback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y8, 384(SP)
-	VPMOVZXWD    (SI), Y0
+	VMOVUPS      Y8, 432(SP)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y8, Y1, Y0
@@ -185,8 +187,8 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y8, 416(SP)
-	VPMOVZXWD    16(SI), Y0
+	VMOVUPS      Y8, 464(SP)
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y2
 	VFMSUB231PS  Y8, Y2, Y0
@@ -195,8 +197,8 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y8, 448(SP)
-	VPMOVZXWD    32(SI), Y0
+	VMOVUPS      Y8, 496(SP)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y3
 	VFMSUB231PS  Y8, Y3, Y0
@@ -205,8 +207,8 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y8, 480(SP)
-	VPMOVZXWD    48(SI), Y0
+	VMOVUPS      Y8, 528(SP)
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y4
 	VFMSUB231PS  Y8, Y4, Y0
@@ -226,7 +228,7 @@ groupmeet3:
 	VSUBPS       Y5, Y0, Y0
 	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMOVUPS      384(SP), Y1
+	VMOVUPS      432(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y10, Y2, Y1
 	VPMINUD      Y14, Y1, Y1
@@ -237,7 +239,7 @@ groupmeet3:
 	VSUBPS       Y5, Y1, Y1
 	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      416(SP), Y2
+	VMOVUPS      464(SP), Y2
 	VMULPS       Y2, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y5
@@ -252,7 +254,7 @@ groupmeet3:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -262,7 +264,7 @@ groupmeet3:
 	VSUBPS       Y1, Y0, Y0
 	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
-	VMOVUPS      448(SP), Y1
+	VMOVUPS      496(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y10, Y4, Y1
 	VPMINUD      Y14, Y1, Y1
@@ -273,7 +275,7 @@ groupmeet3:
 	VSUBPS       Y2, Y1, Y1
 	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y1, Y1
-	VMOVUPS      480(SP), Y2
+	VMOVUPS      528(SP), Y2
 	VMULPS       Y2, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
@@ -288,13 +290,13 @@ groupmeet3:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
-	ADDQ         $+64, DI
+	VMOVUPS      Y3, 32(SI)
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupmet
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R9, $+32
 	JLT          groupmeet
@@ -310,273 +312,72 @@ groupmet:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS (BX), Y8
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 384(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 392(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 416(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y10, Y1, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPAND        Y10, Y2, Y1
-	VPMINUD      Y14, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPAND        Y10, Y3, Y2
-	VPMINUD      Y14, Y2, Y2
-	VPAND        Y13, Y2, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y2, Y2
-	VSUBPS       Y5, Y2, Y2
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y2
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPAND        Y10, Y4, Y3
-	VPMINUD      Y14, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y9, Y3, Y3
-
-grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y4, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y1, Y1
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  384(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  392(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  416(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -587,8 +388,8 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y1
 	VPSUBD       Y1, Y0, Y8
 	VBROADCASTSS constantsAVX2<>+24(SB), Y0
@@ -596,27 +397,27 @@ longs:
 	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y8, Y0, Y7
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y1
 	VFMADD231PS  Y8, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y2
 	VFMADD231PS  Y8, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y3
 	VFMADD231PS  Y8, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y4
 	VFMADD231PS  Y8, Y0, Y4
@@ -659,7 +460,7 @@ longloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -693,239 +494,32 @@ longloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
+	VMOVUPS      Y3, 32(SI)
 
 longback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece15:
-	VPMOVZXWD   64(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y7, Y0, Y1
-	VFMADD231PS Y8, Y0, Y1
-	VPMOVZXWD   80(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y7, Y0, Y2
-	VFMADD231PS Y8, Y0, Y2
-	VPMOVZXWD   96(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y7, Y0, Y3
-	VFMADD231PS Y8, Y0, Y3
-	VPMOVZXWD   112(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y7, Y0, Y4
-	VFMADD231PS Y8, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longtailrare
-	VPAND       Y10, Y1, Y0
-	VPMINUD     Y14, Y0, Y0
-	VPAND       Y13, Y0, Y5
-	VPMAXUD     Y15, Y5, Y5
-	VPADDD      Y12, Y5, Y5
-	VADDPS      Y5, Y0, Y0
-	VSUBPS      Y5, Y0, Y0
-	VPAND       Y11, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VMULPS      Y9, Y0, Y0
-	CMPQ        R8, $+9
-	JLT         longtailnarrow
-	VPAND       Y10, Y2, Y1
-	VPMINUD     Y14, Y1, Y1
-	VPAND       Y13, Y1, Y5
-	VPMAXUD     Y15, Y5, Y5
-	VPADDD      Y12, Y5, Y5
-	VADDPS      Y5, Y1, Y1
-	VSUBPS      Y5, Y1, Y1
-	VPAND       Y11, Y2, Y2
-	VPOR        Y2, Y1, Y1
-	VMULPS      Y9, Y1, Y1
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VPAND       Y10, Y3, Y2
-	VPMINUD     Y14, Y2, Y2
-	VPAND       Y13, Y2, Y5
-	VPMAXUD     Y15, Y5, Y5
-	VPADDD      Y12, Y5, Y5
-	VADDPS      Y5, Y2, Y2
-	VSUBPS      Y5, Y2, Y2
-	VPAND       Y11, Y3, Y3
-	VPOR        Y3, Y2, Y2
-	VMULPS      Y9, Y2, Y2
-	CMPQ        R8, $+25
-	JLT         longtailnarrow
-	VPAND       Y10, Y4, Y3
-	VPMINUD     Y14, Y3, Y3
-	VPAND       Y13, Y3, Y5
-	VPMAXUD     Y15, Y5, Y5
-	VPADDD      Y12, Y5, Y5
-	VADDPS      Y5, Y3, Y3
-	VSUBPS      Y5, Y3, Y3
-	VPAND       Y11, Y4, Y4
-	VPOR        Y4, Y3, Y3
-	VMULPS      Y9, Y3, Y3
-
-longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y4, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y1, Y1
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-
-longtailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*2), SI
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  384(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  392(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -943,26 +537,26 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS 4(DX), Y8
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
-	VPMOVZXWD    (SI), Y0
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
 	VFNMADD231PS Y7, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y2
 	VFMSUB231PS  Y9, Y2, Y0
 	VFNMADD231PS Y7, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y6, Y0, Y3
 	VFMSUB231PS  Y8, Y3, Y0
 	VFNMADD231PS Y6, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y6, Y0, Y4
 	VFMSUB231PS  Y8, Y4, Y0
@@ -1006,7 +600,7 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -1040,13 +634,13 @@ short2loop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
+	VMOVUPS      Y3, 32(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
+	ADDQ $+8, R8
 	ADDQ $+64, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -1061,37 +655,37 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
+	VMOVUPS      (BX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
 	VFNMADD231PS Y1, Y0, Y2
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(DX), Y5
+	VMOVUPS      32(BX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
 	VFNMADD231PS Y1, Y0, Y4
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(DX), Y7
+	VMOVUPS      64(BX), Y7
 	VFMSUB231PS  Y7, Y6, Y0
 	VFNMADD231PS Y1, Y0, Y6
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(DX), Y9
+	VMOVUPS      96(BX), Y9
 	VFMSUB231PS  Y9, Y8, Y0
 	VFNMADD231PS Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -1133,7 +727,7 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 	VPAND        Y10, Y6, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -1167,415 +761,29 @@ laneloop:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
+	VMOVUPS      Y3, 32(SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+64, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  384(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  392(SP), DX
+	MOVQ  400(SP), BX
+	MOVQ  408(SP), R8
 
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece35:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      256(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      128(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      160(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      192(SP), Y7
-	VFMSUB231PS  Y7, Y6, Y0
-	VFNMADD231PS Y1, Y0, Y6
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      352(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      224(SP), Y9
-	VFMSUB231PS  Y9, Y8, Y0
-	VFNMADD231PS Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPAND        Y10, Y4, Y1
-	VPMINUD      Y14, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VMULPS       Y5, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPAND        Y10, Y6, Y2
-	VPMINUD      Y14, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y6, Y6
-	VPOR         Y6, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPAND        Y10, Y8, Y3
-	VPMINUD      Y14, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y8, Y8
-	VPOR         Y8, Y3, Y3
-	VMULPS       Y9, Y3, Y3
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y4, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y1, Y1
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R8
-	JEQ   piece38
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece40:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -1589,23 +797,23 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
 	VFNMADD231PS Y8, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y2
 	VFMSUB231PS  Y9, Y2, Y0
 	VFNMADD231PS Y8, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y3
 	VFMSUB231PS  Y9, Y3, Y0
 	VFNMADD231PS Y8, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y9, Y4, Y0
@@ -1649,7 +857,7 @@ groupstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -1683,126 +891,45 @@ groupstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVNTPS     Y3, 32(DI)
-	ADDQ         $+64, DI
+	VMOVNTPS     Y3, 32(SI)
 	ADDQ         $+64, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VPAND        Y10, Y1, Y2
-	VMINPS       Y2, Y14, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y9, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPMOVZXWD    48(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VPAND        Y10, Y1, Y2
-	VMINPS       Y2, Y14, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y9, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
-	JMP          groupback
+	MOVQ $+1, 424(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 408(SP)
+	LEAQ 256(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+32(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1811,12 +938,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1824,18 +951,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+32(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1844,12 +971,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1857,18 +984,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+32(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y9, Y9
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1877,12 +1004,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1890,114 +1017,19 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VMOVDQU      constantsAVX2<>+32(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y9, Y9
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPMOVZXWD    80(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VPAND        Y10, Y1, Y2
-	VMINPS       Y2, Y14, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y9, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VPAND        Y10, Y1, Y2
-	VMINPS       Y2, Y14, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y9, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+32(FP), Y15
@@ -2009,29 +1041,29 @@ groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y11
 	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	MOVQ         R11, R9
-	SUBQ         DX, R12
-	ADDQ         R12, DX
+	SUBQ         BX, R12
 	ADDQ         R12, BX
-	MOVQ         R8, R11
+	ADDQ         R12, R8
+	MOVQ         DI, R11
 	SUBQ         R12, R12
 	ADDQ         $+32, R12
 	JMP          grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y1
 	VFMADD231PS  Y8, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y2
 	VFMADD231PS  Y8, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y3
 	VFMADD231PS  Y8, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y4
 	VFMADD231PS  Y8, Y0, Y4
@@ -2074,7 +1106,7 @@ longstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -2108,226 +1140,60 @@ longstream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVNTPS     Y3, 32(DI)
-	ADDQ         $+64, DI
+	VMOVNTPS     Y3, 32(SI)
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          longstream
 	JMP          longtail
 
 longrare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VPAND        Y10, Y1, Y2
-	VMINPS       Y2, Y14, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y9, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPMOVZXWD    48(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VPAND        Y10, Y1, Y2
-	VMINPS       Y2, Y14, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y9, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
-	JMP          longback
+	MOVQ $+2, 424(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 408(SP)
+	LEAQ 256(SP), R8
+	JMP  rare
 
-longtailrare:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPMOVZXWD    80(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VPAND        Y10, Y1, Y2
-	VMINPS       Y2, Y14, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y9, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VPAND        Y10, Y1, Y2
-	VMINPS       Y2, Y14, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y9, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 392(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS 4(DX), Y8
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
 	VFNMADD231PS Y7, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y2
 	VFMSUB231PS  Y9, Y2, Y0
 	VFNMADD231PS Y7, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y6, Y0, Y3
 	VFMSUB231PS  Y8, Y3, Y0
 	VFNMADD231PS Y6, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y6, Y0, Y4
 	VFMSUB231PS  Y8, Y4, Y0
@@ -2371,7 +1237,7 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -2405,115 +1271,58 @@ short2stream:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVNTPS     Y3, 32(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y3, 32(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
+	ADDQ         $+8, R8
 	ADDQ         $+64, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VPAND        Y10, Y1, Y2
-	VMINPS       Y2, Y14, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y9, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y8, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPMOVZXWD    48(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y8, Y1, Y1
-	VPAND        Y10, Y1, Y2
-	VMINPS       Y2, Y14, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
-	JMP          short2back
+	MOVQ $+3, 424(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 408(SP)
+	LEAQ 256(SP), R8
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (SI), Y0
+	MOVQ $+4, 424(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 392(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 408(SP)
+	LEAQ 256(SP), R8
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y10, Y0, Y2
 	VMINPS       Y2, Y14, Y2
@@ -2526,11 +1335,11 @@ lanerare:
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y1, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
 	VBLENDVPS    Y0, Y2, Y1, Y0
-	VPMOVZXWD    16(SI), Y1
+	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(BX), Y2
 	VDIVPS       Y2, Y1, Y1
 	VPAND        Y10, Y1, Y3
 	VMINPS       Y3, Y14, Y3
@@ -2543,7 +1352,7 @@ lanerare:
 	VPOR         Y1, Y3, Y3
 	VMULPS       Y2, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
 	VBLENDVPS    Y1, Y3, Y2, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
@@ -2558,10 +1367,10 @@ lanerare:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(SI), Y0
+	VMOVUPS      Y3, (SI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y10, Y0, Y2
 	VMINPS       Y2, Y14, Y2
@@ -2574,11 +1383,11 @@ lanerare:
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y1, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
 	VBLENDVPS    Y0, Y2, Y1, Y0
-	VPMOVZXWD    48(SI), Y1
+	VPMOVZXWD    48(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      96(DX), Y2
+	VMOVUPS      96(BX), Y2
 	VDIVPS       Y2, Y1, Y1
 	VPAND        Y10, Y1, Y3
 	VMINPS       Y3, Y14, Y3
@@ -2591,7 +1400,7 @@ lanerare:
 	VPOR         Y1, Y3, Y3
 	VMULPS       Y2, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
 	VBLENDVPS    Y1, Y3, Y2, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
@@ -2606,125 +1415,59 @@ lanerare:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
+	VMOVUPS      Y3, 32(SI)
+	CMPQ         424(SP), $+1
+	JEQ          groupresume
+	CMPQ         424(SP), $+2
+	JEQ          longresume
+	CMPQ         424(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y10, Y0, Y2
-	VMINPS       Y2, Y14, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VBLENDVPS    Y0, Y2, Y1, Y0
-	VPMOVZXWD    80(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      160(SP), Y2
-	VDIVPS       Y2, Y1, Y1
-	VPAND        Y10, Y1, Y3
-	VMINPS       Y3, Y14, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y1, Y3, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y10, Y0, Y2
-	VMINPS       Y2, Y14, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VBLENDVPS    Y0, Y2, Y1, Y0
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      224(SP), Y2
-	VDIVPS       Y2, Y1, Y1
-	VPAND        Y10, Y1, Y3
-	VMINPS       Y3, Y14, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y1, Y3, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         400(SP), BX
+	MOVQ         408(SP), R8
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+longresume:
+	MOVQ         400(SP), BX
+	MOVQ         408(SP), R8
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPSUBD       Y1, Y0, Y8
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0
+	VFNMADD231PS Y9, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y8, Y0, Y7
+	JMP          longback
+
+short2resume:
+	MOVQ 400(SP), BX
+	MOVQ 408(SP), R8
+	JMP  short2back
 
 // func FakeQuantizeFpBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeFpBytesBF16AVX2(SB), $416-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 IAdd, Y14 0x7fffffff
-	// per group: Y13 scale, Y12 recip
-	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x400000, 0x80000000, 0x7fc00000, 0x7fff, table
+TEXT ·FakeQuantizeFpBytesBF16AVX2(SB), $736-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+	// per call: Y15 IAdd, Y14 0x80000000, Y13 0x7fffffff
+	// per group: Y12 scale, Y11 recip
+	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x400000, 0x7fc00000, 0x7fff, table
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS step+44(FP), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPADDD       Y1, Y0, Y15
-	VBROADCASTSS constantsAVX2<>+12(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+12(SB), Y13
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -2739,43 +1482,43 @@ TEXT ·FakeQuantizeFpBytesBF16AVX2(SB), $416-80
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
-	SUBQ         R10, R9
+	VBROADCASTSS (R9), Y11
+	SUBQ         R10, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFMSUB231PS  Y13, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFMSUB231PS  Y12, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFMSUB231PS  Y13, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFMSUB231PS  Y12, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFMSUB231PS  Y13, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y11, Y0, Y3
+	VFMSUB231PS  Y12, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFMSUB231PS  Y13, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMSUB231PS  Y12, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -2783,7 +1526,7 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y1, Y5
+	VPAND        Y13, Y1, Y5
 	VPMINUD      Y0, Y5, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y0, Y6
@@ -2792,13 +1535,12 @@ grouploop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y2, Y5
+	VPAND        Y13, Y2, Y5
 	VPMINUD      Y1, Y5, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
@@ -2807,10 +1549,9 @@ grouploop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y7, Y5
@@ -2825,9 +1566,9 @@ grouploop:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VPMINUD      Y2, Y5, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
@@ -2836,13 +1577,12 @@ grouploop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VPMINUD      Y3, Y5, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
@@ -2851,10 +1591,9 @@ grouploop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y7, Y5
@@ -2869,305 +1608,87 @@ grouploop:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VMOVUPS      constantsAVX2<>+68(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ BX, R13
+	MOVQ R8, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y12, Y0
-	VPMOVZXWD    (DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y13, Y1, Y2
-	VFMSUB231PS  Y12, Y2, Y1
-	VFNMADD231PS Y13, Y1, Y2
+	VMOVUPS      Y11, 472(SP)
+	VPMOVZXWD    (BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y12, Y1
-	VPMOVZXWD    16(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y13, Y3, Y4
-	VFMSUB231PS  Y12, Y4, Y3
-	VFNMADD231PS Y13, Y3, Y4
+	VMOVUPS      Y11, 504(SP)
+	VPMOVZXWD    16(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y12, Y3
-	VPMOVZXWD    32(DX), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y13, Y5, Y6
-	VFMSUB231PS  Y12, Y6, Y5
-	VFNMADD231PS Y13, Y5, Y6
+	VMOVUPS      Y11, 536(SP)
+	VPMOVZXWD    32(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y12, Y5
-	VPMOVZXWD    48(DX), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMULPS       Y13, Y7, Y8
-	VFMSUB231PS  Y12, Y8, Y7
-	VFNMADD231PS Y13, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VBROADCASTSS most+48(FP), Y7
-	VPAND        Y14, Y2, Y9
-	VPMINUD      Y7, Y9, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	VPAND        Y10, Y7, Y10
-	VBROADCASTSS least+40(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VPADDD       Y15, Y10, Y10
-	VADDPS       Y10, Y7, Y11
-	VSUBPS       Y10, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y11, Y11
-	VMULPS       Y0, Y11, Y11
-	VPCMPEQD     Y9, Y7, Y7
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPADDD       Y15, Y9, Y9
-	VADDPS       Y9, Y0, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VMULPS       Y1, Y10, Y10
-	VPCMPEQD     Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y11, Y2
-	VPADDD       Y1, Y2, Y2
-	VPSLLD       $0x0f, Y10, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y10, Y4
-	VPADDD       Y1, Y4, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y6, Y2
-	VPMINUD      Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y1, Y4
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y4, Y4
-	VPADDD       Y15, Y4, Y4
-	VADDPS       Y4, Y1, Y9
-	VSUBPS       Y4, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y6, Y6
-	VPOR         Y6, Y9, Y9
-	VMULPS       Y3, Y9, Y9
-	VPCMPEQD     Y2, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y8, Y3
-	VPMINUD      Y2, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPADDD       Y15, Y4, Y4
-	VADDPS       Y4, Y2, Y6
-	VSUBPS       Y4, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y8, Y8
-	VPOR         Y8, Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VPCMPEQD     Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y9, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y9, Y4
-	VPADDD       Y3, Y4, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+68(SB), Y3
-	VPACKSSDW    Y0, Y7, Y7
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y7, Y7
-	VPERMD       Y7, Y3, Y7
-	VPABSB       Y7, Y7
-	VMOVUPS      Y7, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	XORL         AX, AX
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 96(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 104(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 112(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 120(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFMSUB231PS  Y13, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFMSUB231PS  Y13, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFMSUB231PS  Y13, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VPMOVZXWD    144(SP), Y0
+	VMOVUPS      Y11, 568(SP)
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y4
-	VFMSUB231PS  Y13, Y4, Y0
+	VFMSUB231PS  Y11, Y4, Y0
 	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
-	JNE          grouptailrare
+	JNE          groupmeetrare
 	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y1, Y5
+	VPAND        Y13, Y1, Y5
 	VPMINUD      Y0, Y5, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y0, Y6
@@ -3176,15 +1697,13 @@ piece5:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMOVUPS      472(SP), Y1
+	VMULPS       Y1, Y7, Y7
 	VPCMPEQD     Y5, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
 	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y2, Y5
+	VPAND        Y13, Y2, Y5
 	VPMINUD      Y1, Y5, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
@@ -3193,47 +1712,55 @@ piece5:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMOVUPS      504(SP), Y2
+	VMULPS       Y2, Y8, Y8
 	VPCMPEQD     Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SI)
 	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VPMINUD      Y2, Y5, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y6, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y2, Y9
-	VSUBPS       Y6, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y3
-	VPOR         Y3, Y9, Y9
-	VMULPS       Y13, Y9, Y9
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y14, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMOVUPS      536(SP), Y3
+	VMULPS       Y3, Y7, Y7
 	VPCMPEQD     Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
 	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VPMINUD      Y3, Y5, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y6, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
 	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y3, Y10
-	VSUBPS       Y6, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VMULPS       Y13, Y10, Y10
+	VADDPS       Y6, Y3, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y14, Y4, Y4
+	VPOR         Y4, Y8, Y8
+	VMOVUPS      568(SP), Y4
+	VMULPS       Y4, Y8, Y8
 	VPCMPEQD     Y5, Y3, Y3
-
-grouptailnarrow:
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y7, Y5
 	VPSRLD       $0x1f, Y5, Y5
@@ -3247,143 +1774,106 @@ grouptailnarrow:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y9, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y9, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y10, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y10, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      Y5, 32(SI)
 	VMOVUPS      constantsAVX2<>+68(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      Y0, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
+	CMPQ         R10, $+1
+	JLT          groupmet
+	CMPQ         DI, $+32
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmeet
 
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
+groupmet:
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+12(SB), Y13
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
 
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
 
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
 
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
+grouptail:
+	MOVQ DI, R12
+	MOVQ DI, R13
 
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
+grouppieces:
+	MOVQ R13, DI
+	CMPQ R10, DI
+	JGE  grouppiece
+	MOVQ R10, DI
 
-piece10:
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
+grouppiece:
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
+	MOVQ         SI, 416(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 424(SP)
+	LEAQ         64(SP), DX
+	LEAQ         96(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 432(SP)
+	LEAQ         96(SP), BX
+	MOVQ         R10, 456(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ  (DI)(R9*2), DI
-	LEAQ  (SI)(R9*1), SI
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  424(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  432(SP), BX
+	LEAQ  (BX)(DI*2), BX
+	MOVQ  456(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3394,39 +1884,39 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPSUBD       Y1, Y0, Y12
+	VPSUBD       Y1, Y0, Y11
 	VBROADCASTSS constantsAVX2<>+24(SB), Y0
-	VFNMADD231PS Y13, Y12, Y0
+	VFNMADD231PS Y12, Y11, Y0
 	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y11
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
+	VMULPS       Y11, Y0, Y10
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFMADD231PS  Y11, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMADD231PS  Y11, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMADD231PS  Y11, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3434,7 +1924,7 @@ longloop:
 	TESTL        AX, AX
 	JNE          longrare
 	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y1, Y5
+	VPAND        Y13, Y1, Y5
 	VPMINUD      Y0, Y5, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y0, Y6
@@ -3443,13 +1933,12 @@ longloop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y2, Y5
+	VPAND        Y13, Y2, Y5
 	VPMINUD      Y1, Y5, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
@@ -3458,10 +1947,9 @@ longloop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y7, Y5
@@ -3476,9 +1964,9 @@ longloop:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VPMINUD      Y2, Y5, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
@@ -3487,13 +1975,12 @@ longloop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VPMINUD      Y3, Y5, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
@@ -3502,10 +1989,9 @@ longloop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y7, Y5
@@ -3520,317 +2006,45 @@ longloop:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VMOVUPS      constantsAVX2<>+68(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece20:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y5, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          longtailnarrow
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y1, Y6
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y1, Y8
-	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y2
-	VPOR         Y2, Y8, Y8
-	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          longtailnarrow
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y2, Y9
-	VSUBPS       Y6, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y3
-	VPOR         Y3, Y9, Y9
-	VMULPS       Y13, Y9, Y9
-	VPCMPEQD     Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          longtailnarrow
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y3, Y10
-	VSUBPS       Y6, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VMULPS       Y13, Y10, Y10
-	VPCMPEQD     Y5, Y3, Y3
-
-longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y9, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y9, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y10, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y10, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+68(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-
-longtailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece30:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*1), SI
-	LEAQ (DX)(R9*2), DX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  424(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  432(SP), BX
+	LEAQ  (BX)(DI*2), BX
 
 longend:
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -3848,30 +2062,30 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VPMOVZXWD    (DX), Y0
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS 4(R9), Y9
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMSUB231PS  Y13, Y1, Y0
-	VFNMADD231PS Y11, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y12, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMSUB231PS  Y13, Y2, Y0
-	VFNMADD231PS Y11, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y12, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y12, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y12, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3879,7 +2093,7 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y1, Y5
+	VPAND        Y13, Y1, Y5
 	VPMINUD      Y0, Y5, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y0, Y6
@@ -3888,13 +2102,12 @@ short2loop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y2, Y5
+	VPAND        Y13, Y2, Y5
 	VPMINUD      Y1, Y5, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
@@ -3903,10 +2116,9 @@ short2loop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y7, Y5
@@ -3921,9 +2133,9 @@ short2loop:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VPMINUD      Y2, Y5, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
@@ -3932,13 +2144,12 @@ short2loop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y12, Y7, Y7
+	VMULPS       Y11, Y7, Y7
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VPMINUD      Y3, Y5, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
@@ -3947,10 +2158,9 @@ short2loop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y12, Y8, Y8
+	VMULPS       Y11, Y8, Y8
 	VPCMPEQD     Y5, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y7, Y5
@@ -3965,21 +2175,21 @@ short2loop:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VMOVUPS      constantsAVX2<>+68(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -3994,37 +2204,37 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R8), Y1
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFMSUB231PS  Y3, Y2, Y0
 	VFNMADD231PS Y1, Y0, Y2
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFMSUB231PS  Y5, Y4, Y0
 	VFNMADD231PS Y1, Y0, Y4
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFMSUB231PS  Y7, Y6, Y0
 	VFNMADD231PS Y1, Y0, Y6
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFMSUB231PS  Y9, Y8, Y0
 	VFNMADD231PS Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -4034,7 +2244,7 @@ laneloop:
 	TESTL        AX, AX
 	JNE          lanerare
 	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y2, Y1
+	VPAND        Y13, Y2, Y1
 	VPMINUD      Y0, Y1, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y10
 	VPAND        Y10, Y0, Y10
@@ -4043,13 +2253,12 @@ laneloop:
 	VPADDD       Y15, Y10, Y10
 	VADDPS       Y10, Y0, Y11
 	VSUBPS       Y10, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VPAND        Y10, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
 	VPCMPEQD     Y1, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y4, Y2
+	VPAND        Y13, Y4, Y2
 	VPMINUD      Y1, Y2, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPAND        Y3, Y1, Y3
@@ -4058,8 +2267,7 @@ laneloop:
 	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y1, Y10
 	VSUBPS       Y3, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
 	VPCMPEQD     Y2, Y1, Y1
@@ -4076,9 +2284,9 @@ laneloop:
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y6, Y3
+	VPAND        Y13, Y6, Y3
 	VPMINUD      Y2, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPAND        Y4, Y2, Y4
@@ -4087,13 +2295,12 @@ laneloop:
 	VPADDD       Y15, Y4, Y4
 	VADDPS       Y4, Y2, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y6, Y6
+	VPAND        Y14, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VPCMPEQD     Y3, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y8, Y4
+	VPAND        Y13, Y8, Y4
 	VPMINUD      Y3, Y4, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
@@ -4102,8 +2309,7 @@ laneloop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y8, Y8
+	VPAND        Y14, Y8, Y8
 	VPOR         Y8, Y7, Y7
 	VMULPS       Y9, Y7, Y7
 	VPCMPEQD     Y4, Y3, Y3
@@ -4120,492 +2326,41 @@ laneloop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      Y6, 32(SI)
 	VMOVUPS      constantsAVX2<>+68(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+64, SI
+	ADDQ  $+32, DX
+	ADDQ  $+64, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  424(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  432(SP), BX
+	MOVQ  440(SP), R8
+	MOVQ  448(SP), R9
 
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece40:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R9
-	JEQ   piece43
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R9
-	JEQ   piece44
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R9
-	JEQ   piece45
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece45:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      160(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      192(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      352(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      224(SP), Y7
-	VFMSUB231PS  Y7, Y6, Y0
-	VFNMADD231PS Y1, Y0, Y6
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      384(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      256(SP), Y9
-	VFMSUB231PS  Y9, Y8, Y0
-	VFNMADD231PS Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	VPAND        Y10, Y0, Y10
-	VBROADCASTSS least+40(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VPADDD       Y15, Y10, Y10
-	VADDPS       Y10, Y0, Y11
-	VSUBPS       Y10, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y11, Y11
-	VMULPS       Y3, Y11, Y11
-	VPCMPEQD     Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y3, Y3
-	VPADDD       Y15, Y3, Y3
-	VADDPS       Y3, Y1, Y10
-	VSUBPS       Y3, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VMULPS       Y5, Y10, Y10
-	VPCMPEQD     Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y6, Y3
-	VPMINUD      Y2, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y15, Y4, Y4
-	VADDPS       Y4, Y2, Y5
-	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y6, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y7, Y5, Y5
-	VPCMPEQD     Y3, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y8, Y4
-	VPMINUD      Y3, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y8, Y8
-	VPOR         Y8, Y7, Y7
-	VMULPS       Y9, Y7, Y7
-	VPCMPEQD     Y4, Y3, Y3
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y11, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y11, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSLLD       $0x0f, Y10, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y10, Y8
-	VPADDD       Y4, Y8, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, (SP)
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+68(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece46
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece46:
-	TESTQ $0x00000008, R9
-	JEQ   piece47
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece47:
-	TESTQ $0x00000004, R9
-	JEQ   piece48
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece48:
-	TESTQ $0x00000002, R9
-	JEQ   piece49
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece49:
-	TESTQ $0x00000001, R9
-	JEQ   piece50
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece50:
-	TESTQ $0x00000010, R9
-	JEQ   piece51
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece51:
-	TESTQ $0x00000008, R9
-	JEQ   piece52
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece52:
-	TESTQ $0x00000004, R9
-	JEQ   piece53
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece53:
-	TESTQ $0x00000002, R9
-	JEQ   piece54
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece54:
-	TESTQ $0x00000001, R9
-	JEQ   piece55
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece55:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -4619,27 +2374,27 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFMSUB231PS  Y13, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFMSUB231PS  Y12, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFMSUB231PS  Y13, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFMSUB231PS  Y12, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFMSUB231PS  Y13, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y11, Y0, Y3
+	VFMSUB231PS  Y12, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFMSUB231PS  Y13, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMSUB231PS  Y12, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -4647,7 +2402,7 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y1, Y5
+	VPAND        Y13, Y1, Y5
 	VPMINUD      Y0, Y5, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y0, Y6
@@ -4656,13 +2411,12 @@ groupstream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y2, Y5
+	VPAND        Y13, Y2, Y5
 	VPMINUD      Y1, Y5, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
@@ -4671,10 +2425,9 @@ groupstream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y7, Y5
@@ -4689,9 +2442,9 @@ groupstream:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VPMINUD      Y2, Y5, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
@@ -4700,13 +2453,12 @@ groupstream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VPMINUD      Y3, Y5, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
@@ -4715,10 +2467,9 @@ groupstream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y7, Y5
@@ -4733,161 +2484,53 @@ groupstream:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VMOVUPS      constantsAVX2<>+68(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
+	VMOVNTPS     Y0, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y15, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y3
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VCMPPS       $0x00, Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y3, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VPMOVZXWD    48(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y1, Y1
-	VPOR         Y1, Y8, Y8
-	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y7
-	VBLENDVPS    Y1, Y8, Y7, Y1
-	VCMPPS       $0x00, Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y0, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y0, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+68(SB), Y0
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (SI)
-	JMP          groupback
+	MOVQ $+1, 464(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+32(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4896,31 +2539,31 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+32(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R9), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4929,31 +2572,31 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+36(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+32(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4962,183 +2605,66 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+36(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+32(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R9), Y4
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y15, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y3
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VCMPPS       $0x00, Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y3, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VPMOVZXWD    144(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y1, Y1
-	VPOR         Y1, Y8, Y8
-	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y7
-	VBLENDVPS    Y1, Y8, Y7, Y1
-	VCMPPS       $0x00, Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y0, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y0, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      constantsAVX2<>+68(SB), Y0
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	JMP          grouptailback
-
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+12(SB), Y13
+	MOVQ         R12, R10
+	SUBQ         R8, R13
+	ADDQ         R13, R8
+	ADDQ         R13, R9
+	MOVQ         DI, R12
+	SUBQ         R13, R13
+	ADDQ         $+32, R13
+	JMP          grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFMADD231PS  Y11, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMADD231PS  Y11, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMADD231PS  Y11, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -5146,7 +2672,7 @@ longstream:
 	TESTL        AX, AX
 	JNE          longrare
 	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y1, Y5
+	VPAND        Y13, Y1, Y5
 	VPMINUD      Y0, Y5, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y0, Y6
@@ -5155,13 +2681,12 @@ longstream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y2, Y5
+	VPAND        Y13, Y2, Y5
 	VPMINUD      Y1, Y5, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
@@ -5170,10 +2695,9 @@ longstream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y7, Y5
@@ -5188,9 +2712,9 @@ longstream:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VPMINUD      Y2, Y5, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
@@ -5199,13 +2723,12 @@ longstream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VPMINUD      Y3, Y5, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
@@ -5214,10 +2737,9 @@ longstream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y7, Y5
@@ -5232,292 +2754,74 @@ longstream:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VMOVUPS      constantsAVX2<>+68(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	VMOVNTPS     Y0, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          longstream
 	JMP          longtail
 
 longrare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y15, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y3
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VCMPPS       $0x00, Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y3, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VPMOVZXWD    48(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y1, Y1
-	VPOR         Y1, Y8, Y8
-	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y7
-	VBLENDVPS    Y1, Y8, Y7, Y1
-	VCMPPS       $0x00, Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y0, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y0, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+68(SB), Y0
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (SI)
-	JMP          longback
+	MOVQ $+2, 464(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
+	JMP  rare
 
-longtailrare:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y15, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y3
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VCMPPS       $0x00, Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y3, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VPMOVZXWD    144(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y1, Y1
-	VPOR         Y1, Y8, Y8
-	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y7
-	VBLENDVPS    Y1, Y8, Y7, Y1
-	VCMPPS       $0x00, Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y0, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y0, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      constantsAVX2<>+68(SB), Y0
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 424(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 96(SP), BX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VPMOVZXWD    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS 4(R9), Y9
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMSUB231PS  Y13, Y1, Y0
-	VFNMADD231PS Y11, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y12, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMSUB231PS  Y13, Y2, Y0
-	VFNMADD231PS Y11, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y12, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y12, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y12, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -5525,7 +2829,7 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y1, Y5
+	VPAND        Y13, Y1, Y5
 	VPMINUD      Y0, Y5, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y0, Y6
@@ -5534,13 +2838,12 @@ short2stream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y2, Y5
+	VPAND        Y13, Y2, Y5
 	VPMINUD      Y1, Y5, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
@@ -5549,10 +2852,9 @@ short2stream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y7, Y5
@@ -5567,9 +2869,9 @@ short2stream:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VPMINUD      Y2, Y5, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
@@ -5578,13 +2880,12 @@ short2stream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y12, Y7, Y7
+	VMULPS       Y11, Y7, Y7
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VPMINUD      Y3, Y5, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
@@ -5593,10 +2894,9 @@ short2stream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y12, Y8, Y8
+	VMULPS       Y11, Y8, Y8
 	VPCMPEQD     Y5, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y7, Y5
@@ -5611,152 +2911,70 @@ short2stream:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VMOVUPS      constantsAVX2<>+68(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
+	VMOVNTPS     Y0, (DX)
 	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
+	ADDQ         $+8, R9
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y15, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y3
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VCMPPS       $0x00, Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y3, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y12, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VPMOVZXWD    48(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y1, Y1
-	VPOR         Y1, Y8, Y8
-	VMULPS       Y12, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y7
-	VBLENDVPS    Y1, Y8, Y7, Y1
-	VCMPPS       $0x00, Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y0, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y0, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+68(SB), Y0
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (SI)
-	JMP          short2back
+	MOVQ $+3, 464(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (DX), Y0
+	MOVQ $+4, 464(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 424(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 96(SP), BX
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VPAND        Y13, Y0, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VMINPS       Y2, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
@@ -5766,19 +2984,18 @@ lanerare:
 	VPADDD       Y15, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
 	VBLENDVPS    Y0, Y5, Y1, Y0
 	VCMPPS       $0x00, Y2, Y3, Y3
-	VPMOVZXWD    16(DX), Y1
+	VPMOVZXWD    16(BX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R8), Y2
 	VDIVPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y4
+	VPAND        Y13, Y1, Y4
 	VBROADCASTSS most+48(FP), Y5
 	VMINPS       Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
@@ -5788,12 +3005,11 @@ lanerare:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y2, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
 	VBLENDVPS    Y1, Y7, Y2, Y1
 	VCMPPS       $0x00, Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
@@ -5809,12 +3025,12 @@ lanerare:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
+	VMOVUPS      Y4, (SI)
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VPAND        Y13, Y0, Y2
 	VBROADCASTSS most+48(FP), Y4
 	VMINPS       Y2, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
@@ -5824,19 +3040,18 @@ lanerare:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
 	VBLENDVPS    Y0, Y7, Y1, Y0
 	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    48(DX), Y1
+	VPMOVZXWD    48(BX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y2
 	VDIVPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y6
+	VPAND        Y13, Y1, Y6
 	VBROADCASTSS most+48(FP), Y7
 	VMINPS       Y6, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y8
@@ -5846,12 +3061,11 @@ lanerare:
 	VPADDD       Y15, Y8, Y8
 	VADDPS       Y8, Y7, Y9
 	VSUBPS       Y8, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y9, Y9
 	VMULPS       Y2, Y9, Y9
 	VCMPPS       $0x07, Y9, Y9, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
 	VBLENDVPS    Y1, Y9, Y2, Y1
 	VCMPPS       $0x00, Y6, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
@@ -5867,159 +3081,66 @@ lanerare:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      Y6, 32(SI)
 	VMOVUPS      constantsAVX2<>+68(SB), Y0
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
 	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (SI)
+	VMOVUPS      Y3, (DX)
+	CMPQ         464(SP), $+1
+	JEQ          groupresume
+	CMPQ         464(SP), $+2
+	JEQ          longresume
+	CMPQ         464(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y15, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y1, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VBLENDVPS    Y0, Y5, Y1, Y0
-	VCMPPS       $0x00, Y2, Y3, Y3
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      192(SP), Y2
-	VDIVPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y1, Y7, Y2, Y1
-	VCMPPS       $0x00, Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y2, Y4, Y4
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y2, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y4, Y7
-	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VBLENDVPS    Y0, Y7, Y1, Y0
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    144(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      256(SP), Y2
-	VDIVPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y6
-	VBROADCASTSS most+48(FP), Y7
-	VMINPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y15, Y8, Y8
-	VADDPS       Y8, Y7, Y9
-	VSUBPS       Y8, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPOR         Y1, Y9, Y9
-	VMULPS       Y2, Y9, Y9
-	VCMPPS       $0x07, Y9, Y9, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y1, Y9, Y2, Y1
-	VCMPPS       $0x00, Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y0, Y6
-	VPADDD       Y2, Y6, Y6
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+68(SB), Y0
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSDW    Y7, Y4, Y4
-	VPACKSSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         440(SP), R8
+	MOVQ         448(SP), R9
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
+	JMP          groupback
+
+longresume:
+	MOVQ         440(SP), R8
+	MOVQ         448(SP), R9
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPSUBD       Y1, Y0, Y11
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0
+	VFNMADD231PS Y12, Y11, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y10
+	JMP          longback
+
+short2resume:
+	MOVQ 440(SP), R8
+	MOVQ 448(SP), R9
+	JMP  short2back
 
 // func FakeQuantizeFpBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·FakeQuantizeFpBitsBF16AVX2(SB), $400-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 IAdd, Y14 0x7fffffff
-	// per group: Y13 scale, Y12 recip
-	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x400000, 0x80000000, 0x7fc00000, 0x7fff
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeFpBitsBF16AVX2(SB), $720-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+	// per call: Y15 IAdd, Y14 0x80000000, Y13 0x7fffffff
+	// per group: Y12 scale, Y11 recip
+	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x400000, 0x7fc00000, 0x7fff
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS step+44(FP), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPADDD       Y1, Y0, Y15
-	VBROADCASTSS constantsAVX2<>+12(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+12(SB), Y13
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -6034,43 +3155,43 @@ TEXT ·FakeQuantizeFpBitsBF16AVX2(SB), $400-80
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
-	SUBQ         R10, R9
+	VBROADCASTSS (R9), Y11
+	SUBQ         R10, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFMSUB231PS  Y13, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFMSUB231PS  Y12, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFMSUB231PS  Y13, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFMSUB231PS  Y12, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFMSUB231PS  Y13, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y11, Y0, Y3
+	VFMSUB231PS  Y12, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFMSUB231PS  Y13, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMSUB231PS  Y12, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -6078,7 +3199,7 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y1, Y5
+	VPAND        Y13, Y1, Y5
 	VPMINUD      Y0, Y5, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y0, Y6
@@ -6087,13 +3208,12 @@ grouploop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y2, Y5
+	VPAND        Y13, Y2, Y5
 	VPMINUD      Y1, Y5, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
@@ -6102,10 +3222,9 @@ grouploop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y7, Y5
@@ -6120,9 +3239,9 @@ grouploop:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VPMINUD      Y2, Y5, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
@@ -6131,13 +3250,12 @@ grouploop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VPMINUD      Y3, Y5, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
@@ -6146,10 +3264,9 @@ grouploop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y7, Y5
@@ -6164,307 +3281,88 @@ grouploop:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ BX, R13
+	MOVQ R8, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y12, Y0
-	VPMOVZXWD    (DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y13, Y1, Y2
-	VFMSUB231PS  Y12, Y2, Y1
-	VFNMADD231PS Y13, Y1, Y2
+	VMOVUPS      Y11, 456(SP)
+	VPMOVZXWD    (BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y12, Y1
-	VPMOVZXWD    16(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y13, Y3, Y4
-	VFMSUB231PS  Y12, Y4, Y3
-	VFNMADD231PS Y13, Y3, Y4
+	VMOVUPS      Y11, 488(SP)
+	VPMOVZXWD    16(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y12, Y3
-	VPMOVZXWD    32(DX), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y13, Y5, Y6
-	VFMSUB231PS  Y12, Y6, Y5
-	VFNMADD231PS Y13, Y5, Y6
+	VMOVUPS      Y11, 520(SP)
+	VPMOVZXWD    32(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y12, Y5
-	VPMOVZXWD    48(DX), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMULPS       Y13, Y7, Y8
-	VFMSUB231PS  Y12, Y8, Y7
-	VFNMADD231PS Y13, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VBROADCASTSS most+48(FP), Y7
-	VPAND        Y14, Y2, Y9
-	VPMINUD      Y7, Y9, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	VPAND        Y10, Y7, Y10
-	VBROADCASTSS least+40(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VPADDD       Y15, Y10, Y10
-	VADDPS       Y10, Y7, Y11
-	VSUBPS       Y10, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y11, Y11
-	VMULPS       Y0, Y11, Y11
-	VPCMPEQD     Y9, Y7, Y7
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPADDD       Y15, Y9, Y9
-	VADDPS       Y9, Y0, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VMULPS       Y1, Y10, Y10
-	VPCMPEQD     Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y11, Y2
-	VPADDD       Y1, Y2, Y2
-	VPSLLD       $0x0f, Y10, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y10, Y4
-	VPADDD       Y1, Y4, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y6, Y2
-	VPMINUD      Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y1, Y4
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y4, Y4
-	VPADDD       Y15, Y4, Y4
-	VADDPS       Y4, Y1, Y9
-	VSUBPS       Y4, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y6, Y6
-	VPOR         Y6, Y9, Y9
-	VMULPS       Y3, Y9, Y9
-	VPCMPEQD     Y2, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y8, Y3
-	VPMINUD      Y2, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPADDD       Y15, Y4, Y4
-	VADDPS       Y4, Y2, Y6
-	VSUBPS       Y4, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y8, Y8
-	VPOR         Y8, Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VPCMPEQD     Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y9, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y9, Y4
-	VPADDD       Y3, Y4, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	XORL         AX, AX
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 96(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 104(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFMSUB231PS  Y13, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFMSUB231PS  Y13, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFMSUB231PS  Y13, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VPMOVZXWD    128(SP), Y0
+	VMOVUPS      Y11, 552(SP)
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y4
-	VFMSUB231PS  Y13, Y4, Y0
+	VFMSUB231PS  Y11, Y4, Y0
 	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
-	JNE          grouptailrare
+	JNE          groupmeetrare
 	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y1, Y5
+	VPAND        Y13, Y1, Y5
 	VPMINUD      Y0, Y5, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y0, Y6
@@ -6473,15 +3371,13 @@ piece5:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMOVUPS      456(SP), Y1
+	VMULPS       Y1, Y7, Y7
 	VPCMPEQD     Y5, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
 	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y2, Y5
+	VPAND        Y13, Y2, Y5
 	VPMINUD      Y1, Y5, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
@@ -6490,47 +3386,55 @@ piece5:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMOVUPS      488(SP), Y2
+	VMULPS       Y2, Y8, Y8
 	VPCMPEQD     Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SI)
 	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VPMINUD      Y2, Y5, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y6, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y2, Y9
-	VSUBPS       Y6, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y3
-	VPOR         Y3, Y9, Y9
-	VMULPS       Y13, Y9, Y9
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y14, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMOVUPS      520(SP), Y3
+	VMULPS       Y3, Y7, Y7
 	VPCMPEQD     Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
 	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VPMINUD      Y3, Y5, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y6, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
 	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y3, Y10
-	VSUBPS       Y6, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VMULPS       Y13, Y10, Y10
+	VADDPS       Y6, Y3, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y14, Y4, Y4
+	VPOR         Y4, Y8, Y8
+	VMOVUPS      552(SP), Y4
+	VMULPS       Y4, Y8, Y8
 	VPCMPEQD     Y5, Y3, Y3
-
-grouptailnarrow:
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y7, Y5
 	VPSRLD       $0x1f, Y5, Y5
@@ -6544,121 +3448,109 @@ grouptailnarrow:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y9, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y9, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y10, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y10, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      Y5, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 67(SP)
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
+	CMPQ         R10, $+1
+	JLT          groupmet
+	CMPQ         DI, $+32
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmeet
 
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
+groupmet:
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+12(SB), Y13
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
 
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
 
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
 
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
+grouptail:
+	MOVQ DI, R12
+	MOVQ DI, R13
 
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
+grouppieces:
+	MOVQ R13, DI
+	CMPQ R10, DI
+	JGE  grouppiece
+	MOVQ R10, DI
 
-piece10:
-	MOVQ  64(SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
+grouppiece:
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
+	MOVQ         SI, 400(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 408(SP)
+	LEAQ         64(SP), DX
+	LEAQ         80(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 416(SP)
+	LEAQ         80(SP), BX
+	MOVQ         R10, 440(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-staged11:
-	LEAQ  (DI)(R9*2), DI
-	MOVQ  R9, AX
+groupstaged:
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  408(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, DX
+	MOVQ  416(SP), BX
+	LEAQ  (BX)(DI*2), BX
+	MOVQ  440(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -6669,39 +3561,39 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPSUBD       Y1, Y0, Y12
+	VPSUBD       Y1, Y0, Y11
 	VBROADCASTSS constantsAVX2<>+24(SB), Y0
-	VFNMADD231PS Y13, Y12, Y0
+	VFNMADD231PS Y12, Y11, Y0
 	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y11
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
+	VMULPS       Y11, Y0, Y10
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFMADD231PS  Y11, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMADD231PS  Y11, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMADD231PS  Y11, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -6709,7 +3601,7 @@ longloop:
 	TESTL        AX, AX
 	JNE          longrare
 	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y1, Y5
+	VPAND        Y13, Y1, Y5
 	VPMINUD      Y0, Y5, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y0, Y6
@@ -6718,13 +3610,12 @@ longloop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y2, Y5
+	VPAND        Y13, Y2, Y5
 	VPMINUD      Y1, Y5, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
@@ -6733,10 +3624,9 @@ longloop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y7, Y5
@@ -6751,9 +3641,9 @@ longloop:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VPMINUD      Y2, Y5, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
@@ -6762,13 +3652,12 @@ longloop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VPMINUD      Y3, Y5, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
@@ -6777,10 +3666,9 @@ longloop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y7, Y5
@@ -6795,296 +3683,48 @@ longloop:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000008, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece16:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y5, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          longtailnarrow
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y1, Y6
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y1, Y8
-	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y2
-	VPOR         Y2, Y8, Y8
-	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          longtailnarrow
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y2, Y9
-	VSUBPS       Y6, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y3
-	VPOR         Y3, Y9, Y9
-	VMULPS       Y13, Y9, Y9
-	VPCMPEQD     Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          longtailnarrow
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y3, Y10
-	VSUBPS       Y6, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VMULPS       Y13, Y10, Y10
-	VPCMPEQD     Y5, Y3, Y3
-
-longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y9, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y9, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y10, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y10, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 67(SP)
-
-longtailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece21:
-	MOVQ  64(SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged22:
-	LEAQ (DI)(R9*2), DI
-	MOVQ R9, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R9*2), DX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  408(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	MOVQ  416(SP), BX
+	LEAQ  (BX)(DI*2), BX
 
 longend:
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -7102,30 +3742,30 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VPMOVZXWD    (DX), Y0
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS 4(R9), Y9
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMSUB231PS  Y13, Y1, Y0
-	VFNMADD231PS Y11, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y12, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMSUB231PS  Y13, Y2, Y0
-	VFNMADD231PS Y11, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y12, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y12, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y12, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7133,7 +3773,7 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y1, Y5
+	VPAND        Y13, Y1, Y5
 	VPMINUD      Y0, Y5, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y0, Y6
@@ -7142,13 +3782,12 @@ short2loop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y2, Y5
+	VPAND        Y13, Y2, Y5
 	VPMINUD      Y1, Y5, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
@@ -7157,10 +3796,9 @@ short2loop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y7, Y5
@@ -7175,9 +3813,9 @@ short2loop:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VPMINUD      Y2, Y5, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
@@ -7186,13 +3824,12 @@ short2loop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y12, Y7, Y7
+	VMULPS       Y11, Y7, Y7
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VPMINUD      Y3, Y5, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
@@ -7201,10 +3838,9 @@ short2loop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y12, Y8, Y8
+	VMULPS       Y11, Y8, Y8
 	VPCMPEQD     Y5, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y7, Y5
@@ -7219,22 +3855,22 @@ short2loop:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -7249,37 +3885,37 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R8), Y1
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFMSUB231PS  Y3, Y2, Y0
 	VFNMADD231PS Y1, Y0, Y2
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFMSUB231PS  Y5, Y4, Y0
 	VFNMADD231PS Y1, Y0, Y4
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFMSUB231PS  Y7, Y6, Y0
 	VFNMADD231PS Y1, Y0, Y6
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFMSUB231PS  Y9, Y8, Y0
 	VFNMADD231PS Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -7289,7 +3925,7 @@ laneloop:
 	TESTL        AX, AX
 	JNE          lanerare
 	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y2, Y1
+	VPAND        Y13, Y2, Y1
 	VPMINUD      Y0, Y1, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y10
 	VPAND        Y10, Y0, Y10
@@ -7298,13 +3934,12 @@ laneloop:
 	VPADDD       Y15, Y10, Y10
 	VADDPS       Y10, Y0, Y11
 	VSUBPS       Y10, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VPAND        Y10, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
 	VPCMPEQD     Y1, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y4, Y2
+	VPAND        Y13, Y4, Y2
 	VPMINUD      Y1, Y2, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPAND        Y3, Y1, Y3
@@ -7313,8 +3948,7 @@ laneloop:
 	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y1, Y10
 	VSUBPS       Y3, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
 	VPCMPEQD     Y2, Y1, Y1
@@ -7331,9 +3965,9 @@ laneloop:
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y6, Y3
+	VPAND        Y13, Y6, Y3
 	VPMINUD      Y2, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPAND        Y4, Y2, Y4
@@ -7342,13 +3976,12 @@ laneloop:
 	VPADDD       Y15, Y4, Y4
 	VADDPS       Y4, Y2, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y6, Y6
+	VPAND        Y14, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VPCMPEQD     Y3, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y8, Y4
+	VPAND        Y13, Y8, Y4
 	VPMINUD      Y3, Y4, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
@@ -7357,8 +3990,7 @@ laneloop:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y8, Y8
+	VPAND        Y14, Y8, Y8
 	VPOR         Y8, Y7, Y7
 	VMULPS       Y9, Y7, Y7
 	VPCMPEQD     Y4, Y3, Y3
@@ -7375,469 +4007,42 @@ laneloop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      Y6, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+64, SI
+	ADDQ  $+4, DX
+	ADDQ  $+64, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  408(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  416(SP), BX
+	MOVQ  424(SP), R8
+	MOVQ  432(SP), R9
 
-piece23:
-	TESTQ $0x00000008, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000004, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000002, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000001, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece27:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000008, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000004, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000002, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000001, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece32:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000008, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000004, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000002, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000001, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece37:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      272(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      144(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      304(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      176(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      336(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      208(SP), Y7
-	VFMSUB231PS  Y7, Y6, Y0
-	VFNMADD231PS Y1, Y0, Y6
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      368(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      240(SP), Y9
-	VFMSUB231PS  Y9, Y8, Y0
-	VFNMADD231PS Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	VPAND        Y10, Y0, Y10
-	VBROADCASTSS least+40(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VPADDD       Y15, Y10, Y10
-	VADDPS       Y10, Y0, Y11
-	VSUBPS       Y10, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y11, Y11
-	VMULPS       Y3, Y11, Y11
-	VPCMPEQD     Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y3, Y3
-	VPADDD       Y15, Y3, Y3
-	VADDPS       Y3, Y1, Y10
-	VSUBPS       Y3, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VMULPS       Y5, Y10, Y10
-	VPCMPEQD     Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y6, Y3
-	VPMINUD      Y2, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y15, Y4, Y4
-	VADDPS       Y4, Y2, Y5
-	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y6, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y7, Y5, Y5
-	VPCMPEQD     Y3, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y8, Y4
-	VPMINUD      Y3, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y8, Y8
-	VPOR         Y8, Y7, Y7
-	VMULPS       Y9, Y7, Y7
-	VPCMPEQD     Y4, Y3, Y3
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y11, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y11, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSLLD       $0x0f, Y10, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y10, Y8
-	VPADDD       Y4, Y8, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, (SP)
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 67(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000008, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000004, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece40:
-	TESTQ $0x00000002, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000001, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece42:
-	MOVQ  64(SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged43
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged43
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged43
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged43:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -7851,27 +4056,27 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFMSUB231PS  Y13, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFMSUB231PS  Y12, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFMSUB231PS  Y13, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFMSUB231PS  Y12, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFMSUB231PS  Y13, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y11, Y0, Y3
+	VFMSUB231PS  Y12, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFMSUB231PS  Y13, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMSUB231PS  Y12, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7879,7 +4084,7 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y1, Y5
+	VPAND        Y13, Y1, Y5
 	VPMINUD      Y0, Y5, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y0, Y6
@@ -7888,13 +4093,12 @@ groupstream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y2, Y5
+	VPAND        Y13, Y2, Y5
 	VPMINUD      Y1, Y5, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
@@ -7903,10 +4107,9 @@ groupstream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y7, Y5
@@ -7921,9 +4124,9 @@ groupstream:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VPMINUD      Y2, Y5, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
@@ -7932,13 +4135,12 @@ groupstream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VPMINUD      Y3, Y5, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
@@ -7947,10 +4149,9 @@ groupstream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y7, Y5
@@ -7965,163 +4166,54 @@ groupstream:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y15, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y3
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VCMPPS       $0x00, Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y3, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VPMOVZXWD    48(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y1, Y1
-	VPOR         Y1, Y8, Y8
-	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y7
-	VBLENDVPS    Y1, Y8, Y7, Y1
-	VCMPPS       $0x00, Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y0, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y0, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(SI)
-	JMP          groupback
+	MOVQ $+1, 448(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 432(SP)
+	LEAQ 272(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+32(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -8130,31 +4222,31 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+32(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R9), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -8163,31 +4255,31 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+36(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+32(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -8196,184 +4288,66 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+36(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+32(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R9), Y4
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y15, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    96(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y3
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VCMPPS       $0x00, Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y3, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VPMOVZXWD    128(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y1, Y1
-	VPOR         Y1, Y8, Y8
-	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y7
-	VBLENDVPS    Y1, Y8, Y7, Y1
-	VCMPPS       $0x00, Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y0, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y0, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 67(SP)
-	JMP          grouptailback
-
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+12(SB), Y13
+	MOVQ         R12, R10
+	SUBQ         R8, R13
+	ADDQ         R13, R8
+	ADDQ         R13, R9
+	MOVQ         DI, R12
+	SUBQ         R13, R13
+	ADDQ         $+32, R13
+	JMP          grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFMADD231PS  Y11, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMADD231PS  Y11, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMADD231PS  Y11, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -8381,7 +4355,7 @@ longstream:
 	TESTL        AX, AX
 	JNE          longrare
 	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y1, Y5
+	VPAND        Y13, Y1, Y5
 	VPMINUD      Y0, Y5, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y0, Y6
@@ -8390,13 +4364,12 @@ longstream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y2, Y5
+	VPAND        Y13, Y2, Y5
 	VPMINUD      Y1, Y5, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
@@ -8405,10 +4378,9 @@ longstream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y7, Y5
@@ -8423,9 +4395,9 @@ longstream:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VPMINUD      Y2, Y5, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
@@ -8434,13 +4406,12 @@ longstream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VPMINUD      Y3, Y5, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
@@ -8449,10 +4420,9 @@ longstream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y7, Y5
@@ -8467,295 +4437,75 @@ longstream:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          longstream
 	JMP          longtail
 
 longrare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y15, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y3
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VCMPPS       $0x00, Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y3, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VPMOVZXWD    48(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y1, Y1
-	VPOR         Y1, Y8, Y8
-	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y7
-	VBLENDVPS    Y1, Y8, Y7, Y1
-	VCMPPS       $0x00, Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y0, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y0, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(SI)
-	JMP          longback
+	MOVQ $+2, 448(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 432(SP)
+	LEAQ 272(SP), R9
+	JMP  rare
 
-longtailrare:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y15, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    96(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y3
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VCMPPS       $0x00, Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y3, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VPMOVZXWD    128(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y1, Y1
-	VPOR         Y1, Y8, Y8
-	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y7
-	VBLENDVPS    Y1, Y8, Y7, Y1
-	VCMPPS       $0x00, Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y0, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y0, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 67(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 408(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 80(SP), BX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VPMOVZXWD    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS 4(R9), Y9
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMSUB231PS  Y13, Y1, Y0
-	VFNMADD231PS Y11, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y12, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMSUB231PS  Y13, Y2, Y0
-	VFNMADD231PS Y11, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y12, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y12, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y12, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -8763,7 +4513,7 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y14, Y1, Y5
+	VPAND        Y13, Y1, Y5
 	VPMINUD      Y0, Y5, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y0, Y6
@@ -8772,13 +4522,12 @@ short2stream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y7
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y14, Y2, Y5
+	VPAND        Y13, Y2, Y5
 	VPMINUD      Y1, Y5, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
@@ -8787,10 +4536,9 @@ short2stream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y7, Y5
@@ -8805,9 +4553,9 @@ short2stream:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, (DI)
+	VMOVNTPS     Y5, (SI)
 	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y14, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VPMINUD      Y2, Y5, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
@@ -8816,13 +4564,12 @@ short2stream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y12, Y7, Y7
+	VMULPS       Y11, Y7, Y7
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y14, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VPMINUD      Y3, Y5, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
@@ -8831,10 +4578,9 @@ short2stream:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y12, Y8, Y8
+	VMULPS       Y11, Y8, Y8
 	VPCMPEQD     Y5, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y7, Y5
@@ -8849,154 +4595,71 @@ short2stream:
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
+	MOVB         AL, 3(DX)
 	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	ADDQ         $+8, R9
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y15, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y13, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VPAND        Y14, Y1, Y3
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VCMPPS       $0x00, Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y3, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y3, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y12, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VPMOVZXWD    48(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y1, Y1
-	VPOR         Y1, Y8, Y8
-	VMULPS       Y12, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y7
-	VBLENDVPS    Y1, Y8, Y7, Y1
-	VCMPPS       $0x00, Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y0, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y0, Y7
-	VPADDD       Y5, Y7, Y7
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(SI)
-	JMP          short2back
+	MOVQ $+3, 448(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 432(SP)
+	LEAQ 272(SP), R9
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (DX), Y0
+	MOVQ $+4, 448(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 408(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 80(SP), BX
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 432(SP)
+	LEAQ 272(SP), R9
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VPAND        Y13, Y0, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VMINPS       Y2, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
@@ -9006,19 +4669,18 @@ lanerare:
 	VPADDD       Y15, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
 	VBLENDVPS    Y0, Y5, Y1, Y0
 	VCMPPS       $0x00, Y2, Y3, Y3
-	VPMOVZXWD    16(DX), Y1
+	VPMOVZXWD    16(BX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R8), Y2
 	VDIVPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y4
+	VPAND        Y13, Y1, Y4
 	VBROADCASTSS most+48(FP), Y5
 	VMINPS       Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
@@ -9028,12 +4690,11 @@ lanerare:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y2, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
 	VBLENDVPS    Y1, Y7, Y2, Y1
 	VCMPPS       $0x00, Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
@@ -9049,12 +4710,12 @@ lanerare:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
+	VMOVUPS      Y4, (SI)
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VPAND        Y13, Y0, Y2
 	VBROADCASTSS most+48(FP), Y4
 	VMINPS       Y2, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
@@ -9064,19 +4725,18 @@ lanerare:
 	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
 	VBLENDVPS    Y0, Y7, Y1, Y0
 	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    48(DX), Y1
+	VPMOVZXWD    48(BX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y2
 	VDIVPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y6
+	VPAND        Y13, Y1, Y6
 	VBROADCASTSS most+48(FP), Y7
 	VMINPS       Y6, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y8
@@ -9086,12 +4746,11 @@ lanerare:
 	VPADDD       Y15, Y8, Y8
 	VADDPS       Y8, Y7, Y9
 	VSUBPS       Y8, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y9, Y9
 	VMULPS       Y2, Y9, Y9
 	VCMPPS       $0x07, Y9, Y9, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
 	VBLENDVPS    Y1, Y9, Y2, Y1
 	VCMPPS       $0x00, Y6, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
@@ -9107,143 +4766,48 @@ lanerare:
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      Y6, 32(SI)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y5, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y4, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y7, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
+	CMPQ         448(SP), $+1
+	JEQ          groupresume
+	CMPQ         448(SP), $+2
+	JEQ          longresume
+	CMPQ         448(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y15, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y1, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VBLENDVPS    Y0, Y5, Y1, Y0
-	VCMPPS       $0x00, Y2, Y3, Y3
-	VPMOVZXWD    96(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      176(SP), Y2
-	VDIVPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y1, Y7, Y2, Y1
-	VCMPPS       $0x00, Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y2, Y4, Y4
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      208(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y2, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y4, Y7
-	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VBLENDVPS    Y0, Y7, Y1, Y0
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    128(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      240(SP), Y2
-	VDIVPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y6
-	VBROADCASTSS most+48(FP), Y7
-	VMINPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y15, Y8, Y8
-	VADDPS       Y8, Y7, Y9
-	VSUBPS       Y8, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPOR         Y1, Y9, Y9
-	VMULPS       Y2, Y9, Y9
-	VCMPPS       $0x07, Y9, Y9, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y1, Y9, Y2, Y1
-	VCMPPS       $0x00, Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y0, Y6
-	VPADDD       Y2, Y6, Y6
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, 67(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         424(SP), R8
+	MOVQ         432(SP), R9
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
+	JMP          groupback
+
+longresume:
+	MOVQ         424(SP), R8
+	MOVQ         432(SP), R9
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPSUBD       Y1, Y0, Y11
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0
+	VFNMADD231PS Y12, Y11, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y10
+	JMP          longback
+
+short2resume:
+	MOVQ 424(SP), R8
+	MOVQ 432(SP), R9
+	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x7f800000
 DATA constantsAVX2<>+4(SB)/4, $0x00400000
@@ -9253,15 +4817,15 @@ DATA constantsAVX2<>+16(SB)/4, $0x00007fff
 DATA constantsAVX2<>+20(SB)/4, $0x00000001
 DATA constantsAVX2<>+24(SB)/4, $0x3f800000
 DATA constantsAVX2<>+28(SB)/4, $0x34800000
-DATA constantsAVX2<>+32(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+36(SB)/4, $0x00000000
-DATA constantsAVX2<>+40(SB)/4, $0x00000001
-DATA constantsAVX2<>+44(SB)/4, $0x00000002
-DATA constantsAVX2<>+48(SB)/4, $0x00000003
-DATA constantsAVX2<>+52(SB)/4, $0x00000004
-DATA constantsAVX2<>+56(SB)/4, $0x00000005
-DATA constantsAVX2<>+60(SB)/4, $0x00000006
-DATA constantsAVX2<>+64(SB)/4, $0x00000007
+DATA constantsAVX2<>+32(SB)/4, $0x00000000
+DATA constantsAVX2<>+36(SB)/4, $0x00000001
+DATA constantsAVX2<>+40(SB)/4, $0x00000002
+DATA constantsAVX2<>+44(SB)/4, $0x00000003
+DATA constantsAVX2<>+48(SB)/4, $0x00000004
+DATA constantsAVX2<>+52(SB)/4, $0x00000005
+DATA constantsAVX2<>+56(SB)/4, $0x00000006
+DATA constantsAVX2<>+60(SB)/4, $0x00000007
+DATA constantsAVX2<>+64(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+68(SB)/4, $0x00000000
 DATA constantsAVX2<>+72(SB)/4, $0x00000004
 DATA constantsAVX2<>+76(SB)/4, $0x00000001

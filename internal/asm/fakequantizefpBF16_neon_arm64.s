@@ -6,16 +6,16 @@
 
 // func FakeQuantizeFpBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $200-72
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $248-72
+	// pointers: R1 y, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 0x10000, V8 0x7fff
 	// per group: V7 scale, V6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 20
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS most+40(FP), F14
@@ -46,19 +46,19 @@ TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $200-72
 	CMP $1, R5
 	BEQ longs
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V7.S4]
-	VLD1R (R3), [V6.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V7.S4]
+	VLD1R (R4), [V6.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
@@ -69,7 +69,7 @@ grouploop:
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V7.S4, V1.S4, V0.S4
 	VFMLS V6.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e26dc64 // fmul v4.4s, v3.4s, v6.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
@@ -112,7 +112,7 @@ grouploop:
 	VSUB V5.S4, V8.S4, V5.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V0.S4
 	VAND V13.B16, V0.B16, V1.B16
@@ -139,30 +139,32 @@ grouploop:
 	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 groupback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V7.S4]
-	VLD1R (R2), [V6.S4]
+	VLD1R (R4), [V7.S4]
+	VLD1R (R3), [V6.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V6.B16, V0.B16
-	FMOVQ (R1), F1
+	FMOVQ (R2), F1
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	WORD $0x6e27dc43 // fmul v3.4s, v2.4s, v7.4s
 	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
@@ -183,7 +185,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V6.B16, V1.B16
-	FMOVQ 16(R1), F5
+	FMOVQ 16(R2), F5
 	WORD $0x2e6138b0 // shll v16.4s, v5.4h, #16
 	WORD $0x6e27de11 // fmul v17.4s, v16.4s, v7.4s
 	WORD $0x6ea0fa10 // fneg v16.4s, v16.4s
@@ -231,7 +233,7 @@ groupmeet3:
 	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e6240a5 // addhn v5.4h, v5.4s, v2.4s
 	WORD $0x4e634005 // addhn2 v5.8h, v0.4s, v3.4s
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	VAND V10.B16, V17.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V0.S4
 	VAND V13.B16, V0.B16, V2.B16
@@ -258,185 +260,74 @@ groupmeet3:
 	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
-	ADD $32, R0, R0
+	FMOVQ F0, 16(R1)
 	ADD $32, R1, R1
-	SUB $16, R4, R4
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V7.S4]
-	VLD1R (R3), [V6.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V7.S4, V2.S4, V1.S4
-	VFMLS V6.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e26dc01 // fmul v1.4s, v0.4s, v6.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V1.S4, V0.S4
-	VFMLS V6.S4, V0.S4, V1.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e26dc64 // fmul v4.4s, v3.4s, v6.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V7.S4, V4.S4, V3.S4
-	VFMLS V6.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e26dc03 // fmul v3.4s, v0.4s, v6.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V3.S4, V0.S4
-	VFMLS V6.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	CMP $5, R4
-	BLT grouptailnarrow
-	VAND V10.B16, V1.B16, V2.B16
-	VUMIN V14.S4, V2.S4, V2.S4
-	VAND V13.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	VAND V10.B16, V4.B16, V1.B16
-	VUMIN V14.S4, V1.S4, V1.S4
-	VAND V13.B16, V1.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V1.B16, V1.B16
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	VAND V10.B16, V3.B16, V4.B16
-	VUMIN V14.S4, V4.S4, V4.S4
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V4.B16, V4.B16
-	WORD $0x6e27dc84 // fmul v4.4s, v4.4s, v7.4s
-grouptailnarrow:
-	VCMTST V9.S4, V0.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	VCMTST V9.S4, V2.S4, V5.S4
-	VSUB V5.S4, V8.S4, V5.S4
-	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
-	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, 16(RSP)
-	VCMTST V9.S4, V1.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V4.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
-	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
-	FMOVQ F1, 32(RSP)
-grouptailback:
+	VLD1R (R3), [V7.S4]
+	VLD1R (R4), [V6.S4]
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 216(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 240(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4<<1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 216(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 240(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R2), [V7.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V7.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V6.S4
@@ -448,18 +339,18 @@ longs:
 	VMOV V0.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e26dc45 // fmul v5.4s, v2.4s, v6.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT longtail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e25dc22 // fmul v2.4s, v1.4s, v5.4s
 	VFMLA V6.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
 	VFMLA V6.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e25dc64 // fmul v4.4s, v3.4s, v5.4s
 	VFMLA V6.S4, V3.S4, V4.S4
@@ -498,7 +389,7 @@ longloop:
 	VSUB V16.S4, V8.S4, V16.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e704040 // addhn2 v0.8h, v2.4s, v16.4s
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V0.S4
 	VAND V13.B16, V0.B16, V1.B16
@@ -525,176 +416,63 @@ longloop:
 	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 longback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R4, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e25dc22 // fmul v2.4s, v1.4s, v5.4s
-	VFMLA V6.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
-	VFMLA V6.S4, V0.S4, V1.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e25dc64 // fmul v4.4s, v3.4s, v5.4s
-	VFMLA V6.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e25dc03 // fmul v3.4s, v0.4s, v5.4s
-	VFMLA V6.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f490 // fmax v16.4s, v4.4s, v3.4s
-	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
-	WORD $0x4eb0d400 // fsub v0.4s, v0.4s, v16.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	CMP $5, R4
-	BLT longtailnarrow
-	VAND V10.B16, V1.B16, V2.B16
-	VUMIN V14.S4, V2.S4, V2.S4
-	VAND V13.B16, V2.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
-	WORD $0x4eb0d442 // fsub v2.4s, v2.4s, v16.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	CMP $9, R4
-	BLT longtailnarrow
-	VAND V10.B16, V4.B16, V1.B16
-	VUMIN V14.S4, V1.S4, V1.S4
-	VAND V13.B16, V1.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
-	WORD $0x4eb0d421 // fsub v1.4s, v1.4s, v16.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V1.B16, V1.B16
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	CMP $13, R4
-	BLT longtailnarrow
-	VAND V10.B16, V3.B16, V4.B16
-	VUMIN V14.S4, V4.S4, V4.S4
-	VAND V13.B16, V4.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
-	WORD $0x4eb0d484 // fsub v4.4s, v4.4s, v16.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V4.B16, V4.B16
-	WORD $0x6e27dc84 // fmul v4.4s, v4.4s, v7.4s
-longtailnarrow:
-	VCMTST V9.S4, V0.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	VCMTST V9.S4, V2.S4, V16.S4
-	VSUB V16.S4, V8.S4, V16.S4
-	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
-	WORD $0x4e704040 // addhn2 v0.8h, v2.4s, v16.4s
-	FMOVQ F0, 16(RSP)
-	VCMTST V9.S4, V1.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V4.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
-	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
-	FMOVQ F1, 32(RSP)
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	ADD R4<<1, R0, R0
-	ADD R4<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 216(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	SUB $1, R5, R5
 	CBNZ R5, longs
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R3), F2
+	FMOVQ (R4), F2
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R2), F4
+	FMOVQ (R3), F4
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V4.S4, V3.S4, V1.S4
 	VFMLS V2.S4, V1.S4, V3.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R3), F1
+	FMOVQ 16(R4), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R3), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V5.S4, V2.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R3), F6
+	FMOVQ 32(R4), F6
 	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R2), F16
+	FMOVQ 32(R3), F16
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V16.S4, V7.S4, V1.S4
 	VFMLS V6.S4, V1.S4, V7.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F17
+	FMOVQ 48(R3), F17
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V17.S4, V6.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V6.S4
@@ -730,7 +508,7 @@ laneloop:
 	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	VAND V10.B16, V7.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V0.S4
 	VAND V13.B16, V0.B16, V1.B16
@@ -757,282 +535,43 @@ laneloop:
 	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 laneback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $32, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R3, R16
-	ADD $144, RSP, R17
-	TBZ $3, R4, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R4, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R4, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R4, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 144(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 80(RSP), F4
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V4.S4, V3.S4, V1.S4
-	VFMLS V2.S4, V1.S4, V3.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 176(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 112(RSP), F16
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V16.S4, V7.S4, V1.S4
-	VFMLS V6.S4, V1.S4, V7.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F17
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V17.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V0.B16, V0.B16
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	VAND V10.B16, V2.B16, V1.B16
-	VUMIN V14.S4, V1.S4, V1.S4
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V1.B16, V1.B16
-	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	VAND V10.B16, V7.B16, V2.B16
-	VUMIN V14.S4, V2.S4, V2.S4
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V11.B16, V7.B16, V7.B16
-	VORR V7.B16, V2.B16, V2.B16
-	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
-	CMP $13, R4
-	BLT lanetailnarrow
-	VAND V10.B16, V6.B16, V3.B16
-	VUMIN V14.S4, V3.S4, V3.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V3.B16, V3.B16
-	WORD $0x6e31dc63 // fmul v3.4s, v3.4s, v17.4s
-lanetailnarrow:
-	VCMTST V9.S4, V0.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	VCMTST V9.S4, V1.S4, V5.S4
-	VSUB V5.S4, V8.S4, V5.S4
-	WORD $0x0e644000 // addhn v0.4h, v0.4s, v4.4s
-	WORD $0x4e654020 // addhn2 v0.8h, v1.4s, v5.4s
-	FMOVQ F0, 16(RSP)
-	VCMTST V9.S4, V2.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V3.S4, V1.S4
-	VSUB V1.S4, V8.S4, V1.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e614062 // addhn2 v2.8h, v3.4s, v1.4s
-	FMOVQ F2, 32(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R4, piece30
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece30:
-	TBZ $1, R4, piece31
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece31:
-	TBZ $0, R4, piece32
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece32:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 216(RSP), R2
+	MOVD 224(RSP), R3
+	MOVD 232(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V2.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V0.B16
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V0.B16
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 248(RSP)
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 232(RSP)
+	ADD $144, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -1040,12 +579,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V7.B16, V31.B16, V1.B16
 	VMOV V1.B16, V7.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V6.B16, V31.B16, V1.B16
@@ -1054,8 +593,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -1063,13 +602,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V7.S4]
-	VLD1R (R2), [V6.S4]
+	VLD1R (R4), [V7.S4]
+	VLD1R (R3), [V6.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -1078,12 +617,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V7.B16, V31.B16, V4.B16
 	VMOV V4.B16, V7.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V6.B16, V31.B16, V4.B16
@@ -1092,8 +631,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -1101,13 +640,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V7.S4]
-	VLD1R (R2), [V6.S4]
+	VLD1R (R4), [V7.S4]
+	VLD1R (R3), [V6.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -1116,12 +655,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V5.B16
 	VBSL V7.B16, V31.B16, V5.B16
 	VMOV V5.B16, V7.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V5.B16
 	VBSL V6.B16, V31.B16, V5.B16
@@ -1130,8 +669,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -1139,13 +678,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V7.S4]
-	VLD1R (R2), [V6.S4]
+	VLD1R (R4), [V7.S4]
+	VLD1R (R3), [V6.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -1154,12 +693,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb267f0 // smax v16.4s, v31.4s, v18.4s
 	VCMEQ V31.S4, V16.S4, V16.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V16.B16, V18.B16
 	VBSL V7.B16, V31.B16, V18.B16
 	VMOV V18.B16, V7.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V16.B16, V18.B16
 	VBSL V6.B16, V31.B16, V18.B16
@@ -1168,250 +707,68 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V2.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V0.B16
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
-	FMOVQ F1, 16(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V0.B16
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 32(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 longrare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V2.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V0.B16
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V0.B16
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	B longback
-longtailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V2.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V0.B16
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
-	FMOVQ F1, 16(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V0.B16
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 32(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 248(RSP)
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 232(RSP)
+	ADD $144, RSP, R4
+	B rare
+longstage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 216(RSP)
+	ADD $48, RSP, R2
+	B longloop
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $3, R16
+	MOVD R16, 248(RSP)
+	B rare
+lanestage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 216(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 232(RSP)
+	ADD $144, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	VAND V10.B16, V1.B16, V3.B16
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
@@ -1428,7 +785,7 @@ lanerare:
 	VDUP R16, V2.S4
 	VBSL V2.B16, V3.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F3
+	FMOVQ 16(R3), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	VAND V10.B16, V0.B16, V4.B16
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
@@ -1448,10 +805,10 @@ lanerare:
 	VSUB V4.S4, V8.S4, V4.S4
 	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
 	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R1), F0
+	FMOVQ F1, (R1)
+	FMOVQ 16(R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R3), F3
 	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
 	VAND V10.B16, V1.B16, V4.B16
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
@@ -1466,7 +823,7 @@ lanerare:
 	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
 	VBSL V2.B16, V4.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	VAND V10.B16, V0.B16, V4.B16
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
@@ -1486,102 +843,51 @@ lanerare:
 	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
+	MOVD 248(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 248(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 80(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V3.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 96(RSP), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	VAND V10.B16, V0.B16, V4.B16
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
-	VBSL V2.B16, V4.B16, V0.B16
-	VCMTST V9.S4, V1.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	VCMTST V9.S4, V0.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
-	FMOVQ F1, 16(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 112(RSP), F3
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V1.B16, V4.B16
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V4.B16, V4.B16
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
-	VBSL V2.B16, V4.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	VAND V10.B16, V0.B16, V4.B16
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
-	VBSL V2.B16, V4.B16, V0.B16
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 32(RSP)
-	B lanetailback
+groupresume:
+	MOVD 224(RSP), R3
+	MOVD 232(RSP), R4
+	VLD1R (R3), [V7.S4]
+	VLD1R (R4), [V6.S4]
+	B groupback
+longresume:
+	MOVD 224(RSP), R3
+	MOVD 232(RSP), R4
+	VLD1R (R3), [V7.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V6.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V7.S4, V6.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e26dc45 // fmul v5.4s, v2.4s, v6.4s
+	B longback
 
 // func FakeQuantizeFpBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpBytesBF16NEON(SB), NOSPLIT, $216-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
+TEXT ·FakeQuantizeFpBytesBF16NEON(SB), NOSPLIT, $280-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 0x10000, V8 0x7fff
 	// per group: V7 scale, V6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 22
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS most+48(FP), F14
@@ -1612,19 +918,19 @@ TEXT ·FakeQuantizeFpBytesBF16NEON(SB), NOSPLIT, $216-80
 	CMP $1, R6
 	BEQ longs
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R3), [V7.S4]
-	VLD1R (R4), [V6.S4]
-	SUB R6, R5, R5
+	VLD1R (R4), [V7.S4]
+	VLD1R (R5), [V6.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
@@ -1635,7 +941,7 @@ grouploop:
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V7.S4, V1.S4, V0.S4
 	VFMLS V6.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e26dc64 // fmul v4.4s, v3.4s, v6.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
@@ -1680,7 +986,7 @@ grouploop:
 	VSUB V1.S4, V8.S4, V1.S4
 	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
 	WORD $0x4e614251 // addhn2 v17.8h, v18.4s, v1.4s
-	FMOVQ F17, (R0)
+	FMOVQ F17, (R1)
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V1.S4
 	VAND V13.B16, V1.B16, V16.B16
@@ -1709,36 +1015,38 @@ grouploop:
 	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
 	WORD $0x4e634251 // addhn2 v17.8h, v18.4s, v3.4s
-	FMOVQ F17, 16(R0)
+	FMOVQ F17, 16(R1)
 	VUZP1 V2.H8, V5.H8, V5.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V5.B16, V5.B16
 	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
+	FMOVQ F5, (R2)
 groupback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V7.S4]
-	VLD1R (R3), [V6.S4]
+	VLD1R (R5), [V7.S4]
+	VLD1R (R4), [V6.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R3, R9
+	MOVD R4, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V6.B16, V0.B16
-	FMOVQ (R2), F1
+	FMOVQ (R3), F1
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	WORD $0x6e27dc43 // fmul v3.4s, v2.4s, v7.4s
 	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
@@ -1759,7 +1067,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V6.B16, V1.B16
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R3), F5
 	WORD $0x2e6138b0 // shll v16.4s, v5.4h, #16
 	WORD $0x6e27de11 // fmul v17.4s, v16.4s, v7.4s
 	WORD $0x6ea0fa10 // fneg v16.4s, v16.4s
@@ -1809,7 +1117,7 @@ groupmeet3:
 	VSUB V2.S4, V8.S4, V2.S4
 	WORD $0x0e6042b5 // addhn v21.4h, v21.4s, v0.4s
 	WORD $0x4e624295 // addhn2 v21.8h, v20.4s, v2.4s
-	FMOVQ F21, (R0)
+	FMOVQ F21, (R1)
 	VAND V10.B16, V17.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
 	VAND V13.B16, V2.B16, V4.B16
@@ -1838,219 +1146,87 @@ groupmeet3:
 	VSUB V4.S4, V8.S4, V4.S4
 	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
 	WORD $0x4e644225 // addhn2 v5.8h, v17.4s, v4.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	VUZP1 V3.H8, V19.H8, V19.H8
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V19.B16, V19.B16
 	VUSHR $7, V19.B16, V19.B16
-	FMOVQ F19, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
+	FMOVQ F19, (R2)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R3), [V7.S4]
-	VLD1R (R4), [V6.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V7.S4, V2.S4, V1.S4
-	VFMLS V6.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e26dc01 // fmul v1.4s, v0.4s, v6.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V1.S4, V0.S4
-	VFMLS V6.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e26dc64 // fmul v4.4s, v3.4s, v6.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V7.S4, V4.S4, V3.S4
-	VFMLS V6.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e26dc03 // fmul v3.4s, v0.4s, v6.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V3.S4, V0.S4
-	VFMLS V6.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V5.S4
-	VAND V13.B16, V5.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V17.B16, V17.B16
-	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
-	VCMEQ V0.S4, V5.S4, V5.S4
-	CMP $5, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d452 // fadd v18.4s, v2.4s, v16.4s
-	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V18.B16, V18.B16
-	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $9, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d433 // fadd v19.4s, v1.4s, v16.4s
-	WORD $0x4eb0d673 // fsub v19.4s, v19.4s, v16.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V19.B16, V19.B16
-	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $13, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V4.S4
-	VAND V13.B16, V4.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d494 // fadd v20.4s, v4.4s, v16.4s
-	WORD $0x4eb0d694 // fsub v20.4s, v20.4s, v16.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V20.B16, V20.B16
-	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
-	VCMEQ V0.S4, V4.S4, V4.S4
-grouptailnarrow:
-	VCMTST V9.S4, V17.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V18.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
-	WORD $0x4e634251 // addhn2 v17.8h, v18.4s, v3.4s
-	FMOVQ F17, 16(RSP)
-	VCMTST V9.S4, V19.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V20.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x0e604273 // addhn v19.4h, v19.4s, v0.4s
-	WORD $0x4e634293 // addhn2 v19.8h, v20.4s, v3.4s
-	FMOVQ F19, 32(RSP)
-	VUZP1 V2.H8, V5.H8, V5.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, 48(RSP)
-grouptailback:
+	VLD1R (R4), [V7.S4]
+	VLD1R (R5), [V6.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	MOVD R6, 264(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R5<<1, R0, R0
-	ADD R5, R1, R1
-	ADD R5<<1, R2, R2
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 240(RSP), R3
+	ADD R0<<1, R3, R3
+	MOVD 264(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V7.S4]
-	VLD1R (R4), [V0.S4]
+	VLD1R (R4), [V7.S4]
+	VLD1R (R5), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V6.S4
@@ -2062,18 +1238,18 @@ longs:
 	VMOV V0.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e26dc45 // fmul v5.4s, v2.4s, v6.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT longtail
+	MOVD R7, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e25dc22 // fmul v2.4s, v1.4s, v5.4s
 	VFMLA V6.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
 	VFMLA V6.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e25dc64 // fmul v4.4s, v3.4s, v5.4s
 	VFMLA V6.S4, V3.S4, V4.S4
@@ -2114,7 +1290,7 @@ longloop:
 	VSUB V1.S4, V8.S4, V1.S4
 	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
 	WORD $0x4e614272 // addhn2 v18.8h, v19.4s, v1.4s
-	FMOVQ F18, (R0)
+	FMOVQ F18, (R1)
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V1.S4
 	VAND V13.B16, V1.B16, V17.B16
@@ -2143,210 +1319,74 @@ longloop:
 	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
 	WORD $0x4e634272 // addhn2 v18.8h, v19.4s, v3.4s
-	FMOVQ F18, 16(R0)
+	FMOVQ F18, 16(R1)
 	VUZP1 V2.H8, V16.H8, V16.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V16.B16, V16.B16
 	VUSHR $7, V16.B16, V16.B16
-	FMOVQ F16, (R1)
+	FMOVQ F16, (R2)
 longback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R5, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e25dc22 // fmul v2.4s, v1.4s, v5.4s
-	VFMLA V6.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
-	VFMLA V6.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e25dc64 // fmul v4.4s, v3.4s, v5.4s
-	VFMLA V6.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e25dc03 // fmul v3.4s, v0.4s, v5.4s
-	VFMLA V6.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f490 // fmax v16.4s, v4.4s, v3.4s
-	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V16.S4
-	VAND V13.B16, V16.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V18.B16, V18.B16
-	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
-	VCMEQ V0.S4, V16.S4, V16.S4
-	CMP $5, R5
-	BLT longtailnarrow
-	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d453 // fadd v19.4s, v2.4s, v17.4s
-	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V19.B16, V19.B16
-	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $9, R5
-	BLT longtailnarrow
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d434 // fadd v20.4s, v1.4s, v17.4s
-	WORD $0x4eb1d694 // fsub v20.4s, v20.4s, v17.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V20.B16, V20.B16
-	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $13, R5
-	BLT longtailnarrow
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V4.S4
-	VAND V13.B16, V4.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d495 // fadd v21.4s, v4.4s, v17.4s
-	WORD $0x4eb1d6b5 // fsub v21.4s, v21.4s, v17.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V21.B16, V21.B16
-	WORD $0x6e27deb5 // fmul v21.4s, v21.4s, v7.4s
-	VCMEQ V0.S4, V4.S4, V4.S4
-longtailnarrow:
-	VCMTST V9.S4, V18.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V19.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
-	WORD $0x4e634272 // addhn2 v18.8h, v19.4s, v3.4s
-	FMOVQ F18, 16(RSP)
-	VCMTST V9.S4, V20.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V21.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x0e604294 // addhn v20.4h, v20.4s, v0.4s
-	WORD $0x4e6342b4 // addhn2 v20.8h, v21.4s, v3.4s
-	FMOVQ F20, 32(RSP)
-	VUZP1 V2.H8, V16.H8, V16.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V16.B16, V16.B16
-	VUSHR $7, V16.B16, V16.B16
-	FMOVQ F16, 48(RSP)
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R5, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece24:
-	ADD R5<<1, R0, R0
-	ADD R5, R1, R1
-	ADD R5<<1, R2, R2
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 240(RSP), R3
+	ADD R0<<1, R3, R3
 longend:
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	SUB $1, R6, R6
 	CBNZ R6, longs
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R4), F2
+	FMOVQ (R5), F2
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R3), F4
+	FMOVQ (R4), F4
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V4.S4, V3.S4, V1.S4
 	VFMLS V2.S4, V1.S4, V3.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R4), F1
+	FMOVQ 16(R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
+	FMOVQ 16(R4), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V5.S4, V2.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R5), F6
 	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R3), F16
+	FMOVQ 32(R4), F16
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V16.S4, V7.S4, V1.S4
 	VFMLS V6.S4, V1.S4, V7.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R4), F1
+	FMOVQ 48(R5), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F17
+	FMOVQ 48(R4), F17
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V17.S4, V6.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V6.S4
@@ -2384,7 +1424,7 @@ laneloop:
 	VSUB V2.S4, V8.S4, V2.S4
 	WORD $0x0e604273 // addhn v19.4h, v19.4s, v0.4s
 	WORD $0x4e624253 // addhn2 v19.8h, v18.4s, v2.4s
-	FMOVQ F19, (R0)
+	FMOVQ F19, (R1)
 	VAND V10.B16, V7.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
 	VAND V13.B16, V2.B16, V4.B16
@@ -2413,324 +1453,53 @@ laneloop:
 	VSUB V6.S4, V8.S4, V6.S4
 	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
 	WORD $0x4e664205 // addhn2 v5.8h, v16.4s, v6.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	VUZP1 V3.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R1)
+	FMOVQ F1, (R2)
 laneback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R5, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R5, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R5, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R5, piece34
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece34:
-	TBZ $1, R5, piece35
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece35:
-	TBZ $0, R5, piece36
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece36:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F4
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V4.S4, V3.S4, V1.S4
-	VFMLS V2.S4, V1.S4, V3.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 128(RSP), F16
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V16.S4, V7.S4, V1.S4
-	VFMLS V6.S4, V1.S4, V7.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F17
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V17.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d433 // fadd v19.4s, v1.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V19.B16, V19.B16
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $5, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d472 // fadd v18.4s, v3.4s, v4.4s
-	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	VCMEQ V0.S4, V3.S4, V3.S4
-	CMP $9, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V7.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V7.B16, V7.B16
-	VORR V7.B16, V5.B16, V5.B16
-	WORD $0x6e30dca5 // fmul v5.4s, v5.4s, v16.4s
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $13, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V6.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V4.S4
-	VAND V13.B16, V4.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d490 // fadd v16.4s, v4.4s, v7.4s
-	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
-	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V16.B16, V16.B16
-	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
-	VCMEQ V0.S4, V4.S4, V4.S4
-lanetailnarrow:
-	VCMTST V9.S4, V19.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V18.S4, V6.S4
-	VSUB V6.S4, V8.S4, V6.S4
-	WORD $0x0e604273 // addhn v19.4h, v19.4s, v0.4s
-	WORD $0x4e664253 // addhn2 v19.8h, v18.4s, v6.4s
-	FMOVQ F19, 16(RSP)
-	VCMTST V9.S4, V5.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V16.S4, V6.S4
-	VSUB V6.S4, V8.S4, V6.S4
-	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
-	WORD $0x4e664205 // addhn2 v5.8h, v16.4s, v6.4s
-	FMOVQ F5, 32(RSP)
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece37
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece37:
-	TBZ $2, R5, piece38
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece38:
-	TBZ $1, R5, piece39
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece39:
-	TBZ $0, R5, piece40
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece40:
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece41
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece41:
-	TBZ $2, R5, piece42
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece42:
-	TBZ $1, R5, piece43
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece43:
-	TBZ $0, R5, piece44
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece44:
+	CALL ·stageOut16NEON(SB)
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V5.B16, V1.B16
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
-	VAND V13.B16, V5.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
-	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
-	VBSL V4.B16, V17.B16, V0.B16
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V16.S4
-	VSUB V16.S4, V8.S4, V16.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e704001 // addhn2 v1.8h, v0.4s, v16.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
-	VAND V13.B16, V16.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V18.B16, V18.B16
-	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
-	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
-	VBSL V4.B16, V18.B16, V1.B16
-	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
-	VAND V13.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V19.B16, V19.B16
-	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
-	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
-	VBSL V4.B16, V19.B16, V0.B16
-	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
-	FMOVQ F1, 16(R0)
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V17.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R1)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 272(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -2738,12 +1507,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V7.B16, V31.B16, V1.B16
 	VMOV V1.B16, V7.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V6.B16, V31.B16, V1.B16
@@ -2752,8 +1521,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -2761,13 +1530,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V7.S4]
-	VLD1R (R3), [V6.S4]
+	VLD1R (R5), [V7.S4]
+	VLD1R (R4), [V6.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -2776,12 +1545,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V7.B16, V31.B16, V4.B16
 	VMOV V4.B16, V7.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V6.B16, V31.B16, V4.B16
@@ -2790,8 +1559,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -2799,13 +1568,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V7.S4]
-	VLD1R (R3), [V6.S4]
+	VLD1R (R5), [V7.S4]
+	VLD1R (R4), [V6.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -2814,12 +1583,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V5.B16
 	VBSL V7.B16, V31.B16, V5.B16
 	VMOV V5.B16, V7.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V5.B16
 	VBSL V6.B16, V31.B16, V5.B16
@@ -2828,8 +1597,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -2837,13 +1606,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V7.S4]
-	VLD1R (R3), [V6.S4]
+	VLD1R (R5), [V7.S4]
+	VLD1R (R4), [V6.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -2852,12 +1621,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb267f0 // smax v16.4s, v31.4s, v18.4s
 	VCMEQ V31.S4, V16.S4, V16.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V16.B16, V18.B16
 	VBSL V7.B16, V31.B16, V18.B16
 	VMOV V18.B16, V7.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V16.B16, V18.B16
 	VBSL V6.B16, V31.B16, V18.B16
@@ -2866,277 +1635,72 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V5.B16, V1.B16
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
-	VAND V13.B16, V5.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
-	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
-	VBSL V4.B16, V17.B16, V0.B16
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V16.S4
-	VSUB V16.S4, V8.S4, V16.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e704001 // addhn2 v1.8h, v0.4s, v16.4s
-	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
-	VAND V13.B16, V16.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V18.B16, V18.B16
-	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
-	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
-	VBSL V4.B16, V18.B16, V1.B16
-	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
-	VAND V13.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V19.B16, V19.B16
-	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
-	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
-	VBSL V4.B16, V19.B16, V0.B16
-	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
-	FMOVQ F1, 32(RSP)
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V17.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, 48(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
+	SUB R4, R9, R9
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 longrare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
-	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V16.B16, V16.B16
-	WORD $0x6e27de10 // fmul v16.4s, v16.4s, v7.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V16.B16, V1.B16
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
-	VAND V13.B16, V16.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V18.B16, V18.B16
-	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
-	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
-	VBSL V4.B16, V18.B16, V0.B16
-	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V17.S4
-	VSUB V17.S4, V8.S4, V17.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e714001 // addhn2 v1.8h, v0.4s, v17.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
-	VAND V13.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V19.B16, V19.B16
-	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
-	WORD $0x4e33e661 // fcmeq v1.4s, v19.4s, v19.4s
-	VBSL V4.B16, V19.B16, V1.B16
-	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef452 // fmin v18.4s, v2.4s, v14.4s
-	VAND V13.B16, V18.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
-	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V20.B16, V20.B16
-	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
-	WORD $0x4e34e680 // fcmeq v0.4s, v20.4s, v20.4s
-	VBSL V4.B16, V20.B16, V0.B16
-	WORD $0x4e22e652 // fcmeq v18.4s, v18.4s, v2.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
-	FMOVQ F1, 16(R0)
-	VUZP1 V16.H8, V3.H8, V3.H8
-	VUZP1 V18.H8, V17.H8, V17.H8
-	VUZP1 V17.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R1)
-	B longback
-longtailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
-	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V16.B16, V16.B16
-	WORD $0x6e27de10 // fmul v16.4s, v16.4s, v7.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V16.B16, V1.B16
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
-	VAND V13.B16, V16.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V18.B16, V18.B16
-	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
-	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
-	VBSL V4.B16, V18.B16, V0.B16
-	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V17.S4
-	VSUB V17.S4, V8.S4, V17.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e714001 // addhn2 v1.8h, v0.4s, v17.4s
-	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
-	VAND V13.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V19.B16, V19.B16
-	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
-	WORD $0x4e33e661 // fcmeq v1.4s, v19.4s, v19.4s
-	VBSL V4.B16, V19.B16, V1.B16
-	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef452 // fmin v18.4s, v2.4s, v14.4s
-	VAND V13.B16, V18.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
-	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V20.B16, V20.B16
-	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
-	WORD $0x4e34e680 // fcmeq v0.4s, v20.4s, v20.4s
-	VBSL V4.B16, V20.B16, V0.B16
-	WORD $0x4e22e652 // fcmeq v18.4s, v18.4s, v2.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
-	FMOVQ F1, 32(RSP)
-	VUZP1 V16.H8, V3.H8, V3.H8
-	VUZP1 V18.H8, V17.H8, V17.H8
-	VUZP1 V17.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, 48(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 272(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B rare
+longstage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	B longloop
 lanerare:
-	FMOVQ (R2), F0
+	MOVD $3, R16
+	MOVD R16, 272(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R3), F2
+	FMOVQ (R4), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	VAND V10.B16, V1.B16, V3.B16
 	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
@@ -3154,7 +1718,7 @@ lanerare:
 	VBSL V2.B16, V6.B16, V1.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	VAND V10.B16, V0.B16, V5.B16
 	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
@@ -3175,10 +1739,10 @@ lanerare:
 	VSUB V5.S4, V8.S4, V5.S4
 	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
 	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F0
+	FMOVQ F1, (R1)
+	FMOVQ 16(R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F3
 	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
 	VAND V10.B16, V1.B16, V5.B16
 	WORD $0x4eaef4a7 // fmin v7.4s, v5.4s, v14.4s
@@ -3194,7 +1758,7 @@ lanerare:
 	VBSL V2.B16, V17.B16, V1.B16
 	WORD $0x4e25e4e7 // fcmeq v7.4s, v7.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	VAND V10.B16, V0.B16, V5.B16
 	WORD $0x4eaef4b0 // fmin v16.4s, v5.4s, v14.4s
@@ -3215,116 +1779,56 @@ lanerare:
 	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	VUZP1 V6.H8, V4.H8, V4.H8
 	VUZP1 V16.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, (R1)
+	FMOVQ F4, (R2)
+	MOVD 272(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 272(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 96(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V3.B16
-	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V6.B16, V1.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	VAND V10.B16, V0.B16, V5.B16
-	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
-	VAND V13.B16, V6.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d4d0 // fadd v16.4s, v6.4s, v7.4s
-	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e23de10 // fmul v16.4s, v16.4s, v3.4s
-	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
-	VBSL V2.B16, V16.B16, V0.B16
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	VCMTST V9.S4, V1.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	VCMTST V9.S4, V0.S4, V5.S4
-	VSUB V5.S4, V8.S4, V5.S4
-	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
-	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V1.B16, V5.B16
-	WORD $0x4eaef4a7 // fmin v7.4s, v5.4s, v14.4s
-	VAND V13.B16, V7.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4f1 // fadd v17.4s, v7.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V17.B16, V17.B16
-	WORD $0x6e23de31 // fmul v17.4s, v17.4s, v3.4s
-	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
-	VBSL V2.B16, V17.B16, V1.B16
-	WORD $0x4e25e4e7 // fcmeq v7.4s, v7.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 144(RSP), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	VAND V10.B16, V0.B16, V5.B16
-	WORD $0x4eaef4b0 // fmin v16.4s, v5.4s, v14.4s
-	VAND V13.B16, V16.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V18.B16, V18.B16
-	WORD $0x6e23de52 // fmul v18.4s, v18.4s, v3.4s
-	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
-	VBSL V2.B16, V18.B16, V0.B16
-	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 32(RSP)
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V16.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, 48(RSP)
-	B lanetailback
+groupresume:
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+	VLD1R (R4), [V7.S4]
+	VLD1R (R5), [V6.S4]
+	B groupback
+longresume:
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+	VLD1R (R4), [V7.S4]
+	VLD1R (R5), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V6.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V7.S4, V6.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e26dc45 // fmul v5.4s, v2.4s, v6.4s
+	B longback
 
 // func FakeQuantizeFpBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpBitsBF16NEON(SB), NOSPLIT, $216-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
+TEXT ·FakeQuantizeFpBitsBF16NEON(SB), NOSPLIT, $280-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 0x10000, V8 0x7fff, V7 table
 	// per group: V6 scale, V5 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 23
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS most+48(FP), F14
@@ -3356,19 +1860,19 @@ TEXT ·FakeQuantizeFpBitsBF16NEON(SB), NOSPLIT, $216-80
 	CMP $1, R6
 	BEQ longs
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R3), [V6.S4]
-	VLD1R (R4), [V5.S4]
-	SUB R6, R5, R5
+	VLD1R (R4), [V6.S4]
+	VLD1R (R5), [V5.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e25dc22 // fmul v2.4s, v1.4s, v5.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
@@ -3379,7 +1883,7 @@ grouploop:
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V6.S4, V1.S4, V0.S4
 	VFMLS V5.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e25dc64 // fmul v4.4s, v3.4s, v5.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
@@ -3424,7 +1928,7 @@ grouploop:
 	VSUB V1.S4, V8.S4, V1.S4
 	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
 	WORD $0x4e614272 // addhn2 v18.8h, v19.4s, v1.4s
-	FMOVQ F18, (R0)
+	FMOVQ F18, (R1)
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V1.S4
 	VAND V13.B16, V1.B16, V17.B16
@@ -3453,7 +1957,7 @@ grouploop:
 	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
 	WORD $0x4e634272 // addhn2 v18.8h, v19.4s, v3.4s
-	FMOVQ F18, 16(R0)
+	FMOVQ F18, 16(R1)
 	VUZP1 V2.H8, V16.H8, V16.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V16.B16, V16.B16
@@ -3461,31 +1965,33 @@ grouploop:
 	VADDP V16.B16, V16.B16, V16.B16
 	VADDP V16.B16, V16.B16, V16.B16
 	VADDP V16.B16, V16.B16, V16.B16
-	WORD $0x7d000030 // str h16, [x1]
+	WORD $0x7d000050 // str h16, [x2]
 groupback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V6.S4]
-	VLD1R (R3), [V5.S4]
+	VLD1R (R5), [V6.S4]
+	VLD1R (R4), [V5.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R3, R9
+	MOVD R4, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V5.B16, V0.B16
-	FMOVQ (R2), F1
+	FMOVQ (R3), F1
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	WORD $0x6e26dc43 // fmul v3.4s, v2.4s, v6.4s
 	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
@@ -3506,7 +2012,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V5.B16, V1.B16
-	FMOVQ 16(R2), F16
+	FMOVQ 16(R3), F16
 	WORD $0x2e613a11 // shll v17.4s, v16.4h, #16
 	WORD $0x6e26de32 // fmul v18.4s, v17.4s, v6.4s
 	WORD $0x6ea0fa31 // fneg v17.4s, v17.4s
@@ -3556,7 +2062,7 @@ groupmeet3:
 	VSUB V2.S4, V8.S4, V2.S4
 	WORD $0x0e6042d6 // addhn v22.4h, v22.4s, v0.4s
 	WORD $0x4e6242b6 // addhn2 v22.8h, v21.4s, v2.4s
-	FMOVQ F22, (R0)
+	FMOVQ F22, (R1)
 	VAND V10.B16, V18.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
 	VAND V13.B16, V2.B16, V4.B16
@@ -3585,7 +2091,7 @@ groupmeet3:
 	VSUB V4.S4, V8.S4, V4.S4
 	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
 	WORD $0x4e644250 // addhn2 v16.8h, v18.4s, v4.4s
-	FMOVQ F16, 16(R0)
+	FMOVQ F16, 16(R1)
 	VUZP1 V3.H8, V20.H8, V20.H8
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V20.B16, V20.B16
@@ -3593,220 +2099,82 @@ groupmeet3:
 	VADDP V20.B16, V20.B16, V20.B16
 	VADDP V20.B16, V20.B16, V20.B16
 	VADDP V20.B16, V20.B16, V20.B16
-	WORD $0x7d000034 // str h20, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
+	WORD $0x7d000054 // str h20, [x2]
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R3), [V6.S4]
-	VLD1R (R4), [V5.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e25dc22 // fmul v2.4s, v1.4s, v5.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V6.S4, V2.S4, V1.S4
-	VFMLS V5.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V6.S4, V1.S4, V0.S4
-	VFMLS V5.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e25dc64 // fmul v4.4s, v3.4s, v5.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V6.S4, V4.S4, V3.S4
-	VFMLS V5.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e25dc03 // fmul v3.4s, v0.4s, v5.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V6.S4, V3.S4, V0.S4
-	VFMLS V5.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f490 // fmax v16.4s, v4.4s, v3.4s
-	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V16.S4
-	VAND V13.B16, V16.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
-	VCMEQ V0.S4, V16.S4, V16.S4
-	CMP $5, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d453 // fadd v19.4s, v2.4s, v17.4s
-	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $9, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d434 // fadd v20.4s, v1.4s, v17.4s
-	WORD $0x4eb1d694 // fsub v20.4s, v20.4s, v17.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V20.B16, V20.B16
-	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $13, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V4.S4
-	VAND V13.B16, V4.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d495 // fadd v21.4s, v4.4s, v17.4s
-	WORD $0x4eb1d6b5 // fsub v21.4s, v21.4s, v17.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V21.B16, V21.B16
-	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
-	VCMEQ V0.S4, V4.S4, V4.S4
-grouptailnarrow:
-	VCMTST V9.S4, V18.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V19.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
-	WORD $0x4e634272 // addhn2 v18.8h, v19.4s, v3.4s
-	FMOVQ F18, 16(RSP)
-	VCMTST V9.S4, V20.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V21.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x0e604294 // addhn v20.4h, v20.4s, v0.4s
-	WORD $0x4e6342b4 // addhn2 v20.8h, v21.4s, v3.4s
-	FMOVQ F20, 32(RSP)
-	VUZP1 V2.H8, V16.H8, V16.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V16.B16, V16.B16
-	VAND V7.B16, V16.B16, V16.B16
-	VADDP V16.B16, V16.B16, V16.B16
-	VADDP V16.B16, V16.B16, V16.B16
-	VADDP V16.B16, V16.B16, V16.B16
-	WORD $0x7d0063f0 // str h16, [sp, #48]
-grouptailback:
+	VLD1R (R4), [V6.S4]
+	VLD1R (R5), [V5.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	MOVD R6, 264(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	MOVD $0, R17
-	ADD R5, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R5, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	ADD R5<<1, R0, R0
-	ADD R5>>3, R1, R1
-	ADD R5<<1, R2, R2
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 240(RSP), R3
+	ADD R0<<1, R3, R3
+	MOVD 264(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V6.S4]
-	VLD1R (R4), [V0.S4]
+	VLD1R (R4), [V6.S4]
+	VLD1R (R5), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V5.S4
@@ -3818,18 +2186,18 @@ longs:
 	VMOV V0.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e25dc44 // fmul v4.4s, v2.4s, v5.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT longtail
+	MOVD R7, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e24dc22 // fmul v2.4s, v1.4s, v4.4s
 	VFMLA V5.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e24dc01 // fmul v1.4s, v0.4s, v4.4s
 	VFMLA V5.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e24dc70 // fmul v16.4s, v3.4s, v4.4s
 	VFMLA V5.S4, V3.S4, V16.S4
@@ -3870,7 +2238,7 @@ longloop:
 	VSUB V1.S4, V8.S4, V1.S4
 	WORD $0x0e604273 // addhn v19.4h, v19.4s, v0.4s
 	WORD $0x4e614293 // addhn2 v19.8h, v20.4s, v1.4s
-	FMOVQ F19, (R0)
+	FMOVQ F19, (R1)
 	VAND V10.B16, V16.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V1.S4
 	VAND V13.B16, V1.B16, V18.B16
@@ -3899,7 +2267,7 @@ longloop:
 	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e604273 // addhn v19.4h, v19.4s, v0.4s
 	WORD $0x4e634293 // addhn2 v19.8h, v20.4s, v3.4s
-	FMOVQ F19, 16(R0)
+	FMOVQ F19, 16(R1)
 	VUZP1 V2.H8, V17.H8, V17.H8
 	VUZP1 V16.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V17.B16, V17.B16
@@ -3907,211 +2275,69 @@ longloop:
 	VADDP V17.B16, V17.B16, V17.B16
 	VADDP V17.B16, V17.B16, V17.B16
 	VADDP V17.B16, V17.B16, V17.B16
-	WORD $0x7d000031 // str h17, [x1]
+	WORD $0x7d000051 // str h17, [x2]
 longback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R5, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R5, piece12
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece12:
-	TBZ $1, R5, piece13
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece13:
-	TBZ $0, R5, piece14
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece14:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e24dc22 // fmul v2.4s, v1.4s, v4.4s
-	VFMLA V5.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e24dc01 // fmul v1.4s, v0.4s, v4.4s
-	VFMLA V5.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e24dc70 // fmul v16.4s, v3.4s, v4.4s
-	VFMLA V5.S4, V3.S4, V16.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e24dc03 // fmul v3.4s, v0.4s, v4.4s
-	VFMLA V5.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f611 // fmax v17.4s, v16.4s, v3.4s
-	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V17.S4
-	VAND V13.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
-	VCMEQ V0.S4, V17.S4, V17.S4
-	CMP $5, R5
-	BLT longtailnarrow
-	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d454 // fadd v20.4s, v2.4s, v18.4s
-	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V20.B16, V20.B16
-	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $9, R5
-	BLT longtailnarrow
-	VAND V10.B16, V16.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d435 // fadd v21.4s, v1.4s, v18.4s
-	WORD $0x4eb2d6b5 // fsub v21.4s, v21.4s, v18.4s
-	VAND V11.B16, V16.B16, V16.B16
-	VORR V16.B16, V21.B16, V21.B16
-	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $13, R5
-	BLT longtailnarrow
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V16.S4
-	VAND V13.B16, V16.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d616 // fadd v22.4s, v16.4s, v18.4s
-	WORD $0x4eb2d6d6 // fsub v22.4s, v22.4s, v18.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V22.B16, V22.B16
-	WORD $0x6e26ded6 // fmul v22.4s, v22.4s, v6.4s
-	VCMEQ V0.S4, V16.S4, V16.S4
-longtailnarrow:
-	VCMTST V9.S4, V19.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V20.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x0e604273 // addhn v19.4h, v19.4s, v0.4s
-	WORD $0x4e634293 // addhn2 v19.8h, v20.4s, v3.4s
-	FMOVQ F19, 16(RSP)
-	VCMTST V9.S4, V21.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V22.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x0e6042b5 // addhn v21.4h, v21.4s, v0.4s
-	WORD $0x4e6342d5 // addhn2 v21.8h, v22.4s, v3.4s
-	FMOVQ F21, 32(RSP)
-	VUZP1 V2.H8, V17.H8, V17.H8
-	VUZP1 V16.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V17.B16, V17.B16
-	VAND V7.B16, V17.B16, V17.B16
-	VADDP V17.B16, V17.B16, V17.B16
-	VADDP V17.B16, V17.B16, V17.B16
-	VADDP V17.B16, V17.B16, V17.B16
-	WORD $0x7d0063f1 // str h17, [sp, #48]
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R5, piece16
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $1, R5, piece17
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece17:
-	TBZ $0, R5, piece18
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece18:
-	MOVD $0, R17
-	ADD R5, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R5, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R20, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
-	ADD R5<<1, R0, R0
-	ADD R5>>3, R1, R1
-	ADD R5<<1, R2, R2
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 240(RSP), R3
+	ADD R0<<1, R3, R3
 longend:
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	SUB $1, R6, R6
 	CBNZ R6, longs
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R4), F2
+	FMOVQ (R5), F2
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R3), F4
+	FMOVQ (R4), F4
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V4.S4, V3.S4, V1.S4
 	VFMLS V2.S4, V1.S4, V3.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R4), F1
+	FMOVQ 16(R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
+	FMOVQ 16(R4), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V5.S4, V2.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R5), F6
 	WORD $0x6e26dc30 // fmul v16.4s, v1.4s, v6.4s
-	FMOVQ 32(R3), F17
+	FMOVQ 32(R4), F17
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V17.S4, V16.S4, V1.S4
 	VFMLS V6.S4, V1.S4, V16.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R4), F1
+	FMOVQ 48(R5), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F18
+	FMOVQ 48(R4), F18
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V18.S4, V6.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V6.S4
@@ -4149,7 +2375,7 @@ laneloop:
 	VSUB V2.S4, V8.S4, V2.S4
 	WORD $0x0e604294 // addhn v20.4h, v20.4s, v0.4s
 	WORD $0x4e624274 // addhn2 v20.8h, v19.4s, v2.4s
-	FMOVQ F20, (R0)
+	FMOVQ F20, (R1)
 	VAND V10.B16, V16.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
 	VAND V13.B16, V2.B16, V4.B16
@@ -4178,7 +2404,7 @@ laneloop:
 	VSUB V6.S4, V8.S4, V6.S4
 	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
 	WORD $0x4e664225 // addhn2 v5.8h, v17.4s, v6.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	VUZP1 V3.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V1.B16, V1.B16
@@ -4186,328 +2412,48 @@ laneloop:
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
+	WORD $0x7d000041 // str h1, [x2]
 laneback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R5, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R5, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R5, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F4
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V4.S4, V3.S4, V1.S4
-	VFMLS V2.S4, V1.S4, V3.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc30 // fmul v16.4s, v1.4s, v6.4s
-	FMOVQ 128(RSP), F17
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V17.S4, V16.S4, V1.S4
-	VFMLS V6.S4, V1.S4, V16.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F18
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V18.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f601 // fmax v1.4s, v16.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x4e33d434 // fadd v20.4s, v1.4s, v19.4s
-	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V20.B16, V20.B16
-	WORD $0x6e24de94 // fmul v20.4s, v20.4s, v4.4s
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $5, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d473 // fadd v19.4s, v3.4s, v4.4s
-	WORD $0x4ea4d673 // fsub v19.4s, v19.4s, v4.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	VCMEQ V0.S4, V3.S4, V3.S4
-	CMP $9, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V16.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V16.B16, V16.B16
-	VORR V16.B16, V5.B16, V5.B16
-	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $13, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V6.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V4.S4
-	VAND V13.B16, V4.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d491 // fadd v17.4s, v4.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V17.B16, V17.B16
-	WORD $0x6e32de31 // fmul v17.4s, v17.4s, v18.4s
-	VCMEQ V0.S4, V4.S4, V4.S4
-lanetailnarrow:
-	VCMTST V9.S4, V20.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V19.S4, V6.S4
-	VSUB V6.S4, V8.S4, V6.S4
-	WORD $0x0e604294 // addhn v20.4h, v20.4s, v0.4s
-	WORD $0x4e664274 // addhn2 v20.8h, v19.4s, v6.4s
-	FMOVQ F20, 16(RSP)
-	VCMTST V9.S4, V5.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V17.S4, V6.S4
-	VSUB V6.S4, V8.S4, V6.S4
-	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
-	WORD $0x4e664225 // addhn2 v5.8h, v17.4s, v6.4s
-	FMOVQ F5, 32(RSP)
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V1.B16, V1.B16
-	VAND V7.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d0063e1 // str h1, [sp, #48]
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R5, piece34
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece34:
-	TBZ $1, R5, piece35
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece35:
-	TBZ $0, R5, piece36
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece36:
-	MOVD $0, R17
-	ADD R5, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R5, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece37
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece37:
-	TBZ $0, R20, piece38
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece38:
+	CALL ·stageOut16NEON(SB)
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
-	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V16.B16, V16.B16
-	WORD $0x6e26de10 // fmul v16.4s, v16.4s, v6.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V16.B16, V1.B16
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
-	VAND V13.B16, V16.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
-	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
-	VBSL V4.B16, V18.B16, V0.B16
-	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V17.S4
-	VSUB V17.S4, V8.S4, V17.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e714001 // addhn2 v1.8h, v0.4s, v17.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
-	VAND V13.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
-	WORD $0x4e33e661 // fcmeq v1.4s, v19.4s, v19.4s
-	VBSL V4.B16, V19.B16, V1.B16
-	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef452 // fmin v18.4s, v2.4s, v14.4s
-	VAND V13.B16, V18.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
-	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V20.B16, V20.B16
-	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
-	WORD $0x4e34e680 // fcmeq v0.4s, v20.4s, v20.4s
-	VBSL V4.B16, V20.B16, V0.B16
-	WORD $0x4e22e652 // fcmeq v18.4s, v18.4s, v2.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
-	FMOVQ F1, 16(R0)
-	VUZP1 V16.H8, V3.H8, V3.H8
-	VUZP1 V18.H8, V17.H8, V17.H8
-	VUZP1 V17.B16, V3.B16, V3.B16
-	VAND V7.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000023 // str h3, [x1]
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 272(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -4515,12 +2461,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V6.B16, V31.B16, V1.B16
 	VMOV V1.B16, V6.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V5.B16, V31.B16, V1.B16
@@ -4529,8 +2475,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -4538,13 +2484,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V6.S4]
-	VLD1R (R3), [V5.S4]
+	VLD1R (R5), [V6.S4]
+	VLD1R (R4), [V5.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -4553,12 +2499,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V6.B16, V31.B16, V4.B16
 	VMOV V4.B16, V6.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V5.B16, V31.B16, V4.B16
@@ -4567,8 +2513,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -4576,13 +2522,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V6.S4]
-	VLD1R (R3), [V5.S4]
+	VLD1R (R5), [V6.S4]
+	VLD1R (R4), [V5.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -4591,12 +2537,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb067e1 // smax v1.4s, v31.4s, v16.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V16.B16
 	VBSL V6.B16, V31.B16, V16.B16
 	VMOV V16.B16, V6.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V16.B16
 	VBSL V5.B16, V31.B16, V16.B16
@@ -4605,8 +2551,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -4614,13 +2560,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V6.S4]
-	VLD1R (R3), [V5.S4]
+	VLD1R (R5), [V6.S4]
+	VLD1R (R4), [V5.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -4629,12 +2575,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb367f1 // smax v17.4s, v31.4s, v19.4s
 	VCMEQ V31.S4, V17.S4, V17.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V17.B16, V19.B16
 	VBSL V6.B16, V31.B16, V19.B16
 	VMOV V19.B16, V6.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V17.B16, V19.B16
 	VBSL V5.B16, V31.B16, V19.B16
@@ -4643,286 +2589,72 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
-	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V16.B16, V16.B16
-	WORD $0x6e26de10 // fmul v16.4s, v16.4s, v6.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V16.B16, V1.B16
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
-	VAND V13.B16, V16.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
-	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
-	VBSL V4.B16, V18.B16, V0.B16
-	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V17.S4
-	VSUB V17.S4, V8.S4, V17.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e714001 // addhn2 v1.8h, v0.4s, v17.4s
-	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
-	VAND V13.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
-	WORD $0x4e33e661 // fcmeq v1.4s, v19.4s, v19.4s
-	VBSL V4.B16, V19.B16, V1.B16
-	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef452 // fmin v18.4s, v2.4s, v14.4s
-	VAND V13.B16, V18.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
-	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V20.B16, V20.B16
-	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
-	WORD $0x4e34e680 // fcmeq v0.4s, v20.4s, v20.4s
-	VBSL V4.B16, V20.B16, V0.B16
-	WORD $0x4e22e652 // fcmeq v18.4s, v18.4s, v2.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
-	FMOVQ F1, 32(RSP)
-	VUZP1 V16.H8, V3.H8, V3.H8
-	VUZP1 V18.H8, V17.H8, V17.H8
-	VUZP1 V17.B16, V3.B16, V3.B16
-	VAND V7.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d0063e3 // str h3, [sp, #48]
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
+	SUB R4, R9, R9
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 longrare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d471 // fadd v17.4s, v3.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V17.B16, V17.B16
-	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
-	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
-	MOVD $2143289344, R16
-	VDUP R16, V16.S4
-	VBSL V16.B16, V17.B16, V1.B16
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
-	VAND V13.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
-	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
-	VBSL V16.B16, V19.B16, V0.B16
-	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V18.S4
-	VSUB V18.S4, V8.S4, V18.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e724001 // addhn2 v1.8h, v0.4s, v18.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef452 // fmin v18.4s, v2.4s, v14.4s
-	VAND V13.B16, V18.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
-	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V20.B16, V20.B16
-	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
-	WORD $0x4e34e681 // fcmeq v1.4s, v20.4s, v20.4s
-	VBSL V16.B16, V20.B16, V1.B16
-	WORD $0x4e22e652 // fcmeq v18.4s, v18.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef453 // fmin v19.4s, v2.4s, v14.4s
-	VAND V13.B16, V19.B16, V20.B16
-	VUMAX V15.S4, V20.S4, V20.S4
-	VADD V12.S4, V20.S4, V20.S4
-	WORD $0x4e34d675 // fadd v21.4s, v19.4s, v20.4s
-	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V21.B16, V21.B16
-	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
-	WORD $0x4e35e6a0 // fcmeq v0.4s, v21.4s, v21.4s
-	VBSL V16.B16, V21.B16, V0.B16
-	WORD $0x4e22e673 // fcmeq v19.4s, v19.4s, v2.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V16.S4
-	VSUB V16.S4, V8.S4, V16.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e704001 // addhn2 v1.8h, v0.4s, v16.4s
-	FMOVQ F1, 16(R0)
-	VUZP1 V17.H8, V3.H8, V3.H8
-	VUZP1 V19.H8, V18.H8, V18.H8
-	VUZP1 V18.B16, V3.B16, V3.B16
-	VAND V7.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000023 // str h3, [x1]
-	B longback
-longtailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d471 // fadd v17.4s, v3.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V17.B16, V17.B16
-	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
-	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
-	MOVD $2143289344, R16
-	VDUP R16, V16.S4
-	VBSL V16.B16, V17.B16, V1.B16
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
-	VAND V13.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
-	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
-	VBSL V16.B16, V19.B16, V0.B16
-	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V18.S4
-	VSUB V18.S4, V8.S4, V18.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e724001 // addhn2 v1.8h, v0.4s, v18.4s
-	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef452 // fmin v18.4s, v2.4s, v14.4s
-	VAND V13.B16, V18.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
-	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V20.B16, V20.B16
-	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
-	WORD $0x4e34e681 // fcmeq v1.4s, v20.4s, v20.4s
-	VBSL V16.B16, V20.B16, V1.B16
-	WORD $0x4e22e652 // fcmeq v18.4s, v18.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef453 // fmin v19.4s, v2.4s, v14.4s
-	VAND V13.B16, V19.B16, V20.B16
-	VUMAX V15.S4, V20.S4, V20.S4
-	VADD V12.S4, V20.S4, V20.S4
-	WORD $0x4e34d675 // fadd v21.4s, v19.4s, v20.4s
-	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V21.B16, V21.B16
-	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
-	WORD $0x4e35e6a0 // fcmeq v0.4s, v21.4s, v21.4s
-	VBSL V16.B16, V21.B16, V0.B16
-	WORD $0x4e22e673 // fcmeq v19.4s, v19.4s, v2.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V16.S4
-	VSUB V16.S4, V8.S4, V16.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e704001 // addhn2 v1.8h, v0.4s, v16.4s
-	FMOVQ F1, 32(RSP)
-	VUZP1 V17.H8, V3.H8, V3.H8
-	VUZP1 V19.H8, V18.H8, V18.H8
-	VUZP1 V18.B16, V3.B16, V3.B16
-	VAND V7.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d0063e3 // str h3, [sp, #48]
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 272(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B rare
+longstage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	B longloop
 lanerare:
-	FMOVQ (R2), F0
+	MOVD $3, R16
+	MOVD R16, 272(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R3), F2
+	FMOVQ (R4), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	VAND V10.B16, V1.B16, V3.B16
 	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
@@ -4940,7 +2672,7 @@ lanerare:
 	VBSL V2.B16, V6.B16, V1.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	VAND V10.B16, V0.B16, V5.B16
 	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
@@ -4961,10 +2693,10 @@ lanerare:
 	VSUB V5.S4, V8.S4, V5.S4
 	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
 	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F0
+	FMOVQ F1, (R1)
+	FMOVQ 16(R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F3
 	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
 	VAND V10.B16, V1.B16, V5.B16
 	WORD $0x4eaef4b0 // fmin v16.4s, v5.4s, v14.4s
@@ -4980,7 +2712,7 @@ lanerare:
 	VBSL V2.B16, V18.B16, V1.B16
 	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	VAND V10.B16, V0.B16, V5.B16
 	WORD $0x4eaef4b1 // fmin v17.4s, v5.4s, v14.4s
@@ -5001,7 +2733,7 @@ lanerare:
 	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	VUZP1 V6.H8, V4.H8, V4.H8
 	VUZP1 V17.H8, V16.H8, V16.H8
 	VUZP1 V16.B16, V4.B16, V4.B16
@@ -5009,97 +2741,34 @@ lanerare:
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d000024 // str h4, [x1]
+	WORD $0x7d000044 // str h4, [x2]
+	MOVD 272(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 272(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 96(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V3.B16
-	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V6.B16, V1.B16
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	VAND V10.B16, V0.B16, V5.B16
-	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
-	VAND V13.B16, V6.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e23de31 // fmul v17.4s, v17.4s, v3.4s
-	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
-	VBSL V2.B16, V17.B16, V0.B16
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	VCMTST V9.S4, V1.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	VCMTST V9.S4, V0.S4, V5.S4
-	VSUB V5.S4, V8.S4, V5.S4
-	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
-	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V1.B16, V5.B16
-	WORD $0x4eaef4b0 // fmin v16.4s, v5.4s, v14.4s
-	VAND V13.B16, V16.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V18.B16, V18.B16
-	WORD $0x6e23de52 // fmul v18.4s, v18.4s, v3.4s
-	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
-	VBSL V2.B16, V18.B16, V1.B16
-	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 144(RSP), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	VAND V10.B16, V0.B16, V5.B16
-	WORD $0x4eaef4b1 // fmin v17.4s, v5.4s, v14.4s
-	VAND V13.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V19.B16, V19.B16
-	WORD $0x6e23de73 // fmul v19.4s, v19.4s, v3.4s
-	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
-	VBSL V2.B16, V19.B16, V0.B16
-	WORD $0x4e25e631 // fcmeq v17.4s, v17.4s, v5.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 32(RSP)
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V17.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V4.B16, V4.B16
-	VAND V7.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d0063e4 // str h4, [sp, #48]
-	B lanetailback
+groupresume:
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+	VLD1R (R4), [V6.S4]
+	VLD1R (R5), [V5.S4]
+	B groupback
+longresume:
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+	VLD1R (R4), [V6.S4]
+	VLD1R (R5), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V5.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V6.S4, V5.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e25dc44 // fmul v4.4s, v2.4s, v5.4s
+	B longback

@@ -6,16 +6,16 @@
 
 // func FakeQuantizeFpF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeFpF16AVX2(SB), $640-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·FakeQuantizeFpF16AVX2(SB), $688-72
+	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y0 step, Y14 most, Y13 0x7f800000, Y1 0x400000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
 	// per group: Y9 scale, Y8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS most+40(FP), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
@@ -38,36 +38,36 @@ TEXT ·FakeQuantizeFpF16AVX2(SB), $640-72
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS (BX), Y8
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	SUBQ         R9, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y8, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
 	VFNMADD231PS Y8, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y8, Y0, Y2
 	VFMSUB231PS  Y9, Y2, Y0
 	VFNMADD231PS Y8, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y8, Y0, Y3
 	VFMSUB231PS  Y9, Y3, Y0
 	VFNMADD231PS Y8, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y9, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
@@ -88,7 +88,7 @@ grouploop:
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	VPAND        Y10, Y2, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -100,7 +100,7 @@ grouploop:
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMOVUPS      X0, 16(SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -112,7 +112,7 @@ grouploop:
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMOVUPS      X0, 32(SI)
 	VPAND        Y10, Y4, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -124,35 +124,37 @@ grouploop:
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
+	VMOVUPS      X0, 48(SI)
 
 groupback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y8, 384(SP)
-	VCVTPH2PS    (SI), Y0
+	VMOVUPS      Y8, 432(SP)
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y8, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
@@ -160,8 +162,8 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y8, 416(SP)
-	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      Y8, 464(SP)
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFMSUB231PS  Y8, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
@@ -169,8 +171,8 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y8, 448(SP)
-	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      Y8, 496(SP)
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y9, Y0, Y3
 	VFMSUB231PS  Y8, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
@@ -178,8 +180,8 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y8, 480(SP)
-	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      Y8, 528(SP)
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y9, Y0, Y4
 	VFMSUB231PS  Y8, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
@@ -198,10 +200,10 @@ groupmeet3:
 	VSUBPS       Y5, Y0, Y0
 	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMOVUPS      384(SP), Y1
+	VMOVUPS      432(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	VPAND        Y10, Y2, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -211,10 +213,10 @@ groupmeet3:
 	VSUBPS       Y1, Y0, Y0
 	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
-	VMOVUPS      416(SP), Y1
+	VMOVUPS      464(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMOVUPS      X0, 16(SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -224,10 +226,10 @@ groupmeet3:
 	VSUBPS       Y1, Y0, Y0
 	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
-	VMOVUPS      448(SP), Y1
+	VMOVUPS      496(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMOVUPS      X0, 32(SI)
 	VPAND        Y10, Y4, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -237,16 +239,16 @@ groupmeet3:
 	VSUBPS       Y1, Y0, Y0
 	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
-	VMOVUPS      480(SP), Y1
+	VMOVUPS      528(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+64, DI
+	VMOVUPS      X0, 48(SI)
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupmet
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R9, $+32
 	JLT          groupmeet
@@ -262,248 +264,72 @@ groupmet:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS (BX), Y8
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 384(SP)
+	LEAQ         (SP), SI
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 392(SP)
+	LEAQ         64(SP), DX
+	MOVQ         R9, 416(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
-	VCVTPH2PS    96(SP), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
-	VCVTPH2PS    112(SP), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y10, Y1, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPAND        Y10, Y3, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-
-grouptailnarrow:
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  384(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  392(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  416(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -514,8 +340,8 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSUBD       Y1, Y0, Y8
 	VBROADCASTSS constantsAVX2<>+20(SB), Y0
@@ -523,24 +349,24 @@ longs:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y8, Y0, Y7
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS   (SI), Y0
+	VCVTPH2PS   (DX), Y0
 	VMULPS      Y7, Y0, Y1
 	VFMADD231PS Y8, Y0, Y1
-	VCVTPH2PS   16(SI), Y0
+	VCVTPH2PS   16(DX), Y0
 	VMULPS      Y7, Y0, Y2
 	VFMADD231PS Y8, Y0, Y2
-	VCVTPH2PS   32(SI), Y0
+	VCVTPH2PS   32(DX), Y0
 	VMULPS      Y7, Y0, Y3
 	VFMADD231PS Y8, Y0, Y3
-	VCVTPH2PS   48(SI), Y0
+	VCVTPH2PS   48(DX), Y0
 	VMULPS      Y7, Y0, Y4
 	VFMADD231PS Y8, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
@@ -560,7 +386,7 @@ longloop:
 	VPOR        Y1, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (DI)
+	VMOVUPS     X0, (SI)
 	VPAND       Y10, Y2, Y0
 	VPMINUD     Y14, Y0, Y0
 	VPAND       Y13, Y0, Y1
@@ -572,7 +398,7 @@ longloop:
 	VPOR        Y2, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(DI)
+	VMOVUPS     X0, 16(SI)
 	VPAND       Y10, Y3, Y0
 	VPMINUD     Y14, Y0, Y0
 	VPAND       Y13, Y0, Y1
@@ -584,7 +410,7 @@ longloop:
 	VPOR        Y3, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(DI)
+	VMOVUPS     X0, 32(SI)
 	VPAND       Y10, Y4, Y0
 	VPMINUD     Y14, Y0, Y0
 	VPAND       Y13, Y0, Y1
@@ -596,214 +422,32 @@ longloop:
 	VPOR        Y4, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(DI)
+	VMOVUPS     X0, 48(SI)
 
 longback:
-	ADDQ $+64, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece15:
-	VCVTPH2PS   64(SP), Y0
-	VMULPS      Y7, Y0, Y1
-	VFMADD231PS Y8, Y0, Y1
-	VCVTPH2PS   80(SP), Y0
-	VMULPS      Y7, Y0, Y2
-	VFMADD231PS Y8, Y0, Y2
-	VCVTPH2PS   96(SP), Y0
-	VMULPS      Y7, Y0, Y3
-	VFMADD231PS Y8, Y0, Y3
-	VCVTPH2PS   112(SP), Y0
-	VMULPS      Y7, Y0, Y4
-	VFMADD231PS Y8, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longtailrare
-	VPAND       Y10, Y1, Y0
-	VPMINUD     Y14, Y0, Y0
-	VPAND       Y13, Y0, Y5
-	VPMAXUD     Y15, Y5, Y5
-	VPADDD      Y12, Y5, Y5
-	VADDPS      Y5, Y0, Y0
-	VSUBPS      Y5, Y0, Y0
-	VPAND       Y11, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VMULPS      Y9, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (SP)
-	CMPQ        R8, $+9
-	JLT         longtailnarrow
-	VPAND       Y10, Y2, Y0
-	VPMINUD     Y14, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y12, Y1, Y1
-	VADDPS      Y1, Y0, Y0
-	VSUBPS      Y1, Y0, Y0
-	VPAND       Y11, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VMULPS      Y9, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(SP)
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VPAND       Y10, Y3, Y0
-	VPMINUD     Y14, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y12, Y1, Y1
-	VADDPS      Y1, Y0, Y0
-	VSUBPS      Y1, Y0, Y0
-	VPAND       Y11, Y3, Y3
-	VPOR        Y3, Y0, Y0
-	VMULPS      Y9, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(SP)
-	CMPQ        R8, $+25
-	JLT         longtailnarrow
-	VPAND       Y10, Y4, Y0
-	VPMINUD     Y14, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y12, Y1, Y1
-	VADDPS      Y1, Y0, Y0
-	VSUBPS      Y1, Y0, Y0
-	VPAND       Y11, Y4, Y4
-	VPOR        Y4, Y0, Y0
-	VMULPS      Y9, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(SP)
-
-longtailnarrow:
-longtailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*2), SI
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  384(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  392(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -821,23 +465,23 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS 4(DX), Y8
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
-	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y7, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
 	VFNMADD231PS Y7, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y7, Y0, Y2
 	VFMSUB231PS  Y9, Y2, Y0
 	VFNMADD231PS Y7, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y6, Y0, Y3
 	VFMSUB231PS  Y8, Y3, Y0
 	VFNMADD231PS Y6, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y6, Y0, Y4
 	VFMSUB231PS  Y8, Y4, Y0
 	VFNMADD231PS Y6, Y0, Y4
@@ -858,7 +502,7 @@ short2loop:
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	VPAND        Y10, Y2, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -870,7 +514,7 @@ short2loop:
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMOVUPS      X0, 16(SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -882,7 +526,7 @@ short2loop:
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y8, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMOVUPS      X0, 32(SI)
 	VPAND        Y10, Y4, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -894,13 +538,13 @@ short2loop:
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y8, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
+	VMOVUPS      X0, 48(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
+	ADDQ $+8, R8
 	ADDQ $+64, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -915,33 +559,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (BX), Y1
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
+	VMOVUPS      (BX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
 	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(BX), Y1
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R8), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(DX), Y5
+	VMOVUPS      32(BX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
 	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(BX), Y1
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R8), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(DX), Y7
+	VMOVUPS      64(BX), Y7
 	VFMSUB231PS  Y7, Y6, Y0
 	VFNMADD231PS Y1, Y0, Y6
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(BX), Y1
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R8), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(DX), Y9
+	VMOVUPS      96(BX), Y9
 	VFMSUB231PS  Y9, Y8, Y0
 	VFNMADD231PS Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -961,7 +605,7 @@ laneloop:
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y3, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	VPAND        Y10, Y4, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -973,7 +617,7 @@ laneloop:
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y5, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMOVUPS      X0, 16(SI)
 	VPAND        Y10, Y6, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -985,7 +629,7 @@ laneloop:
 	VPOR         Y6, Y0, Y0
 	VMULPS       Y7, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMOVUPS      X0, 32(SI)
 	VPAND        Y10, Y8, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -997,390 +641,29 @@ laneloop:
 	VPOR         Y8, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
+	VMOVUPS      X0, 48(SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+64, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  384(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  392(SP), DX
+	MOVQ  400(SP), BX
+	MOVQ  408(SP), R8
 
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece35:
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      128(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      160(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      192(SP), Y7
-	VFMSUB231PS  Y7, Y6, Y0
-	VFNMADD231PS Y1, Y0, Y6
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      224(SP), Y9
-	VFMSUB231PS  Y9, Y8, Y0
-	VFNMADD231PS Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VMULPS       Y5, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPAND        Y10, Y6, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y6, Y6
-	VPOR         Y6, Y0, Y0
-	VMULPS       Y7, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPAND        Y10, Y8, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y8, Y8
-	VPOR         Y8, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-
-lanetailnarrow:
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R8
-	JEQ   piece38
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece40:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -1394,20 +677,20 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y8, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
 	VFNMADD231PS Y8, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y8, Y0, Y2
 	VFMSUB231PS  Y9, Y2, Y0
 	VFNMADD231PS Y8, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y8, Y0, Y3
 	VFMSUB231PS  Y9, Y3, Y0
 	VFNMADD231PS Y8, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y9, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
@@ -1428,7 +711,7 @@ groupstream:
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
+	VMOVNTPS     X0, (SI)
 	VPAND        Y10, Y2, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -1440,7 +723,7 @@ groupstream:
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
+	VMOVNTPS     X0, 16(SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -1452,7 +735,7 @@ groupstream:
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
+	VMOVNTPS     X0, 32(SI)
 	VPAND        Y10, Y4, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -1464,99 +747,45 @@ groupstream:
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+64, DI
+	VMOVNTPS     X0, 48(SI)
 	ADDQ         $+64, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	JMP          groupback
+	MOVQ $+1, 424(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 408(SP)
+	LEAQ 256(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y1
+	VMOVDQU      constantsAVX2<>+28(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1565,12 +794,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1578,18 +807,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y2
+	VMOVDQU      constantsAVX2<>+28(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1598,12 +827,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1611,18 +840,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y3
+	VMOVDQU      constantsAVX2<>+28(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y9, Y9
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1631,12 +860,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1644,87 +873,19 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y4
+	VMOVDQU      constantsAVX2<>+28(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y9, Y9
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+32(FP), Y15
@@ -1736,26 +897,26 @@ groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y11
 	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	MOVQ         R11, R9
-	SUBQ         DX, R12
-	ADDQ         R12, DX
+	SUBQ         BX, R12
 	ADDQ         R12, BX
-	MOVQ         R8, R11
+	ADDQ         R12, R8
+	MOVQ         DI, R11
 	SUBQ         R12, R12
 	ADDQ         $+32, R12
 	JMP          grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	VCVTPH2PS   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VCVTPH2PS   (DX), Y0
 	VMULPS      Y7, Y0, Y1
 	VFMADD231PS Y8, Y0, Y1
-	VCVTPH2PS   16(SI), Y0
+	VCVTPH2PS   16(DX), Y0
 	VMULPS      Y7, Y0, Y2
 	VFMADD231PS Y8, Y0, Y2
-	VCVTPH2PS   32(SI), Y0
+	VCVTPH2PS   32(DX), Y0
 	VMULPS      Y7, Y0, Y3
 	VFMADD231PS Y8, Y0, Y3
-	VCVTPH2PS   48(SI), Y0
+	VCVTPH2PS   48(DX), Y0
 	VMULPS      Y7, Y0, Y4
 	VFMADD231PS Y8, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
@@ -1775,7 +936,7 @@ longstream:
 	VPOR        Y1, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, (DI)
+	VMOVNTPS    X0, (SI)
 	VPAND       Y10, Y2, Y0
 	VPMINUD     Y14, Y0, Y0
 	VPAND       Y13, Y0, Y1
@@ -1787,7 +948,7 @@ longstream:
 	VPOR        Y2, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 16(DI)
+	VMOVNTPS    X0, 16(SI)
 	VPAND       Y10, Y3, Y0
 	VPMINUD     Y14, Y0, Y0
 	VPAND       Y13, Y0, Y1
@@ -1799,7 +960,7 @@ longstream:
 	VPOR        Y3, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 32(DI)
+	VMOVNTPS    X0, 32(SI)
 	VPAND       Y10, Y4, Y0
 	VPMINUD     Y14, Y0, Y0
 	VPAND       Y13, Y0, Y1
@@ -1811,169 +972,57 @@ longstream:
 	VPOR        Y4, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 48(DI)
-	ADDQ        $+64, DI
+	VMOVNTPS    X0, 48(SI)
 	ADDQ        $+64, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	ADDQ        $+64, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	JMP          longback
+	MOVQ $+2, 424(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 408(SP)
+	LEAQ 256(SP), R8
+	JMP  rare
 
-longtailrare:
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 392(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS 4(DX), Y8
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
-	VCVTPH2PS    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y7, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
 	VFNMADD231PS Y7, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y7, Y0, Y2
 	VFMSUB231PS  Y9, Y2, Y0
 	VFNMADD231PS Y7, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y6, Y0, Y3
 	VFMSUB231PS  Y8, Y3, Y0
 	VFNMADD231PS Y6, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y6, Y0, Y4
 	VFMSUB231PS  Y8, Y4, Y0
 	VFNMADD231PS Y6, Y0, Y4
@@ -1994,7 +1043,7 @@ short2stream:
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (DI)
+	VMOVNTPS     X0, (SI)
 	VPAND        Y10, Y2, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -2006,7 +1055,7 @@ short2stream:
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
+	VMOVNTPS     X0, 16(SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -2018,7 +1067,7 @@ short2stream:
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y8, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
+	VMOVNTPS     X0, 32(SI)
 	VPAND        Y10, Y4, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -2030,87 +1079,57 @@ short2stream:
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y8, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X0, 48(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+64, DI
+	ADDQ         $+8, R8
 	ADDQ         $+64, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y8, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y8, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	JMP          short2back
+	MOVQ $+3, 424(SP)
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 408(SP)
+	LEAQ 256(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
+	MOVQ $+4, 424(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 392(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 128(SP), BX
+	LEAQ 256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 408(SP)
+	LEAQ 256(SP), R8
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y10, Y0, Y2
 	VMINPS       Y2, Y14, Y2
@@ -2123,12 +1142,12 @@ lanerare:
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y1, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VBLENDVPS    Y0, Y2, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y2
+	VMOVUPS      X0, (SI)
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VPAND        Y10, Y0, Y3
 	VMINPS       Y3, Y14, Y3
@@ -2143,9 +1162,9 @@ lanerare:
 	VCMPPS       $0x07, Y3, Y3, Y0
 	VBLENDVPS    Y0, Y3, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y2
+	VMOVUPS      X0, 16(SI)
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VPAND        Y10, Y0, Y3
 	VMINPS       Y3, Y14, Y3
@@ -2160,9 +1179,9 @@ lanerare:
 	VCMPPS       $0x07, Y3, Y3, Y0
 	VBLENDVPS    Y0, Y3, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y2
+	VMOVUPS      X0, 32(SI)
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VPAND        Y10, Y0, Y3
 	VMINPS       Y3, Y14, Y3
@@ -2177,94 +1196,54 @@ lanerare:
 	VCMPPS       $0x07, Y3, Y3, Y0
 	VBLENDVPS    Y0, Y3, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
+	VMOVUPS      X0, 48(SI)
+	CMPQ         424(SP), $+1
+	JEQ          groupresume
+	CMPQ         424(SP), $+2
+	JEQ          longresume
+	CMPQ         424(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y10, Y0, Y2
-	VMINPS       Y2, Y14, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VBLENDVPS    Y0, Y2, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      160(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VPAND        Y10, Y0, Y3
-	VMINPS       Y3, Y14, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      192(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VPAND        Y10, Y0, Y3
-	VMINPS       Y3, Y14, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      224(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VPAND        Y10, Y0, Y3
-	VMINPS       Y3, Y14, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         400(SP), BX
+	MOVQ         408(SP), R8
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+longresume:
+	MOVQ         400(SP), BX
+	MOVQ         408(SP), R8
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSUBD       Y1, Y0, Y8
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VFNMADD231PS Y9, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y8, Y0, Y7
+	JMP          longback
+
+short2resume:
+	MOVQ 400(SP), BX
+	MOVQ 408(SP), R8
+	JMP  short2back
 
 // func FakeQuantizeFpBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeFpBytesF16AVX2(SB), $672-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeFpBytesF16AVX2(SB), $736-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Y15 0x7f800000, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
 	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x400000, 0x7fc00000, table
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS step+44(FP), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
@@ -2285,36 +1264,36 @@ TEXT ·FakeQuantizeFpBytesF16AVX2(SB), $672-80
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	SUBQ         R10, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (DX), Y0
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y10, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y10, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFMSUB231PS  Y11, Y3, Y0
 	VFNMADD231PS Y10, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y10, Y0, Y4
 	VFMSUB231PS  Y11, Y4, Y0
 	VFNMADD231PS Y10, Y0, Y4
@@ -2337,7 +1316,7 @@ grouploop:
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (DI)
+	VMOVUPS      X7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -2352,7 +1331,7 @@ grouploop:
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(DI)
+	VMOVUPS      X7, 16(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -2367,7 +1346,7 @@ grouploop:
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(DI)
+	VMOVUPS      X7, 32(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -2382,7 +1361,7 @@ grouploop:
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
+	VMOVUPS      X7, 48(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVUPS      constantsAVX2<>+64(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -2390,36 +1369,38 @@ grouploop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ BX, R13
+	MOVQ R8, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y10, 416(SP)
-	VCVTPH2PS    (DX), Y0
+	VMOVUPS      Y10, 472(SP)
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y11, Y0, Y1
@@ -2427,8 +1408,8 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y10, 448(SP)
-	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      Y10, 504(SP)
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y11, Y0, Y2
@@ -2436,8 +1417,8 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y10, 480(SP)
-	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      Y10, 536(SP)
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y11, Y0, Y3
 	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y11, Y0, Y3
@@ -2445,8 +1426,8 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y10, 512(SP)
-	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      Y10, 568(SP)
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y11, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y11, Y0, Y4
@@ -2467,10 +1448,10 @@ groupmeet3:
 	VSUBPS       Y6, Y7, Y7
 	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMOVUPS      416(SP), Y1
+	VMOVUPS      472(SP), Y1
 	VMULPS       Y1, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (DI)
+	VMOVUPS      X7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -2483,10 +1464,10 @@ groupmeet3:
 	VSUBPS       Y6, Y7, Y7
 	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
-	VMOVUPS      448(SP), Y2
+	VMOVUPS      504(SP), Y2
 	VMULPS       Y2, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(DI)
+	VMOVUPS      X7, 16(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -2499,10 +1480,10 @@ groupmeet3:
 	VSUBPS       Y6, Y7, Y7
 	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMOVUPS      480(SP), Y3
+	VMOVUPS      536(SP), Y3
 	VMULPS       Y3, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(DI)
+	VMOVUPS      X7, 32(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -2515,10 +1496,10 @@ groupmeet3:
 	VSUBPS       Y6, Y7, Y7
 	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
-	VMOVUPS      512(SP), Y4
+	VMOVUPS      568(SP), Y4
 	VMULPS       Y4, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
+	VMOVUPS      X7, 48(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVUPS      constantsAVX2<>+64(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -2526,14 +1507,14 @@ groupmeet3:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
+	VMOVUPS      Y0, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupmet
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R10, $+32
 	JLT          groupmeet
@@ -2547,311 +1528,79 @@ groupmet:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	XORL         AX, AX
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 96(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 104(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 112(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 120(SP)(AX*1)
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	MOVQ         SI, 416(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 424(SP)
+	LEAQ         64(SP), DX
+	LEAQ         96(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 432(SP)
+	LEAQ         96(SP), BX
+	MOVQ         R10, 456(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    96(SP), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	VCVTPH2PS    112(SP), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	VCVTPH2PS    128(SP), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VCVTPH2PS    144(SP), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (SP)
-	VPCMPEQD     Y5, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SP)
-	VPCMPEQD     Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(SP)
-	VPCMPEQD     Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
-	VPCMPEQD     Y5, Y3, Y3
-
-grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+64(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ  (DI)(R9*2), DI
-	LEAQ  (SI)(R9*1), SI
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  424(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  432(SP), BX
+	LEAQ  (BX)(DI*2), BX
+	MOVQ  456(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2862,8 +1611,8 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSUBD       Y1, Y0, Y10
 	VBROADCASTSS constantsAVX2<>+20(SB), Y0
@@ -2871,24 +1620,24 @@ longs:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y10, Y0, Y9
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS    (DX), Y0
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y9, Y0, Y3
 	VFMADD231PS  Y10, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y9, Y0, Y4
 	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -2910,7 +1659,7 @@ longloop:
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (DI)
+	VMOVUPS      X7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -2925,7 +1674,7 @@ longloop:
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(DI)
+	VMOVUPS      X7, 16(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -2940,7 +1689,7 @@ longloop:
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(DI)
+	VMOVUPS      X7, 32(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -2955,7 +1704,7 @@ longloop:
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
+	VMOVUPS      X7, 48(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVUPS      constantsAVX2<>+64(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -2963,278 +1712,38 @@ longloop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece20:
-	VCVTPH2PS    96(SP), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    112(SP), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    128(SP), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPH2PS    144(SP), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (SP)
-	VPCMPEQD     Y5, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          longtailnarrow
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SP)
-	VPCMPEQD     Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          longtailnarrow
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(SP)
-	VPCMPEQD     Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          longtailnarrow
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
-	VPCMPEQD     Y5, Y3, Y3
-
-longtailnarrow:
-	VMOVUPS   constantsAVX2<>+64(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-
-longtailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece30:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*1), SI
-	LEAQ (DX)(R9*2), DX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  424(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  432(SP), BX
+	LEAQ  (BX)(DI*2), BX
 
 longend:
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -3252,23 +1761,23 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS 4(R9), Y8
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y8, Y0, Y3
 	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y8, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
@@ -3291,7 +1800,7 @@ short2loop:
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (DI)
+	VMOVUPS      X7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -3306,7 +1815,7 @@ short2loop:
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(DI)
+	VMOVUPS      X7, 16(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -3321,7 +1830,7 @@ short2loop:
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(DI)
+	VMOVUPS      X7, 32(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -3336,7 +1845,7 @@ short2loop:
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
+	VMOVUPS      X7, 48(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVUPS      constantsAVX2<>+64(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -3344,14 +1853,14 @@ short2loop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	ADDQ $+64, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -3366,33 +1875,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R8), Y1
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFMSUB231PS  Y3, Y2, Y0
 	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R8), Y1
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFMSUB231PS  Y5, Y4, Y0
 	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R8), Y1
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFMSUB231PS  Y7, Y6, Y0
 	VFNMADD231PS Y1, Y0, Y6
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R8), Y1
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFMSUB231PS  Y9, Y8, Y0
 	VFNMADD231PS Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -3414,7 +1923,7 @@ laneloop:
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
 	VCVTPS2PH    $0x00, Y11, X11
-	VMOVUPS      X11, (DI)
+	VMOVUPS      X11, (SI)
 	VPCMPEQD     Y1, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y4, Y2
@@ -3429,7 +1938,7 @@ laneloop:
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
 	VCVTPS2PH    $0x00, Y10, X10
-	VMOVUPS      X10, 16(DI)
+	VMOVUPS      X10, 16(SI)
 	VPCMPEQD     Y2, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y6, Y3
@@ -3444,7 +1953,7 @@ laneloop:
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
+	VMOVUPS      X5, 32(SI)
 	VPCMPEQD     Y3, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y8, Y4
@@ -3459,7 +1968,7 @@ laneloop:
 	VPOR         Y8, Y6, Y6
 	VMULPS       Y9, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(DI)
+	VMOVUPS      X6, 48(SI)
 	VPCMPEQD     Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+64(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -3467,453 +1976,34 @@ laneloop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+64, SI
+	ADDQ  $+32, DX
+	ADDQ  $+64, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  424(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  432(SP), BX
+	MOVQ  440(SP), R8
+	MOVQ  448(SP), R9
 
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 96(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece40:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R9
-	JEQ   piece43
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R9
-	JEQ   piece44
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R9
-	JEQ   piece45
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece45:
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      160(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      192(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    128(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      224(SP), Y7
-	VFMSUB231PS  Y7, Y6, Y0
-	VFNMADD231PS Y1, Y0, Y6
-	VCVTPH2PS    144(SP), Y0
-	VMOVUPS      384(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      256(SP), Y9
-	VFMSUB231PS  Y9, Y8, Y0
-	VFNMADD231PS Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y0, Y1, Y0
-	VPAND        Y15, Y0, Y10
-	VBROADCASTSS least+40(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VPADDD       Y14, Y10, Y10
-	VADDPS       Y10, Y0, Y11
-	VSUBPS       Y10, Y11, Y11
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y11, Y11
-	VMULPS       Y3, Y11, Y11
-	VCVTPS2PH    $0x00, Y11, X11
-	VMOVUPS      X11, (SP)
-	VPCMPEQD     Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y4, Y2
-	VPMINUD      Y1, Y2, Y1
-	VPAND        Y15, Y1, Y3
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y1, Y10
-	VSUBPS       Y3, Y10, Y10
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VMULPS       Y5, Y10, Y10
-	VCVTPS2PH    $0x00, Y10, X10
-	VMOVUPS      X10, 16(SP)
-	VPCMPEQD     Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y6, Y3
-	VPMINUD      Y2, Y3, Y2
-	VPAND        Y15, Y2, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y2, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y6, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y7, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SP)
-	VPCMPEQD     Y3, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y8, Y4
-	VPMINUD      Y3, Y4, Y3
-	VPAND        Y15, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y8, Y8
-	VPOR         Y8, Y6, Y6
-	VMULPS       Y9, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(SP)
-	VPCMPEQD     Y4, Y3, Y3
-
-lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+64(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece46
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece46:
-	TESTQ $0x00000008, R9
-	JEQ   piece47
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece47:
-	TESTQ $0x00000004, R9
-	JEQ   piece48
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece48:
-	TESTQ $0x00000002, R9
-	JEQ   piece49
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece49:
-	TESTQ $0x00000001, R9
-	JEQ   piece50
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece50:
-	TESTQ $0x00000010, R9
-	JEQ   piece51
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece51:
-	TESTQ $0x00000008, R9
-	JEQ   piece52
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece52:
-	TESTQ $0x00000004, R9
-	JEQ   piece53
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece53:
-	TESTQ $0x00000002, R9
-	JEQ   piece54
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece54:
-	TESTQ $0x00000001, R9
-	JEQ   piece55
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  64(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece55:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -3927,20 +2017,20 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VCVTPH2PS    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y10, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y10, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFMSUB231PS  Y11, Y3, Y0
 	VFNMADD231PS Y10, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y10, Y0, Y4
 	VFMSUB231PS  Y11, Y4, Y0
 	VFNMADD231PS Y10, Y0, Y4
@@ -3963,7 +2053,7 @@ groupstream:
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, (DI)
+	VMOVNTPS     X7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -3978,7 +2068,7 @@ groupstream:
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(DI)
+	VMOVNTPS     X7, 16(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -3993,7 +2083,7 @@ groupstream:
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 32(DI)
+	VMOVNTPS     X7, 32(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -4008,7 +2098,7 @@ groupstream:
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 48(DI)
+	VMOVNTPS     X7, 48(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVUPS      constantsAVX2<>+64(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -4016,122 +2106,46 @@ groupstream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
+	VMOVNTPS     Y0, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VPAND        Y15, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y6
-	VBLENDVPS    Y0, Y7, Y6, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (SI)
-	JMP          groupback
+	MOVQ $+1, 464(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y1
+	VMOVDQU      constantsAVX2<>+28(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4140,12 +2154,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -4153,18 +2167,18 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y2
+	VMOVDQU      constantsAVX2<>+28(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4173,12 +2187,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -4186,18 +2200,18 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y3
+	VMOVDQU      constantsAVX2<>+28(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4206,12 +2220,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -4219,109 +2233,19 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y4
+	VMOVDQU      constantsAVX2<>+28(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VPAND        Y15, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VCVTPH2PS    128(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VCVTPH2PS    144(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y6
-	VBLENDVPS    Y0, Y7, Y6, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
@@ -4331,26 +2255,26 @@ groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y13
 	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	MOVQ         R12, R10
-	SUBQ         BX, R13
-	ADDQ         R13, BX
+	SUBQ         R8, R13
 	ADDQ         R13, R8
-	MOVQ         R9, R12
+	ADDQ         R13, R9
+	MOVQ         DI, R12
 	SUBQ         R13, R13
 	ADDQ         $+32, R13
 	JMP          grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VCVTPH2PS    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y9, Y0, Y3
 	VFMADD231PS  Y10, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y9, Y0, Y4
 	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -4372,7 +2296,7 @@ longstream:
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, (DI)
+	VMOVNTPS     X7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -4387,7 +2311,7 @@ longstream:
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(DI)
+	VMOVNTPS     X7, 16(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -4402,7 +2326,7 @@ longstream:
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 32(DI)
+	VMOVNTPS     X7, 32(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -4417,7 +2341,7 @@ longstream:
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 48(DI)
+	VMOVNTPS     X7, 48(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVUPS      constantsAVX2<>+64(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -4425,214 +2349,60 @@ longstream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	VMOVNTPS     Y0, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          longstream
 	JMP          longtail
 
 longrare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VPAND        Y15, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y6
-	VBLENDVPS    Y0, Y7, Y6, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (SI)
-	JMP          longback
+	MOVQ $+2, 464(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
+	JMP  rare
 
-longtailrare:
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VPAND        Y15, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VCVTPH2PS    128(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VCVTPH2PS    144(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y6
-	VBLENDVPS    Y0, Y7, Y6, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 424(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 96(SP), BX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VCVTPH2PS    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS 4(R9), Y8
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y8, Y0, Y3
 	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y8, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
@@ -4655,7 +2425,7 @@ short2stream:
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, (DI)
+	VMOVNTPS     X7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -4670,7 +2440,7 @@ short2stream:
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(DI)
+	VMOVNTPS     X7, 16(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -4685,7 +2455,7 @@ short2stream:
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 32(DI)
+	VMOVNTPS     X7, 32(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -4700,7 +2470,7 @@ short2stream:
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 48(DI)
+	VMOVNTPS     X7, 48(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVUPS      constantsAVX2<>+64(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -4708,110 +2478,60 @@ short2stream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
+	VMOVNTPS     Y0, (DX)
 	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
+	ADDQ         $+8, R9
+	ADDQ         $+64, SI
+	ADDQ         $+32, DX
+	ADDQ         $+64, BX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VPAND        Y15, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y10, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y10, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y10, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y6
-	VBLENDVPS    Y0, Y7, Y6, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (SI)
-	JMP          short2back
+	MOVQ $+3, 464(SP)
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
+	MOVQ $+4, 464(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 424(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 96(SP), BX
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
 	VBROADCASTSS most+48(FP), Y3
@@ -4826,13 +2546,13 @@ lanerare:
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VBLENDVPS    Y0, Y5, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	VCMPPS       $0x00, Y2, Y3, Y3
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y1
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
 	VBROADCASTSS most+48(FP), Y4
@@ -4847,13 +2567,13 @@ lanerare:
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VBLENDVPS    Y0, Y6, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMOVUPS      X0, 16(SI)
 	VCMPPS       $0x00, Y2, Y4, Y4
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y1
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
 	VBROADCASTSS most+48(FP), Y5
@@ -4868,13 +2588,13 @@ lanerare:
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VBLENDVPS    Y0, Y7, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMOVUPS      X0, 32(SI)
 	VCMPPS       $0x00, Y2, Y5, Y5
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y1
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
 	VBROADCASTSS most+48(FP), Y6
@@ -4889,10 +2609,10 @@ lanerare:
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VBLENDVPS    Y0, Y8, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
+	VMOVUPS      X0, 48(SI)
 	VCMPPS       $0x00, Y2, Y6, Y6
 	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
@@ -4900,116 +2620,54 @@ lanerare:
 	VPACKSSWB    Y5, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (SI)
+	VMOVUPS      Y3, (DX)
+	CMPQ         464(SP), $+1
+	JEQ          groupresume
+	CMPQ         464(SP), $+2
+	JEQ          longresume
+	CMPQ         464(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y2, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y1, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VBLENDVPS    Y0, Y5, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	VCMPPS       $0x00, Y2, Y3, Y3
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y2, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y1, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VBLENDVPS    Y0, Y6, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VCVTPH2PS    128(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y2, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VBLENDVPS    Y0, Y7, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	VCMPPS       $0x00, Y2, Y5, Y5
-	VCVTPH2PS    144(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y2, Y6, Y6
-	VPAND        Y15, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y1, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VBLENDVPS    Y0, Y8, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         440(SP), R8
+	MOVQ         448(SP), R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	JMP          groupback
+
+longresume:
+	MOVQ         440(SP), R8
+	MOVQ         448(SP), R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VFNMADD231PS Y11, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y9
+	JMP          longback
+
+short2resume:
+	MOVQ 440(SP), R8
+	MOVQ 448(SP), R9
+	JMP  short2back
 
 // func FakeQuantizeFpBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeFpBitsF16AVX2(SB), $656-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeFpBitsF16AVX2(SB), $720-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Y15 0x7f800000, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
 	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x400000, 0x7fc00000
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS step+44(FP), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
@@ -5030,36 +2688,36 @@ TEXT ·FakeQuantizeFpBitsF16AVX2(SB), $656-80
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	SUBQ         R10, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (DX), Y0
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y10, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y10, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFMSUB231PS  Y11, Y3, Y0
 	VFNMADD231PS Y10, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y10, Y0, Y4
 	VFMSUB231PS  Y11, Y4, Y0
 	VFNMADD231PS Y10, Y0, Y4
@@ -5082,7 +2740,7 @@ grouploop:
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (DI)
+	VMOVUPS      X7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -5097,7 +2755,7 @@ grouploop:
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(DI)
+	VMOVUPS      X7, 16(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -5112,7 +2770,7 @@ grouploop:
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(DI)
+	VMOVUPS      X7, 32(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -5127,45 +2785,47 @@ grouploop:
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
+	VMOVUPS      X7, 48(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ BX, R13
+	MOVQ R8, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y10, 400(SP)
-	VCVTPH2PS    (DX), Y0
+	VMOVUPS      Y10, 456(SP)
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y11, Y0, Y1
@@ -5173,8 +2833,8 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y10, 432(SP)
-	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      Y10, 488(SP)
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y11, Y0, Y2
@@ -5182,8 +2842,8 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y10, 464(SP)
-	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      Y10, 520(SP)
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y11, Y0, Y3
 	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y11, Y0, Y3
@@ -5191,8 +2851,8 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y10, 496(SP)
-	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      Y10, 552(SP)
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y11, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y11, Y0, Y4
@@ -5213,10 +2873,10 @@ groupmeet3:
 	VSUBPS       Y6, Y7, Y7
 	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMOVUPS      400(SP), Y1
+	VMOVUPS      456(SP), Y1
 	VMULPS       Y1, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (DI)
+	VMOVUPS      X7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -5229,10 +2889,10 @@ groupmeet3:
 	VSUBPS       Y6, Y7, Y7
 	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
-	VMOVUPS      432(SP), Y2
+	VMOVUPS      488(SP), Y2
 	VMULPS       Y2, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(DI)
+	VMOVUPS      X7, 16(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -5245,10 +2905,10 @@ groupmeet3:
 	VSUBPS       Y6, Y7, Y7
 	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMOVUPS      464(SP), Y3
+	VMOVUPS      520(SP), Y3
 	VMULPS       Y3, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(DI)
+	VMOVUPS      X7, 32(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -5261,26 +2921,26 @@ groupmeet3:
 	VSUBPS       Y6, Y7, Y7
 	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
-	VMOVUPS      496(SP), Y4
+	VMOVUPS      552(SP), Y4
 	VMULPS       Y4, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
+	VMOVUPS      X7, 48(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupmet
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R10, $+32
 	JLT          groupmeet
@@ -5294,289 +2954,81 @@ groupmet:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	XORL         AX, AX
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 96(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 104(SP)(AX*1)
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	MOVQ         SI, 400(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 408(SP)
+	LEAQ         64(SP), DX
+	LEAQ         80(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 416(SP)
+	LEAQ         80(SP), BX
+	MOVQ         R10, 440(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	VCVTPH2PS    96(SP), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	VCVTPH2PS    112(SP), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VCVTPH2PS    128(SP), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (SP)
-	VPCMPEQD     Y5, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SP)
-	VPCMPEQD     Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(SP)
-	VPCMPEQD     Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
-	VPCMPEQD     Y5, Y3, Y3
-
-grouptailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	MOVQ  64(SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged11:
-	LEAQ  (DI)(R9*2), DI
-	MOVQ  R9, AX
+groupstaged:
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  408(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, DX
+	MOVQ  416(SP), BX
+	LEAQ  (BX)(DI*2), BX
+	MOVQ  440(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -5587,8 +3039,8 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSUBD       Y1, Y0, Y10
 	VBROADCASTSS constantsAVX2<>+20(SB), Y0
@@ -5596,24 +3048,24 @@ longs:
 	VBROADCASTSS constantsAVX2<>+24(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y10, Y0, Y9
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS    (DX), Y0
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y9, Y0, Y3
 	VFMADD231PS  Y10, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y9, Y0, Y4
 	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -5635,7 +3087,7 @@ longloop:
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (DI)
+	VMOVUPS      X7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -5650,7 +3102,7 @@ longloop:
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(DI)
+	VMOVUPS      X7, 16(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -5665,7 +3117,7 @@ longloop:
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(DI)
+	VMOVUPS      X7, 32(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -5680,265 +3132,49 @@ longloop:
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
+	VMOVUPS      X7, 48(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000008, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece16:
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    96(SP), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    112(SP), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPH2PS    128(SP), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (SP)
-	VPCMPEQD     Y5, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          longtailnarrow
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SP)
-	VPCMPEQD     Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          longtailnarrow
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(SP)
-	VPCMPEQD     Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          longtailnarrow
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
-	VPCMPEQD     Y5, Y3, Y3
-
-longtailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
-
-longtailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece21:
-	MOVQ  64(SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged22
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged22:
-	LEAQ (DI)(R9*2), DI
-	MOVQ R9, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R9*2), DX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	LEAQ  (SI)(DI*2), SI
+	MOVQ  408(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	MOVQ  416(SP), BX
+	LEAQ  (BX)(DI*2), BX
 
 longend:
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -5956,23 +3192,23 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS 4(R9), Y8
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y8, Y0, Y3
 	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y8, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
@@ -5995,7 +3231,7 @@ short2loop:
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (DI)
+	VMOVUPS      X7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -6010,7 +3246,7 @@ short2loop:
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(DI)
+	VMOVUPS      X7, 16(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -6025,7 +3261,7 @@ short2loop:
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(DI)
+	VMOVUPS      X7, 32(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -6040,23 +3276,23 @@ short2loop:
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
+	VMOVUPS      X7, 48(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	ADDQ $+64, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -6071,33 +3307,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R8), Y1
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFMSUB231PS  Y3, Y2, Y0
 	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R8), Y1
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFMSUB231PS  Y5, Y4, Y0
 	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R8), Y1
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFMSUB231PS  Y7, Y6, Y0
 	VFNMADD231PS Y1, Y0, Y6
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R8), Y1
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFMSUB231PS  Y9, Y8, Y0
 	VFNMADD231PS Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -6119,7 +3355,7 @@ laneloop:
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
 	VCVTPS2PH    $0x00, Y11, X11
-	VMOVUPS      X11, (DI)
+	VMOVUPS      X11, (SI)
 	VPCMPEQD     Y1, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y4, Y2
@@ -6134,7 +3370,7 @@ laneloop:
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
 	VCVTPS2PH    $0x00, Y10, X10
-	VMOVUPS      X10, 16(DI)
+	VMOVUPS      X10, 16(SI)
 	VPCMPEQD     Y2, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y6, Y3
@@ -6149,7 +3385,7 @@ laneloop:
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
+	VMOVUPS      X5, 32(SI)
 	VPCMPEQD     Y3, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y8, Y4
@@ -6164,438 +3400,43 @@ laneloop:
 	VPOR         Y8, Y6, Y6
 	VMULPS       Y9, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(DI)
+	VMOVUPS      X6, 48(SI)
 	VPCMPEQD     Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+4, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+64, SI
+	ADDQ  $+4, DX
+	ADDQ  $+64, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+	MOVQ  408(SP), DX
+	LEAQ  64(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  416(SP), BX
+	MOVQ  424(SP), R8
+	MOVQ  432(SP), R9
 
-piece23:
-	TESTQ $0x00000008, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000004, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000002, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000001, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
-
-piece27:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000008, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000004, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000002, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000001, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece32:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000008, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000004, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000002, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000001, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece37:
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      272(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      144(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      304(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      176(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      336(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      208(SP), Y7
-	VFMSUB231PS  Y7, Y6, Y0
-	VFNMADD231PS Y1, Y0, Y6
-	VCVTPH2PS    128(SP), Y0
-	VMOVUPS      368(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      240(SP), Y9
-	VFMSUB231PS  Y9, Y8, Y0
-	VFNMADD231PS Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y0, Y1, Y0
-	VPAND        Y15, Y0, Y10
-	VBROADCASTSS least+40(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VPADDD       Y14, Y10, Y10
-	VADDPS       Y10, Y0, Y11
-	VSUBPS       Y10, Y11, Y11
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y11, Y11
-	VMULPS       Y3, Y11, Y11
-	VCVTPS2PH    $0x00, Y11, X11
-	VMOVUPS      X11, (SP)
-	VPCMPEQD     Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y4, Y2
-	VPMINUD      Y1, Y2, Y1
-	VPAND        Y15, Y1, Y3
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y1, Y10
-	VSUBPS       Y3, Y10, Y10
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VMULPS       Y5, Y10, Y10
-	VCVTPS2PH    $0x00, Y10, X10
-	VMOVUPS      X10, 16(SP)
-	VPCMPEQD     Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y6, Y3
-	VPMINUD      Y2, Y3, Y2
-	VPAND        Y15, Y2, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y2, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y6, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y7, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SP)
-	VPCMPEQD     Y3, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y8, Y4
-	VPMINUD      Y3, Y4, Y3
-	VPAND        Y15, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y8, Y8
-	VPOR         Y8, Y6, Y6
-	VMULPS       Y9, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(SP)
-	VPCMPEQD     Y4, Y3, Y3
-
-lanetailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000008, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000004, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece40:
-	TESTQ $0x00000002, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000001, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece42:
-	MOVQ  64(SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged43
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged43
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged43
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged43:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -6609,20 +3450,20 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VCVTPH2PS    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y10, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y10, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFMSUB231PS  Y11, Y3, Y0
 	VFNMADD231PS Y10, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y10, Y0, Y4
 	VFMSUB231PS  Y11, Y4, Y0
 	VFNMADD231PS Y10, Y0, Y4
@@ -6645,7 +3486,7 @@ groupstream:
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, (DI)
+	VMOVNTPS     X7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -6660,7 +3501,7 @@ groupstream:
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(DI)
+	VMOVNTPS     X7, 16(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -6675,7 +3516,7 @@ groupstream:
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 32(DI)
+	VMOVNTPS     X7, 32(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -6690,132 +3531,55 @@ groupstream:
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 48(DI)
+	VMOVNTPS     X7, 48(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VPAND        Y15, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y6
-	VBLENDVPS    Y0, Y7, Y6, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 3(SI)
-	JMP          groupback
+	MOVQ $+1, 448(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 432(SP)
+	LEAQ 272(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y1
+	VMOVDQU      constantsAVX2<>+28(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6824,12 +3588,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -6837,18 +3601,18 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y2
+	VMOVDQU      constantsAVX2<>+28(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6857,12 +3621,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -6870,18 +3634,18 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y3
+	VMOVDQU      constantsAVX2<>+28(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6890,12 +3654,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -6903,110 +3667,19 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y4
+	VMOVDQU      constantsAVX2<>+28(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VPAND        Y15, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VCVTPH2PS    128(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y6
-	VBLENDVPS    Y0, Y7, Y6, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 67(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
@@ -7016,26 +3689,26 @@ groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y13
 	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	MOVQ         R12, R10
-	SUBQ         BX, R13
-	ADDQ         R13, BX
+	SUBQ         R8, R13
 	ADDQ         R13, R8
-	MOVQ         R9, R12
+	ADDQ         R13, R9
+	MOVQ         DI, R12
 	SUBQ         R13, R13
 	ADDQ         $+32, R13
 	JMP          grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VCVTPH2PS    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y9, Y0, Y3
 	VFMADD231PS  Y10, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y9, Y0, Y4
 	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -7057,7 +3730,7 @@ longstream:
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, (DI)
+	VMOVNTPS     X7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -7072,7 +3745,7 @@ longstream:
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(DI)
+	VMOVNTPS     X7, 16(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -7087,7 +3760,7 @@ longstream:
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 32(DI)
+	VMOVNTPS     X7, 32(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -7102,225 +3775,69 @@ longstream:
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 48(DI)
+	VMOVNTPS     X7, 48(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	MOVB         AL, 3(DX)
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          longstream
 	JMP          longtail
 
 longrare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VPAND        Y15, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y6
-	VBLENDVPS    Y0, Y7, Y6, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 3(SI)
-	JMP          longback
+	MOVQ $+2, 448(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 432(SP)
+	LEAQ 272(SP), R9
+	JMP  rare
 
-longtailrare:
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VPAND        Y15, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VCVTPH2PS    128(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y6
-	VBLENDVPS    Y0, Y7, Y6, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 67(SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 408(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 80(SP), BX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VCVTPH2PS    (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS 4(R9), Y8
+	VCVTPH2PS    (BX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
+	VCVTPH2PS    16(BX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
+	VCVTPH2PS    32(BX), Y0
 	VMULPS       Y8, Y0, Y3
 	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y8, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
+	VCVTPH2PS    48(BX), Y0
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
@@ -7343,7 +3860,7 @@ short2stream:
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, (DI)
+	VMOVNTPS     X7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -7358,7 +3875,7 @@ short2stream:
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(DI)
+	VMOVNTPS     X7, 16(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -7373,7 +3890,7 @@ short2stream:
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 32(DI)
+	VMOVNTPS     X7, 32(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -7388,120 +3905,69 @@ short2stream:
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 48(DI)
+	VMOVNTPS     X7, 48(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
+	MOVB         AL, 3(DX)
 	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	ADDQ         $+8, R9
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
+	ADDQ         $+64, BX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VPAND        Y15, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y10, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y10, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y10, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y6
-	VBLENDVPS    Y0, Y7, Y6, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 3(SI)
-	JMP          short2back
+	MOVQ $+3, 448(SP)
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 432(SP)
+	LEAQ 272(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
+	MOVQ $+4, 448(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 408(SP)
+	LEAQ 64(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 80(SP), BX
+	LEAQ 144(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 144(SP), R8
+	LEAQ 272(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 432(SP)
+	LEAQ 272(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
 	VBROADCASTSS most+48(FP), Y3
@@ -7516,13 +3982,13 @@ lanerare:
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VBLENDVPS    Y0, Y5, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 	VCMPPS       $0x00, Y2, Y3, Y3
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y1
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
 	VBROADCASTSS most+48(FP), Y4
@@ -7537,13 +4003,13 @@ lanerare:
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VBLENDVPS    Y0, Y6, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
+	VMOVUPS      X0, 16(SI)
 	VCMPPS       $0x00, Y2, Y4, Y4
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y1
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
 	VBROADCASTSS most+48(FP), Y5
@@ -7558,13 +4024,13 @@ lanerare:
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VBLENDVPS    Y0, Y7, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
+	VMOVUPS      X0, 32(SI)
 	VCMPPS       $0x00, Y2, Y5, Y5
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y1
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
 	VBROADCASTSS most+48(FP), Y6
@@ -7579,115 +4045,52 @@ lanerare:
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VBLENDVPS    Y0, Y8, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
+	VMOVUPS      X0, 48(SI)
 	VCMPPS       $0x00, Y2, Y6, Y6
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y5, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
+	CMPQ         448(SP), $+1
+	JEQ          groupresume
+	CMPQ         448(SP), $+2
+	JEQ          longresume
+	CMPQ         448(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y2, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y1, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VBLENDVPS    Y0, Y5, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SP)
-	VCMPPS       $0x00, Y2, Y3, Y3
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y2, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y1, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VBLENDVPS    Y0, Y6, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SP)
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      208(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y2, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VBLENDVPS    Y0, Y7, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SP)
-	VCMPPS       $0x00, Y2, Y5, Y5
-	VCVTPH2PS    128(SP), Y0
-	VMOVUPS      240(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y2, Y6, Y6
-	VPAND        Y15, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y1, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VBLENDVPS    Y0, Y8, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SP)
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 67(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         424(SP), R8
+	MOVQ         432(SP), R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	JMP          groupback
+
+longresume:
+	MOVQ         424(SP), R8
+	MOVQ         432(SP), R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VFNMADD231PS Y11, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y9
+	JMP          longback
+
+short2resume:
+	MOVQ 424(SP), R8
+	MOVQ 432(SP), R9
+	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x7f800000
 DATA constantsAVX2<>+4(SB)/4, $0x00400000
@@ -7696,15 +4099,15 @@ DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
 DATA constantsAVX2<>+16(SB)/4, $0x00000001
 DATA constantsAVX2<>+20(SB)/4, $0x3f800000
 DATA constantsAVX2<>+24(SB)/4, $0x34800000
-DATA constantsAVX2<>+28(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+32(SB)/4, $0x00000000
-DATA constantsAVX2<>+36(SB)/4, $0x00000001
-DATA constantsAVX2<>+40(SB)/4, $0x00000002
-DATA constantsAVX2<>+44(SB)/4, $0x00000003
-DATA constantsAVX2<>+48(SB)/4, $0x00000004
-DATA constantsAVX2<>+52(SB)/4, $0x00000005
-DATA constantsAVX2<>+56(SB)/4, $0x00000006
-DATA constantsAVX2<>+60(SB)/4, $0x00000007
+DATA constantsAVX2<>+28(SB)/4, $0x00000000
+DATA constantsAVX2<>+32(SB)/4, $0x00000001
+DATA constantsAVX2<>+36(SB)/4, $0x00000002
+DATA constantsAVX2<>+40(SB)/4, $0x00000003
+DATA constantsAVX2<>+44(SB)/4, $0x00000004
+DATA constantsAVX2<>+48(SB)/4, $0x00000005
+DATA constantsAVX2<>+52(SB)/4, $0x00000006
+DATA constantsAVX2<>+56(SB)/4, $0x00000007
+DATA constantsAVX2<>+60(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+64(SB)/4, $0x00000000
 DATA constantsAVX2<>+68(SB)/4, $0x00000004
 DATA constantsAVX2<>+72(SB)/4, $0x00000001

@@ -6,16 +6,16 @@
 
 // func FakeQuantizeFpF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·FakeQuantizeFpF16AVX512(SB), $816-72
+	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000
 	// per group: Z10 scale, Z9 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 27
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 29
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VBROADCASTSS most+40(FP), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -39,46 +39,46 @@ TEXT ·FakeQuantizeFpF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
+	SUBQ         R9, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VMOVAPS      Z1, Z8
 	VFNMADD231PS Z9, Z0, Z8
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VMOVAPS      Z1, Z7
 	VFNMADD231PS Z9, Z0, Z7
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VMOVAPS      Z1, Z6
 	VFNMADD231PS Z9, Z0, Z6
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VMOVAPS      Z1, Z5
@@ -87,19 +87,19 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VFNMADD231PS Z9, Z0, Z1
-	VCVTPH2PS    160(SI), Z0
+	VCVTPH2PS    160(DX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFMSUB231PS  Z10, Z2, Z0
 	VFNMADD231PS Z9, Z0, Z2
-	VCVTPH2PS    192(SI), Z0
+	VCVTPH2PS    192(DX), Z0
 	VMULPS       Z9, Z0, Z3
 	VFMSUB231PS  Z10, Z3, Z0
 	VFNMADD231PS Z9, Z0, Z3
-	VCVTPH2PS    224(SI), Z0
+	VCVTPH2PS    224(DX), Z0
 	VMULPS       Z9, Z0, Z4
 	VFMSUB231PS  Z10, Z4, Z0
 	VFNMADD231PS Z9, Z0, Z4
@@ -108,51 +108,51 @@ groupahead:
 	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRANGEPS     $0x02, Z14, Z8, Z0
-	VPANDD       Z13, Z0, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
+	VRANGEPS     $0x02, Z14, Z7, Z16
+	VRANGEPS     $0x02, Z14, Z6, Z17
+	VRANGEPS     $0x02, Z14, Z5, Z18
+	VPANDD       Z13, Z0, Z19
+	VPANDD       Z13, Z16, Z20
+	VPANDD       Z13, Z17, Z21
+	VPANDD       Z13, Z18, Z22
+	VPMAXUD      Z15, Z19, Z19
+	VPMAXUD      Z15, Z20, Z20
+	VPMAXUD      Z15, Z21, Z21
+	VPMAXUD      Z15, Z22, Z22
+	VPADDD       Z12, Z19, Z19
+	VPADDD       Z12, Z20, Z20
+	VPADDD       Z12, Z21, Z21
+	VPADDD       Z12, Z22, Z22
+	VADDPS       Z19, Z0, Z0
+	VADDPS       Z20, Z16, Z16
+	VADDPS       Z21, Z17, Z17
+	VADDPS       Z22, Z18, Z18
+	VSUBPS       Z19, Z0, Z0
+	VSUBPS       Z20, Z16, Z16
+	VSUBPS       Z21, Z17, Z17
+	VSUBPS       Z22, Z18, Z18
 	VPTERNLOGD   $0xf8, Z11, Z8, Z0
+	VPTERNLOGD   $0xf8, Z11, Z7, Z16
+	VPTERNLOGD   $0xf8, Z11, Z6, Z17
+	VPTERNLOGD   $0xf8, Z11, Z5, Z18
 	VMULPS       Z10, Z0, Z0
+	VMULPS       Z10, Z16, Z16
+	VMULPS       Z10, Z17, Z17
+	VMULPS       Z10, Z18, Z18
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VRANGEPS     $0x02, Z14, Z7, Z0
-	VPANDD       Z13, Z0, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z7, Z0
-	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VRANGEPS     $0x02, Z14, Z6, Z0
-	VPANDD       Z13, Z0, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z6, Z0
-	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VRANGEPS     $0x02, Z14, Z5, Z0
-	VPANDD       Z13, Z0, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z5, Z0
-	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, (SI)
+	VCVTPS2PH    $0x00, Z16, Y16
+	VMOVUPS      Y16, 32(SI)
+	VCVTPS2PH    $0x00, Z17, Y17
+	VMOVUPS      Y17, 64(SI)
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, 96(SI)
 	VMOVAPS      Z1, Z8
 	VMOVAPS      Z2, Z7
 	VMOVAPS      Z3, Z6
 	VMOVAPS      Z4, Z5
-	ADDQ         $+128, DI
 	ADDQ         $+128, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -160,105 +160,105 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z7, Z8, K1
 	VCMPPS            $0x03, Z5, Z6, K2
 	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRANGEPS          $0x02, Z14, Z8, Z0
-	VPANDD            Z13, Z0, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z0
-	VSUBPS            Z16, Z0, Z0
+	VRANGEPS          $0x02, Z14, Z7, Z16
+	VRANGEPS          $0x02, Z14, Z6, Z17
+	VRANGEPS          $0x02, Z14, Z5, Z18
+	VPANDD            Z13, Z0, Z19
+	VPANDD            Z13, Z16, Z20
+	VPANDD            Z13, Z17, Z21
+	VPANDD            Z13, Z18, Z22
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z19, Z19
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z19, Z0, Z0
+	VADDPS            Z20, Z16, Z16
+	VADDPS            Z21, Z17, Z17
+	VADDPS            Z22, Z18, Z18
+	VSUBPS            Z19, Z0, Z0
+	VSUBPS            Z20, Z16, Z16
+	VSUBPS            Z21, Z17, Z17
+	VSUBPS            Z22, Z18, Z18
 	VPTERNLOGD        $0xf8, Z11, Z8, Z0
-	VMULPS.BCST       (DX), Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z7, Z16
+	VPTERNLOGD        $0xf8, Z11, Z6, Z17
+	VPTERNLOGD        $0xf8, Z11, Z5, Z18
+	VMULPS.BCST       (BX), Z0, Z0
+	VMULPS.BCST       (BX), Z16, Z16
+	VMULPS.BCST       (BX), Z17, Z17
+	VMULPS.BCST       (BX), Z18, Z18
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (DI)
-	VRANGEPS          $0x02, Z14, Z7, Z0
-	VPANDD            Z13, Z0, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z0
-	VSUBPS            Z16, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z7, Z0
-	VMULPS.BCST       (DX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 32(DI)
-	VRANGEPS          $0x02, Z14, Z6, Z0
-	VPANDD            Z13, Z0, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z0
-	VSUBPS            Z16, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z6, Z0
-	VMULPS.BCST       (DX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 64(DI)
-	VRANGEPS          $0x02, Z14, Z5, Z0
-	VPANDD            Z13, Z0, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z0
-	VSUBPS            Z16, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z5, Z0
-	VMULPS.BCST       (DX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 96(DI)
+	VMOVUPS           Y0, (SI)
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 32(SI)
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 64(SI)
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, 96(SI)
 	VMOVAPS           Z1, Z8
 	VMOVAPS           Z2, Z7
 	VMOVAPS           Z3, Z6
 	VMOVAPS           Z4, Z5
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+128, DI
+	ADDQ              $+4, R8
 	ADDQ              $+128, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VFNMADD231PS Z9, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFMSUB231PS  Z10, Z2, Z0
 	VFNMADD231PS Z9, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z9, Z0, Z3
 	VFMSUB231PS  Z10, Z3, Z0
 	VFNMADD231PS Z9, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z9, Z0, Z4
 	VFMSUB231PS  Z10, Z4, Z0
 	VFNMADD231PS Z9, Z0, Z4
@@ -275,7 +275,7 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z0
 	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -285,7 +285,7 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -295,7 +295,7 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z11, Z3, Z0
 	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -305,35 +305,37 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z0
 	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
 
 groupback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z9, Z0
-	VCVTPH2PS    (SI), Z1
+	VCVTPH2PS    (DX), Z1
 	VMULPS       Z10, Z1, Z2
 	VFMSUB231PS  Z9, Z2, Z1
 	VFNMADD231PS Z10, Z1, Z2
@@ -342,7 +344,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z9, Z1
-	VCVTPH2PS    32(SI), Z3
+	VCVTPH2PS    32(DX), Z3
 	VMULPS       Z10, Z3, Z4
 	VFMSUB231PS  Z9, Z4, Z3
 	VFNMADD231PS Z10, Z3, Z4
@@ -351,7 +353,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z9, Z3
-	VCVTPH2PS    64(SI), Z5
+	VCVTPH2PS    64(DX), Z5
 	VMULPS       Z10, Z5, Z6
 	VFMSUB231PS  Z9, Z6, Z5
 	VFNMADD231PS Z10, Z5, Z6
@@ -360,7 +362,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z9, Z5
-	VCVTPH2PS    96(SI), Z7
+	VCVTPH2PS    96(DX), Z7
 	VMULPS       Z10, Z7, Z8
 	VFMSUB231PS  Z9, Z8, Z7
 	VFNMADD231PS Z10, Z7, Z8
@@ -377,7 +379,7 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z7
 	VMULPS       Z0, Z7, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z2
 	VPMAXUD      Z15, Z2, Z2
@@ -387,7 +389,7 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z0
 	VMULPS       Z1, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -397,7 +399,7 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z11, Z6, Z0
 	VMULPS       Z3, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VRANGEPS     $0x02, Z14, Z8, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -407,66 +409,66 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z11, Z8, Z0
 	VMULPS       Z5, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VFNMADD231PS Z9, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z9, Z0, Z2
 	VFMSUB231PS  Z10, Z2, Z0
 	VFNMADD231PS Z9, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z9, Z0, Z3
 	VFMSUB231PS  Z10, Z3, Z0
 	VFNMADD231PS Z9, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z9, Z0, Z4
 	VFMSUB231PS  Z10, Z4, Z0
@@ -474,7 +476,7 @@ grouppiece:
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
@@ -485,8 +487,8 @@ grouppiece:
 	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KMOVQ        K0, K7
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVDQU16    Y0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
@@ -498,8 +500,8 @@ grouppiece:
 	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         R8, $+33
+	VMOVDQU16    Y0, K7, 32(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
@@ -511,8 +513,8 @@ grouppiece:
 	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         R8, $+49
+	VMOVDQU16    Y0, K7, 64(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -524,27 +526,28 @@ grouppiece:
 	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y0, K7, 96(DI)
+	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-grouptailback:
-	LEAQ  (DI)(R8*2), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	LEAQ (SI)(DI*2), SI
+	LEAQ (DX)(DI*2), DX
+
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -555,8 +558,8 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+12(SB), Z1
 	VPSUBD       Z1, Z0, Z9
 	VBROADCASTSS constantsAVX512<>+16(SB), Z0
@@ -564,42 +567,42 @@ longs:
 	VBROADCASTSS constantsAVX512<>+20(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z9, Z0, Z8
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VMOVAPS      Z1, Z7
 	VFMADD231PS  Z9, Z0, Z7
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VMOVAPS      Z1, Z6
 	VFMADD231PS  Z9, Z0, Z6
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VMOVAPS      Z1, Z5
 	VFMADD231PS  Z9, Z0, Z5
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VMOVAPS      Z1, Z4
 	VFMADD231PS  Z9, Z0, Z4
 
 longahead:
-	VCVTPH2PS   128(SI), Z0
+	VCVTPH2PS   128(DX), Z0
 	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
-	VCVTPH2PS   160(SI), Z0
+	VCVTPH2PS   160(DX), Z0
 	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
-	VCVTPH2PS   192(SI), Z0
+	VCVTPH2PS   192(DX), Z0
 	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
-	VCVTPH2PS   224(SI), Z0
+	VCVTPH2PS   224(DX), Z0
 	VMULPS      Z8, Z0, Z16
 	VFMADD231PS Z9, Z0, Z16
 	VCMPPS      $0x03, Z6, Z7, K1
@@ -607,66 +610,66 @@ longahead:
 	KORTESTQ    K1, K2
 	JNE         longloop
 	VRANGEPS    $0x02, Z14, Z7, Z0
-	VPANDD      Z13, Z0, Z17
-	VPMAXUD     Z15, Z17, Z17
-	VPADDD      Z12, Z17, Z17
-	VADDPS      Z17, Z0, Z0
-	VSUBPS      Z17, Z0, Z0
+	VRANGEPS    $0x02, Z14, Z6, Z17
+	VRANGEPS    $0x02, Z14, Z5, Z18
+	VRANGEPS    $0x02, Z14, Z4, Z19
+	VPANDD      Z13, Z0, Z20
+	VPANDD      Z13, Z17, Z21
+	VPANDD      Z13, Z18, Z22
+	VPANDD      Z13, Z19, Z23
+	VPMAXUD     Z15, Z20, Z20
+	VPMAXUD     Z15, Z21, Z21
+	VPMAXUD     Z15, Z22, Z22
+	VPMAXUD     Z15, Z23, Z23
+	VPADDD      Z12, Z20, Z20
+	VPADDD      Z12, Z21, Z21
+	VPADDD      Z12, Z22, Z22
+	VPADDD      Z12, Z23, Z23
+	VADDPS      Z20, Z0, Z0
+	VADDPS      Z21, Z17, Z17
+	VADDPS      Z22, Z18, Z18
+	VADDPS      Z23, Z19, Z19
+	VSUBPS      Z20, Z0, Z0
+	VSUBPS      Z21, Z17, Z17
+	VSUBPS      Z22, Z18, Z18
+	VSUBPS      Z23, Z19, Z19
 	VPTERNLOGD  $0xf8, Z11, Z7, Z0
+	VPTERNLOGD  $0xf8, Z11, Z6, Z17
+	VPTERNLOGD  $0xf8, Z11, Z5, Z18
+	VPTERNLOGD  $0xf8, Z11, Z4, Z19
 	VMULPS      Z10, Z0, Z0
+	VMULPS      Z10, Z17, Z17
+	VMULPS      Z10, Z18, Z18
+	VMULPS      Z10, Z19, Z19
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
-	VRANGEPS    $0x02, Z14, Z6, Z0
-	VPANDD      Z13, Z0, Z17
-	VPMAXUD     Z15, Z17, Z17
-	VPADDD      Z12, Z17, Z17
-	VADDPS      Z17, Z0, Z0
-	VSUBPS      Z17, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z6, Z0
-	VMULPS      Z10, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VRANGEPS    $0x02, Z14, Z5, Z0
-	VPANDD      Z13, Z0, Z17
-	VPMAXUD     Z15, Z17, Z17
-	VPADDD      Z12, Z17, Z17
-	VADDPS      Z17, Z0, Z0
-	VSUBPS      Z17, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z5, Z0
-	VMULPS      Z10, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VRANGEPS    $0x02, Z14, Z4, Z0
-	VPANDD      Z13, Z0, Z17
-	VPMAXUD     Z15, Z17, Z17
-	VPADDD      Z12, Z17, Z17
-	VADDPS      Z17, Z0, Z0
-	VSUBPS      Z17, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z4, Z0
-	VMULPS      Z10, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
+	VMOVUPS     Y0, (SI)
+	VCVTPS2PH   $0x00, Z17, Y17
+	VMOVUPS     Y17, 32(SI)
+	VCVTPS2PH   $0x00, Z18, Y18
+	VMOVUPS     Y18, 64(SI)
+	VCVTPS2PH   $0x00, Z19, Y19
+	VMOVUPS     Y19, 96(SI)
 	VMOVAPS     Z1, Z7
 	VMOVAPS     Z2, Z6
 	VMOVAPS     Z3, Z5
 	VMOVAPS     Z16, Z4
-	ADDQ        $+128, DI
 	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VCVTPH2PS   (SI), Z0
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
-	VCVTPH2PS   32(SI), Z0
+	VCVTPH2PS   32(DX), Z0
 	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
-	VCVTPH2PS   64(SI), Z0
+	VCVTPH2PS   64(DX), Z0
 	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
-	VCVTPH2PS   96(SI), Z0
+	VCVTPH2PS   96(DX), Z0
 	VMULPS      Z8, Z0, Z4
 	VFMADD231PS Z9, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
@@ -682,7 +685,7 @@ longloop:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z0
 	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 	VRANGEPS    $0x02, Z14, Z2, Z0
 	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -692,7 +695,7 @@ longloop:
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
+	VMOVUPS     Y0, 32(SI)
 	VRANGEPS    $0x02, Z14, Z3, Z0
 	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -702,7 +705,7 @@ longloop:
 	VPTERNLOGD  $0xf8, Z11, Z3, Z0
 	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
+	VMOVUPS     Y0, 64(SI)
 	VRANGEPS    $0x02, Z14, Z4, Z0
 	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -712,45 +715,49 @@ longloop:
 	VPTERNLOGD  $0xf8, Z11, Z4, Z0
 	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
+	VMOVUPS     Y0, 96(SI)
 
 longback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z8, Z0, Z4
 	VFMADD231PS Z9, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
 	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
-	JNE         longtailrare
+	JNE         longstage
 	VRANGEPS    $0x02, Z14, Z1, Z0
 	VPANDD      Z13, Z0, Z5
 	VPMAXUD     Z15, Z5, Z5
@@ -761,8 +768,8 @@ longtail:
 	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	KMOVQ       K0, K7
-	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        R8, $+17
+	VMOVDQU16   Y0, K7, (SI)
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	VRANGEPS    $0x02, Z14, Z2, Z0
 	VPANDD      Z13, Z0, Z1
@@ -774,8 +781,8 @@ longtail:
 	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        R8, $+33
+	VMOVDQU16   Y0, K7, 32(SI)
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	VRANGEPS    $0x02, Z14, Z3, Z0
 	VPANDD      Z13, Z0, Z1
@@ -787,8 +794,8 @@ longtail:
 	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        R8, $+49
+	VMOVDQU16   Y0, K7, 64(SI)
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	VRANGEPS    $0x02, Z14, Z4, Z0
 	VPANDD      Z13, Z0, Z1
@@ -800,16 +807,15 @@ longtail:
 	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y0, K7, 96(DI)
+	VMOVDQU16   Y0, K7, 96(SI)
 
 longtailnarrow:
-longtailback:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*2), SI
+	LEAQ (SI)(DI*2), SI
+	LEAQ (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -827,125 +833,123 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VBROADCASTSS      (DX), Z8
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFNMADD231PS.BCST (BX), Z0, Z7
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z10
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFNMADD231PS.BCST (R8), Z0, Z9
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFNMADD231PS.BCST (R8), Z0, Z8
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z7
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
 	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST (BX), Z0, Z6
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VBROADCASTSS      4(DX), Z5
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z0, Z6
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST 4(R8), Z0, Z5
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VBROADCASTSS      8(DX), Z2
-	VFMSUB231PS.BCST  8(DX), Z1, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VBROADCASTSS      12(DX), Z18
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z19
-	VCMPPS            $0x03, Z6, Z7, K1
-	VCMPPS            $0x03, Z3, Z4, K2
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z2
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VBROADCASTSS      12(BX), Z16
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFMSUB231PS.BCST  12(BX), Z17, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z17
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z5, Z6, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VRANGEPS          $0x02, Z14, Z7, Z0
-	VPANDD            Z13, Z0, Z20
-	VPMAXUD           Z15, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z0
-	VSUBPS            Z20, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z7, Z0
-	VMULPS            Z8, Z0, Z0
+	VRANGEPS          $0x02, Z14, Z9, Z0
+	VRANGEPS          $0x02, Z14, Z8, Z18
+	VRANGEPS          $0x02, Z14, Z6, Z19
+	VRANGEPS          $0x02, Z14, Z5, Z20
+	VPANDD            Z13, Z0, Z21
+	VPANDD            Z13, Z18, Z22
+	VPANDD            Z13, Z19, Z23
+	VPANDD            Z13, Z20, Z24
+	VPMAXUD           Z15, Z21, Z21
+	VPMAXUD           Z15, Z22, Z22
+	VPMAXUD           Z15, Z23, Z23
+	VPMAXUD           Z15, Z24, Z24
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z12, Z23, Z23
+	VPADDD            Z12, Z24, Z24
+	VADDPS            Z21, Z0, Z0
+	VADDPS            Z22, Z18, Z18
+	VADDPS            Z23, Z19, Z19
+	VADDPS            Z24, Z20, Z20
+	VSUBPS            Z21, Z0, Z0
+	VSUBPS            Z22, Z18, Z18
+	VSUBPS            Z23, Z19, Z19
+	VSUBPS            Z24, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z9, Z0
+	VPTERNLOGD        $0xf8, Z11, Z8, Z18
+	VPTERNLOGD        $0xf8, Z11, Z6, Z19
+	VPTERNLOGD        $0xf8, Z11, Z5, Z20
+	VMULPS            Z10, Z0, Z0
+	VMULPS            Z10, Z18, Z18
+	VMULPS            Z7, Z19, Z19
+	VMULPS            Z7, Z20, Z20
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (DI)
-	VRANGEPS          $0x02, Z14, Z6, Z0
-	VPANDD            Z13, Z0, Z20
-	VPMAXUD           Z15, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z0
-	VSUBPS            Z20, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z6, Z0
-	VMULPS            Z8, Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 32(DI)
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z20
-	VPMAXUD           Z15, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z0
-	VSUBPS            Z20, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z4, Z0
-	VMULPS            Z5, Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 64(DI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z20
-	VPMAXUD           Z15, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z0
-	VSUBPS            Z20, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS            Z5, Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 96(DI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z16, Z6
-	VMOVAPS           Z17, Z4
-	VMOVAPS           Z19, Z3
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z18, Z5
-	ADDQ              $+8, DX
+	VMOVUPS           Y0, (SI)
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, 32(SI)
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 64(SI)
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, 96(SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z6
+	VMOVAPS           Z17, Z5
+	VMOVAPS           Z2, Z10
+	VMOVAPS           Z16, Z7
 	ADDQ              $+8, BX
-	ADDQ              $+128, DI
+	ADDQ              $+8, R8
 	ADDQ              $+128, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z10
-	VBROADCASTSS      4(DX), Z9
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -957,9 +961,9 @@ short2loop:
 	VADDPS            Z5, Z0, Z0
 	VSUBPS            Z5, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z1, Z0
-	VMULPS.BCST       (DX), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Y0, (SI)
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -967,9 +971,9 @@ short2loop:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z2, Z0
-	VMULPS.BCST       (DX), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 32(DI)
+	VMOVUPS           Y0, 32(SI)
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -977,9 +981,9 @@ short2loop:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS.BCST       4(DX), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 64(DI)
+	VMOVUPS           Y0, 64(SI)
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -987,15 +991,15 @@ short2loop:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z4, Z0
-	VMULPS.BCST       4(DX), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 96(DI)
+	VMOVUPS           Y0, 96(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+128, DI
+	ADDQ $+8, R8
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -1017,133 +1021,129 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VBROADCASTSS      (DX), Z6
-	VFMSUB231PS.BCST  (DX), Z18, Z17
-	VMOVAPS           Z18, Z5
-	VFNMADD231PS.BCST (BX), Z17, Z5
-	VCVTPH2PS         32(SI), Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VBROADCASTSS      4(DX), Z4
-	VFMSUB231PS.BCST  4(DX), Z18, Z17
-	VMOVAPS           Z18, Z3
-	VFNMADD231PS.BCST 4(BX), Z17, Z3
-	VCVTPH2PS         64(SI), Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VBROADCASTSS      8(DX), Z2
-	VFMSUB231PS.BCST  8(DX), Z18, Z17
-	VMOVAPS           Z18, Z1
-	VFNMADD231PS.BCST 8(BX), Z17, Z1
-	VCVTPH2PS         96(SI), Z17
-	VMULPS.BCST       12(BX), Z17, Z18
-	VBROADCASTSS      12(DX), Z0
-	VFMSUB231PS.BCST  12(DX), Z18, Z17
-	VMOVAPS           Z18, Z16
-	VFNMADD231PS.BCST 12(BX), Z17, Z16
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z10
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFNMADD231PS.BCST (R8), Z0, Z9
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z8
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST 4(R8), Z0, Z7
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z6
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST 8(R8), Z0, Z5
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VBROADCASTSS      12(BX), Z4
+	VFMSUB231PS.BCST  12(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 12(R8), Z0, Z3
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z17
-	VMULPS.BCST       16(BX), Z17, Z18
-	VBROADCASTSS      16(DX), Z19
-	VFMSUB231PS.BCST  16(DX), Z18, Z17
-	VFNMADD231PS.BCST 16(BX), Z17, Z18
-	VCVTPH2PS         160(SI), Z17
-	VMULPS.BCST       20(BX), Z17, Z20
-	VBROADCASTSS      20(DX), Z21
-	VFMSUB231PS.BCST  20(DX), Z20, Z17
-	VFNMADD231PS.BCST 20(BX), Z17, Z20
-	VCVTPH2PS         192(SI), Z17
-	VMULPS.BCST       24(BX), Z17, Z22
-	VBROADCASTSS      24(DX), Z23
-	VFMSUB231PS.BCST  24(DX), Z22, Z17
-	VFNMADD231PS.BCST 24(BX), Z17, Z22
-	VCVTPH2PS         224(SI), Z17
-	VMULPS.BCST       28(BX), Z17, Z24
-	VBROADCASTSS      28(DX), Z25
-	VFMSUB231PS.BCST  28(DX), Z24, Z17
-	VFNMADD231PS.BCST 28(BX), Z17, Z24
-	VCMPPS            $0x03, Z3, Z5, K1
-	VCMPPS            $0x03, Z16, Z1, K2
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VBROADCASTSS      16(BX), Z2
+	VFMSUB231PS.BCST  16(BX), Z1, Z0
+	VFNMADD231PS.BCST 16(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z16
+	VBROADCASTSS      20(BX), Z17
+	VFMSUB231PS.BCST  20(BX), Z16, Z0
+	VFNMADD231PS.BCST 20(R8), Z0, Z16
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z18
+	VBROADCASTSS      24(BX), Z19
+	VFMSUB231PS.BCST  24(BX), Z18, Z0
+	VFNMADD231PS.BCST 24(R8), Z0, Z18
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z20
+	VBROADCASTSS      28(BX), Z21
+	VFMSUB231PS.BCST  28(BX), Z20, Z0
+	VFNMADD231PS.BCST 28(R8), Z0, Z20
+	VCMPPS            $0x03, Z7, Z9, K1
+	VCMPPS            $0x03, Z3, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VRANGEPS          $0x02, Z14, Z5, Z17
-	VPANDD            Z13, Z17, Z26
+	VRANGEPS          $0x02, Z14, Z9, Z0
+	VRANGEPS          $0x02, Z14, Z7, Z22
+	VRANGEPS          $0x02, Z14, Z5, Z23
+	VRANGEPS          $0x02, Z14, Z3, Z24
+	VPANDD            Z13, Z0, Z25
+	VPANDD            Z13, Z22, Z26
+	VPANDD            Z13, Z23, Z27
+	VPANDD            Z13, Z24, Z28
+	VPMAXUD           Z15, Z25, Z25
 	VPMAXUD           Z15, Z26, Z26
+	VPMAXUD           Z15, Z27, Z27
+	VPMAXUD           Z15, Z28, Z28
+	VPADDD            Z12, Z25, Z25
 	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z17, Z17
-	VSUBPS            Z26, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z5, Z17
-	VMULPS            Z6, Z17, Z17
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, (DI)
-	VRANGEPS          $0x02, Z14, Z3, Z17
-	VPANDD            Z13, Z17, Z26
-	VPMAXUD           Z15, Z26, Z26
-	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z17, Z17
-	VSUBPS            Z26, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z3, Z17
-	VMULPS            Z4, Z17, Z17
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, 32(DI)
-	VRANGEPS          $0x02, Z14, Z1, Z17
-	VPANDD            Z13, Z17, Z26
-	VPMAXUD           Z15, Z26, Z26
-	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z17, Z17
-	VSUBPS            Z26, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VMULPS            Z2, Z17, Z17
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, 64(DI)
-	VRANGEPS          $0x02, Z14, Z16, Z17
-	VPANDD            Z13, Z17, Z26
-	VPMAXUD           Z15, Z26, Z26
-	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z17, Z17
-	VSUBPS            Z26, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z16, Z17
-	VMULPS            Z0, Z17, Z17
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, 96(DI)
+	VPADDD            Z12, Z27, Z27
+	VPADDD            Z12, Z28, Z28
+	VADDPS            Z25, Z0, Z0
+	VADDPS            Z26, Z22, Z22
+	VADDPS            Z27, Z23, Z23
+	VADDPS            Z28, Z24, Z24
+	VSUBPS            Z25, Z0, Z0
+	VSUBPS            Z26, Z22, Z22
+	VSUBPS            Z27, Z23, Z23
+	VSUBPS            Z28, Z24, Z24
+	VPTERNLOGD        $0xf8, Z11, Z9, Z0
+	VPTERNLOGD        $0xf8, Z11, Z7, Z22
+	VPTERNLOGD        $0xf8, Z11, Z5, Z23
+	VPTERNLOGD        $0xf8, Z11, Z3, Z24
+	VMULPS            Z10, Z0, Z0
+	VMULPS            Z8, Z22, Z22
+	VMULPS            Z6, Z23, Z23
+	VMULPS            Z4, Z24, Z24
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (SI)
+	VCVTPS2PH         $0x00, Z22, Y22
+	VMOVUPS           Y22, 32(SI)
+	VCVTPS2PH         $0x00, Z23, Y23
+	VMOVUPS           Y23, 64(SI)
+	VCVTPS2PH         $0x00, Z24, Y24
+	VMOVUPS           Y24, 96(SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z16, Z7
 	VMOVAPS           Z18, Z5
 	VMOVAPS           Z20, Z3
-	VMOVAPS           Z22, Z1
-	VMOVAPS           Z24, Z16
+	VMOVAPS           Z2, Z10
+	VMOVAPS           Z17, Z8
 	VMOVAPS           Z19, Z6
 	VMOVAPS           Z21, Z4
-	VMOVAPS           Z23, Z2
-	VMOVAPS           Z25, Z0
-	ADDQ              $+16, DX
 	ADDQ              $+16, BX
-	ADDQ              $+128, DI
+	ADDQ              $+16, R8
 	ADDQ              $+128, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z10
-	VBROADCASTSS      4(DX), Z9
-	VBROADCASTSS      8(DX), Z8
-	VBROADCASTSS      12(DX), Z7
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFMSUB231PS.BCST  12(DX), Z4, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -1155,9 +1155,9 @@ short4loop:
 	VADDPS            Z5, Z0, Z0
 	VSUBPS            Z5, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z1, Z0
-	VMULPS.BCST       (DX), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Y0, (SI)
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -1165,9 +1165,9 @@ short4loop:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z2, Z0
-	VMULPS.BCST       4(DX), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 32(DI)
+	VMOVUPS           Y0, 32(SI)
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -1175,9 +1175,9 @@ short4loop:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS.BCST       8(DX), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 64(DI)
+	VMOVUPS           Y0, 64(SI)
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -1185,15 +1185,15 @@ short4loop:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z4, Z0
-	VMULPS.BCST       12(DX), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 96(DI)
+	VMOVUPS           Y0, 96(SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+128, DI
+	ADDQ $+16, R8
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -1208,33 +1208,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (BX), Z1
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (R8), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
+	VMOVUPS      (BX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(BX), Z1
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(R8), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(DX), Z5
+	VMOVUPS      64(BX), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    64(SI), Z0
-	VMOVUPS      128(BX), Z1
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(R8), Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(DX), Z7
+	VMOVUPS      128(BX), Z7
 	VFMSUB231PS  Z7, Z6, Z0
 	VFNMADD231PS Z1, Z0, Z6
-	VCVTPH2PS    96(SI), Z0
-	VMOVUPS      192(BX), Z1
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(R8), Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(DX), Z9
+	VMOVUPS      192(BX), Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
 	VCMPPS       $0x03, Z4, Z2, K1
@@ -1250,7 +1250,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VMULPS       Z3, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -1260,7 +1260,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z0
 	VMULPS       Z5, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -1270,7 +1270,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z11, Z6, Z0
 	VMULPS       Z7, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VRANGEPS     $0x02, Z14, Z8, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -1280,112 +1280,29 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z11, Z8, Z0
 	VMULPS       Z9, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+128, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  768(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX512(SB)
+	MOVQ  776(SP), DX
+	MOVQ  784(SP), BX
+	MOVQ  792(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(DX), K7, Z7
-	VFMSUB231PS  Z7, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(DX), K7, Z9
-	VFMSUB231PS  Z9, Z8, Z0
-	VFNMADD231PS Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VMULPS       Z3, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	KMOVQ        K0, K7
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z4, Z0
-	VMULPS       Z5, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z6, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z6, Z0
-	VMULPS       Z7, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z8, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z8, Z0
-	VMULPS       Z9, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y0, K7, 96(DI)
-
-lanetailnarrow:
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -1399,21 +1316,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VFNMADD231PS Z9, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFMSUB231PS  Z10, Z2, Z0
 	VFNMADD231PS Z9, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z9, Z0, Z3
 	VFMSUB231PS  Z10, Z3, Z0
 	VFNMADD231PS Z9, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z9, Z0, Z4
 	VFMSUB231PS  Z10, Z4, Z0
 	VFNMADD231PS Z9, Z0, Z4
@@ -1430,7 +1347,7 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z0
 	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
+	VMOVNTPS     Y0, (SI)
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -1440,7 +1357,7 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
+	VMOVNTPS     Y0, 32(SI)
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -1450,7 +1367,7 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z11, Z3, Z0
 	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
+	VMOVNTPS     Y0, 64(SI)
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -1460,9 +1377,9 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z0
 	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+128, DI
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+128, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -1474,114 +1391,63 @@ grouplast:
 	KORTESTQ   K1, K2
 	JNE        grouploop
 	VRANGEPS   $0x02, Z14, Z8, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z0
-	VSUBPS     Z1, Z0, Z0
+	VRANGEPS   $0x02, Z14, Z7, Z1
+	VRANGEPS   $0x02, Z14, Z6, Z2
+	VRANGEPS   $0x02, Z14, Z5, Z3
+	VPANDD     Z13, Z0, Z4
+	VPANDD     Z13, Z1, Z16
+	VPANDD     Z13, Z2, Z17
+	VPANDD     Z13, Z3, Z18
+	VPMAXUD    Z15, Z4, Z4
+	VPMAXUD    Z15, Z16, Z16
+	VPMAXUD    Z15, Z17, Z17
+	VPMAXUD    Z15, Z18, Z18
+	VPADDD     Z12, Z4, Z4
+	VPADDD     Z12, Z16, Z16
+	VPADDD     Z12, Z17, Z17
+	VPADDD     Z12, Z18, Z18
+	VADDPS     Z4, Z0, Z0
+	VADDPS     Z16, Z1, Z1
+	VADDPS     Z17, Z2, Z2
+	VADDPS     Z18, Z3, Z3
+	VSUBPS     Z4, Z0, Z0
+	VSUBPS     Z16, Z1, Z1
+	VSUBPS     Z17, Z2, Z2
+	VSUBPS     Z18, Z3, Z3
 	VPTERNLOGD $0xf8, Z11, Z8, Z0
+	VPTERNLOGD $0xf8, Z11, Z7, Z1
+	VPTERNLOGD $0xf8, Z11, Z6, Z2
+	VPTERNLOGD $0xf8, Z11, Z5, Z3
 	VMULPS     Z10, Z0, Z0
+	VMULPS     Z10, Z1, Z1
+	VMULPS     Z10, Z2, Z2
+	VMULPS     Z10, Z3, Z3
 	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVUPS    Y0, (DI)
-	VRANGEPS   $0x02, Z14, Z7, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z0
-	VSUBPS     Z1, Z0, Z0
-	VPTERNLOGD $0xf8, Z11, Z7, Z0
-	VMULPS     Z10, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVUPS    Y0, 32(DI)
-	VRANGEPS   $0x02, Z14, Z6, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z0
-	VSUBPS     Z1, Z0, Z0
-	VPTERNLOGD $0xf8, Z11, Z6, Z0
-	VMULPS     Z10, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVUPS    Y0, 64(DI)
-	VRANGEPS   $0x02, Z14, Z5, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z0
-	VSUBPS     Z1, Z0, Z0
-	VPTERNLOGD $0xf8, Z11, Z5, Z0
-	VMULPS     Z10, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVUPS    Y0, 96(DI)
-	ADDQ       $+128, DI
+	VMOVUPS    Y0, (SI)
+	VCVTPS2PH  $0x00, Z1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VCVTPS2PH  $0x00, Z2, Y2
+	VMOVUPS    Y2, 64(SI)
+	VCVTPS2PH  $0x00, Z3, Y3
+	VMOVUPS    Y3, 96(SI)
 	ADDQ       $+128, SI
+	ADDQ       $+128, DX
 	SUBQ       $+64, R9
 	JMP        groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, (DI)
-	VCVTPH2PS    32(SI), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS       Z10, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 32(DI)
-	VCVTPH2PS    64(SI), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS       Z10, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(DI)
-	VCVTPH2PS    96(SI), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z2, Z1
-	VMULPS       Z10, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          groupback
+	MOVQ $+1, 808(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 784(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 792(SP)
+	LEAQ 512(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1589,14 +1455,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z10
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1605,12 +1471,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1619,14 +1485,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z10
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1635,12 +1501,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1649,14 +1515,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z10
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1665,12 +1531,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1679,112 +1545,62 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z10
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVDQU16    Y2, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS       Z10, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVDQU16    Y3, K7, 32(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS       Z10, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVDQU16    Y3, K7, 64(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z2, Z1
-	VMULPS       Z10, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVDQU16    Y1, K7, 96(DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 768(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 776(SP)
+	LEAQ 128(SP), DX
+	MOVQ R9, 800(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 768(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 776(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 800(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
-	VCVTPH2PS   32(SI), Z0
+	VCVTPH2PS   32(DX), Z0
 	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
-	VCVTPH2PS   64(SI), Z0
+	VCVTPH2PS   64(DX), Z0
 	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
-	VCVTPH2PS   96(SI), Z0
+	VCVTPH2PS   96(DX), Z0
 	VMULPS      Z8, Z0, Z4
 	VFMADD231PS Z9, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
@@ -1800,7 +1616,7 @@ longstream:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z0
 	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (DI)
+	VMOVNTPS    Y0, (SI)
 	VRANGEPS    $0x02, Z14, Z2, Z0
 	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -1810,7 +1626,7 @@ longstream:
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
+	VMOVNTPS    Y0, 32(SI)
 	VRANGEPS    $0x02, Z14, Z3, Z0
 	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -1820,7 +1636,7 @@ longstream:
 	VPTERNLOGD  $0xf8, Z11, Z3, Z0
 	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
+	VMOVNTPS    Y0, 64(SI)
 	VRANGEPS    $0x02, Z14, Z4, Z0
 	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -1830,173 +1646,58 @@ longstream:
 	VPTERNLOGD  $0xf8, Z11, Z4, Z0
 	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
-	ADDQ        $+128, DI
+	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, (DI)
-	VCVTPH2PS    32(SI), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS       Z10, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 32(DI)
-	VCVTPH2PS    64(SI), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS       Z10, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(DI)
-	VCVTPH2PS    96(SI), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z2, Z1
-	VMULPS       Z10, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          longback
+	MOVQ $+2, 808(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 784(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 792(SP)
+	LEAQ 512(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVDQU16    Y2, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS       Z10, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVDQU16    Y3, K7, 32(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS       Z10, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVDQU16    Y3, K7, 64(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z2, Z1
-	VMULPS       Z10, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVDQU16    Y1, K7, 96(DI)
-	JMP          longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 768(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 776(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z10
-	VBROADCASTSS      4(DX), Z9
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -2008,9 +1709,9 @@ short2stream:
 	VADDPS            Z5, Z0, Z0
 	VSUBPS            Z5, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z1, Z0
-	VMULPS.BCST       (DX), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVNTPS          Y0, (DI)
+	VMOVNTPS          Y0, (SI)
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -2018,9 +1719,9 @@ short2stream:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z2, Z0
-	VMULPS.BCST       (DX), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVNTPS          Y0, 32(DI)
+	VMOVNTPS          Y0, 32(SI)
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -2028,9 +1729,9 @@ short2stream:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS.BCST       4(DX), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVNTPS          Y0, 64(DI)
+	VMOVNTPS          Y0, 64(SI)
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -2038,106 +1739,51 @@ short2stream:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z4, Z0
-	VMULPS.BCST       4(DX), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVNTPS          Y0, 96(DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Y0, 96(SI)
 	ADDQ              $+8, BX
-	ADDQ              $+128, DI
+	ADDQ              $+8, R8
 	ADDQ              $+128, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS.BCST  (DX), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, (DI)
-	VCVTPH2PS    32(SI), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS.BCST  (DX), Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 32(DI)
-	VCVTPH2PS    64(SI), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS.BCST  4(DX), Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(DI)
-	VCVTPH2PS    96(SI), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z2, Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          short2back
+	MOVQ $+3, 808(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 784(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 792(SP)
+	LEAQ 512(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z10
-	VBROADCASTSS      4(DX), Z9
-	VBROADCASTSS      8(DX), Z8
-	VBROADCASTSS      12(DX), Z7
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFMSUB231PS.BCST  12(DX), Z4, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -2149,9 +1795,9 @@ short4stream:
 	VADDPS            Z5, Z0, Z0
 	VSUBPS            Z5, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z1, Z0
-	VMULPS.BCST       (DX), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVNTPS          Y0, (DI)
+	VMOVNTPS          Y0, (SI)
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -2159,9 +1805,9 @@ short4stream:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z2, Z0
-	VMULPS.BCST       4(DX), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVNTPS          Y0, 32(DI)
+	VMOVNTPS          Y0, 32(SI)
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -2169,9 +1815,9 @@ short4stream:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS.BCST       8(DX), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVNTPS          Y0, 64(DI)
+	VMOVNTPS          Y0, 64(SI)
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -2179,86 +1825,69 @@ short4stream:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z4, Z0
-	VMULPS.BCST       12(DX), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVNTPS          Y0, 96(DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Y0, 96(SI)
 	ADDQ              $+16, BX
-	ADDQ              $+128, DI
+	ADDQ              $+16, R8
 	ADDQ              $+128, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS.BCST  (DX), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, (DI)
-	VCVTPH2PS    32(SI), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS.BCST  4(DX), Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 32(DI)
-	VCVTPH2PS    64(SI), Z2
-	VDIVPS       Z8, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS.BCST  8(DX), Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(DI)
-	VCVTPH2PS    96(SI), Z2
-	VDIVPS       Z7, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z2, Z1
-	VMULPS.BCST  12(DX), Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          short4back
+	MOVQ $+4, 808(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 784(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 792(SP)
+	LEAQ 512(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+5, 808(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 768(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 776(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 784(SP)
+	LEAQ 256(SP), BX
+	LEAQ 512(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 792(SP)
+	LEAQ 512(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 768(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 776(SP)
+	LEAQ 128(SP), DX
+	JMP  longloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+24(SB), Z2
 	VPANDD       Z2, Z0, Z3
@@ -2274,9 +1903,9 @@ lanerare:
 	VBROADCASTSS constantsAVX512<>+28(SB), Z0
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, (DI)
-	VCVTPH2PS    32(SI), Z1
-	VMOVUPS      64(DX), Z3
+	VMOVUPS      Y3, (SI)
+	VCVTPH2PS    32(DX), Z1
+	VMOVUPS      64(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z4
 	VMINPS       Z4, Z14, Z4
@@ -2290,9 +1919,9 @@ lanerare:
 	VCMPPS       $0x07, Z4, Z4, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VCVTPH2PS    64(SI), Z1
-	VMOVUPS      128(DX), Z3
+	VMOVUPS      Y4, 32(SI)
+	VCVTPH2PS    64(DX), Z1
+	VMOVUPS      128(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z4
 	VMINPS       Z4, Z14, Z4
@@ -2306,9 +1935,9 @@ lanerare:
 	VCMPPS       $0x07, Z4, Z4, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 64(DI)
-	VCVTPH2PS    96(SI), Z1
-	VMOVUPS      192(DX), Z3
+	VMOVUPS      Y4, 64(SI)
+	VCVTPH2PS    96(DX), Z1
+	VMOVUPS      192(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z2
 	VMINPS       Z2, Z14, Z2
@@ -2322,99 +1951,61 @@ lanerare:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z0, K1, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(DI)
+	VMOVUPS      Y2, 96(SI)
+	CMPQ         808(SP), $+1
+	JEQ          groupresume
+	CMPQ         808(SP), $+2
+	JEQ          longresume
+	CMPQ         808(SP), $+3
+	JEQ          short2resume
+	CMPQ         808(SP), $+4
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z2
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVDQU16    Y3, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPTERNLOGD   $0xf8, Z11, Z1, Z4
-	VMULPS       Z3, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVDQU16    Y4, K7, 32(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPTERNLOGD   $0xf8, Z11, Z1, Z4
-	VMULPS       Z3, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVDQU16    Y4, K7, 64(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    192(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z2, Z2
-	VSUBPS       Z4, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z1, Z2
-	VMULPS       Z3, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVDQU16    Y2, K7, 96(DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         784(SP), BX
+	MOVQ         792(SP), R8
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
+	JMP          groupback
+
+longresume:
+	MOVQ         784(SP), BX
+	MOVQ         792(SP), R8
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPSUBD       Z1, Z0, Z9
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VFNMADD231PS Z10, Z9, Z0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z9, Z0, Z8
+	JMP          longback
+
+short2resume:
+	MOVQ 784(SP), BX
+	MOVQ 792(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 784(SP), BX
+	MOVQ 792(SP), R8
+	JMP  short4back
 
 // func FakeQuantizeFpBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpBytesF16AVX512(SB), NOSPLIT, $0-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeFpBytesF16AVX512(SB), $896-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000, Z10 0x1010101
 	// per group: Z9 scale, Z8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 29
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
+	// vector registers in use at once: 25
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VBROADCASTSS most+48(FP), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -2439,46 +2030,46 @@ TEXT ·FakeQuantizeFpBytesF16AVX512(SB), NOSPLIT, $0-80
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (R9), Z8
+	SUBQ         R10, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    (BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VMOVAPS      Z1, Z7
 	VFNMADD231PS Z8, Z0, Z7
-	VCVTPH2PS    32(DX), Z0
+	VCVTPH2PS    32(BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VMOVAPS      Z1, Z6
 	VFNMADD231PS Z8, Z0, Z6
-	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    64(BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VMOVAPS      Z1, Z5
 	VFNMADD231PS Z8, Z0, Z5
-	VCVTPH2PS    96(DX), Z0
+	VCVTPH2PS    96(BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VMOVAPS      Z1, Z4
@@ -2487,19 +2078,19 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(DX), Z0
+	VCVTPH2PS    128(BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VFNMADD231PS Z8, Z0, Z1
-	VCVTPH2PS    160(DX), Z0
+	VCVTPH2PS    160(BX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFMSUB231PS  Z9, Z2, Z0
 	VFNMADD231PS Z8, Z0, Z2
-	VCVTPH2PS    192(DX), Z0
+	VCVTPH2PS    192(BX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFMSUB231PS  Z9, Z3, Z0
 	VFNMADD231PS Z8, Z0, Z3
-	VCVTPH2PS    224(DX), Z0
+	VCVTPH2PS    224(BX), Z0
 	VMULPS       Z8, Z0, Z16
 	VFMSUB231PS  Z9, Z16, Z0
 	VFNMADD231PS Z8, Z0, Z16
@@ -2516,7 +2107,7 @@ groupahead:
 	VPTERNLOGD   $0xf8, Z11, Z7, Z18
 	VMULPS       Z9, Z18, Z18
 	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, (DI)
+	VMOVUPS      Y18, (SI)
 	VPCMPEQD     Z7, Z0, K1
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z17
@@ -2527,7 +2118,7 @@ groupahead:
 	VPTERNLOGD   $0xf8, Z11, Z6, Z18
 	VMULPS       Z9, Z18, Z18
 	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 32(DI)
+	VMOVUPS      Y18, 32(SI)
 	VPCMPEQD     Z6, Z0, K2
 	VRANGEPS     $0x02, Z14, Z5, Z0
 	VPANDD       Z13, Z0, Z17
@@ -2538,7 +2129,7 @@ groupahead:
 	VPTERNLOGD   $0xf8, Z11, Z5, Z18
 	VMULPS       Z9, Z18, Z18
 	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 64(DI)
+	VMOVUPS      Y18, 64(SI)
 	VPCMPEQD     Z5, Z0, K3
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z17
@@ -2549,20 +2140,20 @@ groupahead:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z18
 	VMULPS       Z9, Z18, Z18
 	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 96(DI)
+	VMOVUPS      Y18, 96(SI)
 	VPCMPEQD     Z4, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (DX)
 	VMOVAPS      Z1, Z7
 	VMOVAPS      Z2, Z6
 	VMOVAPS      Z3, Z5
 	VMOVAPS      Z16, Z4
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -2570,26 +2161,26 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z1
-	VCVTPH2PS         160(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VCVTPH2PS         192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VCVTPH2PS         224(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFMSUB231PS.BCST  4(BX), Z16, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VCVTPH2PS         128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFMSUB231PS.BCST  4(R8), Z1, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z1
+	VCVTPH2PS         160(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFMSUB231PS.BCST  4(R8), Z2, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z2
+	VCVTPH2PS         192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFMSUB231PS.BCST  4(R8), Z3, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z3
+	VCVTPH2PS         224(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z16
+	VFMSUB231PS.BCST  4(R8), Z16, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z16
 	VCMPPS            $0x03, Z6, Z7, K1
 	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
@@ -2601,9 +2192,9 @@ groupturn:
 	VADDPS            Z17, Z0, Z18
 	VSUBPS            Z17, Z18, Z18
 	VPTERNLOGD        $0xf8, Z11, Z7, Z18
-	VMULPS.BCST       (BX), Z18, Z18
+	VMULPS.BCST       (R8), Z18, Z18
 	VCVTPS2PH         $0x00, Z18, Y18
-	VMOVUPS           Y18, (DI)
+	VMOVUPS           Y18, (SI)
 	VPCMPEQD          Z7, Z0, K1
 	VRANGEPS          $0x02, Z14, Z6, Z0
 	VPANDD            Z13, Z0, Z17
@@ -2612,9 +2203,9 @@ groupturn:
 	VADDPS            Z17, Z0, Z18
 	VSUBPS            Z17, Z18, Z18
 	VPTERNLOGD        $0xf8, Z11, Z6, Z18
-	VMULPS.BCST       (BX), Z18, Z18
+	VMULPS.BCST       (R8), Z18, Z18
 	VCVTPS2PH         $0x00, Z18, Y18
-	VMOVUPS           Y18, 32(DI)
+	VMOVUPS           Y18, 32(SI)
 	VPCMPEQD          Z6, Z0, K2
 	VRANGEPS          $0x02, Z14, Z5, Z0
 	VPANDD            Z13, Z0, Z17
@@ -2623,9 +2214,9 @@ groupturn:
 	VADDPS            Z17, Z0, Z18
 	VSUBPS            Z17, Z18, Z18
 	VPTERNLOGD        $0xf8, Z11, Z5, Z18
-	VMULPS.BCST       (BX), Z18, Z18
+	VMULPS.BCST       (R8), Z18, Z18
 	VCVTPS2PH         $0x00, Z18, Y18
-	VMOVUPS           Y18, 64(DI)
+	VMOVUPS           Y18, 64(SI)
 	VPCMPEQD          Z5, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z17
@@ -2634,51 +2225,51 @@ groupturn:
 	VADDPS            Z17, Z0, Z18
 	VSUBPS            Z17, Z18, Z18
 	VPTERNLOGD        $0xf8, Z11, Z4, Z18
-	VMULPS.BCST       (BX), Z18, Z18
+	VMULPS.BCST       (R8), Z18, Z18
 	VCVTPS2PH         $0x00, Z18, Y18
-	VMOVUPS           Y18, 96(DI)
+	VMOVUPS           Y18, 96(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
 	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVUPS           Z0, (SI)
+	VMOVUPS           Z0, (DX)
 	VMOVAPS           Z1, Z7
 	VMOVAPS           Z2, Z6
 	VMOVAPS           Z3, Z5
 	VMOVAPS           Z16, Z4
-	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	ADDQ              $+4, R9
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (R9), Z8
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    (BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VFNMADD231PS Z8, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
+	VCVTPH2PS    32(BX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFMSUB231PS  Z9, Z2, Z0
 	VFNMADD231PS Z8, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    64(BX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFMSUB231PS  Z9, Z3, Z0
 	VFNMADD231PS Z8, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
+	VCVTPH2PS    96(BX), Z0
 	VMULPS       Z8, Z0, Z4
 	VFMSUB231PS  Z9, Z4, Z0
 	VFNMADD231PS Z8, Z0, Z4
@@ -2695,7 +2286,7 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z6
 	VMULPS       Z9, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, (DI)
+	VMOVUPS      Y6, (SI)
 	VPCMPEQD     Z1, Z0, K1
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2706,7 +2297,7 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z9, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VPCMPEQD     Z2, Z0, K2
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2717,7 +2308,7 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z11, Z3, Z2
 	VMULPS       Z9, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y2, 64(SI)
 	VPCMPEQD     Z3, Z0, K3
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2728,42 +2319,44 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z2
 	VMULPS       Z9, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(DI)
+	VMOVUPS      Y2, 96(SI)
 	VPCMPEQD     Z4, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (DX)
 
 groupback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z9
+	VBROADCASTSS (R8), Z8
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ BX, R13
+	MOVQ R8, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z8, Z0
-	VCVTPH2PS    (DX), Z1
+	VCVTPH2PS    (BX), Z1
 	VMULPS       Z9, Z1, Z2
 	VFMSUB231PS  Z8, Z2, Z1
 	VFNMADD231PS Z9, Z1, Z2
@@ -2772,7 +2365,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z8, Z1
-	VCVTPH2PS    32(DX), Z3
+	VCVTPH2PS    32(BX), Z3
 	VMULPS       Z9, Z3, Z4
 	VFMSUB231PS  Z8, Z4, Z3
 	VFNMADD231PS Z9, Z3, Z4
@@ -2781,7 +2374,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z8, Z3
-	VCVTPH2PS    64(DX), Z5
+	VCVTPH2PS    64(BX), Z5
 	VMULPS       Z9, Z5, Z6
 	VFMSUB231PS  Z8, Z6, Z5
 	VFNMADD231PS Z9, Z5, Z6
@@ -2790,7 +2383,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z8, Z5
-	VCVTPH2PS    96(DX), Z7
+	VCVTPH2PS    96(BX), Z7
 	VMULPS       Z9, Z7, Z16
 	VFMSUB231PS  Z8, Z16, Z7
 	VFNMADD231PS Z9, Z7, Z16
@@ -2807,7 +2400,7 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z18
 	VMULPS       Z0, Z18, Z18
 	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, (DI)
+	VMOVUPS      Y18, (SI)
 	VPCMPEQD     Z2, Z7, K1
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z2
@@ -2818,7 +2411,7 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z7
 	VMULPS       Z1, Z7, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VPCMPEQD     Z4, Z0, K2
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2829,7 +2422,7 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z11, Z6, Z2
 	VMULPS       Z3, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y2, 64(SI)
 	VPCMPEQD     Z6, Z0, K3
 	VRANGEPS     $0x02, Z14, Z16, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2840,73 +2433,73 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z11, Z16, Z2
 	VMULPS       Z5, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(DI)
+	VMOVUPS      Y2, 96(SI)
 	VPCMPEQD     Z16, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R9
+	VMOVUPS      Z0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (R9), Z8
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
+	VMOVDQU16.Z  (BX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VFNMADD231PS Z8, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
+	VMOVDQU16.Z  32(BX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z2
 	VFMSUB231PS  Z9, Z2, Z0
 	VFNMADD231PS Z8, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
+	VMOVDQU16.Z  64(BX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z3
 	VFMSUB231PS  Z9, Z3, Z0
 	VFNMADD231PS Z8, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
+	VMOVDQU16.Z  96(BX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z4
 	VFMSUB231PS  Z9, Z4, Z0
@@ -2914,7 +2507,7 @@ grouppiece:
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
@@ -2925,9 +2518,9 @@ grouppiece:
 	VMULPS       Z9, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
 	KMOVQ        K0, K7
-	VMOVDQU16    Y6, K7, (DI)
+	VMOVDQU16    Y6, K7, (SI)
 	VPCMPEQD     Z1, Z0, K1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2939,9 +2532,9 @@ grouppiece:
 	VMULPS       Z9, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y5, K7, 32(DI)
+	VMOVDQU16    Y5, K7, 32(SI)
 	VPCMPEQD     Z2, Z0, K2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2953,9 +2546,9 @@ grouppiece:
 	VMULPS       Z9, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y2, K7, 64(DI)
+	VMOVDQU16    Y2, K7, 64(SI)
 	VPCMPEQD     Z3, Z0, K3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2967,7 +2560,7 @@ grouppiece:
 	VMULPS       Z9, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y2, K7, 96(DI)
+	VMOVDQU16    Y2, K7, 96(SI)
 	VPCMPEQD     Z4, Z0, K4
 
 grouptailnarrow:
@@ -2976,27 +2569,27 @@ grouptailnarrow:
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z10, K1, Z0
 	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
+	VMOVDQU8   Z0, K7, (DX)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*1), DX
+	LEAQ       (BX)(DI*2), BX
 
-grouptailback:
-	LEAQ  (DI)(R9*2), DI
-	LEAQ  (SI)(R9*1), SI
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3007,8 +2600,8 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z0
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (R9), Z0
 	VBROADCASTSS constantsAVX512<>+12(SB), Z1
 	VPSUBD       Z1, Z0, Z8
 	VBROADCASTSS constantsAVX512<>+16(SB), Z0
@@ -3016,42 +2609,42 @@ longs:
 	VBROADCASTSS constantsAVX512<>+20(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z8, Z0, Z7
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          longtail
+	MOVQ         R11, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    (BX), Z0
 	VMULPS       Z7, Z0, Z1
 	VMOVAPS      Z1, Z6
 	VFMADD231PS  Z8, Z0, Z6
-	VCVTPH2PS    32(DX), Z0
+	VCVTPH2PS    32(BX), Z0
 	VMULPS       Z7, Z0, Z1
 	VMOVAPS      Z1, Z5
 	VFMADD231PS  Z8, Z0, Z5
-	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    64(BX), Z0
 	VMULPS       Z7, Z0, Z1
 	VMOVAPS      Z1, Z4
 	VFMADD231PS  Z8, Z0, Z4
-	VCVTPH2PS    96(DX), Z0
+	VCVTPH2PS    96(BX), Z0
 	VMULPS       Z7, Z0, Z1
 	VMOVAPS      Z1, Z3
 	VFMADD231PS  Z8, Z0, Z3
 
 longahead:
-	VCVTPH2PS   128(DX), Z0
+	VCVTPH2PS   128(BX), Z0
 	VMULPS      Z7, Z0, Z1
 	VFMADD231PS Z8, Z0, Z1
-	VCVTPH2PS   160(DX), Z0
+	VCVTPH2PS   160(BX), Z0
 	VMULPS      Z7, Z0, Z2
 	VFMADD231PS Z8, Z0, Z2
-	VCVTPH2PS   192(DX), Z0
+	VCVTPH2PS   192(BX), Z0
 	VMULPS      Z7, Z0, Z16
 	VFMADD231PS Z8, Z0, Z16
-	VCVTPH2PS   224(DX), Z0
+	VCVTPH2PS   224(BX), Z0
 	VMULPS      Z7, Z0, Z17
 	VFMADD231PS Z8, Z0, Z17
 	VCMPPS      $0x03, Z5, Z6, K1
@@ -3067,7 +2660,7 @@ longahead:
 	VPTERNLOGD  $0xf8, Z11, Z6, Z19
 	VMULPS      Z9, Z19, Z19
 	VCVTPS2PH   $0x00, Z19, Y19
-	VMOVUPS     Y19, (DI)
+	VMOVUPS     Y19, (SI)
 	VPCMPEQD    Z6, Z0, K1
 	VRANGEPS    $0x02, Z14, Z5, Z0
 	VPANDD      Z13, Z0, Z18
@@ -3078,7 +2671,7 @@ longahead:
 	VPTERNLOGD  $0xf8, Z11, Z5, Z19
 	VMULPS      Z9, Z19, Z19
 	VCVTPS2PH   $0x00, Z19, Y19
-	VMOVUPS     Y19, 32(DI)
+	VMOVUPS     Y19, 32(SI)
 	VPCMPEQD    Z5, Z0, K2
 	VRANGEPS    $0x02, Z14, Z4, Z0
 	VPANDD      Z13, Z0, Z18
@@ -3089,7 +2682,7 @@ longahead:
 	VPTERNLOGD  $0xf8, Z11, Z4, Z19
 	VMULPS      Z9, Z19, Z19
 	VCVTPS2PH   $0x00, Z19, Y19
-	VMOVUPS     Y19, 64(DI)
+	VMOVUPS     Y19, 64(SI)
 	VPCMPEQD    Z4, Z0, K3
 	VRANGEPS    $0x02, Z14, Z3, Z0
 	VPANDD      Z13, Z0, Z18
@@ -3100,35 +2693,35 @@ longahead:
 	VPTERNLOGD  $0xf8, Z11, Z3, Z19
 	VMULPS      Z9, Z19, Z19
 	VCVTPS2PH   $0x00, Z19, Y19
-	VMOVUPS     Y19, 96(DI)
+	VMOVUPS     Y19, 96(SI)
 	VPCMPEQD    Z3, Z0, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
 	VMOVDQU8.Z  Z10, K1, Z0
-	VMOVUPS     Z0, (SI)
+	VMOVUPS     Z0, (DX)
 	VMOVAPS     Z1, Z6
 	VMOVAPS     Z2, Z5
 	VMOVAPS     Z16, Z4
 	VMOVAPS     Z17, Z3
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+128
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VCVTPH2PS   (DX), Z0
+	VCVTPH2PS   (BX), Z0
 	VMULPS      Z7, Z0, Z1
 	VFMADD231PS Z8, Z0, Z1
-	VCVTPH2PS   32(DX), Z0
+	VCVTPH2PS   32(BX), Z0
 	VMULPS      Z7, Z0, Z2
 	VFMADD231PS Z8, Z0, Z2
-	VCVTPH2PS   64(DX), Z0
+	VCVTPH2PS   64(BX), Z0
 	VMULPS      Z7, Z0, Z3
 	VFMADD231PS Z8, Z0, Z3
-	VCVTPH2PS   96(DX), Z0
+	VCVTPH2PS   96(BX), Z0
 	VMULPS      Z7, Z0, Z4
 	VFMADD231PS Z8, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
@@ -3144,7 +2737,7 @@ longloop:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z6
 	VMULPS      Z9, Z6, Z6
 	VCVTPS2PH   $0x00, Z6, Y6
-	VMOVUPS     Y6, (DI)
+	VMOVUPS     Y6, (SI)
 	VPCMPEQD    Z1, Z0, K1
 	VRANGEPS    $0x02, Z14, Z2, Z0
 	VPANDD      Z13, Z0, Z1
@@ -3155,7 +2748,7 @@ longloop:
 	VPTERNLOGD  $0xf8, Z11, Z2, Z5
 	VMULPS      Z9, Z5, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVUPS     Y5, 32(DI)
+	VMOVUPS     Y5, 32(SI)
 	VPCMPEQD    Z2, Z0, K2
 	VRANGEPS    $0x02, Z14, Z3, Z0
 	VPANDD      Z13, Z0, Z1
@@ -3166,7 +2759,7 @@ longloop:
 	VPTERNLOGD  $0xf8, Z11, Z3, Z2
 	VMULPS      Z9, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 64(DI)
+	VMOVUPS     Y2, 64(SI)
 	VPCMPEQD    Z3, Z0, K3
 	VRANGEPS    $0x02, Z14, Z4, Z0
 	VPANDD      Z13, Z0, Z1
@@ -3177,52 +2770,56 @@ longloop:
 	VPTERNLOGD  $0xf8, Z11, Z4, Z2
 	VMULPS      Z9, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 96(DI)
+	VMOVUPS     Y2, 96(SI)
 	VPCMPEQD    Z4, Z0, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
 	VMOVDQU8.Z  Z10, K1, Z0
-	VMOVUPS     Z0, (SI)
+	VMOVUPS     Z0, (DX)
 
 longback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R9, R9
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R9, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
+	VMOVDQU16.Z (BX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z7, Z0, Z1
 	VFMADD231PS Z8, Z0, Z1
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
+	VMOVDQU16.Z 32(BX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z7, Z0, Z2
 	VFMADD231PS Z8, Z0, Z2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
+	VMOVDQU16.Z 64(BX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z7, Z0, Z3
 	VFMADD231PS Z8, Z0, Z3
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
+	VMOVDQU16.Z 96(BX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z7, Z0, Z4
 	VFMADD231PS Z8, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
 	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
-	JNE         longtailrare
+	JNE         longstage
 	VRANGEPS    $0x02, Z14, Z1, Z0
 	VPANDD      Z13, Z0, Z5
 	VPMAXUD     Z15, Z5, Z5
@@ -3233,9 +2830,9 @@ longtail:
 	VMULPS      Z9, Z6, Z6
 	VCVTPS2PH   $0x00, Z6, Y6
 	KMOVQ       K0, K7
-	VMOVDQU16   Y6, K7, (DI)
+	VMOVDQU16   Y6, K7, (SI)
 	VPCMPEQD    Z1, Z0, K1
-	CMPQ        R9, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	VRANGEPS    $0x02, Z14, Z2, Z0
 	VPANDD      Z13, Z0, Z1
@@ -3247,9 +2844,9 @@ longtail:
 	VMULPS      Z9, Z5, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y5, K7, 32(DI)
+	VMOVDQU16   Y5, K7, 32(SI)
 	VPCMPEQD    Z2, Z0, K2
-	CMPQ        R9, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	VRANGEPS    $0x02, Z14, Z3, Z0
 	VPANDD      Z13, Z0, Z1
@@ -3261,9 +2858,9 @@ longtail:
 	VMULPS      Z9, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y2, K7, 64(DI)
+	VMOVDQU16   Y2, K7, 64(SI)
 	VPCMPEQD    Z3, Z0, K3
-	CMPQ        R9, $+49
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	VRANGEPS    $0x02, Z14, Z4, Z0
 	VPANDD      Z13, Z0, Z1
@@ -3275,7 +2872,7 @@ longtail:
 	VMULPS      Z9, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y2, K7, 96(DI)
+	VMOVDQU16   Y2, K7, 96(SI)
 	VPCMPEQD    Z4, Z0, K4
 
 longtailnarrow:
@@ -3284,16 +2881,14 @@ longtailnarrow:
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z10, K1, Z0
 	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-longtailback:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*1), SI
-	LEAQ (DX)(R9*2), DX
+	VMOVDQU8   Z0, K7, (DX)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*1), DX
+	LEAQ       (BX)(DI*2), BX
 
 longend:
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -3311,135 +2906,133 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z7
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST (R8), Z0, Z6
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VCVTPH2PS         (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z9
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFNMADD231PS.BCST (R9), Z0, Z8
+	VCVTPH2PS         32(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (R9), Z0, Z7
+	VCVTPH2PS         64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z6
+	VFMSUB231PS.BCST  4(R8), Z1, Z0
 	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (R8), Z0, Z5
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z4
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(R9), Z0, Z5
+	VCVTPH2PS         96(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFMSUB231PS.BCST  4(R8), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 4(R9), Z0, Z4
 
 short2ahead:
-	VCVTPH2PS         128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z16
-	VFMSUB231PS.BCST  8(BX), Z1, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z1
-	VCVTPH2PS         160(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z17
-	VFMSUB231PS.BCST  8(BX), Z17, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z17
-	VCVTPH2PS         192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z18
-	VBROADCASTSS      12(BX), Z19
-	VFMSUB231PS.BCST  12(BX), Z18, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z18
-	VCVTPH2PS         224(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z20
-	VFMSUB231PS.BCST  12(BX), Z20, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z20
-	VCMPPS            $0x03, Z5, Z6, K1
-	VCMPPS            $0x03, Z2, Z3, K2
+	VCVTPH2PS         128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z2
+	VFMSUB231PS.BCST  8(R8), Z1, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z1
+	VCVTPH2PS         160(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFMSUB231PS.BCST  8(R8), Z3, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z3
+	VCVTPH2PS         192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z16
+	VBROADCASTSS      12(R8), Z17
+	VFMSUB231PS.BCST  12(R8), Z16, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z16
+	VCVTPH2PS         224(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z18
+	VFMSUB231PS.BCST  12(R8), Z18, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z18
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VRANGEPS          $0x02, Z14, Z6, Z0
-	VPANDD            Z13, Z0, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z0, Z22
-	VSUBPS            Z21, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z6, Z22
-	VMULPS            Z7, Z22, Z22
-	VCVTPS2PH         $0x00, Z22, Y22
-	VMOVUPS           Y22, (DI)
-	VPCMPEQD          Z6, Z0, K1
+	VRANGEPS          $0x02, Z14, Z8, Z0
+	VPANDD            Z13, Z0, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z0, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z8, Z20
+	VMULPS            Z9, Z20, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, (SI)
+	VPCMPEQD          Z8, Z0, K1
+	VRANGEPS          $0x02, Z14, Z7, Z0
+	VPANDD            Z13, Z0, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z0, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z7, Z20
+	VMULPS            Z9, Z20, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, 32(SI)
+	VPCMPEQD          Z7, Z0, K2
 	VRANGEPS          $0x02, Z14, Z5, Z0
-	VPANDD            Z13, Z0, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z0, Z22
-	VSUBPS            Z21, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z5, Z22
-	VMULPS            Z7, Z22, Z22
-	VCVTPS2PH         $0x00, Z22, Y22
-	VMOVUPS           Y22, 32(DI)
-	VPCMPEQD          Z5, Z0, K2
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z0, Z22
-	VSUBPS            Z21, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z3, Z22
-	VMULPS            Z4, Z22, Z22
-	VCVTPS2PH         $0x00, Z22, Y22
-	VMOVUPS           Y22, 64(DI)
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z0, Z22
-	VSUBPS            Z21, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z2, Z22
-	VMULPS            Z4, Z22, Z22
-	VCVTPS2PH         $0x00, Z22, Y22
-	VMOVUPS           Y22, 96(DI)
-	VPCMPEQD          Z2, Z0, K4
+	VPANDD            Z13, Z0, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z0, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z5, Z20
+	VMULPS            Z6, Z20, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, 64(SI)
+	VPCMPEQD          Z5, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z0, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z4, Z20
+	VMULPS            Z6, Z20, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, 96(SI)
+	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
 	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z17, Z5
-	VMOVAPS           Z18, Z3
-	VMOVAPS           Z20, Z2
-	VMOVAPS           Z16, Z7
-	VMOVAPS           Z19, Z4
-	ADDQ              $+8, BX
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z3, Z7
+	VMOVAPS           Z16, Z5
+	VMOVAPS           Z18, Z4
+	VMOVAPS           Z2, Z9
+	VMOVAPS           Z17, Z6
 	ADDQ              $+8, R8
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	ADDQ              $+8, R9
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (BX), Z9
-	VBROADCASTSS      4(BX), Z8
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VCVTPH2PS         (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z1
+	VCVTPH2PS         32(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFMSUB231PS.BCST  (R8), Z2, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z2
+	VCVTPH2PS         64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFMSUB231PS.BCST  4(R8), Z3, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z3
+	VCVTPH2PS         96(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFMSUB231PS.BCST  4(R8), Z4, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -3451,9 +3044,9 @@ short2loop:
 	VADDPS            Z5, Z0, Z6
 	VSUBPS            Z5, Z6, Z6
 	VPTERNLOGD        $0xf8, Z11, Z1, Z6
-	VMULPS.BCST       (BX), Z6, Z6
+	VMULPS.BCST       (R8), Z6, Z6
 	VCVTPS2PH         $0x00, Z6, Y6
-	VMOVUPS           Y6, (DI)
+	VMOVUPS           Y6, (SI)
 	VPCMPEQD          Z1, Z0, K1
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
@@ -3462,9 +3055,9 @@ short2loop:
 	VADDPS            Z1, Z0, Z5
 	VSUBPS            Z1, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       (BX), Z5, Z5
+	VMULPS.BCST       (R8), Z5, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, 32(DI)
+	VMOVUPS           Y5, 32(SI)
 	VPCMPEQD          Z2, Z0, K2
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
@@ -3473,9 +3066,9 @@ short2loop:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       4(BX), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z2
 	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 64(DI)
+	VMOVUPS           Y2, 64(SI)
 	VPCMPEQD          Z3, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
@@ -3484,22 +3077,22 @@ short2loop:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       4(BX), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z2
 	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 96(DI)
+	VMOVUPS           Y2, 96(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
 	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVUPS           Z0, (SI)
+	VMOVUPS           Z0, (DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
+	ADDQ $+8, R9
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -3521,143 +3114,139 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VCVTPH2PS         (DX), Z18
-	VMULPS.BCST       (R8), Z18, Z19
-	VBROADCASTSS      (BX), Z5
-	VFMSUB231PS.BCST  (BX), Z19, Z18
-	VMOVAPS           Z19, Z4
-	VFNMADD231PS.BCST (R8), Z18, Z4
-	VCVTPH2PS         32(DX), Z18
-	VMULPS.BCST       4(R8), Z18, Z19
-	VBROADCASTSS      4(BX), Z3
-	VFMSUB231PS.BCST  4(BX), Z19, Z18
-	VMOVAPS           Z19, Z2
-	VFNMADD231PS.BCST 4(R8), Z18, Z2
-	VCVTPH2PS         64(DX), Z18
-	VMULPS.BCST       8(R8), Z18, Z19
-	VBROADCASTSS      8(BX), Z1
-	VFMSUB231PS.BCST  8(BX), Z19, Z18
-	VMOVAPS           Z19, Z0
-	VFNMADD231PS.BCST 8(R8), Z18, Z0
-	VCVTPH2PS         96(DX), Z18
-	VMULPS.BCST       12(R8), Z18, Z19
-	VBROADCASTSS      12(BX), Z16
-	VFMSUB231PS.BCST  12(BX), Z19, Z18
-	VMOVAPS           Z19, Z17
-	VFNMADD231PS.BCST 12(R8), Z18, Z17
+	VCVTPH2PS         (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z9
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFNMADD231PS.BCST (R9), Z0, Z8
+	VCVTPH2PS         32(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z7
+	VFMSUB231PS.BCST  4(R8), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST 4(R9), Z0, Z6
+	VCVTPH2PS         64(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z5
+	VFMSUB231PS.BCST  8(R8), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 8(R9), Z0, Z4
+	VCVTPH2PS         96(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z1
+	VBROADCASTSS      12(R8), Z3
+	VFMSUB231PS.BCST  12(R8), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 12(R9), Z0, Z2
 
 short4ahead:
-	VCVTPH2PS         128(DX), Z18
-	VMULPS.BCST       16(R8), Z18, Z19
-	VBROADCASTSS      16(BX), Z20
-	VFMSUB231PS.BCST  16(BX), Z19, Z18
-	VFNMADD231PS.BCST 16(R8), Z18, Z19
-	VCVTPH2PS         160(DX), Z18
-	VMULPS.BCST       20(R8), Z18, Z21
-	VBROADCASTSS      20(BX), Z22
-	VFMSUB231PS.BCST  20(BX), Z21, Z18
-	VFNMADD231PS.BCST 20(R8), Z18, Z21
-	VCVTPH2PS         192(DX), Z18
-	VMULPS.BCST       24(R8), Z18, Z23
-	VBROADCASTSS      24(BX), Z24
-	VFMSUB231PS.BCST  24(BX), Z23, Z18
-	VFNMADD231PS.BCST 24(R8), Z18, Z23
-	VCVTPH2PS         224(DX), Z18
-	VMULPS.BCST       28(R8), Z18, Z25
-	VBROADCASTSS      28(BX), Z26
-	VFMSUB231PS.BCST  28(BX), Z25, Z18
-	VFNMADD231PS.BCST 28(R8), Z18, Z25
-	VCMPPS            $0x03, Z2, Z4, K1
-	VCMPPS            $0x03, Z17, Z0, K2
+	VCVTPH2PS         128(BX), Z0
+	VMULPS.BCST       16(R9), Z0, Z1
+	VBROADCASTSS      16(R8), Z16
+	VFMSUB231PS.BCST  16(R8), Z1, Z0
+	VFNMADD231PS.BCST 16(R9), Z0, Z1
+	VCVTPH2PS         160(BX), Z0
+	VMULPS.BCST       20(R9), Z0, Z17
+	VBROADCASTSS      20(R8), Z18
+	VFMSUB231PS.BCST  20(R8), Z17, Z0
+	VFNMADD231PS.BCST 20(R9), Z0, Z17
+	VCVTPH2PS         192(BX), Z0
+	VMULPS.BCST       24(R9), Z0, Z19
+	VBROADCASTSS      24(R8), Z20
+	VFMSUB231PS.BCST  24(R8), Z19, Z0
+	VFNMADD231PS.BCST 24(R9), Z0, Z19
+	VCVTPH2PS         224(BX), Z0
+	VMULPS.BCST       28(R9), Z0, Z21
+	VBROADCASTSS      28(R8), Z22
+	VFMSUB231PS.BCST  28(R8), Z21, Z0
+	VFNMADD231PS.BCST 28(R9), Z0, Z21
+	VCMPPS            $0x03, Z6, Z8, K1
+	VCMPPS            $0x03, Z2, Z4, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VRANGEPS          $0x02, Z14, Z4, Z18
-	VPANDD            Z13, Z18, Z27
-	VPMAXUD           Z15, Z27, Z27
-	VPADDD            Z12, Z27, Z27
-	VADDPS            Z27, Z18, Z28
-	VSUBPS            Z27, Z28, Z28
-	VPTERNLOGD        $0xf8, Z11, Z4, Z28
-	VMULPS            Z5, Z28, Z28
-	VCVTPS2PH         $0x00, Z28, Y28
-	VMOVUPS           Y28, (DI)
-	VPCMPEQD          Z4, Z18, K1
-	VRANGEPS          $0x02, Z14, Z2, Z18
-	VPANDD            Z13, Z18, Z27
-	VPMAXUD           Z15, Z27, Z27
-	VPADDD            Z12, Z27, Z27
-	VADDPS            Z27, Z18, Z28
-	VSUBPS            Z27, Z28, Z28
-	VPTERNLOGD        $0xf8, Z11, Z2, Z28
-	VMULPS            Z3, Z28, Z28
-	VCVTPS2PH         $0x00, Z28, Y28
-	VMOVUPS           Y28, 32(DI)
-	VPCMPEQD          Z2, Z18, K2
-	VRANGEPS          $0x02, Z14, Z0, Z18
-	VPANDD            Z13, Z18, Z27
-	VPMAXUD           Z15, Z27, Z27
-	VPADDD            Z12, Z27, Z27
-	VADDPS            Z27, Z18, Z28
-	VSUBPS            Z27, Z28, Z28
-	VPTERNLOGD        $0xf8, Z11, Z0, Z28
-	VMULPS            Z1, Z28, Z28
-	VCVTPS2PH         $0x00, Z28, Y28
-	VMOVUPS           Y28, 64(DI)
-	VPCMPEQD          Z0, Z18, K3
-	VRANGEPS          $0x02, Z14, Z17, Z18
-	VPANDD            Z13, Z18, Z27
-	VPMAXUD           Z15, Z27, Z27
-	VPADDD            Z12, Z27, Z27
-	VADDPS            Z27, Z18, Z28
-	VSUBPS            Z27, Z28, Z28
-	VPTERNLOGD        $0xf8, Z11, Z17, Z28
-	VMULPS            Z16, Z28, Z28
-	VCVTPS2PH         $0x00, Z28, Y28
-	VMOVUPS           Y28, 96(DI)
-	VPCMPEQD          Z17, Z18, K4
+	VRANGEPS          $0x02, Z14, Z8, Z0
+	VPANDD            Z13, Z0, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z12, Z23, Z23
+	VADDPS            Z23, Z0, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z11, Z8, Z24
+	VMULPS            Z9, Z24, Z24
+	VCVTPS2PH         $0x00, Z24, Y24
+	VMOVUPS           Y24, (SI)
+	VPCMPEQD          Z8, Z0, K1
+	VRANGEPS          $0x02, Z14, Z6, Z0
+	VPANDD            Z13, Z0, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z12, Z23, Z23
+	VADDPS            Z23, Z0, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z11, Z6, Z24
+	VMULPS            Z7, Z24, Z24
+	VCVTPS2PH         $0x00, Z24, Y24
+	VMOVUPS           Y24, 32(SI)
+	VPCMPEQD          Z6, Z0, K2
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z12, Z23, Z23
+	VADDPS            Z23, Z0, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z11, Z4, Z24
+	VMULPS            Z5, Z24, Z24
+	VCVTPS2PH         $0x00, Z24, Y24
+	VMOVUPS           Y24, 64(SI)
+	VPCMPEQD          Z4, Z0, K3
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z12, Z23, Z23
+	VADDPS            Z23, Z0, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z11, Z2, Z24
+	VMULPS            Z3, Z24, Z24
+	VCVTPS2PH         $0x00, Z24, Y24
+	VMOVUPS           Y24, 96(SI)
+	VPCMPEQD          Z2, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z10, K1, Z18
-	VMOVUPS           Z18, (SI)
+	VMOVDQU8.Z        Z10, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z17, Z6
 	VMOVAPS           Z19, Z4
 	VMOVAPS           Z21, Z2
-	VMOVAPS           Z23, Z0
-	VMOVAPS           Z25, Z17
+	VMOVAPS           Z16, Z9
+	VMOVAPS           Z18, Z7
 	VMOVAPS           Z20, Z5
 	VMOVAPS           Z22, Z3
-	VMOVAPS           Z24, Z1
-	VMOVAPS           Z26, Z16
-	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	ADDQ              $+16, R9
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (BX), Z9
-	VBROADCASTSS      4(BX), Z8
-	VBROADCASTSS      8(BX), Z7
-	VBROADCASTSS      12(BX), Z6
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VCVTPH2PS         (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z1
+	VCVTPH2PS         32(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFMSUB231PS.BCST  4(R8), Z2, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z2
+	VCVTPH2PS         64(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFMSUB231PS.BCST  8(R8), Z3, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z3
+	VCVTPH2PS         96(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFMSUB231PS.BCST  12(R8), Z4, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -3666,12 +3255,12 @@ short4loop:
 	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
 	VPADDD            Z12, Z5, Z5
-	VADDPS            Z5, Z0, Z16
-	VSUBPS            Z5, Z16, Z16
-	VPTERNLOGD        $0xf8, Z11, Z1, Z16
-	VMULPS.BCST       (BX), Z16, Z16
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVUPS           Y16, (DI)
+	VADDPS            Z5, Z0, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z11, Z1, Z6
+	VMULPS.BCST       (R8), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, (SI)
 	VPCMPEQD          Z1, Z0, K1
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
@@ -3680,9 +3269,9 @@ short4loop:
 	VADDPS            Z1, Z0, Z5
 	VSUBPS            Z1, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       4(BX), Z5, Z5
+	VMULPS.BCST       4(R8), Z5, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, 32(DI)
+	VMOVUPS           Y5, 32(SI)
 	VPCMPEQD          Z2, Z0, K2
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
@@ -3691,9 +3280,9 @@ short4loop:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       8(BX), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z2
 	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 64(DI)
+	VMOVUPS           Y2, 64(SI)
 	VPCMPEQD          Z3, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
@@ -3702,22 +3291,22 @@ short4loop:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       12(BX), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z2
 	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 96(DI)
+	VMOVUPS           Y2, 96(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
 	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVUPS           Z0, (SI)
+	VMOVUPS           Z0, (DX)
 
 short4back:
-	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
+	ADDQ $+16, R9
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -3732,33 +3321,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (DX), Z0
-	VMOVUPS      (R8), Z1
+	VCVTPH2PS    (BX), Z0
+	VMOVUPS      (R9), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
+	VMOVUPS      (R8), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    32(DX), Z0
-	VMOVUPS      64(R8), Z1
+	VCVTPH2PS    32(BX), Z0
+	VMOVUPS      64(R9), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
+	VMOVUPS      64(R8), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    64(DX), Z0
-	VMOVUPS      128(R8), Z1
+	VCVTPH2PS    64(BX), Z0
+	VMOVUPS      128(R9), Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(BX), Z7
+	VMOVUPS      128(R8), Z7
 	VFMSUB231PS  Z7, Z6, Z0
 	VFNMADD231PS Z1, Z0, Z6
-	VCVTPH2PS    96(DX), Z0
-	VMOVUPS      192(R8), Z1
+	VCVTPH2PS    96(BX), Z0
+	VMOVUPS      192(R9), Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(BX), Z9
+	VMOVUPS      192(R8), Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
 	VCMPPS       $0x03, Z4, Z2, K1
@@ -3774,7 +3363,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z16
 	VMULPS       Z3, Z16, Z16
 	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, (DI)
+	VMOVUPS      Y16, (SI)
 	VPCMPEQD     Z2, Z0, K1
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -3785,7 +3374,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z2
 	VMULPS       Z5, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 32(DI)
+	VMOVUPS      Y2, 32(SI)
 	VPCMPEQD     Z4, Z0, K2
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z1
@@ -3796,7 +3385,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z11, Z6, Z2
 	VMULPS       Z7, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y2, 64(SI)
 	VPCMPEQD     Z6, Z0, K3
 	VRANGEPS     $0x02, Z14, Z8, Z0
 	VPANDD       Z13, Z0, Z1
@@ -3807,130 +3396,40 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z11, Z8, Z2
 	VMULPS       Z9, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(DI)
+	VMOVUPS      Y2, 96(SI)
 	VPCMPEQD     Z8, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (DX)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+128, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  832(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX512(SB)
+	MOVQ  840(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  848(SP), BX
+	MOVQ  856(SP), R8
+	MOVQ  864(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (BX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(R8), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(R8), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K7, Z7
-	VFMSUB231PS  Z7, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(R8), K7, Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K7, Z9
-	VFMSUB231PS  Z9, Z8, Z0
-	VFNMADD231PS Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z16
-	VSUBPS       Z1, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z2, Z16
-	VMULPS       Z3, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	KMOVQ        K0, K7
-	VMOVDQU16    Y16, K7, (DI)
-	VPCMPEQD     Z2, Z0, K1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z4, Z2
-	VMULPS       Z5, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y2, K7, 32(DI)
-	VPCMPEQD     Z4, Z0, K2
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z6, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z6, Z2
-	VMULPS       Z7, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y2, K7, 64(DI)
-	VPCMPEQD     Z6, Z0, K3
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z8, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z8, Z2
-	VMULPS       Z9, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y2, K7, 96(DI)
-	VPCMPEQD     Z8, Z0, K4
-
-lanetailnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z10, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -3944,21 +3443,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VCVTPH2PS    (DX), Z0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VCVTPH2PS    (BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VFNMADD231PS Z8, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
+	VCVTPH2PS    32(BX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFMSUB231PS  Z9, Z2, Z0
 	VFNMADD231PS Z8, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    64(BX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFMSUB231PS  Z9, Z3, Z0
 	VFNMADD231PS Z8, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
+	VCVTPH2PS    96(BX), Z0
 	VMULPS       Z8, Z0, Z4
 	VFMSUB231PS  Z9, Z4, Z0
 	VFNMADD231PS Z8, Z0, Z4
@@ -3975,7 +3474,7 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z6
 	VMULPS       Z9, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVNTPS     Y6, (DI)
+	VMOVNTPS     Y6, (SI)
 	VPCMPEQD     Z1, Z0, K1
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
@@ -3986,7 +3485,7 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z9, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VPCMPEQD     Z2, Z0, K2
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
@@ -3997,7 +3496,7 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z11, Z3, Z2
 	VMULPS       Z9, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 64(DI)
+	VMOVNTPS     Y2, 64(SI)
 	VPCMPEQD     Z3, Z0, K3
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -4008,16 +3507,16 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z2
 	VMULPS       Z9, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 96(DI)
+	VMOVNTPS     Y2, 96(SI)
 	VPCMPEQD     Z4, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	VMOVNTPS     Z0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
@@ -4037,7 +3536,7 @@ grouplast:
 	VPTERNLOGD $0xf8, Z11, Z7, Z2
 	VMULPS     Z9, Z2, Z2
 	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, (DI)
+	VMOVUPS    Y2, (SI)
 	VPCMPEQD   Z7, Z0, K1
 	VRANGEPS   $0x02, Z14, Z6, Z0
 	VPANDD     Z13, Z0, Z1
@@ -4048,7 +3547,7 @@ grouplast:
 	VPTERNLOGD $0xf8, Z11, Z6, Z2
 	VMULPS     Z9, Z2, Z2
 	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 32(DI)
+	VMOVUPS    Y2, 32(SI)
 	VPCMPEQD   Z6, Z0, K2
 	VRANGEPS   $0x02, Z14, Z5, Z0
 	VPANDD     Z13, Z0, Z1
@@ -4059,7 +3558,7 @@ grouplast:
 	VPTERNLOGD $0xf8, Z11, Z5, Z2
 	VMULPS     Z9, Z2, Z2
 	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 64(DI)
+	VMOVUPS    Y2, 64(SI)
 	VPCMPEQD   Z5, Z0, K3
 	VRANGEPS   $0x02, Z14, Z4, Z0
 	VPANDD     Z13, Z0, Z1
@@ -4070,92 +3569,32 @@ grouplast:
 	VPTERNLOGD $0xf8, Z11, Z4, Z2
 	VMULPS     Z9, Z2, Z2
 	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 96(DI)
+	VMOVUPS    Y2, 96(SI)
 	VPCMPEQD   Z4, Z0, K4
 	KUNPCKWD   K1, K2, K1
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z10, K1, Z0
-	VMOVUPS    Z0, (SI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
-	ADDQ       $+128, DX
+	VMOVUPS    Z0, (DX)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	ADDQ       $+128, BX
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VCVTPH2PS    (DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z9, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VCVTPH2PS    32(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z9, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VCVTPH2PS    64(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z9, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VCVTPH2PS    96(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z9, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 96(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          groupback
+	MOVQ $+1, 880(SP)
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 864(SP)
+	LEAQ 576(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -4163,14 +3602,14 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4179,12 +3618,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z9
+	VBROADCASTSS (R8), Z8
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -4193,14 +3632,14 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4209,12 +3648,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z9
+	VBROADCASTSS (R8), Z8
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -4223,14 +3662,14 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4239,12 +3678,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z9
+	VBROADCASTSS (R8), Z8
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -4253,122 +3692,69 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z9, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z9, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVDQU16    Y5, K7, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z9, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, 32(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z9, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z9, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVDQU16    Y5, K7, 96(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 840(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 192(SP), BX
+	MOVQ R10, 872(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 832(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 840(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (DX)(DI*1), DX
+	MOVQ 848(SP), BX
+	LEAQ (BX)(DI*2), BX
+	MOVQ 872(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
+	SUBQ R8, R13
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	VCVTPH2PS   (DX), Z0
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	VCVTPH2PS   (BX), Z0
 	VMULPS      Z7, Z0, Z1
 	VFMADD231PS Z8, Z0, Z1
-	VCVTPH2PS   32(DX), Z0
+	VCVTPH2PS   32(BX), Z0
 	VMULPS      Z7, Z0, Z2
 	VFMADD231PS Z8, Z0, Z2
-	VCVTPH2PS   64(DX), Z0
+	VCVTPH2PS   64(BX), Z0
 	VMULPS      Z7, Z0, Z3
 	VFMADD231PS Z8, Z0, Z3
-	VCVTPH2PS   96(DX), Z0
+	VCVTPH2PS   96(BX), Z0
 	VMULPS      Z7, Z0, Z4
 	VFMADD231PS Z8, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
@@ -4384,7 +3770,7 @@ longstream:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z6
 	VMULPS      Z9, Z6, Z6
 	VCVTPS2PH   $0x00, Z6, Y6
-	VMOVNTPS    Y6, (DI)
+	VMOVNTPS    Y6, (SI)
 	VPCMPEQD    Z1, Z0, K1
 	VRANGEPS    $0x02, Z14, Z2, Z0
 	VPANDD      Z13, Z0, Z1
@@ -4395,7 +3781,7 @@ longstream:
 	VPTERNLOGD  $0xf8, Z11, Z2, Z5
 	VMULPS      Z9, Z5, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVNTPS    Y5, 32(DI)
+	VMOVNTPS    Y5, 32(SI)
 	VPCMPEQD    Z2, Z0, K2
 	VRANGEPS    $0x02, Z14, Z3, Z0
 	VPANDD      Z13, Z0, Z1
@@ -4406,7 +3792,7 @@ longstream:
 	VPTERNLOGD  $0xf8, Z11, Z3, Z2
 	VMULPS      Z9, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVNTPS    Y2, 64(DI)
+	VMOVNTPS    Y2, 64(SI)
 	VPCMPEQD    Z3, Z0, K3
 	VRANGEPS    $0x02, Z14, Z4, Z0
 	VPANDD      Z13, Z0, Z1
@@ -4417,199 +3803,70 @@ longstream:
 	VPTERNLOGD  $0xf8, Z11, Z4, Z2
 	VMULPS      Z9, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVNTPS    Y2, 96(DI)
+	VMOVNTPS    Y2, 96(SI)
 	VPCMPEQD    Z4, Z0, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
 	VMOVDQU8.Z  Z10, K1, Z0
-	VMOVNTPS    Z0, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	VMOVNTPS    Z0, (DX)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS    (DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z9, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VCVTPH2PS    32(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z9, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VCVTPH2PS    64(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z9, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VCVTPH2PS    96(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z9, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 96(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          longback
+	MOVQ $+2, 880(SP)
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 864(SP)
+	LEAQ 576(SP), R9
+	JMP  rare
 
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z9, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z9, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVDQU16    Y5, K7, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z9, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, 32(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z9, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z9, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVDQU16    Y5, K7, 96(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 832(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 840(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (DX)(DI*1), DX
+	MOVQ 848(SP), BX
+	LEAQ (BX)(DI*2), BX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z9
-	VBROADCASTSS      4(BX), Z8
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	VCVTPH2PS         (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z1
+	VCVTPH2PS         32(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFMSUB231PS.BCST  (R8), Z2, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z2
+	VCVTPH2PS         64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFMSUB231PS.BCST  4(R8), Z3, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z3
+	VCVTPH2PS         96(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFMSUB231PS.BCST  4(R8), Z4, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -4621,9 +3878,9 @@ short2stream:
 	VADDPS            Z5, Z0, Z6
 	VSUBPS            Z5, Z6, Z6
 	VPTERNLOGD        $0xf8, Z11, Z1, Z6
-	VMULPS.BCST       (BX), Z6, Z6
+	VMULPS.BCST       (R8), Z6, Z6
 	VCVTPS2PH         $0x00, Z6, Y6
-	VMOVNTPS          Y6, (DI)
+	VMOVNTPS          Y6, (SI)
 	VPCMPEQD          Z1, Z0, K1
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
@@ -4632,9 +3889,9 @@ short2stream:
 	VADDPS            Z1, Z0, Z5
 	VSUBPS            Z1, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       (BX), Z5, Z5
+	VMULPS.BCST       (R8), Z5, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, 32(DI)
+	VMOVNTPS          Y5, 32(SI)
 	VPCMPEQD          Z2, Z0, K2
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
@@ -4643,9 +3900,9 @@ short2stream:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       4(BX), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z2
 	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 64(DI)
+	VMOVNTPS          Y2, 64(SI)
 	VPCMPEQD          Z3, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
@@ -4654,122 +3911,58 @@ short2stream:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       4(BX), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z2
 	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 96(DI)
+	VMOVNTPS          Y2, 96(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
 	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+8, BX
+	VMOVNTPS          Z0, (DX)
 	ADDQ              $+8, R8
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	ADDQ              $+8, R9
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS    (DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS.BCST  (BX), Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VCVTPH2PS    32(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS.BCST  (BX), Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VCVTPH2PS    64(DX), Z2
-	VDIVPS       Z8, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS.BCST  4(BX), Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VCVTPH2PS    96(DX), Z2
-	VDIVPS       Z8, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS.BCST  4(BX), Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 96(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          short2back
+	MOVQ $+3, 880(SP)
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 864(SP)
+	LEAQ 576(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z9
-	VBROADCASTSS      4(BX), Z8
-	VBROADCASTSS      8(BX), Z7
-	VBROADCASTSS      12(BX), Z6
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	VCVTPH2PS         (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z1
+	VCVTPH2PS         32(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFMSUB231PS.BCST  4(R8), Z2, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z2
+	VCVTPH2PS         64(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFMSUB231PS.BCST  8(R8), Z3, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z3
+	VCVTPH2PS         96(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFMSUB231PS.BCST  12(R8), Z4, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -4778,12 +3971,12 @@ short4stream:
 	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
 	VPADDD            Z12, Z5, Z5
-	VADDPS            Z5, Z0, Z16
-	VSUBPS            Z5, Z16, Z16
-	VPTERNLOGD        $0xf8, Z11, Z1, Z16
-	VMULPS.BCST       (BX), Z16, Z16
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVNTPS          Y16, (DI)
+	VADDPS            Z5, Z0, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z11, Z1, Z6
+	VMULPS.BCST       (R8), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVNTPS          Y6, (SI)
 	VPCMPEQD          Z1, Z0, K1
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
@@ -4792,9 +3985,9 @@ short4stream:
 	VADDPS            Z1, Z0, Z5
 	VSUBPS            Z1, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       4(BX), Z5, Z5
+	VMULPS.BCST       4(R8), Z5, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, 32(DI)
+	VMOVNTPS          Y5, 32(SI)
 	VPCMPEQD          Z2, Z0, K2
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
@@ -4803,9 +3996,9 @@ short4stream:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       8(BX), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z2
 	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 64(DI)
+	VMOVNTPS          Y2, 64(SI)
 	VPCMPEQD          Z3, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
@@ -4814,102 +4007,80 @@ short4stream:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       12(BX), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z2
 	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 96(DI)
+	VMOVNTPS          Y2, 96(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
 	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+16, BX
+	VMOVNTPS          Z0, (DX)
 	ADDQ              $+16, R8
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	ADDQ              $+16, R9
+	ADDQ              $+128, SI
+	ADDQ              $+64, DX
+	ADDQ              $+128, BX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS    (DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS.BCST  (BX), Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VCVTPH2PS    32(DX), Z2
-	VDIVPS       Z8, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z16
-	VSUBPS       Z5, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z2, Z16
-	VMULPS.BCST  4(BX), Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K2
-	VBLENDMPS    Z16, Z0, K2, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 32(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VCVTPH2PS    64(DX), Z2
-	VDIVPS       Z7, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z16
-	VSUBPS       Z5, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z2, Z16
-	VMULPS.BCST  8(BX), Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K3
-	VBLENDMPS    Z16, Z0, K3, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VCVTPH2PS    96(DX), Z2
-	VDIVPS       Z6, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS.BCST  12(BX), Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 96(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          short4back
+	MOVQ $+4, 880(SP)
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 864(SP)
+	LEAQ 576(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (DX), Z0
-	VMOVUPS      (BX), Z1
+	MOVQ $+5, 880(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 840(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 192(SP), BX
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 864(SP)
+	LEAQ 576(SP), R9
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 840(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 192(SP), BX
+	JMP  longloop
+
+rare:
+	VCVTPH2PS    (BX), Z0
+	VMOVUPS      (R8), Z1
 	VDIVPS       Z1, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+24(SB), Z2
 	VPANDD       Z2, Z0, Z3
@@ -4925,10 +4096,10 @@ lanerare:
 	VBROADCASTSS constantsAVX512<>+28(SB), Z0
 	VBLENDMPS    Z6, Z0, K1, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, (DI)
+	VMOVUPS      Y6, (SI)
 	VCMPPS       $0x00, Z3, Z4, K1
-	VCVTPH2PS    32(DX), Z1
-	VMOVUPS      64(BX), Z3
+	VCVTPH2PS    32(BX), Z1
+	VMOVUPS      64(R8), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z4
 	VMINPS       Z4, Z14, Z5
@@ -4942,10 +4113,10 @@ lanerare:
 	VCMPPS       $0x07, Z7, Z7, K2
 	VBLENDMPS    Z7, Z0, K2, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VCMPPS       $0x00, Z4, Z5, K2
-	VCVTPH2PS    64(DX), Z1
-	VMOVUPS      128(BX), Z3
+	VCVTPH2PS    64(BX), Z1
+	VMOVUPS      128(R8), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z4
 	VMINPS       Z4, Z14, Z5
@@ -4959,10 +4130,10 @@ lanerare:
 	VCMPPS       $0x07, Z7, Z7, K3
 	VBLENDMPS    Z7, Z0, K3, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(DI)
+	VMOVUPS      Y7, 64(SI)
 	VCMPPS       $0x00, Z4, Z5, K3
-	VCVTPH2PS    96(DX), Z1
-	VMOVUPS      192(BX), Z3
+	VCVTPH2PS    96(BX), Z1
+	VMOVUPS      192(R8), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z2
 	VMINPS       Z2, Z14, Z4
@@ -4976,115 +4147,67 @@ lanerare:
 	VCMPPS       $0x07, Z6, Z6, K4
 	VBLENDMPS    Z6, Z0, K4, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 96(DI)
+	VMOVUPS      Y6, 96(SI)
 	VCMPPS       $0x00, Z2, Z4, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (DX)
+	CMPQ         880(SP), $+1
+	JEQ          groupresume
+	CMPQ         880(SP), $+2
+	JEQ          longresume
+	CMPQ         880(SP), $+3
+	JEQ          short2resume
+	CMPQ         880(SP), $+4
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z2
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z0, Z6
-	VMULPS       Z1, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z6, Z0, K1, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, (DI)
-	VCMPPS       $0x00, Z3, Z4, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    64(BX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z5
-	VPANDD       Z13, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z12, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z11, Z1, Z7
-	VMULPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K2
-	VBLENDMPS    Z7, Z0, K2, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVDQU16    Y7, K7, 32(DI)
-	VCMPPS       $0x00, Z4, Z5, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    128(BX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z5
-	VPANDD       Z13, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z12, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z11, Z1, Z7
-	VMULPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K3
-	VBLENDMPS    Z7, Z0, K3, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVDQU16    Y7, K7, 64(DI)
-	VCMPPS       $0x00, Z4, Z5, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    192(BX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z2
-	VMINPS       Z2, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z1, Z6
-	VMULPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K4
-	VBLENDMPS    Z6, Z0, K4, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, 96(DI)
-	VCMPPS       $0x00, Z2, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         856(SP), R8
+	MOVQ         864(SP), R9
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (R9), Z8
+	JMP          groupback
+
+longresume:
+	MOVQ         856(SP), R8
+	MOVQ         864(SP), R9
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (R9), Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPSUBD       Z1, Z0, Z8
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VFNMADD231PS Z9, Z8, Z0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z8, Z0, Z7
+	JMP          longback
+
+short2resume:
+	MOVQ 856(SP), R8
+	MOVQ 864(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 856(SP), R8
+	MOVQ 864(SP), R9
+	JMP  short4back
 
 // func FakeQuantizeFpBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpBitsF16AVX512(SB), NOSPLIT, $16-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeFpBitsF16AVX512(SB), $848-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000
 	// per group: Z10 scale, Z9 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 28
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
+	// vector registers in use at once: 24
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VBROADCASTSS most+48(FP), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -5108,46 +4231,46 @@ TEXT ·FakeQuantizeFpBitsF16AVX512(SB), NOSPLIT, $16-80
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (R8), Z9
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z9
+	SUBQ         R10, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    (BX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VMOVAPS      Z1, Z8
 	VFNMADD231PS Z9, Z0, Z8
-	VCVTPH2PS    32(DX), Z0
+	VCVTPH2PS    32(BX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VMOVAPS      Z1, Z7
 	VFNMADD231PS Z9, Z0, Z7
-	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    64(BX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VMOVAPS      Z1, Z6
 	VFNMADD231PS Z9, Z0, Z6
-	VCVTPH2PS    96(DX), Z0
+	VCVTPH2PS    96(BX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VMOVAPS      Z1, Z5
@@ -5156,19 +4279,19 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(DX), Z0
+	VCVTPH2PS    128(BX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VFNMADD231PS Z9, Z0, Z1
-	VCVTPH2PS    160(DX), Z0
+	VCVTPH2PS    160(BX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFMSUB231PS  Z10, Z2, Z0
 	VFNMADD231PS Z9, Z0, Z2
-	VCVTPH2PS    192(DX), Z0
+	VCVTPH2PS    192(BX), Z0
 	VMULPS       Z9, Z0, Z3
 	VFMSUB231PS  Z10, Z3, Z0
 	VFNMADD231PS Z9, Z0, Z3
-	VCVTPH2PS    224(DX), Z0
+	VCVTPH2PS    224(BX), Z0
 	VMULPS       Z9, Z0, Z4
 	VFMSUB231PS  Z10, Z4, Z0
 	VFNMADD231PS Z9, Z0, Z4
@@ -5185,7 +4308,7 @@ groupahead:
 	VPTERNLOGD   $0xf8, Z11, Z8, Z17
 	VMULPS       Z10, Z17, Z17
 	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, (DI)
+	VMOVUPS      Y17, (SI)
 	VPCMPEQD     Z8, Z0, K1
 	VRANGEPS     $0x02, Z14, Z7, Z0
 	VPANDD       Z13, Z0, Z16
@@ -5196,7 +4319,7 @@ groupahead:
 	VPTERNLOGD   $0xf8, Z11, Z7, Z17
 	VMULPS       Z10, Z17, Z17
 	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 32(DI)
+	VMOVUPS      Y17, 32(SI)
 	VPCMPEQD     Z7, Z0, K2
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z16
@@ -5207,7 +4330,7 @@ groupahead:
 	VPTERNLOGD   $0xf8, Z11, Z6, Z17
 	VMULPS       Z10, Z17, Z17
 	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 64(DI)
+	VMOVUPS      Y17, 64(SI)
 	VPCMPEQD     Z6, Z0, K3
 	VRANGEPS     $0x02, Z14, Z5, Z0
 	VPANDD       Z13, Z0, Z16
@@ -5218,19 +4341,19 @@ groupahead:
 	VPTERNLOGD   $0xf8, Z11, Z5, Z17
 	VMULPS       Z10, Z17, Z17
 	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 96(DI)
+	VMOVUPS      Y17, 96(SI)
 	VPCMPEQD     Z5, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	KMOVQ        K1, (DX)
 	VMOVAPS      Z1, Z8
 	VMOVAPS      Z2, Z7
 	VMOVAPS      Z3, Z6
 	VMOVAPS      Z4, Z5
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -5238,26 +4361,26 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z1
-	VCVTPH2PS         160(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VCVTPH2PS         192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VCVTPH2PS         224(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VCVTPH2PS         128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFMSUB231PS.BCST  4(R8), Z1, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z1
+	VCVTPH2PS         160(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFMSUB231PS.BCST  4(R8), Z2, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z2
+	VCVTPH2PS         192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFMSUB231PS.BCST  4(R8), Z3, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z3
+	VCVTPH2PS         224(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFMSUB231PS.BCST  4(R8), Z4, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z4
 	VCMPPS            $0x03, Z7, Z8, K1
 	VCMPPS            $0x03, Z5, Z6, K2
 	KORTESTQ          K1, K2
@@ -5269,9 +4392,9 @@ groupturn:
 	VADDPS            Z16, Z0, Z17
 	VSUBPS            Z16, Z17, Z17
 	VPTERNLOGD        $0xf8, Z11, Z8, Z17
-	VMULPS.BCST       (BX), Z17, Z17
+	VMULPS.BCST       (R8), Z17, Z17
 	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, (DI)
+	VMOVUPS           Y17, (SI)
 	VPCMPEQD          Z8, Z0, K1
 	VRANGEPS          $0x02, Z14, Z7, Z0
 	VPANDD            Z13, Z0, Z16
@@ -5280,9 +4403,9 @@ groupturn:
 	VADDPS            Z16, Z0, Z17
 	VSUBPS            Z16, Z17, Z17
 	VPTERNLOGD        $0xf8, Z11, Z7, Z17
-	VMULPS.BCST       (BX), Z17, Z17
+	VMULPS.BCST       (R8), Z17, Z17
 	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, 32(DI)
+	VMOVUPS           Y17, 32(SI)
 	VPCMPEQD          Z7, Z0, K2
 	VRANGEPS          $0x02, Z14, Z6, Z0
 	VPANDD            Z13, Z0, Z16
@@ -5291,9 +4414,9 @@ groupturn:
 	VADDPS            Z16, Z0, Z17
 	VSUBPS            Z16, Z17, Z17
 	VPTERNLOGD        $0xf8, Z11, Z6, Z17
-	VMULPS.BCST       (BX), Z17, Z17
+	VMULPS.BCST       (R8), Z17, Z17
 	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, 64(DI)
+	VMOVUPS           Y17, 64(SI)
 	VPCMPEQD          Z6, Z0, K3
 	VRANGEPS          $0x02, Z14, Z5, Z0
 	VPANDD            Z13, Z0, Z16
@@ -5302,50 +4425,50 @@ groupturn:
 	VADDPS            Z16, Z0, Z17
 	VSUBPS            Z16, Z17, Z17
 	VPTERNLOGD        $0xf8, Z11, Z5, Z17
-	VMULPS.BCST       (BX), Z17, Z17
+	VMULPS.BCST       (R8), Z17, Z17
 	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, 96(DI)
+	VMOVUPS           Y17, 96(SI)
 	VPCMPEQD          Z5, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	KMOVQ             K1, (DX)
 	VMOVAPS           Z1, Z8
 	VMOVAPS           Z2, Z7
 	VMOVAPS           Z3, Z6
 	VMOVAPS           Z4, Z5
-	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
-	ADDQ              $+128, DX
+	ADDQ              $+4, R9
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z9
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    (BX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VFNMADD231PS Z9, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
+	VCVTPH2PS    32(BX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFMSUB231PS  Z10, Z2, Z0
 	VFNMADD231PS Z9, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    64(BX), Z0
 	VMULPS       Z9, Z0, Z3
 	VFMSUB231PS  Z10, Z3, Z0
 	VFNMADD231PS Z9, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
+	VCVTPH2PS    96(BX), Z0
 	VMULPS       Z9, Z0, Z4
 	VFMSUB231PS  Z10, Z4, Z0
 	VFNMADD231PS Z9, Z0, Z4
@@ -5362,7 +4485,7 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z6
 	VMULPS       Z10, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, (DI)
+	VMOVUPS      Y6, (SI)
 	VPCMPEQD     Z1, Z0, K1
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
@@ -5373,7 +4496,7 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z10, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VPCMPEQD     Z2, Z0, K2
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
@@ -5384,7 +4507,7 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z11, Z3, Z2
 	VMULPS       Z10, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y2, 64(SI)
 	VPCMPEQD     Z3, Z0, K3
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -5395,41 +4518,43 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z2
 	VMULPS       Z10, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(DI)
+	VMOVUPS      Y2, 96(SI)
 	VPCMPEQD     Z4, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	KMOVQ        K1, (DX)
 
 groupback:
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R8), Z9
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ BX, R13
+	MOVQ R8, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z9, Z0
-	VCVTPH2PS    (DX), Z1
+	VCVTPH2PS    (BX), Z1
 	VMULPS       Z10, Z1, Z2
 	VFMSUB231PS  Z9, Z2, Z1
 	VFNMADD231PS Z10, Z1, Z2
@@ -5438,7 +4563,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z9, Z1
-	VCVTPH2PS    32(DX), Z3
+	VCVTPH2PS    32(BX), Z3
 	VMULPS       Z10, Z3, Z4
 	VFMSUB231PS  Z9, Z4, Z3
 	VFNMADD231PS Z10, Z3, Z4
@@ -5447,7 +4572,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z9, Z3
-	VCVTPH2PS    64(DX), Z5
+	VCVTPH2PS    64(BX), Z5
 	VMULPS       Z10, Z5, Z6
 	VFMSUB231PS  Z9, Z6, Z5
 	VFNMADD231PS Z10, Z5, Z6
@@ -5456,7 +4581,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z9, Z5
-	VCVTPH2PS    96(DX), Z7
+	VCVTPH2PS    96(BX), Z7
 	VMULPS       Z10, Z7, Z8
 	VFMSUB231PS  Z9, Z8, Z7
 	VFNMADD231PS Z10, Z7, Z8
@@ -5473,7 +4598,7 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z17
 	VMULPS       Z0, Z17, Z17
 	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, (DI)
+	VMOVUPS      Y17, (SI)
 	VPCMPEQD     Z2, Z7, K1
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z2
@@ -5484,7 +4609,7 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z7
 	VMULPS       Z1, Z7, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VPCMPEQD     Z4, Z0, K2
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z1
@@ -5495,7 +4620,7 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z11, Z6, Z2
 	VMULPS       Z3, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y2, 64(SI)
 	VPCMPEQD     Z6, Z0, K3
 	VRANGEPS     $0x02, Z14, Z8, Z0
 	VPANDD       Z13, Z0, Z1
@@ -5506,72 +4631,72 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z11, Z8, Z2
 	VMULPS       Z5, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(DI)
+	VMOVUPS      Y2, 96(SI)
 	VPCMPEQD     Z8, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R9
+	KMOVQ        K1, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z9
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
+	VMOVDQU16.Z  (BX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VFNMADD231PS Z9, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
+	VMOVDQU16.Z  32(BX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z9, Z0, Z2
 	VFMSUB231PS  Z10, Z2, Z0
 	VFNMADD231PS Z9, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
+	VMOVDQU16.Z  64(BX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z9, Z0, Z3
 	VFMSUB231PS  Z10, Z3, Z0
 	VFNMADD231PS Z9, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
+	VMOVDQU16.Z  96(BX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z9, Z0, Z4
 	VFMSUB231PS  Z10, Z4, Z0
@@ -5579,7 +4704,7 @@ grouppiece:
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
@@ -5590,9 +4715,9 @@ grouppiece:
 	VMULPS       Z10, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
 	KMOVQ        K0, K7
-	VMOVDQU16    Y6, K7, (DI)
+	VMOVDQU16    Y6, K7, (SI)
 	VPCMPEQD     Z1, Z0, K1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
@@ -5604,9 +4729,9 @@ grouppiece:
 	VMULPS       Z10, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y5, K7, 32(DI)
+	VMOVDQU16    Y5, K7, 32(SI)
 	VPCMPEQD     Z2, Z0, K2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
@@ -5618,9 +4743,9 @@ grouppiece:
 	VMULPS       Z10, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y2, K7, 64(DI)
+	VMOVDQU16    Y2, K7, 64(SI)
 	VPCMPEQD     Z3, Z0, K3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -5632,69 +4757,39 @@ grouppiece:
 	VMULPS       Z10, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y2, K7, 96(DI)
+	VMOVDQU16    Y2, K7, 96(SI)
 	VPCMPEQD     Z4, Z0, K4
 
 grouptailnarrow:
 	KUNPCKWD K1, K2, K1
 	KUNPCKWD K3, K4, K3
 	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
+	KMOVQ    K1, 128(SP)
+	LEAQ     (SI)(DI*2), SI
+	LEAQ     128(SP), AX
+	MOVQ     DX, CX
+	CALL     ·stageOut1AVX512(SB)
+	MOVQ     DI, AX
+	SHRQ     $0x03, AX
+	ADDQ     AX, DX
+	LEAQ     (BX)(DI*2), BX
 
-grouptailback:
-	MOVQ  (SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R9, $+33
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R9, $+41
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R9, $+49
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R9, $+57
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged1:
-	LEAQ  (DI)(R9*2), DI
-	MOVQ  R9, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -5705,8 +4800,8 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (R8), Z0
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z0
 	VBROADCASTSS constantsAVX512<>+12(SB), Z1
 	VPSUBD       Z1, Z0, Z9
 	VBROADCASTSS constantsAVX512<>+16(SB), Z0
@@ -5714,42 +4809,42 @@ longs:
 	VBROADCASTSS constantsAVX512<>+20(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z9, Z0, Z8
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          longtail
+	MOVQ         R11, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    (BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VMOVAPS      Z1, Z7
 	VFMADD231PS  Z9, Z0, Z7
-	VCVTPH2PS    32(DX), Z0
+	VCVTPH2PS    32(BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VMOVAPS      Z1, Z6
 	VFMADD231PS  Z9, Z0, Z6
-	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    64(BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VMOVAPS      Z1, Z5
 	VFMADD231PS  Z9, Z0, Z5
-	VCVTPH2PS    96(DX), Z0
+	VCVTPH2PS    96(BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VMOVAPS      Z1, Z4
 	VFMADD231PS  Z9, Z0, Z4
 
 longahead:
-	VCVTPH2PS   128(DX), Z0
+	VCVTPH2PS   128(BX), Z0
 	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
-	VCVTPH2PS   160(DX), Z0
+	VCVTPH2PS   160(BX), Z0
 	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
-	VCVTPH2PS   192(DX), Z0
+	VCVTPH2PS   192(BX), Z0
 	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
-	VCVTPH2PS   224(DX), Z0
+	VCVTPH2PS   224(BX), Z0
 	VMULPS      Z8, Z0, Z16
 	VFMADD231PS Z9, Z0, Z16
 	VCMPPS      $0x03, Z6, Z7, K1
@@ -5765,7 +4860,7 @@ longahead:
 	VPTERNLOGD  $0xf8, Z11, Z7, Z18
 	VMULPS      Z10, Z18, Z18
 	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, (DI)
+	VMOVUPS     Y18, (SI)
 	VPCMPEQD    Z7, Z0, K1
 	VRANGEPS    $0x02, Z14, Z6, Z0
 	VPANDD      Z13, Z0, Z17
@@ -5776,7 +4871,7 @@ longahead:
 	VPTERNLOGD  $0xf8, Z11, Z6, Z18
 	VMULPS      Z10, Z18, Z18
 	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, 32(DI)
+	VMOVUPS     Y18, 32(SI)
 	VPCMPEQD    Z6, Z0, K2
 	VRANGEPS    $0x02, Z14, Z5, Z0
 	VPANDD      Z13, Z0, Z17
@@ -5787,7 +4882,7 @@ longahead:
 	VPTERNLOGD  $0xf8, Z11, Z5, Z18
 	VMULPS      Z10, Z18, Z18
 	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, 64(DI)
+	VMOVUPS     Y18, 64(SI)
 	VPCMPEQD    Z5, Z0, K3
 	VRANGEPS    $0x02, Z14, Z4, Z0
 	VPANDD      Z13, Z0, Z17
@@ -5798,34 +4893,34 @@ longahead:
 	VPTERNLOGD  $0xf8, Z11, Z4, Z18
 	VMULPS      Z10, Z18, Z18
 	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, 96(DI)
+	VMOVUPS     Y18, 96(SI)
 	VPCMPEQD    Z4, Z0, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
+	KMOVQ       K1, (DX)
 	VMOVAPS     Z1, Z7
 	VMOVAPS     Z2, Z6
 	VMOVAPS     Z3, Z5
 	VMOVAPS     Z16, Z4
-	ADDQ        $+128, DI
-	ADDQ        $+8, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+128
+	ADDQ        $+128, SI
+	ADDQ        $+8, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VCVTPH2PS   (DX), Z0
+	VCVTPH2PS   (BX), Z0
 	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
-	VCVTPH2PS   32(DX), Z0
+	VCVTPH2PS   32(BX), Z0
 	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
-	VCVTPH2PS   64(DX), Z0
+	VCVTPH2PS   64(BX), Z0
 	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
-	VCVTPH2PS   96(DX), Z0
+	VCVTPH2PS   96(BX), Z0
 	VMULPS      Z8, Z0, Z4
 	VFMADD231PS Z9, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
@@ -5841,7 +4936,7 @@ longloop:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z6
 	VMULPS      Z10, Z6, Z6
 	VCVTPS2PH   $0x00, Z6, Y6
-	VMOVUPS     Y6, (DI)
+	VMOVUPS     Y6, (SI)
 	VPCMPEQD    Z1, Z0, K1
 	VRANGEPS    $0x02, Z14, Z2, Z0
 	VPANDD      Z13, Z0, Z1
@@ -5852,7 +4947,7 @@ longloop:
 	VPTERNLOGD  $0xf8, Z11, Z2, Z5
 	VMULPS      Z10, Z5, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVUPS     Y5, 32(DI)
+	VMOVUPS     Y5, 32(SI)
 	VPCMPEQD    Z2, Z0, K2
 	VRANGEPS    $0x02, Z14, Z3, Z0
 	VPANDD      Z13, Z0, Z1
@@ -5863,7 +4958,7 @@ longloop:
 	VPTERNLOGD  $0xf8, Z11, Z3, Z2
 	VMULPS      Z10, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 64(DI)
+	VMOVUPS     Y2, 64(SI)
 	VPCMPEQD    Z3, Z0, K3
 	VRANGEPS    $0x02, Z14, Z4, Z0
 	VPANDD      Z13, Z0, Z1
@@ -5874,51 +4969,55 @@ longloop:
 	VPTERNLOGD  $0xf8, Z11, Z4, Z2
 	VMULPS      Z10, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 96(DI)
+	VMOVUPS     Y2, 96(SI)
 	VPCMPEQD    Z4, Z0, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
+	KMOVQ       K1, (DX)
 
 longback:
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R9, R9
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R9, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
+	VMOVDQU16.Z (BX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
+	VMOVDQU16.Z 32(BX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
+	VMOVDQU16.Z 64(BX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
+	VMOVDQU16.Z 96(BX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z8, Z0, Z4
 	VFMADD231PS Z9, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
 	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
-	JNE         longtailrare
+	JNE         longstage
 	VRANGEPS    $0x02, Z14, Z1, Z0
 	VPANDD      Z13, Z0, Z5
 	VPMAXUD     Z15, Z5, Z5
@@ -5929,9 +5028,9 @@ longtail:
 	VMULPS      Z10, Z6, Z6
 	VCVTPS2PH   $0x00, Z6, Y6
 	KMOVQ       K0, K7
-	VMOVDQU16   Y6, K7, (DI)
+	VMOVDQU16   Y6, K7, (SI)
 	VPCMPEQD    Z1, Z0, K1
-	CMPQ        R9, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	VRANGEPS    $0x02, Z14, Z2, Z0
 	VPANDD      Z13, Z0, Z1
@@ -5943,9 +5042,9 @@ longtail:
 	VMULPS      Z10, Z5, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y5, K7, 32(DI)
+	VMOVDQU16   Y5, K7, 32(SI)
 	VPCMPEQD    Z2, Z0, K2
-	CMPQ        R9, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	VRANGEPS    $0x02, Z14, Z3, Z0
 	VPANDD      Z13, Z0, Z1
@@ -5957,9 +5056,9 @@ longtail:
 	VMULPS      Z10, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y2, K7, 64(DI)
+	VMOVDQU16   Y2, K7, 64(SI)
 	VPCMPEQD    Z3, Z0, K3
-	CMPQ        R9, $+49
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	VRANGEPS    $0x02, Z14, Z4, Z0
 	VPANDD      Z13, Z0, Z1
@@ -5971,58 +5070,26 @@ longtail:
 	VMULPS      Z10, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y2, K7, 96(DI)
+	VMOVDQU16   Y2, K7, 96(SI)
 	VPCMPEQD    Z4, Z0, K4
 
 longtailnarrow:
 	KUNPCKWD K1, K2, K1
 	KUNPCKWD K3, K4, K3
 	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-
-longtailback:
-	MOVQ  (SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R9, $+33
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R9, $+41
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R9, $+49
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R9, $+57
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged2:
-	LEAQ (DI)(R9*2), DI
-	MOVQ R9, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R9*2), DX
+	KMOVQ    K1, 128(SP)
+	LEAQ     (SI)(DI*2), SI
+	LEAQ     128(SP), AX
+	MOVQ     DX, CX
+	CALL     ·stageOut1AVX512(SB)
+	MOVQ     DI, AX
+	SHRQ     $0x03, AX
+	ADDQ     AX, DX
+	LEAQ     (BX)(DI*2), BX
 
 longend:
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -6040,134 +5107,132 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z8
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFNMADD231PS.BCST (R8), Z0, Z7
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VCVTPH2PS         (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z10
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFNMADD231PS.BCST (R9), Z0, Z9
+	VCVTPH2PS         32(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFNMADD231PS.BCST (R9), Z0, Z8
+	VCVTPH2PS         64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z7
+	VFMSUB231PS.BCST  4(R8), Z1, Z0
 	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST (R8), Z0, Z6
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z5
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(R9), Z0, Z6
+	VCVTPH2PS         96(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFMSUB231PS.BCST  4(R8), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST 4(R9), Z0, Z5
 
 short2ahead:
-	VCVTPH2PS         128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z2
-	VFMSUB231PS.BCST  8(BX), Z1, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z1
-	VCVTPH2PS         160(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z16
-	VFMSUB231PS.BCST  8(BX), Z16, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z16
-	VCVTPH2PS         192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z17
-	VBROADCASTSS      12(BX), Z18
-	VFMSUB231PS.BCST  12(BX), Z17, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z17
-	VCVTPH2PS         224(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z19
-	VFMSUB231PS.BCST  12(BX), Z19, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z19
-	VCMPPS            $0x03, Z6, Z7, K1
-	VCMPPS            $0x03, Z3, Z4, K2
+	VCVTPH2PS         128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z2
+	VFMSUB231PS.BCST  8(R8), Z1, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z1
+	VCVTPH2PS         160(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFMSUB231PS.BCST  8(R8), Z3, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z3
+	VCVTPH2PS         192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VBROADCASTSS      12(R8), Z16
+	VFMSUB231PS.BCST  12(R8), Z4, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z4
+	VCVTPH2PS         224(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z17
+	VFMSUB231PS.BCST  12(R8), Z17, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z17
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z5, Z6, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VRANGEPS          $0x02, Z14, Z7, Z0
-	VPANDD            Z13, Z0, Z20
-	VPMAXUD           Z15, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z21
-	VSUBPS            Z20, Z21, Z21
-	VPTERNLOGD        $0xf8, Z11, Z7, Z21
-	VMULPS            Z8, Z21, Z21
-	VCVTPS2PH         $0x00, Z21, Y21
-	VMOVUPS           Y21, (DI)
-	VPCMPEQD          Z7, Z0, K1
+	VRANGEPS          $0x02, Z14, Z9, Z0
+	VPANDD            Z13, Z0, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z0, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z11, Z9, Z19
+	VMULPS            Z10, Z19, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, (SI)
+	VPCMPEQD          Z9, Z0, K1
+	VRANGEPS          $0x02, Z14, Z8, Z0
+	VPANDD            Z13, Z0, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z0, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z11, Z8, Z19
+	VMULPS            Z10, Z19, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 32(SI)
+	VPCMPEQD          Z8, Z0, K2
 	VRANGEPS          $0x02, Z14, Z6, Z0
-	VPANDD            Z13, Z0, Z20
-	VPMAXUD           Z15, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z21
-	VSUBPS            Z20, Z21, Z21
-	VPTERNLOGD        $0xf8, Z11, Z6, Z21
-	VMULPS            Z8, Z21, Z21
-	VCVTPS2PH         $0x00, Z21, Y21
-	VMOVUPS           Y21, 32(DI)
-	VPCMPEQD          Z6, Z0, K2
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z20
-	VPMAXUD           Z15, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z21
-	VSUBPS            Z20, Z21, Z21
-	VPTERNLOGD        $0xf8, Z11, Z4, Z21
-	VMULPS            Z5, Z21, Z21
-	VCVTPS2PH         $0x00, Z21, Y21
-	VMOVUPS           Y21, 64(DI)
-	VPCMPEQD          Z4, Z0, K3
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z20
-	VPMAXUD           Z15, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z21
-	VSUBPS            Z20, Z21, Z21
-	VPTERNLOGD        $0xf8, Z11, Z3, Z21
-	VMULPS            Z5, Z21, Z21
-	VCVTPS2PH         $0x00, Z21, Y21
-	VMOVUPS           Y21, 96(DI)
-	VPCMPEQD          Z3, Z0, K4
+	VPANDD            Z13, Z0, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z0, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z11, Z6, Z19
+	VMULPS            Z7, Z19, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 64(SI)
+	VPCMPEQD          Z6, Z0, K3
+	VRANGEPS          $0x02, Z14, Z5, Z0
+	VPANDD            Z13, Z0, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z0, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z11, Z5, Z19
+	VMULPS            Z7, Z19, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 96(SI)
+	VPCMPEQD          Z5, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z16, Z6
-	VMOVAPS           Z17, Z4
-	VMOVAPS           Z19, Z3
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z18, Z5
-	ADDQ              $+8, BX
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z6
+	VMOVAPS           Z17, Z5
+	VMOVAPS           Z2, Z10
+	VMOVAPS           Z16, Z7
 	ADDQ              $+8, R8
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
-	ADDQ              $+128, DX
+	ADDQ              $+8, R9
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (BX), Z10
-	VBROADCASTSS      4(BX), Z9
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VCVTPH2PS         (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z1
+	VCVTPH2PS         32(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFMSUB231PS.BCST  (R8), Z2, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z2
+	VCVTPH2PS         64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFMSUB231PS.BCST  4(R8), Z3, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z3
+	VCVTPH2PS         96(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFMSUB231PS.BCST  4(R8), Z4, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -6179,9 +5244,9 @@ short2loop:
 	VADDPS            Z5, Z0, Z6
 	VSUBPS            Z5, Z6, Z6
 	VPTERNLOGD        $0xf8, Z11, Z1, Z6
-	VMULPS.BCST       (BX), Z6, Z6
+	VMULPS.BCST       (R8), Z6, Z6
 	VCVTPS2PH         $0x00, Z6, Y6
-	VMOVUPS           Y6, (DI)
+	VMOVUPS           Y6, (SI)
 	VPCMPEQD          Z1, Z0, K1
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
@@ -6190,9 +5255,9 @@ short2loop:
 	VADDPS            Z1, Z0, Z5
 	VSUBPS            Z1, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       (BX), Z5, Z5
+	VMULPS.BCST       (R8), Z5, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, 32(DI)
+	VMOVUPS           Y5, 32(SI)
 	VPCMPEQD          Z2, Z0, K2
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
@@ -6201,9 +5266,9 @@ short2loop:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       4(BX), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z2
 	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 64(DI)
+	VMOVUPS           Y2, 64(SI)
 	VPCMPEQD          Z3, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
@@ -6212,21 +5277,21 @@ short2loop:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       4(BX), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z2
 	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 96(DI)
+	VMOVUPS           Y2, 96(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	KMOVQ             K1, (DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
+	ADDQ $+8, R9
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -6248,142 +5313,138 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VCVTPH2PS         (DX), Z17
-	VMULPS.BCST       (R8), Z17, Z18
-	VBROADCASTSS      (BX), Z6
-	VFMSUB231PS.BCST  (BX), Z18, Z17
-	VMOVAPS           Z18, Z5
-	VFNMADD231PS.BCST (R8), Z17, Z5
-	VCVTPH2PS         32(DX), Z17
-	VMULPS.BCST       4(R8), Z17, Z18
-	VBROADCASTSS      4(BX), Z4
-	VFMSUB231PS.BCST  4(BX), Z18, Z17
-	VMOVAPS           Z18, Z3
-	VFNMADD231PS.BCST 4(R8), Z17, Z3
-	VCVTPH2PS         64(DX), Z17
-	VMULPS.BCST       8(R8), Z17, Z18
-	VBROADCASTSS      8(BX), Z2
-	VFMSUB231PS.BCST  8(BX), Z18, Z17
-	VMOVAPS           Z18, Z1
-	VFNMADD231PS.BCST 8(R8), Z17, Z1
-	VCVTPH2PS         96(DX), Z17
-	VMULPS.BCST       12(R8), Z17, Z18
-	VBROADCASTSS      12(BX), Z0
-	VFMSUB231PS.BCST  12(BX), Z18, Z17
-	VMOVAPS           Z18, Z16
-	VFNMADD231PS.BCST 12(R8), Z17, Z16
+	VCVTPH2PS         (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z10
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFNMADD231PS.BCST (R9), Z0, Z9
+	VCVTPH2PS         32(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z8
+	VFMSUB231PS.BCST  4(R8), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST 4(R9), Z0, Z7
+	VCVTPH2PS         64(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z6
+	VFMSUB231PS.BCST  8(R8), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST 8(R9), Z0, Z5
+	VCVTPH2PS         96(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z1
+	VBROADCASTSS      12(R8), Z4
+	VFMSUB231PS.BCST  12(R8), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 12(R9), Z0, Z3
 
 short4ahead:
-	VCVTPH2PS         128(DX), Z17
-	VMULPS.BCST       16(R8), Z17, Z18
-	VBROADCASTSS      16(BX), Z19
-	VFMSUB231PS.BCST  16(BX), Z18, Z17
-	VFNMADD231PS.BCST 16(R8), Z17, Z18
-	VCVTPH2PS         160(DX), Z17
-	VMULPS.BCST       20(R8), Z17, Z20
-	VBROADCASTSS      20(BX), Z21
-	VFMSUB231PS.BCST  20(BX), Z20, Z17
-	VFNMADD231PS.BCST 20(R8), Z17, Z20
-	VCVTPH2PS         192(DX), Z17
-	VMULPS.BCST       24(R8), Z17, Z22
-	VBROADCASTSS      24(BX), Z23
-	VFMSUB231PS.BCST  24(BX), Z22, Z17
-	VFNMADD231PS.BCST 24(R8), Z17, Z22
-	VCVTPH2PS         224(DX), Z17
-	VMULPS.BCST       28(R8), Z17, Z24
-	VBROADCASTSS      28(BX), Z25
-	VFMSUB231PS.BCST  28(BX), Z24, Z17
-	VFNMADD231PS.BCST 28(R8), Z17, Z24
-	VCMPPS            $0x03, Z3, Z5, K1
-	VCMPPS            $0x03, Z16, Z1, K2
+	VCVTPH2PS         128(BX), Z0
+	VMULPS.BCST       16(R9), Z0, Z1
+	VBROADCASTSS      16(R8), Z2
+	VFMSUB231PS.BCST  16(R8), Z1, Z0
+	VFNMADD231PS.BCST 16(R9), Z0, Z1
+	VCVTPH2PS         160(BX), Z0
+	VMULPS.BCST       20(R9), Z0, Z16
+	VBROADCASTSS      20(R8), Z17
+	VFMSUB231PS.BCST  20(R8), Z16, Z0
+	VFNMADD231PS.BCST 20(R9), Z0, Z16
+	VCVTPH2PS         192(BX), Z0
+	VMULPS.BCST       24(R9), Z0, Z18
+	VBROADCASTSS      24(R8), Z19
+	VFMSUB231PS.BCST  24(R8), Z18, Z0
+	VFNMADD231PS.BCST 24(R9), Z0, Z18
+	VCVTPH2PS         224(BX), Z0
+	VMULPS.BCST       28(R9), Z0, Z20
+	VBROADCASTSS      28(R8), Z21
+	VFMSUB231PS.BCST  28(R8), Z20, Z0
+	VFNMADD231PS.BCST 28(R9), Z0, Z20
+	VCMPPS            $0x03, Z7, Z9, K1
+	VCMPPS            $0x03, Z3, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VRANGEPS          $0x02, Z14, Z5, Z17
-	VPANDD            Z13, Z17, Z26
-	VPMAXUD           Z15, Z26, Z26
-	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z17, Z27
-	VSUBPS            Z26, Z27, Z27
-	VPTERNLOGD        $0xf8, Z11, Z5, Z27
-	VMULPS            Z6, Z27, Z27
-	VCVTPS2PH         $0x00, Z27, Y27
-	VMOVUPS           Y27, (DI)
-	VPCMPEQD          Z5, Z17, K1
-	VRANGEPS          $0x02, Z14, Z3, Z17
-	VPANDD            Z13, Z17, Z26
-	VPMAXUD           Z15, Z26, Z26
-	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z17, Z27
-	VSUBPS            Z26, Z27, Z27
-	VPTERNLOGD        $0xf8, Z11, Z3, Z27
-	VMULPS            Z4, Z27, Z27
-	VCVTPS2PH         $0x00, Z27, Y27
-	VMOVUPS           Y27, 32(DI)
-	VPCMPEQD          Z3, Z17, K2
-	VRANGEPS          $0x02, Z14, Z1, Z17
-	VPANDD            Z13, Z17, Z26
-	VPMAXUD           Z15, Z26, Z26
-	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z17, Z27
-	VSUBPS            Z26, Z27, Z27
-	VPTERNLOGD        $0xf8, Z11, Z1, Z27
-	VMULPS            Z2, Z27, Z27
-	VCVTPS2PH         $0x00, Z27, Y27
-	VMOVUPS           Y27, 64(DI)
-	VPCMPEQD          Z1, Z17, K3
-	VRANGEPS          $0x02, Z14, Z16, Z17
-	VPANDD            Z13, Z17, Z26
-	VPMAXUD           Z15, Z26, Z26
-	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z17, Z27
-	VSUBPS            Z26, Z27, Z27
-	VPTERNLOGD        $0xf8, Z11, Z16, Z27
-	VMULPS            Z0, Z27, Z27
-	VCVTPS2PH         $0x00, Z27, Y27
-	VMOVUPS           Y27, 96(DI)
-	VPCMPEQD          Z16, Z17, K4
+	VRANGEPS          $0x02, Z14, Z9, Z0
+	VPANDD            Z13, Z0, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z0, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z11, Z9, Z23
+	VMULPS            Z10, Z23, Z23
+	VCVTPS2PH         $0x00, Z23, Y23
+	VMOVUPS           Y23, (SI)
+	VPCMPEQD          Z9, Z0, K1
+	VRANGEPS          $0x02, Z14, Z7, Z0
+	VPANDD            Z13, Z0, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z0, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z11, Z7, Z23
+	VMULPS            Z8, Z23, Z23
+	VCVTPS2PH         $0x00, Z23, Y23
+	VMOVUPS           Y23, 32(SI)
+	VPCMPEQD          Z7, Z0, K2
+	VRANGEPS          $0x02, Z14, Z5, Z0
+	VPANDD            Z13, Z0, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z0, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z11, Z5, Z23
+	VMULPS            Z6, Z23, Z23
+	VCVTPS2PH         $0x00, Z23, Y23
+	VMOVUPS           Y23, 64(SI)
+	VPCMPEQD          Z5, Z0, K3
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z0, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z11, Z3, Z23
+	VMULPS            Z4, Z23, Z23
+	VCVTPS2PH         $0x00, Z23, Y23
+	VMOVUPS           Y23, 96(SI)
+	VPCMPEQD          Z3, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z16, Z7
 	VMOVAPS           Z18, Z5
 	VMOVAPS           Z20, Z3
-	VMOVAPS           Z22, Z1
-	VMOVAPS           Z24, Z16
+	VMOVAPS           Z2, Z10
+	VMOVAPS           Z17, Z8
 	VMOVAPS           Z19, Z6
 	VMOVAPS           Z21, Z4
-	VMOVAPS           Z23, Z2
-	VMOVAPS           Z25, Z0
-	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
-	ADDQ              $+128, DX
+	ADDQ              $+16, R9
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (BX), Z10
-	VBROADCASTSS      4(BX), Z9
-	VBROADCASTSS      8(BX), Z8
-	VBROADCASTSS      12(BX), Z7
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VCVTPH2PS         (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z1
+	VCVTPH2PS         32(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFMSUB231PS.BCST  4(R8), Z2, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z2
+	VCVTPH2PS         64(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFMSUB231PS.BCST  8(R8), Z3, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z3
+	VCVTPH2PS         96(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFMSUB231PS.BCST  12(R8), Z4, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -6395,9 +5456,9 @@ short4loop:
 	VADDPS            Z5, Z0, Z6
 	VSUBPS            Z5, Z6, Z6
 	VPTERNLOGD        $0xf8, Z11, Z1, Z6
-	VMULPS.BCST       (BX), Z6, Z6
+	VMULPS.BCST       (R8), Z6, Z6
 	VCVTPS2PH         $0x00, Z6, Y6
-	VMOVUPS           Y6, (DI)
+	VMOVUPS           Y6, (SI)
 	VPCMPEQD          Z1, Z0, K1
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
@@ -6406,9 +5467,9 @@ short4loop:
 	VADDPS            Z1, Z0, Z5
 	VSUBPS            Z1, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       4(BX), Z5, Z5
+	VMULPS.BCST       4(R8), Z5, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, 32(DI)
+	VMOVUPS           Y5, 32(SI)
 	VPCMPEQD          Z2, Z0, K2
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
@@ -6417,9 +5478,9 @@ short4loop:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       8(BX), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z2
 	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 64(DI)
+	VMOVUPS           Y2, 64(SI)
 	VPCMPEQD          Z3, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
@@ -6428,21 +5489,21 @@ short4loop:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       12(BX), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z2
 	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 96(DI)
+	VMOVUPS           Y2, 96(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	KMOVQ             K1, (DX)
 
 short4back:
-	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
+	ADDQ $+16, R9
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -6457,33 +5518,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (DX), Z0
-	VMOVUPS      (R8), Z1
+	VCVTPH2PS    (BX), Z0
+	VMOVUPS      (R9), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
+	VMOVUPS      (R8), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    32(DX), Z0
-	VMOVUPS      64(R8), Z1
+	VCVTPH2PS    32(BX), Z0
+	VMOVUPS      64(R9), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
+	VMOVUPS      64(R8), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    64(DX), Z0
-	VMOVUPS      128(R8), Z1
+	VCVTPH2PS    64(BX), Z0
+	VMOVUPS      128(R9), Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(BX), Z7
+	VMOVUPS      128(R8), Z7
 	VFMSUB231PS  Z7, Z6, Z0
 	VFNMADD231PS Z1, Z0, Z6
-	VCVTPH2PS    96(DX), Z0
-	VMOVUPS      192(R8), Z1
+	VCVTPH2PS    96(BX), Z0
+	VMOVUPS      192(R9), Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(BX), Z9
+	VMOVUPS      192(R8), Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
 	VCMPPS       $0x03, Z4, Z2, K1
@@ -6499,7 +5560,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z10
 	VMULPS       Z3, Z10, Z10
 	VCVTPS2PH    $0x00, Z10, Y10
-	VMOVUPS      Y10, (DI)
+	VMOVUPS      Y10, (SI)
 	VPCMPEQD     Z2, Z0, K1
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -6510,7 +5571,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z2
 	VMULPS       Z5, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 32(DI)
+	VMOVUPS      Y2, 32(SI)
 	VPCMPEQD     Z4, Z0, K2
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z1
@@ -6521,7 +5582,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z11, Z6, Z2
 	VMULPS       Z7, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y2, 64(SI)
 	VPCMPEQD     Z6, Z0, K3
 	VRANGEPS     $0x02, Z14, Z8, Z0
 	VPANDD       Z13, Z0, Z1
@@ -6532,160 +5593,39 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z11, Z8, Z2
 	VMULPS       Z9, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(DI)
+	VMOVUPS      Y2, 96(SI)
 	VPCMPEQD     Z8, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	KMOVQ        K1, (DX)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+128, SI
+	ADDQ  $+8, DX
+	ADDQ  $+128, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  784(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX512(SB)
+	MOVQ  792(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX512(SB)
+	MOVQ  800(SP), BX
+	MOVQ  808(SP), R8
+	MOVQ  816(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (BX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(R8), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(R8), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K7, Z7
-	VFMSUB231PS  Z7, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(R8), K7, Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K7, Z9
-	VFMSUB231PS  Z9, Z8, Z0
-	VFNMADD231PS Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z10
-	VSUBPS       Z1, Z10, Z10
-	VPTERNLOGD   $0xf8, Z11, Z2, Z10
-	VMULPS       Z3, Z10, Z10
-	VCVTPS2PH    $0x00, Z10, Y10
-	KMOVQ        K0, K7
-	VMOVDQU16    Y10, K7, (DI)
-	VPCMPEQD     Z2, Z0, K1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z4, Z2
-	VMULPS       Z5, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y2, K7, 32(DI)
-	VPCMPEQD     Z4, Z0, K2
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z6, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z6, Z2
-	VMULPS       Z7, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y2, K7, 64(DI)
-	VPCMPEQD     Z6, Z0, K3
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z8, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z8, Z2
-	VMULPS       Z9, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y2, K7, 96(DI)
-	VPCMPEQD     Z8, Z0, K4
-
-lanetailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R9, $+33
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R9, $+41
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R9, $+49
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R9, $+57
-	JLT   staged3
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged3:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -6699,21 +5639,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VCVTPH2PS    (DX), Z0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VCVTPH2PS    (BX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VFNMADD231PS Z9, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
+	VCVTPH2PS    32(BX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFMSUB231PS  Z10, Z2, Z0
 	VFNMADD231PS Z9, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    64(BX), Z0
 	VMULPS       Z9, Z0, Z3
 	VFMSUB231PS  Z10, Z3, Z0
 	VFNMADD231PS Z9, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
+	VCVTPH2PS    96(BX), Z0
 	VMULPS       Z9, Z0, Z4
 	VFMSUB231PS  Z10, Z4, Z0
 	VFNMADD231PS Z9, Z0, Z4
@@ -6730,7 +5670,7 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z6
 	VMULPS       Z10, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVNTPS     Y6, (DI)
+	VMOVNTPS     Y6, (SI)
 	VPCMPEQD     Z1, Z0, K1
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
@@ -6741,7 +5681,7 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z10, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VPCMPEQD     Z2, Z0, K2
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
@@ -6752,7 +5692,7 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z11, Z3, Z2
 	VMULPS       Z10, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 64(DI)
+	VMOVNTPS     Y2, 64(SI)
 	VPCMPEQD     Z3, Z0, K3
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -6763,15 +5703,15 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z2
 	VMULPS       Z10, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 96(DI)
+	VMOVNTPS     Y2, 96(SI)
 	VPCMPEQD     Z4, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
+	KMOVQ        K1, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
@@ -6791,7 +5731,7 @@ grouplast:
 	VPTERNLOGD $0xf8, Z11, Z8, Z2
 	VMULPS     Z10, Z2, Z2
 	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, (DI)
+	VMOVUPS    Y2, (SI)
 	VPCMPEQD   Z8, Z0, K1
 	VRANGEPS   $0x02, Z14, Z7, Z0
 	VPANDD     Z13, Z0, Z1
@@ -6802,7 +5742,7 @@ grouplast:
 	VPTERNLOGD $0xf8, Z11, Z7, Z2
 	VMULPS     Z10, Z2, Z2
 	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 32(DI)
+	VMOVUPS    Y2, 32(SI)
 	VPCMPEQD   Z7, Z0, K2
 	VRANGEPS   $0x02, Z14, Z6, Z0
 	VPANDD     Z13, Z0, Z1
@@ -6813,7 +5753,7 @@ grouplast:
 	VPTERNLOGD $0xf8, Z11, Z6, Z2
 	VMULPS     Z10, Z2, Z2
 	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 64(DI)
+	VMOVUPS    Y2, 64(SI)
 	VPCMPEQD   Z6, Z0, K3
 	VRANGEPS   $0x02, Z14, Z5, Z0
 	VPANDD     Z13, Z0, Z1
@@ -6824,90 +5764,31 @@ grouplast:
 	VPTERNLOGD $0xf8, Z11, Z5, Z2
 	VMULPS     Z10, Z2, Z2
 	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 96(DI)
+	VMOVUPS    Y2, 96(SI)
 	VPCMPEQD   Z5, Z0, K4
 	KUNPCKWD   K1, K2, K1
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SI)
-	ADDQ       $+128, DI
-	ADDQ       $+8, SI
-	ADDQ       $+128, DX
+	KMOVQ      K1, (DX)
+	ADDQ       $+128, SI
+	ADDQ       $+8, DX
+	ADDQ       $+128, BX
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VCVTPH2PS    (DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z10, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VCVTPH2PS    32(DX), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z10, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VCVTPH2PS    64(DX), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z10, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VCVTPH2PS    96(DX), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z10, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 96(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          groupback
+	MOVQ $+1, 832(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 816(SP)
+	LEAQ 528(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -6915,14 +5796,14 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(R9), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6931,12 +5812,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R8), Z9
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -6945,14 +5826,14 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(R9), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6961,12 +5842,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R8), Z9
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -6975,14 +5856,14 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(R9), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6991,12 +5872,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R8), Z9
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -7005,120 +5886,71 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(R9), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z10, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVDQU16    Y5, K7, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z10, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, 32(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z10, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z10, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVDQU16    Y5, K7, 96(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 784(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 792(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 800(SP)
+	LEAQ 144(SP), BX
+	MOVQ R10, 824(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 784(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 792(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	MOVQ 800(SP), BX
+	LEAQ (BX)(DI*2), BX
+	MOVQ 824(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
+	SUBQ R8, R13
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	VCVTPH2PS   (DX), Z0
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	VCVTPH2PS   (BX), Z0
 	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
-	VCVTPH2PS   32(DX), Z0
+	VCVTPH2PS   32(BX), Z0
 	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
-	VCVTPH2PS   64(DX), Z0
+	VCVTPH2PS   64(BX), Z0
 	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
-	VCVTPH2PS   96(DX), Z0
+	VCVTPH2PS   96(BX), Z0
 	VMULPS      Z8, Z0, Z4
 	VFMADD231PS Z9, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
@@ -7134,7 +5966,7 @@ longstream:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z6
 	VMULPS      Z10, Z6, Z6
 	VCVTPS2PH   $0x00, Z6, Y6
-	VMOVNTPS    Y6, (DI)
+	VMOVNTPS    Y6, (SI)
 	VPCMPEQD    Z1, Z0, K1
 	VRANGEPS    $0x02, Z14, Z2, Z0
 	VPANDD      Z13, Z0, Z1
@@ -7145,7 +5977,7 @@ longstream:
 	VPTERNLOGD  $0xf8, Z11, Z2, Z5
 	VMULPS      Z10, Z5, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVNTPS    Y5, 32(DI)
+	VMOVNTPS    Y5, 32(SI)
 	VPCMPEQD    Z2, Z0, K2
 	VRANGEPS    $0x02, Z14, Z3, Z0
 	VPANDD      Z13, Z0, Z1
@@ -7156,7 +5988,7 @@ longstream:
 	VPTERNLOGD  $0xf8, Z11, Z3, Z2
 	VMULPS      Z10, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVNTPS    Y2, 64(DI)
+	VMOVNTPS    Y2, 64(SI)
 	VPCMPEQD    Z3, Z0, K3
 	VRANGEPS    $0x02, Z14, Z4, Z0
 	VPANDD      Z13, Z0, Z1
@@ -7167,195 +5999,71 @@ longstream:
 	VPTERNLOGD  $0xf8, Z11, Z4, Z2
 	VMULPS      Z10, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVNTPS    Y2, 96(DI)
+	VMOVNTPS    Y2, 96(SI)
 	VPCMPEQD    Z4, Z0, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+8, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	KMOVQ       K1, (DX)
+	ADDQ        $+128, SI
+	ADDQ        $+8, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS    (DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z10, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VCVTPH2PS    32(DX), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z10, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VCVTPH2PS    64(DX), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z10, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VCVTPH2PS    96(DX), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z10, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 96(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          longback
+	MOVQ $+2, 832(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 816(SP)
+	LEAQ 528(SP), R9
+	JMP  rare
 
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z10, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVDQU16    Y5, K7, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z10, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, 32(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z10, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z10, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVDQU16    Y5, K7, 96(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 784(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 792(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	MOVQ 800(SP), BX
+	LEAQ (BX)(DI*2), BX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z10
-	VBROADCASTSS      4(BX), Z9
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	VCVTPH2PS         (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z1
+	VCVTPH2PS         32(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFMSUB231PS.BCST  (R8), Z2, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z2
+	VCVTPH2PS         64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFMSUB231PS.BCST  4(R8), Z3, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z3
+	VCVTPH2PS         96(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFMSUB231PS.BCST  4(R8), Z4, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -7367,9 +6075,9 @@ short2stream:
 	VADDPS            Z5, Z0, Z6
 	VSUBPS            Z5, Z6, Z6
 	VPTERNLOGD        $0xf8, Z11, Z1, Z6
-	VMULPS.BCST       (BX), Z6, Z6
+	VMULPS.BCST       (R8), Z6, Z6
 	VCVTPS2PH         $0x00, Z6, Y6
-	VMOVNTPS          Y6, (DI)
+	VMOVNTPS          Y6, (SI)
 	VPCMPEQD          Z1, Z0, K1
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
@@ -7378,9 +6086,9 @@ short2stream:
 	VADDPS            Z1, Z0, Z5
 	VSUBPS            Z1, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       (BX), Z5, Z5
+	VMULPS.BCST       (R8), Z5, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, 32(DI)
+	VMOVNTPS          Y5, 32(SI)
 	VPCMPEQD          Z2, Z0, K2
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
@@ -7389,9 +6097,9 @@ short2stream:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       4(BX), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z2
 	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 64(DI)
+	VMOVNTPS          Y2, 64(SI)
 	VPCMPEQD          Z3, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
@@ -7400,120 +6108,57 @@ short2stream:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       4(BX), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z2
 	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 96(DI)
+	VMOVNTPS          Y2, 96(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	ADDQ              $+8, BX
+	KMOVQ             K1, (DX)
 	ADDQ              $+8, R8
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
-	ADDQ              $+128, DX
+	ADDQ              $+8, R9
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS    (DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS.BCST  (BX), Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VCVTPH2PS    32(DX), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS.BCST  (BX), Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VCVTPH2PS    64(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS.BCST  4(BX), Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VCVTPH2PS    96(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS.BCST  4(BX), Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 96(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short2back
+	MOVQ $+3, 832(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 816(SP)
+	LEAQ 528(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z10
-	VBROADCASTSS      4(BX), Z9
-	VBROADCASTSS      8(BX), Z8
-	VBROADCASTSS      12(BX), Z7
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	VCVTPH2PS         (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z1
+	VCVTPH2PS         32(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFMSUB231PS.BCST  4(R8), Z2, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z2
+	VCVTPH2PS         64(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFMSUB231PS.BCST  8(R8), Z3, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z3
+	VCVTPH2PS         96(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFMSUB231PS.BCST  12(R8), Z4, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -7525,9 +6170,9 @@ short4stream:
 	VADDPS            Z5, Z0, Z6
 	VSUBPS            Z5, Z6, Z6
 	VPTERNLOGD        $0xf8, Z11, Z1, Z6
-	VMULPS.BCST       (BX), Z6, Z6
+	VMULPS.BCST       (R8), Z6, Z6
 	VCVTPS2PH         $0x00, Z6, Y6
-	VMOVNTPS          Y6, (DI)
+	VMOVNTPS          Y6, (SI)
 	VPCMPEQD          Z1, Z0, K1
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
@@ -7536,9 +6181,9 @@ short4stream:
 	VADDPS            Z1, Z0, Z5
 	VSUBPS            Z1, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       4(BX), Z5, Z5
+	VMULPS.BCST       4(R8), Z5, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, 32(DI)
+	VMOVNTPS          Y5, 32(SI)
 	VPCMPEQD          Z2, Z0, K2
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
@@ -7547,9 +6192,9 @@ short4stream:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       8(BX), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z2
 	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 64(DI)
+	VMOVNTPS          Y2, 64(SI)
 	VPCMPEQD          Z3, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
@@ -7558,100 +6203,79 @@ short4stream:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       12(BX), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z2
 	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 96(DI)
+	VMOVNTPS          Y2, 96(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	ADDQ              $+16, BX
+	KMOVQ             K1, (DX)
 	ADDQ              $+16, R8
-	ADDQ              $+128, DI
-	ADDQ              $+8, SI
-	ADDQ              $+128, DX
+	ADDQ              $+16, R9
+	ADDQ              $+128, SI
+	ADDQ              $+8, DX
+	ADDQ              $+128, BX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS    (DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS.BCST  (BX), Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VCVTPH2PS    32(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS.BCST  4(BX), Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VCVTPH2PS    64(DX), Z2
-	VDIVPS       Z8, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS.BCST  8(BX), Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VCVTPH2PS    96(DX), Z2
-	VDIVPS       Z7, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS.BCST  12(BX), Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 96(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short4back
+	MOVQ $+4, 832(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 816(SP)
+	LEAQ 528(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (DX), Z0
-	VMOVUPS      (BX), Z1
+	MOVQ $+5, 832(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 784(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 792(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 800(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 272(SP), R8
+	LEAQ 528(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 816(SP)
+	LEAQ 528(SP), R9
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 784(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 792(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 800(SP)
+	LEAQ 144(SP), BX
+	JMP  longloop
+
+rare:
+	VCVTPH2PS    (BX), Z0
+	VMOVUPS      (R8), Z1
 	VDIVPS       Z1, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+24(SB), Z2
 	VPANDD       Z2, Z0, Z3
@@ -7667,10 +6291,10 @@ lanerare:
 	VBROADCASTSS constantsAVX512<>+28(SB), Z0
 	VBLENDMPS    Z6, Z0, K1, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, (DI)
+	VMOVUPS      Y6, (SI)
 	VCMPPS       $0x00, Z3, Z4, K1
-	VCVTPH2PS    32(DX), Z1
-	VMOVUPS      64(BX), Z3
+	VCVTPH2PS    32(BX), Z1
+	VMOVUPS      64(R8), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z4
 	VMINPS       Z4, Z14, Z5
@@ -7684,10 +6308,10 @@ lanerare:
 	VCMPPS       $0x07, Z7, Z7, K2
 	VBLENDMPS    Z7, Z0, K2, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VCMPPS       $0x00, Z4, Z5, K2
-	VCVTPH2PS    64(DX), Z1
-	VMOVUPS      128(BX), Z3
+	VCVTPH2PS    64(BX), Z1
+	VMOVUPS      128(R8), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z4
 	VMINPS       Z4, Z14, Z5
@@ -7701,10 +6325,10 @@ lanerare:
 	VCMPPS       $0x07, Z7, Z7, K3
 	VBLENDMPS    Z7, Z0, K3, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(DI)
+	VMOVUPS      Y7, 64(SI)
 	VCMPPS       $0x00, Z4, Z5, K3
-	VCVTPH2PS    96(DX), Z1
-	VMOVUPS      192(BX), Z3
+	VCVTPH2PS    96(BX), Z1
+	VMOVUPS      192(R8), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z2
 	VMINPS       Z2, Z14, Z4
@@ -7718,98 +6342,52 @@ lanerare:
 	VCMPPS       $0x07, Z6, Z6, K4
 	VBLENDMPS    Z6, Z0, K4, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 96(DI)
+	VMOVUPS      Y6, 96(SI)
 	VCMPPS       $0x00, Z2, Z4, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	KMOVQ        K1, (DX)
+	CMPQ         832(SP), $+1
+	JEQ          groupresume
+	CMPQ         832(SP), $+2
+	JEQ          longresume
+	CMPQ         832(SP), $+3
+	JEQ          short2resume
+	CMPQ         832(SP), $+4
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z2
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z0, Z6
-	VMULPS       Z1, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z6, Z0, K1, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, (DI)
-	VCMPPS       $0x00, Z3, Z4, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    64(BX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z5
-	VPANDD       Z13, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z12, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z11, Z1, Z7
-	VMULPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K2
-	VBLENDMPS    Z7, Z0, K2, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVDQU16    Y7, K7, 32(DI)
-	VCMPPS       $0x00, Z4, Z5, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    128(BX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z5
-	VPANDD       Z13, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z12, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z11, Z1, Z7
-	VMULPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K3
-	VBLENDMPS    Z7, Z0, K3, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVDQU16    Y7, K7, 64(DI)
-	VCMPPS       $0x00, Z4, Z5, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    192(BX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z2
-	VMINPS       Z2, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z1, Z6
-	VMULPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K4
-	VBLENDMPS    Z6, Z0, K4, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, 96(DI)
-	VCMPPS       $0x00, Z2, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         808(SP), R8
+	MOVQ         816(SP), R9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z9
+	JMP          groupback
+
+longresume:
+	MOVQ         808(SP), R8
+	MOVQ         816(SP), R9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPSUBD       Z1, Z0, Z9
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VFNMADD231PS Z10, Z9, Z0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z9, Z0, Z8
+	JMP          longback
+
+short2resume:
+	MOVQ 808(SP), R8
+	MOVQ 816(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 808(SP), R8
+	MOVQ 816(SP), R9
+	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x7f800000
 DATA constantsAVX512<>+4(SB)/4, $0x00400000

@@ -6,16 +6,16 @@
 
 // func FakeQuantizeFpF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $200-72
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $248-72
+	// pointers: R1 y, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff
 	// per group: V9 scale, V8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 18
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS most+40(FP), F14
@@ -42,19 +42,19 @@ TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $200-72
 	CMP $1, R5
 	BEQ longs
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
@@ -65,7 +65,7 @@ grouploop:
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V9.S4, V1.S4, V0.S4
 	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
@@ -104,7 +104,7 @@ grouploop:
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V0.S4
 	VAND V13.B16, V0.B16, V1.B16
@@ -127,30 +127,32 @@ grouploop:
 	VORR V3.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 groupback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V8.B16, V0.B16
-	FMOVQ (R1), F1
+	FMOVQ (R2), F1
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
 	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
@@ -171,7 +173,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V8.B16, V1.B16
-	FMOVQ 16(R1), F5
+	FMOVQ 16(R2), F5
 	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
 	WORD $0x6e29dcc7 // fmul v7.4s, v6.4s, v9.4s
 	WORD $0x6ea0f8c6 // fneg v6.4s, v6.4s
@@ -215,7 +217,7 @@ groupmeet3:
 	VORR V4.B16, V0.B16, V0.B16
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e216805 // fcvtn2 v5.8h, v0.4s
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
 	VAND V10.B16, V7.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V0.S4
 	VAND V13.B16, V0.B16, V2.B16
@@ -238,179 +240,74 @@ groupmeet3:
 	VORR V16.B16, V1.B16, V1.B16
 	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
-	ADD $32, R0, R0
+	FMOVQ F0, 16(R1)
 	ADD $32, R1, R1
-	SUB $16, R4, R4
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V9.S4, V2.S4, V1.S4
-	VFMLS V8.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V9.S4, V4.S4, V3.S4
-	VFMLS V8.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V12.S4, V2.S4, V2.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-grouptailnarrow:
-grouptailback:
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 216(RSP)
+	ADD $48, RSP, R2
+	MOVD R5, 240(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4<<1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 216(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 240(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V0.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V8.S4
@@ -422,18 +319,18 @@ longs:
 	VMOV V0.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT longtail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
 	VFMLA V8.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
 	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
 	VFMLA V8.S4, V3.S4, V4.S4
@@ -468,7 +365,7 @@ longloop:
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V0.S4
 	VAND V13.B16, V0.B16, V1.B16
@@ -491,170 +388,63 @@ longloop:
 	VORR V3.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 longback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R4, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
-	VFMLA V8.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
-	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
-	VFMLA V8.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
-	VFMLA V8.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R4
-	BLT longtailnarrow
-	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V12.S4, V2.S4, V2.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R4
-	BLT longtailnarrow
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R4
-	BLT longtailnarrow
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-longtailnarrow:
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	ADD R4<<1, R0, R0
-	ADD R4<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 216(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	SUB $1, R5, R5
 	CBNZ R5, longs
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
+	FMOVQ (R4), F2
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R2), F4
+	FMOVQ (R3), F4
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V4.S4, V3.S4, V1.S4
 	VFMLS V2.S4, V1.S4, V3.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F1
+	FMOVQ 16(R4), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R3), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V5.S4, V2.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F6
+	FMOVQ 32(R4), F6
 	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R2), F8
+	FMOVQ 32(R3), F8
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V8.S4, V7.S4, V1.S4
 	VFMLS V6.S4, V1.S4, V7.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F9
+	FMOVQ 48(R3), F9
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V9.S4, V6.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V6.S4
@@ -686,7 +476,7 @@ laneloop:
 	VORR V2.B16, V1.B16, V1.B16
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	VAND V10.B16, V7.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V0.S4
 	VAND V13.B16, V0.B16, V1.B16
@@ -709,268 +499,43 @@ laneloop:
 	VORR V6.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 laneback:
-	ADD $32, R0, R0
 	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $32, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R3, R16
-	ADD $144, RSP, R17
-	TBZ $3, R4, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R4, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R4, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R4, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 144(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 80(RSP), F4
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V4.S4, V3.S4, V1.S4
-	VFMLS V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 176(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 112(RSP), F8
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V7.S4, V1.S4
-	VFMLS V6.S4, V1.S4, V7.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F9
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V0.B16, V0.B16
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VAND V10.B16, V7.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V7.B16, V7.B16
-	VORR V7.B16, V0.B16, V0.B16
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VAND V10.B16, V6.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-lanetailnarrow:
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R4, piece30
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece30:
-	TBZ $1, R4, piece31
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece31:
-	TBZ $0, R4, piece32
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece32:
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 216(RSP), R2
+	MOVD 224(RSP), R3
+	MOVD 232(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V2.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V0.B16
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V0.B16
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 248(RSP)
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 232(RSP)
+	ADD $144, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -978,12 +543,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -992,8 +557,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -1001,13 +566,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -1016,12 +581,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -1030,8 +595,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -1039,13 +604,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -1054,12 +619,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V5.B16
 	VBSL V9.B16, V31.B16, V5.B16
 	VMOV V5.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V5.B16
 	VBSL V8.B16, V31.B16, V5.B16
@@ -1068,8 +633,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -1077,13 +642,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -1092,12 +657,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb067e6 // smax v6.4s, v31.4s, v16.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V16.B16
 	VBSL V9.B16, V31.B16, V16.B16
 	VMOV V16.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V16.B16
 	VBSL V8.B16, V31.B16, V16.B16
@@ -1106,230 +671,68 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V2.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V12.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V12.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 longrare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V2.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V0.B16
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V0.B16
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	B longback
-longtailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V2.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V12.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V3.B16, V2.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V12.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 248(RSP)
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 232(RSP)
+	ADD $144, RSP, R4
+	B rare
+longstage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 216(RSP)
+	ADD $48, RSP, R2
+	B longloop
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $3, R16
+	MOVD R16, 248(RSP)
+	B rare
+lanestage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 216(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $80, RSP, R3
+	ADD $144, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 232(RSP)
+	ADD $144, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	VAND V10.B16, V1.B16, V3.B16
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
@@ -1347,7 +750,7 @@ lanerare:
 	VBSL V2.B16, V3.B16, V1.B16
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F3
+	FMOVQ 16(R3), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	VAND V10.B16, V0.B16, V4.B16
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
@@ -1362,10 +765,10 @@ lanerare:
 	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
 	VBSL V2.B16, V4.B16, V0.B16
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R1), F0
+	FMOVQ F1, (R1)
+	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R3), F3
 	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
 	VAND V10.B16, V1.B16, V4.B16
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
@@ -1381,7 +784,7 @@ lanerare:
 	VBSL V2.B16, V4.B16, V1.B16
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	VAND V10.B16, V0.B16, V4.B16
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
@@ -1396,96 +799,51 @@ lanerare:
 	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
 	VBSL V2.B16, V4.B16, V0.B16
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
+	MOVD 248(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 248(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 80(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V3.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V2.B16, V3.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 112(RSP), F3
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V1.B16, V4.B16
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V4.B16, V4.B16
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
-	VBSL V2.B16, V4.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 128(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V2.B16, V3.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-	B lanetailback
+groupresume:
+	MOVD 224(RSP), R3
+	MOVD 232(RSP), R4
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	B groupback
+longresume:
+	MOVD 224(RSP), R3
+	MOVD 232(RSP), R4
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V8.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V9.S4, V8.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
+	B longback
 
 // func FakeQuantizeFpBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $216-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
+TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $280-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff
 	// per group: V9 scale, V8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 20
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS most+48(FP), F14
@@ -1512,19 +870,19 @@ TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $216-80
 	CMP $1, R6
 	BEQ longs
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	SUB R6, R5, R5
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
@@ -1535,7 +893,7 @@ grouploop:
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V9.S4, V1.S4, V0.S4
 	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
@@ -1575,7 +933,7 @@ grouploop:
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
 	WORD $0x4e216a07 // fcvtn2 v7.8h, v16.4s
-	FMOVQ F7, (R0)
+	FMOVQ F7, (R1)
 	VCMEQ V0.S4, V2.S4, V2.S4
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V1.S4
@@ -1600,37 +958,39 @@ grouploop:
 	VORR V3.B16, V16.B16, V16.B16
 	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
 	WORD $0x4e216a07 // fcvtn2 v7.8h, v16.4s
-	FMOVQ F7, 16(R0)
+	FMOVQ F7, 16(R1)
 	VCMEQ V0.S4, V4.S4, V4.S4
 	VUZP1 V2.H8, V5.H8, V5.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V5.B16, V5.B16
 	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
+	FMOVQ F5, (R2)
 groupback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R3, R9
+	MOVD R4, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V8.B16, V0.B16
-	FMOVQ (R2), F1
+	FMOVQ (R3), F1
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
 	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
@@ -1651,7 +1011,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V8.B16, V1.B16
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R3), F5
 	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
 	WORD $0x6e29dcc7 // fmul v7.4s, v6.4s, v9.4s
 	WORD $0x6ea0f8c6 // fneg v6.4s, v6.4s
@@ -1696,7 +1056,7 @@ groupmeet3:
 	VORR V4.B16, V18.B16, V18.B16
 	WORD $0x6e22de52 // fmul v18.4s, v18.4s, v2.4s
 	WORD $0x4e216a53 // fcvtn2 v19.8h, v18.4s
-	FMOVQ F19, (R0)
+	FMOVQ F19, (R1)
 	VCMEQ V0.S4, V3.S4, V3.S4
 	VAND V10.B16, V7.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
@@ -1721,214 +1081,88 @@ groupmeet3:
 	VORR V16.B16, V7.B16, V7.B16
 	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
 	WORD $0x4e2168e5 // fcvtn2 v5.8h, v7.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	VCMEQ V0.S4, V1.S4, V1.S4
 	VUZP1 V3.H8, V17.H8, V17.H8
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V17.B16, V17.B16
 	VUSHR $7, V17.B16, V17.B16
-	FMOVQ F17, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
+	FMOVQ F17, (R2)
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V9.S4, V2.S4, V1.S4
-	VFMLS V8.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V9.S4, V4.S4, V3.S4
-	VFMLS V8.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V5.S4
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 16(RSP)
-	VCMEQ V0.S4, V5.S4, V5.S4
-	CMP $5, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 24(RSP)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $9, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $13, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V4.S4
-	VAND V13.B16, V4.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
-	VCMEQ V0.S4, V4.S4, V4.S4
-grouptailnarrow:
-	VUZP1 V2.H8, V5.H8, V5.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, 48(RSP)
-grouptailback:
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	MOVD R6, 264(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R5<<1, R0, R0
-	ADD R5, R1, R1
-	ADD R5<<1, R2, R2
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 240(RSP), R3
+	ADD R0<<1, R3, R3
+	MOVD 264(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V0.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V8.S4
@@ -1940,18 +1174,18 @@ longs:
 	VMOV V0.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT longtail
+	MOVD R7, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
 	VFMLA V8.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
 	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
 	VFMLA V8.S4, V3.S4, V4.S4
@@ -1987,7 +1221,7 @@ longloop:
 	VORR V1.B16, V17.B16, V17.B16
 	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
 	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
-	FMOVQ F16, (R0)
+	FMOVQ F16, (R1)
 	VCMEQ V0.S4, V2.S4, V2.S4
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V1.S4
@@ -2012,205 +1246,75 @@ longloop:
 	VORR V3.B16, V17.B16, V17.B16
 	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
 	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
-	FMOVQ F16, 16(R0)
+	FMOVQ F16, 16(R1)
 	VCMEQ V0.S4, V4.S4, V4.S4
 	VUZP1 V2.H8, V5.H8, V5.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V5.B16, V5.B16
 	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
+	FMOVQ F5, (R2)
 longback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R5, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
-	VFMLA V8.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
-	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
-	VFMLA V8.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
-	VFMLA V8.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V5.S4
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V16.B16, V16.B16
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	FMOVD F16, 16(RSP)
-	VCMEQ V0.S4, V5.S4, V5.S4
-	CMP $5, R5
-	BLT longtailnarrow
-	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d450 // fadd v16.4s, v2.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V16.B16, V16.B16
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	FMOVD F16, 24(RSP)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $9, R5
-	BLT longtailnarrow
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d430 // fadd v16.4s, v1.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V16.B16, V16.B16
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	FMOVD F16, 32(RSP)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $13, R5
-	BLT longtailnarrow
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V4.S4
-	VAND V13.B16, V4.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V16.B16, V16.B16
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	FMOVD F16, 40(RSP)
-	VCMEQ V0.S4, V4.S4, V4.S4
-longtailnarrow:
-	VUZP1 V2.H8, V5.H8, V5.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, 48(RSP)
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R5, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece24:
-	ADD R5<<1, R0, R0
-	ADD R5, R1, R1
-	ADD R5<<1, R2, R2
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 240(RSP), R3
+	ADD R0<<1, R3, R3
 longend:
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	SUB $1, R6, R6
 	CBNZ R6, longs
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R4), F2
+	FMOVQ (R5), F2
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R3), F4
+	FMOVQ (R4), F4
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V4.S4, V3.S4, V1.S4
 	VFMLS V2.S4, V1.S4, V3.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R4), F1
+	FMOVQ 16(R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
+	FMOVQ 16(R4), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V5.S4, V2.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R5), F6
 	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R3), F8
+	FMOVQ 32(R4), F8
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V8.S4, V7.S4, V1.S4
 	VFMLS V6.S4, V1.S4, V7.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R4), F1
+	FMOVQ 48(R5), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
+	FMOVQ 48(R4), F9
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V9.S4, V6.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V6.S4
@@ -2243,7 +1347,7 @@ laneloop:
 	VORR V2.B16, V16.B16, V16.B16
 	WORD $0x6e25de10 // fmul v16.4s, v16.4s, v5.4s
 	WORD $0x4e216a11 // fcvtn2 v17.8h, v16.4s
-	FMOVQ F17, (R0)
+	FMOVQ F17, (R1)
 	VCMEQ V0.S4, V3.S4, V3.S4
 	VAND V10.B16, V7.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
@@ -2268,311 +1372,54 @@ laneloop:
 	VORR V6.B16, V8.B16, V8.B16
 	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
 	WORD $0x4e216905 // fcvtn2 v5.8h, v8.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	VCMEQ V0.S4, V4.S4, V4.S4
 	VUZP1 V3.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R1)
+	FMOVQ F1, (R2)
 laneback:
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
+	ADD $32, R1, R1
+	ADD $16, R2, R2
+	ADD $32, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R5, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R5, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R5, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R5, piece34
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece34:
-	TBZ $1, R5, piece35
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece35:
-	TBZ $0, R5, piece36
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece36:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F4
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V4.S4, V3.S4, V1.S4
-	VFMLS V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 128(RSP), F8
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V7.S4, V1.S4
-	VFMLS V6.S4, V1.S4, V7.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F9
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d431 // fadd v17.4s, v1.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V17.B16, V17.B16
-	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
-	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
-	FMOVD F17, 16(RSP)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $5, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
-	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V16.B16, V16.B16
-	WORD $0x6e25de10 // fmul v16.4s, v16.4s, v5.4s
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	FMOVD F16, 24(RSP)
-	VCMEQ V0.S4, V3.S4, V3.S4
-	CMP $9, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V7.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V7.B16, V7.B16
-	VORR V7.B16, V5.B16, V5.B16
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $13, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V6.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V4.S4
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d487 // fadd v7.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
-	VCMEQ V0.S4, V4.S4, V4.S4
-lanetailnarrow:
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece37
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece37:
-	TBZ $2, R5, piece38
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece38:
-	TBZ $1, R5, piece39
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece39:
-	TBZ $0, R5, piece40
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece40:
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece41
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece41:
-	TBZ $2, R5, piece42
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece42:
-	TBZ $1, R5, piece43
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece43:
-	TBZ $0, R5, piece44
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece44:
+	CALL ·stageOut16NEON(SB)
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V5.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
-	VBSL V4.B16, V7.B16, V0.B16
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef446 // fmin v6.4s, v2.4s, v14.4s
-	VAND V13.B16, V6.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d4d0 // fadd v16.4s, v6.4s, v7.4s
-	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V16.B16, V16.B16
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V4.B16, V16.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef447 // fmin v7.4s, v2.4s, v14.4s
-	VAND V13.B16, V7.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4f1 // fadd v17.4s, v7.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
-	VBSL V4.B16, V17.B16, V0.B16
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R1)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 272(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -2580,12 +1427,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -2594,8 +1441,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -2603,13 +1450,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -2618,12 +1465,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -2632,8 +1479,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -2641,13 +1488,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -2656,12 +1503,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V5.B16
 	VBSL V9.B16, V31.B16, V5.B16
 	VMOV V5.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V5.B16
 	VBSL V8.B16, V31.B16, V5.B16
@@ -2670,8 +1517,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -2679,13 +1526,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -2694,12 +1541,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb067e6 // smax v6.4s, v31.4s, v16.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V16.B16
 	VBSL V9.B16, V31.B16, V16.B16
 	VMOV V16.B16, V9.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V16.B16
 	VBSL V8.B16, V31.B16, V16.B16
@@ -2708,257 +1555,72 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V5.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d446 // fadd v6.4s, v2.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e26e4c0 // fcmeq v0.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V5.B16
-	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
-	VAND V13.B16, V6.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d4d0 // fadd v16.4s, v6.4s, v7.4s
-	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V16.B16, V16.B16
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V4.B16, V16.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef425 // fmin v5.4s, v1.4s, v14.4s
-	VAND V13.B16, V5.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d4b0 // fadd v16.4s, v5.4s, v7.4s
-	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
-	VBSL V4.B16, V16.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, 48(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
+	SUB R4, R9, R9
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 longrare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V5.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
-	VBSL V4.B16, V16.B16, V0.B16
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef446 // fmin v6.4s, v2.4s, v14.4s
-	VAND V13.B16, V6.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V17.B16, V17.B16
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
-	VBSL V4.B16, V17.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
-	VAND V13.B16, V16.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V18.B16, V18.B16
-	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
-	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
-	VBSL V4.B16, V18.B16, V0.B16
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V16.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R1)
-	B longback
-longtailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V5.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d446 // fadd v6.4s, v2.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e26e4c0 // fcmeq v0.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V5.B16
-	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
-	VAND V13.B16, V6.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V17.B16, V17.B16
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
-	VBSL V4.B16, V17.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef425 // fmin v5.4s, v1.4s, v14.4s
-	VAND V13.B16, V5.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
-	VBSL V4.B16, V17.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, 48(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 272(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B rare
+longstage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	B longloop
 lanerare:
-	FMOVQ (R2), F0
+	MOVD $3, R16
+	MOVD R16, 272(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
+	FMOVQ (R4), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	VAND V10.B16, V1.B16, V3.B16
 	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
@@ -2977,7 +1639,7 @@ lanerare:
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	VAND V10.B16, V0.B16, V5.B16
 	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
@@ -2992,11 +1654,11 @@ lanerare:
 	WORD $0x4e28e500 // fcmeq v0.4s, v8.4s, v8.4s
 	VBSL V2.B16, V8.B16, V0.B16
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F3
 	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
 	VAND V10.B16, V1.B16, V5.B16
 	WORD $0x4eaef4a7 // fmin v7.4s, v5.4s, v14.4s
@@ -3013,7 +1675,7 @@ lanerare:
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e25e4e7 // fcmeq v7.4s, v7.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	VAND V10.B16, V0.B16, V5.B16
 	WORD $0x4eaef4a8 // fmin v8.4s, v5.4s, v14.4s
@@ -3028,111 +1690,57 @@ lanerare:
 	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
 	VBSL V2.B16, V16.B16, V0.B16
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	WORD $0x4e25e508 // fcmeq v8.4s, v8.4s, v5.4s
 	VUZP1 V6.H8, V4.H8, V4.H8
 	VUZP1 V8.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, (R1)
+	FMOVQ F4, (R2)
+	MOVD 272(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 272(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 96(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V3.B16
-	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V6.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V3.B16
-	WORD $0x4eaef465 // fmin v5.4s, v3.4s, v14.4s
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
-	VBSL V2.B16, V7.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V1.B16, V6.B16
-	WORD $0x4eaef4c7 // fmin v7.4s, v6.4s, v14.4s
-	VAND V13.B16, V7.B16, V8.B16
-	VUMAX V15.S4, V8.S4, V8.S4
-	VADD V12.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V9.B16, V9.B16
-	WORD $0x6e23dd29 // fmul v9.4s, v9.4s, v3.4s
-	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
-	VBSL V2.B16, V9.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V3.B16
-	WORD $0x4eaef466 // fmin v6.4s, v3.4s, v14.4s
-	VAND V13.B16, V6.B16, V8.B16
-	VUMAX V15.S4, V8.S4, V8.S4
-	VADD V12.S4, V8.S4, V8.S4
-	WORD $0x4e28d4c9 // fadd v9.4s, v6.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V9.B16, V9.B16
-	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
-	WORD $0x4e29e520 // fcmeq v0.4s, v9.4s, v9.4s
-	VBSL V2.B16, V9.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-	WORD $0x4e23e4c6 // fcmeq v6.4s, v6.4s, v3.4s
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, 48(RSP)
-	B lanetailback
+groupresume:
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	B groupback
+longresume:
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V8.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V9.S4, V8.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
+	B longback
 
 // func FakeQuantizeFpBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $216-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
+TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $280-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 table
 	// per group: V8 scale, V7 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 21
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS most+48(FP), F14
@@ -3160,19 +1768,19 @@ TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $216-80
 	CMP $1, R6
 	BEQ longs
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	SUB R6, R5, R5
+	VLD1R (R4), [V8.S4]
+	VLD1R (R5), [V7.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
@@ -3183,7 +1791,7 @@ grouploop:
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V1.S4, V0.S4
 	VFMLS V7.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
@@ -3223,7 +1831,7 @@ grouploop:
 	VORR V1.B16, V17.B16, V17.B16
 	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
 	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
-	FMOVQ F16, (R0)
+	FMOVQ F16, (R1)
 	VCMEQ V0.S4, V2.S4, V2.S4
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V1.S4
@@ -3248,7 +1856,7 @@ grouploop:
 	VORR V3.B16, V17.B16, V17.B16
 	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
 	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
-	FMOVQ F16, 16(R0)
+	FMOVQ F16, 16(R1)
 	VCMEQ V0.S4, V4.S4, V4.S4
 	VUZP1 V2.H8, V5.H8, V5.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
@@ -3257,31 +1865,33 @@ grouploop:
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
+	WORD $0x7d000045 // str h5, [x2]
 groupback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R4), [V7.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R3, R9
+	MOVD R4, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V7.B16, V0.B16
-	FMOVQ (R2), F1
+	FMOVQ (R3), F1
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e28dc43 // fmul v3.4s, v2.4s, v8.4s
 	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
@@ -3302,7 +1912,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V7.B16, V1.B16
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R3), F5
 	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
 	WORD $0x6e28dcd0 // fmul v16.4s, v6.4s, v8.4s
 	WORD $0x6ea0f8c6 // fneg v6.4s, v6.4s
@@ -3347,7 +1957,7 @@ groupmeet3:
 	VORR V4.B16, V19.B16, V19.B16
 	WORD $0x6e22de73 // fmul v19.4s, v19.4s, v2.4s
 	WORD $0x4e216a74 // fcvtn2 v20.8h, v19.4s
-	FMOVQ F20, (R0)
+	FMOVQ F20, (R1)
 	VCMEQ V0.S4, V3.S4, V3.S4
 	VAND V10.B16, V16.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
@@ -3372,7 +1982,7 @@ groupmeet3:
 	VORR V17.B16, V16.B16, V16.B16
 	WORD $0x6e26de10 // fmul v16.4s, v16.4s, v6.4s
 	WORD $0x4e216a05 // fcvtn2 v5.8h, v16.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	VCMEQ V0.S4, V1.S4, V1.S4
 	VUZP1 V3.H8, V18.H8, V18.H8
 	VUZP1 V1.H8, V2.H8, V2.H8
@@ -3381,214 +1991,82 @@ groupmeet3:
 	VADDP V18.B16, V18.B16, V18.B16
 	VADDP V18.B16, V18.B16, V18.B16
 	VADDP V18.B16, V18.B16, V18.B16
-	WORD $0x7d000032 // str h18, [x1]
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
+	WORD $0x7d000052 // str h18, [x2]
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V2.S4, V1.S4
-	VFMLS V7.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V1.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V8.S4, V4.S4, V3.S4
-	VFMLS V7.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V3.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V5.S4
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	FMOVD F16, 16(RSP)
-	VCMEQ V0.S4, V5.S4, V5.S4
-	CMP $5, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d450 // fadd v16.4s, v2.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	FMOVD F16, 24(RSP)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $9, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d430 // fadd v16.4s, v1.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	FMOVD F16, 32(RSP)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $13, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V4.S4
-	VAND V13.B16, V4.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	FMOVD F16, 40(RSP)
-	VCMEQ V0.S4, V4.S4, V4.S4
-grouptailnarrow:
-	VUZP1 V2.H8, V5.H8, V5.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V5.B16, V5.B16
-	VAND V9.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d0063e5 // str h5, [sp, #48]
-grouptailback:
+	VLD1R (R4), [V8.S4]
+	VLD1R (R5), [V7.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	MOVD R6, 264(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	MOVD $0, R17
-	ADD R5, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R5, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	ADD R5<<1, R0, R0
-	ADD R5>>3, R1, R1
-	ADD R5<<1, R2, R2
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 240(RSP), R3
+	ADD R0<<1, R3, R3
+	MOVD 264(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V0.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R5), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V7.S4
@@ -3600,18 +2078,18 @@ longs:
 	VMOV V0.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e27dc46 // fmul v6.4s, v2.4s, v7.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT longtail
+	MOVD R7, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
 	VFMLA V7.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e26dc01 // fmul v1.4s, v0.4s, v6.4s
 	VFMLA V7.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e26dc64 // fmul v4.4s, v3.4s, v6.4s
 	VFMLA V7.S4, V3.S4, V4.S4
@@ -3647,7 +2125,7 @@ longloop:
 	VORR V1.B16, V18.B16, V18.B16
 	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
 	WORD $0x4e216a51 // fcvtn2 v17.8h, v18.4s
-	FMOVQ F17, (R0)
+	FMOVQ F17, (R1)
 	VCMEQ V0.S4, V2.S4, V2.S4
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V1.S4
@@ -3672,7 +2150,7 @@ longloop:
 	VORR V3.B16, V18.B16, V18.B16
 	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
 	WORD $0x4e216a51 // fcvtn2 v17.8h, v18.4s
-	FMOVQ F17, 16(R0)
+	FMOVQ F17, 16(R1)
 	VCMEQ V0.S4, V4.S4, V4.S4
 	VUZP1 V2.H8, V5.H8, V5.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
@@ -3681,205 +2159,69 @@ longloop:
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
+	WORD $0x7d000045 // str h5, [x2]
 longback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R5, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R5, piece12
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece12:
-	TBZ $1, R5, piece13
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece13:
-	TBZ $0, R5, piece14
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece14:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
-	VFMLA V7.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e26dc01 // fmul v1.4s, v0.4s, v6.4s
-	VFMLA V7.S4, V0.S4, V1.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e26dc64 // fmul v4.4s, v3.4s, v6.4s
-	VFMLA V7.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e26dc03 // fmul v3.4s, v0.4s, v6.4s
-	VFMLA V7.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V5.S4
-	VAND V13.B16, V5.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V17.B16, V17.B16
-	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
-	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
-	FMOVD F17, 16(RSP)
-	VCMEQ V0.S4, V5.S4, V5.S4
-	CMP $5, R5
-	BLT longtailnarrow
-	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d451 // fadd v17.4s, v2.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V17.B16, V17.B16
-	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
-	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
-	FMOVD F17, 24(RSP)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $9, R5
-	BLT longtailnarrow
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d431 // fadd v17.4s, v1.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V17.B16, V17.B16
-	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
-	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
-	FMOVD F17, 32(RSP)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $13, R5
-	BLT longtailnarrow
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V4.S4
-	VAND V13.B16, V4.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d491 // fadd v17.4s, v4.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V17.B16, V17.B16
-	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
-	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
-	FMOVD F17, 40(RSP)
-	VCMEQ V0.S4, V4.S4, V4.S4
-longtailnarrow:
-	VUZP1 V2.H8, V5.H8, V5.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V5.B16, V5.B16
-	VAND V9.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d0063e5 // str h5, [sp, #48]
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R5, piece16
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $1, R5, piece17
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece17:
-	TBZ $0, R5, piece18
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece18:
-	MOVD $0, R17
-	ADD R5, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R5, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R20, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
-	ADD R5<<1, R0, R0
-	ADD R5>>3, R1, R1
-	ADD R5<<1, R2, R2
+	CALL ·stageOut16NEON(SB)
+	ADD R0<<1, R1, R1
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 240(RSP), R3
+	ADD R0<<1, R3, R3
 longend:
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	SUB $1, R6, R6
 	CBNZ R6, longs
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R4), F2
+	FMOVQ (R5), F2
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R3), F4
+	FMOVQ (R4), F4
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V4.S4, V3.S4, V1.S4
 	VFMLS V2.S4, V1.S4, V3.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R4), F1
+	FMOVQ 16(R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
+	FMOVQ 16(R4), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V5.S4, V2.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R5), F6
 	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R3), F8
+	FMOVQ 32(R4), F8
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V8.S4, V7.S4, V1.S4
 	VFMLS V6.S4, V1.S4, V7.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R4), F1
+	FMOVQ 48(R5), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F16
+	FMOVQ 48(R4), F16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V16.S4, V6.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V6.S4
@@ -3912,7 +2254,7 @@ laneloop:
 	VORR V2.B16, V17.B16, V17.B16
 	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
 	WORD $0x4e216a32 // fcvtn2 v18.8h, v17.4s
-	FMOVQ F18, (R0)
+	FMOVQ F18, (R1)
 	VCMEQ V0.S4, V3.S4, V3.S4
 	VAND V10.B16, V7.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
@@ -3937,7 +2279,7 @@ laneloop:
 	VORR V6.B16, V8.B16, V8.B16
 	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
 	WORD $0x4e216905 // fcvtn2 v5.8h, v8.4s
-	FMOVQ F5, 16(R0)
+	FMOVQ F5, 16(R1)
 	VCMEQ V0.S4, V4.S4, V4.S4
 	VUZP1 V3.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V2.H8, V2.H8
@@ -3946,314 +2288,48 @@ laneloop:
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
+	WORD $0x7d000041 // str h1, [x2]
 laneback:
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
+	ADD $32, R1, R1
+	ADD $2, R2, R2
+	ADD $32, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R3, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R4, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R5, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R5, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R5, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F4
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V4.S4, V3.S4, V1.S4
-	VFMLS V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 128(RSP), F8
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V7.S4, V1.S4
-	VFMLS V6.S4, V1.S4, V7.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F16
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V16.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d432 // fadd v18.4s, v1.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V18.B16, V18.B16
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x0e216a52 // fcvtn v18.4h, v18.4s
-	FMOVD F18, 16(RSP)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $5, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d471 // fadd v17.4s, v3.4s, v4.4s
-	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V17.B16, V17.B16
-	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
-	FMOVD F17, 24(RSP)
-	VCMEQ V0.S4, V3.S4, V3.S4
-	CMP $9, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V7.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V7.B16, V7.B16
-	VORR V7.B16, V5.B16, V5.B16
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $13, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V6.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V4.S4
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d487 // fadd v7.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V7.B16, V7.B16
-	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
-	VCMEQ V0.S4, V4.S4, V4.S4
-lanetailnarrow:
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V1.B16, V1.B16
-	VAND V9.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d0063e1 // str h1, [sp, #48]
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R5, piece34
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece34:
-	TBZ $1, R5, piece35
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece35:
-	TBZ $0, R5, piece36
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece36:
-	MOVD $0, R17
-	ADD R5, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 48(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 48(RSP)
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	ADD $7, R5, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece37
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece37:
-	TBZ $0, R20, piece38
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece38:
+	CALL ·stageOut16NEON(SB)
+	MOVD 232(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V5.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
-	VBSL V4.B16, V16.B16, V0.B16
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef446 // fmin v6.4s, v2.4s, v14.4s
-	VAND V13.B16, V6.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V17.B16, V17.B16
-	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
-	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
-	VBSL V4.B16, V17.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
-	VAND V13.B16, V16.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V18.B16, V18.B16
-	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
-	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
-	VBSL V4.B16, V18.B16, V0.B16
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V16.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VAND V9.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000023 // str h3, [x1]
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 272(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -4261,12 +2337,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
 	VMOV V1.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V7.B16, V31.B16, V1.B16
@@ -4275,8 +2351,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -4284,13 +2360,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -4299,12 +2375,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
 	VMOV V4.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V7.B16, V31.B16, V4.B16
@@ -4313,8 +2389,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -4322,13 +2398,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -4337,12 +2413,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V5.B16
 	VBSL V8.B16, V31.B16, V5.B16
 	VMOV V5.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V5.B16
 	VBSL V7.B16, V31.B16, V5.B16
@@ -4351,8 +2427,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -4360,13 +2436,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -4375,12 +2451,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb167e6 // smax v6.4s, v31.4s, v17.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V17.B16
 	VBSL V8.B16, V31.B16, V17.B16
 	VMOV V17.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V17.B16
 	VBSL V7.B16, V31.B16, V17.B16
@@ -4389,266 +2465,72 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V5.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d446 // fadd v6.4s, v2.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4c0 // fcmeq v0.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V10.B16, V1.B16, V5.B16
-	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
-	VAND V13.B16, V6.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V17.B16, V17.B16
-	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
-	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
-	VBSL V4.B16, V17.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef425 // fmin v5.4s, v1.4s, v14.4s
-	VAND V13.B16, V5.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
-	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
-	VBSL V4.B16, V17.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VAND V9.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d0063e3 // str h3, [sp, #48]
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
+	SUB R4, R9, R9
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 longrare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V5.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
-	VAND V13.B16, V5.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
-	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
-	VBSL V4.B16, V17.B16, V0.B16
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
-	VAND V13.B16, V16.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V18.B16, V18.B16
-	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
-	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
-	VBSL V4.B16, V18.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
-	VAND V13.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V19.B16, V19.B16
-	WORD $0x6e28de73 // fmul v19.4s, v19.4s, v8.4s
-	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
-	VBSL V4.B16, V19.B16, V0.B16
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
-	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V17.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V3.B16, V3.B16
-	VAND V9.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000023 // str h3, [x1]
-	B longback
-longtailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V10.B16, V1.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V5.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d450 // fadd v16.4s, v2.4s, v5.4s
-	WORD $0x4ea5d610 // fsub v16.4s, v16.4s, v5.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
-	VBSL V4.B16, V16.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V10.B16, V1.B16, V5.B16
-	WORD $0x4eaef4b0 // fmin v16.4s, v5.4s, v14.4s
-	VAND V13.B16, V16.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V18.B16, V18.B16
-	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
-	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
-	VBSL V4.B16, V18.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef425 // fmin v5.4s, v1.4s, v14.4s
-	VAND V13.B16, V5.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d4b2 // fadd v18.4s, v5.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V18.B16, V18.B16
-	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
-	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
-	VBSL V4.B16, V18.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V5.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V3.B16, V3.B16
-	VAND V9.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d0063e3 // str h3, [sp, #48]
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 272(RSP)
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B rare
+longstage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	B longloop
 lanerare:
-	FMOVQ (R2), F0
+	MOVD $3, R16
+	MOVD R16, 272(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 232(RSP)
+	ADD $48, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $64, RSP, R3
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
+	FMOVQ (R4), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	VAND V10.B16, V1.B16, V3.B16
 	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
@@ -4667,7 +2549,7 @@ lanerare:
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	VAND V10.B16, V0.B16, V5.B16
 	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
@@ -4682,11 +2564,11 @@ lanerare:
 	WORD $0x4e28e500 // fcmeq v0.4s, v8.4s, v8.4s
 	VBSL V2.B16, V8.B16, V0.B16
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F3
 	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
 	VAND V10.B16, V1.B16, V5.B16
 	WORD $0x4eaef4a7 // fmin v7.4s, v5.4s, v14.4s
@@ -4703,7 +2585,7 @@ lanerare:
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e25e4e7 // fcmeq v7.4s, v7.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	VAND V10.B16, V0.B16, V5.B16
 	WORD $0x4eaef4a8 // fmin v8.4s, v5.4s, v14.4s
@@ -4718,7 +2600,7 @@ lanerare:
 	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
 	VBSL V2.B16, V17.B16, V0.B16
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	WORD $0x4e25e508 // fcmeq v8.4s, v8.4s, v5.4s
 	VUZP1 V6.H8, V4.H8, V4.H8
 	VUZP1 V8.H8, V7.H8, V7.H8
@@ -4727,91 +2609,34 @@ lanerare:
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d000024 // str h4, [x1]
+	WORD $0x7d000044 // str h4, [x2]
+	MOVD 272(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 272(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 96(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V3.B16
-	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V6.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V3.B16
-	WORD $0x4eaef465 // fmin v5.4s, v3.4s, v14.4s
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
-	VBSL V2.B16, V7.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
-	FMOVQ 80(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V1.B16, V6.B16
-	WORD $0x4eaef4c7 // fmin v7.4s, v6.4s, v14.4s
-	VAND V13.B16, V7.B16, V8.B16
-	VUMAX V15.S4, V8.S4, V8.S4
-	VADD V12.S4, V8.S4, V8.S4
-	WORD $0x4e28d4f0 // fadd v16.4s, v7.4s, v8.4s
-	WORD $0x4ea8d610 // fsub v16.4s, v16.4s, v8.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V16.B16, V16.B16
-	WORD $0x6e23de10 // fmul v16.4s, v16.4s, v3.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V2.B16, V16.B16, V1.B16
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
-	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V3.B16
-	WORD $0x4eaef466 // fmin v6.4s, v3.4s, v14.4s
-	VAND V13.B16, V6.B16, V8.B16
-	VUMAX V15.S4, V8.S4, V8.S4
-	VADD V12.S4, V8.S4, V8.S4
-	WORD $0x4e28d4d0 // fadd v16.4s, v6.4s, v8.4s
-	WORD $0x4ea8d610 // fsub v16.4s, v16.4s, v8.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
-	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
-	VBSL V2.B16, V16.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-	WORD $0x4e23e4c6 // fcmeq v6.4s, v6.4s, v3.4s
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VAND V9.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d0063e4 // str h4, [sp, #48]
-	B lanetailback
+groupresume:
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+	VLD1R (R4), [V8.S4]
+	VLD1R (R5), [V7.S4]
+	B groupback
+longresume:
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
+	VLD1R (R4), [V8.S4]
+	VLD1R (R5), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V7.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V8.S4, V7.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e27dc46 // fmul v6.4s, v2.4s, v7.4s
+	B longback

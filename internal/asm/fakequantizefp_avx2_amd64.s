@@ -6,15 +6,15 @@
 
 // func FakeQuantizeFpAVX2(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeFpAVX2(SB), $768-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·FakeQuantizeFpAVX2(SB), $816-72
+	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y0 step, Y14 most, Y13 0x7f800000, Y1 0x400000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
 	// per group: Y9 scale, Y8 recip
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS most+40(FP), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
@@ -31,36 +31,36 @@ TEXT ·FakeQuantizeFpAVX2(SB), $768-72
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS (BX), Y8
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	SUBQ         R9, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y0
 	VMULPS       Y8, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
 	VFNMADD231PS Y8, Y0, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y8, Y0, Y2
 	VFMSUB231PS  Y9, Y2, Y0
 	VFNMADD231PS Y8, Y0, Y2
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y8, Y0, Y3
 	VFMSUB231PS  Y9, Y3, Y0
 	VFNMADD231PS Y8, Y0, Y3
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y9, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
@@ -80,7 +80,7 @@ grouploop:
 	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VPAND        Y10, Y2, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -91,7 +91,7 @@ grouploop:
 	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -102,7 +102,7 @@ grouploop:
 	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VPAND        Y10, Y4, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -113,35 +113,37 @@ grouploop:
 	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
 
 groupback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y8, 512(SP)
-	VMOVUPS      (SI), Y0
+	VMOVUPS      Y8, 560(SP)
+	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y8, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
@@ -149,8 +151,8 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y8, 544(SP)
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      Y8, 592(SP)
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFMSUB231PS  Y8, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
@@ -158,8 +160,8 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y8, 576(SP)
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      Y8, 624(SP)
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y9, Y0, Y3
 	VFMSUB231PS  Y8, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
@@ -167,8 +169,8 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y8, 608(SP)
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      Y8, 656(SP)
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y9, Y0, Y4
 	VFMSUB231PS  Y8, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
@@ -187,9 +189,9 @@ groupmeet3:
 	VSUBPS       Y5, Y0, Y0
 	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMOVUPS      512(SP), Y1
+	VMOVUPS      560(SP), Y1
 	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VPAND        Y10, Y2, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -199,9 +201,9 @@ groupmeet3:
 	VSUBPS       Y1, Y0, Y0
 	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
-	VMOVUPS      544(SP), Y1
+	VMOVUPS      592(SP), Y1
 	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -211,9 +213,9 @@ groupmeet3:
 	VSUBPS       Y1, Y0, Y0
 	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
-	VMOVUPS      576(SP), Y1
+	VMOVUPS      624(SP), Y1
 	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VPAND        Y10, Y4, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -223,15 +225,15 @@ groupmeet3:
 	VSUBPS       Y1, Y0, Y0
 	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
-	VMOVUPS      608(SP), Y1
+	VMOVUPS      656(SP), Y1
 	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
-	SUBQ         $+32, R8
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupmet
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R9, $+32
 	JLT          groupmeet
@@ -247,280 +249,72 @@ groupmet:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS (BX), Y8
-	XORL         AX, AX
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	MOVQ         AX, 160(SP)
-	MOVQ         AX, 168(SP)
-	MOVQ         AX, 176(SP)
-	MOVQ         AX, 184(SP)
-	MOVQ         AX, 192(SP)
-	MOVQ         AX, 200(SP)
-	MOVQ         AX, 208(SP)
-	MOVQ         AX, 216(SP)
-	MOVQ         AX, 224(SP)
-	MOVQ         AX, 232(SP)
-	MOVQ         AX, 240(SP)
-	MOVQ         AX, 248(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 128(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 136(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 144(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 152(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 160(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 168(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 176(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 184(SP)(AX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 512(SP)
+	LEAQ         (SP), SI
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 520(SP)
+	LEAQ         128(SP), DX
+	MOVQ         R9, 544(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece5:
-	VMOVUPS      128(SP), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VMOVUPS      160(SP), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
-	VMOVUPS      192(SP), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
-	VMOVUPS      224(SP), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y10, Y1, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPAND        Y10, Y3, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
-
-grouptailnarrow:
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  512(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  520(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  544(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -538,23 +332,23 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS 4(DX), Y8
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
-	VMOVUPS      (SI), Y0
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VMOVUPS      (DX), Y0
 	VMULPS       Y7, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
 	VFNMADD231PS Y7, Y0, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y7, Y0, Y2
 	VFMSUB231PS  Y9, Y2, Y0
 	VFNMADD231PS Y7, Y0, Y2
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y6, Y0, Y3
 	VFMSUB231PS  Y8, Y3, Y0
 	VFNMADD231PS Y6, Y0, Y3
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y6, Y0, Y4
 	VFMSUB231PS  Y8, Y4, Y0
 	VFNMADD231PS Y6, Y0, Y4
@@ -574,7 +368,7 @@ short2loop:
 	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VPAND        Y10, Y2, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -585,7 +379,7 @@ short2loop:
 	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -596,7 +390,7 @@ short2loop:
 	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y8, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VPAND        Y10, Y4, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -607,13 +401,13 @@ short2loop:
 	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y8, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+128, DI
+	ADDQ $+8, R8
 	ADDQ $+128, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -628,33 +422,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (BX), Y1
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
+	VMOVUPS      (BX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
 	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R8), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(DX), Y5
+	VMOVUPS      32(BX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
 	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(R8), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(DX), Y7
+	VMOVUPS      64(BX), Y7
 	VFMSUB231PS  Y7, Y6, Y0
 	VFNMADD231PS Y1, Y0, Y6
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(R8), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(DX), Y9
+	VMOVUPS      96(BX), Y9
 	VFMSUB231PS  Y9, Y8, Y0
 	VFNMADD231PS Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -673,7 +467,7 @@ laneloop:
 	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y3, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VPAND        Y10, Y4, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -684,7 +478,7 @@ laneloop:
 	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y5, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VPAND        Y10, Y6, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -695,7 +489,7 @@ laneloop:
 	VPAND        Y11, Y6, Y6
 	VPOR         Y6, Y0, Y0
 	VMULPS       Y7, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VPAND        Y10, Y8, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -706,422 +500,29 @@ laneloop:
 	VPAND        Y11, Y8, Y8
 	VPOR         Y8, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+128, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  512(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  520(SP), DX
+	MOVQ  528(SP), BX
+	MOVQ  536(SP), R8
 
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece25:
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      384(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      256(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      416(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      288(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      448(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      320(SP), Y7
-	VFMSUB231PS  Y7, Y6, Y0
-	VFNMADD231PS Y1, Y0, Y6
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      480(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      352(SP), Y9
-	VFMSUB231PS  Y9, Y8, Y0
-	VFNMADD231PS Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VMULPS       Y5, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPAND        Y10, Y6, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y6, Y6
-	VPOR         Y6, Y0, Y0
-	VMULPS       Y7, Y0, Y0
-	VMOVUPS      Y0, 64(SP)
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPAND        Y10, Y8, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y8, Y8
-	VPOR         Y8, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
-
-lanetailnarrow:
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -1135,21 +536,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
 	VMULPS       Y8, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
 	VFNMADD231PS Y8, Y0, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y8, Y0, Y2
 	VFMSUB231PS  Y9, Y2, Y0
 	VFNMADD231PS Y8, Y0, Y2
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y8, Y0, Y3
 	VFMSUB231PS  Y9, Y3, Y0
 	VFNMADD231PS Y8, Y0, Y3
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y9, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
@@ -1169,7 +570,7 @@ groupstream:
 	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, (DI)
+	VMOVNTPS     Y0, (SI)
 	VPAND        Y10, Y2, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -1180,7 +581,7 @@ groupstream:
 	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
+	VMOVNTPS     Y0, 32(SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -1191,7 +592,7 @@ groupstream:
 	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, 64(DI)
+	VMOVNTPS     Y0, 64(SI)
 	VPAND        Y10, Y4, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -1202,95 +603,45 @@ groupstream:
 	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+128, DI
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+128, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, 96(DI)
-	JMP          groupback
+	MOVQ $+1, 552(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 384(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y1
+	VMOVDQU      constantsAVX2<>+16(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1299,12 +650,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1312,18 +663,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y2
+	VMOVDQU      constantsAVX2<>+16(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1332,12 +683,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1345,18 +696,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y3
+	VMOVDQU      constantsAVX2<>+16(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y9, Y9
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1365,12 +716,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1378,83 +729,19 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y4
+	VMOVDQU      constantsAVX2<>+16(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y9, Y9
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      128(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	VMOVUPS      160(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, 32(SP)
-	VMOVUPS      192(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, 64(SP)
-	VMOVUPS      224(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, 96(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+32(FP), Y15
@@ -1466,34 +753,34 @@ groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y11
 	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	MOVQ         R11, R9
-	SUBQ         DX, R12
-	ADDQ         R12, DX
+	SUBQ         BX, R12
 	ADDQ         R12, BX
-	MOVQ         R8, R11
+	ADDQ         R12, R8
+	MOVQ         DI, R11
 	SUBQ         R12, R12
 	ADDQ         $+32, R12
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS 4(DX), Y8
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
-	VMOVUPS      (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VMOVUPS      (DX), Y0
 	VMULPS       Y7, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
 	VFNMADD231PS Y7, Y0, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y7, Y0, Y2
 	VFMSUB231PS  Y9, Y2, Y0
 	VFNMADD231PS Y7, Y0, Y2
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y6, Y0, Y3
 	VFMSUB231PS  Y8, Y3, Y0
 	VFNMADD231PS Y6, Y0, Y3
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y6, Y0, Y4
 	VFMSUB231PS  Y8, Y4, Y0
 	VFNMADD231PS Y6, Y0, Y4
@@ -1513,7 +800,7 @@ short2stream:
 	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, (DI)
+	VMOVNTPS     Y0, (SI)
 	VPAND        Y10, Y2, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -1524,7 +811,7 @@ short2stream:
 	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
+	VMOVNTPS     Y0, 32(SI)
 	VPAND        Y10, Y3, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -1535,7 +822,7 @@ short2stream:
 	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y8, Y0, Y0
-	VMOVNTPS     Y0, 64(DI)
+	VMOVNTPS     Y0, 64(SI)
 	VPAND        Y10, Y4, Y0
 	VPMINUD      Y14, Y0, Y0
 	VPAND        Y13, Y0, Y1
@@ -1546,83 +833,57 @@ short2stream:
 	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y8, Y0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, DI
+	ADDQ         $+8, R8
 	ADDQ         $+128, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VDIVPS       Y8, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VDIVPS       Y8, Y0, Y0
-	VPAND        Y10, Y0, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y13, Y1, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVUPS      Y0, 96(DI)
-	JMP          short2back
+	MOVQ $+2, 552(SP)
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 384(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
+	MOVQ $+3, 552(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 512(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 520(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 384(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y10, Y0, Y2
 	VMINPS       Y2, Y14, Y2
@@ -1635,11 +896,11 @@ lanerare:
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y1, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
 	VBLENDVPS    Y0, Y2, Y1, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y2
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VPAND        Y10, Y0, Y3
 	VMINPS       Y3, Y14, Y3
@@ -1653,9 +914,9 @@ lanerare:
 	VMULPS       Y2, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y0
 	VBLENDVPS    Y0, Y3, Y1, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y2
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VPAND        Y10, Y0, Y3
 	VMINPS       Y3, Y14, Y3
@@ -1669,9 +930,9 @@ lanerare:
 	VMULPS       Y2, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y0
 	VBLENDVPS    Y0, Y3, Y1, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y2
+	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VPAND        Y10, Y0, Y3
 	VMINPS       Y3, Y14, Y3
@@ -1685,90 +946,38 @@ lanerare:
 	VMULPS       Y2, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y0
 	VBLENDVPS    Y0, Y3, Y1, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
+	CMPQ         552(SP), $+1
+	JEQ          groupresume
+	CMPQ         552(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y10, Y0, Y2
-	VMINPS       Y2, Y14, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VBLENDVPS    Y0, Y2, Y1, Y0
-	VMOVUPS      Y0, (SP)
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      288(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VPAND        Y10, Y0, Y3
-	VMINPS       Y3, Y14, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
-	VMOVUPS      Y0, 32(SP)
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      320(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VPAND        Y10, Y0, Y3
-	VMINPS       Y3, Y14, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
-	VMOVUPS      Y0, 64(SP)
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      352(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VPAND        Y10, Y0, Y3
-	VMINPS       Y3, Y14, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
-	VMOVUPS      Y0, 96(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         528(SP), BX
+	MOVQ         536(SP), R8
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 528(SP), BX
+	MOVQ 536(SP), R8
+	JMP  short2back
 
 // func FakeQuantizeFpBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeFpBytesAVX2(SB), $800-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeFpBytesAVX2(SB), $864-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Y15 0x7f800000, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
 	// loaded at each use: least, step, most, 0x400000, 0x7fc00000, table
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS step+44(FP), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
@@ -1783,36 +992,36 @@ TEXT ·FakeQuantizeFpBytesAVX2(SB), $800-80
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	SUBQ         R10, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y10, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y10, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFMSUB231PS  Y11, Y3, Y0
 	VFNMADD231PS Y10, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y10, Y0, Y4
 	VFMSUB231PS  Y11, Y4, Y0
 	VFNMADD231PS Y10, Y0, Y4
@@ -1834,7 +1043,7 @@ grouploop:
 	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -1848,7 +1057,7 @@ grouploop:
 	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -1862,7 +1071,7 @@ grouploop:
 	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 64(DI)
+	VMOVUPS      Y7, 64(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -1876,7 +1085,7 @@ grouploop:
 	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 96(DI)
+	VMOVUPS      Y7, 96(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -1884,36 +1093,38 @@ grouploop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 groupback:
-	ADDQ $+128, DI
-	ADDQ $+32, SI
-	ADDQ $+128, DX
+	ADDQ $+128, SI
+	ADDQ $+32, DX
+	ADDQ $+128, BX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ BX, R13
+	MOVQ R8, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y10, 544(SP)
-	VMOVUPS      (DX), Y0
+	VMOVUPS      Y10, 600(SP)
+	VMOVUPS      (BX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y11, Y0, Y1
@@ -1921,8 +1132,8 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y10, 576(SP)
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      Y10, 632(SP)
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y11, Y0, Y2
@@ -1930,8 +1141,8 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y10, 608(SP)
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      Y10, 664(SP)
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y11, Y0, Y3
 	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y11, Y0, Y3
@@ -1939,8 +1150,8 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y10, 640(SP)
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      Y10, 696(SP)
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y11, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y11, Y0, Y4
@@ -1961,9 +1172,9 @@ groupmeet3:
 	VSUBPS       Y6, Y7, Y7
 	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMOVUPS      544(SP), Y1
+	VMOVUPS      600(SP), Y1
 	VMULPS       Y1, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -1976,9 +1187,9 @@ groupmeet3:
 	VSUBPS       Y6, Y7, Y7
 	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
-	VMOVUPS      576(SP), Y2
+	VMOVUPS      632(SP), Y2
 	VMULPS       Y2, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -1991,9 +1202,9 @@ groupmeet3:
 	VSUBPS       Y6, Y7, Y7
 	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMOVUPS      608(SP), Y3
+	VMOVUPS      664(SP), Y3
 	VMULPS       Y3, Y7, Y7
-	VMOVUPS      Y7, 64(DI)
+	VMOVUPS      Y7, 64(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -2006,9 +1217,9 @@ groupmeet3:
 	VSUBPS       Y6, Y7, Y7
 	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
-	VMOVUPS      640(SP), Y4
+	VMOVUPS      696(SP), Y4
 	VMULPS       Y4, Y7, Y7
-	VMOVUPS      Y7, 96(DI)
+	VMOVUPS      Y7, 96(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -2016,14 +1227,14 @@ groupmeet3:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R9
+	VMOVUPS      Y0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupmet
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R10, $+32
 	JLT          groupmeet
@@ -2037,343 +1248,79 @@ groupmet:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	XORL         AX, AX
-	MOVQ         AX, 160(SP)
-	MOVQ         AX, 168(SP)
-	MOVQ         AX, 176(SP)
-	MOVQ         AX, 184(SP)
-	MOVQ         AX, 192(SP)
-	MOVQ         AX, 200(SP)
-	MOVQ         AX, 208(SP)
-	MOVQ         AX, 216(SP)
-	MOVQ         AX, 224(SP)
-	MOVQ         AX, 232(SP)
-	MOVQ         AX, 240(SP)
-	MOVQ         AX, 248(SP)
-	MOVQ         AX, 256(SP)
-	MOVQ         AX, 264(SP)
-	MOVQ         AX, 272(SP)
-	MOVQ         AX, 280(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 160(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 168(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 176(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 184(SP)(AX*1)
-	MOVQ         32(DX)(AX*1), CX
-	MOVQ         CX, 192(SP)(AX*1)
-	MOVQ         40(DX)(AX*1), CX
-	MOVQ         CX, 200(SP)(AX*1)
-	MOVQ         48(DX)(AX*1), CX
-	MOVQ         CX, 208(SP)(AX*1)
-	MOVQ         56(DX)(AX*1), CX
-	MOVQ         CX, 216(SP)(AX*1)
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	MOVQ         SI, 544(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 552(SP)
+	LEAQ         128(SP), DX
+	LEAQ         160(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         BX, 560(SP)
+	LEAQ         160(SP), BX
+	MOVQ         R10, 584(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece5:
-	VMOVUPS      160(SP), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	VMOVUPS      192(SP), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	VMOVUPS      224(SP), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VMOVUPS      256(SP), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, (SP)
-	VPCMPEQD     Y5, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VPCMPEQD     Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 64(SP)
-	VPCMPEQD     Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 96(SP)
-	VPCMPEQD     Y5, Y3, Y3
-
-grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+52(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 128(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  128(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  128(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece15:
-	LEAQ  (DI)(R9*4), DI
-	LEAQ  (SI)(R9*1), SI
-	LEAQ  (DX)(R9*4), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  552(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (DX)(DI*1), DX
+	MOVQ  560(SP), BX
+	LEAQ  (BX)(DI*4), BX
+	MOVQ  584(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2391,23 +1338,23 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS 4(R9), Y8
+	VMOVUPS      (BX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y8, Y0, Y3
 	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y8, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
@@ -2429,7 +1376,7 @@ short2loop:
 	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -2443,7 +1390,7 @@ short2loop:
 	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -2457,7 +1404,7 @@ short2loop:
 	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	VMOVUPS      Y7, 64(DI)
+	VMOVUPS      Y7, 64(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -2471,7 +1418,7 @@ short2loop:
 	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	VMOVUPS      Y7, 96(DI)
+	VMOVUPS      Y7, 96(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -2479,14 +1426,14 @@ short2loop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+128, DI
-	ADDQ $+32, SI
-	ADDQ $+128, DX
+	ADDQ $+8, R9
+	ADDQ $+128, SI
+	ADDQ $+32, DX
+	ADDQ $+128, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -2501,33 +1448,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R8), Y1
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFMSUB231PS  Y3, Y2, Y0
 	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFMSUB231PS  Y5, Y4, Y0
 	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFMSUB231PS  Y7, Y6, Y0
 	VFNMADD231PS Y1, Y0, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFMSUB231PS  Y9, Y8, Y0
 	VFNMADD231PS Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -2548,7 +1495,7 @@ laneloop:
 	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
-	VMOVUPS      Y11, (DI)
+	VMOVUPS      Y11, (SI)
 	VPCMPEQD     Y1, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y4, Y2
@@ -2562,7 +1509,7 @@ laneloop:
 	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
-	VMOVUPS      Y10, 32(DI)
+	VMOVUPS      Y10, 32(SI)
 	VPCMPEQD     Y2, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y6, Y3
@@ -2576,7 +1523,7 @@ laneloop:
 	VPAND        Y13, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
-	VMOVUPS      Y5, 64(DI)
+	VMOVUPS      Y5, 64(SI)
 	VPCMPEQD     Y3, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y8, Y4
@@ -2590,7 +1537,7 @@ laneloop:
 	VPAND        Y13, Y8, Y8
 	VPOR         Y8, Y6, Y6
 	VMULPS       Y9, Y6, Y6
-	VMOVUPS      Y6, 96(DI)
+	VMOVUPS      Y6, 96(SI)
 	VPCMPEQD     Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -2598,485 +1545,34 @@ laneloop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DX)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+128, SI
+	ADDQ  $+32, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  552(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  560(SP), BX
+	MOVQ  568(SP), R8
+	MOVQ  576(SP), R9
 
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece30:
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      416(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      288(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      448(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      320(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      480(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      352(SP), Y7
-	VFMSUB231PS  Y7, Y6, Y0
-	VFNMADD231PS Y1, Y0, Y6
-	VMOVUPS      256(SP), Y0
-	VMOVUPS      512(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      384(SP), Y9
-	VFMSUB231PS  Y9, Y8, Y0
-	VFNMADD231PS Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y0, Y1, Y0
-	VPAND        Y15, Y0, Y10
-	VBROADCASTSS least+40(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VPADDD       Y14, Y10, Y10
-	VADDPS       Y10, Y0, Y11
-	VSUBPS       Y10, Y11, Y11
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y11, Y11
-	VMULPS       Y3, Y11, Y11
-	VMOVUPS      Y11, (SP)
-	VPCMPEQD     Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y4, Y2
-	VPMINUD      Y1, Y2, Y1
-	VPAND        Y15, Y1, Y3
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y1, Y10
-	VSUBPS       Y3, Y10, Y10
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VMULPS       Y5, Y10, Y10
-	VMOVUPS      Y10, 32(SP)
-	VPCMPEQD     Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y6, Y3
-	VPMINUD      Y2, Y3, Y2
-	VPAND        Y15, Y2, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y2, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y6, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y7, Y5, Y5
-	VMOVUPS      Y5, 64(SP)
-	VPCMPEQD     Y3, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y8, Y4
-	VPMINUD      Y3, Y4, Y3
-	VPAND        Y15, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y8, Y8
-	VPOR         Y8, Y6, Y6
-	VMULPS       Y9, Y6, Y6
-	VMOVUPS      Y6, 96(SP)
-	VPCMPEQD     Y4, Y3, Y3
-
-lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+52(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 128(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece35:
-	TESTQ $0x00000010, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  128(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  128(SP)(AX*1), CL
-	MOVB  CL, (SI)(AX*1)
-
-piece40:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -3090,21 +1586,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VMOVUPS      (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VMOVUPS      (BX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y10, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y10, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFMSUB231PS  Y11, Y3, Y0
 	VFNMADD231PS Y10, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y10, Y0, Y4
 	VFMSUB231PS  Y11, Y4, Y0
 	VFNMADD231PS Y10, Y0, Y4
@@ -3126,7 +1622,7 @@ groupstream:
 	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VMOVNTPS     Y7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -3140,7 +1636,7 @@ groupstream:
 	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VMOVNTPS     Y7, 32(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -3154,7 +1650,7 @@ groupstream:
 	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, 64(DI)
+	VMOVNTPS     Y7, 64(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -3168,7 +1664,7 @@ groupstream:
 	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, 96(DI)
+	VMOVNTPS     Y7, 96(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -3176,118 +1672,46 @@ groupstream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	VMOVNTPS     Y0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
+	ADDQ         $+128, BX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VPAND        Y15, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VMOVUPS      Y0, (DI)
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VMOVUPS      32(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VMOVUPS      Y0, 32(DI)
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VMOVUPS      64(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VMOVUPS      Y0, 64(DI)
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VMOVUPS      96(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y0, Y7, Y6, Y0
-	VMOVUPS      Y0, 96(DI)
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (SI)
-	JMP          groupback
+	MOVQ $+1, 592(SP)
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y1
+	VMOVDQU      constantsAVX2<>+16(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3296,12 +1720,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -3309,18 +1733,18 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y2
+	VMOVDQU      constantsAVX2<>+16(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3329,12 +1753,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -3342,18 +1766,18 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y3
+	VMOVDQU      constantsAVX2<>+16(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3362,12 +1786,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -3375,105 +1799,19 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y4
+	VMOVDQU      constantsAVX2<>+16(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      160(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VPAND        Y15, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VMOVUPS      Y0, (SP)
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VMOVUPS      192(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VMOVUPS      Y0, 32(SP)
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VMOVUPS      224(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VMOVUPS      Y0, 64(SP)
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VMOVUPS      256(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y0, Y7, Y6, Y0
-	VMOVUPS      Y0, 96(SP)
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
@@ -3483,34 +1821,34 @@ groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y13
 	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	MOVQ         R12, R10
-	SUBQ         BX, R13
-	ADDQ         R13, BX
+	SUBQ         R8, R13
 	ADDQ         R13, R8
-	MOVQ         R9, R12
+	ADDQ         R13, R9
+	MOVQ         DI, R12
 	SUBQ         R13, R13
 	ADDQ         $+32, R13
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VMOVUPS      (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS 4(R9), Y8
+	VMOVUPS      (BX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y8, Y0, Y3
 	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y8, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
@@ -3532,7 +1870,7 @@ short2stream:
 	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VMOVNTPS     Y7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -3546,7 +1884,7 @@ short2stream:
 	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VMOVNTPS     Y7, 32(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -3560,7 +1898,7 @@ short2stream:
 	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	VMOVNTPS     Y7, 64(DI)
+	VMOVNTPS     Y7, 64(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -3574,7 +1912,7 @@ short2stream:
 	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	VMOVNTPS     Y7, 96(DI)
+	VMOVNTPS     Y7, 96(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
@@ -3582,106 +1920,60 @@ short2stream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
+	VMOVNTPS     Y0, (DX)
 	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	ADDQ         $+8, R9
+	ADDQ         $+128, SI
+	ADDQ         $+32, DX
+	ADDQ         $+128, BX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VPAND        Y15, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VMOVUPS      Y0, (DI)
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VMOVUPS      32(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VMOVUPS      Y0, 32(DI)
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VMOVUPS      64(DX), Y0
-	VDIVPS       Y10, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y10, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VMOVUPS      Y0, 64(DI)
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VMOVUPS      96(DX), Y0
-	VDIVPS       Y10, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y0, Y7, Y6, Y0
-	VMOVUPS      Y0, 96(DI)
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (SI)
-	JMP          short2back
+	MOVQ $+2, 592(SP)
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
+	MOVQ $+3, 592(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 552(SP)
+	LEAQ 128(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
 	VBROADCASTSS most+48(FP), Y3
@@ -3696,12 +1988,12 @@ lanerare:
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
 	VBLENDVPS    Y0, Y5, Y1, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VCMPPS       $0x00, Y2, Y3, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
 	VBROADCASTSS most+48(FP), Y4
@@ -3716,12 +2008,12 @@ lanerare:
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
 	VBLENDVPS    Y0, Y6, Y1, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VCMPPS       $0x00, Y2, Y4, Y4
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
 	VBROADCASTSS most+48(FP), Y5
@@ -3736,12 +2028,12 @@ lanerare:
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
 	VBLENDVPS    Y0, Y7, Y1, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VCMPPS       $0x00, Y2, Y5, Y5
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
 	VBROADCASTSS most+48(FP), Y6
@@ -3756,9 +2048,9 @@ lanerare:
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
 	VBLENDVPS    Y0, Y8, Y1, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
 	VCMPPS       $0x00, Y2, Y6, Y6
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
@@ -3766,112 +2058,38 @@ lanerare:
 	VPACKSSWB    Y5, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (SI)
+	VMOVUPS      Y3, (DX)
+	CMPQ         592(SP), $+1
+	JEQ          groupresume
+	CMPQ         592(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y2, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y1, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VBLENDVPS    Y0, Y5, Y1, Y0
-	VMOVUPS      Y0, (SP)
-	VCMPPS       $0x00, Y2, Y3, Y3
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y2, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y1, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VBLENDVPS    Y0, Y6, Y1, Y0
-	VMOVUPS      Y0, 32(SP)
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y2, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VBLENDVPS    Y0, Y7, Y1, Y0
-	VMOVUPS      Y0, 64(SP)
-	VCMPPS       $0x00, Y2, Y5, Y5
-	VMOVUPS      256(SP), Y0
-	VMOVUPS      384(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y2, Y6, Y6
-	VPAND        Y15, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y1, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VBLENDVPS    Y0, Y8, Y1, Y0
-	VMOVUPS      Y0, 96(SP)
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, 128(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         568(SP), R8
+	MOVQ         576(SP), R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	JMP          groupback
+
+short2resume:
+	MOVQ 568(SP), R8
+	MOVQ 576(SP), R9
+	JMP  short2back
 
 // func FakeQuantizeFpBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·FakeQuantizeFpBitsAVX2(SB), $784-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeFpBitsAVX2(SB), $848-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Y15 0x7f800000, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
 	// loaded at each use: least, step, most, 0x400000, 0x7fc00000
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS step+44(FP), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
@@ -3886,36 +2104,36 @@ TEXT ·FakeQuantizeFpBitsAVX2(SB), $784-80
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	SUBQ         R10, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y10, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y10, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFMSUB231PS  Y11, Y3, Y0
 	VFNMADD231PS Y10, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y10, Y0, Y4
 	VFMSUB231PS  Y11, Y4, Y0
 	VFNMADD231PS Y10, Y0, Y4
@@ -3937,7 +2155,7 @@ grouploop:
 	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -3951,7 +2169,7 @@ grouploop:
 	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -3965,7 +2183,7 @@ grouploop:
 	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 64(DI)
+	VMOVUPS      Y7, 64(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -3979,45 +2197,47 @@ grouploop:
 	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 96(DI)
+	VMOVUPS      Y7, 96(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 groupback:
-	ADDQ $+128, DI
-	ADDQ $+4, SI
-	ADDQ $+128, DX
+	ADDQ $+128, SI
+	ADDQ $+4, DX
+	ADDQ $+128, BX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ BX, R13
+	MOVQ R8, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y10, 528(SP)
-	VMOVUPS      (DX), Y0
+	VMOVUPS      Y10, 584(SP)
+	VMOVUPS      (BX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y11, Y0, Y1
@@ -4025,8 +2245,8 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y10, 560(SP)
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      Y10, 616(SP)
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y11, Y0, Y2
@@ -4034,8 +2254,8 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y10, 592(SP)
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      Y10, 648(SP)
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y11, Y0, Y3
 	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y11, Y0, Y3
@@ -4043,8 +2263,8 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y10, 624(SP)
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      Y10, 680(SP)
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y11, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y11, Y0, Y4
@@ -4065,9 +2285,9 @@ groupmeet3:
 	VSUBPS       Y6, Y7, Y7
 	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMOVUPS      528(SP), Y1
+	VMOVUPS      584(SP), Y1
 	VMULPS       Y1, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -4080,9 +2300,9 @@ groupmeet3:
 	VSUBPS       Y6, Y7, Y7
 	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
-	VMOVUPS      560(SP), Y2
+	VMOVUPS      616(SP), Y2
 	VMULPS       Y2, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -4095,9 +2315,9 @@ groupmeet3:
 	VSUBPS       Y6, Y7, Y7
 	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMOVUPS      592(SP), Y3
+	VMOVUPS      648(SP), Y3
 	VMULPS       Y3, Y7, Y7
-	VMOVUPS      Y7, 64(DI)
+	VMOVUPS      Y7, 64(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -4110,25 +2330,25 @@ groupmeet3:
 	VSUBPS       Y6, Y7, Y7
 	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
-	VMOVUPS      624(SP), Y4
+	VMOVUPS      680(SP), Y4
 	VMULPS       Y4, Y7, Y7
-	VMOVUPS      Y7, 96(DI)
+	VMOVUPS      Y7, 96(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+128, DI
-	ADDQ         $+4, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R9
+	MOVB         AL, 3(DX)
+	ADDQ         $+128, SI
+	ADDQ         $+4, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupmet
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          groupmet
 	CMPQ         R10, $+32
 	JLT          groupmeet
@@ -4142,321 +2362,81 @@ groupmet:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	XORL         AX, AX
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	MOVQ         AX, 160(SP)
-	MOVQ         AX, 168(SP)
-	MOVQ         AX, 176(SP)
-	MOVQ         AX, 184(SP)
-	MOVQ         AX, 192(SP)
-	MOVQ         AX, 200(SP)
-	MOVQ         AX, 208(SP)
-	MOVQ         AX, 216(SP)
-	MOVQ         AX, 224(SP)
-	MOVQ         AX, 232(SP)
-	MOVQ         AX, 240(SP)
-	MOVQ         AX, 248(SP)
-	MOVQ         AX, 256(SP)
-	MOVQ         AX, 264(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (DX)(AX*1), CX
-	MOVQ         CX, 144(SP)(AX*1)
-	MOVQ         8(DX)(AX*1), CX
-	MOVQ         CX, 152(SP)(AX*1)
-	MOVQ         16(DX)(AX*1), CX
-	MOVQ         CX, 160(SP)(AX*1)
-	MOVQ         24(DX)(AX*1), CX
-	MOVQ         CX, 168(SP)(AX*1)
-	MOVQ         32(DX)(AX*1), CX
-	MOVQ         CX, 176(SP)(AX*1)
-	MOVQ         40(DX)(AX*1), CX
-	MOVQ         CX, 184(SP)(AX*1)
-	MOVQ         48(DX)(AX*1), CX
-	MOVQ         CX, 192(SP)(AX*1)
-	MOVQ         56(DX)(AX*1), CX
-	MOVQ         CX, 200(SP)(AX*1)
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	MOVQ         SI, 528(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 536(SP)
+	LEAQ         128(SP), DX
+	LEAQ         144(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         BX, 544(SP)
+	LEAQ         144(SP), BX
+	MOVQ         R10, 568(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece5:
-	VMOVUPS      144(SP), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	VMOVUPS      176(SP), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	VMOVUPS      208(SP), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VMOVUPS      240(SP), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, (SP)
-	VPCMPEQD     Y5, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VPCMPEQD     Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 64(SP)
-	VPCMPEQD     Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 96(SP)
-	VPCMPEQD     Y5, Y3, Y3
-
-grouptailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 129(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 130(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 131(SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	MOVQ  128(SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged11
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged11:
-	LEAQ  (DI)(R9*4), DI
-	MOVQ  R9, AX
+groupstaged:
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	LEAQ  (SI)(DI*4), SI
+	MOVQ  536(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R9*4), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, DX
+	MOVQ  544(SP), BX
+	LEAQ  (BX)(DI*4), BX
+	MOVQ  568(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -4474,23 +2454,23 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS 4(R9), Y8
+	VMOVUPS      (BX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y8, Y0, Y3
 	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y8, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
@@ -4512,7 +2492,7 @@ short2loop:
 	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -4526,7 +2506,7 @@ short2loop:
 	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -4540,7 +2520,7 @@ short2loop:
 	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	VMOVUPS      Y7, 64(DI)
+	VMOVUPS      Y7, 64(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -4554,23 +2534,23 @@ short2loop:
 	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	VMOVUPS      Y7, 96(DI)
+	VMOVUPS      Y7, 96(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+128, DI
-	ADDQ $+4, SI
-	ADDQ $+128, DX
+	ADDQ $+8, R9
+	ADDQ $+128, SI
+	ADDQ $+4, DX
+	ADDQ $+128, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -4585,33 +2565,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R8), Y1
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R9), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
+	VMOVUPS      (R8), Y3
 	VFMSUB231PS  Y3, Y2, Y0
 	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R9), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R8), Y5
 	VFMSUB231PS  Y5, Y4, Y0
 	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R9), Y1
 	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
+	VMOVUPS      64(R8), Y7
 	VFMSUB231PS  Y7, Y6, Y0
 	VFNMADD231PS Y1, Y0, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R9), Y1
 	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
+	VMOVUPS      96(R8), Y9
 	VFMSUB231PS  Y9, Y8, Y0
 	VFNMADD231PS Y1, Y0, Y8
 	VCMPPS       $0x03, Y4, Y2, Y0
@@ -4632,7 +2612,7 @@ laneloop:
 	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
-	VMOVUPS      Y11, (DI)
+	VMOVUPS      Y11, (SI)
 	VPCMPEQD     Y1, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y4, Y2
@@ -4646,7 +2626,7 @@ laneloop:
 	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
-	VMOVUPS      Y10, 32(DI)
+	VMOVUPS      Y10, 32(SI)
 	VPCMPEQD     Y2, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y6, Y3
@@ -4660,7 +2640,7 @@ laneloop:
 	VPAND        Y13, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
-	VMOVUPS      Y5, 64(DI)
+	VMOVUPS      Y5, 64(SI)
 	VPCMPEQD     Y3, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y8, Y4
@@ -4674,470 +2654,43 @@ laneloop:
 	VPAND        Y13, Y8, Y8
 	VPOR         Y8, Y6, Y6
 	VMULPS       Y9, Y6, Y6
-	VMOVUPS      Y6, 96(DI)
+	VMOVUPS      Y6, 96(SI)
 	VPCMPEQD     Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+4, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+128, SI
+	ADDQ  $+4, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX2(SB)
+	MOVQ  536(SP), DX
+	LEAQ  128(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX2(SB)
+	MOVQ  544(SP), BX
+	MOVQ  552(SP), R8
+	MOVQ  560(SP), R9
 
-piece12:
-	TESTQ $0x00000008, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece21:
-	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000008, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000004, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000002, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000001, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece26:
-	VMOVUPS      144(SP), Y0
-	VMOVUPS      400(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      272(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      176(SP), Y0
-	VMOVUPS      432(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      304(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      208(SP), Y0
-	VMOVUPS      464(SP), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      336(SP), Y7
-	VFMSUB231PS  Y7, Y6, Y0
-	VFNMADD231PS Y1, Y0, Y6
-	VMOVUPS      240(SP), Y0
-	VMOVUPS      496(SP), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      368(SP), Y9
-	VFMSUB231PS  Y9, Y8, Y0
-	VFNMADD231PS Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y0, Y1, Y0
-	VPAND        Y15, Y0, Y10
-	VBROADCASTSS least+40(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VPADDD       Y14, Y10, Y10
-	VADDPS       Y10, Y0, Y11
-	VSUBPS       Y10, Y11, Y11
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y11, Y11
-	VMULPS       Y3, Y11, Y11
-	VMOVUPS      Y11, (SP)
-	VPCMPEQD     Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y4, Y2
-	VPMINUD      Y1, Y2, Y1
-	VPAND        Y15, Y1, Y3
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y1, Y10
-	VSUBPS       Y3, Y10, Y10
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VMULPS       Y5, Y10, Y10
-	VMOVUPS      Y10, 32(SP)
-	VPCMPEQD     Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y6, Y3
-	VPMINUD      Y2, Y3, Y2
-	VPAND        Y15, Y2, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y2, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y6, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y7, Y5, Y5
-	VMOVUPS      Y5, 64(SP)
-	VPCMPEQD     Y3, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y8, Y4
-	VPMINUD      Y3, Y4, Y3
-	VPAND        Y15, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y8, Y8
-	VPOR         Y8, Y6, Y6
-	VMULPS       Y9, Y6, Y6
-	VMOVUPS      Y6, 96(SP)
-	VPCMPEQD     Y4, Y3, Y3
-
-lanetailnarrow:
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 129(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 130(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 131(SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000008, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000004, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000002, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece30:
-	TESTQ $0x00000001, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece31:
-	MOVQ  128(SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged32
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged32
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged32
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-
-staged32:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -5151,21 +2704,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VMOVUPS      (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VMOVUPS      (BX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y10, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y10, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFMSUB231PS  Y11, Y3, Y0
 	VFNMADD231PS Y10, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y10, Y0, Y4
 	VFMSUB231PS  Y11, Y4, Y0
 	VFNMADD231PS Y10, Y0, Y4
@@ -5187,7 +2740,7 @@ groupstream:
 	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VMOVNTPS     Y7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -5201,7 +2754,7 @@ groupstream:
 	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VMOVNTPS     Y7, 32(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -5215,7 +2768,7 @@ groupstream:
 	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, 64(DI)
+	VMOVNTPS     Y7, 64(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -5229,128 +2782,55 @@ groupstream:
 	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, 96(DI)
+	VMOVNTPS     Y7, 96(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+128, DI
-	ADDQ         $+4, SI
-	ADDQ         $+128, DX
+	MOVB         AL, 3(DX)
+	ADDQ         $+128, SI
+	ADDQ         $+4, DX
+	ADDQ         $+128, BX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VPAND        Y15, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VMOVUPS      Y0, (DI)
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VMOVUPS      32(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VMOVUPS      Y0, 32(DI)
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VMOVUPS      64(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VMOVUPS      Y0, 64(DI)
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VMOVUPS      96(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y0, Y7, Y6, Y0
-	VMOVUPS      Y0, 96(DI)
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 3(SI)
-	JMP          groupback
+	MOVQ $+1, 576(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y1
+	VMOVDQU      constantsAVX2<>+16(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -5359,12 +2839,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -5372,18 +2852,18 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y2
+	VMOVDQU      constantsAVX2<>+16(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -5392,12 +2872,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -5405,18 +2885,18 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y3
+	VMOVDQU      constantsAVX2<>+16(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -5425,12 +2905,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -5438,106 +2918,19 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y4
+	VMOVDQU      constantsAVX2<>+16(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      144(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VPAND        Y15, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VMOVUPS      Y0, (SP)
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VMOVUPS      176(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VMOVUPS      Y0, 32(SP)
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VMOVUPS      208(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VMOVUPS      Y0, 64(SP)
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VMOVUPS      240(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y0, Y7, Y6, Y0
-	VMOVUPS      Y0, 96(SP)
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 128(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 129(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 130(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 131(SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
@@ -5547,34 +2940,34 @@ groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y13
 	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	MOVQ         R12, R10
-	SUBQ         BX, R13
-	ADDQ         R13, BX
+	SUBQ         R8, R13
 	ADDQ         R13, R8
-	MOVQ         R9, R12
+	ADDQ         R13, R9
+	MOVQ         DI, R12
 	SUBQ         R13, R13
 	ADDQ         $+32, R13
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VMOVUPS      (DX), Y0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS 4(R9), Y8
+	VMOVUPS      (BX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y8, Y0, Y3
 	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y8, Y0, Y3
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
@@ -5596,7 +2989,7 @@ short2stream:
 	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VMOVNTPS     Y7, (SI)
 	VPCMPEQD     Y5, Y0, Y0
 	VBROADCASTSS most+48(FP), Y1
 	VPAND        Y12, Y2, Y5
@@ -5610,7 +3003,7 @@ short2stream:
 	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VMOVNTPS     Y7, 32(SI)
 	VPCMPEQD     Y5, Y1, Y1
 	VBROADCASTSS most+48(FP), Y2
 	VPAND        Y12, Y3, Y5
@@ -5624,7 +3017,7 @@ short2stream:
 	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	VMOVNTPS     Y7, 64(DI)
+	VMOVNTPS     Y7, 64(SI)
 	VPCMPEQD     Y5, Y2, Y2
 	VBROADCASTSS most+48(FP), Y3
 	VPAND        Y12, Y4, Y5
@@ -5638,116 +3031,69 @@ short2stream:
 	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	VMOVNTPS     Y7, 96(DI)
+	VMOVNTPS     Y7, 96(SI)
 	VPCMPEQD     Y5, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+8, BX
+	MOVB         AL, 3(DX)
 	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+4, SI
-	ADDQ         $+128, DX
+	ADDQ         $+8, R9
+	ADDQ         $+128, SI
+	ADDQ         $+4, DX
+	ADDQ         $+128, BX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VMINPS       Y1, Y2, Y2
-	VPAND        Y15, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VMOVUPS      Y0, (DI)
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VMOVUPS      32(DX), Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y1, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VMOVUPS      Y0, 32(DI)
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VMOVUPS      64(DX), Y0
-	VDIVPS       Y10, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y10, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VMOVUPS      Y0, 64(DI)
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VMOVUPS      96(DX), Y0
-	VDIVPS       Y10, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VBLENDVPS    Y0, Y7, Y6, Y0
-	VMOVUPS      Y0, 96(DI)
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 3(SI)
-	JMP          short2back
+	MOVQ $+2, 576(SP)
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
+	MOVQ $+3, 576(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 528(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 536(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
 	VBROADCASTSS most+48(FP), Y3
@@ -5762,12 +3108,12 @@ lanerare:
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
 	VBLENDVPS    Y0, Y5, Y1, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VCMPPS       $0x00, Y2, Y3, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
 	VBROADCASTSS most+48(FP), Y4
@@ -5782,12 +3128,12 @@ lanerare:
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
 	VBLENDVPS    Y0, Y6, Y1, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VCMPPS       $0x00, Y2, Y4, Y4
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
 	VBROADCASTSS most+48(FP), Y5
@@ -5802,12 +3148,12 @@ lanerare:
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
 	VBLENDVPS    Y0, Y7, Y1, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VCMPPS       $0x00, Y2, Y5, Y5
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
 	VBROADCASTSS most+48(FP), Y6
@@ -5822,124 +3168,49 @@ lanerare:
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
 	VBLENDVPS    Y0, Y8, Y1, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
 	VCMPPS       $0x00, Y2, Y6, Y6
 	VMOVMSKPS    Y3, AX
-	MOVB         AL, (SI)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(SI)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y5, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(SI)
+	MOVB         AL, 3(DX)
+	CMPQ         576(SP), $+1
+	JEQ          groupresume
+	CMPQ         576(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      144(SP), Y0
-	VMOVUPS      272(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y2, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y1, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VBLENDVPS    Y0, Y5, Y1, Y0
-	VMOVUPS      Y0, (SP)
-	VCMPPS       $0x00, Y2, Y3, Y3
-	VMOVUPS      176(SP), Y0
-	VMOVUPS      304(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y2, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y1, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VBLENDVPS    Y0, Y6, Y1, Y0
-	VMOVUPS      Y0, 32(SP)
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VMOVUPS      208(SP), Y0
-	VMOVUPS      336(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y2, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VBLENDVPS    Y0, Y7, Y1, Y0
-	VMOVUPS      Y0, 64(SP)
-	VCMPPS       $0x00, Y2, Y5, Y5
-	VMOVUPS      240(SP), Y0
-	VMOVUPS      368(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y2, Y6, Y6
-	VPAND        Y15, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y1, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VBLENDVPS    Y0, Y8, Y1, Y0
-	VMOVUPS      Y0, 96(SP)
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 128(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 129(SP)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 130(SP)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 131(SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         552(SP), R8
+	MOVQ         560(SP), R9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
+	JMP          groupback
+
+short2resume:
+	MOVQ 552(SP), R8
+	MOVQ 560(SP), R9
+	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x7f800000
 DATA constantsAVX2<>+4(SB)/4, $0x00400000
 DATA constantsAVX2<>+8(SB)/4, $0x80000000
 DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+16(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+20(SB)/4, $0x00000000
-DATA constantsAVX2<>+24(SB)/4, $0x00000001
-DATA constantsAVX2<>+28(SB)/4, $0x00000002
-DATA constantsAVX2<>+32(SB)/4, $0x00000003
-DATA constantsAVX2<>+36(SB)/4, $0x00000004
-DATA constantsAVX2<>+40(SB)/4, $0x00000005
-DATA constantsAVX2<>+44(SB)/4, $0x00000006
-DATA constantsAVX2<>+48(SB)/4, $0x00000007
+DATA constantsAVX2<>+16(SB)/4, $0x00000000
+DATA constantsAVX2<>+20(SB)/4, $0x00000001
+DATA constantsAVX2<>+24(SB)/4, $0x00000002
+DATA constantsAVX2<>+28(SB)/4, $0x00000003
+DATA constantsAVX2<>+32(SB)/4, $0x00000004
+DATA constantsAVX2<>+36(SB)/4, $0x00000005
+DATA constantsAVX2<>+40(SB)/4, $0x00000006
+DATA constantsAVX2<>+44(SB)/4, $0x00000007
+DATA constantsAVX2<>+48(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+52(SB)/4, $0x00000000
 DATA constantsAVX2<>+56(SB)/4, $0x00000004
 DATA constantsAVX2<>+60(SB)/4, $0x00000001

@@ -6,15 +6,15 @@
 
 // func FakeQuantizeFpAVX512(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeFpAVX512(SB), NOSPLIT, $0-72
-	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·FakeQuantizeFpAVX512(SB), $1072-72
+	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000
 	// per group: Z10 scale, Z9 recip
-	// vector registers in use at once: 27
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 23
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VBROADCASTSS most+40(FP), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -32,46 +32,46 @@ TEXT ·FakeQuantizeFpAVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
+	SUBQ         R9, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VMOVAPS      Z1, Z8
 	VFNMADD231PS Z9, Z0, Z8
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VMOVAPS      Z1, Z7
 	VFNMADD231PS Z9, Z0, Z7
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VMOVAPS      Z1, Z6
 	VFNMADD231PS Z9, Z0, Z6
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VMOVAPS      Z1, Z5
@@ -80,19 +80,19 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VFNMADD231PS Z9, Z0, Z1
-	VMOVUPS      320(SI), Z0
+	VMOVUPS      320(DX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFMSUB231PS  Z10, Z2, Z0
 	VFNMADD231PS Z9, Z0, Z2
-	VMOVUPS      384(SI), Z0
+	VMOVUPS      384(DX), Z0
 	VMULPS       Z9, Z0, Z3
 	VFMSUB231PS  Z10, Z3, Z0
 	VFNMADD231PS Z9, Z0, Z3
-	VMOVUPS      448(SI), Z0
+	VMOVUPS      448(DX), Z0
 	VMULPS       Z9, Z0, Z4
 	VFMSUB231PS  Z10, Z4, Z0
 	VFNMADD231PS Z9, Z0, Z4
@@ -108,7 +108,7 @@ groupahead:
 	VSUBPS       Z16, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z8, Z0
 	VMULPS       Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VRANGEPS     $0x02, Z14, Z7, Z0
 	VPANDD       Z13, Z0, Z16
 	VPMAXUD      Z15, Z16, Z16
@@ -117,7 +117,7 @@ groupahead:
 	VSUBPS       Z16, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z7, Z0
 	VMULPS       Z10, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z16
 	VPMAXUD      Z15, Z16, Z16
@@ -126,7 +126,7 @@ groupahead:
 	VSUBPS       Z16, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z6, Z0
 	VMULPS       Z10, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      Z0, 128(SI)
 	VRANGEPS     $0x02, Z14, Z5, Z0
 	VPANDD       Z13, Z0, Z16
 	VPMAXUD      Z15, Z16, Z16
@@ -135,13 +135,13 @@ groupahead:
 	VSUBPS       Z16, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z5, Z0
 	VMULPS       Z10, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
+	VMOVUPS      Z0, 192(SI)
 	VMOVAPS      Z1, Z8
 	VMOVAPS      Z2, Z7
 	VMOVAPS      Z3, Z6
 	VMOVAPS      Z4, Z5
-	ADDQ         $+256, DI
 	ADDQ         $+256, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -149,26 +149,26 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z7, Z8, K1
 	VCMPPS            $0x03, Z5, Z6, K2
 	KORTESTQ          K1, K2
@@ -180,8 +180,8 @@ groupturn:
 	VADDPS            Z16, Z0, Z0
 	VSUBPS            Z16, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z8, Z0
-	VMULPS.BCST       (DX), Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMULPS.BCST       (BX), Z0, Z0
+	VMOVUPS           Z0, (SI)
 	VRANGEPS          $0x02, Z14, Z7, Z0
 	VPANDD            Z13, Z0, Z16
 	VPMAXUD           Z15, Z16, Z16
@@ -189,8 +189,8 @@ groupturn:
 	VADDPS            Z16, Z0, Z0
 	VSUBPS            Z16, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z7, Z0
-	VMULPS.BCST       (DX), Z0, Z0
-	VMOVUPS           Z0, 64(DI)
+	VMULPS.BCST       (BX), Z0, Z0
+	VMOVUPS           Z0, 64(SI)
 	VRANGEPS          $0x02, Z14, Z6, Z0
 	VPANDD            Z13, Z0, Z16
 	VPMAXUD           Z15, Z16, Z16
@@ -198,8 +198,8 @@ groupturn:
 	VADDPS            Z16, Z0, Z0
 	VSUBPS            Z16, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z6, Z0
-	VMULPS.BCST       (DX), Z0, Z0
-	VMOVUPS           Z0, 128(DI)
+	VMULPS.BCST       (BX), Z0, Z0
+	VMOVUPS           Z0, 128(SI)
 	VRANGEPS          $0x02, Z14, Z5, Z0
 	VPANDD            Z13, Z0, Z16
 	VPMAXUD           Z15, Z16, Z16
@@ -207,43 +207,43 @@ groupturn:
 	VADDPS            Z16, Z0, Z0
 	VSUBPS            Z16, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z5, Z0
-	VMULPS.BCST       (DX), Z0, Z0
-	VMOVUPS           Z0, 192(DI)
+	VMULPS.BCST       (BX), Z0, Z0
+	VMOVUPS           Z0, 192(SI)
 	VMOVAPS           Z1, Z8
 	VMOVAPS           Z2, Z7
 	VMOVAPS           Z3, Z6
 	VMOVAPS           Z4, Z5
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+256, DI
+	ADDQ              $+4, R8
 	ADDQ              $+256, SI
+	ADDQ              $+256, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VFNMADD231PS Z9, Z0, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFMSUB231PS  Z10, Z2, Z0
 	VFNMADD231PS Z9, Z0, Z2
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z9, Z0, Z3
 	VFMSUB231PS  Z10, Z3, Z0
 	VFNMADD231PS Z9, Z0, Z3
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z9, Z0, Z4
 	VFMSUB231PS  Z10, Z4, Z0
 	VFNMADD231PS Z9, Z0, Z4
@@ -259,7 +259,7 @@ grouploop:
 	VSUBPS       Z5, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z1, Z0
 	VMULPS       Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -268,7 +268,7 @@ grouploop:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VMULPS       Z10, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -277,7 +277,7 @@ grouploop:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z3, Z0
 	VMULPS       Z10, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      Z0, 128(SI)
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -286,35 +286,37 @@ grouploop:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z4, Z0
 	VMULPS       Z10, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
+	VMOVUPS      Z0, 192(SI)
 
 groupback:
-	ADDQ $+256, DI
 	ADDQ $+256, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z9, Z0
-	VMOVUPS      (SI), Z1
+	VMOVUPS      (DX), Z1
 	VMULPS       Z10, Z1, Z2
 	VFMSUB231PS  Z9, Z2, Z1
 	VFNMADD231PS Z10, Z1, Z2
@@ -323,7 +325,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z9, Z1
-	VMOVUPS      64(SI), Z3
+	VMOVUPS      64(DX), Z3
 	VMULPS       Z10, Z3, Z4
 	VFMSUB231PS  Z9, Z4, Z3
 	VFNMADD231PS Z10, Z3, Z4
@@ -332,7 +334,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z9, Z3
-	VMOVUPS      128(SI), Z5
+	VMOVUPS      128(DX), Z5
 	VMULPS       Z10, Z5, Z6
 	VFMSUB231PS  Z9, Z6, Z5
 	VFNMADD231PS Z10, Z5, Z6
@@ -341,7 +343,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z9, Z5
-	VMOVUPS      192(SI), Z7
+	VMOVUPS      192(DX), Z7
 	VMULPS       Z10, Z7, Z8
 	VFMSUB231PS  Z9, Z8, Z7
 	VFNMADD231PS Z10, Z7, Z8
@@ -357,7 +359,7 @@ groupmeet3:
 	VSUBPS       Z16, Z7, Z7
 	VPTERNLOGD   $0xf8, Z11, Z2, Z7
 	VMULPS       Z0, Z7, Z7
-	VMOVUPS      Z7, (DI)
+	VMOVUPS      Z7, (SI)
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z2
 	VPMAXUD      Z15, Z2, Z2
@@ -366,7 +368,7 @@ groupmeet3:
 	VSUBPS       Z2, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z4, Z0
 	VMULPS       Z1, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -375,7 +377,7 @@ groupmeet3:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z6, Z0
 	VMULPS       Z3, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      Z0, 128(SI)
 	VRANGEPS     $0x02, Z14, Z8, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -384,70 +386,70 @@ groupmeet3:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z8, Z0
 	VMULPS       Z5, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+256, DI
+	VMOVUPS      Z0, 192(SI)
 	ADDQ         $+256, SI
-	SUBQ         $+64, R8
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VFNMADD231PS Z9, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z9, Z0, Z2
 	VFMSUB231PS  Z10, Z2, Z0
 	VFNMADD231PS Z9, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z9, Z0, Z3
 	VFMSUB231PS  Z10, Z3, Z0
 	VFNMADD231PS Z9, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z9, Z0, Z4
 	VFMSUB231PS  Z10, Z4, Z0
 	VFNMADD231PS Z9, Z0, Z4
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
@@ -457,8 +459,8 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z0
 	VMULPS       Z10, Z0, Z0
 	KMOVQ        K0, K7
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         R8, $+17
+	VMOVUPS      Z0, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
@@ -469,8 +471,8 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VMULPS       Z10, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         R8, $+33
+	VMOVUPS      Z0, K7, 64(SI)
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
@@ -481,8 +483,8 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z11, Z3, Z0
 	VMULPS       Z10, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         R8, $+49
+	VMOVUPS      Z0, K7, 128(SI)
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -493,27 +495,28 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z0
 	VMULPS       Z10, Z0, Z0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z0, K7, 192(DI)
+	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-grouptailback:
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	LEAQ (SI)(DI*4), SI
+	LEAQ (DX)(DI*4), DX
+
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -531,121 +534,119 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VBROADCASTSS      (DX), Z8
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFNMADD231PS.BCST (BX), Z0, Z7
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z10
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFNMADD231PS.BCST (R8), Z0, Z9
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFNMADD231PS.BCST (R8), Z0, Z8
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z7
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
 	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST (BX), Z0, Z6
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VBROADCASTSS      4(DX), Z5
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(R8), Z0, Z6
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST 4(R8), Z0, Z5
 
 short2ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VBROADCASTSS      8(DX), Z2
-	VFMSUB231PS.BCST  8(DX), Z1, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VBROADCASTSS      12(DX), Z18
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z19
-	VCMPPS            $0x03, Z6, Z7, K1
-	VCMPPS            $0x03, Z3, Z4, K2
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z2
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VBROADCASTSS      12(BX), Z16
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFMSUB231PS.BCST  12(BX), Z17, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z17
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z5, Z6, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VRANGEPS          $0x02, Z14, Z7, Z0
-	VPANDD            Z13, Z0, Z20
-	VPMAXUD           Z15, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z0
-	VSUBPS            Z20, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z7, Z0
-	VMULPS            Z8, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VRANGEPS          $0x02, Z14, Z9, Z0
+	VPANDD            Z13, Z0, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z0, Z0
+	VSUBPS            Z18, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z9, Z0
+	VMULPS            Z10, Z0, Z0
+	VMOVUPS           Z0, (SI)
+	VRANGEPS          $0x02, Z14, Z8, Z0
+	VPANDD            Z13, Z0, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z0, Z0
+	VSUBPS            Z18, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z8, Z0
+	VMULPS            Z10, Z0, Z0
+	VMOVUPS           Z0, 64(SI)
 	VRANGEPS          $0x02, Z14, Z6, Z0
-	VPANDD            Z13, Z0, Z20
-	VPMAXUD           Z15, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z0
-	VSUBPS            Z20, Z0, Z0
+	VPANDD            Z13, Z0, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z0, Z0
+	VSUBPS            Z18, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z6, Z0
-	VMULPS            Z8, Z0, Z0
-	VMOVUPS           Z0, 64(DI)
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z20
-	VPMAXUD           Z15, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z0
-	VSUBPS            Z20, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z4, Z0
-	VMULPS            Z5, Z0, Z0
-	VMOVUPS           Z0, 128(DI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z20
-	VPMAXUD           Z15, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z0
-	VSUBPS            Z20, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS            Z5, Z0, Z0
-	VMOVUPS           Z0, 192(DI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z16, Z6
-	VMOVAPS           Z17, Z4
-	VMOVAPS           Z19, Z3
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z18, Z5
-	ADDQ              $+8, DX
+	VMULPS            Z7, Z0, Z0
+	VMOVUPS           Z0, 128(SI)
+	VRANGEPS          $0x02, Z14, Z5, Z0
+	VPANDD            Z13, Z0, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z0, Z0
+	VSUBPS            Z18, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z5, Z0
+	VMULPS            Z7, Z0, Z0
+	VMOVUPS           Z0, 192(SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z6
+	VMOVAPS           Z17, Z5
+	VMOVAPS           Z2, Z10
+	VMOVAPS           Z16, Z7
 	ADDQ              $+8, BX
-	ADDQ              $+256, DI
+	ADDQ              $+8, R8
 	ADDQ              $+256, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z10
-	VBROADCASTSS      4(DX), Z9
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -657,8 +658,8 @@ short2loop:
 	VADDPS            Z5, Z0, Z0
 	VSUBPS            Z5, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z1, Z0
-	VMULPS.BCST       (DX), Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMULPS.BCST       (BX), Z0, Z0
+	VMOVUPS           Z0, (SI)
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -666,8 +667,8 @@ short2loop:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z2, Z0
-	VMULPS.BCST       (DX), Z0, Z0
-	VMOVUPS           Z0, 64(DI)
+	VMULPS.BCST       (BX), Z0, Z0
+	VMOVUPS           Z0, 64(SI)
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -675,8 +676,8 @@ short2loop:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS.BCST       4(DX), Z0, Z0
-	VMOVUPS           Z0, 128(DI)
+	VMULPS.BCST       4(BX), Z0, Z0
+	VMOVUPS           Z0, 128(SI)
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -684,14 +685,14 @@ short2loop:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z4, Z0
-	VMULPS.BCST       4(DX), Z0, Z0
-	VMOVUPS           Z0, 192(DI)
+	VMULPS.BCST       4(BX), Z0, Z0
+	VMOVUPS           Z0, 192(SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+256, DI
+	ADDQ $+8, R8
 	ADDQ $+256, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -713,129 +714,125 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VBROADCASTSS      (DX), Z6
-	VFMSUB231PS.BCST  (DX), Z18, Z17
-	VMOVAPS           Z18, Z5
-	VFNMADD231PS.BCST (BX), Z17, Z5
-	VMOVUPS           64(SI), Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VBROADCASTSS      4(DX), Z4
-	VFMSUB231PS.BCST  4(DX), Z18, Z17
-	VMOVAPS           Z18, Z3
-	VFNMADD231PS.BCST 4(BX), Z17, Z3
-	VMOVUPS           128(SI), Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VBROADCASTSS      8(DX), Z2
-	VFMSUB231PS.BCST  8(DX), Z18, Z17
-	VMOVAPS           Z18, Z1
-	VFNMADD231PS.BCST 8(BX), Z17, Z1
-	VMOVUPS           192(SI), Z17
-	VMULPS.BCST       12(BX), Z17, Z18
-	VBROADCASTSS      12(DX), Z0
-	VFMSUB231PS.BCST  12(DX), Z18, Z17
-	VMOVAPS           Z18, Z16
-	VFNMADD231PS.BCST 12(BX), Z17, Z16
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z10
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFNMADD231PS.BCST (R8), Z0, Z9
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z8
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST 4(R8), Z0, Z7
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z6
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST 8(R8), Z0, Z5
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VBROADCASTSS      12(BX), Z4
+	VFMSUB231PS.BCST  12(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 12(R8), Z0, Z3
 
 short4ahead:
-	VMOVUPS           256(SI), Z17
-	VMULPS.BCST       16(BX), Z17, Z18
-	VBROADCASTSS      16(DX), Z19
-	VFMSUB231PS.BCST  16(DX), Z18, Z17
-	VFNMADD231PS.BCST 16(BX), Z17, Z18
-	VMOVUPS           320(SI), Z17
-	VMULPS.BCST       20(BX), Z17, Z20
-	VBROADCASTSS      20(DX), Z21
-	VFMSUB231PS.BCST  20(DX), Z20, Z17
-	VFNMADD231PS.BCST 20(BX), Z17, Z20
-	VMOVUPS           384(SI), Z17
-	VMULPS.BCST       24(BX), Z17, Z22
-	VBROADCASTSS      24(DX), Z23
-	VFMSUB231PS.BCST  24(DX), Z22, Z17
-	VFNMADD231PS.BCST 24(BX), Z17, Z22
-	VMOVUPS           448(SI), Z17
-	VMULPS.BCST       28(BX), Z17, Z24
-	VBROADCASTSS      28(DX), Z25
-	VFMSUB231PS.BCST  28(DX), Z24, Z17
-	VFNMADD231PS.BCST 28(BX), Z17, Z24
-	VCMPPS            $0x03, Z3, Z5, K1
-	VCMPPS            $0x03, Z16, Z1, K2
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VBROADCASTSS      16(BX), Z2
+	VFMSUB231PS.BCST  16(BX), Z1, Z0
+	VFNMADD231PS.BCST 16(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z16
+	VBROADCASTSS      20(BX), Z17
+	VFMSUB231PS.BCST  20(BX), Z16, Z0
+	VFNMADD231PS.BCST 20(R8), Z0, Z16
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z18
+	VBROADCASTSS      24(BX), Z19
+	VFMSUB231PS.BCST  24(BX), Z18, Z0
+	VFNMADD231PS.BCST 24(R8), Z0, Z18
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z20
+	VBROADCASTSS      28(BX), Z21
+	VFMSUB231PS.BCST  28(BX), Z20, Z0
+	VFNMADD231PS.BCST 28(R8), Z0, Z20
+	VCMPPS            $0x03, Z7, Z9, K1
+	VCMPPS            $0x03, Z3, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VRANGEPS          $0x02, Z14, Z5, Z17
-	VPANDD            Z13, Z17, Z26
-	VPMAXUD           Z15, Z26, Z26
-	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z17, Z17
-	VSUBPS            Z26, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z5, Z17
-	VMULPS            Z6, Z17, Z17
-	VMOVUPS           Z17, (DI)
-	VRANGEPS          $0x02, Z14, Z3, Z17
-	VPANDD            Z13, Z17, Z26
-	VPMAXUD           Z15, Z26, Z26
-	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z17, Z17
-	VSUBPS            Z26, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z3, Z17
-	VMULPS            Z4, Z17, Z17
-	VMOVUPS           Z17, 64(DI)
-	VRANGEPS          $0x02, Z14, Z1, Z17
-	VPANDD            Z13, Z17, Z26
-	VPMAXUD           Z15, Z26, Z26
-	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z17, Z17
-	VSUBPS            Z26, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VMULPS            Z2, Z17, Z17
-	VMOVUPS           Z17, 128(DI)
-	VRANGEPS          $0x02, Z14, Z16, Z17
-	VPANDD            Z13, Z17, Z26
-	VPMAXUD           Z15, Z26, Z26
-	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z17, Z17
-	VSUBPS            Z26, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z16, Z17
-	VMULPS            Z0, Z17, Z17
-	VMOVUPS           Z17, 192(DI)
+	VRANGEPS          $0x02, Z14, Z9, Z0
+	VPANDD            Z13, Z0, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z0, Z0
+	VSUBPS            Z22, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z9, Z0
+	VMULPS            Z10, Z0, Z0
+	VMOVUPS           Z0, (SI)
+	VRANGEPS          $0x02, Z14, Z7, Z0
+	VPANDD            Z13, Z0, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z0, Z0
+	VSUBPS            Z22, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z7, Z0
+	VMULPS            Z8, Z0, Z0
+	VMOVUPS           Z0, 64(SI)
+	VRANGEPS          $0x02, Z14, Z5, Z0
+	VPANDD            Z13, Z0, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z0, Z0
+	VSUBPS            Z22, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z5, Z0
+	VMULPS            Z6, Z0, Z0
+	VMOVUPS           Z0, 128(SI)
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z0, Z0
+	VSUBPS            Z22, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z3, Z0
+	VMULPS            Z4, Z0, Z0
+	VMOVUPS           Z0, 192(SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z16, Z7
 	VMOVAPS           Z18, Z5
 	VMOVAPS           Z20, Z3
-	VMOVAPS           Z22, Z1
-	VMOVAPS           Z24, Z16
+	VMOVAPS           Z2, Z10
+	VMOVAPS           Z17, Z8
 	VMOVAPS           Z19, Z6
 	VMOVAPS           Z21, Z4
-	VMOVAPS           Z23, Z2
-	VMOVAPS           Z25, Z0
-	ADDQ              $+16, DX
 	ADDQ              $+16, BX
-	ADDQ              $+256, DI
+	ADDQ              $+16, R8
 	ADDQ              $+256, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z10
-	VBROADCASTSS      4(DX), Z9
-	VBROADCASTSS      8(DX), Z8
-	VBROADCASTSS      12(DX), Z7
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFMSUB231PS.BCST  12(DX), Z4, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -847,8 +844,8 @@ short4loop:
 	VADDPS            Z5, Z0, Z0
 	VSUBPS            Z5, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z1, Z0
-	VMULPS.BCST       (DX), Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMULPS.BCST       (BX), Z0, Z0
+	VMOVUPS           Z0, (SI)
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -856,8 +853,8 @@ short4loop:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z2, Z0
-	VMULPS.BCST       4(DX), Z0, Z0
-	VMOVUPS           Z0, 64(DI)
+	VMULPS.BCST       4(BX), Z0, Z0
+	VMOVUPS           Z0, 64(SI)
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -865,8 +862,8 @@ short4loop:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS.BCST       8(DX), Z0, Z0
-	VMOVUPS           Z0, 128(DI)
+	VMULPS.BCST       8(BX), Z0, Z0
+	VMOVUPS           Z0, 128(SI)
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -874,14 +871,14 @@ short4loop:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z4, Z0
-	VMULPS.BCST       12(DX), Z0, Z0
-	VMOVUPS           Z0, 192(DI)
+	VMULPS.BCST       12(BX), Z0, Z0
+	VMOVUPS           Z0, 192(SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+256, DI
+	ADDQ $+16, R8
 	ADDQ $+256, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -896,33 +893,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (BX), Z1
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R8), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
+	VMOVUPS      (BX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R8), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(DX), Z5
+	VMOVUPS      64(BX), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(R8), Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(DX), Z7
+	VMOVUPS      128(BX), Z7
 	VFMSUB231PS  Z7, Z6, Z0
 	VFNMADD231PS Z1, Z0, Z6
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(R8), Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(DX), Z9
+	VMOVUPS      192(BX), Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
 	VCMPPS       $0x03, Z4, Z2, K1
@@ -937,7 +934,7 @@ laneloop:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VMULPS       Z3, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -946,7 +943,7 @@ laneloop:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z4, Z0
 	VMULPS       Z5, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -955,7 +952,7 @@ laneloop:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z6, Z0
 	VMULPS       Z7, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      Z0, 128(SI)
 	VRANGEPS     $0x02, Z14, Z8, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -964,104 +961,29 @@ laneloop:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z8, Z0
 	VMULPS       Z9, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
+	VMOVUPS      Z0, 192(SI)
 
 laneback:
-	ADDQ $+256, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+256, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1024(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX512(SB)
+	MOVQ  1032(SP), DX
+	MOVQ  1040(SP), BX
+	MOVQ  1048(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(DX), K7, Z7
-	VFMSUB231PS  Z7, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(DX), K7, Z9
-	VFMSUB231PS  Z9, Z8, Z0
-	VFNMADD231PS Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VMULPS       Z3, Z0, Z0
-	KMOVQ        K0, K7
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z4, Z0
-	VMULPS       Z5, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z0, K7, 64(DI)
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z6, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z6, Z0
-	VMULPS       Z7, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z0, K7, 128(DI)
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z8, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z8, Z0
-	VMULPS       Z9, Z0, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z0, K7, 192(DI)
-
-lanetailnarrow:
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -1075,23 +997,23 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VFNMADD231PS Z9, Z0, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFMSUB231PS  Z10, Z2, Z0
 	VFNMADD231PS Z9, Z0, Z2
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z9, Z0, Z3
 	VFMSUB231PS  Z10, Z3, Z0
 	VFNMADD231PS Z9, Z0, Z3
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z9, Z0, Z4
 	VFMSUB231PS  Z10, Z4, Z0
 	VFNMADD231PS Z9, Z0, Z4
@@ -1107,7 +1029,7 @@ groupstream:
 	VSUBPS       Z5, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z1, Z0
 	VMULPS       Z10, Z0, Z0
-	VMOVNTPS     Z0, (DI)
+	VMOVNTPS     Z0, (SI)
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -1116,7 +1038,7 @@ groupstream:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VMULPS       Z10, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
+	VMOVNTPS     Z0, 64(SI)
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -1125,7 +1047,7 @@ groupstream:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z3, Z0
 	VMULPS       Z10, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
+	VMOVNTPS     Z0, 128(SI)
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -1134,9 +1056,9 @@ groupstream:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z4, Z0
 	VMULPS       Z10, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+256, DI
+	VMOVNTPS     Z0, 192(SI)
 	ADDQ         $+256, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -1155,7 +1077,7 @@ grouplast:
 	VSUBPS     Z1, Z0, Z0
 	VPTERNLOGD $0xf8, Z11, Z8, Z0
 	VMULPS     Z10, Z0, Z0
-	VMOVUPS    Z0, (DI)
+	VMOVUPS    Z0, (SI)
 	VRANGEPS   $0x02, Z14, Z7, Z0
 	VPANDD     Z13, Z0, Z1
 	VPMAXUD    Z15, Z1, Z1
@@ -1164,7 +1086,7 @@ grouplast:
 	VSUBPS     Z1, Z0, Z0
 	VPTERNLOGD $0xf8, Z11, Z7, Z0
 	VMULPS     Z10, Z0, Z0
-	VMOVUPS    Z0, 64(DI)
+	VMOVUPS    Z0, 64(SI)
 	VRANGEPS   $0x02, Z14, Z6, Z0
 	VPANDD     Z13, Z0, Z1
 	VPMAXUD    Z15, Z1, Z1
@@ -1173,7 +1095,7 @@ grouplast:
 	VSUBPS     Z1, Z0, Z0
 	VPTERNLOGD $0xf8, Z11, Z6, Z0
 	VMULPS     Z10, Z0, Z0
-	VMOVUPS    Z0, 128(DI)
+	VMOVUPS    Z0, 128(SI)
 	VRANGEPS   $0x02, Z14, Z5, Z0
 	VPANDD     Z13, Z0, Z1
 	VPMAXUD    Z15, Z1, Z1
@@ -1182,72 +1104,25 @@ grouplast:
 	VSUBPS     Z1, Z0, Z0
 	VPTERNLOGD $0xf8, Z11, Z5, Z0
 	VMULPS     Z10, Z0, Z0
-	VMOVUPS    Z0, 192(DI)
-	ADDQ       $+256, DI
+	VMOVUPS    Z0, 192(SI)
 	ADDQ       $+256, SI
+	ADDQ       $+256, DX
 	SUBQ       $+64, R9
 	JMP        groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VMOVUPS      64(SI), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS       Z10, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VMOVUPS      Z3, 64(DI)
-	VMOVUPS      128(SI), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS       Z10, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VMOVUPS      Z3, 128(DI)
-	VMOVUPS      192(SI), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z2, Z1
-	VMULPS       Z10, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVUPS      Z1, 192(DI)
-	JMP          groupback
+	MOVQ $+1, 1064(SP)
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 768(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1255,14 +1130,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z10
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1271,12 +1146,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1285,14 +1160,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z10
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1301,12 +1176,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1315,14 +1190,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z10
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1331,12 +1206,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1345,114 +1220,70 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z10
-	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VMOVUPS      Z2, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS       Z10, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VMOVUPS      Z3, K7, 64(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS       Z10, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VMOVUPS      Z3, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z2, Z1
-	VMULPS       Z10, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVUPS      Z1, K7, 192(DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 1024(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1032(SP)
+	LEAQ 256(SP), DX
+	MOVQ R9, 1056(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1024(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 1032(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 1056(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z10
-	VBROADCASTSS      4(DX), Z9
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -1464,8 +1295,8 @@ short2stream:
 	VADDPS            Z5, Z0, Z0
 	VSUBPS            Z5, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z1, Z0
-	VMULPS.BCST       (DX), Z0, Z0
-	VMOVNTPS          Z0, (DI)
+	VMULPS.BCST       (BX), Z0, Z0
+	VMOVNTPS          Z0, (SI)
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -1473,8 +1304,8 @@ short2stream:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z2, Z0
-	VMULPS.BCST       (DX), Z0, Z0
-	VMOVNTPS          Z0, 64(DI)
+	VMULPS.BCST       (BX), Z0, Z0
+	VMOVNTPS          Z0, 64(SI)
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -1482,8 +1313,8 @@ short2stream:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS.BCST       4(DX), Z0, Z0
-	VMOVNTPS          Z0, 128(DI)
+	VMULPS.BCST       4(BX), Z0, Z0
+	VMOVNTPS          Z0, 128(SI)
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -1491,103 +1322,52 @@ short2stream:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z4, Z0
-	VMULPS.BCST       4(DX), Z0, Z0
-	VMOVNTPS          Z0, 192(DI)
-	ADDQ              $+8, DX
+	VMULPS.BCST       4(BX), Z0, Z0
+	VMOVNTPS          Z0, 192(SI)
 	ADDQ              $+8, BX
-	ADDQ              $+256, DI
+	ADDQ              $+8, R8
 	ADDQ              $+256, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS.BCST  (DX), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VMOVUPS      64(SI), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS.BCST  (DX), Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VMOVUPS      Z3, 64(DI)
-	VMOVUPS      128(SI), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS.BCST  4(DX), Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VMOVUPS      Z3, 128(DI)
-	VMOVUPS      192(SI), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z2, Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVUPS      Z1, 192(DI)
-	JMP          short2back
+	MOVQ $+2, 1064(SP)
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 768(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z10
-	VBROADCASTSS      4(DX), Z9
-	VBROADCASTSS      8(DX), Z8
-	VBROADCASTSS      12(DX), Z7
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFMSUB231PS.BCST  12(DX), Z4, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -1599,8 +1379,8 @@ short4stream:
 	VADDPS            Z5, Z0, Z0
 	VSUBPS            Z5, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z1, Z0
-	VMULPS.BCST       (DX), Z0, Z0
-	VMOVNTPS          Z0, (DI)
+	VMULPS.BCST       (BX), Z0, Z0
+	VMOVNTPS          Z0, (SI)
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -1608,8 +1388,8 @@ short4stream:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z2, Z0
-	VMULPS.BCST       4(DX), Z0, Z0
-	VMOVNTPS          Z0, 64(DI)
+	VMULPS.BCST       4(BX), Z0, Z0
+	VMOVNTPS          Z0, 64(SI)
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -1617,8 +1397,8 @@ short4stream:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS.BCST       8(DX), Z0, Z0
-	VMOVNTPS          Z0, 128(DI)
+	VMULPS.BCST       8(BX), Z0, Z0
+	VMOVNTPS          Z0, 128(SI)
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
@@ -1626,81 +1406,58 @@ short4stream:
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z4, Z0
-	VMULPS.BCST       12(DX), Z0, Z0
-	VMOVNTPS          Z0, 192(DI)
-	ADDQ              $+16, DX
+	VMULPS.BCST       12(BX), Z0, Z0
+	VMOVNTPS          Z0, 192(SI)
 	ADDQ              $+16, BX
-	ADDQ              $+256, DI
+	ADDQ              $+16, R8
 	ADDQ              $+256, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS.BCST  (DX), Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VMOVUPS      64(SI), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS.BCST  4(DX), Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VMOVUPS      Z3, 64(DI)
-	VMOVUPS      128(SI), Z2
-	VDIVPS       Z8, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z2, Z3
-	VMULPS.BCST  8(DX), Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VMOVUPS      Z3, 128(DI)
-	VMOVUPS      192(SI), Z2
-	VDIVPS       Z7, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z2, Z1
-	VMULPS.BCST  12(DX), Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVUPS      Z1, 192(DI)
-	JMP          short4back
+	MOVQ $+3, 1064(SP)
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 768(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+4, 1064(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1024(SP)
+	LEAQ (SP), SI
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1032(SP)
+	LEAQ 256(SP), DX
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 768(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+12(SB), Z2
 	VPANDD       Z2, Z0, Z3
@@ -1715,9 +1472,9 @@ lanerare:
 	VCMPPS       $0x07, Z3, Z3, K1
 	VBROADCASTSS constantsAVX512<>+16(SB), Z0
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VMOVUPS      Z3, (DI)
-	VMOVUPS      64(SI), Z1
-	VMOVUPS      64(DX), Z3
+	VMOVUPS      Z3, (SI)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z4
 	VMINPS       Z4, Z14, Z4
@@ -1730,9 +1487,9 @@ lanerare:
 	VMULPS       Z3, Z4, Z4
 	VCMPPS       $0x07, Z4, Z4, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VMOVUPS      Z4, 64(DI)
-	VMOVUPS      128(SI), Z1
-	VMOVUPS      128(DX), Z3
+	VMOVUPS      Z4, 64(SI)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z4
 	VMINPS       Z4, Z14, Z4
@@ -1745,9 +1502,9 @@ lanerare:
 	VMULPS       Z3, Z4, Z4
 	VCMPPS       $0x07, Z4, Z4, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VMOVUPS      Z4, 128(DI)
-	VMOVUPS      192(SI), Z1
-	VMOVUPS      192(DX), Z3
+	VMOVUPS      Z4, 128(SI)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z2
 	VMINPS       Z2, Z14, Z2
@@ -1760,90 +1517,44 @@ lanerare:
 	VMULPS       Z3, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z0, K1, Z2
-	VMOVUPS      Z2, 192(DI)
+	VMOVUPS      Z2, 192(SI)
+	CMPQ         1064(SP), $+1
+	JEQ          groupresume
+	CMPQ         1064(SP), $+2
+	JEQ          short2resume
+	CMPQ         1064(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z2
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VMOVUPS      Z3, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPTERNLOGD   $0xf8, Z11, Z1, Z4
-	VMULPS       Z3, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VMOVUPS      Z4, K7, 64(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPTERNLOGD   $0xf8, Z11, Z1, Z4
-	VMULPS       Z3, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VMOVUPS      Z4, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z1
-	VMOVUPS.Z    192(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z2, Z2
-	VSUBPS       Z4, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z1, Z2
-	VMULPS       Z3, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VMOVUPS      Z2, K7, 192(DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         1040(SP), BX
+	MOVQ         1048(SP), R8
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
+	JMP          groupback
+
+short2resume:
+	MOVQ 1040(SP), BX
+	MOVQ 1048(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 1040(SP), BX
+	MOVQ 1048(SP), R8
+	JMP  short4back
 
 // func FakeQuantizeFpBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeFpBytesAVX512(SB), NOSPLIT, $0-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeFpBytesAVX512(SB), $1152-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000, Z10 0x1010101
 	// per group: Z9 scale, Z8 recip
-	// vector registers in use at once: 29
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
+	// vector registers in use at once: 25
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VBROADCASTSS most+48(FP), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -1862,46 +1573,46 @@ TEXT ·FakeQuantizeFpBytesAVX512(SB), NOSPLIT, $0-80
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (R9), Z8
+	SUBQ         R10, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VMOVAPS      Z1, Z7
 	VFNMADD231PS Z8, Z0, Z7
-	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VMOVAPS      Z1, Z6
 	VFNMADD231PS Z8, Z0, Z6
-	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VMOVAPS      Z1, Z5
 	VFNMADD231PS Z8, Z0, Z5
-	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VMOVAPS      Z1, Z4
@@ -1910,19 +1621,19 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(DX), Z0
+	VMOVUPS      256(BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VFNMADD231PS Z8, Z0, Z1
-	VMOVUPS      320(DX), Z0
+	VMOVUPS      320(BX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFMSUB231PS  Z9, Z2, Z0
 	VFNMADD231PS Z8, Z0, Z2
-	VMOVUPS      384(DX), Z0
+	VMOVUPS      384(BX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFMSUB231PS  Z9, Z3, Z0
 	VFNMADD231PS Z8, Z0, Z3
-	VMOVUPS      448(DX), Z0
+	VMOVUPS      448(BX), Z0
 	VMULPS       Z8, Z0, Z16
 	VFMSUB231PS  Z9, Z16, Z0
 	VFNMADD231PS Z8, Z0, Z16
@@ -1938,7 +1649,7 @@ groupahead:
 	VSUBPS       Z17, Z18, Z18
 	VPTERNLOGD   $0xf8, Z11, Z7, Z18
 	VMULPS       Z9, Z18, Z18
-	VMOVUPS      Z18, (DI)
+	VMOVUPS      Z18, (SI)
 	VPCMPEQD     Z7, Z0, K1
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z17
@@ -1948,7 +1659,7 @@ groupahead:
 	VSUBPS       Z17, Z18, Z18
 	VPTERNLOGD   $0xf8, Z11, Z6, Z18
 	VMULPS       Z9, Z18, Z18
-	VMOVUPS      Z18, 64(DI)
+	VMOVUPS      Z18, 64(SI)
 	VPCMPEQD     Z6, Z0, K2
 	VRANGEPS     $0x02, Z14, Z5, Z0
 	VPANDD       Z13, Z0, Z17
@@ -1958,7 +1669,7 @@ groupahead:
 	VSUBPS       Z17, Z18, Z18
 	VPTERNLOGD   $0xf8, Z11, Z5, Z18
 	VMULPS       Z9, Z18, Z18
-	VMOVUPS      Z18, 128(DI)
+	VMOVUPS      Z18, 128(SI)
 	VPCMPEQD     Z5, Z0, K3
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z17
@@ -1968,20 +1679,20 @@ groupahead:
 	VSUBPS       Z17, Z18, Z18
 	VPTERNLOGD   $0xf8, Z11, Z4, Z18
 	VMULPS       Z9, Z18, Z18
-	VMOVUPS      Z18, 192(DI)
+	VMOVUPS      Z18, 192(SI)
 	VPCMPEQD     Z4, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (DX)
 	VMOVAPS      Z1, Z7
 	VMOVAPS      Z2, Z6
 	VMOVAPS      Z3, Z5
 	VMOVAPS      Z16, Z4
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
+	ADDQ         $+256, SI
+	ADDQ         $+64, DX
+	ADDQ         $+256, BX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -1989,26 +1700,26 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFMSUB231PS.BCST  4(BX), Z16, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFMSUB231PS.BCST  4(R8), Z1, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFMSUB231PS.BCST  4(R8), Z2, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z2
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFMSUB231PS.BCST  4(R8), Z3, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z3
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z16
+	VFMSUB231PS.BCST  4(R8), Z16, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z16
 	VCMPPS            $0x03, Z6, Z7, K1
 	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
@@ -2020,8 +1731,8 @@ groupturn:
 	VADDPS            Z17, Z0, Z18
 	VSUBPS            Z17, Z18, Z18
 	VPTERNLOGD        $0xf8, Z11, Z7, Z18
-	VMULPS.BCST       (BX), Z18, Z18
-	VMOVUPS           Z18, (DI)
+	VMULPS.BCST       (R8), Z18, Z18
+	VMOVUPS           Z18, (SI)
 	VPCMPEQD          Z7, Z0, K1
 	VRANGEPS          $0x02, Z14, Z6, Z0
 	VPANDD            Z13, Z0, Z17
@@ -2030,8 +1741,8 @@ groupturn:
 	VADDPS            Z17, Z0, Z18
 	VSUBPS            Z17, Z18, Z18
 	VPTERNLOGD        $0xf8, Z11, Z6, Z18
-	VMULPS.BCST       (BX), Z18, Z18
-	VMOVUPS           Z18, 64(DI)
+	VMULPS.BCST       (R8), Z18, Z18
+	VMOVUPS           Z18, 64(SI)
 	VPCMPEQD          Z6, Z0, K2
 	VRANGEPS          $0x02, Z14, Z5, Z0
 	VPANDD            Z13, Z0, Z17
@@ -2040,8 +1751,8 @@ groupturn:
 	VADDPS            Z17, Z0, Z18
 	VSUBPS            Z17, Z18, Z18
 	VPTERNLOGD        $0xf8, Z11, Z5, Z18
-	VMULPS.BCST       (BX), Z18, Z18
-	VMOVUPS           Z18, 128(DI)
+	VMULPS.BCST       (R8), Z18, Z18
+	VMOVUPS           Z18, 128(SI)
 	VPCMPEQD          Z5, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z17
@@ -2050,50 +1761,50 @@ groupturn:
 	VADDPS            Z17, Z0, Z18
 	VSUBPS            Z17, Z18, Z18
 	VPTERNLOGD        $0xf8, Z11, Z4, Z18
-	VMULPS.BCST       (BX), Z18, Z18
-	VMOVUPS           Z18, 192(DI)
+	VMULPS.BCST       (R8), Z18, Z18
+	VMOVUPS           Z18, 192(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
 	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVUPS           Z0, (SI)
+	VMOVUPS           Z0, (DX)
 	VMOVAPS           Z1, Z7
 	VMOVAPS           Z2, Z6
 	VMOVAPS           Z3, Z5
 	VMOVAPS           Z16, Z4
-	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
+	ADDQ              $+4, R9
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (R9), Z8
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VFNMADD231PS Z8, Z0, Z1
-	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFMSUB231PS  Z9, Z2, Z0
 	VFNMADD231PS Z8, Z0, Z2
-	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFMSUB231PS  Z9, Z3, Z0
 	VFNMADD231PS Z8, Z0, Z3
-	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z0
 	VMULPS       Z8, Z0, Z4
 	VFMSUB231PS  Z9, Z4, Z0
 	VFNMADD231PS Z8, Z0, Z4
@@ -2109,7 +1820,7 @@ grouploop:
 	VSUBPS       Z5, Z6, Z6
 	VPTERNLOGD   $0xf8, Z11, Z1, Z6
 	VMULPS       Z9, Z6, Z6
-	VMOVUPS      Z6, (DI)
+	VMOVUPS      Z6, (SI)
 	VPCMPEQD     Z1, Z0, K1
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2119,7 +1830,7 @@ grouploop:
 	VSUBPS       Z1, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z9, Z5, Z5
-	VMOVUPS      Z5, 64(DI)
+	VMOVUPS      Z5, 64(SI)
 	VPCMPEQD     Z2, Z0, K2
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2129,7 +1840,7 @@ grouploop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z3, Z2
 	VMULPS       Z9, Z2, Z2
-	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z2, 128(SI)
 	VPCMPEQD     Z3, Z0, K3
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2139,42 +1850,44 @@ grouploop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z4, Z2
 	VMULPS       Z9, Z2, Z2
-	VMOVUPS      Z2, 192(DI)
+	VMOVUPS      Z2, 192(SI)
 	VPCMPEQD     Z4, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (DX)
 
 groupback:
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
+	ADDQ $+256, SI
+	ADDQ $+64, DX
+	ADDQ $+256, BX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z9
+	VBROADCASTSS (R8), Z8
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ BX, R13
+	MOVQ R8, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z8, Z0
-	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z1
 	VMULPS       Z9, Z1, Z2
 	VFMSUB231PS  Z8, Z2, Z1
 	VFNMADD231PS Z9, Z1, Z2
@@ -2183,7 +1896,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z8, Z1
-	VMOVUPS      64(DX), Z3
+	VMOVUPS      64(BX), Z3
 	VMULPS       Z9, Z3, Z4
 	VFMSUB231PS  Z8, Z4, Z3
 	VFNMADD231PS Z9, Z3, Z4
@@ -2192,7 +1905,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z8, Z3
-	VMOVUPS      128(DX), Z5
+	VMOVUPS      128(BX), Z5
 	VMULPS       Z9, Z5, Z6
 	VFMSUB231PS  Z8, Z6, Z5
 	VFNMADD231PS Z9, Z5, Z6
@@ -2201,7 +1914,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z8, Z5
-	VMOVUPS      192(DX), Z7
+	VMOVUPS      192(BX), Z7
 	VMULPS       Z9, Z7, Z16
 	VFMSUB231PS  Z8, Z16, Z7
 	VFNMADD231PS Z9, Z7, Z16
@@ -2217,7 +1930,7 @@ groupmeet3:
 	VSUBPS       Z17, Z18, Z18
 	VPTERNLOGD   $0xf8, Z11, Z2, Z18
 	VMULPS       Z0, Z18, Z18
-	VMOVUPS      Z18, (DI)
+	VMOVUPS      Z18, (SI)
 	VPCMPEQD     Z2, Z7, K1
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z2
@@ -2227,7 +1940,7 @@ groupmeet3:
 	VSUBPS       Z2, Z7, Z7
 	VPTERNLOGD   $0xf8, Z11, Z4, Z7
 	VMULPS       Z1, Z7, Z7
-	VMOVUPS      Z7, 64(DI)
+	VMOVUPS      Z7, 64(SI)
 	VPCMPEQD     Z4, Z0, K2
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2237,7 +1950,7 @@ groupmeet3:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z6, Z2
 	VMULPS       Z3, Z2, Z2
-	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z2, 128(SI)
 	VPCMPEQD     Z6, Z0, K3
 	VRANGEPS     $0x02, Z14, Z16, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2247,77 +1960,77 @@ groupmeet3:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z16, Z2
 	VMULPS       Z5, Z2, Z2
-	VMOVUPS      Z2, 192(DI)
+	VMOVUPS      Z2, 192(SI)
 	VPCMPEQD     Z16, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R9
+	VMOVUPS      Z0, (DX)
+	ADDQ         $+256, SI
+	ADDQ         $+64, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (R9), Z8
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VFNMADD231PS Z8, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z0
 	VMULPS       Z8, Z0, Z2
 	VFMSUB231PS  Z9, Z2, Z0
 	VFNMADD231PS Z8, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z0
 	VMULPS       Z8, Z0, Z3
 	VFMSUB231PS  Z9, Z3, Z0
 	VFNMADD231PS Z8, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z0
 	VMULPS       Z8, Z0, Z4
 	VFMSUB231PS  Z9, Z4, Z0
 	VFNMADD231PS Z8, Z0, Z4
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
@@ -2327,9 +2040,9 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z6
 	VMULPS       Z9, Z6, Z6
 	KMOVQ        K0, K7
-	VMOVUPS      Z6, K7, (DI)
+	VMOVUPS      Z6, K7, (SI)
 	VPCMPEQD     Z1, Z0, K1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2340,9 +2053,9 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z9, Z5, Z5
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z5, K7, 64(DI)
+	VMOVUPS      Z5, K7, 64(SI)
 	VPCMPEQD     Z2, Z0, K2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2353,9 +2066,9 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z11, Z3, Z2
 	VMULPS       Z9, Z2, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z2, K7, 128(DI)
+	VMOVUPS      Z2, K7, 128(SI)
 	VPCMPEQD     Z3, Z0, K3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2366,7 +2079,7 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z2
 	VMULPS       Z9, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z2, K7, 192(DI)
+	VMOVUPS      Z2, K7, 192(SI)
 	VPCMPEQD     Z4, Z0, K4
 
 grouptailnarrow:
@@ -2375,27 +2088,27 @@ grouptailnarrow:
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z10, K1, Z0
 	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
+	VMOVDQU8   Z0, K7, (DX)
+	LEAQ       (SI)(DI*4), SI
+	LEAQ       (DX)(DI*1), DX
+	LEAQ       (BX)(DI*4), BX
 
-grouptailback:
-	LEAQ  (DI)(R9*4), DI
-	LEAQ  (SI)(R9*1), SI
-	LEAQ  (DX)(R9*4), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2413,131 +2126,129 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z7
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST (R8), Z0, Z6
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z9
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFNMADD231PS.BCST (R9), Z0, Z8
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (R9), Z0, Z7
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z6
+	VFMSUB231PS.BCST  4(R8), Z1, Z0
 	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (R8), Z0, Z5
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z4
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(R9), Z0, Z5
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFMSUB231PS.BCST  4(R8), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 4(R9), Z0, Z4
 
 short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z16
-	VFMSUB231PS.BCST  8(BX), Z1, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z17
-	VFMSUB231PS.BCST  8(BX), Z17, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z17
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z18
-	VBROADCASTSS      12(BX), Z19
-	VFMSUB231PS.BCST  12(BX), Z18, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z18
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z20
-	VFMSUB231PS.BCST  12(BX), Z20, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z20
-	VCMPPS            $0x03, Z5, Z6, K1
-	VCMPPS            $0x03, Z2, Z3, K2
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z2
+	VFMSUB231PS.BCST  8(R8), Z1, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFMSUB231PS.BCST  8(R8), Z3, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z3
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z16
+	VBROADCASTSS      12(R8), Z17
+	VFMSUB231PS.BCST  12(R8), Z16, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z16
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z18
+	VFMSUB231PS.BCST  12(R8), Z18, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z18
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VRANGEPS          $0x02, Z14, Z6, Z0
-	VPANDD            Z13, Z0, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z0, Z22
-	VSUBPS            Z21, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z6, Z22
-	VMULPS            Z7, Z22, Z22
-	VMOVUPS           Z22, (DI)
-	VPCMPEQD          Z6, Z0, K1
+	VRANGEPS          $0x02, Z14, Z8, Z0
+	VPANDD            Z13, Z0, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z0, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z8, Z20
+	VMULPS            Z9, Z20, Z20
+	VMOVUPS           Z20, (SI)
+	VPCMPEQD          Z8, Z0, K1
+	VRANGEPS          $0x02, Z14, Z7, Z0
+	VPANDD            Z13, Z0, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z0, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z7, Z20
+	VMULPS            Z9, Z20, Z20
+	VMOVUPS           Z20, 64(SI)
+	VPCMPEQD          Z7, Z0, K2
 	VRANGEPS          $0x02, Z14, Z5, Z0
-	VPANDD            Z13, Z0, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z0, Z22
-	VSUBPS            Z21, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z5, Z22
-	VMULPS            Z7, Z22, Z22
-	VMOVUPS           Z22, 64(DI)
-	VPCMPEQD          Z5, Z0, K2
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z0, Z22
-	VSUBPS            Z21, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z3, Z22
-	VMULPS            Z4, Z22, Z22
-	VMOVUPS           Z22, 128(DI)
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z0, Z22
-	VSUBPS            Z21, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z2, Z22
-	VMULPS            Z4, Z22, Z22
-	VMOVUPS           Z22, 192(DI)
-	VPCMPEQD          Z2, Z0, K4
+	VPANDD            Z13, Z0, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z0, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z5, Z20
+	VMULPS            Z6, Z20, Z20
+	VMOVUPS           Z20, 128(SI)
+	VPCMPEQD          Z5, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z0, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z4, Z20
+	VMULPS            Z6, Z20, Z20
+	VMOVUPS           Z20, 192(SI)
+	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
 	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z17, Z5
-	VMOVAPS           Z18, Z3
-	VMOVAPS           Z20, Z2
-	VMOVAPS           Z16, Z7
-	VMOVAPS           Z19, Z4
-	ADDQ              $+8, BX
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z3, Z7
+	VMOVAPS           Z16, Z5
+	VMOVAPS           Z18, Z4
+	VMOVAPS           Z2, Z9
+	VMOVAPS           Z17, Z6
 	ADDQ              $+8, R8
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
+	ADDQ              $+8, R9
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (BX), Z9
-	VBROADCASTSS      4(BX), Z8
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFMSUB231PS.BCST  (R8), Z2, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFMSUB231PS.BCST  4(R8), Z3, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFMSUB231PS.BCST  4(R8), Z4, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -2549,8 +2260,8 @@ short2loop:
 	VADDPS            Z5, Z0, Z6
 	VSUBPS            Z5, Z6, Z6
 	VPTERNLOGD        $0xf8, Z11, Z1, Z6
-	VMULPS.BCST       (BX), Z6, Z6
-	VMOVUPS           Z6, (DI)
+	VMULPS.BCST       (R8), Z6, Z6
+	VMOVUPS           Z6, (SI)
 	VPCMPEQD          Z1, Z0, K1
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
@@ -2559,8 +2270,8 @@ short2loop:
 	VADDPS            Z1, Z0, Z5
 	VSUBPS            Z1, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       (BX), Z5, Z5
-	VMOVUPS           Z5, 64(DI)
+	VMULPS.BCST       (R8), Z5, Z5
+	VMOVUPS           Z5, 64(SI)
 	VPCMPEQD          Z2, Z0, K2
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
@@ -2569,8 +2280,8 @@ short2loop:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       4(BX), Z2, Z2
-	VMOVUPS           Z2, 128(DI)
+	VMULPS.BCST       4(R8), Z2, Z2
+	VMOVUPS           Z2, 128(SI)
 	VPCMPEQD          Z3, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
@@ -2579,21 +2290,21 @@ short2loop:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       4(BX), Z2, Z2
-	VMOVUPS           Z2, 192(DI)
+	VMULPS.BCST       4(R8), Z2, Z2
+	VMOVUPS           Z2, 192(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
 	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVUPS           Z0, (SI)
+	VMOVUPS           Z0, (DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
+	ADDQ $+8, R9
+	ADDQ $+256, SI
+	ADDQ $+64, DX
+	ADDQ $+256, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -2615,139 +2326,135 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VMOVUPS           (DX), Z18
-	VMULPS.BCST       (R8), Z18, Z19
-	VBROADCASTSS      (BX), Z5
-	VFMSUB231PS.BCST  (BX), Z19, Z18
-	VMOVAPS           Z19, Z4
-	VFNMADD231PS.BCST (R8), Z18, Z4
-	VMOVUPS           64(DX), Z18
-	VMULPS.BCST       4(R8), Z18, Z19
-	VBROADCASTSS      4(BX), Z3
-	VFMSUB231PS.BCST  4(BX), Z19, Z18
-	VMOVAPS           Z19, Z2
-	VFNMADD231PS.BCST 4(R8), Z18, Z2
-	VMOVUPS           128(DX), Z18
-	VMULPS.BCST       8(R8), Z18, Z19
-	VBROADCASTSS      8(BX), Z1
-	VFMSUB231PS.BCST  8(BX), Z19, Z18
-	VMOVAPS           Z19, Z0
-	VFNMADD231PS.BCST 8(R8), Z18, Z0
-	VMOVUPS           192(DX), Z18
-	VMULPS.BCST       12(R8), Z18, Z19
-	VBROADCASTSS      12(BX), Z16
-	VFMSUB231PS.BCST  12(BX), Z19, Z18
-	VMOVAPS           Z19, Z17
-	VFNMADD231PS.BCST 12(R8), Z18, Z17
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z9
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFNMADD231PS.BCST (R9), Z0, Z8
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z7
+	VFMSUB231PS.BCST  4(R8), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST 4(R9), Z0, Z6
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z5
+	VFMSUB231PS.BCST  8(R8), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 8(R9), Z0, Z4
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z1
+	VBROADCASTSS      12(R8), Z3
+	VFMSUB231PS.BCST  12(R8), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 12(R9), Z0, Z2
 
 short4ahead:
-	VMOVUPS           256(DX), Z18
-	VMULPS.BCST       16(R8), Z18, Z19
-	VBROADCASTSS      16(BX), Z20
-	VFMSUB231PS.BCST  16(BX), Z19, Z18
-	VFNMADD231PS.BCST 16(R8), Z18, Z19
-	VMOVUPS           320(DX), Z18
-	VMULPS.BCST       20(R8), Z18, Z21
-	VBROADCASTSS      20(BX), Z22
-	VFMSUB231PS.BCST  20(BX), Z21, Z18
-	VFNMADD231PS.BCST 20(R8), Z18, Z21
-	VMOVUPS           384(DX), Z18
-	VMULPS.BCST       24(R8), Z18, Z23
-	VBROADCASTSS      24(BX), Z24
-	VFMSUB231PS.BCST  24(BX), Z23, Z18
-	VFNMADD231PS.BCST 24(R8), Z18, Z23
-	VMOVUPS           448(DX), Z18
-	VMULPS.BCST       28(R8), Z18, Z25
-	VBROADCASTSS      28(BX), Z26
-	VFMSUB231PS.BCST  28(BX), Z25, Z18
-	VFNMADD231PS.BCST 28(R8), Z18, Z25
-	VCMPPS            $0x03, Z2, Z4, K1
-	VCMPPS            $0x03, Z17, Z0, K2
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       16(R9), Z0, Z1
+	VBROADCASTSS      16(R8), Z16
+	VFMSUB231PS.BCST  16(R8), Z1, Z0
+	VFNMADD231PS.BCST 16(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       20(R9), Z0, Z17
+	VBROADCASTSS      20(R8), Z18
+	VFMSUB231PS.BCST  20(R8), Z17, Z0
+	VFNMADD231PS.BCST 20(R9), Z0, Z17
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       24(R9), Z0, Z19
+	VBROADCASTSS      24(R8), Z20
+	VFMSUB231PS.BCST  24(R8), Z19, Z0
+	VFNMADD231PS.BCST 24(R9), Z0, Z19
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       28(R9), Z0, Z21
+	VBROADCASTSS      28(R8), Z22
+	VFMSUB231PS.BCST  28(R8), Z21, Z0
+	VFNMADD231PS.BCST 28(R9), Z0, Z21
+	VCMPPS            $0x03, Z6, Z8, K1
+	VCMPPS            $0x03, Z2, Z4, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VRANGEPS          $0x02, Z14, Z4, Z18
-	VPANDD            Z13, Z18, Z27
-	VPMAXUD           Z15, Z27, Z27
-	VPADDD            Z12, Z27, Z27
-	VADDPS            Z27, Z18, Z28
-	VSUBPS            Z27, Z28, Z28
-	VPTERNLOGD        $0xf8, Z11, Z4, Z28
-	VMULPS            Z5, Z28, Z28
-	VMOVUPS           Z28, (DI)
-	VPCMPEQD          Z4, Z18, K1
-	VRANGEPS          $0x02, Z14, Z2, Z18
-	VPANDD            Z13, Z18, Z27
-	VPMAXUD           Z15, Z27, Z27
-	VPADDD            Z12, Z27, Z27
-	VADDPS            Z27, Z18, Z28
-	VSUBPS            Z27, Z28, Z28
-	VPTERNLOGD        $0xf8, Z11, Z2, Z28
-	VMULPS            Z3, Z28, Z28
-	VMOVUPS           Z28, 64(DI)
-	VPCMPEQD          Z2, Z18, K2
-	VRANGEPS          $0x02, Z14, Z0, Z18
-	VPANDD            Z13, Z18, Z27
-	VPMAXUD           Z15, Z27, Z27
-	VPADDD            Z12, Z27, Z27
-	VADDPS            Z27, Z18, Z28
-	VSUBPS            Z27, Z28, Z28
-	VPTERNLOGD        $0xf8, Z11, Z0, Z28
-	VMULPS            Z1, Z28, Z28
-	VMOVUPS           Z28, 128(DI)
-	VPCMPEQD          Z0, Z18, K3
-	VRANGEPS          $0x02, Z14, Z17, Z18
-	VPANDD            Z13, Z18, Z27
-	VPMAXUD           Z15, Z27, Z27
-	VPADDD            Z12, Z27, Z27
-	VADDPS            Z27, Z18, Z28
-	VSUBPS            Z27, Z28, Z28
-	VPTERNLOGD        $0xf8, Z11, Z17, Z28
-	VMULPS            Z16, Z28, Z28
-	VMOVUPS           Z28, 192(DI)
-	VPCMPEQD          Z17, Z18, K4
+	VRANGEPS          $0x02, Z14, Z8, Z0
+	VPANDD            Z13, Z0, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z12, Z23, Z23
+	VADDPS            Z23, Z0, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z11, Z8, Z24
+	VMULPS            Z9, Z24, Z24
+	VMOVUPS           Z24, (SI)
+	VPCMPEQD          Z8, Z0, K1
+	VRANGEPS          $0x02, Z14, Z6, Z0
+	VPANDD            Z13, Z0, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z12, Z23, Z23
+	VADDPS            Z23, Z0, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z11, Z6, Z24
+	VMULPS            Z7, Z24, Z24
+	VMOVUPS           Z24, 64(SI)
+	VPCMPEQD          Z6, Z0, K2
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z12, Z23, Z23
+	VADDPS            Z23, Z0, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z11, Z4, Z24
+	VMULPS            Z5, Z24, Z24
+	VMOVUPS           Z24, 128(SI)
+	VPCMPEQD          Z4, Z0, K3
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z12, Z23, Z23
+	VADDPS            Z23, Z0, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z11, Z2, Z24
+	VMULPS            Z3, Z24, Z24
+	VMOVUPS           Z24, 192(SI)
+	VPCMPEQD          Z2, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z10, K1, Z18
-	VMOVUPS           Z18, (SI)
+	VMOVDQU8.Z        Z10, K1, Z0
+	VMOVUPS           Z0, (DX)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z17, Z6
 	VMOVAPS           Z19, Z4
 	VMOVAPS           Z21, Z2
-	VMOVAPS           Z23, Z0
-	VMOVAPS           Z25, Z17
+	VMOVAPS           Z16, Z9
+	VMOVAPS           Z18, Z7
 	VMOVAPS           Z20, Z5
 	VMOVAPS           Z22, Z3
-	VMOVAPS           Z24, Z1
-	VMOVAPS           Z26, Z16
-	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
+	ADDQ              $+16, R9
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (BX), Z9
-	VBROADCASTSS      4(BX), Z8
-	VBROADCASTSS      8(BX), Z7
-	VBROADCASTSS      12(BX), Z6
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFMSUB231PS.BCST  4(R8), Z2, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFMSUB231PS.BCST  8(R8), Z3, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFMSUB231PS.BCST  12(R8), Z4, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -2756,11 +2463,11 @@ short4loop:
 	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
 	VPADDD            Z12, Z5, Z5
-	VADDPS            Z5, Z0, Z16
-	VSUBPS            Z5, Z16, Z16
-	VPTERNLOGD        $0xf8, Z11, Z1, Z16
-	VMULPS.BCST       (BX), Z16, Z16
-	VMOVUPS           Z16, (DI)
+	VADDPS            Z5, Z0, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z11, Z1, Z6
+	VMULPS.BCST       (R8), Z6, Z6
+	VMOVUPS           Z6, (SI)
 	VPCMPEQD          Z1, Z0, K1
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
@@ -2769,8 +2476,8 @@ short4loop:
 	VADDPS            Z1, Z0, Z5
 	VSUBPS            Z1, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       4(BX), Z5, Z5
-	VMOVUPS           Z5, 64(DI)
+	VMULPS.BCST       4(R8), Z5, Z5
+	VMOVUPS           Z5, 64(SI)
 	VPCMPEQD          Z2, Z0, K2
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
@@ -2779,8 +2486,8 @@ short4loop:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       8(BX), Z2, Z2
-	VMOVUPS           Z2, 128(DI)
+	VMULPS.BCST       8(R8), Z2, Z2
+	VMOVUPS           Z2, 128(SI)
 	VPCMPEQD          Z3, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
@@ -2789,21 +2496,21 @@ short4loop:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       12(BX), Z2, Z2
-	VMOVUPS           Z2, 192(DI)
+	VMULPS.BCST       12(R8), Z2, Z2
+	VMOVUPS           Z2, 192(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
 	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVUPS           Z0, (SI)
+	VMOVUPS           Z0, (DX)
 
 short4back:
-	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
+	ADDQ $+16, R9
+	ADDQ $+256, SI
+	ADDQ $+64, DX
+	ADDQ $+256, BX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -2818,33 +2525,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R8), Z1
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R9), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
+	VMOVUPS      (R8), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R8), Z1
+	VMOVUPS      64(BX), Z0
+	VMOVUPS      64(R9), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
+	VMOVUPS      64(R8), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R8), Z1
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      128(R9), Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(BX), Z7
+	VMOVUPS      128(R8), Z7
 	VFMSUB231PS  Z7, Z6, Z0
 	VFNMADD231PS Z1, Z0, Z6
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R8), Z1
+	VMOVUPS      192(BX), Z0
+	VMOVUPS      192(R9), Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(BX), Z9
+	VMOVUPS      192(R8), Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
 	VCMPPS       $0x03, Z4, Z2, K1
@@ -2859,7 +2566,7 @@ laneloop:
 	VSUBPS       Z1, Z16, Z16
 	VPTERNLOGD   $0xf8, Z11, Z2, Z16
 	VMULPS       Z3, Z16, Z16
-	VMOVUPS      Z16, (DI)
+	VMOVUPS      Z16, (SI)
 	VPCMPEQD     Z2, Z0, K1
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2869,7 +2576,7 @@ laneloop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z4, Z2
 	VMULPS       Z5, Z2, Z2
-	VMOVUPS      Z2, 64(DI)
+	VMOVUPS      Z2, 64(SI)
 	VPCMPEQD     Z4, Z0, K2
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2879,7 +2586,7 @@ laneloop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z6, Z2
 	VMULPS       Z7, Z2, Z2
-	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z2, 128(SI)
 	VPCMPEQD     Z6, Z0, K3
 	VRANGEPS     $0x02, Z14, Z8, Z0
 	VPANDD       Z13, Z0, Z1
@@ -2889,122 +2596,40 @@ laneloop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z8, Z2
 	VMULPS       Z9, Z2, Z2
-	VMOVUPS      Z2, 192(DI)
+	VMOVUPS      Z2, 192(SI)
 	VPCMPEQD     Z8, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (DX)
 
 laneback:
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+256, SI
+	ADDQ  $+64, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1088(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX512(SB)
+	MOVQ  1096(SP), DX
+	LEAQ  256(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  1104(SP), BX
+	MOVQ  1112(SP), R8
+	MOVQ  1120(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (BX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(R8), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(R8), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K7, Z7
-	VFMSUB231PS  Z7, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(R8), K7, Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K7, Z9
-	VFMSUB231PS  Z9, Z8, Z0
-	VFNMADD231PS Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z16
-	VSUBPS       Z1, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z2, Z16
-	VMULPS       Z3, Z16, Z16
-	KMOVQ        K0, K7
-	VMOVUPS      Z16, K7, (DI)
-	VPCMPEQD     Z2, Z0, K1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z4, Z2
-	VMULPS       Z5, Z2, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z2, K7, 64(DI)
-	VPCMPEQD     Z4, Z0, K2
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z6, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z6, Z2
-	VMULPS       Z7, Z2, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z2, K7, 128(DI)
-	VPCMPEQD     Z6, Z0, K3
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z8, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z8, Z2
-	VMULPS       Z9, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z2, K7, 192(DI)
-	VPCMPEQD     Z8, Z0, K4
-
-lanetailnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z10, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -3018,23 +2643,23 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	PREFETCHNTA  128(DX)(CX*1)
-	PREFETCHNTA  192(DX)(CX*1)
-	VMOVUPS      (DX), Z0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	PREFETCHNTA  128(BX)(CX*1)
+	PREFETCHNTA  192(BX)(CX*1)
+	VMOVUPS      (BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VFNMADD231PS Z8, Z0, Z1
-	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFMSUB231PS  Z9, Z2, Z0
 	VFNMADD231PS Z8, Z0, Z2
-	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFMSUB231PS  Z9, Z3, Z0
 	VFNMADD231PS Z8, Z0, Z3
-	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z0
 	VMULPS       Z8, Z0, Z4
 	VFMSUB231PS  Z9, Z4, Z0
 	VFNMADD231PS Z8, Z0, Z4
@@ -3050,7 +2675,7 @@ groupstream:
 	VSUBPS       Z5, Z6, Z6
 	VPTERNLOGD   $0xf8, Z11, Z1, Z6
 	VMULPS       Z9, Z6, Z6
-	VMOVNTPS     Z6, (DI)
+	VMOVNTPS     Z6, (SI)
 	VPCMPEQD     Z1, Z0, K1
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
@@ -3060,7 +2685,7 @@ groupstream:
 	VSUBPS       Z1, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z9, Z5, Z5
-	VMOVNTPS     Z5, 64(DI)
+	VMOVNTPS     Z5, 64(SI)
 	VPCMPEQD     Z2, Z0, K2
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
@@ -3070,7 +2695,7 @@ groupstream:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z3, Z2
 	VMULPS       Z9, Z2, Z2
-	VMOVNTPS     Z2, 128(DI)
+	VMOVNTPS     Z2, 128(SI)
 	VPCMPEQD     Z3, Z0, K3
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -3080,16 +2705,16 @@ groupstream:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z4, Z2
 	VMULPS       Z9, Z2, Z2
-	VMOVNTPS     Z2, 192(DI)
+	VMOVNTPS     Z2, 192(SI)
 	VPCMPEQD     Z4, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
+	VMOVNTPS     Z0, (DX)
+	ADDQ         $+256, SI
+	ADDQ         $+64, DX
+	ADDQ         $+256, BX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
@@ -3108,7 +2733,7 @@ grouplast:
 	VSUBPS     Z1, Z2, Z2
 	VPTERNLOGD $0xf8, Z11, Z7, Z2
 	VMULPS     Z9, Z2, Z2
-	VMOVUPS    Z2, (DI)
+	VMOVUPS    Z2, (SI)
 	VPCMPEQD   Z7, Z0, K1
 	VRANGEPS   $0x02, Z14, Z6, Z0
 	VPANDD     Z13, Z0, Z1
@@ -3118,7 +2743,7 @@ grouplast:
 	VSUBPS     Z1, Z2, Z2
 	VPTERNLOGD $0xf8, Z11, Z6, Z2
 	VMULPS     Z9, Z2, Z2
-	VMOVUPS    Z2, 64(DI)
+	VMOVUPS    Z2, 64(SI)
 	VPCMPEQD   Z6, Z0, K2
 	VRANGEPS   $0x02, Z14, Z5, Z0
 	VPANDD     Z13, Z0, Z1
@@ -3128,7 +2753,7 @@ grouplast:
 	VSUBPS     Z1, Z2, Z2
 	VPTERNLOGD $0xf8, Z11, Z5, Z2
 	VMULPS     Z9, Z2, Z2
-	VMOVUPS    Z2, 128(DI)
+	VMOVUPS    Z2, 128(SI)
 	VPCMPEQD   Z5, Z0, K3
 	VRANGEPS   $0x02, Z14, Z4, Z0
 	VPANDD     Z13, Z0, Z1
@@ -3138,88 +2763,32 @@ grouplast:
 	VSUBPS     Z1, Z2, Z2
 	VPTERNLOGD $0xf8, Z11, Z4, Z2
 	VMULPS     Z9, Z2, Z2
-	VMOVUPS    Z2, 192(DI)
+	VMOVUPS    Z2, 192(SI)
 	VPCMPEQD   Z4, Z0, K4
 	KUNPCKWD   K1, K2, K1
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z10, K1, Z0
-	VMOVUPS    Z0, (SI)
-	ADDQ       $+256, DI
-	ADDQ       $+64, SI
-	ADDQ       $+256, DX
+	VMOVUPS    Z0, (DX)
+	ADDQ       $+256, SI
+	ADDQ       $+64, DX
+	ADDQ       $+256, BX
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z9, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VMOVUPS      64(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z9, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VMOVUPS      Z6, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VMOVUPS      128(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z9, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VMOVUPS      Z6, 128(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VMOVUPS      192(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z9, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VMOVUPS      Z5, 192(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          groupback
+	MOVQ $+1, 1136(SP)
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -3227,14 +2796,14 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3243,12 +2812,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z9
+	VBROADCASTSS (R8), Z8
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -3257,14 +2826,14 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3273,12 +2842,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z9
+	VBROADCASTSS (R8), Z8
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -3287,14 +2856,14 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3303,12 +2872,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z9
+	VBROADCASTSS (R8), Z8
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -3317,124 +2886,77 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z9
+	VBROADCASTSS 4(R8), K7, Z8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VDIVPS       Z9, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z9, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VMOVUPS      Z5, K7, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z9, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VMOVUPS      Z6, K7, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z9, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VMOVUPS      Z6, K7, 128(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z9, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VMOVUPS      Z5, K7, 192(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1096(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	MOVQ R10, 1128(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1088(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 1096(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (DX)(DI*1), DX
+	MOVQ 1104(SP), BX
+	LEAQ (BX)(DI*4), BX
+	MOVQ 1128(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
+	SUBQ R8, R13
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z9
-	VBROADCASTSS      4(BX), Z8
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	PREFETCHNTA       128(BX)(CX*1)
+	PREFETCHNTA       192(BX)(CX*1)
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFMSUB231PS.BCST  (R8), Z2, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFMSUB231PS.BCST  4(R8), Z3, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFMSUB231PS.BCST  4(R8), Z4, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -3446,8 +2968,8 @@ short2stream:
 	VADDPS            Z5, Z0, Z6
 	VSUBPS            Z5, Z6, Z6
 	VPTERNLOGD        $0xf8, Z11, Z1, Z6
-	VMULPS.BCST       (BX), Z6, Z6
-	VMOVNTPS          Z6, (DI)
+	VMULPS.BCST       (R8), Z6, Z6
+	VMOVNTPS          Z6, (SI)
 	VPCMPEQD          Z1, Z0, K1
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
@@ -3456,8 +2978,8 @@ short2stream:
 	VADDPS            Z1, Z0, Z5
 	VSUBPS            Z1, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       (BX), Z5, Z5
-	VMOVNTPS          Z5, 64(DI)
+	VMULPS.BCST       (R8), Z5, Z5
+	VMOVNTPS          Z5, 64(SI)
 	VPCMPEQD          Z2, Z0, K2
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
@@ -3466,8 +2988,8 @@ short2stream:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       4(BX), Z2, Z2
-	VMOVNTPS          Z2, 128(DI)
+	VMULPS.BCST       4(R8), Z2, Z2
+	VMOVNTPS          Z2, 128(SI)
 	VPCMPEQD          Z3, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
@@ -3476,119 +2998,59 @@ short2stream:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       4(BX), Z2, Z2
-	VMOVNTPS          Z2, 192(DI)
+	VMULPS.BCST       4(R8), Z2, Z2
+	VMOVNTPS          Z2, 192(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
 	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+8, BX
+	VMOVNTPS          Z0, (DX)
 	ADDQ              $+8, R8
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
+	ADDQ              $+8, R9
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS.BCST  (BX), Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VMOVUPS      64(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS.BCST  (BX), Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VMOVUPS      Z6, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VMOVUPS      128(DX), Z2
-	VDIVPS       Z8, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS.BCST  4(BX), Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VMOVUPS      Z6, 128(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VMOVUPS      192(DX), Z2
-	VDIVPS       Z8, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS.BCST  4(BX), Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VMOVUPS      Z5, 192(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          short2back
+	MOVQ $+2, 1136(SP)
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z9
-	VBROADCASTSS      4(BX), Z8
-	VBROADCASTSS      8(BX), Z7
-	VBROADCASTSS      12(BX), Z6
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	PREFETCHNTA       128(BX)(CX*1)
+	PREFETCHNTA       192(BX)(CX*1)
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFMSUB231PS.BCST  4(R8), Z2, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFMSUB231PS.BCST  8(R8), Z3, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFMSUB231PS.BCST  12(R8), Z4, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -3597,11 +3059,11 @@ short4stream:
 	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
 	VPADDD            Z12, Z5, Z5
-	VADDPS            Z5, Z0, Z16
-	VSUBPS            Z5, Z16, Z16
-	VPTERNLOGD        $0xf8, Z11, Z1, Z16
-	VMULPS.BCST       (BX), Z16, Z16
-	VMOVNTPS          Z16, (DI)
+	VADDPS            Z5, Z0, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z11, Z1, Z6
+	VMULPS.BCST       (R8), Z6, Z6
+	VMOVNTPS          Z6, (SI)
 	VPCMPEQD          Z1, Z0, K1
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
@@ -3610,8 +3072,8 @@ short4stream:
 	VADDPS            Z1, Z0, Z5
 	VSUBPS            Z1, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       4(BX), Z5, Z5
-	VMOVNTPS          Z5, 64(DI)
+	VMULPS.BCST       4(R8), Z5, Z5
+	VMOVNTPS          Z5, 64(SI)
 	VPCMPEQD          Z2, Z0, K2
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
@@ -3620,8 +3082,8 @@ short4stream:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       8(BX), Z2, Z2
-	VMOVNTPS          Z2, 128(DI)
+	VMULPS.BCST       8(R8), Z2, Z2
+	VMOVNTPS          Z2, 128(SI)
 	VPCMPEQD          Z3, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
@@ -3630,97 +3092,67 @@ short4stream:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       12(BX), Z2, Z2
-	VMOVNTPS          Z2, 192(DI)
+	VMULPS.BCST       12(R8), Z2, Z2
+	VMOVNTPS          Z2, 192(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
 	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+16, BX
+	VMOVNTPS          Z0, (DX)
 	ADDQ              $+16, R8
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
+	ADDQ              $+16, R9
+	ADDQ              $+256, SI
+	ADDQ              $+64, DX
+	ADDQ              $+256, BX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS.BCST  (BX), Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VMOVUPS      64(DX), Z2
-	VDIVPS       Z8, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z16
-	VSUBPS       Z5, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z2, Z16
-	VMULPS.BCST  4(BX), Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K2
-	VBLENDMPS    Z16, Z0, K2, Z16
-	VMOVUPS      Z16, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VMOVUPS      128(DX), Z2
-	VDIVPS       Z7, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z16
-	VSUBPS       Z5, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z2, Z16
-	VMULPS.BCST  8(BX), Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K3
-	VBLENDMPS    Z16, Z0, K3, Z16
-	VMOVUPS      Z16, 128(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VMOVUPS      192(DX), Z2
-	VDIVPS       Z6, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS.BCST  12(BX), Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VMOVUPS      Z5, 192(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          short4back
+	MOVQ $+3, 1136(SP)
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
+	MOVQ $+4, 1136(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1096(SP)
+	LEAQ 256(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R8), Z1
 	VDIVPS       Z1, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+12(SB), Z2
 	VPANDD       Z2, Z0, Z3
@@ -3735,10 +3167,10 @@ lanerare:
 	VCMPPS       $0x07, Z6, Z6, K1
 	VBROADCASTSS constantsAVX512<>+16(SB), Z0
 	VBLENDMPS    Z6, Z0, K1, Z6
-	VMOVUPS      Z6, (DI)
+	VMOVUPS      Z6, (SI)
 	VCMPPS       $0x00, Z3, Z4, K1
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z3
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z4
 	VMINPS       Z4, Z14, Z5
@@ -3751,10 +3183,10 @@ lanerare:
 	VMULPS       Z3, Z7, Z7
 	VCMPPS       $0x07, Z7, Z7, K2
 	VBLENDMPS    Z7, Z0, K2, Z7
-	VMOVUPS      Z7, 64(DI)
+	VMOVUPS      Z7, 64(SI)
 	VCMPPS       $0x00, Z4, Z5, K2
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z3
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z4
 	VMINPS       Z4, Z14, Z5
@@ -3767,10 +3199,10 @@ lanerare:
 	VMULPS       Z3, Z7, Z7
 	VCMPPS       $0x07, Z7, Z7, K3
 	VBLENDMPS    Z7, Z0, K3, Z7
-	VMOVUPS      Z7, 128(DI)
+	VMOVUPS      Z7, 128(SI)
 	VCMPPS       $0x00, Z4, Z5, K3
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z3
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z2
 	VMINPS       Z2, Z14, Z4
@@ -3783,106 +3215,50 @@ lanerare:
 	VMULPS       Z3, Z6, Z6
 	VCMPPS       $0x07, Z6, Z6, K4
 	VBLENDMPS    Z6, Z0, K4, Z6
-	VMOVUPS      Z6, 192(DI)
+	VMOVUPS      Z6, 192(SI)
 	VCMPPS       $0x00, Z2, Z4, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (DX)
+	CMPQ         1136(SP), $+1
+	JEQ          groupresume
+	CMPQ         1136(SP), $+2
+	JEQ          short2resume
+	CMPQ         1136(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z2
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z0, Z6
-	VMULPS       Z1, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VBLENDMPS    Z6, Z0, K1, Z6
-	VMOVUPS      Z6, K7, (DI)
-	VCMPPS       $0x00, Z3, Z4, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z5
-	VPANDD       Z13, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z12, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z11, Z1, Z7
-	VMULPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K2
-	VBLENDMPS    Z7, Z0, K2, Z7
-	VMOVUPS      Z7, K7, 64(DI)
-	VCMPPS       $0x00, Z4, Z5, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z5
-	VPANDD       Z13, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z12, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z11, Z1, Z7
-	VMULPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K3
-	VBLENDMPS    Z7, Z0, K3, Z7
-	VMOVUPS      Z7, K7, 128(DI)
-	VCMPPS       $0x00, Z4, Z5, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z2
-	VMINPS       Z2, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z1, Z6
-	VMULPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K4
-	VBLENDMPS    Z6, Z0, K4, Z6
-	VMOVUPS      Z6, K7, 192(DI)
-	VCMPPS       $0x00, Z2, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         1112(SP), R8
+	MOVQ         1120(SP), R9
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (R9), Z8
+	JMP          groupback
+
+short2resume:
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	JMP  short4back
 
 // func FakeQuantizeFpBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeFpBitsAVX512(SB), NOSPLIT, $16-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeFpBitsAVX512(SB), $1104-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000
 	// per group: Z10 scale, Z9 recip
-	// vector registers in use at once: 28
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
+	// vector registers in use at once: 24
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VBROADCASTSS most+48(FP), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -3900,46 +3276,46 @@ TEXT ·FakeQuantizeFpBitsAVX512(SB), NOSPLIT, $16-80
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (R8), Z9
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z9
+	SUBQ         R10, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VMOVAPS      Z1, Z8
 	VFNMADD231PS Z9, Z0, Z8
-	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VMOVAPS      Z1, Z7
 	VFNMADD231PS Z9, Z0, Z7
-	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VMOVAPS      Z1, Z6
 	VFNMADD231PS Z9, Z0, Z6
-	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VMOVAPS      Z1, Z5
@@ -3948,19 +3324,19 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(DX), Z0
+	VMOVUPS      256(BX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VFNMADD231PS Z9, Z0, Z1
-	VMOVUPS      320(DX), Z0
+	VMOVUPS      320(BX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFMSUB231PS  Z10, Z2, Z0
 	VFNMADD231PS Z9, Z0, Z2
-	VMOVUPS      384(DX), Z0
+	VMOVUPS      384(BX), Z0
 	VMULPS       Z9, Z0, Z3
 	VFMSUB231PS  Z10, Z3, Z0
 	VFNMADD231PS Z9, Z0, Z3
-	VMOVUPS      448(DX), Z0
+	VMOVUPS      448(BX), Z0
 	VMULPS       Z9, Z0, Z4
 	VFMSUB231PS  Z10, Z4, Z0
 	VFNMADD231PS Z9, Z0, Z4
@@ -3976,7 +3352,7 @@ groupahead:
 	VSUBPS       Z16, Z17, Z17
 	VPTERNLOGD   $0xf8, Z11, Z8, Z17
 	VMULPS       Z10, Z17, Z17
-	VMOVUPS      Z17, (DI)
+	VMOVUPS      Z17, (SI)
 	VPCMPEQD     Z8, Z0, K1
 	VRANGEPS     $0x02, Z14, Z7, Z0
 	VPANDD       Z13, Z0, Z16
@@ -3986,7 +3362,7 @@ groupahead:
 	VSUBPS       Z16, Z17, Z17
 	VPTERNLOGD   $0xf8, Z11, Z7, Z17
 	VMULPS       Z10, Z17, Z17
-	VMOVUPS      Z17, 64(DI)
+	VMOVUPS      Z17, 64(SI)
 	VPCMPEQD     Z7, Z0, K2
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z16
@@ -3996,7 +3372,7 @@ groupahead:
 	VSUBPS       Z16, Z17, Z17
 	VPTERNLOGD   $0xf8, Z11, Z6, Z17
 	VMULPS       Z10, Z17, Z17
-	VMOVUPS      Z17, 128(DI)
+	VMOVUPS      Z17, 128(SI)
 	VPCMPEQD     Z6, Z0, K3
 	VRANGEPS     $0x02, Z14, Z5, Z0
 	VPANDD       Z13, Z0, Z16
@@ -4006,19 +3382,19 @@ groupahead:
 	VSUBPS       Z16, Z17, Z17
 	VPTERNLOGD   $0xf8, Z11, Z5, Z17
 	VMULPS       Z10, Z17, Z17
-	VMOVUPS      Z17, 192(DI)
+	VMOVUPS      Z17, 192(SI)
 	VPCMPEQD     Z5, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	KMOVQ        K1, (DX)
 	VMOVAPS      Z1, Z8
 	VMOVAPS      Z2, Z7
 	VMOVAPS      Z3, Z6
 	VMOVAPS      Z4, Z5
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
+	ADDQ         $+256, SI
+	ADDQ         $+8, DX
+	ADDQ         $+256, BX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -4026,26 +3402,26 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFMSUB231PS.BCST  4(R8), Z1, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFMSUB231PS.BCST  4(R8), Z2, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z2
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFMSUB231PS.BCST  4(R8), Z3, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z3
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFMSUB231PS.BCST  4(R8), Z4, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z4
 	VCMPPS            $0x03, Z7, Z8, K1
 	VCMPPS            $0x03, Z5, Z6, K2
 	KORTESTQ          K1, K2
@@ -4057,8 +3433,8 @@ groupturn:
 	VADDPS            Z16, Z0, Z17
 	VSUBPS            Z16, Z17, Z17
 	VPTERNLOGD        $0xf8, Z11, Z8, Z17
-	VMULPS.BCST       (BX), Z17, Z17
-	VMOVUPS           Z17, (DI)
+	VMULPS.BCST       (R8), Z17, Z17
+	VMOVUPS           Z17, (SI)
 	VPCMPEQD          Z8, Z0, K1
 	VRANGEPS          $0x02, Z14, Z7, Z0
 	VPANDD            Z13, Z0, Z16
@@ -4067,8 +3443,8 @@ groupturn:
 	VADDPS            Z16, Z0, Z17
 	VSUBPS            Z16, Z17, Z17
 	VPTERNLOGD        $0xf8, Z11, Z7, Z17
-	VMULPS.BCST       (BX), Z17, Z17
-	VMOVUPS           Z17, 64(DI)
+	VMULPS.BCST       (R8), Z17, Z17
+	VMOVUPS           Z17, 64(SI)
 	VPCMPEQD          Z7, Z0, K2
 	VRANGEPS          $0x02, Z14, Z6, Z0
 	VPANDD            Z13, Z0, Z16
@@ -4077,8 +3453,8 @@ groupturn:
 	VADDPS            Z16, Z0, Z17
 	VSUBPS            Z16, Z17, Z17
 	VPTERNLOGD        $0xf8, Z11, Z6, Z17
-	VMULPS.BCST       (BX), Z17, Z17
-	VMOVUPS           Z17, 128(DI)
+	VMULPS.BCST       (R8), Z17, Z17
+	VMOVUPS           Z17, 128(SI)
 	VPCMPEQD          Z6, Z0, K3
 	VRANGEPS          $0x02, Z14, Z5, Z0
 	VPANDD            Z13, Z0, Z16
@@ -4087,49 +3463,49 @@ groupturn:
 	VADDPS            Z16, Z0, Z17
 	VSUBPS            Z16, Z17, Z17
 	VPTERNLOGD        $0xf8, Z11, Z5, Z17
-	VMULPS.BCST       (BX), Z17, Z17
-	VMOVUPS           Z17, 192(DI)
+	VMULPS.BCST       (R8), Z17, Z17
+	VMOVUPS           Z17, 192(SI)
 	VPCMPEQD          Z5, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	KMOVQ             K1, (DX)
 	VMOVAPS           Z1, Z8
 	VMOVAPS           Z2, Z7
 	VMOVAPS           Z3, Z6
 	VMOVAPS           Z4, Z5
-	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
-	ADDQ              $+256, DX
+	ADDQ              $+4, R9
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z9
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VFNMADD231PS Z9, Z0, Z1
-	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFMSUB231PS  Z10, Z2, Z0
 	VFNMADD231PS Z9, Z0, Z2
-	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z0
 	VMULPS       Z9, Z0, Z3
 	VFMSUB231PS  Z10, Z3, Z0
 	VFNMADD231PS Z9, Z0, Z3
-	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z0
 	VMULPS       Z9, Z0, Z4
 	VFMSUB231PS  Z10, Z4, Z0
 	VFNMADD231PS Z9, Z0, Z4
@@ -4145,7 +3521,7 @@ grouploop:
 	VSUBPS       Z5, Z6, Z6
 	VPTERNLOGD   $0xf8, Z11, Z1, Z6
 	VMULPS       Z10, Z6, Z6
-	VMOVUPS      Z6, (DI)
+	VMOVUPS      Z6, (SI)
 	VPCMPEQD     Z1, Z0, K1
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
@@ -4155,7 +3531,7 @@ grouploop:
 	VSUBPS       Z1, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z10, Z5, Z5
-	VMOVUPS      Z5, 64(DI)
+	VMOVUPS      Z5, 64(SI)
 	VPCMPEQD     Z2, Z0, K2
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
@@ -4165,7 +3541,7 @@ grouploop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z3, Z2
 	VMULPS       Z10, Z2, Z2
-	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z2, 128(SI)
 	VPCMPEQD     Z3, Z0, K3
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -4175,41 +3551,43 @@ grouploop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z4, Z2
 	VMULPS       Z10, Z2, Z2
-	VMOVUPS      Z2, 192(DI)
+	VMOVUPS      Z2, 192(SI)
 	VPCMPEQD     Z4, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	KMOVQ        K1, (DX)
 
 groupback:
-	ADDQ $+256, DI
-	ADDQ $+8, SI
-	ADDQ $+256, DX
+	ADDQ $+256, SI
+	ADDQ $+8, DX
+	ADDQ $+256, BX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R8), Z9
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ BX, R13
+	MOVQ R8, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z9, Z0
-	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z1
 	VMULPS       Z10, Z1, Z2
 	VFMSUB231PS  Z9, Z2, Z1
 	VFNMADD231PS Z10, Z1, Z2
@@ -4218,7 +3596,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z9, Z1
-	VMOVUPS      64(DX), Z3
+	VMOVUPS      64(BX), Z3
 	VMULPS       Z10, Z3, Z4
 	VFMSUB231PS  Z9, Z4, Z3
 	VFNMADD231PS Z10, Z3, Z4
@@ -4227,7 +3605,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z9, Z3
-	VMOVUPS      128(DX), Z5
+	VMOVUPS      128(BX), Z5
 	VMULPS       Z10, Z5, Z6
 	VFMSUB231PS  Z9, Z6, Z5
 	VFNMADD231PS Z10, Z5, Z6
@@ -4236,7 +3614,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z9, Z5
-	VMOVUPS      192(DX), Z7
+	VMOVUPS      192(BX), Z7
 	VMULPS       Z10, Z7, Z8
 	VFMSUB231PS  Z9, Z8, Z7
 	VFNMADD231PS Z10, Z7, Z8
@@ -4252,7 +3630,7 @@ groupmeet3:
 	VSUBPS       Z16, Z17, Z17
 	VPTERNLOGD   $0xf8, Z11, Z2, Z17
 	VMULPS       Z0, Z17, Z17
-	VMOVUPS      Z17, (DI)
+	VMOVUPS      Z17, (SI)
 	VPCMPEQD     Z2, Z7, K1
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z2
@@ -4262,7 +3640,7 @@ groupmeet3:
 	VSUBPS       Z2, Z7, Z7
 	VPTERNLOGD   $0xf8, Z11, Z4, Z7
 	VMULPS       Z1, Z7, Z7
-	VMOVUPS      Z7, 64(DI)
+	VMOVUPS      Z7, 64(SI)
 	VPCMPEQD     Z4, Z0, K2
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z1
@@ -4272,7 +3650,7 @@ groupmeet3:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z6, Z2
 	VMULPS       Z3, Z2, Z2
-	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z2, 128(SI)
 	VPCMPEQD     Z6, Z0, K3
 	VRANGEPS     $0x02, Z14, Z8, Z0
 	VPANDD       Z13, Z0, Z1
@@ -4282,76 +3660,76 @@ groupmeet3:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z8, Z2
 	VMULPS       Z5, Z2, Z2
-	VMOVUPS      Z2, 192(DI)
+	VMOVUPS      Z2, 192(SI)
 	VPCMPEQD     Z8, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R9
+	KMOVQ        K1, (DX)
+	ADDQ         $+256, SI
+	ADDQ         $+8, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z9
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VFNMADD231PS Z9, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z0
 	VMULPS       Z9, Z0, Z2
 	VFMSUB231PS  Z10, Z2, Z0
 	VFNMADD231PS Z9, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z0
 	VMULPS       Z9, Z0, Z3
 	VFMSUB231PS  Z10, Z3, Z0
 	VFNMADD231PS Z9, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z0
 	VMULPS       Z9, Z0, Z4
 	VFMSUB231PS  Z10, Z4, Z0
 	VFNMADD231PS Z9, Z0, Z4
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
@@ -4361,9 +3739,9 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z6
 	VMULPS       Z10, Z6, Z6
 	KMOVQ        K0, K7
-	VMOVUPS      Z6, K7, (DI)
+	VMOVUPS      Z6, K7, (SI)
 	VPCMPEQD     Z1, Z0, K1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
@@ -4374,9 +3752,9 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z10, Z5, Z5
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z5, K7, 64(DI)
+	VMOVUPS      Z5, K7, 64(SI)
 	VPCMPEQD     Z2, Z0, K2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
@@ -4387,9 +3765,9 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z11, Z3, Z2
 	VMULPS       Z10, Z2, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z2, K7, 128(DI)
+	VMOVUPS      Z2, K7, 128(SI)
 	VPCMPEQD     Z3, Z0, K3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -4400,69 +3778,39 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z11, Z4, Z2
 	VMULPS       Z10, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z2, K7, 192(DI)
+	VMOVUPS      Z2, K7, 192(SI)
 	VPCMPEQD     Z4, Z0, K4
 
 grouptailnarrow:
 	KUNPCKWD K1, K2, K1
 	KUNPCKWD K3, K4, K3
 	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
+	KMOVQ    K1, 256(SP)
+	LEAQ     (SI)(DI*4), SI
+	LEAQ     256(SP), AX
+	MOVQ     DX, CX
+	CALL     ·stageOut1AVX512(SB)
+	MOVQ     DI, AX
+	SHRQ     $0x03, AX
+	ADDQ     AX, DX
+	LEAQ     (BX)(DI*4), BX
 
-grouptailback:
-	MOVQ  (SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R9, $+33
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R9, $+41
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R9, $+49
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R9, $+57
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged1:
-	LEAQ  (DI)(R9*4), DI
-	MOVQ  R9, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, SI
-	LEAQ  (DX)(R9*4), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -4480,130 +3828,128 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z8
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFNMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z10
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFNMADD231PS.BCST (R9), Z0, Z9
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFNMADD231PS.BCST (R9), Z0, Z8
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z7
+	VFMSUB231PS.BCST  4(R8), Z1, Z0
 	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST (R8), Z0, Z6
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z5
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(R9), Z0, Z6
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VFMSUB231PS.BCST  4(R8), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST 4(R9), Z0, Z5
 
 short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z2
-	VFMSUB231PS.BCST  8(BX), Z1, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z16
-	VFMSUB231PS.BCST  8(BX), Z16, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z16
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z17
-	VBROADCASTSS      12(BX), Z18
-	VFMSUB231PS.BCST  12(BX), Z17, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z17
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z19
-	VFMSUB231PS.BCST  12(BX), Z19, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z19
-	VCMPPS            $0x03, Z6, Z7, K1
-	VCMPPS            $0x03, Z3, Z4, K2
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z2
+	VFMSUB231PS.BCST  8(R8), Z1, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFMSUB231PS.BCST  8(R8), Z3, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z3
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VBROADCASTSS      12(R8), Z16
+	VFMSUB231PS.BCST  12(R8), Z4, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z4
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z17
+	VFMSUB231PS.BCST  12(R8), Z17, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z17
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z5, Z6, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VRANGEPS          $0x02, Z14, Z7, Z0
-	VPANDD            Z13, Z0, Z20
-	VPMAXUD           Z15, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z21
-	VSUBPS            Z20, Z21, Z21
-	VPTERNLOGD        $0xf8, Z11, Z7, Z21
-	VMULPS            Z8, Z21, Z21
-	VMOVUPS           Z21, (DI)
-	VPCMPEQD          Z7, Z0, K1
+	VRANGEPS          $0x02, Z14, Z9, Z0
+	VPANDD            Z13, Z0, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z0, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z11, Z9, Z19
+	VMULPS            Z10, Z19, Z19
+	VMOVUPS           Z19, (SI)
+	VPCMPEQD          Z9, Z0, K1
+	VRANGEPS          $0x02, Z14, Z8, Z0
+	VPANDD            Z13, Z0, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z0, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z11, Z8, Z19
+	VMULPS            Z10, Z19, Z19
+	VMOVUPS           Z19, 64(SI)
+	VPCMPEQD          Z8, Z0, K2
 	VRANGEPS          $0x02, Z14, Z6, Z0
-	VPANDD            Z13, Z0, Z20
-	VPMAXUD           Z15, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z21
-	VSUBPS            Z20, Z21, Z21
-	VPTERNLOGD        $0xf8, Z11, Z6, Z21
-	VMULPS            Z8, Z21, Z21
-	VMOVUPS           Z21, 64(DI)
-	VPCMPEQD          Z6, Z0, K2
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z20
-	VPMAXUD           Z15, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z21
-	VSUBPS            Z20, Z21, Z21
-	VPTERNLOGD        $0xf8, Z11, Z4, Z21
-	VMULPS            Z5, Z21, Z21
-	VMOVUPS           Z21, 128(DI)
-	VPCMPEQD          Z4, Z0, K3
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z20
-	VPMAXUD           Z15, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z21
-	VSUBPS            Z20, Z21, Z21
-	VPTERNLOGD        $0xf8, Z11, Z3, Z21
-	VMULPS            Z5, Z21, Z21
-	VMOVUPS           Z21, 192(DI)
-	VPCMPEQD          Z3, Z0, K4
+	VPANDD            Z13, Z0, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z0, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z11, Z6, Z19
+	VMULPS            Z7, Z19, Z19
+	VMOVUPS           Z19, 128(SI)
+	VPCMPEQD          Z6, Z0, K3
+	VRANGEPS          $0x02, Z14, Z5, Z0
+	VPANDD            Z13, Z0, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z0, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z11, Z5, Z19
+	VMULPS            Z7, Z19, Z19
+	VMOVUPS           Z19, 192(SI)
+	VPCMPEQD          Z5, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z16, Z6
-	VMOVAPS           Z17, Z4
-	VMOVAPS           Z19, Z3
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z18, Z5
-	ADDQ              $+8, BX
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z6
+	VMOVAPS           Z17, Z5
+	VMOVAPS           Z2, Z10
+	VMOVAPS           Z16, Z7
 	ADDQ              $+8, R8
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
-	ADDQ              $+256, DX
+	ADDQ              $+8, R9
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (BX), Z10
-	VBROADCASTSS      4(BX), Z9
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFMSUB231PS.BCST  (R8), Z2, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFMSUB231PS.BCST  4(R8), Z3, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFMSUB231PS.BCST  4(R8), Z4, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -4615,8 +3961,8 @@ short2loop:
 	VADDPS            Z5, Z0, Z6
 	VSUBPS            Z5, Z6, Z6
 	VPTERNLOGD        $0xf8, Z11, Z1, Z6
-	VMULPS.BCST       (BX), Z6, Z6
-	VMOVUPS           Z6, (DI)
+	VMULPS.BCST       (R8), Z6, Z6
+	VMOVUPS           Z6, (SI)
 	VPCMPEQD          Z1, Z0, K1
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
@@ -4625,8 +3971,8 @@ short2loop:
 	VADDPS            Z1, Z0, Z5
 	VSUBPS            Z1, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       (BX), Z5, Z5
-	VMOVUPS           Z5, 64(DI)
+	VMULPS.BCST       (R8), Z5, Z5
+	VMOVUPS           Z5, 64(SI)
 	VPCMPEQD          Z2, Z0, K2
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
@@ -4635,8 +3981,8 @@ short2loop:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       4(BX), Z2, Z2
-	VMOVUPS           Z2, 128(DI)
+	VMULPS.BCST       4(R8), Z2, Z2
+	VMOVUPS           Z2, 128(SI)
 	VPCMPEQD          Z3, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
@@ -4645,20 +3991,20 @@ short2loop:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       4(BX), Z2, Z2
-	VMOVUPS           Z2, 192(DI)
+	VMULPS.BCST       4(R8), Z2, Z2
+	VMOVUPS           Z2, 192(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	KMOVQ             K1, (DX)
 
 short2back:
-	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+256, DI
-	ADDQ $+8, SI
-	ADDQ $+256, DX
+	ADDQ $+8, R9
+	ADDQ $+256, SI
+	ADDQ $+8, DX
+	ADDQ $+256, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -4680,138 +4026,134 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VMOVUPS           (DX), Z17
-	VMULPS.BCST       (R8), Z17, Z18
-	VBROADCASTSS      (BX), Z6
-	VFMSUB231PS.BCST  (BX), Z18, Z17
-	VMOVAPS           Z18, Z5
-	VFNMADD231PS.BCST (R8), Z17, Z5
-	VMOVUPS           64(DX), Z17
-	VMULPS.BCST       4(R8), Z17, Z18
-	VBROADCASTSS      4(BX), Z4
-	VFMSUB231PS.BCST  4(BX), Z18, Z17
-	VMOVAPS           Z18, Z3
-	VFNMADD231PS.BCST 4(R8), Z17, Z3
-	VMOVUPS           128(DX), Z17
-	VMULPS.BCST       8(R8), Z17, Z18
-	VBROADCASTSS      8(BX), Z2
-	VFMSUB231PS.BCST  8(BX), Z18, Z17
-	VMOVAPS           Z18, Z1
-	VFNMADD231PS.BCST 8(R8), Z17, Z1
-	VMOVUPS           192(DX), Z17
-	VMULPS.BCST       12(R8), Z17, Z18
-	VBROADCASTSS      12(BX), Z0
-	VFMSUB231PS.BCST  12(BX), Z18, Z17
-	VMOVAPS           Z18, Z16
-	VFNMADD231PS.BCST 12(R8), Z17, Z16
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VBROADCASTSS      (R8), Z10
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFNMADD231PS.BCST (R9), Z0, Z9
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z1
+	VBROADCASTSS      4(R8), Z8
+	VFMSUB231PS.BCST  4(R8), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST 4(R9), Z0, Z7
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z1
+	VBROADCASTSS      8(R8), Z6
+	VFMSUB231PS.BCST  8(R8), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST 8(R9), Z0, Z5
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z1
+	VBROADCASTSS      12(R8), Z4
+	VFMSUB231PS.BCST  12(R8), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 12(R9), Z0, Z3
 
 short4ahead:
-	VMOVUPS           256(DX), Z17
-	VMULPS.BCST       16(R8), Z17, Z18
-	VBROADCASTSS      16(BX), Z19
-	VFMSUB231PS.BCST  16(BX), Z18, Z17
-	VFNMADD231PS.BCST 16(R8), Z17, Z18
-	VMOVUPS           320(DX), Z17
-	VMULPS.BCST       20(R8), Z17, Z20
-	VBROADCASTSS      20(BX), Z21
-	VFMSUB231PS.BCST  20(BX), Z20, Z17
-	VFNMADD231PS.BCST 20(R8), Z17, Z20
-	VMOVUPS           384(DX), Z17
-	VMULPS.BCST       24(R8), Z17, Z22
-	VBROADCASTSS      24(BX), Z23
-	VFMSUB231PS.BCST  24(BX), Z22, Z17
-	VFNMADD231PS.BCST 24(R8), Z17, Z22
-	VMOVUPS           448(DX), Z17
-	VMULPS.BCST       28(R8), Z17, Z24
-	VBROADCASTSS      28(BX), Z25
-	VFMSUB231PS.BCST  28(BX), Z24, Z17
-	VFNMADD231PS.BCST 28(R8), Z17, Z24
-	VCMPPS            $0x03, Z3, Z5, K1
-	VCMPPS            $0x03, Z16, Z1, K2
+	VMOVUPS           256(BX), Z0
+	VMULPS.BCST       16(R9), Z0, Z1
+	VBROADCASTSS      16(R8), Z2
+	VFMSUB231PS.BCST  16(R8), Z1, Z0
+	VFNMADD231PS.BCST 16(R9), Z0, Z1
+	VMOVUPS           320(BX), Z0
+	VMULPS.BCST       20(R9), Z0, Z16
+	VBROADCASTSS      20(R8), Z17
+	VFMSUB231PS.BCST  20(R8), Z16, Z0
+	VFNMADD231PS.BCST 20(R9), Z0, Z16
+	VMOVUPS           384(BX), Z0
+	VMULPS.BCST       24(R9), Z0, Z18
+	VBROADCASTSS      24(R8), Z19
+	VFMSUB231PS.BCST  24(R8), Z18, Z0
+	VFNMADD231PS.BCST 24(R9), Z0, Z18
+	VMOVUPS           448(BX), Z0
+	VMULPS.BCST       28(R9), Z0, Z20
+	VBROADCASTSS      28(R8), Z21
+	VFMSUB231PS.BCST  28(R8), Z20, Z0
+	VFNMADD231PS.BCST 28(R9), Z0, Z20
+	VCMPPS            $0x03, Z7, Z9, K1
+	VCMPPS            $0x03, Z3, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VRANGEPS          $0x02, Z14, Z5, Z17
-	VPANDD            Z13, Z17, Z26
-	VPMAXUD           Z15, Z26, Z26
-	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z17, Z27
-	VSUBPS            Z26, Z27, Z27
-	VPTERNLOGD        $0xf8, Z11, Z5, Z27
-	VMULPS            Z6, Z27, Z27
-	VMOVUPS           Z27, (DI)
-	VPCMPEQD          Z5, Z17, K1
-	VRANGEPS          $0x02, Z14, Z3, Z17
-	VPANDD            Z13, Z17, Z26
-	VPMAXUD           Z15, Z26, Z26
-	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z17, Z27
-	VSUBPS            Z26, Z27, Z27
-	VPTERNLOGD        $0xf8, Z11, Z3, Z27
-	VMULPS            Z4, Z27, Z27
-	VMOVUPS           Z27, 64(DI)
-	VPCMPEQD          Z3, Z17, K2
-	VRANGEPS          $0x02, Z14, Z1, Z17
-	VPANDD            Z13, Z17, Z26
-	VPMAXUD           Z15, Z26, Z26
-	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z17, Z27
-	VSUBPS            Z26, Z27, Z27
-	VPTERNLOGD        $0xf8, Z11, Z1, Z27
-	VMULPS            Z2, Z27, Z27
-	VMOVUPS           Z27, 128(DI)
-	VPCMPEQD          Z1, Z17, K3
-	VRANGEPS          $0x02, Z14, Z16, Z17
-	VPANDD            Z13, Z17, Z26
-	VPMAXUD           Z15, Z26, Z26
-	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z17, Z27
-	VSUBPS            Z26, Z27, Z27
-	VPTERNLOGD        $0xf8, Z11, Z16, Z27
-	VMULPS            Z0, Z27, Z27
-	VMOVUPS           Z27, 192(DI)
-	VPCMPEQD          Z16, Z17, K4
+	VRANGEPS          $0x02, Z14, Z9, Z0
+	VPANDD            Z13, Z0, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z0, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z11, Z9, Z23
+	VMULPS            Z10, Z23, Z23
+	VMOVUPS           Z23, (SI)
+	VPCMPEQD          Z9, Z0, K1
+	VRANGEPS          $0x02, Z14, Z7, Z0
+	VPANDD            Z13, Z0, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z0, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z11, Z7, Z23
+	VMULPS            Z8, Z23, Z23
+	VMOVUPS           Z23, 64(SI)
+	VPCMPEQD          Z7, Z0, K2
+	VRANGEPS          $0x02, Z14, Z5, Z0
+	VPANDD            Z13, Z0, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z0, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z11, Z5, Z23
+	VMULPS            Z6, Z23, Z23
+	VMOVUPS           Z23, 128(SI)
+	VPCMPEQD          Z5, Z0, K3
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z0, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z11, Z3, Z23
+	VMULPS            Z4, Z23, Z23
+	VMOVUPS           Z23, 192(SI)
+	VPCMPEQD          Z3, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	KMOVQ             K1, (DX)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z16, Z7
 	VMOVAPS           Z18, Z5
 	VMOVAPS           Z20, Z3
-	VMOVAPS           Z22, Z1
-	VMOVAPS           Z24, Z16
+	VMOVAPS           Z2, Z10
+	VMOVAPS           Z17, Z8
 	VMOVAPS           Z19, Z6
 	VMOVAPS           Z21, Z4
-	VMOVAPS           Z23, Z2
-	VMOVAPS           Z25, Z0
-	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
-	ADDQ              $+256, DX
+	ADDQ              $+16, R9
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (BX), Z10
-	VBROADCASTSS      4(BX), Z9
-	VBROADCASTSS      8(BX), Z8
-	VBROADCASTSS      12(BX), Z7
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFMSUB231PS.BCST  4(R8), Z2, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFMSUB231PS.BCST  8(R8), Z3, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFMSUB231PS.BCST  12(R8), Z4, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -4823,8 +4165,8 @@ short4loop:
 	VADDPS            Z5, Z0, Z6
 	VSUBPS            Z5, Z6, Z6
 	VPTERNLOGD        $0xf8, Z11, Z1, Z6
-	VMULPS.BCST       (BX), Z6, Z6
-	VMOVUPS           Z6, (DI)
+	VMULPS.BCST       (R8), Z6, Z6
+	VMOVUPS           Z6, (SI)
 	VPCMPEQD          Z1, Z0, K1
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
@@ -4833,8 +4175,8 @@ short4loop:
 	VADDPS            Z1, Z0, Z5
 	VSUBPS            Z1, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       4(BX), Z5, Z5
-	VMOVUPS           Z5, 64(DI)
+	VMULPS.BCST       4(R8), Z5, Z5
+	VMOVUPS           Z5, 64(SI)
 	VPCMPEQD          Z2, Z0, K2
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
@@ -4843,8 +4185,8 @@ short4loop:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       8(BX), Z2, Z2
-	VMOVUPS           Z2, 128(DI)
+	VMULPS.BCST       8(R8), Z2, Z2
+	VMOVUPS           Z2, 128(SI)
 	VPCMPEQD          Z3, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
@@ -4853,20 +4195,20 @@ short4loop:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       12(BX), Z2, Z2
-	VMOVUPS           Z2, 192(DI)
+	VMULPS.BCST       12(R8), Z2, Z2
+	VMOVUPS           Z2, 192(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	KMOVQ             K1, (DX)
 
 short4back:
-	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+256, DI
-	ADDQ $+8, SI
-	ADDQ $+256, DX
+	ADDQ $+16, R9
+	ADDQ $+256, SI
+	ADDQ $+8, DX
+	ADDQ $+256, BX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -4881,33 +4223,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R8), Z1
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R9), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
+	VMOVUPS      (R8), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R8), Z1
+	VMOVUPS      64(BX), Z0
+	VMOVUPS      64(R9), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
+	VMOVUPS      64(R8), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R8), Z1
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      128(R9), Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(BX), Z7
+	VMOVUPS      128(R8), Z7
 	VFMSUB231PS  Z7, Z6, Z0
 	VFNMADD231PS Z1, Z0, Z6
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R8), Z1
+	VMOVUPS      192(BX), Z0
+	VMOVUPS      192(R9), Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(BX), Z9
+	VMOVUPS      192(R8), Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
 	VCMPPS       $0x03, Z4, Z2, K1
@@ -4922,7 +4264,7 @@ laneloop:
 	VSUBPS       Z1, Z10, Z10
 	VPTERNLOGD   $0xf8, Z11, Z2, Z10
 	VMULPS       Z3, Z10, Z10
-	VMOVUPS      Z10, (DI)
+	VMOVUPS      Z10, (SI)
 	VPCMPEQD     Z2, Z0, K1
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -4932,7 +4274,7 @@ laneloop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z4, Z2
 	VMULPS       Z5, Z2, Z2
-	VMOVUPS      Z2, 64(DI)
+	VMOVUPS      Z2, 64(SI)
 	VPCMPEQD     Z4, Z0, K2
 	VRANGEPS     $0x02, Z14, Z6, Z0
 	VPANDD       Z13, Z0, Z1
@@ -4942,7 +4284,7 @@ laneloop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z6, Z2
 	VMULPS       Z7, Z2, Z2
-	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z2, 128(SI)
 	VPCMPEQD     Z6, Z0, K3
 	VRANGEPS     $0x02, Z14, Z8, Z0
 	VPANDD       Z13, Z0, Z1
@@ -4952,152 +4294,39 @@ laneloop:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z8, Z2
 	VMULPS       Z9, Z2, Z2
-	VMOVUPS      Z2, 192(DI)
+	VMOVUPS      Z2, 192(SI)
 	VPCMPEQD     Z8, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	KMOVQ        K1, (DX)
 
 laneback:
-	ADDQ $+256, DI
-	ADDQ $+8, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+256, SI
+	ADDQ  $+8, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1040(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut32AVX512(SB)
+	MOVQ  1048(SP), DX
+	LEAQ  256(SP), AX
+	MOVQ  DX, CX
+	CALL  ·stageOut1AVX512(SB)
+	MOVQ  1056(SP), BX
+	MOVQ  1064(SP), R8
+	MOVQ  1072(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (BX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(R8), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(R8), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K7, Z7
-	VFMSUB231PS  Z7, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(R8), K7, Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K7, Z9
-	VFMSUB231PS  Z9, Z8, Z0
-	VFNMADD231PS Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z10
-	VSUBPS       Z1, Z10, Z10
-	VPTERNLOGD   $0xf8, Z11, Z2, Z10
-	VMULPS       Z3, Z10, Z10
-	KMOVQ        K0, K7
-	VMOVUPS      Z10, K7, (DI)
-	VPCMPEQD     Z2, Z0, K1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z4, Z2
-	VMULPS       Z5, Z2, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z2, K7, 64(DI)
-	VPCMPEQD     Z4, Z0, K2
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z6, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z6, Z2
-	VMULPS       Z7, Z2, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z2, K7, 128(DI)
-	VPCMPEQD     Z6, Z0, K3
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z8, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z8, Z2
-	VMULPS       Z9, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z2, K7, 192(DI)
-	VPCMPEQD     Z8, Z0, K4
-
-lanetailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	BZHIQ R9, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  R9, $+9
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  R9, $+17
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  R9, $+25
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  R9, $+33
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  R9, $+41
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  R9, $+49
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  R9, $+57
-	JLT   staged2
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged2:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -5111,23 +4340,23 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	PREFETCHNTA  128(DX)(CX*1)
-	PREFETCHNTA  192(DX)(CX*1)
-	VMOVUPS      (DX), Z0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	PREFETCHNTA  128(BX)(CX*1)
+	PREFETCHNTA  192(BX)(CX*1)
+	VMOVUPS      (BX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFMSUB231PS  Z10, Z1, Z0
 	VFNMADD231PS Z9, Z0, Z1
-	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFMSUB231PS  Z10, Z2, Z0
 	VFNMADD231PS Z9, Z0, Z2
-	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z0
 	VMULPS       Z9, Z0, Z3
 	VFMSUB231PS  Z10, Z3, Z0
 	VFNMADD231PS Z9, Z0, Z3
-	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z0
 	VMULPS       Z9, Z0, Z4
 	VFMSUB231PS  Z10, Z4, Z0
 	VFNMADD231PS Z9, Z0, Z4
@@ -5143,7 +4372,7 @@ groupstream:
 	VSUBPS       Z5, Z6, Z6
 	VPTERNLOGD   $0xf8, Z11, Z1, Z6
 	VMULPS       Z10, Z6, Z6
-	VMOVNTPS     Z6, (DI)
+	VMOVNTPS     Z6, (SI)
 	VPCMPEQD     Z1, Z0, K1
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z13, Z0, Z1
@@ -5153,7 +4382,7 @@ groupstream:
 	VSUBPS       Z1, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z10, Z5, Z5
-	VMOVNTPS     Z5, 64(DI)
+	VMOVNTPS     Z5, 64(SI)
 	VPCMPEQD     Z2, Z0, K2
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z13, Z0, Z1
@@ -5163,7 +4392,7 @@ groupstream:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z3, Z2
 	VMULPS       Z10, Z2, Z2
-	VMOVNTPS     Z2, 128(DI)
+	VMOVNTPS     Z2, 128(SI)
 	VPCMPEQD     Z3, Z0, K3
 	VRANGEPS     $0x02, Z14, Z4, Z0
 	VPANDD       Z13, Z0, Z1
@@ -5173,15 +4402,15 @@ groupstream:
 	VSUBPS       Z1, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z4, Z2
 	VMULPS       Z10, Z2, Z2
-	VMOVNTPS     Z2, 192(DI)
+	VMOVNTPS     Z2, 192(SI)
 	VPCMPEQD     Z4, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
+	KMOVQ        K1, (DX)
+	ADDQ         $+256, SI
+	ADDQ         $+8, DX
+	ADDQ         $+256, BX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
@@ -5200,7 +4429,7 @@ grouplast:
 	VSUBPS     Z1, Z2, Z2
 	VPTERNLOGD $0xf8, Z11, Z8, Z2
 	VMULPS     Z10, Z2, Z2
-	VMOVUPS    Z2, (DI)
+	VMOVUPS    Z2, (SI)
 	VPCMPEQD   Z8, Z0, K1
 	VRANGEPS   $0x02, Z14, Z7, Z0
 	VPANDD     Z13, Z0, Z1
@@ -5210,7 +4439,7 @@ grouplast:
 	VSUBPS     Z1, Z2, Z2
 	VPTERNLOGD $0xf8, Z11, Z7, Z2
 	VMULPS     Z10, Z2, Z2
-	VMOVUPS    Z2, 64(DI)
+	VMOVUPS    Z2, 64(SI)
 	VPCMPEQD   Z7, Z0, K2
 	VRANGEPS   $0x02, Z14, Z6, Z0
 	VPANDD     Z13, Z0, Z1
@@ -5220,7 +4449,7 @@ grouplast:
 	VSUBPS     Z1, Z2, Z2
 	VPTERNLOGD $0xf8, Z11, Z6, Z2
 	VMULPS     Z10, Z2, Z2
-	VMOVUPS    Z2, 128(DI)
+	VMOVUPS    Z2, 128(SI)
 	VPCMPEQD   Z6, Z0, K3
 	VRANGEPS   $0x02, Z14, Z5, Z0
 	VPANDD     Z13, Z0, Z1
@@ -5230,86 +4459,31 @@ grouplast:
 	VSUBPS     Z1, Z2, Z2
 	VPTERNLOGD $0xf8, Z11, Z5, Z2
 	VMULPS     Z10, Z2, Z2
-	VMOVUPS    Z2, 192(DI)
+	VMOVUPS    Z2, 192(SI)
 	VPCMPEQD   Z5, Z0, K4
 	KUNPCKWD   K1, K2, K1
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SI)
-	ADDQ       $+256, DI
-	ADDQ       $+8, SI
-	ADDQ       $+256, DX
+	KMOVQ      K1, (DX)
+	ADDQ       $+256, SI
+	ADDQ       $+8, DX
+	ADDQ       $+256, BX
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z10, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VMOVUPS      64(DX), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z10, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VMOVUPS      Z6, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VMOVUPS      128(DX), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z10, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VMOVUPS      Z6, 128(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VMOVUPS      192(DX), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z10, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VMOVUPS      Z5, 192(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          groupback
+	MOVQ $+1, 1088(SP)
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -5317,14 +4491,14 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(R9), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -5333,12 +4507,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R8), Z9
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -5347,14 +4521,14 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(R9), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -5363,12 +4537,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R8), Z9
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -5377,14 +4551,14 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(R9), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -5393,12 +4567,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R8), Z9
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -5407,122 +4581,79 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(R9), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z10, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VMOVUPS      Z5, K7, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z10, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VMOVUPS      Z6, K7, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS       Z10, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VMOVUPS      Z6, K7, 128(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z10, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VMOVUPS      Z5, K7, 192(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 1040(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1048(SP)
+	LEAQ 256(SP), DX
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 272(SP), BX
+	MOVQ R10, 1080(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1040(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX512(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 1048(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	MOVQ 1056(SP), BX
+	LEAQ (BX)(DI*4), BX
+	MOVQ 1080(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
+	SUBQ R8, R13
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z10
-	VBROADCASTSS      4(BX), Z9
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	PREFETCHNTA       128(BX)(CX*1)
+	PREFETCHNTA       192(BX)(CX*1)
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       (R9), Z0, Z2
+	VFMSUB231PS.BCST  (R8), Z2, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z3
+	VFMSUB231PS.BCST  4(R8), Z3, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z4
+	VFMSUB231PS.BCST  4(R8), Z4, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -5534,8 +4665,8 @@ short2stream:
 	VADDPS            Z5, Z0, Z6
 	VSUBPS            Z5, Z6, Z6
 	VPTERNLOGD        $0xf8, Z11, Z1, Z6
-	VMULPS.BCST       (BX), Z6, Z6
-	VMOVNTPS          Z6, (DI)
+	VMULPS.BCST       (R8), Z6, Z6
+	VMOVNTPS          Z6, (SI)
 	VPCMPEQD          Z1, Z0, K1
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
@@ -5544,8 +4675,8 @@ short2stream:
 	VADDPS            Z1, Z0, Z5
 	VSUBPS            Z1, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       (BX), Z5, Z5
-	VMOVNTPS          Z5, 64(DI)
+	VMULPS.BCST       (R8), Z5, Z5
+	VMOVNTPS          Z5, 64(SI)
 	VPCMPEQD          Z2, Z0, K2
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
@@ -5554,8 +4685,8 @@ short2stream:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       4(BX), Z2, Z2
-	VMOVNTPS          Z2, 128(DI)
+	VMULPS.BCST       4(R8), Z2, Z2
+	VMOVNTPS          Z2, 128(SI)
 	VPCMPEQD          Z3, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
@@ -5564,117 +4695,58 @@ short2stream:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       4(BX), Z2, Z2
-	VMOVNTPS          Z2, 192(DI)
+	VMULPS.BCST       4(R8), Z2, Z2
+	VMOVNTPS          Z2, 192(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	ADDQ              $+8, BX
+	KMOVQ             K1, (DX)
 	ADDQ              $+8, R8
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
-	ADDQ              $+256, DX
+	ADDQ              $+8, R9
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS.BCST  (BX), Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VMOVUPS      64(DX), Z2
-	VDIVPS       Z10, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS.BCST  (BX), Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VMOVUPS      Z6, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VMOVUPS      128(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS.BCST  4(BX), Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VMOVUPS      Z6, 128(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VMOVUPS      192(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS.BCST  4(BX), Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VMOVUPS      Z5, 192(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short2back
+	MOVQ $+2, 1088(SP)
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z10
-	VBROADCASTSS      4(BX), Z9
-	VBROADCASTSS      8(BX), Z8
-	VBROADCASTSS      12(BX), Z7
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	PREFETCHNTA       (BX)(CX*1)
+	PREFETCHNTA       64(BX)(CX*1)
+	PREFETCHNTA       128(BX)(CX*1)
+	PREFETCHNTA       192(BX)(CX*1)
+	VMOVUPS           (BX), Z0
+	VMULPS.BCST       (R9), Z0, Z1
+	VFMSUB231PS.BCST  (R8), Z1, Z0
+	VFNMADD231PS.BCST (R9), Z0, Z1
+	VMOVUPS           64(BX), Z0
+	VMULPS.BCST       4(R9), Z0, Z2
+	VFMSUB231PS.BCST  4(R8), Z2, Z0
+	VFNMADD231PS.BCST 4(R9), Z0, Z2
+	VMOVUPS           128(BX), Z0
+	VMULPS.BCST       8(R9), Z0, Z3
+	VFMSUB231PS.BCST  8(R8), Z3, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z3
+	VMOVUPS           192(BX), Z0
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFMSUB231PS.BCST  12(R8), Z4, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -5686,8 +4758,8 @@ short4stream:
 	VADDPS            Z5, Z0, Z6
 	VSUBPS            Z5, Z6, Z6
 	VPTERNLOGD        $0xf8, Z11, Z1, Z6
-	VMULPS.BCST       (BX), Z6, Z6
-	VMOVNTPS          Z6, (DI)
+	VMULPS.BCST       (R8), Z6, Z6
+	VMOVNTPS          Z6, (SI)
 	VPCMPEQD          Z1, Z0, K1
 	VRANGEPS          $0x02, Z14, Z2, Z0
 	VPANDD            Z13, Z0, Z1
@@ -5696,8 +4768,8 @@ short4stream:
 	VADDPS            Z1, Z0, Z5
 	VSUBPS            Z1, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       4(BX), Z5, Z5
-	VMOVNTPS          Z5, 64(DI)
+	VMULPS.BCST       4(R8), Z5, Z5
+	VMOVNTPS          Z5, 64(SI)
 	VPCMPEQD          Z2, Z0, K2
 	VRANGEPS          $0x02, Z14, Z3, Z0
 	VPANDD            Z13, Z0, Z1
@@ -5706,8 +4778,8 @@ short4stream:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       8(BX), Z2, Z2
-	VMOVNTPS          Z2, 128(DI)
+	VMULPS.BCST       8(R8), Z2, Z2
+	VMOVNTPS          Z2, 128(SI)
 	VPCMPEQD          Z3, Z0, K3
 	VRANGEPS          $0x02, Z14, Z4, Z0
 	VPANDD            Z13, Z0, Z1
@@ -5716,95 +4788,66 @@ short4stream:
 	VADDPS            Z1, Z0, Z2
 	VSUBPS            Z1, Z2, Z2
 	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       12(BX), Z2, Z2
-	VMOVNTPS          Z2, 192(DI)
+	VMULPS.BCST       12(R8), Z2, Z2
+	VMOVNTPS          Z2, 192(SI)
 	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
-	ADDQ              $+16, BX
+	KMOVQ             K1, (DX)
 	ADDQ              $+16, R8
-	ADDQ              $+256, DI
-	ADDQ              $+8, SI
-	ADDQ              $+256, DX
+	ADDQ              $+16, R9
+	ADDQ              $+256, SI
+	ADDQ              $+8, DX
+	ADDQ              $+256, BX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS      (DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS.BCST  (BX), Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VMOVUPS      64(DX), Z2
-	VDIVPS       Z9, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS.BCST  4(BX), Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K2
-	VBLENDMPS    Z6, Z0, K2, Z6
-	VMOVUPS      Z6, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VMOVUPS      128(DX), Z2
-	VDIVPS       Z8, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z2, Z6
-	VMULPS.BCST  8(BX), Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K3
-	VBLENDMPS    Z6, Z0, K3, Z6
-	VMOVUPS      Z6, 128(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VMOVUPS      192(DX), Z2
-	VDIVPS       Z7, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS.BCST  12(BX), Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VMOVUPS      Z5, 192(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short4back
+	MOVQ $+3, 1088(SP)
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
+	MOVQ $+4, 1088(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1040(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 1048(SP)
+	LEAQ 256(SP), DX
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R8), Z1
 	VDIVPS       Z1, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+12(SB), Z2
 	VPANDD       Z2, Z0, Z3
@@ -5819,10 +4862,10 @@ lanerare:
 	VCMPPS       $0x07, Z6, Z6, K1
 	VBROADCASTSS constantsAVX512<>+16(SB), Z0
 	VBLENDMPS    Z6, Z0, K1, Z6
-	VMOVUPS      Z6, (DI)
+	VMOVUPS      Z6, (SI)
 	VCMPPS       $0x00, Z3, Z4, K1
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z3
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z4
 	VMINPS       Z4, Z14, Z5
@@ -5835,10 +4878,10 @@ lanerare:
 	VMULPS       Z3, Z7, Z7
 	VCMPPS       $0x07, Z7, Z7, K2
 	VBLENDMPS    Z7, Z0, K2, Z7
-	VMOVUPS      Z7, 64(DI)
+	VMOVUPS      Z7, 64(SI)
 	VCMPPS       $0x00, Z4, Z5, K2
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z3
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z4
 	VMINPS       Z4, Z14, Z5
@@ -5851,10 +4894,10 @@ lanerare:
 	VMULPS       Z3, Z7, Z7
 	VCMPPS       $0x07, Z7, Z7, K3
 	VBLENDMPS    Z7, Z0, K3, Z7
-	VMOVUPS      Z7, 128(DI)
+	VMOVUPS      Z7, 128(SI)
 	VCMPPS       $0x00, Z4, Z5, K3
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z3
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z3
 	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z2, Z1, Z2
 	VMINPS       Z2, Z14, Z4
@@ -5867,90 +4910,36 @@ lanerare:
 	VMULPS       Z3, Z6, Z6
 	VCMPPS       $0x07, Z6, Z6, K4
 	VBLENDMPS    Z6, Z0, K4, Z6
-	VMOVUPS      Z6, 192(DI)
+	VMOVUPS      Z6, 192(SI)
 	VCMPPS       $0x00, Z2, Z4, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	KMOVQ        K1, (DX)
+	CMPQ         1088(SP), $+1
+	JEQ          groupresume
+	CMPQ         1088(SP), $+2
+	JEQ          short2resume
+	CMPQ         1088(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z2
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z0, Z6
-	VMULPS       Z1, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VBLENDMPS    Z6, Z0, K1, Z6
-	VMOVUPS      Z6, K7, (DI)
-	VCMPPS       $0x00, Z3, Z4, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z5
-	VPANDD       Z13, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z12, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z11, Z1, Z7
-	VMULPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K2
-	VBLENDMPS    Z7, Z0, K2, Z7
-	VMOVUPS      Z7, K7, 64(DI)
-	VCMPPS       $0x00, Z4, Z5, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z5
-	VPANDD       Z13, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z12, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z11, Z1, Z7
-	VMULPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K3
-	VBLENDMPS    Z7, Z0, K3, Z7
-	VMOVUPS      Z7, K7, 128(DI)
-	VCMPPS       $0x00, Z4, Z5, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z2
-	VMINPS       Z2, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z1, Z6
-	VMULPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K4
-	VBLENDMPS    Z6, Z0, K4, Z6
-	VMOVUPS      Z6, K7, 192(DI)
-	VCMPPS       $0x00, Z2, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         1064(SP), R8
+	MOVQ         1072(SP), R9
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z9
+	JMP          groupback
+
+short2resume:
+	MOVQ 1064(SP), R8
+	MOVQ 1072(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 1064(SP), R8
+	MOVQ 1072(SP), R9
+	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x7f800000
 DATA constantsAVX512<>+4(SB)/4, $0x00400000

@@ -6,15 +6,15 @@
 
 // func FakeQuantizeFpNEON(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpNEON(SB), NOSPLIT, $264-72
-	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·FakeQuantizeFpNEON(SB), NOSPLIT, $312-72
+	// pointers: R1 y, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff
 	// per group: V9 scale, V8 recip
 	// vector registers in use at once: 18
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS most+40(FP), F14
@@ -35,1095 +35,17 @@ TEXT ·FakeQuantizeFpNEON(SB), NOSPLIT, $264-72
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
-	BLT grouptomeet
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	SUB R5, R4, R4
-grouploop:
-	FMOVQ (R1), F0
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
-	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V2.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V2.S4
-	FMOVQ 32(R1), F0
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	FMOVQ 48(R1), F0
-	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V4.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ F0, (R0)
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 16(R0)
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 32(R0)
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 48(R0)
-groupback:
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE grouploop
-groupwhole:
-	ADD R5, R4, R4
-	CBZ R5, groupnext
-	CMP $16, R4
-	BLT grouptail
-grouptomeet:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
-groupmeet:
-	MOVD R5, R7
-	MOVD R2, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V8.B16, V0.B16
-	FMOVQ (R1), F1
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V2.S4, V1.S4
-	VFMLS V9.S4, V1.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V8.B16, V1.B16
-	FMOVQ 16(R1), F3
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V8.S4, V4.S4, V3.S4
-	VFMLS V9.S4, V3.S4, V4.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V8.B16, V3.B16
-	FMOVQ 32(R1), F5
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
-	VFMLA V8.S4, V6.S4, V5.S4
-	VFMLS V9.S4, V5.S4, V6.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V8.B16, V5.B16
-	FMOVQ 48(R1), F7
-	WORD $0x6e29dcf0 // fmul v16.4s, v7.4s, v9.4s
-	WORD $0x6ea0f8e7 // fneg v7.4s, v7.4s
-	VFMLA V8.S4, V16.S4, V7.S4
-	VFMLS V9.S4, V7.S4, V16.S4
-	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
-	WORD $0x4e30f4d1 // fmax v17.4s, v6.4s, v16.4s
-	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
-	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
-	FCMPS F7, F7
-	BVS groupmeetrare
-	VAND V10.B16, V2.B16, V7.B16
-	VUMIN V14.S4, V7.S4, V7.S4
-	VAND V13.B16, V7.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
-	WORD $0x4eb1d4e7 // fsub v7.4s, v7.4s, v17.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e20dce7 // fmul v7.4s, v7.4s, v0.4s
-	FMOVQ F7, (R0)
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V12.S4, V2.S4, V2.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 16(R0)
-	VAND V10.B16, V6.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V0.B16, V0.B16
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ F0, 32(R0)
-	VAND V10.B16, V16.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V16.B16, V16.B16
-	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	FMOVQ F0, 48(R0)
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R4
-	BLT grouptail
-	CMP $16, R5
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R4, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	CMP $1, R5
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
-grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
-	BGE grouppiece
-	MOVD R5, R4
-grouppiece:
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 96(RSP), F0
-	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V2.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V2.S4
-	FMOVQ 112(RSP), F0
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	FMOVQ 128(RSP), F0
-	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V4.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 16(RSP)
-	CMP $5, R4
-	BLT grouptailnarrow
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 32(RSP)
-	CMP $9, R4
-	BLT grouptailnarrow
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 48(RSP)
-	CMP $13, R4
-	BLT grouptailnarrow
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 64(RSP)
-grouptailnarrow:
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD R4<<2, R0, R0
-	ADD R4<<2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R4
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R3), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R2), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R3), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R3), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R2), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R3), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F9
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ F0, (R0)
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	FMOVQ F0, 16(R0)
-	VAND V10.B16, V6.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V0.B16, V0.B16
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	FMOVQ F0, 32(R0)
-	VAND V10.B16, V8.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V8.B16, V8.B16
-	VORR V8.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 48(R0)
-laneback:
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
-	BGE laneloop
-lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R2, R16
-	ADD $144, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R3, R16
-	ADD $208, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 80(RSP), F0
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 96(RSP), F0
-	FMOVQ 224(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 160(RSP), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 112(RSP), F0
-	FMOVQ 240(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 176(RSP), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVQ 128(RSP), F0
-	FMOVQ 256(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 192(RSP), F9
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ F0, 16(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	FMOVQ F0, 32(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	VAND V10.B16, V6.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V0.B16, V0.B16
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	FMOVQ F0, 48(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VAND V10.B16, V8.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V8.B16, V8.B16
-	VORR V8.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 64(RSP)
-lanetailnarrow:
-lanetailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-laneend:
-	RET
-grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V12.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V1.B16, V0.B16
-	FMOVQ F0, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V0.B16
-	FMOVQ F0, 16(R0)
-	FMOVQ 32(R1), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V0.B16
-	FMOVQ F0, 32(R0)
-	FMOVQ 48(R1), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V0.B16
-	FMOVQ F0, 48(R0)
-	B groupback
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R5, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R5, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V8.B16, V31.B16, V5.B16
-	VMOV V5.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R5, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V8.B16, V31.B16, V7.B16
-	VMOV V7.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet3mix
-grouptailrare:
-	FMOVQ 80(RSP), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V12.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V1.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-	FMOVQ 96(RSP), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V0.B16
-	FMOVQ F0, 32(RSP)
-	FMOVQ 112(RSP), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	FMOVQ 128(RSP), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V0.B16
-	FMOVQ F0, 64(RSP)
-	B grouptailback
-groupmeetrare:
-	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
-	ADD R8, R3, R3
-	MOVD R4, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
-lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V1.S4
-	VBSL V1.B16, V2.B16, V0.B16
-	FMOVQ F0, (R0)
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R2), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V1.B16, V3.B16, V0.B16
-	FMOVQ F0, 16(R0)
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R2), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V1.B16, V3.B16, V0.B16
-	FMOVQ F0, 32(R0)
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R2), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V1.B16, V3.B16, V0.B16
-	FMOVQ F0, 48(R0)
-	B laneback
-lanetailrare:
-	FMOVQ 80(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V1.S4
-	VBSL V1.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-	FMOVQ 96(RSP), F0
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V1.B16, V3.B16, V0.B16
-	FMOVQ F0, 32(RSP)
-	FMOVQ 112(RSP), F0
-	FMOVQ 176(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V1.B16, V3.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V1.B16, V3.B16, V0.B16
-	FMOVQ F0, 64(RSP)
-	B lanetailback
-
-// func FakeQuantizeFpBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeFpBytesNEON(SB), NOSPLIT, $280-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff
-	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 20
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS most+48(FP), F14
-	VDUP V14.S[0], V14.S4
-	MOVD $2139095040, R16
-	VDUP R16, V13.S4
-	FMOVS step+44(FP), F0
-	VDUP V0.S[0], V0.S4
-	MOVD $4194304, R16
-	VDUP R16, V1.S4
-	VADD V1.S4, V0.S4, V12.S4
-	MOVD $2147483648, R16
-	VDUP R16, V11.S4
-	MOVD $2147483647, R16
-	VDUP R16, V10.S4
-	MOVD groups+56(FP), R6
-	MOVD length+64(FP), R7
-	CMP $1, R7
-	BEQ lanes
-groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R5
-	BLT grouptail
-	CMP $16, R6
 	BLT grouptomeet
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	SUB R6, R5, R5
+	SUB R5, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
@@ -1152,78 +74,70 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V5.S4
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	FMOVQ F7, (R0)
-	VCMEQ V0.S4, V5.S4, V5.S4
+	VORR V1.B16, V0.B16, V0.B16
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	FMOVQ F0, (R1)
 	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	FMOVQ F7, 16(R0)
-	VCMEQ V0.S4, V1.S4, V1.S4
+	VORR V2.B16, V0.B16, V0.B16
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	FMOVQ F0, 16(R1)
 	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	FMOVQ F7, 32(R0)
-	VCMEQ V0.S4, V2.S4, V2.S4
+	VORR V3.B16, V0.B16, V0.B16
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	FMOVQ F0, 32(R1)
 	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d467 // fadd v7.4s, v3.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	FMOVQ F7, 48(R0)
-	VCMEQ V0.S4, V3.S4, V3.S4
-	VUZP1 V1.H8, V5.H8, V5.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
+	VORR V4.B16, V0.B16, V0.B16
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	FMOVQ F0, 48(R1)
 groupback:
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
-	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
+	CBZ R5, groupnext
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
 	VLD1R (R4), [V9.S4]
 	VLD1R (R3), [V8.S4]
 groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
+	MOVD R5, R7
+	MOVD R3, R8
+	SUB $4, R5, R5
+	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V8.B16, V0.B16
@@ -1232,8 +146,8 @@ groupmeet0:
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V8.S4, V2.S4, V1.S4
 	VFMLS V9.S4, V1.S4, V2.S4
-	SUB $4, R6, R6
-	CMP $0, R6
+	SUB $4, R5, R5
+	CMP $0, R5
 	BLT groupmeet1cross
 groupmeet1:
 	VMOV V8.B16, V1.B16
@@ -1242,8 +156,8 @@ groupmeet1:
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
 	VFMLA V8.S4, V4.S4, V3.S4
 	VFMLS V9.S4, V3.S4, V4.S4
-	SUB $4, R6, R6
-	CMP $0, R6
+	SUB $4, R5, R5
+	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V8.B16, V3.B16
@@ -1252,8 +166,8 @@ groupmeet2:
 	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
 	VFMLA V8.S4, V6.S4, V5.S4
 	VFMLS V9.S4, V5.S4, V6.S4
-	SUB $4, R6, R6
-	CMP $0, R6
+	SUB $4, R5, R5
+	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V8.B16, V5.B16
@@ -1269,260 +183,117 @@ groupmeet3:
 	FCMPS F7, F7
 	BVS groupmeetrare
 	VAND V10.B16, V2.B16, V7.B16
-	VUMIN V14.S4, V7.S4, V17.S4
-	VAND V13.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VUMIN V14.S4, V7.S4, V7.S4
+	VAND V13.B16, V7.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
+	WORD $0x4eb1d4e7 // fsub v7.4s, v7.4s, v17.4s
 	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V19.B16, V19.B16
-	WORD $0x6e20de73 // fmul v19.4s, v19.4s, v0.4s
-	FMOVQ F19, (R0)
-	VCMEQ V7.S4, V17.S4, V17.S4
+	VORR V2.B16, V7.B16, V7.B16
+	WORD $0x6e20dce7 // fmul v7.4s, v7.4s, v0.4s
+	FMOVQ F7, (R1)
 	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d452 // fadd v18.4s, v2.4s, v7.4s
-	WORD $0x4ea7d652 // fsub v18.4s, v18.4s, v7.4s
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V18.B16, V18.B16
-	WORD $0x6e21de52 // fmul v18.4s, v18.4s, v1.4s
-	FMOVQ F18, 16(R0)
-	VCMEQ V0.S4, V2.S4, V2.S4
+	VORR V4.B16, V0.B16, V0.B16
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 16(R1)
 	VAND V10.B16, V6.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d427 // fadd v7.4s, v1.4s, v4.4s
-	WORD $0x4ea4d4e7 // fsub v7.4s, v7.4s, v4.4s
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V7.B16, V7.B16
-	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
-	FMOVQ F7, 32(R0)
-	VCMEQ V0.S4, V1.S4, V1.S4
+	VORR V6.B16, V0.B16, V0.B16
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	FMOVQ F0, 32(R1)
 	VAND V10.B16, V16.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d466 // fadd v6.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V11.B16, V16.B16, V16.B16
-	VORR V16.B16, V6.B16, V6.B16
-	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
-	FMOVQ F6, 48(R0)
-	VCMEQ V0.S4, V3.S4, V3.S4
-	VUZP1 V2.H8, V17.H8, V17.H8
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V17.B16, V17.B16
-	VUSHR $7, V17.B16, V17.B16
-	FMOVQ F17, (R1)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	VORR V16.B16, V0.B16, V0.B16
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $1, R6
+	SUB $16, R0, R0
+	CMP $1, R5
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	CMP $1, R6
+	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R5, R0
 grouppiece:
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 96(RSP), F0
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 112(RSP), F0
-	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V2.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V2.S4
-	FMOVQ 128(RSP), F0
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	FMOVQ 144(RSP), F0
-	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V4.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V5.S4
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	FMOVQ F7, 16(RSP)
-	VCMEQ V0.S4, V5.S4, V5.S4
-	CMP $5, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	FMOVQ F7, 32(RSP)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $9, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	FMOVQ F7, 48(RSP)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $13, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d467 // fadd v7.4s, v3.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	FMOVQ F7, 64(RSP)
-	VCMEQ V0.S4, V3.S4, V3.S4
-grouptailnarrow:
-	VUZP1 V1.H8, V5.H8, V5.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, 80(RSP)
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
+	MOVD R1, 272(RSP)
+	ADD $16, RSP, R1
 	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 280(RSP)
+	ADD $80, RSP, R2
+	MOVD R5, 304(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 272(RSP), R1
+	ADD $16, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	ADD R5<<2, R0, R0
-	ADD R5, R1, R1
-	ADD R5<<2, R2, R2
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 280(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 304(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R5
+	CBNZ R8, grouppieces
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
 	FMOVQ (R4), F1
@@ -1559,355 +330,88 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d431 // fadd v17.4s, v1.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V17.B16, V17.B16
-	WORD $0x6e23de31 // fmul v17.4s, v17.4s, v3.4s
-	FMOVQ F17, (R0)
-	VCMEQ V0.S4, V1.S4, V1.S4
+	VORR V2.B16, V0.B16, V0.B16
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	FMOVQ F0, (R1)
 	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d450 // fadd v16.4s, v2.4s, v3.4s
-	WORD $0x4ea3d610 // fsub v16.4s, v16.4s, v3.4s
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V16.B16, V16.B16
-	WORD $0x6e25de10 // fmul v16.4s, v16.4s, v5.4s
-	FMOVQ F16, 16(R0)
-	VCMEQ V0.S4, V2.S4, V2.S4
+	VORR V4.B16, V0.B16, V0.B16
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	FMOVQ F0, 16(R1)
 	VAND V10.B16, V6.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
-	FMOVQ F5, 32(R0)
-	VCMEQ V0.S4, V3.S4, V3.S4
+	VORR V6.B16, V0.B16, V0.B16
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	FMOVQ F0, 32(R1)
 	VAND V10.B16, V8.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V4.S4
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V11.B16, V8.B16, V8.B16
-	VORR V8.B16, V6.B16, V6.B16
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	FMOVQ F6, 48(R0)
-	VCMEQ V0.S4, V4.S4, V4.S4
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R1)
+	VORR V8.B16, V0.B16, V0.B16
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	FMOVQ F0, 48(R1)
 laneback:
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R4, R16
-	ADD $224, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	FMOVQ 96(RSP), F0
-	FMOVQ 224(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 160(RSP), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 112(RSP), F0
-	FMOVQ 240(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 176(RSP), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 128(RSP), F0
-	FMOVQ 256(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 192(RSP), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVQ 144(RSP), F0
-	FMOVQ 272(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 208(RSP), F9
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d431 // fadd v17.4s, v1.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V17.B16, V17.B16
-	WORD $0x6e23de31 // fmul v17.4s, v17.4s, v3.4s
-	FMOVQ F17, 16(RSP)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $5, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d450 // fadd v16.4s, v2.4s, v3.4s
-	WORD $0x4ea3d610 // fsub v16.4s, v16.4s, v3.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V16.B16, V16.B16
-	WORD $0x6e25de10 // fmul v16.4s, v16.4s, v5.4s
-	FMOVQ F16, 32(RSP)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $9, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V6.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
-	FMOVQ F5, 48(RSP)
-	VCMEQ V0.S4, V3.S4, V3.S4
-	CMP $13, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V8.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V4.S4
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V8.B16, V8.B16
-	VORR V8.B16, V6.B16, V6.B16
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	FMOVQ F6, 64(RSP)
-	VCMEQ V0.S4, V4.S4, V4.S4
-lanetailnarrow:
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, 80(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 272(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece29
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R5, piece30
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R5, piece31
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R5, piece32
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece32:
+	CALL ·stageOut32NEON(SB)
+	MOVD 280(RSP), R2
+	MOVD 288(RSP), R3
+	MOVD 296(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
-	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V4.B16, V0.B16
-	FMOVQ F0, (R0)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	FMOVQ 16(R2), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e26e4c0 // fcmeq v0.4s, v6.4s, v6.4s
-	VBSL V3.B16, V6.B16, V0.B16
-	FMOVQ F0, 16(R0)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	FMOVQ 32(R2), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef425 // fmin v5.4s, v1.4s, v14.4s
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
-	VBSL V3.B16, V7.B16, V0.B16
-	FMOVQ F0, 32(R0)
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	FMOVQ 48(R2), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef426 // fmin v6.4s, v1.4s, v14.4s
-	VAND V13.B16, V6.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d4d0 // fadd v16.4s, v6.4s, v7.4s
-	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
-	VBSL V3.B16, V16.B16, V0.B16
-	FMOVQ F0, 48(R0)
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 312(RSP)
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 288(RSP)
+	ADD $144, RSP, R3
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $208, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R6, R16
+	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
@@ -1922,30 +426,30 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
 	VMOV V1.B16, V8.B16
-	ADD R7, R6, R16
+	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet0
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BGE groupmeet1mix
 groupmeet1next:
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
 	VLD1R (R4), [V9.S4]
 	VLD1R (R3), [V8.S4]
-	CMP $0, R6
+	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R6, R16
+	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
@@ -1960,30 +464,30 @@ groupmeet1mix:
 	VMOV V1.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
 	VMOV V3.B16, V8.B16
-	ADD R7, R6, R16
+	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet1
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BGE groupmeet2mix
 groupmeet2next:
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
 	VLD1R (R4), [V9.S4]
 	VLD1R (R3), [V8.S4]
-	CMP $0, R6
+	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R6, R16
+	ADD $4, R5, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
@@ -1998,30 +502,30 @@ groupmeet2mix:
 	VMOV V3.B16, V5.B16
 	VBSL V8.B16, V31.B16, V5.B16
 	VMOV V5.B16, V8.B16
-	ADD R7, R6, R16
+	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet2
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BGE groupmeet3mix
 groupmeet3next:
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	ADD $3, R6, R16
+	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
 	VLD1R (R4), [V9.S4]
 	VLD1R (R3), [V8.S4]
-	CMP $0, R6
+	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R6, R16
+	ADD $4, R5, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
@@ -2036,98 +540,745 @@ groupmeet3mix:
 	VMOV V5.B16, V7.B16
 	VBSL V8.B16, V31.B16, V7.B16
 	VMOV V7.B16, V8.B16
-	ADD R7, R6, R16
+	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet3
-	ADD R7, R6, R6
+	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 96(RSP), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+groupmeetrare:
+	MOVD R7, R5
+	SUB R3, R8, R8
+	ADD R8, R3, R3
+	ADD R8, R4, R4
+	MOVD R0, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
+lanerare:
+	MOVD $2, R16
+	MOVD R16, 312(RSP)
+	B rare
+lanestage:
+	MOVD R1, 272(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 280(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 288(RSP)
+	ADD $144, RSP, R3
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $208, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
 	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
-	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V4.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	FMOVQ 112(RSP), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
+	VDUP R16, V1.S4
+	VBSL V1.B16, V2.B16, V0.B16
+	FMOVQ F0, (R1)
+	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V1.B16, V3.B16, V0.B16
+	FMOVQ F0, 16(R1)
+	FMOVQ 32(R2), F0
+	FMOVQ 32(R3), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V1.B16, V3.B16, V0.B16
+	FMOVQ F0, 32(R1)
+	FMOVQ 48(R2), F0
+	FMOVQ 48(R3), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V1.B16, V3.B16, V0.B16
+	FMOVQ F0, 48(R1)
+	MOVD 312(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	B laneback
+groupresume:
+	MOVD 288(RSP), R3
+	MOVD 296(RSP), R4
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	B groupback
+
+// func FakeQuantizeFpBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+
+TEXT ·FakeQuantizeFpBytesNEON(SB), NOSPLIT, $344-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
+	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff
+	// per group: V9 scale, V8 recip
+	// vector registers in use at once: 20
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS most+48(FP), F14
+	VDUP V14.S[0], V14.S4
+	MOVD $2139095040, R16
+	VDUP R16, V13.S4
+	FMOVS step+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V12.S4
+	MOVD $2147483648, R16
+	VDUP R16, V11.S4
+	MOVD $2147483647, R16
+	VDUP R16, V10.S4
+	MOVD groups+56(FP), R6
+	MOVD length+64(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	MOVD R7, R0
+	MUL R6, R0, R0
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	SUB R6, R0, R0
+grouploop:
+	FMOVQ (R3), F0
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V9.S4, V1.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V1.S4
+	FMOVQ 16(R3), F0
+	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V9.S4, V2.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V2.S4
+	FMOVQ 32(R3), F0
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V9.S4, V3.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V3.S4
+	FMOVQ 48(R3), F0
+	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V9.S4, V4.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V5.S4
+	VAND V13.B16, V5.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V7.B16, V7.B16
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	FMOVQ F7, (R1)
+	VCMEQ V0.S4, V5.S4, V5.S4
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
+	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V11.B16, V2.B16, V2.B16
+	VORR V2.B16, V7.B16, V7.B16
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	FMOVQ F7, 16(R1)
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
+	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V11.B16, V3.B16, V3.B16
+	VORR V3.B16, V7.B16, V7.B16
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	FMOVQ F7, 32(R1)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V3.S4
+	VAND V13.B16, V3.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
+	WORD $0x4e26d467 // fadd v7.4s, v3.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V11.B16, V4.B16, V4.B16
+	VORR V4.B16, V7.B16, V7.B16
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	FMOVQ F7, 48(R1)
+	VCMEQ V0.S4, V3.S4, V3.S4
+	VUZP1 V1.H8, V5.H8, V5.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R2)
+groupback:
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE grouploop
+groupwhole:
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
+	CBZ R6, groupnext
+	CMP $16, R0
+	BLT grouptail
+grouptomeet:
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R4, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V8.B16, V0.B16
+	FMOVQ (R3), F1
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V2.S4, V1.S4
+	VFMLS V9.S4, V1.S4, V2.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V8.B16, V1.B16
+	FMOVQ 16(R3), F3
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V8.S4, V4.S4, V3.S4
+	VFMLS V9.S4, V3.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V8.B16, V3.B16
+	FMOVQ 32(R3), F5
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
+	VFMLA V8.S4, V6.S4, V5.S4
+	VFMLS V9.S4, V5.S4, V6.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V8.B16, V5.B16
+	FMOVQ 48(R3), F7
+	WORD $0x6e29dcf0 // fmul v16.4s, v7.4s, v9.4s
+	WORD $0x6ea0f8e7 // fneg v7.4s, v7.4s
+	VFMLA V8.S4, V16.S4, V7.S4
+	VFMLS V9.S4, V7.S4, V16.S4
+	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
+	WORD $0x4e30f4d1 // fmax v17.4s, v6.4s, v16.4s
+	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS groupmeetrare
+	VAND V10.B16, V2.B16, V7.B16
+	VUMIN V14.S4, V7.S4, V17.S4
+	VAND V13.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V11.B16, V2.B16, V2.B16
+	VORR V2.B16, V19.B16, V19.B16
+	WORD $0x6e20de73 // fmul v19.4s, v19.4s, v0.4s
+	FMOVQ F19, (R1)
+	VCMEQ V7.S4, V17.S4, V17.S4
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
+	WORD $0x4e27d452 // fadd v18.4s, v2.4s, v7.4s
+	WORD $0x4ea7d652 // fsub v18.4s, v18.4s, v7.4s
+	VAND V11.B16, V4.B16, V4.B16
+	VORR V4.B16, V18.B16, V18.B16
+	WORD $0x6e21de52 // fmul v18.4s, v18.4s, v1.4s
+	FMOVQ F18, 16(R1)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V10.B16, V6.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d427 // fadd v7.4s, v1.4s, v4.4s
+	WORD $0x4ea4d4e7 // fsub v7.4s, v7.4s, v4.4s
+	VAND V11.B16, V6.B16, V6.B16
+	VORR V6.B16, V7.B16, V7.B16
+	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
+	FMOVQ F7, 32(R1)
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V10.B16, V16.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d466 // fadd v6.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
+	VAND V11.B16, V16.B16, V16.B16
+	VORR V16.B16, V6.B16, V6.B16
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	FMOVQ F6, 48(R1)
+	VCMEQ V0.S4, V3.S4, V3.S4
+	VUZP1 V2.H8, V17.H8, V17.H8
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V17.B16, V17.B16
+	VUSHR $7, V17.B16, V17.B16
+	FMOVQ F17, (R2)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R0, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R0, R8
+	MOVD R0, R9
+grouppieces:
+	MOVD R9, R0
+	CMP R0, R6
+	BGE grouppiece
+	MOVD R6, R0
+grouppiece:
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	MOVD R6, 328(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 296(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+	MOVD 304(RSP), R3
+	ADD R0<<2, R3, R3
+	MOVD 328(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R0
+	B groupbegin
+groupdone:
+	RET
+lanes:
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R3), F0
+	FMOVQ (R5), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R4), F3
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V3.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R5), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R4), F5
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V5.S4, V4.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V4.S4
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R5), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R4), F7
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R5), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R4), F9
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V9.S4, V8.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d431 // fadd v17.4s, v1.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V11.B16, V2.B16, V2.B16
+	VORR V2.B16, V17.B16, V17.B16
+	WORD $0x6e23de31 // fmul v17.4s, v17.4s, v3.4s
+	FMOVQ F17, (R1)
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d450 // fadd v16.4s, v2.4s, v3.4s
+	WORD $0x4ea3d610 // fsub v16.4s, v16.4s, v3.4s
+	VAND V11.B16, V4.B16, V4.B16
+	VORR V4.B16, V16.B16, V16.B16
+	WORD $0x6e25de10 // fmul v16.4s, v16.4s, v5.4s
+	FMOVQ F16, 16(R1)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V10.B16, V6.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V11.B16, V6.B16, V6.B16
+	VORR V6.B16, V5.B16, V5.B16
+	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	FMOVQ F5, 32(R1)
+	VCMEQ V0.S4, V3.S4, V3.S4
+	VAND V10.B16, V8.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
 	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
 	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
+	VAND V11.B16, V8.B16, V8.B16
+	VORR V8.B16, V6.B16, V6.B16
 	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e26e4c0 // fcmeq v0.4s, v6.4s, v6.4s
-	VBSL V3.B16, V6.B16, V0.B16
-	FMOVQ F0, 32(RSP)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	FMOVQ 128(RSP), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef425 // fmin v5.4s, v1.4s, v14.4s
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
-	VBSL V3.B16, V7.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	FMOVQ 144(RSP), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef426 // fmin v6.4s, v1.4s, v14.4s
-	VAND V13.B16, V6.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d4d0 // fadd v16.4s, v6.4s, v7.4s
-	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
-	VBSL V3.B16, V16.B16, V0.B16
-	FMOVQ F0, 64(RSP)
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 80(RSP)
-	B grouptailback
+	FMOVQ F6, 48(R1)
+	VCMEQ V0.S4, V4.S4, V4.S4
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R2)
+laneback:
+	ADD $64, R1, R1
+	ADD $16, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 296(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+laneend:
+	RET
+grouprare:
+	MOVD $1, R16
+	MOVD R16, 336(RSP)
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B rare
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V8.B16, V31.B16, V7.B16
+	VMOV V7.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
 groupmeetrare:
 	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
+	SUB R4, R9, R9
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 lanerare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
+	MOVD $2, R16
+	MOVD R16, 336(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R3), F0
+	FMOVQ (R4), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	VAND V10.B16, V0.B16, V2.B16
 	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
@@ -2143,10 +1294,10 @@ lanerare:
 	MOVD $2143289344, R16
 	VDUP R16, V1.S4
 	VBSL V1.B16, V5.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R3), F2
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R4), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	VAND V10.B16, V0.B16, V4.B16
 	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
@@ -2160,10 +1311,10 @@ lanerare:
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
 	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
 	VBSL V1.B16, V7.B16, V0.B16
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F2
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R4), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	VAND V10.B16, V0.B16, V4.B16
 	WORD $0x4eaef486 // fmin v6.4s, v4.4s, v14.4s
@@ -2177,10 +1328,10 @@ lanerare:
 	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
 	WORD $0x4e28e500 // fcmeq v0.4s, v8.4s, v8.4s
 	VBSL V1.B16, V8.B16, V0.B16
-	FMOVQ F0, 32(R0)
+	FMOVQ F0, 32(R1)
 	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R4), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	VAND V10.B16, V0.B16, V4.B16
 	WORD $0x4eaef487 // fmin v7.4s, v4.4s, v14.4s
@@ -2194,104 +1345,36 @@ lanerare:
 	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
 	WORD $0x4e29e520 // fcmeq v0.4s, v9.4s, v9.4s
 	VBSL V1.B16, V9.B16, V0.B16
-	FMOVQ F0, 48(R0)
+	FMOVQ F0, 48(R1)
 	WORD $0x4e24e4e7 // fcmeq v7.4s, v7.4s, v4.4s
 	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V7.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R1)
+	FMOVQ F3, (R2)
+	MOVD 336(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 96(RSP), F0
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e25e4a0 // fcmeq v0.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V1.S4
-	VBSL V1.B16, V5.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	FMOVQ 112(RSP), F0
-	FMOVQ 176(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V4.B16
-	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
-	VBSL V1.B16, V7.B16, V0.B16
-	FMOVQ F0, 32(RSP)
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V4.B16
-	WORD $0x4eaef486 // fmin v6.4s, v4.4s, v14.4s
-	VAND V13.B16, V6.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
-	WORD $0x4e28e500 // fcmeq v0.4s, v8.4s, v8.4s
-	VBSL V1.B16, V8.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
-	FMOVQ 144(RSP), F0
-	FMOVQ 208(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V4.B16
-	WORD $0x4eaef487 // fmin v7.4s, v4.4s, v14.4s
-	VAND V13.B16, V7.B16, V8.B16
-	VUMAX V15.S4, V8.S4, V8.S4
-	VADD V12.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V9.B16, V9.B16
-	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
-	WORD $0x4e29e520 // fcmeq v0.4s, v9.4s, v9.4s
-	VBSL V1.B16, V9.B16, V0.B16
-	FMOVQ F0, 64(RSP)
-	WORD $0x4e24e4e7 // fcmeq v7.4s, v7.4s, v4.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, 80(RSP)
-	B lanetailback
+groupresume:
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	B groupback
 
 // func FakeQuantizeFpBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpBitsNEON(SB), NOSPLIT, $280-80
-	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
+TEXT ·FakeQuantizeFpBitsNEON(SB), NOSPLIT, $344-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 table
 	// per group: V8 scale, V7 recip
 	// vector registers in use at once: 21
-	MOVD y+0(FP), R0
-	MOVD mask+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD scale+24(FP), R3
-	MOVD recip+32(FP), R4
+	MOVD y+0(FP), R1
+	MOVD mask+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD scale+24(FP), R4
+	MOVD recip+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS most+48(FP), F14
@@ -2313,34 +1396,34 @@ TEXT ·FakeQuantizeFpBitsNEON(SB), NOSPLIT, $280-80
 	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	SUB R6, R5, R5
+	VLD1R (R4), [V8.S4]
+	VLD1R (R5), [V7.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V1.S4, V0.S4
 	VFMLS V7.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F0
 	WORD $0x6e27dc02 // fmul v2.4s, v0.4s, v7.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V2.S4, V0.S4
 	VFMLS V7.S4, V0.S4, V2.S4
-	FMOVQ 32(R2), F0
+	FMOVQ 32(R3), F0
 	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V3.S4, V0.S4
 	VFMLS V7.S4, V0.S4, V3.S4
-	FMOVQ 48(R2), F0
+	FMOVQ 48(R3), F0
 	WORD $0x6e27dc04 // fmul v4.4s, v0.4s, v7.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V4.S4, V0.S4
@@ -2361,7 +1444,7 @@ grouploop:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	FMOVQ F16, (R0)
+	FMOVQ F16, (R1)
 	VCMEQ V0.S4, V5.S4, V5.S4
 	VAND V10.B16, V2.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V1.S4
@@ -2373,7 +1456,7 @@ grouploop:
 	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	FMOVQ F16, 16(R0)
+	FMOVQ F16, 16(R1)
 	VCMEQ V0.S4, V1.S4, V1.S4
 	VAND V10.B16, V3.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
@@ -2385,7 +1468,7 @@ grouploop:
 	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	FMOVQ F16, 32(R0)
+	FMOVQ F16, 32(R1)
 	VCMEQ V0.S4, V2.S4, V2.S4
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V3.S4
@@ -2397,7 +1480,7 @@ grouploop:
 	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	FMOVQ F16, 48(R0)
+	FMOVQ F16, 48(R1)
 	VCMEQ V0.S4, V3.S4, V3.S4
 	VUZP1 V1.H8, V5.H8, V5.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
@@ -2406,31 +1489,33 @@ grouploop:
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
+	WORD $0x7d000045 // str h5, [x2]
 groupback:
-	ADD $64, R0, R0
-	ADD $2, R1, R1
-	ADD $64, R2, R2
+	ADD $64, R1, R1
+	ADD $2, R2, R2
+	ADD $64, R3, R3
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R4), [V7.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R3, R9
+	MOVD R4, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V7.B16, V0.B16
-	FMOVQ (R2), F1
+	FMOVQ (R3), F1
 	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V7.S4, V2.S4, V1.S4
@@ -2440,7 +1525,7 @@ groupmeet0:
 	BLT groupmeet1cross
 groupmeet1:
 	VMOV V7.B16, V1.B16
-	FMOVQ 16(R2), F3
+	FMOVQ 16(R3), F3
 	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
 	VFMLA V7.S4, V4.S4, V3.S4
@@ -2450,7 +1535,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V7.B16, V3.B16
-	FMOVQ 32(R2), F5
+	FMOVQ 32(R3), F5
 	WORD $0x6e28dca6 // fmul v6.4s, v5.4s, v8.4s
 	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
 	VFMLA V7.S4, V6.S4, V5.S4
@@ -2460,7 +1545,7 @@ groupmeet2:
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V7.B16, V5.B16
-	FMOVQ 48(R2), F16
+	FMOVQ 48(R3), F16
 	WORD $0x6e28de11 // fmul v17.4s, v16.4s, v8.4s
 	WORD $0x6ea0fa10 // fneg v16.4s, v16.4s
 	VFMLA V7.S4, V17.S4, V16.S4
@@ -2481,7 +1566,7 @@ groupmeet3:
 	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V20.B16, V20.B16
 	WORD $0x6e20de94 // fmul v20.4s, v20.4s, v0.4s
-	FMOVQ F20, (R0)
+	FMOVQ F20, (R1)
 	VCMEQ V16.S4, V18.S4, V18.S4
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
@@ -2493,7 +1578,7 @@ groupmeet3:
 	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V19.B16, V19.B16
 	WORD $0x6e21de73 // fmul v19.4s, v19.4s, v1.4s
-	FMOVQ F19, 16(R0)
+	FMOVQ F19, 16(R1)
 	VCMEQ V0.S4, V2.S4, V2.S4
 	VAND V10.B16, V6.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V1.S4
@@ -2505,7 +1590,7 @@ groupmeet3:
 	VAND V11.B16, V6.B16, V6.B16
 	VORR V6.B16, V16.B16, V16.B16
 	WORD $0x6e23de10 // fmul v16.4s, v16.4s, v3.4s
-	FMOVQ F16, 32(R0)
+	FMOVQ F16, 32(R1)
 	VCMEQ V0.S4, V1.S4, V1.S4
 	VAND V10.B16, V17.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V3.S4
@@ -2517,7 +1602,7 @@ groupmeet3:
 	VAND V11.B16, V17.B16, V17.B16
 	VORR V17.B16, V6.B16, V6.B16
 	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
-	FMOVQ F6, 48(R0)
+	FMOVQ F6, 48(R1)
 	VCMEQ V0.S4, V3.S4, V3.S4
 	VUZP1 V2.H8, V18.H8, V18.H8
 	VUZP1 V3.H8, V1.H8, V1.H8
@@ -2526,241 +1611,109 @@ groupmeet3:
 	VADDP V18.B16, V18.B16, V18.B16
 	VADDP V18.B16, V18.B16, V18.B16
 	VADDP V18.B16, V18.B16, V18.B16
-	WORD $0x7d000032 // str h18, [x1]
-	ADD $64, R0, R0
-	ADD $2, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R5, R5
+	WORD $0x7d000052 // str h18, [x2]
+	ADD $64, R1, R1
+	ADD $2, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 96(RSP), F0
-	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V1.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V1.S4
-	FMOVQ 112(RSP), F0
-	WORD $0x6e27dc02 // fmul v2.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V2.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V2.S4
-	FMOVQ 128(RSP), F0
-	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V3.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V3.S4
-	FMOVQ 144(RSP), F0
-	WORD $0x6e27dc04 // fmul v4.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V4.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V5.S4
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	FMOVQ F16, 16(RSP)
-	VCMEQ V0.S4, V5.S4, V5.S4
-	CMP $5, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d430 // fadd v16.4s, v1.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	FMOVQ F16, 32(RSP)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $9, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d450 // fadd v16.4s, v2.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	FMOVQ F16, 48(RSP)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $13, R5
-	BLT grouptailnarrow
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d470 // fadd v16.4s, v3.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	FMOVQ F16, 64(RSP)
-	VCMEQ V0.S4, V3.S4, V3.S4
-grouptailnarrow:
-	VUZP1 V1.H8, V5.H8, V5.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
-	VAND V9.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d00a3e5 // str h5, [sp, #80]
-grouptailback:
+	VLD1R (R4), [V8.S4]
+	VLD1R (R5), [V7.S4]
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	MOVD R6, 328(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	MOVD $0, R17
-	ADD R5, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 80(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 80(RSP)
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	ADD $7, R5, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	ADD R5<<2, R0, R0
-	ADD R5>>3, R1, R1
-	ADD R5<<2, R2, R2
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	CALL ·stageOut32NEON(SB)
+	ADD R0<<2, R1, R1
+	MOVD 296(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	ADD R0>>3, R2, R2
+	MOVD 304(RSP), R3
+	ADD R0<<2, R3, R3
+	MOVD 328(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R4), F1
+	FMOVQ (R3), F0
+	FMOVQ (R5), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
+	FMOVQ (R4), F3
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V3.S4, V2.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R4), F1
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R5), F1
 	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
+	FMOVQ 16(R4), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V5.S4, V4.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R4), F1
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R5), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
+	FMOVQ 32(R4), F7
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V7.S4, V6.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R4), F1
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R5), F1
 	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F16
+	FMOVQ 48(R4), F16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V16.S4, V8.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V8.S4
@@ -2780,7 +1733,7 @@ laneloop:
 	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V18.B16, V18.B16
 	WORD $0x6e23de52 // fmul v18.4s, v18.4s, v3.4s
-	FMOVQ F18, (R0)
+	FMOVQ F18, (R1)
 	VCMEQ V0.S4, V1.S4, V1.S4
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
@@ -2792,7 +1745,7 @@ laneloop:
 	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V17.B16, V17.B16
 	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	FMOVQ F17, 16(R0)
+	FMOVQ F17, 16(R1)
 	VCMEQ V0.S4, V2.S4, V2.S4
 	VAND V10.B16, V6.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V3.S4
@@ -2804,7 +1757,7 @@ laneloop:
 	VAND V11.B16, V6.B16, V6.B16
 	VORR V6.B16, V5.B16, V5.B16
 	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
-	FMOVQ F5, 32(R0)
+	FMOVQ F5, 32(R1)
 	VCMEQ V0.S4, V3.S4, V3.S4
 	VAND V10.B16, V8.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V4.S4
@@ -2816,7 +1769,7 @@ laneloop:
 	VAND V11.B16, V8.B16, V8.B16
 	VORR V8.B16, V6.B16, V6.B16
 	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
-	FMOVQ F6, 48(R0)
+	FMOVQ F6, 48(R1)
 	VCMEQ V0.S4, V4.S4, V4.S4
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
@@ -2825,310 +1778,48 @@ laneloop:
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
+	WORD $0x7d000041 // str h1, [x2]
 laneback:
-	ADD $64, R0, R0
-	ADD $2, R1, R1
-	ADD $64, R2, R2
+	ADD $64, R1, R1
+	ADD $2, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R5, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $1, R5, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $0, R5, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R5, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R5, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R5, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R4, R16
-	ADD $224, RSP, R17
-	TBZ $3, R5, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R5, piece20
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $1, R5, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $0, R5, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	FMOVQ 96(RSP), F0
-	FMOVQ 224(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 160(RSP), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 112(RSP), F0
-	FMOVQ 240(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 176(RSP), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 128(RSP), F0
-	FMOVQ 256(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 192(RSP), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVQ 144(RSP), F0
-	FMOVQ 272(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 208(RSP), F16
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V16.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d432 // fadd v18.4s, v1.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V18.B16, V18.B16
-	WORD $0x6e23de52 // fmul v18.4s, v18.4s, v3.4s
-	FMOVQ F18, 16(RSP)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $5, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d451 // fadd v17.4s, v2.4s, v3.4s
-	WORD $0x4ea3d631 // fsub v17.4s, v17.4s, v3.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V17.B16, V17.B16
-	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	FMOVQ F17, 32(RSP)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $9, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V6.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
-	FMOVQ F5, 48(RSP)
-	VCMEQ V0.S4, V3.S4, V3.S4
-	CMP $13, R5
-	BLT lanetailnarrow
-	VAND V10.B16, V8.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V4.S4
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V8.B16, V8.B16
-	VORR V8.B16, V6.B16, V6.B16
-	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
-	FMOVQ F6, 64(RSP)
-	VCMEQ V0.S4, V4.S4, V4.S4
-lanetailnarrow:
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V9.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d00a3e1 // str h1, [sp, #80]
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece23
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $2, R5, piece24
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece24:
-	TBZ $1, R5, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $0, R5, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	MOVD $0, R17
-	ADD R5, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVHU 80(RSP), R19
-	AND R16, R19, R19
-	MOVH R19, 80(RSP)
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	ADD $7, R5, R20
-	MOVD $0, R19
-	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece27
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R20, piece28
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece28:
+	CALL ·stageOut32NEON(SB)
+	MOVD 296(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut1NEON(SB)
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R2), F0
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
-	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V4.B16, V0.B16
-	FMOVQ F0, (R0)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	FMOVQ 16(R2), F0
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4c0 // fcmeq v0.4s, v6.4s, v6.4s
-	VBSL V3.B16, V6.B16, V0.B16
-	FMOVQ F0, 16(R0)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	FMOVQ 32(R2), F0
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef425 // fmin v5.4s, v1.4s, v14.4s
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
-	VBSL V3.B16, V16.B16, V0.B16
-	FMOVQ F0, 32(R0)
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	FMOVQ 48(R2), F0
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef426 // fmin v6.4s, v1.4s, v14.4s
-	VAND V13.B16, V6.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
-	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
-	VBSL V3.B16, V17.B16, V0.B16
-	FMOVQ F0, 48(R0)
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VAND V9.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000022 // str h2, [x1]
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 336(RSP)
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -3136,12 +1827,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
 	VMOV V1.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V7.B16, V31.B16, V1.B16
@@ -3150,8 +1841,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -3159,13 +1850,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -3174,12 +1865,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
 	VMOV V3.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V7.B16, V31.B16, V3.B16
@@ -3188,8 +1879,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -3197,13 +1888,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -3212,12 +1903,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V8.B16, V31.B16, V5.B16
 	VMOV V5.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V7.B16, V31.B16, V5.B16
@@ -3226,8 +1917,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -3235,13 +1926,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	VLD1R (R5), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -3250,12 +1941,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4eb067e5 // smax v5.4s, v31.4s, v16.4s
 	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V16.B16
 	VBSL V8.B16, V31.B16, V16.B16
 	VMOV V16.B16, V8.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V16.B16
 	VBSL V7.B16, V31.B16, V16.B16
@@ -3264,97 +1955,46 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 96(RSP), F0
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
-	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V4.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	FMOVQ 112(RSP), F0
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4c0 // fcmeq v0.4s, v6.4s, v6.4s
-	VBSL V3.B16, V6.B16, V0.B16
-	FMOVQ F0, 32(RSP)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	FMOVQ 128(RSP), F0
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef425 // fmin v5.4s, v1.4s, v14.4s
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
-	VBSL V3.B16, V16.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	FMOVQ 144(RSP), F0
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef426 // fmin v6.4s, v1.4s, v14.4s
-	VAND V13.B16, V6.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
-	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
-	VBSL V3.B16, V17.B16, V0.B16
-	FMOVQ F0, 64(RSP)
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VAND V9.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d00a3e2 // str h2, [sp, #80]
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
+	SUB R4, R9, R9
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 lanerare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
+	MOVD $2, R16
+	MOVD R16, 336(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 296(RSP)
+	ADD $80, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R3), F0
+	FMOVQ (R4), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	VAND V10.B16, V0.B16, V2.B16
 	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
@@ -3370,10 +2010,10 @@ lanerare:
 	MOVD $2143289344, R16
 	VDUP R16, V1.S4
 	VBSL V1.B16, V5.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R3), F2
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R4), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	VAND V10.B16, V0.B16, V4.B16
 	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
@@ -3387,10 +2027,10 @@ lanerare:
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
 	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
 	VBSL V1.B16, V7.B16, V0.B16
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F2
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R4), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	VAND V10.B16, V0.B16, V4.B16
 	WORD $0x4eaef486 // fmin v6.4s, v4.4s, v14.4s
@@ -3404,10 +2044,10 @@ lanerare:
 	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
 	WORD $0x4e28e500 // fcmeq v0.4s, v8.4s, v8.4s
 	VBSL V1.B16, V8.B16, V0.B16
-	FMOVQ F0, 32(R0)
+	FMOVQ F0, 32(R1)
 	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F2
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R4), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	VAND V10.B16, V0.B16, V4.B16
 	WORD $0x4eaef487 // fmin v7.4s, v4.4s, v14.4s
@@ -3421,7 +2061,7 @@ lanerare:
 	WORD $0x6e22de10 // fmul v16.4s, v16.4s, v2.4s
 	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
 	VBSL V1.B16, V16.B16, V0.B16
-	FMOVQ F0, 48(R0)
+	FMOVQ F0, 48(R1)
 	WORD $0x4e24e4e7 // fcmeq v7.4s, v7.4s, v4.4s
 	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V7.H8, V6.H8, V6.H8
@@ -3430,85 +2070,14 @@ lanerare:
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000023 // str h3, [x1]
+	WORD $0x7d000043 // str h3, [x2]
+	MOVD 336(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 96(RSP), F0
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e25e4a0 // fcmeq v0.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V1.S4
-	VBSL V1.B16, V5.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	FMOVQ 112(RSP), F0
-	FMOVQ 176(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V4.B16
-	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
-	VBSL V1.B16, V7.B16, V0.B16
-	FMOVQ F0, 32(RSP)
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V4.B16
-	WORD $0x4eaef486 // fmin v6.4s, v4.4s, v14.4s
-	VAND V13.B16, V6.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
-	WORD $0x4e28e500 // fcmeq v0.4s, v8.4s, v8.4s
-	VBSL V1.B16, V8.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
-	FMOVQ 144(RSP), F0
-	FMOVQ 208(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V4.B16
-	WORD $0x4eaef487 // fmin v7.4s, v4.4s, v14.4s
-	VAND V13.B16, V7.B16, V8.B16
-	VUMAX V15.S4, V8.S4, V8.S4
-	VADD V12.S4, V8.S4, V8.S4
-	WORD $0x4e28d4f0 // fadd v16.4s, v7.4s, v8.4s
-	WORD $0x4ea8d610 // fsub v16.4s, v16.4s, v8.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e22de10 // fmul v16.4s, v16.4s, v2.4s
-	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
-	VBSL V1.B16, V16.B16, V0.B16
-	FMOVQ F0, 64(RSP)
-	WORD $0x4e24e4e7 // fcmeq v7.4s, v7.4s, v4.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VAND V9.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d00a3e3 // str h3, [sp, #80]
-	B lanetailback
+groupresume:
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	VLD1R (R4), [V8.S4]
+	VLD1R (R5), [V7.S4]
+	B groupback

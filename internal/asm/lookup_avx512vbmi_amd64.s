@@ -7,11 +7,11 @@
 // func LookUp16AVX512VBMI(y *uint16, q *uint8, table *[256]uint16, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
 TEXT ·LookUp16AVX512VBMI(SB), NOSPLIT, $0-40
-	// pointers: DI y, SI q, DX elements left
+	// pointers: SI y, DX q, DI elements left
 	// per call: Z15 Plane, Z14 Plane, Z13 Plane, Z12 Plane, Z11 Plane, Z10 Plane, Z9 Plane, Z8 Plane, Z7 table, Z0 table, Z0 table
 	// vector registers in use at once: 12
-	MOVQ     y+0(FP), DI
-	MOVQ     q+8(FP), SI
+	MOVQ     y+0(FP), SI
+	MOVQ     q+8(FP), DX
 	VMOVUPS  constantsAVX512VBMI<>+0(SB), Z0
 	MOVQ     table+16(FP), AX
 	VMOVUPS  (AX), Z15
@@ -39,15 +39,15 @@ TEXT ·LookUp16AVX512VBMI(SB), NOSPLIT, $0-40
 	VMOVUPS  384(AX), Z8
 	VPERMT2B 448(AX), Z0, Z8
 	VMOVUPS  constantsAVX512VBMI<>+128(SB), Z7
-	MOVQ     n+24(FP), DX
-	CMPQ     DX, $+64
-	JLT      lanetail
+	MOVQ     n+24(FP), DI
+	CMPQ     DI, $+64
+	JLT      lanerest
 	MOVQ     ahead+32(FP), CX
 	CMPQ     CX, $+1
 	JGT      lanestream
 
 laneloop:
-	VMOVUPS    (SI), Z0
+	VMOVUPS    (DX), Z0
 	VPERMQ     Z0, Z7, Z0
 	VPMOVB2M   Z0, K1
 	VMOVDQA64  Z0, Z1
@@ -60,31 +60,33 @@ laneloop:
 	VPERMI2B   Z8, Z9, Z0
 	VPBLENDMB  Z0, Z1, K1, Z0
 	VPUNPCKLBW Z0, Z2, Z1
-	VMOVUPS    Z1, (DI)
+	VMOVUPS    Z1, (SI)
 	VPUNPCKHBW Z0, Z2, Z2
-	VMOVUPS    Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
+	VMOVUPS    Z2, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
 	JGE        laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
+
+lanerest:
 	MOVQ  $-1, AX
-	BZHIQ DX, AX, AX
+	BZHIQ DI, AX, AX
 	KMOVQ AX, K0
-	CMPQ  DX, $+17
+	CMPQ  DI, $+17
 	JLT   lanetailnarrow
-	CMPQ  DX, $+33
+	CMPQ  DI, $+33
 	JLT   lanetailnarrow
-	CMPQ  DX, $+49
+	CMPQ  DI, $+49
 	JLT   lanetailnarrow
 
 lanetailnarrow:
 	KMOVQ      K0, K7
-	VMOVDQU8.Z (SI), K7, Z0
+	VMOVDQU8.Z (DX), K7, Z0
 	VPERMQ     Z0, Z7, Z0
 	VPMOVB2M   Z0, K1
 	VMOVDQA64  Z0, Z1
@@ -97,10 +99,10 @@ lanetailnarrow:
 	VPERMI2B   Z8, Z9, Z0
 	VPBLENDMB  Z0, Z1, K1, Z0
 	VPUNPCKLBW Z0, Z2, Z1
-	VMOVDQU16  Z1, K7, (DI)
+	VMOVDQU16  Z1, K7, (SI)
 	VPUNPCKHBW Z0, Z2, Z2
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z2, K7, 64(DI)
+	VMOVDQU16  Z2, K7, 64(SI)
 
 laneend:
 	MOVQ  ahead+32(FP), AX
@@ -115,8 +117,8 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VMOVUPS     (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VMOVUPS     (DX), Z0
 	VPERMQ      Z0, Z7, Z0
 	VPMOVB2M    Z0, K1
 	VMOVDQA64   Z0, Z1
@@ -129,13 +131,13 @@ lanestream:
 	VPERMI2B    Z8, Z9, Z0
 	VPBLENDMB   Z0, Z1, K1, Z0
 	VPUNPCKLBW  Z0, Z2, Z1
-	VMOVNTPS    Z1, (DI)
+	VMOVNTPS    Z1, (SI)
 	VPUNPCKHBW  Z0, Z2, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z2, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 

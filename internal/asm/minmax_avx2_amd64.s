@@ -6,14 +6,14 @@
 
 // func MinMaxAVX2(x *float32, min *float32, max *float32, groups int, length int)
 // Requires: AVX
-TEXT ·MinMaxAVX2(SB), NOSPLIT, $128-40
-	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
+TEXT ·MinMaxAVX2(SB), NOSPLIT, $160-40
+	// pointers: SI x, DX min, BX max, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x7fc00000, Y14 0x7f800000, Y13 0xff800000
 	// per group: nothing
 	// vector registers in use at once: 16
-	MOVQ         x+0(FP), DI
-	MOVQ         min+8(FP), SI
-	MOVQ         max+16(FP), DX
+	MOVQ         x+0(FP), SI
+	MOVQ         min+8(FP), DX
+	MOVQ         max+16(FP), BX
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS constantsAVX2<>+4(SB), Y14
 	VBROADCASTSS constantsAVX2<>+8(SB), Y13
@@ -44,139 +44,38 @@ groups:
 	VMOVAPS Y13, Y6
 	VMOVAPS Y13, Y5
 	VMOVAPS Y13, Y4
-	MOVQ    R9, BX
-	CMPQ    BX, $+32
-	JLT     grouptail
+	MOVQ    R9, DI
+	CMPQ    DI, $+32
+	JLT     groupstage
 
 grouploop:
-	VMOVUPS (DI), Y0
+	VMOVUPS (SI), Y0
 	VMINPS  Y0, Y12, Y12
 	VMAXPS  Y0, Y7, Y7
-	VMOVUPS 32(DI), Y1
+	VMOVUPS 32(SI), Y1
 	VMINPS  Y1, Y11, Y11
 	VCMPPS  $0x03, Y1, Y0, Y0
 	VORPS   Y8, Y0, Y8
 	VMAXPS  Y1, Y6, Y6
-	VMOVUPS 64(DI), Y0
+	VMOVUPS 64(SI), Y0
 	VMINPS  Y0, Y10, Y10
 	VMAXPS  Y0, Y5, Y5
-	VMOVUPS 96(DI), Y1
+	VMOVUPS 96(SI), Y1
 	VMINPS  Y1, Y9, Y9
 	VCMPPS  $0x03, Y1, Y0, Y0
 	VORPS   Y8, Y0, Y8
 	VMAXPS  Y1, Y4, Y4
-	ADDQ    $+128, DI
-	SUBQ    $+32, BX
-	CMPQ    BX, $+32
+	ADDQ    $+128, SI
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
 	JGE     grouploop
-
-grouptail:
-	TESTQ BX, BX
-	JEQ   groupend
-	MOVL  (DI), AX
-	MOVQ  AX, CX
-	SHLQ  $0x20, CX
-	ORQ   CX, AX
-	MOVQ  AX, (SP)
-	MOVQ  AX, 8(SP)
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  32(DI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  40(DI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  48(DI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  56(DI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece5:
-	VMOVUPS (SP), Y0
-	VMINPS  Y0, Y12, Y12
-	VMAXPS  Y0, Y7, Y7
-	VMOVUPS 32(SP), Y1
-	VMINPS  Y1, Y11, Y11
-	VCMPPS  $0x03, Y1, Y0, Y0
-	VORPS   Y8, Y0, Y8
-	VMAXPS  Y1, Y6, Y6
-	VMOVUPS 64(SP), Y0
-	VMINPS  Y0, Y10, Y10
-	VMAXPS  Y0, Y5, Y5
-	VMOVUPS 96(SP), Y1
-	VMINPS  Y1, Y9, Y9
-	VCMPPS  $0x03, Y1, Y0, Y0
-	VORPS   Y8, Y0, Y8
-	VMAXPS  Y1, Y4, Y4
-	LEAQ    (DI)(BX*4), DI
+	TESTQ   DI, DI
+	JEQ     groupend
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+32, DI
+	MOVQ    128(SP), SI
+	LEAQ    (SI)(DI*4), SI
 
 groupend:
 	VMINPS       Y10, Y12, Y0
@@ -204,12 +103,12 @@ groupend:
 	VADDPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y15, Y1
-	VMOVSS       X1, (SI)
+	VMOVSS       X1, (DX)
 	VADDPS       Y0, Y3, Y3
 	VBLENDVPS    Y2, Y3, Y15, Y2
-	VMOVSS       X2, (DX)
-	ADDQ         $+4, SI
+	VMOVSS       X2, (BX)
 	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	SUBQ         $+1, R8
 	TESTQ        R8, R8
 	JNE          groups
@@ -222,16 +121,16 @@ tree:
 
 treeloop:
 	VXORPS     Y0, Y0, Y0
-	VMOVUPS    (DI), Y1
-	VMOVUPS    32(DI), Y2
+	VMOVUPS    (SI), Y1
+	VMOVUPS    32(SI), Y2
 	VCMPPS     $0x03, Y2, Y1, Y3
 	VORPS      Y0, Y3, Y0
 	VBLENDPS   $0xcc, Y2, Y1, Y3
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VMINPS     Y1, Y3, Y2
 	VMAXPS     Y1, Y3, Y3
-	VMOVUPS    64(DI), Y1
-	VMOVUPS    96(DI), Y4
+	VMOVUPS    64(SI), Y1
+	VMOVUPS    96(SI), Y4
 	VCMPPS     $0x03, Y4, Y1, Y5
 	VORPS      Y0, Y5, Y0
 	VBLENDPS   $0xcc, Y4, Y1, Y5
@@ -244,16 +143,16 @@ treeloop:
 	VSHUFPS    $0x88, Y5, Y3, Y1
 	VSHUFPS    $0xdd, Y5, Y3, Y3
 	VMAXPS     Y3, Y1, Y1
-	VMOVUPS    128(DI), Y2
-	VMOVUPS    160(DI), Y3
+	VMOVUPS    128(SI), Y2
+	VMOVUPS    160(SI), Y3
 	VCMPPS     $0x03, Y3, Y2, Y4
 	VORPS      Y0, Y4, Y0
 	VBLENDPS   $0xcc, Y3, Y2, Y4
 	VSHUFPS    $0x4e, Y3, Y2, Y2
 	VMINPS     Y2, Y4, Y3
 	VMAXPS     Y2, Y4, Y4
-	VMOVUPS    192(DI), Y2
-	VMOVUPS    224(DI), Y5
+	VMOVUPS    192(SI), Y2
+	VMOVUPS    224(SI), Y5
 	VCMPPS     $0x03, Y5, Y2, Y7
 	VORPS      Y0, Y7, Y0
 	VBLENDPS   $0xcc, Y5, Y2, Y7
@@ -279,13 +178,13 @@ treeloop:
 	VADDPS     Y0, Y3, Y3
 	VCMPPS     $0x07, Y3, Y3, Y1
 	VBLENDVPS  Y1, Y3, Y15, Y3
-	VMOVUPS    Y3, (SI)
+	VMOVUPS    Y3, (DX)
 	VADDPS     Y0, Y4, Y4
 	VBLENDVPS  Y1, Y4, Y15, Y1
-	VMOVUPS    Y1, (DX)
-	ADDQ       $+256, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y1, (BX)
+	ADDQ       $+256, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treeloop
@@ -302,14 +201,14 @@ treepair:
 
 treepairloop:
 	VXORPS     Y0, Y0, Y0
-	VMOVUPS    (DI), Y1
-	VMOVUPS    32(DI), Y2
+	VMOVUPS    (SI), Y1
+	VMOVUPS    32(SI), Y2
 	VMINPS     Y2, Y1, Y3
 	VMAXPS     Y2, Y1, Y4
 	VCMPPS     $0x03, Y2, Y1, Y1
 	VORPS      Y0, Y1, Y0
-	VMOVUPS    64(DI), Y1
-	VMOVUPS    96(DI), Y2
+	VMOVUPS    64(SI), Y1
+	VMOVUPS    96(SI), Y2
 	VMINPS     Y2, Y1, Y5
 	VMAXPS     Y2, Y1, Y6
 	VCMPPS     $0x03, Y2, Y1, Y1
@@ -320,14 +219,14 @@ treepairloop:
 	VBLENDPS   $0xcc, Y6, Y4, Y2
 	VSHUFPS    $0x4e, Y6, Y4, Y4
 	VMAXPS     Y4, Y2, Y2
-	VMOVUPS    128(DI), Y3
-	VMOVUPS    160(DI), Y4
+	VMOVUPS    128(SI), Y3
+	VMOVUPS    160(SI), Y4
 	VMINPS     Y4, Y3, Y5
 	VMAXPS     Y4, Y3, Y6
 	VCMPPS     $0x03, Y4, Y3, Y3
 	VORPS      Y0, Y3, Y0
-	VMOVUPS    192(DI), Y3
-	VMOVUPS    224(DI), Y4
+	VMOVUPS    192(SI), Y3
+	VMOVUPS    224(SI), Y4
 	VMINPS     Y4, Y3, Y7
 	VMAXPS     Y4, Y3, Y8
 	VCMPPS     $0x03, Y4, Y3, Y3
@@ -344,14 +243,14 @@ treepairloop:
 	VSHUFPS    $0x88, Y1, Y2, Y3
 	VSHUFPS    $0xdd, Y1, Y2, Y2
 	VMAXPS     Y2, Y3, Y3
-	VMOVUPS    256(DI), Y1
-	VMOVUPS    288(DI), Y2
+	VMOVUPS    256(SI), Y1
+	VMOVUPS    288(SI), Y2
 	VMINPS     Y2, Y1, Y5
 	VMAXPS     Y2, Y1, Y6
 	VCMPPS     $0x03, Y2, Y1, Y1
 	VORPS      Y0, Y1, Y0
-	VMOVUPS    320(DI), Y1
-	VMOVUPS    352(DI), Y2
+	VMOVUPS    320(SI), Y1
+	VMOVUPS    352(SI), Y2
 	VMINPS     Y2, Y1, Y7
 	VMAXPS     Y2, Y1, Y8
 	VCMPPS     $0x03, Y2, Y1, Y1
@@ -362,14 +261,14 @@ treepairloop:
 	VBLENDPS   $0xcc, Y8, Y6, Y2
 	VSHUFPS    $0x4e, Y8, Y6, Y6
 	VMAXPS     Y6, Y2, Y2
-	VMOVUPS    384(DI), Y5
-	VMOVUPS    416(DI), Y6
+	VMOVUPS    384(SI), Y5
+	VMOVUPS    416(SI), Y6
 	VMINPS     Y6, Y5, Y7
 	VMAXPS     Y6, Y5, Y8
 	VCMPPS     $0x03, Y6, Y5, Y5
 	VORPS      Y0, Y5, Y0
-	VMOVUPS    448(DI), Y5
-	VMOVUPS    480(DI), Y6
+	VMOVUPS    448(SI), Y5
+	VMOVUPS    480(SI), Y6
 	VMINPS     Y6, Y5, Y9
 	VMAXPS     Y6, Y5, Y10
 	VCMPPS     $0x03, Y6, Y5, Y5
@@ -399,13 +298,13 @@ treepairloop:
 	VADDPS     Y0, Y1, Y1
 	VCMPPS     $0x07, Y1, Y1, Y3
 	VBLENDVPS  Y3, Y1, Y15, Y1
-	VMOVUPS    Y1, (SI)
+	VMOVUPS    Y1, (DX)
 	VADDPS     Y0, Y2, Y2
 	VBLENDVPS  Y3, Y2, Y15, Y3
-	VMOVUPS    Y3, (DX)
-	ADDQ       $+512, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y3, (BX)
+	ADDQ       $+512, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treepairloop
@@ -422,20 +321,20 @@ treehalf:
 
 treehalfloop:
 	VXORPS      Y0, Y0, Y0
-	VMOVUPS     (DI), X1
-	VINSERTF128 $0x01, 64(DI), Y1, Y1
-	VMOVUPS     16(DI), X2
-	VINSERTF128 $0x01, 80(DI), Y2, Y2
+	VMOVUPS     (SI), X1
+	VINSERTF128 $0x01, 64(SI), Y1, Y1
+	VMOVUPS     16(SI), X2
+	VINSERTF128 $0x01, 80(SI), Y2, Y2
 	VCMPPS      $0x03, Y2, Y1, Y3
 	VORPS       Y0, Y3, Y0
 	VBLENDPS    $0xcc, Y2, Y1, Y3
 	VSHUFPS     $0x4e, Y2, Y1, Y1
 	VMINPS      Y1, Y3, Y2
 	VMAXPS      Y1, Y3, Y3
-	VMOVUPS     32(DI), X1
-	VINSERTF128 $0x01, 96(DI), Y1, Y1
-	VMOVUPS     48(DI), X4
-	VINSERTF128 $0x01, 112(DI), Y4, Y4
+	VMOVUPS     32(SI), X1
+	VINSERTF128 $0x01, 96(SI), Y1, Y1
+	VMOVUPS     48(SI), X4
+	VINSERTF128 $0x01, 112(SI), Y4, Y4
 	VCMPPS      $0x03, Y4, Y1, Y5
 	VORPS       Y0, Y5, Y0
 	VBLENDPS    $0xcc, Y4, Y1, Y5
@@ -455,13 +354,13 @@ treehalfloop:
 	VADDPS      Y0, Y6, Y6
 	VCMPPS      $0x07, Y6, Y6, Y2
 	VBLENDVPS   Y2, Y6, Y15, Y6
-	VMOVUPS     Y6, (SI)
+	VMOVUPS     Y6, (DX)
 	VADDPS      Y0, Y1, Y1
 	VBLENDVPS   Y2, Y1, Y15, Y2
-	VMOVUPS     Y2, (DX)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y2, (BX)
+	ADDQ        $+128, SI
 	ADDQ        $+32, DX
+	ADDQ        $+32, BX
 	SUBQ        $+8, R8
 	CMPQ        R8, $+8
 	JGE         treehalfloop
@@ -481,24 +380,24 @@ tree4:
 
 tree4loop:
 	VXORPS  Y0, Y0, Y0
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y2
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y2
 	VMINPS  Y2, Y1, Y3
 	VMAXPS  Y2, Y1, Y4
 	VCMPPS  $0x03, Y2, Y1, Y1
 	VORPS   Y0, Y1, Y0
-	VMOVUPS 64(BX), Y1
+	VMOVUPS 64(DI), Y1
 	VMINPS  Y1, Y3, Y3
 	VMAXPS  Y1, Y4, Y4
-	VMOVUPS 96(BX), Y2
+	VMOVUPS 96(DI), Y2
 	VMINPS  Y2, Y3, Y3
 	VMAXPS  Y2, Y4, Y4
 	VCMPPS  $0x03, Y2, Y1, Y1
 	VORPS   Y0, Y1, Y0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -519,29 +418,29 @@ tree4turn0:
 	VMINPS  Y5, Y3, Y3
 	VMAXPS  Y6, Y4, Y4
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y2
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y2
 	VMINPS  Y2, Y1, Y5
 	VMAXPS  Y2, Y1, Y6
 	VCMPPS  $0x03, Y2, Y1, Y1
 	VORPS   Y0, Y1, Y0
-	VMOVUPS 64(BX), Y1
+	VMOVUPS 64(DI), Y1
 	VMINPS  Y1, Y5, Y5
 	VMAXPS  Y1, Y6, Y6
-	VMOVUPS 96(BX), Y2
+	VMOVUPS 96(DI), Y2
 	VMINPS  Y2, Y5, Y5
 	VMAXPS  Y2, Y6, Y6
 	VCMPPS  $0x03, Y2, Y1, Y1
 	VORPS   Y0, Y1, Y0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -562,11 +461,11 @@ tree4turn1:
 	VMINPS  Y7, Y5, Y5
 	VMAXPS  Y8, Y6, Y6
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y5, Y3, Y1
 	VSHUFPS  $0x4e, Y5, Y3, Y3
@@ -574,23 +473,23 @@ tree4done1:
 	VBLENDPS $0xcc, Y6, Y4, Y2
 	VSHUFPS  $0x4e, Y6, Y4, Y4
 	VMAXPS   Y4, Y2, Y2
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y3
-	VMOVUPS  32(BX), Y4
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y3
+	VMOVUPS  32(DI), Y4
 	VMINPS   Y4, Y3, Y5
 	VMAXPS   Y4, Y3, Y6
 	VCMPPS   $0x03, Y4, Y3, Y3
 	VORPS    Y0, Y3, Y0
-	VMOVUPS  64(BX), Y3
+	VMOVUPS  64(DI), Y3
 	VMINPS   Y3, Y5, Y5
 	VMAXPS   Y3, Y6, Y6
-	VMOVUPS  96(BX), Y4
+	VMOVUPS  96(DI), Y4
 	VMINPS   Y4, Y5, Y5
 	VMAXPS   Y4, Y6, Y6
 	VCMPPS   $0x03, Y4, Y3, Y3
 	VORPS    Y0, Y3, Y0
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done2
 
 tree4turn2:
@@ -611,29 +510,29 @@ tree4turn2:
 	VMINPS  Y7, Y5, Y5
 	VMAXPS  Y8, Y6, Y6
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y3
-	VMOVUPS 32(BX), Y4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y3
+	VMOVUPS 32(DI), Y4
 	VMINPS  Y4, Y3, Y7
 	VMAXPS  Y4, Y3, Y8
 	VCMPPS  $0x03, Y4, Y3, Y3
 	VORPS   Y0, Y3, Y0
-	VMOVUPS 64(BX), Y3
+	VMOVUPS 64(DI), Y3
 	VMINPS  Y3, Y7, Y7
 	VMAXPS  Y3, Y8, Y8
-	VMOVUPS 96(BX), Y4
+	VMOVUPS 96(DI), Y4
 	VMINPS  Y4, Y7, Y7
 	VMAXPS  Y4, Y8, Y8
 	VCMPPS  $0x03, Y4, Y3, Y3
 	VORPS   Y0, Y3, Y0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -654,11 +553,11 @@ tree4turn3:
 	VMINPS  Y9, Y7, Y7
 	VMAXPS  Y10, Y8, Y8
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y7, Y5, Y3
 	VSHUFPS  $0x4e, Y7, Y5, Y5
@@ -672,23 +571,23 @@ tree4done3:
 	VSHUFPS  $0x88, Y1, Y2, Y3
 	VSHUFPS  $0xdd, Y1, Y2, Y2
 	VMAXPS   Y2, Y3, Y3
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
-	VMOVUPS  32(BX), Y2
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
+	VMOVUPS  32(DI), Y2
 	VMINPS   Y2, Y1, Y5
 	VMAXPS   Y2, Y1, Y6
 	VCMPPS   $0x03, Y2, Y1, Y1
 	VORPS    Y0, Y1, Y0
-	VMOVUPS  64(BX), Y1
+	VMOVUPS  64(DI), Y1
 	VMINPS   Y1, Y5, Y5
 	VMAXPS   Y1, Y6, Y6
-	VMOVUPS  96(BX), Y2
+	VMOVUPS  96(DI), Y2
 	VMINPS   Y2, Y5, Y5
 	VMAXPS   Y2, Y6, Y6
 	VCMPPS   $0x03, Y2, Y1, Y1
 	VORPS    Y0, Y1, Y0
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done4
 
 tree4turn4:
@@ -709,29 +608,29 @@ tree4turn4:
 	VMINPS  Y7, Y5, Y5
 	VMAXPS  Y8, Y6, Y6
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y2
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y2
 	VMINPS  Y2, Y1, Y7
 	VMAXPS  Y2, Y1, Y8
 	VCMPPS  $0x03, Y2, Y1, Y1
 	VORPS   Y0, Y1, Y0
-	VMOVUPS 64(BX), Y1
+	VMOVUPS 64(DI), Y1
 	VMINPS  Y1, Y7, Y7
 	VMAXPS  Y1, Y8, Y8
-	VMOVUPS 96(BX), Y2
+	VMOVUPS 96(DI), Y2
 	VMINPS  Y2, Y7, Y7
 	VMAXPS  Y2, Y8, Y8
 	VCMPPS  $0x03, Y2, Y1, Y1
 	VORPS   Y0, Y1, Y0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -752,11 +651,11 @@ tree4turn5:
 	VMINPS  Y9, Y7, Y7
 	VMAXPS  Y10, Y8, Y8
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y7, Y5, Y1
 	VSHUFPS  $0x4e, Y7, Y5, Y5
@@ -764,23 +663,23 @@ tree4done5:
 	VBLENDPS $0xcc, Y8, Y6, Y2
 	VSHUFPS  $0x4e, Y8, Y6, Y6
 	VMAXPS   Y6, Y2, Y2
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y5
-	VMOVUPS  32(BX), Y6
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y5
+	VMOVUPS  32(DI), Y6
 	VMINPS   Y6, Y5, Y7
 	VMAXPS   Y6, Y5, Y8
 	VCMPPS   $0x03, Y6, Y5, Y5
 	VORPS    Y0, Y5, Y0
-	VMOVUPS  64(BX), Y5
+	VMOVUPS  64(DI), Y5
 	VMINPS   Y5, Y7, Y7
 	VMAXPS   Y5, Y8, Y8
-	VMOVUPS  96(BX), Y6
+	VMOVUPS  96(DI), Y6
 	VMINPS   Y6, Y7, Y7
 	VMAXPS   Y6, Y8, Y8
 	VCMPPS   $0x03, Y6, Y5, Y5
 	VORPS    Y0, Y5, Y0
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done6
 
 tree4turn6:
@@ -801,29 +700,29 @@ tree4turn6:
 	VMINPS  Y9, Y7, Y7
 	VMAXPS  Y10, Y8, Y8
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y5
-	VMOVUPS 32(BX), Y6
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y5
+	VMOVUPS 32(DI), Y6
 	VMINPS  Y6, Y5, Y9
 	VMAXPS  Y6, Y5, Y10
 	VCMPPS  $0x03, Y6, Y5, Y5
 	VORPS   Y0, Y5, Y0
-	VMOVUPS 64(BX), Y5
+	VMOVUPS 64(DI), Y5
 	VMINPS  Y5, Y9, Y9
 	VMAXPS  Y5, Y10, Y10
-	VMOVUPS 96(BX), Y6
+	VMOVUPS 96(DI), Y6
 	VMINPS  Y6, Y9, Y9
 	VMAXPS  Y6, Y10, Y10
 	VCMPPS  $0x03, Y6, Y5, Y5
 	VORPS   Y0, Y5, Y0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -844,11 +743,11 @@ tree4turn7:
 	VMINPS  Y11, Y9, Y9
 	VMAXPS  Y12, Y10, Y10
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+128, R10
 	VBLENDPS   $0xcc, Y9, Y7, Y5
 	VSHUFPS    $0x4e, Y9, Y7, Y7
@@ -875,13 +774,13 @@ tree4done7:
 	VADDPS     Y0, Y1, Y1
 	VCMPPS     $0x07, Y1, Y1, Y3
 	VBLENDVPS  Y3, Y1, Y15, Y1
-	VMOVUPS    Y1, (SI)
+	VMOVUPS    Y1, (DX)
 	VADDPS     Y0, Y2, Y2
 	VBLENDVPS  Y3, Y2, Y15, Y3
-	VMOVUPS    Y3, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y3, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        tree4loop
@@ -901,15 +800,15 @@ tree1:
 
 tree1loop:
 	VXORPS  Y0, Y0, Y0
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
 	VCMPPS  $0x03, Y1, Y1, Y2
 	VORPS   Y0, Y2, Y0
 	VMOVAPS Y1, Y2
 	VMOVAPS Y1, Y1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -919,20 +818,20 @@ tree1turn0:
 	VMINPS  Y3, Y2, Y2
 	VMAXPS  Y3, Y1, Y1
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y3
 	VCMPPS  $0x03, Y3, Y3, Y4
 	VORPS   Y0, Y4, Y0
 	VMOVAPS Y3, Y4
 	VMOVAPS Y3, Y3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -942,11 +841,11 @@ tree1turn1:
 	VMINPS  Y5, Y4, Y4
 	VMAXPS  Y5, Y3, Y3
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y4, Y2, Y5
 	VSHUFPS  $0x4e, Y4, Y2, Y2
@@ -954,14 +853,14 @@ tree1done1:
 	VBLENDPS $0xcc, Y3, Y1, Y2
 	VSHUFPS  $0x4e, Y3, Y1, Y1
 	VMAXPS   Y1, Y2, Y2
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
 	VCMPPS   $0x03, Y1, Y1, Y3
 	VORPS    Y0, Y3, Y0
 	VMOVAPS  Y1, Y3
 	VMOVAPS  Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done2
 
 tree1turn2:
@@ -971,20 +870,20 @@ tree1turn2:
 	VMINPS  Y4, Y3, Y3
 	VMAXPS  Y4, Y1, Y1
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y4
 	VCMPPS  $0x03, Y4, Y4, Y6
 	VORPS   Y0, Y6, Y0
 	VMOVAPS Y4, Y6
 	VMOVAPS Y4, Y4
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -994,11 +893,11 @@ tree1turn3:
 	VMINPS  Y7, Y6, Y6
 	VMAXPS  Y7, Y4, Y4
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y6, Y3, Y7
 	VSHUFPS  $0x4e, Y6, Y3, Y3
@@ -1012,14 +911,14 @@ tree1done3:
 	VSHUFPS  $0x88, Y5, Y2, Y1
 	VSHUFPS  $0xdd, Y5, Y2, Y2
 	VMAXPS   Y2, Y1, Y1
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y2
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y2
 	VCMPPS   $0x03, Y2, Y2, Y4
 	VORPS    Y0, Y4, Y0
 	VMOVAPS  Y2, Y4
 	VMOVAPS  Y2, Y2
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done4
 
 tree1turn4:
@@ -1029,20 +928,20 @@ tree1turn4:
 	VMINPS  Y5, Y4, Y4
 	VMAXPS  Y5, Y2, Y2
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y5
 	VCMPPS  $0x03, Y5, Y5, Y6
 	VORPS   Y0, Y6, Y0
 	VMOVAPS Y5, Y6
 	VMOVAPS Y5, Y5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -1052,11 +951,11 @@ tree1turn5:
 	VMINPS  Y7, Y6, Y6
 	VMAXPS  Y7, Y5, Y5
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y6, Y4, Y7
 	VSHUFPS  $0x4e, Y6, Y4, Y4
@@ -1064,14 +963,14 @@ tree1done5:
 	VBLENDPS $0xcc, Y5, Y2, Y4
 	VSHUFPS  $0x4e, Y5, Y2, Y2
 	VMAXPS   Y2, Y4, Y4
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y2
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y2
 	VCMPPS   $0x03, Y2, Y2, Y5
 	VORPS    Y0, Y5, Y0
 	VMOVAPS  Y2, Y5
 	VMOVAPS  Y2, Y2
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done6
 
 tree1turn6:
@@ -1081,20 +980,20 @@ tree1turn6:
 	VMINPS  Y6, Y5, Y5
 	VMAXPS  Y6, Y2, Y2
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y6
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y6
 	VCMPPS  $0x03, Y6, Y6, Y8
 	VORPS   Y0, Y8, Y0
 	VMOVAPS Y6, Y8
 	VMOVAPS Y6, Y6
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -1104,11 +1003,11 @@ tree1turn7:
 	VMINPS  Y9, Y8, Y8
 	VMAXPS  Y9, Y6, Y6
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+32, R10
 	VBLENDPS   $0xcc, Y8, Y5, Y9
 	VSHUFPS    $0x4e, Y8, Y5, Y5
@@ -1135,13 +1034,13 @@ tree1done7:
 	VADDPS     Y0, Y7, Y7
 	VCMPPS     $0x07, Y7, Y7, Y1
 	VBLENDVPS  Y1, Y7, Y15, Y7
-	VMOVUPS    Y7, (SI)
+	VMOVUPS    Y7, (DX)
 	VADDPS     Y0, Y3, Y3
 	VBLENDVPS  Y1, Y3, Y15, Y1
-	VMOVUPS    Y1, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y1, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        tree1loop
@@ -1161,16 +1060,16 @@ treehalves:
 
 treehalvesloop:
 	VXORPS      Y0, Y0, Y0
-	MOVQ        DI, R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        SI, R10
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X1
-	VINSERTF128 $0x01, (BX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	LEAQ        (R10)(R9*4), R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X2
-	VINSERTF128 $0x01, (BX), Y2, Y2
+	VINSERTF128 $0x01, (DI), Y2, Y2
 	LEAQ        (R10)(R9*4), R10
 	VCMPPS      $0x03, Y2, Y1, Y3
 	VORPS       Y0, Y3, Y0
@@ -1178,15 +1077,15 @@ treehalvesloop:
 	VSHUFPS     $0x4e, Y2, Y1, Y1
 	VMINPS      Y1, Y3, Y2
 	VMAXPS      Y1, Y3, Y3
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X1
-	VINSERTF128 $0x01, (BX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	LEAQ        (R10)(R9*4), R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X4
-	VINSERTF128 $0x01, (BX), Y4, Y4
+	VINSERTF128 $0x01, (DI), Y4, Y4
 	LEAQ        (R10)(R9*4), R10
 	VCMPPS      $0x03, Y4, Y1, Y5
 	VORPS       Y0, Y5, Y0
@@ -1200,15 +1099,15 @@ treehalvesloop:
 	VSHUFPS     $0x88, Y5, Y3, Y1
 	VSHUFPS     $0xdd, Y5, Y3, Y3
 	VMAXPS      Y3, Y1, Y1
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X2
-	VINSERTF128 $0x01, (BX), Y2, Y2
+	VINSERTF128 $0x01, (DI), Y2, Y2
 	LEAQ        (R10)(R9*4), R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X3
-	VINSERTF128 $0x01, (BX), Y3, Y3
+	VINSERTF128 $0x01, (DI), Y3, Y3
 	LEAQ        (R10)(R9*4), R10
 	VCMPPS      $0x03, Y3, Y2, Y4
 	VORPS       Y0, Y4, Y0
@@ -1216,15 +1115,15 @@ treehalvesloop:
 	VSHUFPS     $0x4e, Y3, Y2, Y2
 	VMINPS      Y2, Y4, Y3
 	VMAXPS      Y2, Y4, Y4
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X2
-	VINSERTF128 $0x01, (BX), Y2, Y2
+	VINSERTF128 $0x01, (DI), Y2, Y2
 	LEAQ        (R10)(R9*4), R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X5
-	VINSERTF128 $0x01, (BX), Y5, Y5
+	VINSERTF128 $0x01, (DI), Y5, Y5
 	LEAQ        (R10)(R9*4), R10
 	VCMPPS      $0x03, Y5, Y2, Y7
 	VORPS       Y0, Y7, Y0
@@ -1251,13 +1150,13 @@ treehalvesloop:
 	VADDPS      Y0, Y3, Y3
 	VCMPPS      $0x07, Y3, Y3, Y1
 	VBLENDVPS   Y1, Y3, Y15, Y3
-	VMOVUPS     Y3, (SI)
+	VMOVUPS     Y3, (DX)
 	VADDPS      Y0, Y4, Y4
 	VBLENDVPS   Y1, Y4, Y15, Y1
-	VMOVUPS     Y1, (DX)
-	MOVQ        R10, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y1, (BX)
+	MOVQ        R10, SI
 	ADDQ        $+32, DX
+	ADDQ        $+32, BX
 	SUBQ        $+8, R8
 	CMPQ        R8, $+8
 	JGE         treehalvesloop
@@ -1268,15 +1167,23 @@ treehalvesend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled32AVX2(SB)
+	MOVQ SI, 128(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func AbsMaxAVX2(x *int32, most *float32, groups int, length int)
 // Requires: AVX, AVX2
-TEXT ·AbsMaxAVX2(SB), NOSPLIT, $128-32
-	// pointers: DI x, SI most, DX elements left, BX groups left, R8 length
+TEXT ·AbsMaxAVX2(SB), NOSPLIT, $160-32
+	// pointers: SI x, DX most, DI elements left, BX groups left, R8 length
 	// per call: Y15 0x7fffffff, Y14 0x0
 	// per group: nothing
 	// vector registers in use at once: 8
-	MOVQ         x+0(FP), DI
-	MOVQ         most+8(FP), SI
+	MOVQ         x+0(FP), SI
+	MOVQ         most+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+12(SB), Y15
 	VXORPS       Y14, Y14, Y14
 	MOVQ         groups+16(FP), BX
@@ -1301,131 +1208,34 @@ groups:
 	VMOVAPS Y14, Y12
 	VMOVAPS Y14, Y11
 	VMOVAPS Y14, Y10
-	MOVQ    R8, DX
-	CMPQ    DX, $+32
-	JLT     grouptail
+	MOVQ    R8, DI
+	CMPQ    DI, $+32
+	JLT     groupstage
 
 grouploop:
-	VMOVUPS (DI), Y0
+	VMOVUPS (SI), Y0
 	VPAND   Y15, Y0, Y0
 	VPMAXUD Y0, Y13, Y13
-	VMOVUPS 32(DI), Y0
+	VMOVUPS 32(SI), Y0
 	VPAND   Y15, Y0, Y0
 	VPMAXUD Y0, Y12, Y12
-	VMOVUPS 64(DI), Y0
+	VMOVUPS 64(SI), Y0
 	VPAND   Y15, Y0, Y0
 	VPMAXUD Y0, Y11, Y11
-	VMOVUPS 96(DI), Y0
+	VMOVUPS 96(SI), Y0
 	VPAND   Y15, Y0, Y0
 	VPMAXUD Y0, Y10, Y10
-	ADDQ    $+128, DI
-	SUBQ    $+32, DX
-	CMPQ    DX, $+32
+	ADDQ    $+128, SI
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
 	JGE     grouploop
-
-grouptail:
-	TESTQ DX, DX
-	JEQ   groupend
-	MOVL  (DI), AX
-	MOVQ  AX, CX
-	SHLQ  $0x20, CX
-	ORQ   CX, AX
-	MOVQ  AX, (SP)
-	MOVQ  AX, 8(SP)
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  32(DI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  40(DI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  48(DI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  56(DI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece5:
-	VMOVUPS (SP), Y0
-	VPAND   Y15, Y0, Y0
-	VPMAXUD Y0, Y13, Y13
-	VMOVUPS 32(SP), Y0
-	VPAND   Y15, Y0, Y0
-	VPMAXUD Y0, Y12, Y12
-	VMOVUPS 64(SP), Y0
-	VPAND   Y15, Y0, Y0
-	VPMAXUD Y0, Y11, Y11
-	VMOVUPS 96(SP), Y0
-	VPAND   Y15, Y0, Y0
-	VPMAXUD Y0, Y10, Y10
-	LEAQ    (DI)(DX*4), DI
+	TESTQ   DI, DI
+	JEQ     groupend
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+32, DI
+	MOVQ    128(SP), SI
+	LEAQ    (SI)(DI*4), SI
 
 groupend:
 	VPMAXUD      Y11, Y13, Y0
@@ -1437,8 +1247,8 @@ groupend:
 	VPMAXUD      X0, X1, X0
 	VPERMILPS    $0xb1, X0, X1
 	VPMAXUD      X1, X0, X1
-	VMOVSS       X1, (SI)
-	ADDQ         $+4, SI
+	VMOVSS       X1, (DX)
+	ADDQ         $+4, DX
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          groups
@@ -1450,16 +1260,16 @@ tree:
 	JLT  treeend
 
 treeloop:
-	VMOVUPS    (DI), Y0
+	VMOVUPS    (SI), Y0
 	VPAND      Y15, Y0, Y0
-	VMOVUPS    32(DI), Y1
+	VMOVUPS    32(SI), Y1
 	VPAND      Y15, Y1, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y2
 	VSHUFPS    $0x4e, Y1, Y0, Y0
 	VPMAXUD    Y0, Y2, Y2
-	VMOVUPS    64(DI), Y0
+	VMOVUPS    64(SI), Y0
 	VPAND      Y15, Y0, Y0
-	VMOVUPS    96(DI), Y1
+	VMOVUPS    96(SI), Y1
 	VPAND      Y15, Y1, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y3
 	VSHUFPS    $0x4e, Y1, Y0, Y0
@@ -1467,16 +1277,16 @@ treeloop:
 	VSHUFPS    $0x88, Y3, Y2, Y0
 	VSHUFPS    $0xdd, Y3, Y2, Y2
 	VPMAXUD    Y2, Y0, Y0
-	VMOVUPS    128(DI), Y1
+	VMOVUPS    128(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    160(DI), Y2
+	VMOVUPS    160(SI), Y2
 	VPAND      Y15, Y2, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y3
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUD    Y1, Y3, Y3
-	VMOVUPS    192(DI), Y1
+	VMOVUPS    192(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    224(DI), Y2
+	VMOVUPS    224(SI), Y2
 	VPAND      Y15, Y2, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
@@ -1487,9 +1297,9 @@ treeloop:
 	VBLENDPS   $0xf0, Y1, Y0, Y2
 	VPERM2F128 $0x21, Y1, Y0, Y0
 	VPMAXUD    Y0, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	ADDQ       $+256, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y2, (DX)
+	ADDQ       $+256, SI
+	ADDQ       $+32, DX
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        treeloop
@@ -1505,27 +1315,27 @@ treepair:
 	JLT  treepairend
 
 treepairloop:
-	VMOVUPS    (DI), Y0
+	VMOVUPS    (SI), Y0
 	VPAND      Y15, Y0, Y0
-	VMOVUPS    32(DI), Y1
+	VMOVUPS    32(SI), Y1
 	VPAND      Y15, Y1, Y1
 	VPMAXUD    Y1, Y0, Y0
-	VMOVUPS    64(DI), Y1
+	VMOVUPS    64(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    96(DI), Y2
+	VMOVUPS    96(SI), Y2
 	VPAND      Y15, Y2, Y2
 	VPMAXUD    Y2, Y1, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y2
 	VSHUFPS    $0x4e, Y1, Y0, Y0
 	VPMAXUD    Y0, Y2, Y2
-	VMOVUPS    128(DI), Y0
+	VMOVUPS    128(SI), Y0
 	VPAND      Y15, Y0, Y0
-	VMOVUPS    160(DI), Y1
+	VMOVUPS    160(SI), Y1
 	VPAND      Y15, Y1, Y1
 	VPMAXUD    Y1, Y0, Y0
-	VMOVUPS    192(DI), Y1
+	VMOVUPS    192(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    224(DI), Y3
+	VMOVUPS    224(SI), Y3
 	VPAND      Y15, Y3, Y3
 	VPMAXUD    Y3, Y1, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y3
@@ -1534,27 +1344,27 @@ treepairloop:
 	VSHUFPS    $0x88, Y3, Y2, Y0
 	VSHUFPS    $0xdd, Y3, Y2, Y2
 	VPMAXUD    Y2, Y0, Y0
-	VMOVUPS    256(DI), Y1
+	VMOVUPS    256(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    288(DI), Y2
+	VMOVUPS    288(SI), Y2
 	VPAND      Y15, Y2, Y2
 	VPMAXUD    Y2, Y1, Y1
-	VMOVUPS    320(DI), Y2
+	VMOVUPS    320(SI), Y2
 	VPAND      Y15, Y2, Y2
-	VMOVUPS    352(DI), Y3
+	VMOVUPS    352(SI), Y3
 	VPAND      Y15, Y3, Y3
 	VPMAXUD    Y3, Y2, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y3
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUD    Y1, Y3, Y3
-	VMOVUPS    384(DI), Y1
+	VMOVUPS    384(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    416(DI), Y2
+	VMOVUPS    416(SI), Y2
 	VPAND      Y15, Y2, Y2
 	VPMAXUD    Y2, Y1, Y1
-	VMOVUPS    448(DI), Y2
+	VMOVUPS    448(SI), Y2
 	VPAND      Y15, Y2, Y2
-	VMOVUPS    480(DI), Y4
+	VMOVUPS    480(SI), Y4
 	VPAND      Y15, Y4, Y4
 	VPMAXUD    Y4, Y2, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y4
@@ -1566,9 +1376,9 @@ treepairloop:
 	VBLENDPS   $0xf0, Y1, Y0, Y2
 	VPERM2F128 $0x21, Y1, Y0, Y0
 	VPMAXUD    Y0, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	ADDQ       $+512, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y2, (DX)
+	ADDQ       $+512, SI
+	ADDQ       $+32, DX
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        treepairloop
@@ -1584,20 +1394,20 @@ treehalf:
 	JLT  treehalfend
 
 treehalfloop:
-	VMOVUPS     (DI), X0
-	VINSERTF128 $0x01, 64(DI), Y0, Y0
+	VMOVUPS     (SI), X0
+	VINSERTF128 $0x01, 64(SI), Y0, Y0
 	VPAND       Y15, Y0, Y0
-	VMOVUPS     16(DI), X1
-	VINSERTF128 $0x01, 80(DI), Y1, Y1
+	VMOVUPS     16(SI), X1
+	VINSERTF128 $0x01, 80(SI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	VBLENDPS    $0xcc, Y1, Y0, Y2
 	VSHUFPS     $0x4e, Y1, Y0, Y0
 	VPMAXUD     Y0, Y2, Y2
-	VMOVUPS     32(DI), X0
-	VINSERTF128 $0x01, 96(DI), Y0, Y0
+	VMOVUPS     32(SI), X0
+	VINSERTF128 $0x01, 96(SI), Y0, Y0
 	VPAND       Y15, Y0, Y0
-	VMOVUPS     48(DI), X1
-	VINSERTF128 $0x01, 112(DI), Y1, Y1
+	VMOVUPS     48(SI), X1
+	VINSERTF128 $0x01, 112(SI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	VBLENDPS    $0xcc, Y1, Y0, Y3
 	VSHUFPS     $0x4e, Y1, Y0, Y0
@@ -1605,9 +1415,9 @@ treehalfloop:
 	VSHUFPS     $0x88, Y3, Y2, Y0
 	VSHUFPS     $0xdd, Y3, Y2, Y2
 	VPMAXUD     Y2, Y0, Y0
-	VMOVUPS     Y0, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y0, (DX)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+8, BX
 	CMPQ        BX, $+8
 	JGE         treehalfloop
@@ -1626,21 +1436,21 @@ tree4:
 	SUBQ $+128, R10
 
 tree4loop:
-	MOVQ    DI, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y0
+	MOVQ    SI, R9
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y0
 	VPAND   Y15, Y0, Y0
-	VMOVUPS 32(DX), Y1
+	VMOVUPS 32(DI), Y1
 	VPAND   Y15, Y1, Y1
 	VPMAXUD Y1, Y0, Y0
-	VMOVUPS 64(DX), Y1
+	VMOVUPS 64(DI), Y1
 	VPAND   Y15, Y1, Y1
 	VPMAXUD Y1, Y0, Y0
-	VMOVUPS 96(DX), Y1
+	VMOVUPS 96(DI), Y1
 	VPAND   Y15, Y1, Y1
 	VPMAXUD Y1, Y0, Y0
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -1657,26 +1467,26 @@ tree4turn0:
 	VPMAXUD Y2, Y1, Y1
 	VPMAXUD Y1, Y0, Y0
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+128, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(DX), Y2
+	VMOVUPS 32(DI), Y2
 	VPAND   Y15, Y2, Y2
 	VPMAXUD Y2, Y1, Y1
-	VMOVUPS 64(DX), Y2
+	VMOVUPS 64(DI), Y2
 	VPAND   Y15, Y2, Y2
 	VPMAXUD Y2, Y1, Y1
-	VMOVUPS 96(DX), Y2
+	VMOVUPS 96(DI), Y2
 	VPAND   Y15, Y2, Y2
 	VPMAXUD Y2, Y1, Y1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -1693,29 +1503,29 @@ tree4turn1:
 	VPMAXUD Y3, Y2, Y2
 	VPMAXUD Y2, Y1, Y1
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUD  Y0, Y2, Y2
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y0
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y0
 	VPAND    Y15, Y0, Y0
-	VMOVUPS  32(DX), Y1
+	VMOVUPS  32(DI), Y1
 	VPAND    Y15, Y1, Y1
 	VPMAXUD  Y1, Y0, Y0
-	VMOVUPS  64(DX), Y1
+	VMOVUPS  64(DI), Y1
 	VPAND    Y15, Y1, Y1
 	VPMAXUD  Y1, Y0, Y0
-	VMOVUPS  96(DX), Y1
+	VMOVUPS  96(DI), Y1
 	VPAND    Y15, Y1, Y1
 	VPMAXUD  Y1, Y0, Y0
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree4done2
 
 tree4turn2:
@@ -1732,26 +1542,26 @@ tree4turn2:
 	VPMAXUD Y3, Y1, Y1
 	VPMAXUD Y1, Y0, Y0
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+128, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(DX), Y3
+	VMOVUPS 32(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUD Y3, Y1, Y1
-	VMOVUPS 64(DX), Y3
+	VMOVUPS 64(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUD Y3, Y1, Y1
-	VMOVUPS 96(DX), Y3
+	VMOVUPS 96(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUD Y3, Y1, Y1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -1768,11 +1578,11 @@ tree4turn3:
 	VPMAXUD Y4, Y3, Y3
 	VPMAXUD Y3, Y1, Y1
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
@@ -1780,20 +1590,20 @@ tree4done3:
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXUD  Y2, Y0, Y0
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y1
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
-	VMOVUPS  32(DX), Y2
+	VMOVUPS  32(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUD  Y2, Y1, Y1
-	VMOVUPS  64(DX), Y2
+	VMOVUPS  64(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUD  Y2, Y1, Y1
-	VMOVUPS  96(DX), Y2
+	VMOVUPS  96(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUD  Y2, Y1, Y1
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree4done4
 
 tree4turn4:
@@ -1810,26 +1620,26 @@ tree4turn4:
 	VPMAXUD Y3, Y2, Y2
 	VPMAXUD Y2, Y1, Y1
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+128, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(DX), Y3
+	VMOVUPS 32(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUD Y3, Y2, Y2
-	VMOVUPS 64(DX), Y3
+	VMOVUPS 64(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUD Y3, Y2, Y2
-	VMOVUPS 96(DX), Y3
+	VMOVUPS 96(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUD Y3, Y2, Y2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -1846,29 +1656,29 @@ tree4turn5:
 	VPMAXUD Y4, Y3, Y3
 	VPMAXUD Y3, Y2, Y2
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXUD  Y1, Y3, Y3
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y1
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
-	VMOVUPS  32(DX), Y2
+	VMOVUPS  32(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUD  Y2, Y1, Y1
-	VMOVUPS  64(DX), Y2
+	VMOVUPS  64(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUD  Y2, Y1, Y1
-	VMOVUPS  96(DX), Y2
+	VMOVUPS  96(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUD  Y2, Y1, Y1
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree4done6
 
 tree4turn6:
@@ -1885,26 +1695,26 @@ tree4turn6:
 	VPMAXUD Y4, Y2, Y2
 	VPMAXUD Y2, Y1, Y1
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+128, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(DX), Y4
+	VMOVUPS 32(DI), Y4
 	VPAND   Y15, Y4, Y4
 	VPMAXUD Y4, Y2, Y2
-	VMOVUPS 64(DX), Y4
+	VMOVUPS 64(DI), Y4
 	VPAND   Y15, Y4, Y4
 	VPMAXUD Y4, Y2, Y2
-	VMOVUPS 96(DX), Y4
+	VMOVUPS 96(DI), Y4
 	VPAND   Y15, Y4, Y4
 	VPMAXUD Y4, Y2, Y2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -1921,11 +1731,11 @@ tree4turn7:
 	VPMAXUD Y5, Y4, Y4
 	VPMAXUD Y4, Y2, Y2
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+128, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
@@ -1936,9 +1746,9 @@ tree4done7:
 	VBLENDPS   $0xf0, Y1, Y0, Y2
 	VPERM2F128 $0x21, Y1, Y0, Y0
 	VPMAXUD    Y0, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y2, (DX)
+	MOVQ       R9, SI
+	ADDQ       $+32, DX
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        tree4loop
@@ -1957,13 +1767,13 @@ tree1:
 	SUBQ $+32, R10
 
 tree1loop:
-	MOVQ    DI, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y0
+	MOVQ    SI, R9
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y0
 	VPAND   Y15, Y0, Y0
 	VMOVAPS Y0, Y0
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -1971,18 +1781,18 @@ tree1turn0:
 	VPAND   Y15, Y1, Y1
 	VPMAXUD Y1, Y0, Y0
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+32, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
 	VMOVAPS Y1, Y1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -1990,21 +1800,21 @@ tree1turn1:
 	VPAND   Y15, Y2, Y2
 	VPMAXUD Y2, Y1, Y1
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUD  Y0, Y2, Y2
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y0
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y0
 	VPAND    Y15, Y0, Y0
 	VMOVAPS  Y0, Y0
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree1done2
 
 tree1turn2:
@@ -2012,18 +1822,18 @@ tree1turn2:
 	VPAND   Y15, Y1, Y1
 	VPMAXUD Y1, Y0, Y0
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+32, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
 	VMOVAPS Y1, Y1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -2031,11 +1841,11 @@ tree1turn3:
 	VPAND   Y15, Y3, Y3
 	VPMAXUD Y3, Y1, Y1
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
@@ -2043,12 +1853,12 @@ tree1done3:
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXUD  Y2, Y0, Y0
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y1
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
 	VMOVAPS  Y1, Y1
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree1done4
 
 tree1turn4:
@@ -2056,18 +1866,18 @@ tree1turn4:
 	VPAND   Y15, Y2, Y2
 	VPMAXUD Y2, Y1, Y1
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+32, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
 	VMOVAPS Y2, Y2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -2075,21 +1885,21 @@ tree1turn5:
 	VPAND   Y15, Y3, Y3
 	VPMAXUD Y3, Y2, Y2
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXUD  Y1, Y3, Y3
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y1
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
 	VMOVAPS  Y1, Y1
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree1done6
 
 tree1turn6:
@@ -2097,18 +1907,18 @@ tree1turn6:
 	VPAND   Y15, Y2, Y2
 	VPMAXUD Y2, Y1, Y1
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+32, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
 	VMOVAPS Y2, Y2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -2116,11 +1926,11 @@ tree1turn7:
 	VPAND   Y15, Y4, Y4
 	VPMAXUD Y4, Y2, Y2
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+32, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
@@ -2131,9 +1941,9 @@ tree1done7:
 	VBLENDPS   $0xf0, Y1, Y0, Y2
 	VPERM2F128 $0x21, Y1, Y0, Y0
 	VPMAXUD    Y0, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y2, (DX)
+	MOVQ       R9, SI
+	ADDQ       $+32, DX
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        tree1loop
@@ -2152,32 +1962,32 @@ treehalves:
 	SUBQ $+16, R10
 
 treehalvesloop:
-	MOVQ        DI, R9
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        SI, R9
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X0
-	VINSERTF128 $0x01, (DX), Y0, Y0
+	VINSERTF128 $0x01, (DI), Y0, Y0
 	VPAND       Y15, Y0, Y0
 	LEAQ        (R9)(R8*4), R9
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X1
-	VINSERTF128 $0x01, (DX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	LEAQ        (R9)(R8*4), R9
 	VBLENDPS    $0xcc, Y1, Y0, Y2
 	VSHUFPS     $0x4e, Y1, Y0, Y0
 	VPMAXUD     Y0, Y2, Y2
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X0
-	VINSERTF128 $0x01, (DX), Y0, Y0
+	VINSERTF128 $0x01, (DI), Y0, Y0
 	VPAND       Y15, Y0, Y0
 	LEAQ        (R9)(R8*4), R9
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X1
-	VINSERTF128 $0x01, (DX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	LEAQ        (R9)(R8*4), R9
 	VBLENDPS    $0xcc, Y1, Y0, Y3
@@ -2186,31 +1996,31 @@ treehalvesloop:
 	VSHUFPS     $0x88, Y3, Y2, Y0
 	VSHUFPS     $0xdd, Y3, Y2, Y2
 	VPMAXUD     Y2, Y0, Y0
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X1
-	VINSERTF128 $0x01, (DX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	LEAQ        (R9)(R8*4), R9
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X2
-	VINSERTF128 $0x01, (DX), Y2, Y2
+	VINSERTF128 $0x01, (DI), Y2, Y2
 	VPAND       Y15, Y2, Y2
 	LEAQ        (R9)(R8*4), R9
 	VBLENDPS    $0xcc, Y2, Y1, Y3
 	VSHUFPS     $0x4e, Y2, Y1, Y1
 	VPMAXUD     Y1, Y3, Y3
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X1
-	VINSERTF128 $0x01, (DX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	LEAQ        (R9)(R8*4), R9
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X2
-	VINSERTF128 $0x01, (DX), Y2, Y2
+	VINSERTF128 $0x01, (DI), Y2, Y2
 	VPAND       Y15, Y2, Y2
 	LEAQ        (R9)(R8*4), R9
 	VBLENDPS    $0xcc, Y2, Y1, Y4
@@ -2222,9 +2032,9 @@ treehalvesloop:
 	VBLENDPS    $0xf0, Y1, Y0, Y2
 	VPERM2F128  $0x21, Y1, Y0, Y0
 	VPMAXUD     Y0, Y2, Y2
-	VMOVUPS     Y2, (SI)
-	MOVQ        R9, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y2, (DX)
+	MOVQ        R9, SI
+	ADDQ        $+32, DX
 	SUBQ        $+8, BX
 	CMPQ        BX, $+8
 	JGE         treehalvesloop
@@ -2235,16 +2045,24 @@ treehalvesend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled32AVX2(SB)
+	MOVQ SI, 128(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func ReachAVX2(x *int32, low *float32, high *float32, groups int, length int)
 // Requires: AVX, AVX2
-TEXT ·ReachAVX2(SB), NOSPLIT, $128-40
-	// pointers: DI x, SI low, DX high, BX elements left, R8 groups left, R9 length
+TEXT ·ReachAVX2(SB), NOSPLIT, $160-40
+	// pointers: SI x, DX low, BX high, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0, Y14 0x0, Y13 0x80000000
 	// per group: nothing
 	// vector registers in use at once: 15
-	MOVQ         x+0(FP), DI
-	MOVQ         low+8(FP), SI
-	MOVQ         high+16(FP), DX
+	MOVQ         x+0(FP), SI
+	MOVQ         low+8(FP), DX
+	MOVQ         high+16(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
 	VBROADCASTSS constantsAVX2<>+16(SB), Y13
@@ -2274,131 +2092,34 @@ groups:
 	VMOVAPS Y13, Y7
 	VMOVAPS Y13, Y6
 	VMOVAPS Y13, Y5
-	MOVQ    R9, BX
-	CMPQ    BX, $+32
-	JLT     grouptail
+	MOVQ    R9, DI
+	CMPQ    DI, $+32
+	JLT     groupstage
 
 grouploop:
-	VMOVUPS (DI), Y0
+	VMOVUPS (SI), Y0
 	VPMAXUD Y0, Y12, Y12
 	VPMAXSD Y0, Y8, Y8
-	VMOVUPS 32(DI), Y0
+	VMOVUPS 32(SI), Y0
 	VPMAXUD Y0, Y11, Y11
 	VPMAXSD Y0, Y7, Y7
-	VMOVUPS 64(DI), Y0
+	VMOVUPS 64(SI), Y0
 	VPMAXUD Y0, Y10, Y10
 	VPMAXSD Y0, Y6, Y6
-	VMOVUPS 96(DI), Y0
+	VMOVUPS 96(SI), Y0
 	VPMAXUD Y0, Y9, Y9
 	VPMAXSD Y0, Y5, Y5
-	ADDQ    $+128, DI
-	SUBQ    $+32, BX
-	CMPQ    BX, $+32
+	ADDQ    $+128, SI
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
 	JGE     grouploop
-
-grouptail:
-	TESTQ BX, BX
-	JEQ   groupend
-	MOVL  (DI), AX
-	MOVQ  AX, CX
-	SHLQ  $0x20, CX
-	ORQ   CX, AX
-	MOVQ  AX, (SP)
-	MOVQ  AX, 8(SP)
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  32(DI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  40(DI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  48(DI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  56(DI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece5:
-	VMOVUPS (SP), Y0
-	VPMAXUD Y0, Y12, Y12
-	VPMAXSD Y0, Y8, Y8
-	VMOVUPS 32(SP), Y0
-	VPMAXUD Y0, Y11, Y11
-	VPMAXSD Y0, Y7, Y7
-	VMOVUPS 64(SP), Y0
-	VPMAXUD Y0, Y10, Y10
-	VPMAXSD Y0, Y6, Y6
-	VMOVUPS 96(SP), Y0
-	VPMAXUD Y0, Y9, Y9
-	VPMAXSD Y0, Y5, Y5
-	LEAQ    (DI)(BX*4), DI
+	TESTQ   DI, DI
+	JEQ     groupend
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+32, DI
+	MOVQ    128(SP), SI
+	LEAQ    (SI)(DI*4), SI
 
 groupend:
 	VPMAXUD      Y10, Y12, Y0
@@ -2426,10 +2147,10 @@ groupend:
 	VPAND        Y3, Y1, Y1
 	VADDPS       Y14, Y1, Y1
 	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVSS       X0, (SI)
-	VMOVSS       X2, (DX)
-	ADDQ         $+4, SI
+	VMOVSS       X0, (DX)
+	VMOVSS       X2, (BX)
 	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	SUBQ         $+1, R8
 	TESTQ        R8, R8
 	JNE          groups
@@ -2441,14 +2162,14 @@ tree:
 	JLT  treeend
 
 treeloop:
-	VMOVUPS    (DI), Y0
-	VMOVUPS    32(DI), Y1
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y2
 	VSHUFPS    $0x4e, Y1, Y0, Y0
 	VPMAXUD    Y0, Y2, Y1
 	VPMAXSD    Y0, Y2, Y2
-	VMOVUPS    64(DI), Y0
-	VMOVUPS    96(DI), Y3
+	VMOVUPS    64(SI), Y0
+	VMOVUPS    96(SI), Y3
 	VBLENDPS   $0xcc, Y3, Y0, Y4
 	VSHUFPS    $0x4e, Y3, Y0, Y0
 	VPMAXUD    Y0, Y4, Y3
@@ -2459,14 +2180,14 @@ treeloop:
 	VSHUFPS    $0x88, Y4, Y2, Y0
 	VSHUFPS    $0xdd, Y4, Y2, Y2
 	VPMAXSD    Y2, Y0, Y0
-	VMOVUPS    128(DI), Y1
-	VMOVUPS    160(DI), Y2
+	VMOVUPS    128(SI), Y1
+	VMOVUPS    160(SI), Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y3
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUD    Y1, Y3, Y2
 	VPMAXSD    Y1, Y3, Y3
-	VMOVUPS    192(DI), Y1
-	VMOVUPS    224(DI), Y4
+	VMOVUPS    192(SI), Y1
+	VMOVUPS    224(SI), Y4
 	VBLENDPS   $0xcc, Y4, Y1, Y6
 	VSHUFPS    $0x4e, Y4, Y1, Y1
 	VPMAXUD    Y1, Y6, Y4
@@ -2490,11 +2211,11 @@ treeloop:
 	VPAND      Y1, Y2, Y2
 	VADDPS     Y14, Y2, Y2
 	VBLENDVPS  Y0, Y2, Y3, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y3, (DX)
-	ADDQ       $+256, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y3, (BX)
+	ADDQ       $+256, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treeloop
@@ -2510,12 +2231,12 @@ treepair:
 	JLT  treepairend
 
 treepairloop:
-	VMOVUPS    (DI), Y0
-	VMOVUPS    32(DI), Y1
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
 	VPMAXUD    Y1, Y0, Y2
 	VPMAXSD    Y1, Y0, Y0
-	VMOVUPS    64(DI), Y1
-	VMOVUPS    96(DI), Y3
+	VMOVUPS    64(SI), Y1
+	VMOVUPS    96(SI), Y3
 	VPMAXUD    Y3, Y1, Y4
 	VPMAXSD    Y3, Y1, Y1
 	VBLENDPS   $0xcc, Y4, Y2, Y3
@@ -2524,12 +2245,12 @@ treepairloop:
 	VBLENDPS   $0xcc, Y1, Y0, Y2
 	VSHUFPS    $0x4e, Y1, Y0, Y0
 	VPMAXSD    Y0, Y2, Y2
-	VMOVUPS    128(DI), Y0
-	VMOVUPS    160(DI), Y1
+	VMOVUPS    128(SI), Y0
+	VMOVUPS    160(SI), Y1
 	VPMAXUD    Y1, Y0, Y4
 	VPMAXSD    Y1, Y0, Y0
-	VMOVUPS    192(DI), Y1
-	VMOVUPS    224(DI), Y5
+	VMOVUPS    192(SI), Y1
+	VMOVUPS    224(SI), Y5
 	VPMAXUD    Y5, Y1, Y6
 	VPMAXSD    Y5, Y1, Y1
 	VBLENDPS   $0xcc, Y6, Y4, Y5
@@ -2544,12 +2265,12 @@ treepairloop:
 	VSHUFPS    $0x88, Y3, Y2, Y0
 	VSHUFPS    $0xdd, Y3, Y2, Y2
 	VPMAXSD    Y2, Y0, Y0
-	VMOVUPS    256(DI), Y1
-	VMOVUPS    288(DI), Y2
+	VMOVUPS    256(SI), Y1
+	VMOVUPS    288(SI), Y2
 	VPMAXUD    Y2, Y1, Y3
 	VPMAXSD    Y2, Y1, Y1
-	VMOVUPS    320(DI), Y2
-	VMOVUPS    352(DI), Y5
+	VMOVUPS    320(SI), Y2
+	VMOVUPS    352(SI), Y5
 	VPMAXUD    Y5, Y2, Y6
 	VPMAXSD    Y5, Y2, Y2
 	VBLENDPS   $0xcc, Y6, Y3, Y5
@@ -2558,12 +2279,12 @@ treepairloop:
 	VBLENDPS   $0xcc, Y2, Y1, Y3
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXSD    Y1, Y3, Y3
-	VMOVUPS    384(DI), Y1
-	VMOVUPS    416(DI), Y2
+	VMOVUPS    384(SI), Y1
+	VMOVUPS    416(SI), Y2
 	VPMAXUD    Y2, Y1, Y6
 	VPMAXSD    Y2, Y1, Y1
-	VMOVUPS    448(DI), Y2
-	VMOVUPS    480(DI), Y7
+	VMOVUPS    448(SI), Y2
+	VMOVUPS    480(SI), Y7
 	VPMAXUD    Y7, Y2, Y8
 	VPMAXSD    Y7, Y2, Y2
 	VBLENDPS   $0xcc, Y8, Y6, Y7
@@ -2591,11 +2312,11 @@ treepairloop:
 	VPAND      Y1, Y5, Y5
 	VADDPS     Y14, Y5, Y5
 	VBLENDVPS  Y0, Y5, Y2, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y2, (DX)
-	ADDQ       $+512, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y2, (BX)
+	ADDQ       $+512, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treepairloop
@@ -2611,18 +2332,18 @@ treehalf:
 	JLT  treehalfend
 
 treehalfloop:
-	VMOVUPS     (DI), X0
-	VINSERTF128 $0x01, 64(DI), Y0, Y0
-	VMOVUPS     16(DI), X1
-	VINSERTF128 $0x01, 80(DI), Y1, Y1
+	VMOVUPS     (SI), X0
+	VINSERTF128 $0x01, 64(SI), Y0, Y0
+	VMOVUPS     16(SI), X1
+	VINSERTF128 $0x01, 80(SI), Y1, Y1
 	VBLENDPS    $0xcc, Y1, Y0, Y2
 	VSHUFPS     $0x4e, Y1, Y0, Y0
 	VPMAXUD     Y0, Y2, Y1
 	VPMAXSD     Y0, Y2, Y2
-	VMOVUPS     32(DI), X0
-	VINSERTF128 $0x01, 96(DI), Y0, Y0
-	VMOVUPS     48(DI), X3
-	VINSERTF128 $0x01, 112(DI), Y3, Y3
+	VMOVUPS     32(SI), X0
+	VINSERTF128 $0x01, 96(SI), Y0, Y0
+	VMOVUPS     48(SI), X3
+	VINSERTF128 $0x01, 112(SI), Y3, Y3
 	VBLENDPS    $0xcc, Y3, Y0, Y4
 	VSHUFPS     $0x4e, Y3, Y0, Y0
 	VPMAXUD     Y0, Y4, Y3
@@ -2640,11 +2361,11 @@ treehalfloop:
 	VPAND       Y2, Y5, Y5
 	VADDPS      Y14, Y5, Y5
 	VBLENDVPS   Y1, Y5, Y0, Y1
-	VMOVUPS     Y1, (SI)
-	VMOVUPS     Y0, (DX)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y1, (DX)
+	VMOVUPS     Y0, (BX)
+	ADDQ        $+128, SI
 	ADDQ        $+32, DX
+	ADDQ        $+32, BX
 	SUBQ        $+8, R8
 	CMPQ        R8, $+8
 	JGE         treehalfloop
@@ -2663,20 +2384,20 @@ tree4:
 	SUBQ $+128, R11
 
 tree4loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y0
-	VMOVUPS 32(BX), Y1
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
 	VPMAXUD Y1, Y0, Y2
 	VPMAXSD Y1, Y0, Y0
-	VMOVUPS 64(BX), Y1
+	VMOVUPS 64(DI), Y1
 	VPMAXUD Y1, Y2, Y2
 	VPMAXSD Y1, Y0, Y0
-	VMOVUPS 96(BX), Y1
+	VMOVUPS 96(DI), Y1
 	VPMAXUD Y1, Y2, Y2
 	VPMAXSD Y1, Y0, Y0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -2693,25 +2414,25 @@ tree4turn0:
 	VPMAXUD Y4, Y2, Y2
 	VPMAXSD Y1, Y0, Y0
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y3
 	VPMAXUD Y3, Y1, Y4
 	VPMAXSD Y3, Y1, Y1
-	VMOVUPS 64(BX), Y3
+	VMOVUPS 64(DI), Y3
 	VPMAXUD Y3, Y4, Y4
 	VPMAXSD Y3, Y1, Y1
-	VMOVUPS 96(BX), Y3
+	VMOVUPS 96(DI), Y3
 	VPMAXUD Y3, Y4, Y4
 	VPMAXSD Y3, Y1, Y1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -2728,11 +2449,11 @@ tree4turn1:
 	VPMAXUD Y6, Y4, Y4
 	VPMAXSD Y3, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y4, Y2, Y3
 	VSHUFPS  $0x4e, Y4, Y2, Y2
@@ -2740,19 +2461,19 @@ tree4done1:
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXSD  Y0, Y2, Y2
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y0
-	VMOVUPS  32(BX), Y1
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y0
+	VMOVUPS  32(DI), Y1
 	VPMAXUD  Y1, Y0, Y4
 	VPMAXSD  Y1, Y0, Y0
-	VMOVUPS  64(BX), Y1
+	VMOVUPS  64(DI), Y1
 	VPMAXUD  Y1, Y4, Y4
 	VPMAXSD  Y1, Y0, Y0
-	VMOVUPS  96(BX), Y1
+	VMOVUPS  96(DI), Y1
 	VPMAXUD  Y1, Y4, Y4
 	VPMAXSD  Y1, Y0, Y0
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done2
 
 tree4turn2:
@@ -2769,25 +2490,25 @@ tree4turn2:
 	VPMAXUD Y6, Y4, Y4
 	VPMAXSD Y1, Y0, Y0
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y5
 	VPMAXUD Y5, Y1, Y6
 	VPMAXSD Y5, Y1, Y1
-	VMOVUPS 64(BX), Y5
+	VMOVUPS 64(DI), Y5
 	VPMAXUD Y5, Y6, Y6
 	VPMAXSD Y5, Y1, Y1
-	VMOVUPS 96(BX), Y5
+	VMOVUPS 96(DI), Y5
 	VPMAXUD Y5, Y6, Y6
 	VPMAXSD Y5, Y1, Y1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -2804,11 +2525,11 @@ tree4turn3:
 	VPMAXUD Y8, Y6, Y6
 	VPMAXSD Y5, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y6, Y4, Y5
 	VSHUFPS  $0x4e, Y6, Y4, Y4
@@ -2822,19 +2543,19 @@ tree4done3:
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXSD  Y2, Y0, Y0
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
-	VMOVUPS  32(BX), Y2
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
+	VMOVUPS  32(DI), Y2
 	VPMAXUD  Y2, Y1, Y3
 	VPMAXSD  Y2, Y1, Y1
-	VMOVUPS  64(BX), Y2
+	VMOVUPS  64(DI), Y2
 	VPMAXUD  Y2, Y3, Y3
 	VPMAXSD  Y2, Y1, Y1
-	VMOVUPS  96(BX), Y2
+	VMOVUPS  96(DI), Y2
 	VPMAXUD  Y2, Y3, Y3
 	VPMAXSD  Y2, Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done4
 
 tree4turn4:
@@ -2851,25 +2572,25 @@ tree4turn4:
 	VPMAXUD Y6, Y3, Y3
 	VPMAXSD Y2, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y2
-	VMOVUPS 32(BX), Y5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y5
 	VPMAXUD Y5, Y2, Y6
 	VPMAXSD Y5, Y2, Y2
-	VMOVUPS 64(BX), Y5
+	VMOVUPS 64(DI), Y5
 	VPMAXUD Y5, Y6, Y6
 	VPMAXSD Y5, Y2, Y2
-	VMOVUPS 96(BX), Y5
+	VMOVUPS 96(DI), Y5
 	VPMAXUD Y5, Y6, Y6
 	VPMAXSD Y5, Y2, Y2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -2886,11 +2607,11 @@ tree4turn5:
 	VPMAXUD Y8, Y6, Y6
 	VPMAXSD Y5, Y2, Y2
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y6, Y3, Y5
 	VSHUFPS  $0x4e, Y6, Y3, Y3
@@ -2898,19 +2619,19 @@ tree4done5:
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXSD  Y1, Y3, Y3
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
-	VMOVUPS  32(BX), Y2
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
+	VMOVUPS  32(DI), Y2
 	VPMAXUD  Y2, Y1, Y6
 	VPMAXSD  Y2, Y1, Y1
-	VMOVUPS  64(BX), Y2
+	VMOVUPS  64(DI), Y2
 	VPMAXUD  Y2, Y6, Y6
 	VPMAXSD  Y2, Y1, Y1
-	VMOVUPS  96(BX), Y2
+	VMOVUPS  96(DI), Y2
 	VPMAXUD  Y2, Y6, Y6
 	VPMAXSD  Y2, Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done6
 
 tree4turn6:
@@ -2927,25 +2648,25 @@ tree4turn6:
 	VPMAXUD Y8, Y6, Y6
 	VPMAXSD Y2, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y2
-	VMOVUPS 32(BX), Y7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y7
 	VPMAXUD Y7, Y2, Y8
 	VPMAXSD Y7, Y2, Y2
-	VMOVUPS 64(BX), Y7
+	VMOVUPS 64(DI), Y7
 	VPMAXUD Y7, Y8, Y8
 	VPMAXSD Y7, Y2, Y2
-	VMOVUPS 96(BX), Y7
+	VMOVUPS 96(DI), Y7
 	VPMAXUD Y7, Y8, Y8
 	VPMAXSD Y7, Y2, Y2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -2962,11 +2683,11 @@ tree4turn7:
 	VPMAXUD Y10, Y8, Y8
 	VPMAXSD Y7, Y2, Y2
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+128, R10
 	VBLENDPS   $0xcc, Y8, Y6, Y7
 	VSHUFPS    $0x4e, Y8, Y6, Y6
@@ -2993,11 +2714,11 @@ tree4done7:
 	VPAND      Y1, Y5, Y5
 	VADDPS     Y14, Y5, Y5
 	VBLENDVPS  Y0, Y5, Y2, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y2, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        tree4loop
@@ -3016,13 +2737,13 @@ tree1:
 	SUBQ $+32, R11
 
 tree1loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y0
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y0
 	VMOVAPS Y0, Y1
 	VMOVAPS Y0, Y0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -3030,18 +2751,18 @@ tree1turn0:
 	VPMAXUD Y2, Y1, Y1
 	VPMAXSD Y2, Y0, Y0
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y2
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y2
 	VMOVAPS Y2, Y3
 	VMOVAPS Y2, Y2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -3049,11 +2770,11 @@ tree1turn1:
 	VPMAXUD Y4, Y3, Y3
 	VPMAXSD Y4, Y2, Y2
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y3, Y1, Y4
 	VSHUFPS  $0x4e, Y3, Y1, Y1
@@ -3061,12 +2782,12 @@ tree1done1:
 	VBLENDPS $0xcc, Y2, Y0, Y1
 	VSHUFPS  $0x4e, Y2, Y0, Y0
 	VPMAXSD  Y0, Y1, Y1
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y0
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y0
 	VMOVAPS  Y0, Y2
 	VMOVAPS  Y0, Y0
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done2
 
 tree1turn2:
@@ -3074,18 +2795,18 @@ tree1turn2:
 	VPMAXUD Y3, Y2, Y2
 	VPMAXSD Y3, Y0, Y0
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y3
 	VMOVAPS Y3, Y5
 	VMOVAPS Y3, Y3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -3093,11 +2814,11 @@ tree1turn3:
 	VPMAXUD Y6, Y5, Y5
 	VPMAXSD Y6, Y3, Y3
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y5, Y2, Y6
 	VSHUFPS  $0x4e, Y5, Y2, Y2
@@ -3111,12 +2832,12 @@ tree1done3:
 	VSHUFPS  $0x88, Y4, Y1, Y0
 	VSHUFPS  $0xdd, Y4, Y1, Y1
 	VPMAXSD  Y1, Y0, Y0
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y3
 	VMOVAPS  Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done4
 
 tree1turn4:
@@ -3124,18 +2845,18 @@ tree1turn4:
 	VPMAXUD Y4, Y3, Y3
 	VPMAXSD Y4, Y1, Y1
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y4
 	VMOVAPS Y4, Y5
 	VMOVAPS Y4, Y4
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -3143,11 +2864,11 @@ tree1turn5:
 	VPMAXUD Y6, Y5, Y5
 	VPMAXSD Y6, Y4, Y4
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y5, Y3, Y6
 	VSHUFPS  $0x4e, Y5, Y3, Y3
@@ -3155,12 +2876,12 @@ tree1done5:
 	VBLENDPS $0xcc, Y4, Y1, Y3
 	VSHUFPS  $0x4e, Y4, Y1, Y1
 	VPMAXSD  Y1, Y3, Y3
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y4
 	VMOVAPS  Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done6
 
 tree1turn6:
@@ -3168,18 +2889,18 @@ tree1turn6:
 	VPMAXUD Y5, Y4, Y4
 	VPMAXSD Y5, Y1, Y1
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y5
 	VMOVAPS Y5, Y7
 	VMOVAPS Y5, Y5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -3187,11 +2908,11 @@ tree1turn7:
 	VPMAXUD Y8, Y7, Y7
 	VPMAXSD Y8, Y5, Y5
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+32, R10
 	VBLENDPS   $0xcc, Y7, Y4, Y8
 	VSHUFPS    $0x4e, Y7, Y4, Y4
@@ -3218,11 +2939,11 @@ tree1done7:
 	VPAND      Y1, Y6, Y6
 	VADDPS     Y14, Y6, Y6
 	VBLENDVPS  Y0, Y6, Y2, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y2, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        tree1loop
@@ -3241,30 +2962,30 @@ treehalves:
 	SUBQ $+16, R11
 
 treehalvesloop:
-	MOVQ        DI, R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        SI, R10
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X0
-	VINSERTF128 $0x01, (BX), Y0, Y0
+	VINSERTF128 $0x01, (DI), Y0, Y0
 	LEAQ        (R10)(R9*4), R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X1
-	VINSERTF128 $0x01, (BX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	LEAQ        (R10)(R9*4), R10
 	VBLENDPS    $0xcc, Y1, Y0, Y2
 	VSHUFPS     $0x4e, Y1, Y0, Y0
 	VPMAXUD     Y0, Y2, Y1
 	VPMAXSD     Y0, Y2, Y2
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X0
-	VINSERTF128 $0x01, (BX), Y0, Y0
+	VINSERTF128 $0x01, (DI), Y0, Y0
 	LEAQ        (R10)(R9*4), R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X3
-	VINSERTF128 $0x01, (BX), Y3, Y3
+	VINSERTF128 $0x01, (DI), Y3, Y3
 	LEAQ        (R10)(R9*4), R10
 	VBLENDPS    $0xcc, Y3, Y0, Y4
 	VSHUFPS     $0x4e, Y3, Y0, Y0
@@ -3276,29 +2997,29 @@ treehalvesloop:
 	VSHUFPS     $0x88, Y4, Y2, Y0
 	VSHUFPS     $0xdd, Y4, Y2, Y2
 	VPMAXSD     Y2, Y0, Y0
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X1
-	VINSERTF128 $0x01, (BX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	LEAQ        (R10)(R9*4), R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X2
-	VINSERTF128 $0x01, (BX), Y2, Y2
+	VINSERTF128 $0x01, (DI), Y2, Y2
 	LEAQ        (R10)(R9*4), R10
 	VBLENDPS    $0xcc, Y2, Y1, Y3
 	VSHUFPS     $0x4e, Y2, Y1, Y1
 	VPMAXUD     Y1, Y3, Y2
 	VPMAXSD     Y1, Y3, Y3
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X1
-	VINSERTF128 $0x01, (BX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	LEAQ        (R10)(R9*4), R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X4
-	VINSERTF128 $0x01, (BX), Y4, Y4
+	VINSERTF128 $0x01, (DI), Y4, Y4
 	LEAQ        (R10)(R9*4), R10
 	VBLENDPS    $0xcc, Y4, Y1, Y6
 	VSHUFPS     $0x4e, Y4, Y1, Y1
@@ -3323,11 +3044,11 @@ treehalvesloop:
 	VPAND       Y1, Y2, Y2
 	VADDPS      Y14, Y2, Y2
 	VBLENDVPS   Y0, Y2, Y3, Y0
-	VMOVUPS     Y0, (SI)
-	VMOVUPS     Y3, (DX)
-	MOVQ        R10, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y0, (DX)
+	VMOVUPS     Y3, (BX)
+	MOVQ        R10, SI
 	ADDQ        $+32, DX
+	ADDQ        $+32, BX
 	SUBQ        $+8, R8
 	CMPQ        R8, $+8
 	JGE         treehalvesloop
@@ -3338,36 +3059,39 @@ treehalvesend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled32AVX2(SB)
+	MOVQ SI, 128(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func MinMaxColumnsAVX2(min *float32, max *float32, x0 *float32, x1 *float32, x2 *float32, x3 *float32, x4 *float32, x5 *float32, n int)
 // Requires: AVX, AVX2
-TEXT ·MinMaxColumnsAVX2(SB), $1024-72
-	// pointers: DI min, SI max, DX x0, BX x1, R8 x2, R9 x3, R10 x4, R11 x5, R12 elements left
+TEXT ·MinMaxColumnsAVX2(SB), $1104-72
+	// pointers: SI min, DX max, BX x0, R8 x1, R9 x2, R10 x3, R11 x4, R12 x5, DI elements left
 	// per call: Y15 0x7fffffff, Y14 0x7fc00000, Y13 0x0
 	// vector registers in use at once: 7
-	MOVQ         min+0(FP), DI
-	MOVQ         max+8(FP), SI
-	MOVQ         x0+16(FP), DX
-	MOVQ         x1+24(FP), BX
-	MOVQ         x2+32(FP), R8
-	MOVQ         x3+40(FP), R9
-	MOVQ         x4+48(FP), R10
-	MOVQ         x5+56(FP), R11
+	MOVQ         min+0(FP), SI
+	MOVQ         max+8(FP), DX
+	MOVQ         x0+16(FP), BX
+	MOVQ         x1+24(FP), R8
+	MOVQ         x2+32(FP), R9
+	MOVQ         x3+40(FP), R10
+	MOVQ         x4+48(FP), R11
+	MOVQ         x5+56(FP), R12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VXORPS       Y13, Y13, Y13
-	MOVQ         n+64(FP), R12
-	CMPQ         R12, $+32
-	JLT          lanetail
+	MOVQ         n+64(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 
 laneloop:
-	VMOVUPS   (DI), Y0
-	VMOVUPS   (SI), Y1
+	VMOVUPS   (SI), Y0
+	VMOVUPS   (DX), Y1
 	VPAND     Y15, Y0, Y2
-	VMOVUPS   (DX), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
 	VMOVUPS   (BX), Y3
 	VMINPS    Y3, Y0, Y0
 	VMAXPS    Y3, Y1, Y1
@@ -3393,21 +3117,21 @@ laneloop:
 	VMAXPS    Y3, Y1, Y1
 	VPAND     Y15, Y3, Y3
 	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y14, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VBLENDVPS Y2, Y1, Y14, Y2
-	VADDPS    Y13, Y2, Y2
-	VMOVUPS   Y2, (SI)
-	VMOVUPS   32(DI), Y0
-	VMOVUPS   32(SI), Y1
-	VPAND     Y15, Y0, Y2
-	VMOVUPS   32(DX), Y3
+	VMOVUPS   (R12), Y3
 	VMINPS    Y3, Y0, Y0
 	VMAXPS    Y3, Y1, Y1
 	VPAND     Y15, Y3, Y3
 	VPMAXSD   Y3, Y2, Y2
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	VBLENDVPS Y2, Y1, Y14, Y2
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   Y2, (DX)
+	VMOVUPS   32(SI), Y0
+	VMOVUPS   32(DX), Y1
+	VPAND     Y15, Y0, Y2
 	VMOVUPS   32(BX), Y3
 	VMINPS    Y3, Y0, Y0
 	VMAXPS    Y3, Y1, Y1
@@ -3433,21 +3157,21 @@ laneloop:
 	VMAXPS    Y3, Y1, Y1
 	VPAND     Y15, Y3, Y3
 	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y14, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VBLENDVPS Y2, Y1, Y14, Y2
-	VADDPS    Y13, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
-	VMOVUPS   64(DI), Y0
-	VMOVUPS   64(SI), Y1
-	VPAND     Y15, Y0, Y2
-	VMOVUPS   64(DX), Y3
+	VMOVUPS   32(R12), Y3
 	VMINPS    Y3, Y0, Y0
 	VMAXPS    Y3, Y1, Y1
 	VPAND     Y15, Y3, Y3
 	VPMAXSD   Y3, Y2, Y2
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 32(SI)
+	VBLENDVPS Y2, Y1, Y14, Y2
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   Y2, 32(DX)
+	VMOVUPS   64(SI), Y0
+	VMOVUPS   64(DX), Y1
+	VPAND     Y15, Y0, Y2
 	VMOVUPS   64(BX), Y3
 	VMINPS    Y3, Y0, Y0
 	VMAXPS    Y3, Y1, Y1
@@ -3473,21 +3197,21 @@ laneloop:
 	VMAXPS    Y3, Y1, Y1
 	VPAND     Y15, Y3, Y3
 	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y14, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VBLENDVPS Y2, Y1, Y14, Y2
-	VADDPS    Y13, Y2, Y2
-	VMOVUPS   Y2, 64(SI)
-	VMOVUPS   96(DI), Y0
-	VMOVUPS   96(SI), Y1
-	VPAND     Y15, Y0, Y2
-	VMOVUPS   96(DX), Y3
+	VMOVUPS   64(R12), Y3
 	VMINPS    Y3, Y0, Y0
 	VMAXPS    Y3, Y1, Y1
 	VPAND     Y15, Y3, Y3
 	VPMAXSD   Y3, Y2, Y2
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 64(SI)
+	VBLENDVPS Y2, Y1, Y14, Y2
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   Y2, 64(DX)
+	VMOVUPS   96(SI), Y0
+	VMOVUPS   96(DX), Y1
+	VPAND     Y15, Y0, Y2
 	VMOVUPS   96(BX), Y3
 	VMINPS    Y3, Y0, Y0
 	VMAXPS    Y3, Y1, Y1
@@ -3513,14 +3237,18 @@ laneloop:
 	VMAXPS    Y3, Y1, Y1
 	VPAND     Y15, Y3, Y3
 	VPMAXSD   Y3, Y2, Y2
+	VMOVUPS   96(R12), Y3
+	VMINPS    Y3, Y0, Y0
+	VMAXPS    Y3, Y1, Y1
+	VPAND     Y15, Y3, Y3
+	VPMAXSD   Y3, Y2, Y2
 	VCMPPS    $0x07, Y2, Y2, Y2
 	VBLENDVPS Y2, Y0, Y14, Y0
 	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
+	VMOVUPS   Y0, 96(SI)
 	VBLENDVPS Y2, Y1, Y14, Y2
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   Y2, 96(SI)
-	ADDQ      $+128, DI
+	VMOVUPS   Y2, 96(DX)
 	ADDQ      $+128, SI
 	ADDQ      $+128, DX
 	ADDQ      $+128, BX
@@ -3528,1704 +3256,251 @@ laneloop:
 	ADDQ      $+128, R9
 	ADDQ      $+128, R10
 	ADDQ      $+128, R11
-	SUBQ      $+32, R12
-	CMPQ      R12, $+32
+	ADDQ      $+128, R12
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      1024(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      1032(SP), DX
+	LEAQ      128(SP), AX
+	MOVQ      DX, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      1040(SP), BX
+	MOVQ      1048(SP), R8
+	MOVQ      1056(SP), R9
+	MOVQ      1064(SP), R10
+	MOVQ      1072(SP), R11
+	MOVQ      1080(SP), R12
 
-lanetail:
-	TESTQ R12, R12
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, (SP)
-	MOVQ  AX, 8(SP)
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece1
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  32(DI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  40(DI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  48(DI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  56(DI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R12
-	JEQ   piece2
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R12
-	JEQ   piece3
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R12
-	JEQ   piece4
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R12
-	JEQ   piece5
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece5:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece6
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R12
-	JEQ   piece7
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R12
-	JEQ   piece8
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R12
-	JEQ   piece9
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R12
-	JEQ   piece10
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece10:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece11
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R12
-	JEQ   piece12
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R12
-	JEQ   piece13
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R12
-	JEQ   piece14
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R12
-	JEQ   piece15
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece16
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R12
-	JEQ   piece17
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R12
-	JEQ   piece18
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R12
-	JEQ   piece19
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R12
-	JEQ   piece20
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece21
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R12
-	JEQ   piece22
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R12
-	JEQ   piece23
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R12
-	JEQ   piece24
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R12
-	JEQ   piece25
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	MOVQ  AX, 672(SP)
-	MOVQ  AX, 680(SP)
-	MOVQ  AX, 688(SP)
-	MOVQ  AX, 696(SP)
-	MOVQ  AX, 704(SP)
-	MOVQ  AX, 712(SP)
-	MOVQ  AX, 720(SP)
-	MOVQ  AX, 728(SP)
-	MOVQ  AX, 736(SP)
-	MOVQ  AX, 744(SP)
-	MOVQ  AX, 752(SP)
-	MOVQ  AX, 760(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece26
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 688(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 696(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R12
-	JEQ   piece27
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R12
-	JEQ   piece28
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R12
-	JEQ   piece29
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R12
-	JEQ   piece30
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 640(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 768(SP)
-	MOVQ  AX, 776(SP)
-	MOVQ  AX, 784(SP)
-	MOVQ  AX, 792(SP)
-	MOVQ  AX, 800(SP)
-	MOVQ  AX, 808(SP)
-	MOVQ  AX, 816(SP)
-	MOVQ  AX, 824(SP)
-	MOVQ  AX, 832(SP)
-	MOVQ  AX, 840(SP)
-	MOVQ  AX, 848(SP)
-	MOVQ  AX, 856(SP)
-	MOVQ  AX, 864(SP)
-	MOVQ  AX, 872(SP)
-	MOVQ  AX, 880(SP)
-	MOVQ  AX, 888(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece31
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 768(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 776(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 784(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 792(SP)(AX*1)
-	MOVQ  32(R10)(AX*1), CX
-	MOVQ  CX, 800(SP)(AX*1)
-	MOVQ  40(R10)(AX*1), CX
-	MOVQ  CX, 808(SP)(AX*1)
-	MOVQ  48(R10)(AX*1), CX
-	MOVQ  CX, 816(SP)(AX*1)
-	MOVQ  56(R10)(AX*1), CX
-	MOVQ  CX, 824(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R12
-	JEQ   piece32
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 768(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 776(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 784(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 792(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R12
-	JEQ   piece33
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 768(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 776(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R12
-	JEQ   piece34
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 768(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R12
-	JEQ   piece35
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 768(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 896(SP)
-	MOVQ  AX, 904(SP)
-	MOVQ  AX, 912(SP)
-	MOVQ  AX, 920(SP)
-	MOVQ  AX, 928(SP)
-	MOVQ  AX, 936(SP)
-	MOVQ  AX, 944(SP)
-	MOVQ  AX, 952(SP)
-	MOVQ  AX, 960(SP)
-	MOVQ  AX, 968(SP)
-	MOVQ  AX, 976(SP)
-	MOVQ  AX, 984(SP)
-	MOVQ  AX, 992(SP)
-	MOVQ  AX, 1000(SP)
-	MOVQ  AX, 1008(SP)
-	MOVQ  AX, 1016(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece36
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 896(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 904(SP)(AX*1)
-	MOVQ  16(R11)(AX*1), CX
-	MOVQ  CX, 912(SP)(AX*1)
-	MOVQ  24(R11)(AX*1), CX
-	MOVQ  CX, 920(SP)(AX*1)
-	MOVQ  32(R11)(AX*1), CX
-	MOVQ  CX, 928(SP)(AX*1)
-	MOVQ  40(R11)(AX*1), CX
-	MOVQ  CX, 936(SP)(AX*1)
-	MOVQ  48(R11)(AX*1), CX
-	MOVQ  CX, 944(SP)(AX*1)
-	MOVQ  56(R11)(AX*1), CX
-	MOVQ  CX, 952(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R12
-	JEQ   piece37
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 896(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 904(SP)(AX*1)
-	MOVQ  16(R11)(AX*1), CX
-	MOVQ  CX, 912(SP)(AX*1)
-	MOVQ  24(R11)(AX*1), CX
-	MOVQ  CX, 920(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R12
-	JEQ   piece38
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 896(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 904(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R12
-	JEQ   piece39
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 896(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R12
-	JEQ   piece40
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R11)(AX*1), CX
-	MOVL  CX, 896(SP)(AX*1)
-
-piece40:
-	VMOVUPS   (SP), Y0
-	VMOVUPS   128(SP), Y1
-	VPAND     Y15, Y0, Y2
-	VMOVUPS   256(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   384(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   512(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   640(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   768(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   896(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y14, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	VBLENDVPS Y2, Y1, Y14, Y2
-	VADDPS    Y13, Y2, Y2
-	VMOVUPS   Y2, 128(SP)
-	CMPQ      R12, $+9
-	JLT       lanetailnarrow
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VPAND     Y15, Y0, Y2
-	VMOVUPS   288(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   416(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   544(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   672(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   800(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   928(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y14, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	VBLENDVPS Y2, Y1, Y14, Y2
-	VADDPS    Y13, Y2, Y2
-	VMOVUPS   Y2, 160(SP)
-	CMPQ      R12, $+17
-	JLT       lanetailnarrow
-	VMOVUPS   64(SP), Y0
-	VMOVUPS   192(SP), Y1
-	VPAND     Y15, Y0, Y2
-	VMOVUPS   320(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   448(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   576(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   704(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   832(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   960(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y14, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	VBLENDVPS Y2, Y1, Y14, Y2
-	VADDPS    Y13, Y2, Y2
-	VMOVUPS   Y2, 192(SP)
-	CMPQ      R12, $+25
-	JLT       lanetailnarrow
-	VMOVUPS   96(SP), Y0
-	VMOVUPS   224(SP), Y1
-	VPAND     Y15, Y0, Y2
-	VMOVUPS   352(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   480(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   608(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   736(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   864(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VMOVUPS   992(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y14, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
-	VBLENDVPS Y2, Y1, Y14, Y2
-	VADDPS    Y13, Y2, Y2
-	VMOVUPS   Y2, 224(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R12
-	JEQ   piece41
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R12
-	JEQ   piece42
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R12
-	JEQ   piece43
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R12
-	JEQ   piece44
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R12
-	JEQ   piece45
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece45:
-	TESTQ $0x00000010, R12
-	JEQ   piece46
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece46:
-	TESTQ $0x00000008, R12
-	JEQ   piece47
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece47:
-	TESTQ $0x00000004, R12
-	JEQ   piece48
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece48:
-	TESTQ $0x00000002, R12
-	JEQ   piece49
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece49:
-	TESTQ $0x00000001, R12
-	JEQ   piece50
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece50:
 laneend:
 	VZEROUPPER
 	RET
+
+lanestage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ SI, 1024(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 1032(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 1040(SP)
+	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 1048(SP)
+	LEAQ 384(SP), R8
+	LEAQ 512(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 1056(SP)
+	LEAQ 512(SP), R9
+	LEAQ 640(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R10, 1064(SP)
+	LEAQ 640(SP), R10
+	LEAQ 768(SP), AX
+	MOVQ R11, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R11, 1072(SP)
+	LEAQ 768(SP), R11
+	LEAQ 896(SP), AX
+	MOVQ R12, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R12, 1080(SP)
+	LEAQ 896(SP), R12
+	JMP  laneloop
 
 // func MergeMinMaxAVX2(min *float32, max *float32, x *float32, y *float32, n int)
 // Requires: AVX
-TEXT ·MergeMinMaxAVX2(SB), $512-40
-	// pointers: DI min, SI max, DX x, BX y, R8 elements left
+TEXT ·MergeMinMaxAVX2(SB), $560-40
+	// pointers: SI min, DX max, BX x, R8 y, DI elements left
 	// per call: Y15 0x0, Y14 0x7fc00000
 	// vector registers in use at once: 7
-	MOVQ         min+0(FP), DI
-	MOVQ         max+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         y+24(FP), BX
+	MOVQ         min+0(FP), SI
+	MOVQ         max+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         y+24(FP), R8
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         n+32(FP), R8
-	CMPQ         R8, $+32
-	JLT          lanetail
+	MOVQ         n+32(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 
 laneloop:
-	VMOVUPS   (DI), Y0
-	VMOVUPS   (SI), Y1
+	VMOVUPS   (SI), Y0
+	VMOVUPS   (DX), Y1
 	VMINPS    Y1, Y0, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
 	VBLENDVPS Y3, Y2, Y0, Y3
-	VMOVUPS   (DX), Y2
+	VMOVUPS   (BX), Y2
 	VMINPS    Y2, Y3, Y2
 	VCMPPS    $0x07, Y3, Y3, Y4
 	VBLENDVPS Y4, Y2, Y3, Y4
 	VMAXPS    Y0, Y1, Y0
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y0, Y1, Y2
-	VMOVUPS   (BX), Y0
+	VMOVUPS   (R8), Y0
 	VMAXPS    Y0, Y2, Y0
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
 	VCMPPS    $0x07, Y4, Y4, Y0
 	VBLENDVPS Y0, Y4, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
 	VMOVUPS   Y0, (SI)
-	VMOVUPS   32(DI), Y0
-	VMOVUPS   32(SI), Y1
+	VADDPS    Y15, Y1, Y1
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VMOVUPS   Y0, (DX)
+	VMOVUPS   32(SI), Y0
+	VMOVUPS   32(DX), Y1
 	VMINPS    Y1, Y0, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
 	VBLENDVPS Y3, Y2, Y0, Y3
-	VMOVUPS   32(DX), Y2
+	VMOVUPS   32(BX), Y2
 	VMINPS    Y2, Y3, Y2
 	VCMPPS    $0x07, Y3, Y3, Y4
 	VBLENDVPS Y4, Y2, Y3, Y4
 	VMAXPS    Y0, Y1, Y0
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y0, Y1, Y2
-	VMOVUPS   32(BX), Y0
+	VMOVUPS   32(R8), Y0
 	VMAXPS    Y0, Y2, Y0
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
 	VCMPPS    $0x07, Y4, Y4, Y0
 	VBLENDVPS Y0, Y4, Y14, Y0
-	VMOVUPS   Y0, 32(DI)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
 	VMOVUPS   Y0, 32(SI)
-	VMOVUPS   64(DI), Y0
-	VMOVUPS   64(SI), Y1
+	VADDPS    Y15, Y1, Y1
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VMOVUPS   Y0, 32(DX)
+	VMOVUPS   64(SI), Y0
+	VMOVUPS   64(DX), Y1
 	VMINPS    Y1, Y0, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
 	VBLENDVPS Y3, Y2, Y0, Y3
-	VMOVUPS   64(DX), Y2
+	VMOVUPS   64(BX), Y2
 	VMINPS    Y2, Y3, Y2
 	VCMPPS    $0x07, Y3, Y3, Y4
 	VBLENDVPS Y4, Y2, Y3, Y4
 	VMAXPS    Y0, Y1, Y0
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y0, Y1, Y2
-	VMOVUPS   64(BX), Y0
+	VMOVUPS   64(R8), Y0
 	VMAXPS    Y0, Y2, Y0
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
 	VCMPPS    $0x07, Y4, Y4, Y0
 	VBLENDVPS Y0, Y4, Y14, Y0
-	VMOVUPS   Y0, 64(DI)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
 	VMOVUPS   Y0, 64(SI)
-	VMOVUPS   96(DI), Y0
-	VMOVUPS   96(SI), Y1
+	VADDPS    Y15, Y1, Y1
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VMOVUPS   Y0, 64(DX)
+	VMOVUPS   96(SI), Y0
+	VMOVUPS   96(DX), Y1
 	VMINPS    Y1, Y0, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
 	VBLENDVPS Y3, Y2, Y0, Y3
-	VMOVUPS   96(DX), Y2
+	VMOVUPS   96(BX), Y2
 	VMINPS    Y2, Y3, Y2
 	VCMPPS    $0x07, Y3, Y3, Y4
 	VBLENDVPS Y4, Y2, Y3, Y4
 	VMAXPS    Y0, Y1, Y0
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y0, Y1, Y2
-	VMOVUPS   96(BX), Y0
+	VMOVUPS   96(R8), Y0
 	VMAXPS    Y0, Y2, Y0
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
 	VCMPPS    $0x07, Y4, Y4, Y0
 	VBLENDVPS Y0, Y4, Y14, Y0
-	VMOVUPS   Y0, 96(DI)
+	VMOVUPS   Y0, 96(SI)
 	VADDPS    Y15, Y1, Y1
 	VCMPPS    $0x07, Y1, Y1, Y0
 	VBLENDVPS Y0, Y1, Y14, Y0
-	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, DI
+	VMOVUPS   Y0, 96(DX)
 	ADDQ      $+128, SI
 	ADDQ      $+128, DX
 	ADDQ      $+128, BX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	ADDQ      $+128, R8
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      512(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      520(SP), DX
+	LEAQ      128(SP), AX
+	MOVQ      DX, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      528(SP), BX
+	MOVQ      536(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, (SP)
-	MOVQ  AX, 8(SP)
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  32(DI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  40(DI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  48(DI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  56(DI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece5:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece10:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece20:
-	VMOVUPS   (SP), Y0
-	VMOVUPS   128(SP), Y1
-	VMINPS    Y1, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y3
-	VMOVUPS   256(SP), Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y4
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y0, Y1, Y2
-	VMOVUPS   384(SP), Y0
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y1
-	VBLENDVPS Y1, Y0, Y2, Y1
-	VADDPS    Y15, Y4, Y4
-	VCMPPS    $0x07, Y4, Y4, Y0
-	VBLENDVPS Y0, Y4, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
-	VMOVUPS   Y0, 128(SP)
-	CMPQ      R8, $+9
-	JLT       lanetailnarrow
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VMINPS    Y1, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y3
-	VMOVUPS   288(SP), Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y4
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y0, Y1, Y2
-	VMOVUPS   416(SP), Y0
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y1
-	VBLENDVPS Y1, Y0, Y2, Y1
-	VADDPS    Y15, Y4, Y4
-	VCMPPS    $0x07, Y4, Y4, Y0
-	VBLENDVPS Y0, Y4, Y14, Y0
-	VMOVUPS   Y0, 32(SP)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
-	VMOVUPS   Y0, 160(SP)
-	CMPQ      R8, $+17
-	JLT       lanetailnarrow
-	VMOVUPS   64(SP), Y0
-	VMOVUPS   192(SP), Y1
-	VMINPS    Y1, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y3
-	VMOVUPS   320(SP), Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y4
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y0, Y1, Y2
-	VMOVUPS   448(SP), Y0
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y1
-	VBLENDVPS Y1, Y0, Y2, Y1
-	VADDPS    Y15, Y4, Y4
-	VCMPPS    $0x07, Y4, Y4, Y0
-	VBLENDVPS Y0, Y4, Y14, Y0
-	VMOVUPS   Y0, 64(SP)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
-	VMOVUPS   Y0, 192(SP)
-	CMPQ      R8, $+25
-	JLT       lanetailnarrow
-	VMOVUPS   96(SP), Y0
-	VMOVUPS   224(SP), Y1
-	VMINPS    Y1, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y3
-	VMOVUPS   352(SP), Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y4
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y0, Y1, Y2
-	VMOVUPS   480(SP), Y0
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y1
-	VBLENDVPS Y1, Y0, Y2, Y1
-	VADDPS    Y15, Y4, Y4
-	VCMPPS    $0x07, Y4, Y4, Y0
-	VBLENDVPS Y0, Y4, Y14, Y0
-	VMOVUPS   Y0, 96(SP)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
-	VMOVUPS   Y0, 224(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece25:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece30:
 laneend:
 	VZEROUPPER
 	RET
 
+lanestage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ SI, 512(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 520(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 528(SP)
+	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 384(SP), R8
+	JMP  laneloop
+
 // func MinMaxF16AVX2(x *uint16, min *uint16, max *uint16, groups int, length int)
 // Requires: AVX, AVX2
-TEXT ·MinMaxF16AVX2(SB), NOSPLIT, $64-40
-	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
+TEXT ·MinMaxF16AVX2(SB), NOSPLIT, $96-40
+	// pointers: SI x, DX min, BX max, DI elements left, R8 groups left, R9 length
 	// per call: nothing
 	// per group: nothing
 	// loaded at each use: 0x7fffffff, 0x7c000000, 0x7e000000, 0x0, 0x80008000, 0x0, 0xffffffff
 	// vector registers in use at once: 16
-	MOVQ  x+0(FP), DI
-	MOVQ  min+8(FP), SI
-	MOVQ  max+16(FP), DX
+	MOVQ  x+0(FP), SI
+	MOVQ  min+8(FP), DX
+	MOVQ  max+16(FP), BX
 	MOVQ  groups+24(FP), R8
 	MOVQ  length+32(FP), R9
 	CMPQ  R9, $+16
@@ -5256,104 +3531,30 @@ groups:
 	VMOVAPS      Y0, Y11
 	VBROADCASTSS constantsAVX2<>+24(SB), Y0
 	VMOVAPS      Y0, Y10
-	MOVQ         R9, BX
-	CMPQ         BX, $+32
-	JLT          grouptail
+	MOVQ         R9, DI
+	CMPQ         DI, $+32
+	JLT          groupstage
 
 grouploop:
-	VMOVUPS (DI), Y0
+	VMOVUPS (SI), Y0
 	VPMAXSW Y0, Y15, Y15
 	VPMAXUW Y0, Y13, Y13
 	VPMINUW Y0, Y11, Y11
-	VMOVUPS 32(DI), Y0
+	VMOVUPS 32(SI), Y0
 	VPMAXSW Y0, Y14, Y14
 	VPMAXUW Y0, Y12, Y12
 	VPMINUW Y0, Y10, Y10
-	ADDQ    $+64, DI
-	SUBQ    $+32, BX
-	CMPQ    BX, $+32
+	ADDQ    $+64, SI
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
 	JGE     grouploop
-
-grouptail:
-	TESTQ   BX, BX
+	TESTQ   DI, DI
 	JEQ     groupend
-	MOVWLZX (DI), AX
-	MOVQ    AX, CX
-	SHLQ    $0x10, CX
-	ORQ     CX, AX
-	MOVQ    AX, CX
-	SHLQ    $0x20, CX
-	ORQ     CX, AX
-	MOVQ    AX, (SP)
-	MOVQ    AX, 8(SP)
-	MOVQ    AX, 16(SP)
-	MOVQ    AX, 24(SP)
-	MOVQ    AX, 32(SP)
-	MOVQ    AX, 40(SP)
-	MOVQ    AX, 48(SP)
-	MOVQ    AX, 56(SP)
-	TESTQ   $0x00000010, BX
-	JEQ     piece1
-	MOVQ    BX, AX
-	ANDQ    $-32, AX
-	SHLQ    $0x01, AX
-	MOVQ    (DI)(AX*1), CX
-	MOVQ    CX, (SP)(AX*1)
-	MOVQ    8(DI)(AX*1), CX
-	MOVQ    CX, 8(SP)(AX*1)
-	MOVQ    16(DI)(AX*1), CX
-	MOVQ    CX, 16(SP)(AX*1)
-	MOVQ    24(DI)(AX*1), CX
-	MOVQ    CX, 24(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DI)(AX*1), CX
-	MOVW  CX, (SP)(AX*1)
-
-piece5:
-	VMOVUPS (SP), Y0
-	VPMAXSW Y0, Y15, Y15
-	VPMAXUW Y0, Y13, Y13
-	VPMINUW Y0, Y11, Y11
-	VMOVUPS 32(SP), Y0
-	VPMAXSW Y0, Y14, Y14
-	VPMAXUW Y0, Y12, Y12
-	VPMINUW Y0, Y10, Y10
-	LEAQ    (DI)(BX*2), DI
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+32, DI
+	MOVQ    64(SP), SI
+	LEAQ    (SI)(DI*2), SI
 
 groupend:
 	VPMAXSW      Y14, Y15, Y0
@@ -5403,7 +3604,7 @@ groupend:
 	VPACKUSDW    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVD        X2, AX
-	MOVW         AX, (SI)
+	MOVW         AX, (DX)
 	VMAXPS       Y1, Y3, Y1
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y1, Y1
@@ -5413,9 +3614,9 @@ groupend:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VMOVD        X4, AX
-	MOVW         AX, (DX)
-	ADDQ         $+2, SI
+	MOVW         AX, (BX)
 	ADDQ         $+2, DX
+	ADDQ         $+2, BX
 	SUBQ         $+1, R8
 	TESTQ        R8, R8
 	JNE          groups
@@ -5427,15 +3628,15 @@ tree:
 	JLT  treeend
 
 treeloop:
-	VMOVUPS      (DI), Y0
-	VMOVUPS      32(DI), Y1
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
 	VBLENDPS     $0xcc, Y1, Y0, Y2
 	VSHUFPS      $0x4e, Y1, Y0, Y0
 	VPMAXSW      Y0, Y2, Y1
 	VPMAXUW      Y0, Y2, Y3
 	VPMINUW      Y0, Y2, Y2
-	VMOVUPS      64(DI), Y0
-	VMOVUPS      96(DI), Y4
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y4
 	VBLENDPS     $0xcc, Y4, Y0, Y5
 	VSHUFPS      $0x4e, Y4, Y0, Y0
 	VPMAXSW      Y0, Y5, Y4
@@ -5450,15 +3651,15 @@ treeloop:
 	VSHUFPS      $0x88, Y5, Y2, Y0
 	VSHUFPS      $0xdd, Y5, Y2, Y2
 	VPMINUW      Y2, Y0, Y0
-	VMOVUPS      128(DI), Y1
-	VMOVUPS      160(DI), Y2
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      160(SI), Y2
 	VBLENDPS     $0xcc, Y2, Y1, Y3
 	VSHUFPS      $0x4e, Y2, Y1, Y1
 	VPMAXSW      Y1, Y3, Y2
 	VPMAXUW      Y1, Y3, Y5
 	VPMINUW      Y1, Y3, Y3
-	VMOVUPS      192(DI), Y1
-	VMOVUPS      224(DI), Y7
+	VMOVUPS      192(SI), Y1
+	VMOVUPS      224(SI), Y7
 	VBLENDPS     $0xcc, Y7, Y1, Y8
 	VSHUFPS      $0x4e, Y7, Y1, Y1
 	VPMAXSW      Y1, Y8, Y7
@@ -5507,7 +3708,7 @@ treeloop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y5, Y5
 	VPERMQ       $0x08, Y5, Y5
-	VMOVUPS      X5, (SI)
+	VMOVUPS      X5, (DX)
 	VMAXPS       Y2, Y3, Y2
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y2, Y2
@@ -5516,10 +3717,10 @@ treeloop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DX)
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
+	VMOVUPS      X1, (BX)
+	ADDQ         $+256, SI
 	ADDQ         $+16, DX
+	ADDQ         $+16, BX
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          treeloop
@@ -5535,13 +3736,13 @@ treepair:
 	JLT  treepairend
 
 treepairloop:
-	VMOVUPS      (DI), Y0
-	VMOVUPS      32(DI), Y1
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
 	VPMAXSW      Y1, Y0, Y2
 	VPMAXUW      Y1, Y0, Y3
 	VPMINUW      Y1, Y0, Y0
-	VMOVUPS      64(DI), Y1
-	VMOVUPS      96(DI), Y4
+	VMOVUPS      64(SI), Y1
+	VMOVUPS      96(SI), Y4
 	VPMAXSW      Y4, Y1, Y5
 	VPMAXUW      Y4, Y1, Y6
 	VPMINUW      Y4, Y1, Y1
@@ -5554,13 +3755,13 @@ treepairloop:
 	VBLENDPS     $0xcc, Y1, Y0, Y3
 	VSHUFPS      $0x4e, Y1, Y0, Y0
 	VPMINUW      Y0, Y3, Y3
-	VMOVUPS      128(DI), Y0
-	VMOVUPS      160(DI), Y1
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
 	VPMAXSW      Y1, Y0, Y5
 	VPMAXUW      Y1, Y0, Y6
 	VPMINUW      Y1, Y0, Y0
-	VMOVUPS      192(DI), Y1
-	VMOVUPS      224(DI), Y7
+	VMOVUPS      192(SI), Y1
+	VMOVUPS      224(SI), Y7
 	VPMAXSW      Y7, Y1, Y8
 	VPMAXUW      Y7, Y1, Y9
 	VPMINUW      Y7, Y1, Y1
@@ -5582,13 +3783,13 @@ treepairloop:
 	VSHUFPS      $0x88, Y2, Y3, Y0
 	VSHUFPS      $0xdd, Y2, Y3, Y3
 	VPMINUW      Y3, Y0, Y0
-	VMOVUPS      256(DI), Y1
-	VMOVUPS      288(DI), Y2
+	VMOVUPS      256(SI), Y1
+	VMOVUPS      288(SI), Y2
 	VPMAXSW      Y2, Y1, Y3
 	VPMAXUW      Y2, Y1, Y4
 	VPMINUW      Y2, Y1, Y1
-	VMOVUPS      320(DI), Y2
-	VMOVUPS      352(DI), Y7
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y7
 	VPMAXSW      Y7, Y2, Y8
 	VPMAXUW      Y7, Y2, Y9
 	VPMINUW      Y7, Y2, Y2
@@ -5601,13 +3802,13 @@ treepairloop:
 	VBLENDPS     $0xcc, Y2, Y1, Y4
 	VSHUFPS      $0x4e, Y2, Y1, Y1
 	VPMINUW      Y1, Y4, Y4
-	VMOVUPS      384(DI), Y1
-	VMOVUPS      416(DI), Y2
+	VMOVUPS      384(SI), Y1
+	VMOVUPS      416(SI), Y2
 	VPMAXSW      Y2, Y1, Y8
 	VPMAXUW      Y2, Y1, Y9
 	VPMINUW      Y2, Y1, Y1
-	VMOVUPS      448(DI), Y2
-	VMOVUPS      480(DI), Y10
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y10
 	VPMAXSW      Y10, Y2, Y11
 	VPMAXUW      Y10, Y2, Y12
 	VPMINUW      Y10, Y2, Y2
@@ -5663,7 +3864,7 @@ treepairloop:
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SI)
+	VMOVUPS      X3, (DX)
 	VMAXPS       Y7, Y2, Y7
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y7, Y7
@@ -5672,10 +3873,10 @@ treepairloop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DX)
-	ADDQ         $+512, DI
-	ADDQ         $+16, SI
+	VMOVUPS      X1, (BX)
+	ADDQ         $+512, SI
 	ADDQ         $+16, DX
+	ADDQ         $+16, BX
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          treepairloop
@@ -5691,19 +3892,19 @@ treehalf:
 	JLT  treehalfend
 
 treehalfloop:
-	VMOVUPS      (DI), X0
-	VINSERTF128  $0x01, 64(DI), Y0, Y0
-	VMOVUPS      16(DI), X1
-	VINSERTF128  $0x01, 80(DI), Y1, Y1
+	VMOVUPS      (SI), X0
+	VINSERTF128  $0x01, 64(SI), Y0, Y0
+	VMOVUPS      16(SI), X1
+	VINSERTF128  $0x01, 80(SI), Y1, Y1
 	VBLENDPS     $0xcc, Y1, Y0, Y2
 	VSHUFPS      $0x4e, Y1, Y0, Y0
 	VPMAXSW      Y0, Y2, Y1
 	VPMAXUW      Y0, Y2, Y3
 	VPMINUW      Y0, Y2, Y2
-	VMOVUPS      32(DI), X0
-	VINSERTF128  $0x01, 96(DI), Y0, Y0
-	VMOVUPS      48(DI), X4
-	VINSERTF128  $0x01, 112(DI), Y4, Y4
+	VMOVUPS      32(SI), X0
+	VINSERTF128  $0x01, 96(SI), Y0, Y0
+	VMOVUPS      48(SI), X4
+	VINSERTF128  $0x01, 112(SI), Y4, Y4
 	VBLENDPS     $0xcc, Y4, Y0, Y5
 	VSHUFPS      $0x4e, Y4, Y0, Y0
 	VPMAXSW      Y0, Y5, Y4
@@ -5743,7 +3944,7 @@ treehalfloop:
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
-	VMOVUPS      X4, (SI)
+	VMOVUPS      X4, (DX)
 	VMAXPS       Y6, Y0, Y6
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y6, Y6
@@ -5752,10 +3953,10 @@ treehalfloop:
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DX)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVUPS      X2, (BX)
+	ADDQ         $+128, SI
 	ADDQ         $+16, DX
+	ADDQ         $+16, BX
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          treehalfloop
@@ -5774,23 +3975,23 @@ tree4:
 	SUBQ $+128, R11
 
 tree4loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y0
-	VMOVUPS 32(BX), Y1
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
 	VPMAXSW Y1, Y0, Y2
 	VPMAXUW Y1, Y0, Y3
 	VPMINUW Y1, Y0, Y0
-	VMOVUPS 64(BX), Y1
+	VMOVUPS 64(DI), Y1
 	VPMAXSW Y1, Y2, Y2
 	VPMAXUW Y1, Y3, Y3
 	VPMINUW Y1, Y0, Y0
-	VMOVUPS 96(BX), Y1
+	VMOVUPS 96(DI), Y1
 	VPMAXSW Y1, Y2, Y2
 	VPMAXUW Y1, Y3, Y3
 	VPMINUW Y1, Y0, Y0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -5811,28 +4012,28 @@ tree4turn0:
 	VPMAXUW Y6, Y3, Y3
 	VPMINUW Y1, Y0, Y0
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y4
 	VPMAXSW Y4, Y1, Y5
 	VPMAXUW Y4, Y1, Y6
 	VPMINUW Y4, Y1, Y1
-	VMOVUPS 64(BX), Y4
+	VMOVUPS 64(DI), Y4
 	VPMAXSW Y4, Y5, Y5
 	VPMAXUW Y4, Y6, Y6
 	VPMINUW Y4, Y1, Y1
-	VMOVUPS 96(BX), Y4
+	VMOVUPS 96(DI), Y4
 	VPMAXSW Y4, Y5, Y5
 	VPMAXUW Y4, Y6, Y6
 	VPMINUW Y4, Y1, Y1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -5853,11 +4054,11 @@ tree4turn1:
 	VPMAXUW Y9, Y6, Y6
 	VPMINUW Y4, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y5, Y2, Y4
 	VSHUFPS  $0x4e, Y5, Y2, Y2
@@ -5868,22 +4069,22 @@ tree4done1:
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMINUW  Y0, Y3, Y3
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y0
-	VMOVUPS  32(BX), Y1
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y0
+	VMOVUPS  32(DI), Y1
 	VPMAXSW  Y1, Y0, Y5
 	VPMAXUW  Y1, Y0, Y6
 	VPMINUW  Y1, Y0, Y0
-	VMOVUPS  64(BX), Y1
+	VMOVUPS  64(DI), Y1
 	VPMAXSW  Y1, Y5, Y5
 	VPMAXUW  Y1, Y6, Y6
 	VPMINUW  Y1, Y0, Y0
-	VMOVUPS  96(BX), Y1
+	VMOVUPS  96(DI), Y1
 	VPMAXSW  Y1, Y5, Y5
 	VPMAXUW  Y1, Y6, Y6
 	VPMINUW  Y1, Y0, Y0
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done2
 
 tree4turn2:
@@ -5904,28 +4105,28 @@ tree4turn2:
 	VPMAXUW Y9, Y6, Y6
 	VPMINUW Y1, Y0, Y0
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y7
 	VPMAXSW Y7, Y1, Y8
 	VPMAXUW Y7, Y1, Y9
 	VPMINUW Y7, Y1, Y1
-	VMOVUPS 64(BX), Y7
+	VMOVUPS 64(DI), Y7
 	VPMAXSW Y7, Y8, Y8
 	VPMAXUW Y7, Y9, Y9
 	VPMINUW Y7, Y1, Y1
-	VMOVUPS 96(BX), Y7
+	VMOVUPS 96(DI), Y7
 	VPMAXSW Y7, Y8, Y8
 	VPMAXUW Y7, Y9, Y9
 	VPMINUW Y7, Y1, Y1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -5946,11 +4147,11 @@ tree4turn3:
 	VPMAXUW Y12, Y9, Y9
 	VPMINUW Y7, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y8, Y5, Y7
 	VSHUFPS  $0x4e, Y8, Y5, Y5
@@ -5970,22 +4171,22 @@ tree4done3:
 	VSHUFPS  $0x88, Y2, Y3, Y0
 	VSHUFPS  $0xdd, Y2, Y3, Y3
 	VPMINUW  Y3, Y0, Y0
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
-	VMOVUPS  32(BX), Y2
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
+	VMOVUPS  32(DI), Y2
 	VPMAXSW  Y2, Y1, Y3
 	VPMAXUW  Y2, Y1, Y4
 	VPMINUW  Y2, Y1, Y1
-	VMOVUPS  64(BX), Y2
+	VMOVUPS  64(DI), Y2
 	VPMAXSW  Y2, Y3, Y3
 	VPMAXUW  Y2, Y4, Y4
 	VPMINUW  Y2, Y1, Y1
-	VMOVUPS  96(BX), Y2
+	VMOVUPS  96(DI), Y2
 	VPMAXSW  Y2, Y3, Y3
 	VPMAXUW  Y2, Y4, Y4
 	VPMINUW  Y2, Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done4
 
 tree4turn4:
@@ -6006,28 +4207,28 @@ tree4turn4:
 	VPMAXUW Y9, Y4, Y4
 	VPMINUW Y2, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y2
-	VMOVUPS 32(BX), Y7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y7
 	VPMAXSW Y7, Y2, Y8
 	VPMAXUW Y7, Y2, Y9
 	VPMINUW Y7, Y2, Y2
-	VMOVUPS 64(BX), Y7
+	VMOVUPS 64(DI), Y7
 	VPMAXSW Y7, Y8, Y8
 	VPMAXUW Y7, Y9, Y9
 	VPMINUW Y7, Y2, Y2
-	VMOVUPS 96(BX), Y7
+	VMOVUPS 96(DI), Y7
 	VPMAXSW Y7, Y8, Y8
 	VPMAXUW Y7, Y9, Y9
 	VPMINUW Y7, Y2, Y2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -6048,11 +4249,11 @@ tree4turn5:
 	VPMAXUW Y12, Y9, Y9
 	VPMINUW Y7, Y2, Y2
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y8, Y3, Y7
 	VSHUFPS  $0x4e, Y8, Y3, Y3
@@ -6063,22 +4264,22 @@ tree4done5:
 	VBLENDPS $0xcc, Y2, Y1, Y4
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMINUW  Y1, Y4, Y4
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
-	VMOVUPS  32(BX), Y2
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
+	VMOVUPS  32(DI), Y2
 	VPMAXSW  Y2, Y1, Y8
 	VPMAXUW  Y2, Y1, Y9
 	VPMINUW  Y2, Y1, Y1
-	VMOVUPS  64(BX), Y2
+	VMOVUPS  64(DI), Y2
 	VPMAXSW  Y2, Y8, Y8
 	VPMAXUW  Y2, Y9, Y9
 	VPMINUW  Y2, Y1, Y1
-	VMOVUPS  96(BX), Y2
+	VMOVUPS  96(DI), Y2
 	VPMAXSW  Y2, Y8, Y8
 	VPMAXUW  Y2, Y9, Y9
 	VPMINUW  Y2, Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done6
 
 tree4turn6:
@@ -6099,28 +4300,28 @@ tree4turn6:
 	VPMAXUW Y12, Y9, Y9
 	VPMINUW Y2, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y2
-	VMOVUPS 32(BX), Y10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y10
 	VPMAXSW Y10, Y2, Y11
 	VPMAXUW Y10, Y2, Y12
 	VPMINUW Y10, Y2, Y2
-	VMOVUPS 64(BX), Y10
+	VMOVUPS 64(DI), Y10
 	VPMAXSW Y10, Y11, Y11
 	VPMAXUW Y10, Y12, Y12
 	VPMINUW Y10, Y2, Y2
-	VMOVUPS 96(BX), Y10
+	VMOVUPS 96(DI), Y10
 	VPMAXSW Y10, Y11, Y11
 	VPMAXUW Y10, Y12, Y12
 	VPMINUW Y10, Y2, Y2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -6141,11 +4342,11 @@ tree4turn7:
 	VPMAXUW Y15, Y12, Y12
 	VPMINUW Y10, Y2, Y2
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ         BX, R10
+	MOVQ         DI, R10
 	ADDQ         $+128, R10
 	VBLENDPS     $0xcc, Y11, Y8, Y10
 	VSHUFPS      $0x4e, Y11, Y8, Y8
@@ -6199,7 +4400,7 @@ tree4done7:
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SI)
+	VMOVUPS      X3, (DX)
 	VMAXPS       Y7, Y2, Y7
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y7, Y7
@@ -6208,10 +4409,10 @@ tree4done7:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DX)
-	MOVQ         R10, DI
-	ADDQ         $+16, SI
+	VMOVUPS      X1, (BX)
+	MOVQ         R10, SI
 	ADDQ         $+16, DX
+	ADDQ         $+16, BX
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          tree4loop
@@ -6230,14 +4431,14 @@ tree1:
 	SUBQ $+32, R11
 
 tree1loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y0
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y0
 	VMOVAPS Y0, Y1
 	VMOVAPS Y0, Y2
 	VMOVAPS Y0, Y0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -6246,19 +4447,19 @@ tree1turn0:
 	VPMAXUW Y3, Y2, Y2
 	VPMINUW Y3, Y0, Y0
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y3
 	VMOVAPS Y3, Y4
 	VMOVAPS Y3, Y5
 	VMOVAPS Y3, Y3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -6267,11 +4468,11 @@ tree1turn1:
 	VPMAXUW Y6, Y5, Y5
 	VPMINUW Y6, Y3, Y3
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y4, Y1, Y6
 	VSHUFPS  $0x4e, Y4, Y1, Y1
@@ -6282,13 +4483,13 @@ tree1done1:
 	VBLENDPS $0xcc, Y3, Y0, Y2
 	VSHUFPS  $0x4e, Y3, Y0, Y0
 	VPMINUW  Y0, Y2, Y2
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y0
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y0
 	VMOVAPS  Y0, Y3
 	VMOVAPS  Y0, Y4
 	VMOVAPS  Y0, Y0
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done2
 
 tree1turn2:
@@ -6297,19 +4498,19 @@ tree1turn2:
 	VPMAXUW Y5, Y4, Y4
 	VPMINUW Y5, Y0, Y0
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y5
 	VMOVAPS Y5, Y7
 	VMOVAPS Y5, Y8
 	VMOVAPS Y5, Y5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -6318,11 +4519,11 @@ tree1turn3:
 	VPMAXUW Y9, Y8, Y8
 	VPMINUW Y9, Y5, Y5
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y7, Y3, Y9
 	VSHUFPS  $0x4e, Y7, Y3, Y3
@@ -6342,13 +4543,13 @@ tree1done3:
 	VSHUFPS  $0x88, Y1, Y2, Y0
 	VSHUFPS  $0xdd, Y1, Y2, Y2
 	VPMINUW  Y2, Y0, Y0
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y2
 	VMOVAPS  Y1, Y5
 	VMOVAPS  Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done4
 
 tree1turn4:
@@ -6357,19 +4558,19 @@ tree1turn4:
 	VPMAXUW Y6, Y5, Y5
 	VPMINUW Y6, Y1, Y1
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y6
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y6
 	VMOVAPS Y6, Y7
 	VMOVAPS Y6, Y8
 	VMOVAPS Y6, Y6
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -6378,11 +4579,11 @@ tree1turn5:
 	VPMAXUW Y9, Y8, Y8
 	VPMINUW Y9, Y6, Y6
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y7, Y2, Y9
 	VSHUFPS  $0x4e, Y7, Y2, Y2
@@ -6393,13 +4594,13 @@ tree1done5:
 	VBLENDPS $0xcc, Y6, Y1, Y5
 	VSHUFPS  $0x4e, Y6, Y1, Y1
 	VPMINUW  Y1, Y5, Y5
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y6
 	VMOVAPS  Y1, Y7
 	VMOVAPS  Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done6
 
 tree1turn6:
@@ -6408,19 +4609,19 @@ tree1turn6:
 	VPMAXUW Y8, Y7, Y7
 	VPMINUW Y8, Y1, Y1
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y8
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y8
 	VMOVAPS Y8, Y10
 	VMOVAPS Y8, Y11
 	VMOVAPS Y8, Y8
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -6429,11 +4630,11 @@ tree1turn7:
 	VPMAXUW Y12, Y11, Y11
 	VPMINUW Y12, Y8, Y8
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ         BX, R10
+	MOVQ         DI, R10
 	ADDQ         $+32, R10
 	VBLENDPS     $0xcc, Y10, Y6, Y12
 	VSHUFPS      $0x4e, Y10, Y6, Y6
@@ -6487,7 +4688,7 @@ tree1done7:
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SI)
+	VMOVUPS      X2, (DX)
 	VMAXPS       Y9, Y3, Y9
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y9, Y9
@@ -6496,10 +4697,10 @@ tree1done7:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DX)
-	MOVQ         R10, DI
-	ADDQ         $+16, SI
+	VMOVUPS      X1, (BX)
+	MOVQ         R10, SI
 	ADDQ         $+16, DX
+	ADDQ         $+16, BX
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          tree1loop
@@ -6518,31 +4719,31 @@ treehalves:
 	SUBQ $+16, R11
 
 treehalvesloop:
-	MOVQ         DI, R10
-	MOVQ         R10, BX
-	ADDQ         R11, BX
+	MOVQ         SI, R10
+	MOVQ         R10, DI
+	ADDQ         R11, DI
 	VMOVUPS      (R10), X0
-	VINSERTF128  $0x01, (BX), Y0, Y0
+	VINSERTF128  $0x01, (DI), Y0, Y0
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, BX
-	ADDQ         R11, BX
+	MOVQ         R10, DI
+	ADDQ         R11, DI
 	VMOVUPS      (R10), X1
-	VINSERTF128  $0x01, (BX), Y1, Y1
+	VINSERTF128  $0x01, (DI), Y1, Y1
 	LEAQ         (R10)(R9*2), R10
 	VBLENDPS     $0xcc, Y1, Y0, Y2
 	VSHUFPS      $0x4e, Y1, Y0, Y0
 	VPMAXSW      Y0, Y2, Y1
 	VPMAXUW      Y0, Y2, Y3
 	VPMINUW      Y0, Y2, Y2
-	MOVQ         R10, BX
-	ADDQ         R11, BX
+	MOVQ         R10, DI
+	ADDQ         R11, DI
 	VMOVUPS      (R10), X0
-	VINSERTF128  $0x01, (BX), Y0, Y0
+	VINSERTF128  $0x01, (DI), Y0, Y0
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, BX
-	ADDQ         R11, BX
+	MOVQ         R10, DI
+	ADDQ         R11, DI
 	VMOVUPS      (R10), X4
-	VINSERTF128  $0x01, (BX), Y4, Y4
+	VINSERTF128  $0x01, (DI), Y4, Y4
 	LEAQ         (R10)(R9*2), R10
 	VBLENDPS     $0xcc, Y4, Y0, Y5
 	VSHUFPS      $0x4e, Y4, Y0, Y0
@@ -6558,30 +4759,30 @@ treehalvesloop:
 	VSHUFPS      $0x88, Y5, Y2, Y0
 	VSHUFPS      $0xdd, Y5, Y2, Y2
 	VPMINUW      Y2, Y0, Y0
-	MOVQ         R10, BX
-	ADDQ         R11, BX
+	MOVQ         R10, DI
+	ADDQ         R11, DI
 	VMOVUPS      (R10), X1
-	VINSERTF128  $0x01, (BX), Y1, Y1
+	VINSERTF128  $0x01, (DI), Y1, Y1
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, BX
-	ADDQ         R11, BX
+	MOVQ         R10, DI
+	ADDQ         R11, DI
 	VMOVUPS      (R10), X2
-	VINSERTF128  $0x01, (BX), Y2, Y2
+	VINSERTF128  $0x01, (DI), Y2, Y2
 	LEAQ         (R10)(R9*2), R10
 	VBLENDPS     $0xcc, Y2, Y1, Y3
 	VSHUFPS      $0x4e, Y2, Y1, Y1
 	VPMAXSW      Y1, Y3, Y2
 	VPMAXUW      Y1, Y3, Y5
 	VPMINUW      Y1, Y3, Y3
-	MOVQ         R10, BX
-	ADDQ         R11, BX
+	MOVQ         R10, DI
+	ADDQ         R11, DI
 	VMOVUPS      (R10), X1
-	VINSERTF128  $0x01, (BX), Y1, Y1
+	VINSERTF128  $0x01, (DI), Y1, Y1
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, BX
-	ADDQ         R11, BX
+	MOVQ         R10, DI
+	ADDQ         R11, DI
 	VMOVUPS      (R10), X7
-	VINSERTF128  $0x01, (BX), Y7, Y7
+	VINSERTF128  $0x01, (DI), Y7, Y7
 	LEAQ         (R10)(R9*2), R10
 	VBLENDPS     $0xcc, Y7, Y1, Y8
 	VSHUFPS      $0x4e, Y7, Y1, Y1
@@ -6631,7 +4832,7 @@ treehalvesloop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y5, Y5
 	VPERMQ       $0x08, Y5, Y5
-	VMOVUPS      X5, (SI)
+	VMOVUPS      X5, (DX)
 	VMAXPS       Y2, Y3, Y2
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y2, Y2
@@ -6640,10 +4841,10 @@ treehalvesloop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DX)
-	MOVQ         R10, DI
-	ADDQ         $+16, SI
+	VMOVUPS      X1, (BX)
+	MOVQ         R10, SI
 	ADDQ         $+16, DX
+	ADDQ         $+16, BX
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          treehalvesloop
@@ -6654,15 +4855,23 @@ treehalvesend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled16AVX2(SB)
+	MOVQ SI, 64(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func AbsMaxF16AVX2(x *uint16, most *float32, groups int, length int)
 // Requires: AVX, AVX2, F16C
-TEXT ·AbsMaxF16AVX2(SB), NOSPLIT, $64-32
-	// pointers: DI x, SI most, DX elements left, BX groups left, R8 length
+TEXT ·AbsMaxF16AVX2(SB), NOSPLIT, $96-32
+	// pointers: SI x, DX most, DI elements left, BX groups left, R8 length
 	// per call: Y15 0x7fff7fff, Y14 0x0
 	// per group: nothing
 	// vector registers in use at once: 8
-	MOVQ         x+0(FP), DI
-	MOVQ         most+8(FP), SI
+	MOVQ         x+0(FP), SI
+	MOVQ         most+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+36(SB), Y15
 	VXORPS       Y14, Y14, Y14
 	MOVQ         groups+16(FP), BX
@@ -6685,100 +4894,28 @@ TEXT ·AbsMaxF16AVX2(SB), NOSPLIT, $64-32
 groups:
 	VMOVAPS Y14, Y13
 	VMOVAPS Y14, Y12
-	MOVQ    R8, DX
-	CMPQ    DX, $+32
-	JLT     grouptail
+	MOVQ    R8, DI
+	CMPQ    DI, $+32
+	JLT     groupstage
 
 grouploop:
-	VMOVUPS (DI), Y0
+	VMOVUPS (SI), Y0
 	VPAND   Y15, Y0, Y0
 	VPMAXUW Y0, Y13, Y13
-	VMOVUPS 32(DI), Y0
+	VMOVUPS 32(SI), Y0
 	VPAND   Y15, Y0, Y0
 	VPMAXUW Y0, Y12, Y12
-	ADDQ    $+64, DI
-	SUBQ    $+32, DX
-	CMPQ    DX, $+32
+	ADDQ    $+64, SI
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
 	JGE     grouploop
-
-grouptail:
-	TESTQ   DX, DX
+	TESTQ   DI, DI
 	JEQ     groupend
-	MOVWLZX (DI), AX
-	MOVQ    AX, CX
-	SHLQ    $0x10, CX
-	ORQ     CX, AX
-	MOVQ    AX, CX
-	SHLQ    $0x20, CX
-	ORQ     CX, AX
-	MOVQ    AX, (SP)
-	MOVQ    AX, 8(SP)
-	MOVQ    AX, 16(SP)
-	MOVQ    AX, 24(SP)
-	MOVQ    AX, 32(SP)
-	MOVQ    AX, 40(SP)
-	MOVQ    AX, 48(SP)
-	MOVQ    AX, 56(SP)
-	TESTQ   $0x00000010, DX
-	JEQ     piece1
-	MOVQ    DX, AX
-	ANDQ    $-32, AX
-	SHLQ    $0x01, AX
-	MOVQ    (DI)(AX*1), CX
-	MOVQ    CX, (SP)(AX*1)
-	MOVQ    8(DI)(AX*1), CX
-	MOVQ    CX, 8(SP)(AX*1)
-	MOVQ    16(DI)(AX*1), CX
-	MOVQ    CX, 16(SP)(AX*1)
-	MOVQ    24(DI)(AX*1), CX
-	MOVQ    CX, 24(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DI)(AX*1), CX
-	MOVW  CX, (SP)(AX*1)
-
-piece5:
-	VMOVUPS (SP), Y0
-	VPAND   Y15, Y0, Y0
-	VPMAXUW Y0, Y13, Y13
-	VMOVUPS 32(SP), Y0
-	VPAND   Y15, Y0, Y0
-	VPMAXUW Y0, Y12, Y12
-	LEAQ    (DI)(DX*2), DI
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+32, DI
+	MOVQ    64(SP), SI
+	LEAQ    (SI)(DI*2), SI
 
 groupend:
 	VPMAXUW      Y12, Y13, Y0
@@ -6795,8 +4932,8 @@ groupend:
 	VPACKUSDW    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VCVTPH2PS    X1, Y1
-	VMOVSS       X1, (SI)
-	ADDQ         $+4, SI
+	VMOVSS       X1, (DX)
+	ADDQ         $+4, DX
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          groups
@@ -6808,16 +4945,16 @@ tree:
 	JLT  treeend
 
 treeloop:
-	VMOVUPS    (DI), Y0
+	VMOVUPS    (SI), Y0
 	VPAND      Y15, Y0, Y0
-	VMOVUPS    32(DI), Y1
+	VMOVUPS    32(SI), Y1
 	VPAND      Y15, Y1, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y2
 	VSHUFPS    $0x4e, Y1, Y0, Y0
 	VPMAXUW    Y0, Y2, Y2
-	VMOVUPS    64(DI), Y0
+	VMOVUPS    64(SI), Y0
 	VPAND      Y15, Y0, Y0
-	VMOVUPS    96(DI), Y1
+	VMOVUPS    96(SI), Y1
 	VPAND      Y15, Y1, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y3
 	VSHUFPS    $0x4e, Y1, Y0, Y0
@@ -6825,16 +4962,16 @@ treeloop:
 	VSHUFPS    $0x88, Y3, Y2, Y0
 	VSHUFPS    $0xdd, Y3, Y2, Y2
 	VPMAXUW    Y2, Y0, Y0
-	VMOVUPS    128(DI), Y1
+	VMOVUPS    128(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    160(DI), Y2
+	VMOVUPS    160(SI), Y2
 	VPAND      Y15, Y2, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y3
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUW    Y1, Y3, Y3
-	VMOVUPS    192(DI), Y1
+	VMOVUPS    192(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    224(DI), Y2
+	VMOVUPS    224(SI), Y2
 	VPAND      Y15, Y2, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
@@ -6852,9 +4989,9 @@ treeloop:
 	VPACKUSDW  Y2, Y2, Y2
 	VPERMQ     $0x08, Y2, Y2
 	VCVTPH2PS  X2, Y2
-	VMOVUPS    Y2, (SI)
-	ADDQ       $+256, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y2, (DX)
+	ADDQ       $+256, SI
+	ADDQ       $+32, DX
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        treeloop
@@ -6870,27 +5007,27 @@ treepair:
 	JLT  treepairend
 
 treepairloop:
-	VMOVUPS    (DI), Y0
+	VMOVUPS    (SI), Y0
 	VPAND      Y15, Y0, Y0
-	VMOVUPS    32(DI), Y1
+	VMOVUPS    32(SI), Y1
 	VPAND      Y15, Y1, Y1
 	VPMAXUW    Y1, Y0, Y0
-	VMOVUPS    64(DI), Y1
+	VMOVUPS    64(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    96(DI), Y2
+	VMOVUPS    96(SI), Y2
 	VPAND      Y15, Y2, Y2
 	VPMAXUW    Y2, Y1, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y2
 	VSHUFPS    $0x4e, Y1, Y0, Y0
 	VPMAXUW    Y0, Y2, Y2
-	VMOVUPS    128(DI), Y0
+	VMOVUPS    128(SI), Y0
 	VPAND      Y15, Y0, Y0
-	VMOVUPS    160(DI), Y1
+	VMOVUPS    160(SI), Y1
 	VPAND      Y15, Y1, Y1
 	VPMAXUW    Y1, Y0, Y0
-	VMOVUPS    192(DI), Y1
+	VMOVUPS    192(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    224(DI), Y3
+	VMOVUPS    224(SI), Y3
 	VPAND      Y15, Y3, Y3
 	VPMAXUW    Y3, Y1, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y3
@@ -6899,27 +5036,27 @@ treepairloop:
 	VSHUFPS    $0x88, Y3, Y2, Y0
 	VSHUFPS    $0xdd, Y3, Y2, Y2
 	VPMAXUW    Y2, Y0, Y0
-	VMOVUPS    256(DI), Y1
+	VMOVUPS    256(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    288(DI), Y2
+	VMOVUPS    288(SI), Y2
 	VPAND      Y15, Y2, Y2
 	VPMAXUW    Y2, Y1, Y1
-	VMOVUPS    320(DI), Y2
+	VMOVUPS    320(SI), Y2
 	VPAND      Y15, Y2, Y2
-	VMOVUPS    352(DI), Y3
+	VMOVUPS    352(SI), Y3
 	VPAND      Y15, Y3, Y3
 	VPMAXUW    Y3, Y2, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y3
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUW    Y1, Y3, Y3
-	VMOVUPS    384(DI), Y1
+	VMOVUPS    384(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    416(DI), Y2
+	VMOVUPS    416(SI), Y2
 	VPAND      Y15, Y2, Y2
 	VPMAXUW    Y2, Y1, Y1
-	VMOVUPS    448(DI), Y2
+	VMOVUPS    448(SI), Y2
 	VPAND      Y15, Y2, Y2
-	VMOVUPS    480(DI), Y4
+	VMOVUPS    480(SI), Y4
 	VPAND      Y15, Y4, Y4
 	VPMAXUW    Y4, Y2, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y4
@@ -6938,9 +5075,9 @@ treepairloop:
 	VPACKUSDW  Y2, Y2, Y2
 	VPERMQ     $0x08, Y2, Y2
 	VCVTPH2PS  X2, Y2
-	VMOVUPS    Y2, (SI)
-	ADDQ       $+512, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y2, (DX)
+	ADDQ       $+512, SI
+	ADDQ       $+32, DX
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        treepairloop
@@ -6956,20 +5093,20 @@ treehalf:
 	JLT  treehalfend
 
 treehalfloop:
-	VMOVUPS     (DI), X0
-	VINSERTF128 $0x01, 64(DI), Y0, Y0
+	VMOVUPS     (SI), X0
+	VINSERTF128 $0x01, 64(SI), Y0, Y0
 	VPAND       Y15, Y0, Y0
-	VMOVUPS     16(DI), X1
-	VINSERTF128 $0x01, 80(DI), Y1, Y1
+	VMOVUPS     16(SI), X1
+	VINSERTF128 $0x01, 80(SI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	VBLENDPS    $0xcc, Y1, Y0, Y2
 	VSHUFPS     $0x4e, Y1, Y0, Y0
 	VPMAXUW     Y0, Y2, Y2
-	VMOVUPS     32(DI), X0
-	VINSERTF128 $0x01, 96(DI), Y0, Y0
+	VMOVUPS     32(SI), X0
+	VINSERTF128 $0x01, 96(SI), Y0, Y0
 	VPAND       Y15, Y0, Y0
-	VMOVUPS     48(DI), X1
-	VINSERTF128 $0x01, 112(DI), Y1, Y1
+	VMOVUPS     48(SI), X1
+	VINSERTF128 $0x01, 112(SI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	VBLENDPS    $0xcc, Y1, Y0, Y3
 	VSHUFPS     $0x4e, Y1, Y0, Y0
@@ -6984,9 +5121,9 @@ treehalfloop:
 	VPACKUSDW   Y0, Y0, Y0
 	VPERMQ      $0x08, Y0, Y0
 	VCVTPH2PS   X0, Y0
-	VMOVUPS     Y0, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y0, (DX)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+8, BX
 	CMPQ        BX, $+8
 	JGE         treehalfloop
@@ -7005,21 +5142,21 @@ tree4:
 	SUBQ $+128, R10
 
 tree4loop:
-	MOVQ    DI, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y0
+	MOVQ    SI, R9
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y0
 	VPAND   Y15, Y0, Y0
-	VMOVUPS 32(DX), Y1
+	VMOVUPS 32(DI), Y1
 	VPAND   Y15, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
-	VMOVUPS 64(DX), Y1
+	VMOVUPS 64(DI), Y1
 	VPAND   Y15, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
-	VMOVUPS 96(DX), Y1
+	VMOVUPS 96(DI), Y1
 	VPAND   Y15, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -7036,26 +5173,26 @@ tree4turn0:
 	VPMAXUW Y2, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+128, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(DX), Y2
+	VMOVUPS 32(DI), Y2
 	VPAND   Y15, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
-	VMOVUPS 64(DX), Y2
+	VMOVUPS 64(DI), Y2
 	VPAND   Y15, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
-	VMOVUPS 96(DX), Y2
+	VMOVUPS 96(DI), Y2
 	VPAND   Y15, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -7072,29 +5209,29 @@ tree4turn1:
 	VPMAXUW Y3, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUW  Y0, Y2, Y2
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y0
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y0
 	VPAND    Y15, Y0, Y0
-	VMOVUPS  32(DX), Y1
+	VMOVUPS  32(DI), Y1
 	VPAND    Y15, Y1, Y1
 	VPMAXUW  Y1, Y0, Y0
-	VMOVUPS  64(DX), Y1
+	VMOVUPS  64(DI), Y1
 	VPAND    Y15, Y1, Y1
 	VPMAXUW  Y1, Y0, Y0
-	VMOVUPS  96(DX), Y1
+	VMOVUPS  96(DI), Y1
 	VPAND    Y15, Y1, Y1
 	VPMAXUW  Y1, Y0, Y0
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree4done2
 
 tree4turn2:
@@ -7111,26 +5248,26 @@ tree4turn2:
 	VPMAXUW Y3, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+128, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(DX), Y3
+	VMOVUPS 32(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y1, Y1
-	VMOVUPS 64(DX), Y3
+	VMOVUPS 64(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y1, Y1
-	VMOVUPS 96(DX), Y3
+	VMOVUPS 96(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y1, Y1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -7147,11 +5284,11 @@ tree4turn3:
 	VPMAXUW Y4, Y3, Y3
 	VPMAXUW Y3, Y1, Y1
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
@@ -7159,20 +5296,20 @@ tree4done3:
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXUW  Y2, Y0, Y0
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y1
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
-	VMOVUPS  32(DX), Y2
+	VMOVUPS  32(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUW  Y2, Y1, Y1
-	VMOVUPS  64(DX), Y2
+	VMOVUPS  64(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUW  Y2, Y1, Y1
-	VMOVUPS  96(DX), Y2
+	VMOVUPS  96(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUW  Y2, Y1, Y1
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree4done4
 
 tree4turn4:
@@ -7189,26 +5326,26 @@ tree4turn4:
 	VPMAXUW Y3, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+128, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(DX), Y3
+	VMOVUPS 32(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y2, Y2
-	VMOVUPS 64(DX), Y3
+	VMOVUPS 64(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y2, Y2
-	VMOVUPS 96(DX), Y3
+	VMOVUPS 96(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y2, Y2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -7225,29 +5362,29 @@ tree4turn5:
 	VPMAXUW Y4, Y3, Y3
 	VPMAXUW Y3, Y2, Y2
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXUW  Y1, Y3, Y3
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y1
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
-	VMOVUPS  32(DX), Y2
+	VMOVUPS  32(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUW  Y2, Y1, Y1
-	VMOVUPS  64(DX), Y2
+	VMOVUPS  64(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUW  Y2, Y1, Y1
-	VMOVUPS  96(DX), Y2
+	VMOVUPS  96(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUW  Y2, Y1, Y1
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree4done6
 
 tree4turn6:
@@ -7264,26 +5401,26 @@ tree4turn6:
 	VPMAXUW Y4, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+128, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(DX), Y4
+	VMOVUPS 32(DI), Y4
 	VPAND   Y15, Y4, Y4
 	VPMAXUW Y4, Y2, Y2
-	VMOVUPS 64(DX), Y4
+	VMOVUPS 64(DI), Y4
 	VPAND   Y15, Y4, Y4
 	VPMAXUW Y4, Y2, Y2
-	VMOVUPS 96(DX), Y4
+	VMOVUPS 96(DI), Y4
 	VPAND   Y15, Y4, Y4
 	VPMAXUW Y4, Y2, Y2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -7300,11 +5437,11 @@ tree4turn7:
 	VPMAXUW Y5, Y4, Y4
 	VPMAXUW Y4, Y2, Y2
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+128, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
@@ -7322,9 +5459,9 @@ tree4done7:
 	VPACKUSDW  Y2, Y2, Y2
 	VPERMQ     $0x08, Y2, Y2
 	VCVTPH2PS  X2, Y2
-	VMOVUPS    Y2, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y2, (DX)
+	MOVQ       R9, SI
+	ADDQ       $+32, DX
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        tree4loop
@@ -7343,13 +5480,13 @@ tree1:
 	SUBQ $+32, R10
 
 tree1loop:
-	MOVQ    DI, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y0
+	MOVQ    SI, R9
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y0
 	VPAND   Y15, Y0, Y0
 	VMOVAPS Y0, Y0
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -7357,18 +5494,18 @@ tree1turn0:
 	VPAND   Y15, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+32, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
 	VMOVAPS Y1, Y1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -7376,21 +5513,21 @@ tree1turn1:
 	VPAND   Y15, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUW  Y0, Y2, Y2
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y0
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y0
 	VPAND    Y15, Y0, Y0
 	VMOVAPS  Y0, Y0
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree1done2
 
 tree1turn2:
@@ -7398,18 +5535,18 @@ tree1turn2:
 	VPAND   Y15, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+32, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
 	VMOVAPS Y1, Y1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -7417,11 +5554,11 @@ tree1turn3:
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y1, Y1
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
@@ -7429,12 +5566,12 @@ tree1done3:
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXUW  Y2, Y0, Y0
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y1
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
 	VMOVAPS  Y1, Y1
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree1done4
 
 tree1turn4:
@@ -7442,18 +5579,18 @@ tree1turn4:
 	VPAND   Y15, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+32, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
 	VMOVAPS Y2, Y2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -7461,21 +5598,21 @@ tree1turn5:
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y2, Y2
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXUW  Y1, Y3, Y3
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y1
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
 	VMOVAPS  Y1, Y1
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree1done6
 
 tree1turn6:
@@ -7483,18 +5620,18 @@ tree1turn6:
 	VPAND   Y15, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+32, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
 	VMOVAPS Y2, Y2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -7502,11 +5639,11 @@ tree1turn7:
 	VPAND   Y15, Y4, Y4
 	VPMAXUW Y4, Y2, Y2
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+32, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
@@ -7524,9 +5661,9 @@ tree1done7:
 	VPACKUSDW  Y2, Y2, Y2
 	VPERMQ     $0x08, Y2, Y2
 	VCVTPH2PS  X2, Y2
-	VMOVUPS    Y2, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y2, (DX)
+	MOVQ       R9, SI
+	ADDQ       $+32, DX
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        tree1loop
@@ -7545,32 +5682,32 @@ treehalves:
 	SUBQ $+16, R10
 
 treehalvesloop:
-	MOVQ        DI, R9
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        SI, R9
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X0
-	VINSERTF128 $0x01, (DX), Y0, Y0
+	VINSERTF128 $0x01, (DI), Y0, Y0
 	VPAND       Y15, Y0, Y0
 	LEAQ        (R9)(R8*2), R9
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X1
-	VINSERTF128 $0x01, (DX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	LEAQ        (R9)(R8*2), R9
 	VBLENDPS    $0xcc, Y1, Y0, Y2
 	VSHUFPS     $0x4e, Y1, Y0, Y0
 	VPMAXUW     Y0, Y2, Y2
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X0
-	VINSERTF128 $0x01, (DX), Y0, Y0
+	VINSERTF128 $0x01, (DI), Y0, Y0
 	VPAND       Y15, Y0, Y0
 	LEAQ        (R9)(R8*2), R9
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X1
-	VINSERTF128 $0x01, (DX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	LEAQ        (R9)(R8*2), R9
 	VBLENDPS    $0xcc, Y1, Y0, Y3
@@ -7579,31 +5716,31 @@ treehalvesloop:
 	VSHUFPS     $0x88, Y3, Y2, Y0
 	VSHUFPS     $0xdd, Y3, Y2, Y2
 	VPMAXUW     Y2, Y0, Y0
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X1
-	VINSERTF128 $0x01, (DX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	LEAQ        (R9)(R8*2), R9
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X2
-	VINSERTF128 $0x01, (DX), Y2, Y2
+	VINSERTF128 $0x01, (DI), Y2, Y2
 	VPAND       Y15, Y2, Y2
 	LEAQ        (R9)(R8*2), R9
 	VBLENDPS    $0xcc, Y2, Y1, Y3
 	VSHUFPS     $0x4e, Y2, Y1, Y1
 	VPMAXUW     Y1, Y3, Y3
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X1
-	VINSERTF128 $0x01, (DX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	LEAQ        (R9)(R8*2), R9
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X2
-	VINSERTF128 $0x01, (DX), Y2, Y2
+	VINSERTF128 $0x01, (DI), Y2, Y2
 	VPAND       Y15, Y2, Y2
 	LEAQ        (R9)(R8*2), R9
 	VBLENDPS    $0xcc, Y2, Y1, Y4
@@ -7622,9 +5759,9 @@ treehalvesloop:
 	VPACKUSDW   Y2, Y2, Y2
 	VPERMQ      $0x08, Y2, Y2
 	VCVTPH2PS   X2, Y2
-	VMOVUPS     Y2, (SI)
-	MOVQ        R9, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y2, (DX)
+	MOVQ        R9, SI
+	ADDQ        $+32, DX
 	SUBQ        $+8, BX
 	CMPQ        BX, $+8
 	JGE         treehalvesloop
@@ -7635,16 +5772,24 @@ treehalvesend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled16AVX2(SB)
+	MOVQ SI, 64(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func ReachF16AVX2(x *uint16, low *float32, high *float32, groups int, length int)
 // Requires: AVX, AVX2, F16C
-TEXT ·ReachF16AVX2(SB), NOSPLIT, $64-40
-	// pointers: DI x, SI low, DX high, BX elements left, R8 groups left, R9 length
+TEXT ·ReachF16AVX2(SB), NOSPLIT, $96-40
+	// pointers: SI x, DX low, BX high, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0, Y14 0x0, Y13 0x80008000
 	// per group: nothing
 	// vector registers in use at once: 14
-	MOVQ         x+0(FP), DI
-	MOVQ         low+8(FP), SI
-	MOVQ         high+16(FP), DX
+	MOVQ         x+0(FP), SI
+	MOVQ         low+8(FP), DX
+	MOVQ         high+16(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
 	VBROADCASTSS constantsAVX2<>+20(SB), Y13
@@ -7670,100 +5815,28 @@ groups:
 	VMOVAPS Y15, Y11
 	VMOVAPS Y13, Y10
 	VMOVAPS Y13, Y9
-	MOVQ    R9, BX
-	CMPQ    BX, $+32
-	JLT     grouptail
+	MOVQ    R9, DI
+	CMPQ    DI, $+32
+	JLT     groupstage
 
 grouploop:
-	VMOVUPS (DI), Y0
+	VMOVUPS (SI), Y0
 	VPMAXUW Y0, Y12, Y12
 	VPMAXSW Y0, Y10, Y10
-	VMOVUPS 32(DI), Y0
+	VMOVUPS 32(SI), Y0
 	VPMAXUW Y0, Y11, Y11
 	VPMAXSW Y0, Y9, Y9
-	ADDQ    $+64, DI
-	SUBQ    $+32, BX
-	CMPQ    BX, $+32
+	ADDQ    $+64, SI
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
 	JGE     grouploop
-
-grouptail:
-	TESTQ   BX, BX
+	TESTQ   DI, DI
 	JEQ     groupend
-	MOVWLZX (DI), AX
-	MOVQ    AX, CX
-	SHLQ    $0x10, CX
-	ORQ     CX, AX
-	MOVQ    AX, CX
-	SHLQ    $0x20, CX
-	ORQ     CX, AX
-	MOVQ    AX, (SP)
-	MOVQ    AX, 8(SP)
-	MOVQ    AX, 16(SP)
-	MOVQ    AX, 24(SP)
-	MOVQ    AX, 32(SP)
-	MOVQ    AX, 40(SP)
-	MOVQ    AX, 48(SP)
-	MOVQ    AX, 56(SP)
-	TESTQ   $0x00000010, BX
-	JEQ     piece1
-	MOVQ    BX, AX
-	ANDQ    $-32, AX
-	SHLQ    $0x01, AX
-	MOVQ    (DI)(AX*1), CX
-	MOVQ    CX, (SP)(AX*1)
-	MOVQ    8(DI)(AX*1), CX
-	MOVQ    CX, 8(SP)(AX*1)
-	MOVQ    16(DI)(AX*1), CX
-	MOVQ    CX, 16(SP)(AX*1)
-	MOVQ    24(DI)(AX*1), CX
-	MOVQ    CX, 24(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DI)(AX*1), CX
-	MOVW  CX, (SP)(AX*1)
-
-piece5:
-	VMOVUPS (SP), Y0
-	VPMAXUW Y0, Y12, Y12
-	VPMAXSW Y0, Y10, Y10
-	VMOVUPS 32(SP), Y0
-	VPMAXUW Y0, Y11, Y11
-	VPMAXSW Y0, Y9, Y9
-	LEAQ    (DI)(BX*2), DI
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+32, DI
+	MOVQ    64(SP), SI
+	LEAQ    (SI)(DI*2), SI
 
 groupend:
 	VPMAXUW      Y11, Y12, Y0
@@ -7801,10 +5874,10 @@ groupend:
 	VPAND        Y3, Y1, Y1
 	VADDPS       Y14, Y1, Y1
 	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVSS       X0, (SI)
-	VMOVSS       X2, (DX)
-	ADDQ         $+4, SI
+	VMOVSS       X0, (DX)
+	VMOVSS       X2, (BX)
 	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	SUBQ         $+1, R8
 	TESTQ        R8, R8
 	JNE          groups
@@ -7816,14 +5889,14 @@ tree:
 	JLT  treeend
 
 treeloop:
-	VMOVUPS    (DI), Y0
-	VMOVUPS    32(DI), Y1
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y2
 	VSHUFPS    $0x4e, Y1, Y0, Y0
 	VPMAXUW    Y0, Y2, Y1
 	VPMAXSW    Y0, Y2, Y2
-	VMOVUPS    64(DI), Y0
-	VMOVUPS    96(DI), Y3
+	VMOVUPS    64(SI), Y0
+	VMOVUPS    96(SI), Y3
 	VBLENDPS   $0xcc, Y3, Y0, Y4
 	VSHUFPS    $0x4e, Y3, Y0, Y0
 	VPMAXUW    Y0, Y4, Y3
@@ -7834,14 +5907,14 @@ treeloop:
 	VSHUFPS    $0x88, Y4, Y2, Y0
 	VSHUFPS    $0xdd, Y4, Y2, Y2
 	VPMAXSW    Y2, Y0, Y0
-	VMOVUPS    128(DI), Y1
-	VMOVUPS    160(DI), Y2
+	VMOVUPS    128(SI), Y1
+	VMOVUPS    160(SI), Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y3
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUW    Y1, Y3, Y2
 	VPMAXSW    Y1, Y3, Y3
-	VMOVUPS    192(DI), Y1
-	VMOVUPS    224(DI), Y4
+	VMOVUPS    192(SI), Y1
+	VMOVUPS    224(SI), Y4
 	VBLENDPS   $0xcc, Y4, Y1, Y6
 	VSHUFPS    $0x4e, Y4, Y1, Y1
 	VPMAXUW    Y1, Y6, Y4
@@ -7879,11 +5952,11 @@ treeloop:
 	VPAND      Y1, Y2, Y2
 	VADDPS     Y14, Y2, Y2
 	VBLENDVPS  Y0, Y2, Y3, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y3, (DX)
-	ADDQ       $+256, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y3, (BX)
+	ADDQ       $+256, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treeloop
@@ -7899,12 +5972,12 @@ treepair:
 	JLT  treepairend
 
 treepairloop:
-	VMOVUPS    (DI), Y0
-	VMOVUPS    32(DI), Y1
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
 	VPMAXUW    Y1, Y0, Y2
 	VPMAXSW    Y1, Y0, Y0
-	VMOVUPS    64(DI), Y1
-	VMOVUPS    96(DI), Y3
+	VMOVUPS    64(SI), Y1
+	VMOVUPS    96(SI), Y3
 	VPMAXUW    Y3, Y1, Y4
 	VPMAXSW    Y3, Y1, Y1
 	VBLENDPS   $0xcc, Y4, Y2, Y3
@@ -7913,12 +5986,12 @@ treepairloop:
 	VBLENDPS   $0xcc, Y1, Y0, Y2
 	VSHUFPS    $0x4e, Y1, Y0, Y0
 	VPMAXSW    Y0, Y2, Y2
-	VMOVUPS    128(DI), Y0
-	VMOVUPS    160(DI), Y1
+	VMOVUPS    128(SI), Y0
+	VMOVUPS    160(SI), Y1
 	VPMAXUW    Y1, Y0, Y4
 	VPMAXSW    Y1, Y0, Y0
-	VMOVUPS    192(DI), Y1
-	VMOVUPS    224(DI), Y5
+	VMOVUPS    192(SI), Y1
+	VMOVUPS    224(SI), Y5
 	VPMAXUW    Y5, Y1, Y6
 	VPMAXSW    Y5, Y1, Y1
 	VBLENDPS   $0xcc, Y6, Y4, Y5
@@ -7933,12 +6006,12 @@ treepairloop:
 	VSHUFPS    $0x88, Y3, Y2, Y0
 	VSHUFPS    $0xdd, Y3, Y2, Y2
 	VPMAXSW    Y2, Y0, Y0
-	VMOVUPS    256(DI), Y1
-	VMOVUPS    288(DI), Y2
+	VMOVUPS    256(SI), Y1
+	VMOVUPS    288(SI), Y2
 	VPMAXUW    Y2, Y1, Y3
 	VPMAXSW    Y2, Y1, Y1
-	VMOVUPS    320(DI), Y2
-	VMOVUPS    352(DI), Y5
+	VMOVUPS    320(SI), Y2
+	VMOVUPS    352(SI), Y5
 	VPMAXUW    Y5, Y2, Y6
 	VPMAXSW    Y5, Y2, Y2
 	VBLENDPS   $0xcc, Y6, Y3, Y5
@@ -7947,12 +6020,12 @@ treepairloop:
 	VBLENDPS   $0xcc, Y2, Y1, Y3
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXSW    Y1, Y3, Y3
-	VMOVUPS    384(DI), Y1
-	VMOVUPS    416(DI), Y2
+	VMOVUPS    384(SI), Y1
+	VMOVUPS    416(SI), Y2
 	VPMAXUW    Y2, Y1, Y6
 	VPMAXSW    Y2, Y1, Y1
-	VMOVUPS    448(DI), Y2
-	VMOVUPS    480(DI), Y7
+	VMOVUPS    448(SI), Y2
+	VMOVUPS    480(SI), Y7
 	VPMAXUW    Y7, Y2, Y8
 	VPMAXSW    Y7, Y2, Y2
 	VBLENDPS   $0xcc, Y8, Y6, Y7
@@ -7994,11 +6067,11 @@ treepairloop:
 	VPAND      Y1, Y5, Y5
 	VADDPS     Y14, Y5, Y5
 	VBLENDVPS  Y0, Y5, Y2, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y2, (DX)
-	ADDQ       $+512, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y2, (BX)
+	ADDQ       $+512, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treepairloop
@@ -8014,18 +6087,18 @@ treehalf:
 	JLT  treehalfend
 
 treehalfloop:
-	VMOVUPS     (DI), X0
-	VINSERTF128 $0x01, 64(DI), Y0, Y0
-	VMOVUPS     16(DI), X1
-	VINSERTF128 $0x01, 80(DI), Y1, Y1
+	VMOVUPS     (SI), X0
+	VINSERTF128 $0x01, 64(SI), Y0, Y0
+	VMOVUPS     16(SI), X1
+	VINSERTF128 $0x01, 80(SI), Y1, Y1
 	VBLENDPS    $0xcc, Y1, Y0, Y2
 	VSHUFPS     $0x4e, Y1, Y0, Y0
 	VPMAXUW     Y0, Y2, Y1
 	VPMAXSW     Y0, Y2, Y2
-	VMOVUPS     32(DI), X0
-	VINSERTF128 $0x01, 96(DI), Y0, Y0
-	VMOVUPS     48(DI), X3
-	VINSERTF128 $0x01, 112(DI), Y3, Y3
+	VMOVUPS     32(SI), X0
+	VINSERTF128 $0x01, 96(SI), Y0, Y0
+	VMOVUPS     48(SI), X3
+	VINSERTF128 $0x01, 112(SI), Y3, Y3
 	VBLENDPS    $0xcc, Y3, Y0, Y4
 	VSHUFPS     $0x4e, Y3, Y0, Y0
 	VPMAXUW     Y0, Y4, Y3
@@ -8057,11 +6130,11 @@ treehalfloop:
 	VPAND       Y2, Y5, Y5
 	VADDPS      Y14, Y5, Y5
 	VBLENDVPS   Y1, Y5, Y0, Y1
-	VMOVUPS     Y1, (SI)
-	VMOVUPS     Y0, (DX)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y1, (DX)
+	VMOVUPS     Y0, (BX)
+	ADDQ        $+128, SI
 	ADDQ        $+32, DX
+	ADDQ        $+32, BX
 	SUBQ        $+8, R8
 	CMPQ        R8, $+8
 	JGE         treehalfloop
@@ -8080,20 +6153,20 @@ tree4:
 	SUBQ $+128, R11
 
 tree4loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y0
-	VMOVUPS 32(BX), Y1
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
 	VPMAXUW Y1, Y0, Y2
 	VPMAXSW Y1, Y0, Y0
-	VMOVUPS 64(BX), Y1
+	VMOVUPS 64(DI), Y1
 	VPMAXUW Y1, Y2, Y2
 	VPMAXSW Y1, Y0, Y0
-	VMOVUPS 96(BX), Y1
+	VMOVUPS 96(DI), Y1
 	VPMAXUW Y1, Y2, Y2
 	VPMAXSW Y1, Y0, Y0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -8110,25 +6183,25 @@ tree4turn0:
 	VPMAXUW Y4, Y2, Y2
 	VPMAXSW Y1, Y0, Y0
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y3
 	VPMAXUW Y3, Y1, Y4
 	VPMAXSW Y3, Y1, Y1
-	VMOVUPS 64(BX), Y3
+	VMOVUPS 64(DI), Y3
 	VPMAXUW Y3, Y4, Y4
 	VPMAXSW Y3, Y1, Y1
-	VMOVUPS 96(BX), Y3
+	VMOVUPS 96(DI), Y3
 	VPMAXUW Y3, Y4, Y4
 	VPMAXSW Y3, Y1, Y1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -8145,11 +6218,11 @@ tree4turn1:
 	VPMAXUW Y6, Y4, Y4
 	VPMAXSW Y3, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y4, Y2, Y3
 	VSHUFPS  $0x4e, Y4, Y2, Y2
@@ -8157,19 +6230,19 @@ tree4done1:
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXSW  Y0, Y2, Y2
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y0
-	VMOVUPS  32(BX), Y1
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y0
+	VMOVUPS  32(DI), Y1
 	VPMAXUW  Y1, Y0, Y4
 	VPMAXSW  Y1, Y0, Y0
-	VMOVUPS  64(BX), Y1
+	VMOVUPS  64(DI), Y1
 	VPMAXUW  Y1, Y4, Y4
 	VPMAXSW  Y1, Y0, Y0
-	VMOVUPS  96(BX), Y1
+	VMOVUPS  96(DI), Y1
 	VPMAXUW  Y1, Y4, Y4
 	VPMAXSW  Y1, Y0, Y0
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done2
 
 tree4turn2:
@@ -8186,25 +6259,25 @@ tree4turn2:
 	VPMAXUW Y6, Y4, Y4
 	VPMAXSW Y1, Y0, Y0
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y5
 	VPMAXUW Y5, Y1, Y6
 	VPMAXSW Y5, Y1, Y1
-	VMOVUPS 64(BX), Y5
+	VMOVUPS 64(DI), Y5
 	VPMAXUW Y5, Y6, Y6
 	VPMAXSW Y5, Y1, Y1
-	VMOVUPS 96(BX), Y5
+	VMOVUPS 96(DI), Y5
 	VPMAXUW Y5, Y6, Y6
 	VPMAXSW Y5, Y1, Y1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -8221,11 +6294,11 @@ tree4turn3:
 	VPMAXUW Y8, Y6, Y6
 	VPMAXSW Y5, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y6, Y4, Y5
 	VSHUFPS  $0x4e, Y6, Y4, Y4
@@ -8239,19 +6312,19 @@ tree4done3:
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXSW  Y2, Y0, Y0
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
-	VMOVUPS  32(BX), Y2
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
+	VMOVUPS  32(DI), Y2
 	VPMAXUW  Y2, Y1, Y3
 	VPMAXSW  Y2, Y1, Y1
-	VMOVUPS  64(BX), Y2
+	VMOVUPS  64(DI), Y2
 	VPMAXUW  Y2, Y3, Y3
 	VPMAXSW  Y2, Y1, Y1
-	VMOVUPS  96(BX), Y2
+	VMOVUPS  96(DI), Y2
 	VPMAXUW  Y2, Y3, Y3
 	VPMAXSW  Y2, Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done4
 
 tree4turn4:
@@ -8268,25 +6341,25 @@ tree4turn4:
 	VPMAXUW Y6, Y3, Y3
 	VPMAXSW Y2, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y2
-	VMOVUPS 32(BX), Y5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y5
 	VPMAXUW Y5, Y2, Y6
 	VPMAXSW Y5, Y2, Y2
-	VMOVUPS 64(BX), Y5
+	VMOVUPS 64(DI), Y5
 	VPMAXUW Y5, Y6, Y6
 	VPMAXSW Y5, Y2, Y2
-	VMOVUPS 96(BX), Y5
+	VMOVUPS 96(DI), Y5
 	VPMAXUW Y5, Y6, Y6
 	VPMAXSW Y5, Y2, Y2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -8303,11 +6376,11 @@ tree4turn5:
 	VPMAXUW Y8, Y6, Y6
 	VPMAXSW Y5, Y2, Y2
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y6, Y3, Y5
 	VSHUFPS  $0x4e, Y6, Y3, Y3
@@ -8315,19 +6388,19 @@ tree4done5:
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXSW  Y1, Y3, Y3
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
-	VMOVUPS  32(BX), Y2
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
+	VMOVUPS  32(DI), Y2
 	VPMAXUW  Y2, Y1, Y6
 	VPMAXSW  Y2, Y1, Y1
-	VMOVUPS  64(BX), Y2
+	VMOVUPS  64(DI), Y2
 	VPMAXUW  Y2, Y6, Y6
 	VPMAXSW  Y2, Y1, Y1
-	VMOVUPS  96(BX), Y2
+	VMOVUPS  96(DI), Y2
 	VPMAXUW  Y2, Y6, Y6
 	VPMAXSW  Y2, Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done6
 
 tree4turn6:
@@ -8344,25 +6417,25 @@ tree4turn6:
 	VPMAXUW Y8, Y6, Y6
 	VPMAXSW Y2, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y2
-	VMOVUPS 32(BX), Y7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y7
 	VPMAXUW Y7, Y2, Y8
 	VPMAXSW Y7, Y2, Y2
-	VMOVUPS 64(BX), Y7
+	VMOVUPS 64(DI), Y7
 	VPMAXUW Y7, Y8, Y8
 	VPMAXSW Y7, Y2, Y2
-	VMOVUPS 96(BX), Y7
+	VMOVUPS 96(DI), Y7
 	VPMAXUW Y7, Y8, Y8
 	VPMAXSW Y7, Y2, Y2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -8379,11 +6452,11 @@ tree4turn7:
 	VPMAXUW Y10, Y8, Y8
 	VPMAXSW Y7, Y2, Y2
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+128, R10
 	VBLENDPS   $0xcc, Y8, Y6, Y7
 	VSHUFPS    $0x4e, Y8, Y6, Y6
@@ -8424,11 +6497,11 @@ tree4done7:
 	VPAND      Y1, Y5, Y5
 	VADDPS     Y14, Y5, Y5
 	VBLENDVPS  Y0, Y5, Y2, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y2, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        tree4loop
@@ -8447,13 +6520,13 @@ tree1:
 	SUBQ $+32, R11
 
 tree1loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y0
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y0
 	VMOVAPS Y0, Y1
 	VMOVAPS Y0, Y0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -8461,18 +6534,18 @@ tree1turn0:
 	VPMAXUW Y2, Y1, Y1
 	VPMAXSW Y2, Y0, Y0
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y2
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y2
 	VMOVAPS Y2, Y3
 	VMOVAPS Y2, Y2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -8480,11 +6553,11 @@ tree1turn1:
 	VPMAXUW Y4, Y3, Y3
 	VPMAXSW Y4, Y2, Y2
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y3, Y1, Y4
 	VSHUFPS  $0x4e, Y3, Y1, Y1
@@ -8492,12 +6565,12 @@ tree1done1:
 	VBLENDPS $0xcc, Y2, Y0, Y1
 	VSHUFPS  $0x4e, Y2, Y0, Y0
 	VPMAXSW  Y0, Y1, Y1
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y0
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y0
 	VMOVAPS  Y0, Y2
 	VMOVAPS  Y0, Y0
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done2
 
 tree1turn2:
@@ -8505,18 +6578,18 @@ tree1turn2:
 	VPMAXUW Y3, Y2, Y2
 	VPMAXSW Y3, Y0, Y0
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y3
 	VMOVAPS Y3, Y5
 	VMOVAPS Y3, Y3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -8524,11 +6597,11 @@ tree1turn3:
 	VPMAXUW Y6, Y5, Y5
 	VPMAXSW Y6, Y3, Y3
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y5, Y2, Y6
 	VSHUFPS  $0x4e, Y5, Y2, Y2
@@ -8542,12 +6615,12 @@ tree1done3:
 	VSHUFPS  $0x88, Y4, Y1, Y0
 	VSHUFPS  $0xdd, Y4, Y1, Y1
 	VPMAXSW  Y1, Y0, Y0
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y3
 	VMOVAPS  Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done4
 
 tree1turn4:
@@ -8555,18 +6628,18 @@ tree1turn4:
 	VPMAXUW Y4, Y3, Y3
 	VPMAXSW Y4, Y1, Y1
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y4
 	VMOVAPS Y4, Y5
 	VMOVAPS Y4, Y4
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -8574,11 +6647,11 @@ tree1turn5:
 	VPMAXUW Y6, Y5, Y5
 	VPMAXSW Y6, Y4, Y4
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y5, Y3, Y6
 	VSHUFPS  $0x4e, Y5, Y3, Y3
@@ -8586,12 +6659,12 @@ tree1done5:
 	VBLENDPS $0xcc, Y4, Y1, Y3
 	VSHUFPS  $0x4e, Y4, Y1, Y1
 	VPMAXSW  Y1, Y3, Y3
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y4
 	VMOVAPS  Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done6
 
 tree1turn6:
@@ -8599,18 +6672,18 @@ tree1turn6:
 	VPMAXUW Y5, Y4, Y4
 	VPMAXSW Y5, Y1, Y1
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y5
 	VMOVAPS Y5, Y7
 	VMOVAPS Y5, Y5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -8618,11 +6691,11 @@ tree1turn7:
 	VPMAXUW Y8, Y7, Y7
 	VPMAXSW Y8, Y5, Y5
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+32, R10
 	VBLENDPS   $0xcc, Y7, Y4, Y8
 	VSHUFPS    $0x4e, Y7, Y4, Y4
@@ -8663,11 +6736,11 @@ tree1done7:
 	VPAND      Y1, Y6, Y6
 	VADDPS     Y14, Y6, Y6
 	VBLENDVPS  Y0, Y6, Y2, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y2, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        tree1loop
@@ -8686,30 +6759,30 @@ treehalves:
 	SUBQ $+16, R11
 
 treehalvesloop:
-	MOVQ        DI, R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        SI, R10
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X0
-	VINSERTF128 $0x01, (BX), Y0, Y0
+	VINSERTF128 $0x01, (DI), Y0, Y0
 	LEAQ        (R10)(R9*2), R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X1
-	VINSERTF128 $0x01, (BX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	LEAQ        (R10)(R9*2), R10
 	VBLENDPS    $0xcc, Y1, Y0, Y2
 	VSHUFPS     $0x4e, Y1, Y0, Y0
 	VPMAXUW     Y0, Y2, Y1
 	VPMAXSW     Y0, Y2, Y2
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X0
-	VINSERTF128 $0x01, (BX), Y0, Y0
+	VINSERTF128 $0x01, (DI), Y0, Y0
 	LEAQ        (R10)(R9*2), R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X3
-	VINSERTF128 $0x01, (BX), Y3, Y3
+	VINSERTF128 $0x01, (DI), Y3, Y3
 	LEAQ        (R10)(R9*2), R10
 	VBLENDPS    $0xcc, Y3, Y0, Y4
 	VSHUFPS     $0x4e, Y3, Y0, Y0
@@ -8721,29 +6794,29 @@ treehalvesloop:
 	VSHUFPS     $0x88, Y4, Y2, Y0
 	VSHUFPS     $0xdd, Y4, Y2, Y2
 	VPMAXSW     Y2, Y0, Y0
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X1
-	VINSERTF128 $0x01, (BX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	LEAQ        (R10)(R9*2), R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X2
-	VINSERTF128 $0x01, (BX), Y2, Y2
+	VINSERTF128 $0x01, (DI), Y2, Y2
 	LEAQ        (R10)(R9*2), R10
 	VBLENDPS    $0xcc, Y2, Y1, Y3
 	VSHUFPS     $0x4e, Y2, Y1, Y1
 	VPMAXUW     Y1, Y3, Y2
 	VPMAXSW     Y1, Y3, Y3
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X1
-	VINSERTF128 $0x01, (BX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	LEAQ        (R10)(R9*2), R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X4
-	VINSERTF128 $0x01, (BX), Y4, Y4
+	VINSERTF128 $0x01, (DI), Y4, Y4
 	LEAQ        (R10)(R9*2), R10
 	VBLENDPS    $0xcc, Y4, Y1, Y6
 	VSHUFPS     $0x4e, Y4, Y1, Y1
@@ -8782,11 +6855,11 @@ treehalvesloop:
 	VPAND       Y1, Y2, Y2
 	VADDPS      Y14, Y2, Y2
 	VBLENDVPS   Y0, Y2, Y3, Y0
-	VMOVUPS     Y0, (SI)
-	VMOVUPS     Y3, (DX)
-	MOVQ        R10, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y0, (DX)
+	VMOVUPS     Y3, (BX)
+	MOVQ        R10, SI
 	ADDQ        $+32, DX
+	ADDQ        $+32, BX
 	SUBQ        $+8, R8
 	CMPQ        R8, $+8
 	JGE         treehalvesloop
@@ -8797,36 +6870,40 @@ treehalvesend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled16AVX2(SB)
+	MOVQ SI, 64(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func MinMaxColumnsF16AVX2(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
 // Requires: AVX, AVX2
-TEXT ·MinMaxColumnsF16AVX2(SB), $576-80
-	// pointers: DI min, SI max, DX least, BX x0, R8 x1, R9 x2, R10 x3, R11 x4, R12 x5, R13 elements left
+TEXT ·MinMaxColumnsF16AVX2(SB), $672-80
+	// pointers: SI min, DX max, BX least, R8 x0, R9 x1, R10 x2, R11 x3, R12 x4, R13 x5, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 4
-	MOVQ min+0(FP), DI
-	MOVQ max+8(FP), SI
-	MOVQ least+16(FP), DX
-	MOVQ x0+24(FP), BX
-	MOVQ x1+32(FP), R8
-	MOVQ x2+40(FP), R9
-	MOVQ x3+48(FP), R10
-	MOVQ x4+56(FP), R11
-	MOVQ x5+64(FP), R12
-	MOVQ n+72(FP), R13
-	CMPQ R13, $+32
-	JLT  lanetail
+	MOVQ min+0(FP), SI
+	MOVQ max+8(FP), DX
+	MOVQ least+16(FP), BX
+	MOVQ x0+24(FP), R8
+	MOVQ x1+32(FP), R9
+	MOVQ x2+40(FP), R10
+	MOVQ x3+48(FP), R11
+	MOVQ x4+56(FP), R12
+	MOVQ x5+64(FP), R13
+	MOVQ n+72(FP), DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS (DI), Y0
-	VMOVUPS (BX), Y1
-	VPMAXSW Y1, Y0, Y0
-	VMOVUPS (SI), Y2
-	VPMAXUW Y1, Y2, Y2
-	VMOVUPS (DX), Y3
-	VPMINUW Y1, Y3, Y3
+	VMOVUPS (SI), Y0
 	VMOVUPS (R8), Y1
 	VPMAXSW Y1, Y0, Y0
+	VMOVUPS (DX), Y2
 	VPMAXUW Y1, Y2, Y2
+	VMOVUPS (BX), Y3
 	VPMINUW Y1, Y3, Y3
 	VMOVUPS (R9), Y1
 	VPMAXSW Y1, Y0, Y0
@@ -8844,19 +6921,19 @@ laneloop:
 	VPMAXSW Y1, Y0, Y0
 	VPMAXUW Y1, Y2, Y2
 	VPMINUW Y1, Y3, Y3
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y2, (SI)
-	VMOVUPS Y3, (DX)
-	VMOVUPS 32(DI), Y0
-	VMOVUPS 32(BX), Y1
+	VMOVUPS (R13), Y1
 	VPMAXSW Y1, Y0, Y0
-	VMOVUPS 32(SI), Y2
 	VPMAXUW Y1, Y2, Y2
-	VMOVUPS 32(DX), Y3
 	VPMINUW Y1, Y3, Y3
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, (BX)
+	VMOVUPS 32(SI), Y0
 	VMOVUPS 32(R8), Y1
 	VPMAXSW Y1, Y0, Y0
+	VMOVUPS 32(DX), Y2
 	VPMAXUW Y1, Y2, Y2
+	VMOVUPS 32(BX), Y3
 	VPMINUW Y1, Y3, Y3
 	VMOVUPS 32(R9), Y1
 	VPMAXSW Y1, Y0, Y0
@@ -8874,10 +6951,13 @@ laneloop:
 	VPMAXSW Y1, Y0, Y0
 	VPMAXUW Y1, Y2, Y2
 	VPMINUW Y1, Y3, Y3
-	VMOVUPS Y0, 32(DI)
-	VMOVUPS Y2, 32(SI)
-	VMOVUPS Y3, 32(DX)
-	ADDQ    $+64, DI
+	VMOVUPS 32(R13), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS Y0, 32(SI)
+	VMOVUPS Y2, 32(DX)
+	VMOVUPS Y3, 32(BX)
 	ADDQ    $+64, SI
 	ADDQ    $+64, DX
 	ADDQ    $+64, BX
@@ -8886,910 +6966,194 @@ laneloop:
 	ADDQ    $+64, R10
 	ADDQ    $+64, R11
 	ADDQ    $+64, R12
-	SUBQ    $+32, R13
-	CMPQ    R13, $+32
+	ADDQ    $+64, R13
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
 	JGE     laneloop
+	TESTQ   DI, DI
+	JEQ     laneend
+	CMPQ    DI, $+0
+	JGE     lanestage
+	ADDQ    $+32, DI
+	MOVQ    576(SP), SI
+	LEAQ    (SP), AX
+	MOVQ    SI, CX
+	CALL    ·stageOut16AVX2(SB)
+	MOVQ    584(SP), DX
+	LEAQ    64(SP), AX
+	MOVQ    DX, CX
+	CALL    ·stageOut16AVX2(SB)
+	MOVQ    592(SP), BX
+	LEAQ    128(SP), AX
+	MOVQ    BX, CX
+	CALL    ·stageOut16AVX2(SB)
+	MOVQ    600(SP), R8
+	MOVQ    608(SP), R9
+	MOVQ    616(SP), R10
+	MOVQ    624(SP), R11
+	MOVQ    632(SP), R12
+	MOVQ    640(SP), R13
 
-lanetail:
-	TESTQ R13, R13
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, (SP)
-	MOVQ  AX, 8(SP)
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece1
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R13
-	JEQ   piece2
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R13
-	JEQ   piece3
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R13
-	JEQ   piece4
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R13
-	JEQ   piece5
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DI)(AX*1), CX
-	MOVW  CX, (SP)(AX*1)
-
-piece5:
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece6
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R13
-	JEQ   piece7
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R13
-	JEQ   piece8
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R13
-	JEQ   piece9
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R13
-	JEQ   piece10
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece10:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece11
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R13
-	JEQ   piece12
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R13
-	JEQ   piece13
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R13
-	JEQ   piece14
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R13
-	JEQ   piece15
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece16
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R13
-	JEQ   piece17
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R13
-	JEQ   piece18
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R13
-	JEQ   piece19
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 192(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R13
-	JEQ   piece20
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (BX)(AX*1), CX
-	MOVW  CX, 192(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece21
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R13
-	JEQ   piece22
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R13
-	JEQ   piece23
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R13
-	JEQ   piece24
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R13
-	JEQ   piece25
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R8)(AX*1), CX
-	MOVW  CX, 256(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece26
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R13
-	JEQ   piece27
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R13
-	JEQ   piece28
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R13
-	JEQ   piece29
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 320(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R13
-	JEQ   piece30
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R9)(AX*1), CX
-	MOVW  CX, 320(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece31
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R13
-	JEQ   piece32
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R13
-	JEQ   piece33
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R13
-	JEQ   piece34
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R13
-	JEQ   piece35
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R10)(AX*1), CX
-	MOVW  CX, 384(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece36
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  16(R11)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  24(R11)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R13
-	JEQ   piece37
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R13
-	JEQ   piece38
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R13
-	JEQ   piece39
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R11)(AX*1), CX
-	MOVL  CX, 448(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R13
-	JEQ   piece40
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R11)(AX*1), CX
-	MOVW  CX, 448(SP)(AX*1)
-
-piece40:
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece41
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R12)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R12)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R12)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R12)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R13
-	JEQ   piece42
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R12)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R12)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R13
-	JEQ   piece43
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R12)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R13
-	JEQ   piece44
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R12)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R13
-	JEQ   piece45
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R12)(AX*1), CX
-	MOVW  CX, 512(SP)(AX*1)
-
-piece45:
-	CMPQ R13, $+9
-	JLT  lanetailnarrow
-	CMPQ R13, $+17
-	JLT  lanetailnarrow
-	CMPQ R13, $+25
-	JLT  lanetailnarrow
-
-lanetailnarrow:
-	VMOVUPS (SP), Y0
-	VMOVUPS 192(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VMOVUPS 64(SP), Y2
-	VPMAXUW Y1, Y2, Y2
-	VMOVUPS 128(SP), Y3
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 256(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 320(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 384(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 448(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 512(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS Y0, (SP)
-	VMOVUPS Y2, 64(SP)
-	VMOVUPS Y3, 128(SP)
-	VMOVUPS 32(SP), Y0
-	VMOVUPS 224(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VMOVUPS 96(SP), Y2
-	VPMAXUW Y1, Y2, Y2
-	VMOVUPS 160(SP), Y3
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 288(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 352(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 416(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 480(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 544(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS Y0, 32(SP)
-	VMOVUPS Y2, 96(SP)
-	VMOVUPS Y3, 160(SP)
-	TESTQ   $0x00000010, R13
-	JEQ     piece46
-	MOVQ    R13, AX
-	ANDQ    $-32, AX
-	SHLQ    $0x01, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-	MOVQ    16(SP)(AX*1), CX
-	MOVQ    CX, 16(DI)(AX*1)
-	MOVQ    24(SP)(AX*1), CX
-	MOVQ    CX, 24(DI)(AX*1)
-
-piece46:
-	TESTQ $0x00000008, R13
-	JEQ   piece47
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece47:
-	TESTQ $0x00000004, R13
-	JEQ   piece48
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece48:
-	TESTQ $0x00000002, R13
-	JEQ   piece49
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece49:
-	TESTQ $0x00000001, R13
-	JEQ   piece50
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece50:
-	TESTQ $0x00000010, R13
-	JEQ   piece51
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  80(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  88(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece51:
-	TESTQ $0x00000008, R13
-	JEQ   piece52
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece52:
-	TESTQ $0x00000004, R13
-	JEQ   piece53
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece53:
-	TESTQ $0x00000002, R13
-	JEQ   piece54
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece54:
-	TESTQ $0x00000001, R13
-	JEQ   piece55
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece55:
-	TESTQ $0x00000010, R13
-	JEQ   piece56
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-
-piece56:
-	TESTQ $0x00000008, R13
-	JEQ   piece57
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-
-piece57:
-	TESTQ $0x00000004, R13
-	JEQ   piece58
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-
-piece58:
-	TESTQ $0x00000002, R13
-	JEQ   piece59
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (DX)(AX*1)
-
-piece59:
-	TESTQ $0x00000001, R13
-	JEQ   piece60
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  128(SP)(AX*1), CX
-	MOVW  CX, (DX)(AX*1)
-
-piece60:
 laneend:
 	VZEROUPPER
 	RET
+
+lanestage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ SI, 576(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 584(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 128(SP), BX
+	LEAQ 192(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ R8, 600(SP)
+	LEAQ 192(SP), R8
+	LEAQ 256(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ R9, 608(SP)
+	LEAQ 256(SP), R9
+	LEAQ 320(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ R10, 616(SP)
+	LEAQ 320(SP), R10
+	LEAQ 384(SP), AX
+	MOVQ R11, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ R11, 624(SP)
+	LEAQ 384(SP), R11
+	LEAQ 448(SP), AX
+	MOVQ R12, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ R12, 632(SP)
+	LEAQ 448(SP), R12
+	LEAQ 512(SP), AX
+	MOVQ R13, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ R13, 640(SP)
+	LEAQ 512(SP), R13
+	JMP  laneloop
 
 // func MergeMinMaxF16AVX2(min *uint16, max *uint16, x *uint16, y *uint16, n int)
 // Requires: AVX, F16C
-TEXT ·MergeMinMaxF16AVX2(SB), NOSPLIT, $256-40
-	// pointers: DI min, SI max, DX x, BX y, R8 elements left
+TEXT ·MergeMinMaxF16AVX2(SB), $304-40
+	// pointers: SI min, DX max, BX x, R8 y, DI elements left
 	// per call: Y15 0x0, Y14 0x7fc00000
 	// vector registers in use at once: 7
-	MOVQ         min+0(FP), DI
-	MOVQ         max+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         y+24(FP), BX
+	MOVQ         min+0(FP), SI
+	MOVQ         max+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         y+24(FP), R8
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         n+32(FP), R8
-	CMPQ         R8, $+32
-	JLT          lanetail
+	MOVQ         n+32(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 
 laneloop:
-	VCVTPH2PS (DI), Y0
-	VCVTPH2PS (SI), Y1
+	VCVTPH2PS (SI), Y0
+	VCVTPH2PS (DX), Y1
 	VMINPS    Y1, Y0, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
 	VBLENDVPS Y3, Y2, Y0, Y3
-	VCVTPH2PS (DX), Y2
+	VCVTPH2PS (BX), Y2
 	VMINPS    Y2, Y3, Y2
 	VCMPPS    $0x07, Y3, Y3, Y4
 	VBLENDVPS Y4, Y2, Y3, Y4
 	VMAXPS    Y0, Y1, Y0
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y0, Y1, Y2
-	VCVTPH2PS (BX), Y0
+	VCVTPH2PS (R8), Y0
 	VMAXPS    Y0, Y2, Y0
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
 	VCMPPS    $0x07, Y4, Y4, Y0
 	VBLENDVPS Y0, Y4, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (DI)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SI)
-	VCVTPH2PS 16(DI), Y0
-	VCVTPH2PS 16(SI), Y1
+	VADDPS    Y15, Y1, Y1
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DX)
+	VCVTPH2PS 16(SI), Y0
+	VCVTPH2PS 16(DX), Y1
 	VMINPS    Y1, Y0, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
 	VBLENDVPS Y3, Y2, Y0, Y3
-	VCVTPH2PS 16(DX), Y2
+	VCVTPH2PS 16(BX), Y2
 	VMINPS    Y2, Y3, Y2
 	VCMPPS    $0x07, Y3, Y3, Y4
 	VBLENDVPS Y4, Y2, Y3, Y4
 	VMAXPS    Y0, Y1, Y0
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y0, Y1, Y2
-	VCVTPH2PS 16(BX), Y0
+	VCVTPH2PS 16(R8), Y0
 	VMAXPS    Y0, Y2, Y0
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
 	VCMPPS    $0x07, Y4, Y4, Y0
 	VBLENDVPS Y0, Y4, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(DI)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SI)
-	VCVTPH2PS 32(DI), Y0
-	VCVTPH2PS 32(SI), Y1
+	VADDPS    Y15, Y1, Y1
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DX)
+	VCVTPH2PS 32(SI), Y0
+	VCVTPH2PS 32(DX), Y1
 	VMINPS    Y1, Y0, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
 	VBLENDVPS Y3, Y2, Y0, Y3
-	VCVTPH2PS 32(DX), Y2
+	VCVTPH2PS 32(BX), Y2
 	VMINPS    Y2, Y3, Y2
 	VCMPPS    $0x07, Y3, Y3, Y4
 	VBLENDVPS Y4, Y2, Y3, Y4
 	VMAXPS    Y0, Y1, Y0
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y0, Y1, Y2
-	VCVTPH2PS 32(BX), Y0
+	VCVTPH2PS 32(R8), Y0
 	VMAXPS    Y0, Y2, Y0
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
 	VCMPPS    $0x07, Y4, Y4, Y0
 	VBLENDVPS Y0, Y4, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(DI)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SI)
-	VCVTPH2PS 48(DI), Y0
-	VCVTPH2PS 48(SI), Y1
+	VADDPS    Y15, Y1, Y1
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DX)
+	VCVTPH2PS 48(SI), Y0
+	VCVTPH2PS 48(DX), Y1
 	VMINPS    Y1, Y0, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
 	VBLENDVPS Y3, Y2, Y0, Y3
-	VCVTPH2PS 48(DX), Y2
+	VCVTPH2PS 48(BX), Y2
 	VMINPS    Y2, Y3, Y2
 	VCMPPS    $0x07, Y3, Y3, Y4
 	VBLENDVPS Y4, Y2, Y3, Y4
 	VMAXPS    Y0, Y1, Y0
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y0, Y1, Y2
-	VCVTPH2PS 48(BX), Y0
+	VCVTPH2PS 48(R8), Y0
 	VMAXPS    Y0, Y2, Y0
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
@@ -9797,504 +7161,73 @@ laneloop:
 	VCMPPS    $0x07, Y4, Y4, Y0
 	VBLENDVPS Y0, Y4, Y14, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(DI)
+	VMOVUPS   X0, 48(SI)
 	VADDPS    Y15, Y1, Y1
 	VCMPPS    $0x07, Y1, Y1, Y0
 	VBLENDVPS Y0, Y1, Y14, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SI)
-	ADDQ      $+64, DI
+	VMOVUPS   X0, 48(DX)
 	ADDQ      $+64, SI
 	ADDQ      $+64, DX
 	ADDQ      $+64, BX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	ADDQ      $+64, R8
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      256(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut16AVX2(SB)
+	MOVQ      264(SP), DX
+	LEAQ      64(SP), AX
+	MOVQ      DX, CX
+	CALL      ·stageOut16AVX2(SB)
+	MOVQ      272(SP), BX
+	MOVQ      280(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, (SP)
-	MOVQ  AX, 8(SP)
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DI)(AX*1), CX
-	MOVW  CX, (SP)(AX*1)
-
-piece5:
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece10:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 192(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (BX)(AX*1), CX
-	MOVW  CX, 192(SP)(AX*1)
-
-piece20:
-	VCVTPH2PS (SP), Y0
-	VCVTPH2PS 64(SP), Y1
-	VMINPS    Y1, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y3
-	VCVTPH2PS 128(SP), Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y4
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y0, Y1, Y2
-	VCVTPH2PS 192(SP), Y0
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y1
-	VBLENDVPS Y1, Y0, Y2, Y1
-	VADDPS    Y15, Y4, Y4
-	VCMPPS    $0x07, Y4, Y4, Y0
-	VBLENDVPS Y0, Y4, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SP)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 64(SP)
-	CMPQ      R8, $+9
-	JLT       lanetailnarrow
-	VCVTPH2PS 16(SP), Y0
-	VCVTPH2PS 80(SP), Y1
-	VMINPS    Y1, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y3
-	VCVTPH2PS 144(SP), Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y4
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y0, Y1, Y2
-	VCVTPH2PS 208(SP), Y0
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y1
-	VBLENDVPS Y1, Y0, Y2, Y1
-	VADDPS    Y15, Y4, Y4
-	VCMPPS    $0x07, Y4, Y4, Y0
-	VBLENDVPS Y0, Y4, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SP)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 80(SP)
-	CMPQ      R8, $+17
-	JLT       lanetailnarrow
-	VCVTPH2PS 32(SP), Y0
-	VCVTPH2PS 96(SP), Y1
-	VMINPS    Y1, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y3
-	VCVTPH2PS 160(SP), Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y4
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y0, Y1, Y2
-	VCVTPH2PS 224(SP), Y0
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y1
-	VBLENDVPS Y1, Y0, Y2, Y1
-	VADDPS    Y15, Y4, Y4
-	VCMPPS    $0x07, Y4, Y4, Y0
-	VBLENDVPS Y0, Y4, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SP)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 96(SP)
-	CMPQ      R8, $+25
-	JLT       lanetailnarrow
-	VCVTPH2PS 48(SP), Y0
-	VCVTPH2PS 112(SP), Y1
-	VMINPS    Y1, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y3
-	VCVTPH2PS 176(SP), Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y4
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y0, Y1, Y2
-	VCVTPH2PS 240(SP), Y0
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y1
-	VBLENDVPS Y1, Y0, Y2, Y1
-	VADDPS    Y15, Y4, Y4
-	VCMPPS    $0x07, Y4, Y4, Y0
-	VBLENDVPS Y0, Y4, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SP)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 112(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  80(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  88(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece30:
 laneend:
 	VZEROUPPER
 	RET
 
+lanestage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ SI, 256(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 264(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 272(SP)
+	LEAQ 128(SP), BX
+	LEAQ 192(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ R8, 280(SP)
+	LEAQ 192(SP), R8
+	JMP  laneloop
+
 // func MinMaxBF16AVX2(x *uint16, min *uint16, max *uint16, groups int, length int)
 // Requires: AVX, AVX2
-TEXT ·MinMaxBF16AVX2(SB), NOSPLIT, $64-40
-	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
+TEXT ·MinMaxBF16AVX2(SB), NOSPLIT, $96-40
+	// pointers: SI x, DX min, BX max, DI elements left, R8 groups left, R9 length
 	// per call: nothing
 	// per group: nothing
 	// loaded at each use: 0x7fffffff, 0x7f800000, 0x7fc00000, 0x0, 0x80008000, 0x0, 0xffffffff
 	// vector registers in use at once: 16
-	MOVQ  x+0(FP), DI
-	MOVQ  min+8(FP), SI
-	MOVQ  max+16(FP), DX
+	MOVQ  x+0(FP), SI
+	MOVQ  min+8(FP), DX
+	MOVQ  max+16(FP), BX
 	MOVQ  groups+24(FP), R8
 	MOVQ  length+32(FP), R9
 	CMPQ  R9, $+16
@@ -10325,104 +7258,30 @@ groups:
 	VMOVAPS      Y0, Y11
 	VBROADCASTSS constantsAVX2<>+24(SB), Y0
 	VMOVAPS      Y0, Y10
-	MOVQ         R9, BX
-	CMPQ         BX, $+32
-	JLT          grouptail
+	MOVQ         R9, DI
+	CMPQ         DI, $+32
+	JLT          groupstage
 
 grouploop:
-	VMOVUPS (DI), Y0
+	VMOVUPS (SI), Y0
 	VPMAXSW Y0, Y15, Y15
 	VPMAXUW Y0, Y13, Y13
 	VPMINUW Y0, Y11, Y11
-	VMOVUPS 32(DI), Y0
+	VMOVUPS 32(SI), Y0
 	VPMAXSW Y0, Y14, Y14
 	VPMAXUW Y0, Y12, Y12
 	VPMINUW Y0, Y10, Y10
-	ADDQ    $+64, DI
-	SUBQ    $+32, BX
-	CMPQ    BX, $+32
+	ADDQ    $+64, SI
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
 	JGE     grouploop
-
-grouptail:
-	TESTQ   BX, BX
+	TESTQ   DI, DI
 	JEQ     groupend
-	MOVWLZX (DI), AX
-	MOVQ    AX, CX
-	SHLQ    $0x10, CX
-	ORQ     CX, AX
-	MOVQ    AX, CX
-	SHLQ    $0x20, CX
-	ORQ     CX, AX
-	MOVQ    AX, (SP)
-	MOVQ    AX, 8(SP)
-	MOVQ    AX, 16(SP)
-	MOVQ    AX, 24(SP)
-	MOVQ    AX, 32(SP)
-	MOVQ    AX, 40(SP)
-	MOVQ    AX, 48(SP)
-	MOVQ    AX, 56(SP)
-	TESTQ   $0x00000010, BX
-	JEQ     piece1
-	MOVQ    BX, AX
-	ANDQ    $-32, AX
-	SHLQ    $0x01, AX
-	MOVQ    (DI)(AX*1), CX
-	MOVQ    CX, (SP)(AX*1)
-	MOVQ    8(DI)(AX*1), CX
-	MOVQ    CX, 8(SP)(AX*1)
-	MOVQ    16(DI)(AX*1), CX
-	MOVQ    CX, 16(SP)(AX*1)
-	MOVQ    24(DI)(AX*1), CX
-	MOVQ    CX, 24(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DI)(AX*1), CX
-	MOVW  CX, (SP)(AX*1)
-
-piece5:
-	VMOVUPS (SP), Y0
-	VPMAXSW Y0, Y15, Y15
-	VPMAXUW Y0, Y13, Y13
-	VPMINUW Y0, Y11, Y11
-	VMOVUPS 32(SP), Y0
-	VPMAXSW Y0, Y14, Y14
-	VPMAXUW Y0, Y12, Y12
-	VPMINUW Y0, Y10, Y10
-	LEAQ    (DI)(BX*2), DI
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+32, DI
+	MOVQ    64(SP), SI
+	LEAQ    (SI)(DI*2), SI
 
 groupend:
 	VPMAXSW      Y14, Y15, Y0
@@ -10472,7 +7331,7 @@ groupend:
 	VPACKUSDW    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVD        X2, AX
-	MOVW         AX, (SI)
+	MOVW         AX, (DX)
 	VMAXPS       Y1, Y3, Y1
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y1, Y1
@@ -10482,9 +7341,9 @@ groupend:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VMOVD        X4, AX
-	MOVW         AX, (DX)
-	ADDQ         $+2, SI
+	MOVW         AX, (BX)
 	ADDQ         $+2, DX
+	ADDQ         $+2, BX
 	SUBQ         $+1, R8
 	TESTQ        R8, R8
 	JNE          groups
@@ -10496,15 +7355,15 @@ tree:
 	JLT  treeend
 
 treeloop:
-	VMOVUPS      (DI), Y0
-	VMOVUPS      32(DI), Y1
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
 	VBLENDPS     $0xcc, Y1, Y0, Y2
 	VSHUFPS      $0x4e, Y1, Y0, Y0
 	VPMAXSW      Y0, Y2, Y1
 	VPMAXUW      Y0, Y2, Y3
 	VPMINUW      Y0, Y2, Y2
-	VMOVUPS      64(DI), Y0
-	VMOVUPS      96(DI), Y4
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y4
 	VBLENDPS     $0xcc, Y4, Y0, Y5
 	VSHUFPS      $0x4e, Y4, Y0, Y0
 	VPMAXSW      Y0, Y5, Y4
@@ -10519,15 +7378,15 @@ treeloop:
 	VSHUFPS      $0x88, Y5, Y2, Y0
 	VSHUFPS      $0xdd, Y5, Y2, Y2
 	VPMINUW      Y2, Y0, Y0
-	VMOVUPS      128(DI), Y1
-	VMOVUPS      160(DI), Y2
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      160(SI), Y2
 	VBLENDPS     $0xcc, Y2, Y1, Y3
 	VSHUFPS      $0x4e, Y2, Y1, Y1
 	VPMAXSW      Y1, Y3, Y2
 	VPMAXUW      Y1, Y3, Y5
 	VPMINUW      Y1, Y3, Y3
-	VMOVUPS      192(DI), Y1
-	VMOVUPS      224(DI), Y7
+	VMOVUPS      192(SI), Y1
+	VMOVUPS      224(SI), Y7
 	VBLENDPS     $0xcc, Y7, Y1, Y8
 	VSHUFPS      $0x4e, Y7, Y1, Y1
 	VPMAXSW      Y1, Y8, Y7
@@ -10576,7 +7435,7 @@ treeloop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y5, Y5
 	VPERMQ       $0x08, Y5, Y5
-	VMOVUPS      X5, (SI)
+	VMOVUPS      X5, (DX)
 	VMAXPS       Y2, Y3, Y2
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y2, Y2
@@ -10585,10 +7444,10 @@ treeloop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DX)
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
+	VMOVUPS      X1, (BX)
+	ADDQ         $+256, SI
 	ADDQ         $+16, DX
+	ADDQ         $+16, BX
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          treeloop
@@ -10604,13 +7463,13 @@ treepair:
 	JLT  treepairend
 
 treepairloop:
-	VMOVUPS      (DI), Y0
-	VMOVUPS      32(DI), Y1
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
 	VPMAXSW      Y1, Y0, Y2
 	VPMAXUW      Y1, Y0, Y3
 	VPMINUW      Y1, Y0, Y0
-	VMOVUPS      64(DI), Y1
-	VMOVUPS      96(DI), Y4
+	VMOVUPS      64(SI), Y1
+	VMOVUPS      96(SI), Y4
 	VPMAXSW      Y4, Y1, Y5
 	VPMAXUW      Y4, Y1, Y6
 	VPMINUW      Y4, Y1, Y1
@@ -10623,13 +7482,13 @@ treepairloop:
 	VBLENDPS     $0xcc, Y1, Y0, Y3
 	VSHUFPS      $0x4e, Y1, Y0, Y0
 	VPMINUW      Y0, Y3, Y3
-	VMOVUPS      128(DI), Y0
-	VMOVUPS      160(DI), Y1
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
 	VPMAXSW      Y1, Y0, Y5
 	VPMAXUW      Y1, Y0, Y6
 	VPMINUW      Y1, Y0, Y0
-	VMOVUPS      192(DI), Y1
-	VMOVUPS      224(DI), Y7
+	VMOVUPS      192(SI), Y1
+	VMOVUPS      224(SI), Y7
 	VPMAXSW      Y7, Y1, Y8
 	VPMAXUW      Y7, Y1, Y9
 	VPMINUW      Y7, Y1, Y1
@@ -10651,13 +7510,13 @@ treepairloop:
 	VSHUFPS      $0x88, Y2, Y3, Y0
 	VSHUFPS      $0xdd, Y2, Y3, Y3
 	VPMINUW      Y3, Y0, Y0
-	VMOVUPS      256(DI), Y1
-	VMOVUPS      288(DI), Y2
+	VMOVUPS      256(SI), Y1
+	VMOVUPS      288(SI), Y2
 	VPMAXSW      Y2, Y1, Y3
 	VPMAXUW      Y2, Y1, Y4
 	VPMINUW      Y2, Y1, Y1
-	VMOVUPS      320(DI), Y2
-	VMOVUPS      352(DI), Y7
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y7
 	VPMAXSW      Y7, Y2, Y8
 	VPMAXUW      Y7, Y2, Y9
 	VPMINUW      Y7, Y2, Y2
@@ -10670,13 +7529,13 @@ treepairloop:
 	VBLENDPS     $0xcc, Y2, Y1, Y4
 	VSHUFPS      $0x4e, Y2, Y1, Y1
 	VPMINUW      Y1, Y4, Y4
-	VMOVUPS      384(DI), Y1
-	VMOVUPS      416(DI), Y2
+	VMOVUPS      384(SI), Y1
+	VMOVUPS      416(SI), Y2
 	VPMAXSW      Y2, Y1, Y8
 	VPMAXUW      Y2, Y1, Y9
 	VPMINUW      Y2, Y1, Y1
-	VMOVUPS      448(DI), Y2
-	VMOVUPS      480(DI), Y10
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y10
 	VPMAXSW      Y10, Y2, Y11
 	VPMAXUW      Y10, Y2, Y12
 	VPMINUW      Y10, Y2, Y2
@@ -10732,7 +7591,7 @@ treepairloop:
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SI)
+	VMOVUPS      X3, (DX)
 	VMAXPS       Y7, Y2, Y7
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y7, Y7
@@ -10741,10 +7600,10 @@ treepairloop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DX)
-	ADDQ         $+512, DI
-	ADDQ         $+16, SI
+	VMOVUPS      X1, (BX)
+	ADDQ         $+512, SI
 	ADDQ         $+16, DX
+	ADDQ         $+16, BX
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          treepairloop
@@ -10760,19 +7619,19 @@ treehalf:
 	JLT  treehalfend
 
 treehalfloop:
-	VMOVUPS      (DI), X0
-	VINSERTF128  $0x01, 64(DI), Y0, Y0
-	VMOVUPS      16(DI), X1
-	VINSERTF128  $0x01, 80(DI), Y1, Y1
+	VMOVUPS      (SI), X0
+	VINSERTF128  $0x01, 64(SI), Y0, Y0
+	VMOVUPS      16(SI), X1
+	VINSERTF128  $0x01, 80(SI), Y1, Y1
 	VBLENDPS     $0xcc, Y1, Y0, Y2
 	VSHUFPS      $0x4e, Y1, Y0, Y0
 	VPMAXSW      Y0, Y2, Y1
 	VPMAXUW      Y0, Y2, Y3
 	VPMINUW      Y0, Y2, Y2
-	VMOVUPS      32(DI), X0
-	VINSERTF128  $0x01, 96(DI), Y0, Y0
-	VMOVUPS      48(DI), X4
-	VINSERTF128  $0x01, 112(DI), Y4, Y4
+	VMOVUPS      32(SI), X0
+	VINSERTF128  $0x01, 96(SI), Y0, Y0
+	VMOVUPS      48(SI), X4
+	VINSERTF128  $0x01, 112(SI), Y4, Y4
 	VBLENDPS     $0xcc, Y4, Y0, Y5
 	VSHUFPS      $0x4e, Y4, Y0, Y0
 	VPMAXSW      Y0, Y5, Y4
@@ -10812,7 +7671,7 @@ treehalfloop:
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
-	VMOVUPS      X4, (SI)
+	VMOVUPS      X4, (DX)
 	VMAXPS       Y6, Y0, Y6
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y6, Y6
@@ -10821,10 +7680,10 @@ treehalfloop:
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DX)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
+	VMOVUPS      X2, (BX)
+	ADDQ         $+128, SI
 	ADDQ         $+16, DX
+	ADDQ         $+16, BX
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          treehalfloop
@@ -10843,23 +7702,23 @@ tree4:
 	SUBQ $+128, R11
 
 tree4loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y0
-	VMOVUPS 32(BX), Y1
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
 	VPMAXSW Y1, Y0, Y2
 	VPMAXUW Y1, Y0, Y3
 	VPMINUW Y1, Y0, Y0
-	VMOVUPS 64(BX), Y1
+	VMOVUPS 64(DI), Y1
 	VPMAXSW Y1, Y2, Y2
 	VPMAXUW Y1, Y3, Y3
 	VPMINUW Y1, Y0, Y0
-	VMOVUPS 96(BX), Y1
+	VMOVUPS 96(DI), Y1
 	VPMAXSW Y1, Y2, Y2
 	VPMAXUW Y1, Y3, Y3
 	VPMINUW Y1, Y0, Y0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -10880,28 +7739,28 @@ tree4turn0:
 	VPMAXUW Y6, Y3, Y3
 	VPMINUW Y1, Y0, Y0
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y4
 	VPMAXSW Y4, Y1, Y5
 	VPMAXUW Y4, Y1, Y6
 	VPMINUW Y4, Y1, Y1
-	VMOVUPS 64(BX), Y4
+	VMOVUPS 64(DI), Y4
 	VPMAXSW Y4, Y5, Y5
 	VPMAXUW Y4, Y6, Y6
 	VPMINUW Y4, Y1, Y1
-	VMOVUPS 96(BX), Y4
+	VMOVUPS 96(DI), Y4
 	VPMAXSW Y4, Y5, Y5
 	VPMAXUW Y4, Y6, Y6
 	VPMINUW Y4, Y1, Y1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -10922,11 +7781,11 @@ tree4turn1:
 	VPMAXUW Y9, Y6, Y6
 	VPMINUW Y4, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y5, Y2, Y4
 	VSHUFPS  $0x4e, Y5, Y2, Y2
@@ -10937,22 +7796,22 @@ tree4done1:
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMINUW  Y0, Y3, Y3
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y0
-	VMOVUPS  32(BX), Y1
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y0
+	VMOVUPS  32(DI), Y1
 	VPMAXSW  Y1, Y0, Y5
 	VPMAXUW  Y1, Y0, Y6
 	VPMINUW  Y1, Y0, Y0
-	VMOVUPS  64(BX), Y1
+	VMOVUPS  64(DI), Y1
 	VPMAXSW  Y1, Y5, Y5
 	VPMAXUW  Y1, Y6, Y6
 	VPMINUW  Y1, Y0, Y0
-	VMOVUPS  96(BX), Y1
+	VMOVUPS  96(DI), Y1
 	VPMAXSW  Y1, Y5, Y5
 	VPMAXUW  Y1, Y6, Y6
 	VPMINUW  Y1, Y0, Y0
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done2
 
 tree4turn2:
@@ -10973,28 +7832,28 @@ tree4turn2:
 	VPMAXUW Y9, Y6, Y6
 	VPMINUW Y1, Y0, Y0
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y7
 	VPMAXSW Y7, Y1, Y8
 	VPMAXUW Y7, Y1, Y9
 	VPMINUW Y7, Y1, Y1
-	VMOVUPS 64(BX), Y7
+	VMOVUPS 64(DI), Y7
 	VPMAXSW Y7, Y8, Y8
 	VPMAXUW Y7, Y9, Y9
 	VPMINUW Y7, Y1, Y1
-	VMOVUPS 96(BX), Y7
+	VMOVUPS 96(DI), Y7
 	VPMAXSW Y7, Y8, Y8
 	VPMAXUW Y7, Y9, Y9
 	VPMINUW Y7, Y1, Y1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -11015,11 +7874,11 @@ tree4turn3:
 	VPMAXUW Y12, Y9, Y9
 	VPMINUW Y7, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y8, Y5, Y7
 	VSHUFPS  $0x4e, Y8, Y5, Y5
@@ -11039,22 +7898,22 @@ tree4done3:
 	VSHUFPS  $0x88, Y2, Y3, Y0
 	VSHUFPS  $0xdd, Y2, Y3, Y3
 	VPMINUW  Y3, Y0, Y0
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
-	VMOVUPS  32(BX), Y2
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
+	VMOVUPS  32(DI), Y2
 	VPMAXSW  Y2, Y1, Y3
 	VPMAXUW  Y2, Y1, Y4
 	VPMINUW  Y2, Y1, Y1
-	VMOVUPS  64(BX), Y2
+	VMOVUPS  64(DI), Y2
 	VPMAXSW  Y2, Y3, Y3
 	VPMAXUW  Y2, Y4, Y4
 	VPMINUW  Y2, Y1, Y1
-	VMOVUPS  96(BX), Y2
+	VMOVUPS  96(DI), Y2
 	VPMAXSW  Y2, Y3, Y3
 	VPMAXUW  Y2, Y4, Y4
 	VPMINUW  Y2, Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done4
 
 tree4turn4:
@@ -11075,28 +7934,28 @@ tree4turn4:
 	VPMAXUW Y9, Y4, Y4
 	VPMINUW Y2, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y2
-	VMOVUPS 32(BX), Y7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y7
 	VPMAXSW Y7, Y2, Y8
 	VPMAXUW Y7, Y2, Y9
 	VPMINUW Y7, Y2, Y2
-	VMOVUPS 64(BX), Y7
+	VMOVUPS 64(DI), Y7
 	VPMAXSW Y7, Y8, Y8
 	VPMAXUW Y7, Y9, Y9
 	VPMINUW Y7, Y2, Y2
-	VMOVUPS 96(BX), Y7
+	VMOVUPS 96(DI), Y7
 	VPMAXSW Y7, Y8, Y8
 	VPMAXUW Y7, Y9, Y9
 	VPMINUW Y7, Y2, Y2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -11117,11 +7976,11 @@ tree4turn5:
 	VPMAXUW Y12, Y9, Y9
 	VPMINUW Y7, Y2, Y2
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y8, Y3, Y7
 	VSHUFPS  $0x4e, Y8, Y3, Y3
@@ -11132,22 +7991,22 @@ tree4done5:
 	VBLENDPS $0xcc, Y2, Y1, Y4
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMINUW  Y1, Y4, Y4
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
-	VMOVUPS  32(BX), Y2
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
+	VMOVUPS  32(DI), Y2
 	VPMAXSW  Y2, Y1, Y8
 	VPMAXUW  Y2, Y1, Y9
 	VPMINUW  Y2, Y1, Y1
-	VMOVUPS  64(BX), Y2
+	VMOVUPS  64(DI), Y2
 	VPMAXSW  Y2, Y8, Y8
 	VPMAXUW  Y2, Y9, Y9
 	VPMINUW  Y2, Y1, Y1
-	VMOVUPS  96(BX), Y2
+	VMOVUPS  96(DI), Y2
 	VPMAXSW  Y2, Y8, Y8
 	VPMAXUW  Y2, Y9, Y9
 	VPMINUW  Y2, Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done6
 
 tree4turn6:
@@ -11168,28 +8027,28 @@ tree4turn6:
 	VPMAXUW Y12, Y9, Y9
 	VPMINUW Y2, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y2
-	VMOVUPS 32(BX), Y10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y10
 	VPMAXSW Y10, Y2, Y11
 	VPMAXUW Y10, Y2, Y12
 	VPMINUW Y10, Y2, Y2
-	VMOVUPS 64(BX), Y10
+	VMOVUPS 64(DI), Y10
 	VPMAXSW Y10, Y11, Y11
 	VPMAXUW Y10, Y12, Y12
 	VPMINUW Y10, Y2, Y2
-	VMOVUPS 96(BX), Y10
+	VMOVUPS 96(DI), Y10
 	VPMAXSW Y10, Y11, Y11
 	VPMAXUW Y10, Y12, Y12
 	VPMINUW Y10, Y2, Y2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -11210,11 +8069,11 @@ tree4turn7:
 	VPMAXUW Y15, Y12, Y12
 	VPMINUW Y10, Y2, Y2
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ         BX, R10
+	MOVQ         DI, R10
 	ADDQ         $+128, R10
 	VBLENDPS     $0xcc, Y11, Y8, Y10
 	VSHUFPS      $0x4e, Y11, Y8, Y8
@@ -11268,7 +8127,7 @@ tree4done7:
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SI)
+	VMOVUPS      X3, (DX)
 	VMAXPS       Y7, Y2, Y7
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y7, Y7
@@ -11277,10 +8136,10 @@ tree4done7:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DX)
-	MOVQ         R10, DI
-	ADDQ         $+16, SI
+	VMOVUPS      X1, (BX)
+	MOVQ         R10, SI
 	ADDQ         $+16, DX
+	ADDQ         $+16, BX
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          tree4loop
@@ -11299,14 +8158,14 @@ tree1:
 	SUBQ $+32, R11
 
 tree1loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y0
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y0
 	VMOVAPS Y0, Y1
 	VMOVAPS Y0, Y2
 	VMOVAPS Y0, Y0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -11315,19 +8174,19 @@ tree1turn0:
 	VPMAXUW Y3, Y2, Y2
 	VPMINUW Y3, Y0, Y0
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y3
 	VMOVAPS Y3, Y4
 	VMOVAPS Y3, Y5
 	VMOVAPS Y3, Y3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -11336,11 +8195,11 @@ tree1turn1:
 	VPMAXUW Y6, Y5, Y5
 	VPMINUW Y6, Y3, Y3
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y4, Y1, Y6
 	VSHUFPS  $0x4e, Y4, Y1, Y1
@@ -11351,13 +8210,13 @@ tree1done1:
 	VBLENDPS $0xcc, Y3, Y0, Y2
 	VSHUFPS  $0x4e, Y3, Y0, Y0
 	VPMINUW  Y0, Y2, Y2
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y0
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y0
 	VMOVAPS  Y0, Y3
 	VMOVAPS  Y0, Y4
 	VMOVAPS  Y0, Y0
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done2
 
 tree1turn2:
@@ -11366,19 +8225,19 @@ tree1turn2:
 	VPMAXUW Y5, Y4, Y4
 	VPMINUW Y5, Y0, Y0
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y5
 	VMOVAPS Y5, Y7
 	VMOVAPS Y5, Y8
 	VMOVAPS Y5, Y5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -11387,11 +8246,11 @@ tree1turn3:
 	VPMAXUW Y9, Y8, Y8
 	VPMINUW Y9, Y5, Y5
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y7, Y3, Y9
 	VSHUFPS  $0x4e, Y7, Y3, Y3
@@ -11411,13 +8270,13 @@ tree1done3:
 	VSHUFPS  $0x88, Y1, Y2, Y0
 	VSHUFPS  $0xdd, Y1, Y2, Y2
 	VPMINUW  Y2, Y0, Y0
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y2
 	VMOVAPS  Y1, Y5
 	VMOVAPS  Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done4
 
 tree1turn4:
@@ -11426,19 +8285,19 @@ tree1turn4:
 	VPMAXUW Y6, Y5, Y5
 	VPMINUW Y6, Y1, Y1
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y6
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y6
 	VMOVAPS Y6, Y7
 	VMOVAPS Y6, Y8
 	VMOVAPS Y6, Y6
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -11447,11 +8306,11 @@ tree1turn5:
 	VPMAXUW Y9, Y8, Y8
 	VPMINUW Y9, Y6, Y6
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y7, Y2, Y9
 	VSHUFPS  $0x4e, Y7, Y2, Y2
@@ -11462,13 +8321,13 @@ tree1done5:
 	VBLENDPS $0xcc, Y6, Y1, Y5
 	VSHUFPS  $0x4e, Y6, Y1, Y1
 	VPMINUW  Y1, Y5, Y5
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y6
 	VMOVAPS  Y1, Y7
 	VMOVAPS  Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done6
 
 tree1turn6:
@@ -11477,19 +8336,19 @@ tree1turn6:
 	VPMAXUW Y8, Y7, Y7
 	VPMINUW Y8, Y1, Y1
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y8
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y8
 	VMOVAPS Y8, Y10
 	VMOVAPS Y8, Y11
 	VMOVAPS Y8, Y8
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -11498,11 +8357,11 @@ tree1turn7:
 	VPMAXUW Y12, Y11, Y11
 	VPMINUW Y12, Y8, Y8
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ         BX, R10
+	MOVQ         DI, R10
 	ADDQ         $+32, R10
 	VBLENDPS     $0xcc, Y10, Y6, Y12
 	VSHUFPS      $0x4e, Y10, Y6, Y6
@@ -11556,7 +8415,7 @@ tree1done7:
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SI)
+	VMOVUPS      X2, (DX)
 	VMAXPS       Y9, Y3, Y9
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y9, Y9
@@ -11565,10 +8424,10 @@ tree1done7:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DX)
-	MOVQ         R10, DI
-	ADDQ         $+16, SI
+	VMOVUPS      X1, (BX)
+	MOVQ         R10, SI
 	ADDQ         $+16, DX
+	ADDQ         $+16, BX
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          tree1loop
@@ -11587,31 +8446,31 @@ treehalves:
 	SUBQ $+16, R11
 
 treehalvesloop:
-	MOVQ         DI, R10
-	MOVQ         R10, BX
-	ADDQ         R11, BX
+	MOVQ         SI, R10
+	MOVQ         R10, DI
+	ADDQ         R11, DI
 	VMOVUPS      (R10), X0
-	VINSERTF128  $0x01, (BX), Y0, Y0
+	VINSERTF128  $0x01, (DI), Y0, Y0
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, BX
-	ADDQ         R11, BX
+	MOVQ         R10, DI
+	ADDQ         R11, DI
 	VMOVUPS      (R10), X1
-	VINSERTF128  $0x01, (BX), Y1, Y1
+	VINSERTF128  $0x01, (DI), Y1, Y1
 	LEAQ         (R10)(R9*2), R10
 	VBLENDPS     $0xcc, Y1, Y0, Y2
 	VSHUFPS      $0x4e, Y1, Y0, Y0
 	VPMAXSW      Y0, Y2, Y1
 	VPMAXUW      Y0, Y2, Y3
 	VPMINUW      Y0, Y2, Y2
-	MOVQ         R10, BX
-	ADDQ         R11, BX
+	MOVQ         R10, DI
+	ADDQ         R11, DI
 	VMOVUPS      (R10), X0
-	VINSERTF128  $0x01, (BX), Y0, Y0
+	VINSERTF128  $0x01, (DI), Y0, Y0
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, BX
-	ADDQ         R11, BX
+	MOVQ         R10, DI
+	ADDQ         R11, DI
 	VMOVUPS      (R10), X4
-	VINSERTF128  $0x01, (BX), Y4, Y4
+	VINSERTF128  $0x01, (DI), Y4, Y4
 	LEAQ         (R10)(R9*2), R10
 	VBLENDPS     $0xcc, Y4, Y0, Y5
 	VSHUFPS      $0x4e, Y4, Y0, Y0
@@ -11627,30 +8486,30 @@ treehalvesloop:
 	VSHUFPS      $0x88, Y5, Y2, Y0
 	VSHUFPS      $0xdd, Y5, Y2, Y2
 	VPMINUW      Y2, Y0, Y0
-	MOVQ         R10, BX
-	ADDQ         R11, BX
+	MOVQ         R10, DI
+	ADDQ         R11, DI
 	VMOVUPS      (R10), X1
-	VINSERTF128  $0x01, (BX), Y1, Y1
+	VINSERTF128  $0x01, (DI), Y1, Y1
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, BX
-	ADDQ         R11, BX
+	MOVQ         R10, DI
+	ADDQ         R11, DI
 	VMOVUPS      (R10), X2
-	VINSERTF128  $0x01, (BX), Y2, Y2
+	VINSERTF128  $0x01, (DI), Y2, Y2
 	LEAQ         (R10)(R9*2), R10
 	VBLENDPS     $0xcc, Y2, Y1, Y3
 	VSHUFPS      $0x4e, Y2, Y1, Y1
 	VPMAXSW      Y1, Y3, Y2
 	VPMAXUW      Y1, Y3, Y5
 	VPMINUW      Y1, Y3, Y3
-	MOVQ         R10, BX
-	ADDQ         R11, BX
+	MOVQ         R10, DI
+	ADDQ         R11, DI
 	VMOVUPS      (R10), X1
-	VINSERTF128  $0x01, (BX), Y1, Y1
+	VINSERTF128  $0x01, (DI), Y1, Y1
 	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, BX
-	ADDQ         R11, BX
+	MOVQ         R10, DI
+	ADDQ         R11, DI
 	VMOVUPS      (R10), X7
-	VINSERTF128  $0x01, (BX), Y7, Y7
+	VINSERTF128  $0x01, (DI), Y7, Y7
 	LEAQ         (R10)(R9*2), R10
 	VBLENDPS     $0xcc, Y7, Y1, Y8
 	VSHUFPS      $0x4e, Y7, Y1, Y1
@@ -11700,7 +8559,7 @@ treehalvesloop:
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y5, Y5
 	VPERMQ       $0x08, Y5, Y5
-	VMOVUPS      X5, (SI)
+	VMOVUPS      X5, (DX)
 	VMAXPS       Y2, Y3, Y2
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y2, Y2
@@ -11709,10 +8568,10 @@ treehalvesloop:
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DX)
-	MOVQ         R10, DI
-	ADDQ         $+16, SI
+	VMOVUPS      X1, (BX)
+	MOVQ         R10, SI
 	ADDQ         $+16, DX
+	ADDQ         $+16, BX
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          treehalvesloop
@@ -11723,15 +8582,23 @@ treehalvesend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled16AVX2(SB)
+	MOVQ SI, 64(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func AbsMaxBF16AVX2(x *uint16, most *float32, groups int, length int)
 // Requires: AVX, AVX2
-TEXT ·AbsMaxBF16AVX2(SB), NOSPLIT, $64-32
-	// pointers: DI x, SI most, DX elements left, BX groups left, R8 length
+TEXT ·AbsMaxBF16AVX2(SB), NOSPLIT, $96-32
+	// pointers: SI x, DX most, DI elements left, BX groups left, R8 length
 	// per call: Y15 0x7fff7fff, Y14 0x0
 	// per group: nothing
 	// vector registers in use at once: 8
-	MOVQ         x+0(FP), DI
-	MOVQ         most+8(FP), SI
+	MOVQ         x+0(FP), SI
+	MOVQ         most+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+36(SB), Y15
 	VXORPS       Y14, Y14, Y14
 	MOVQ         groups+16(FP), BX
@@ -11754,100 +8621,28 @@ TEXT ·AbsMaxBF16AVX2(SB), NOSPLIT, $64-32
 groups:
 	VMOVAPS Y14, Y13
 	VMOVAPS Y14, Y12
-	MOVQ    R8, DX
-	CMPQ    DX, $+32
-	JLT     grouptail
+	MOVQ    R8, DI
+	CMPQ    DI, $+32
+	JLT     groupstage
 
 grouploop:
-	VMOVUPS (DI), Y0
+	VMOVUPS (SI), Y0
 	VPAND   Y15, Y0, Y0
 	VPMAXUW Y0, Y13, Y13
-	VMOVUPS 32(DI), Y0
+	VMOVUPS 32(SI), Y0
 	VPAND   Y15, Y0, Y0
 	VPMAXUW Y0, Y12, Y12
-	ADDQ    $+64, DI
-	SUBQ    $+32, DX
-	CMPQ    DX, $+32
+	ADDQ    $+64, SI
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
 	JGE     grouploop
-
-grouptail:
-	TESTQ   DX, DX
+	TESTQ   DI, DI
 	JEQ     groupend
-	MOVWLZX (DI), AX
-	MOVQ    AX, CX
-	SHLQ    $0x10, CX
-	ORQ     CX, AX
-	MOVQ    AX, CX
-	SHLQ    $0x20, CX
-	ORQ     CX, AX
-	MOVQ    AX, (SP)
-	MOVQ    AX, 8(SP)
-	MOVQ    AX, 16(SP)
-	MOVQ    AX, 24(SP)
-	MOVQ    AX, 32(SP)
-	MOVQ    AX, 40(SP)
-	MOVQ    AX, 48(SP)
-	MOVQ    AX, 56(SP)
-	TESTQ   $0x00000010, DX
-	JEQ     piece1
-	MOVQ    DX, AX
-	ANDQ    $-32, AX
-	SHLQ    $0x01, AX
-	MOVQ    (DI)(AX*1), CX
-	MOVQ    CX, (SP)(AX*1)
-	MOVQ    8(DI)(AX*1), CX
-	MOVQ    CX, 8(SP)(AX*1)
-	MOVQ    16(DI)(AX*1), CX
-	MOVQ    CX, 16(SP)(AX*1)
-	MOVQ    24(DI)(AX*1), CX
-	MOVQ    CX, 24(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DI)(AX*1), CX
-	MOVW  CX, (SP)(AX*1)
-
-piece5:
-	VMOVUPS (SP), Y0
-	VPAND   Y15, Y0, Y0
-	VPMAXUW Y0, Y13, Y13
-	VMOVUPS 32(SP), Y0
-	VPAND   Y15, Y0, Y0
-	VPMAXUW Y0, Y12, Y12
-	LEAQ    (DI)(DX*2), DI
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+32, DI
+	MOVQ    64(SP), SI
+	LEAQ    (SI)(DI*2), SI
 
 groupend:
 	VPMAXUW      Y12, Y13, Y0
@@ -11860,8 +8655,8 @@ groupend:
 	VPSRLD       $0x10, Y1, Y0
 	VPMAXUW      Y0, Y1, Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVSS       X1, (SI)
-	ADDQ         $+4, SI
+	VMOVSS       X1, (DX)
+	ADDQ         $+4, DX
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          groups
@@ -11873,16 +8668,16 @@ tree:
 	JLT  treeend
 
 treeloop:
-	VMOVUPS    (DI), Y0
+	VMOVUPS    (SI), Y0
 	VPAND      Y15, Y0, Y0
-	VMOVUPS    32(DI), Y1
+	VMOVUPS    32(SI), Y1
 	VPAND      Y15, Y1, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y2
 	VSHUFPS    $0x4e, Y1, Y0, Y0
 	VPMAXUW    Y0, Y2, Y2
-	VMOVUPS    64(DI), Y0
+	VMOVUPS    64(SI), Y0
 	VPAND      Y15, Y0, Y0
-	VMOVUPS    96(DI), Y1
+	VMOVUPS    96(SI), Y1
 	VPAND      Y15, Y1, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y3
 	VSHUFPS    $0x4e, Y1, Y0, Y0
@@ -11890,16 +8685,16 @@ treeloop:
 	VSHUFPS    $0x88, Y3, Y2, Y0
 	VSHUFPS    $0xdd, Y3, Y2, Y2
 	VPMAXUW    Y2, Y0, Y0
-	VMOVUPS    128(DI), Y1
+	VMOVUPS    128(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    160(DI), Y2
+	VMOVUPS    160(SI), Y2
 	VPAND      Y15, Y2, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y3
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUW    Y1, Y3, Y3
-	VMOVUPS    192(DI), Y1
+	VMOVUPS    192(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    224(DI), Y2
+	VMOVUPS    224(SI), Y2
 	VPAND      Y15, Y2, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
@@ -11913,9 +8708,9 @@ treeloop:
 	VPSRLD     $0x10, Y2, Y0
 	VPMAXUW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	ADDQ       $+256, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y2, (DX)
+	ADDQ       $+256, SI
+	ADDQ       $+32, DX
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        treeloop
@@ -11931,27 +8726,27 @@ treepair:
 	JLT  treepairend
 
 treepairloop:
-	VMOVUPS    (DI), Y0
+	VMOVUPS    (SI), Y0
 	VPAND      Y15, Y0, Y0
-	VMOVUPS    32(DI), Y1
+	VMOVUPS    32(SI), Y1
 	VPAND      Y15, Y1, Y1
 	VPMAXUW    Y1, Y0, Y0
-	VMOVUPS    64(DI), Y1
+	VMOVUPS    64(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    96(DI), Y2
+	VMOVUPS    96(SI), Y2
 	VPAND      Y15, Y2, Y2
 	VPMAXUW    Y2, Y1, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y2
 	VSHUFPS    $0x4e, Y1, Y0, Y0
 	VPMAXUW    Y0, Y2, Y2
-	VMOVUPS    128(DI), Y0
+	VMOVUPS    128(SI), Y0
 	VPAND      Y15, Y0, Y0
-	VMOVUPS    160(DI), Y1
+	VMOVUPS    160(SI), Y1
 	VPAND      Y15, Y1, Y1
 	VPMAXUW    Y1, Y0, Y0
-	VMOVUPS    192(DI), Y1
+	VMOVUPS    192(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    224(DI), Y3
+	VMOVUPS    224(SI), Y3
 	VPAND      Y15, Y3, Y3
 	VPMAXUW    Y3, Y1, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y3
@@ -11960,27 +8755,27 @@ treepairloop:
 	VSHUFPS    $0x88, Y3, Y2, Y0
 	VSHUFPS    $0xdd, Y3, Y2, Y2
 	VPMAXUW    Y2, Y0, Y0
-	VMOVUPS    256(DI), Y1
+	VMOVUPS    256(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    288(DI), Y2
+	VMOVUPS    288(SI), Y2
 	VPAND      Y15, Y2, Y2
 	VPMAXUW    Y2, Y1, Y1
-	VMOVUPS    320(DI), Y2
+	VMOVUPS    320(SI), Y2
 	VPAND      Y15, Y2, Y2
-	VMOVUPS    352(DI), Y3
+	VMOVUPS    352(SI), Y3
 	VPAND      Y15, Y3, Y3
 	VPMAXUW    Y3, Y2, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y3
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUW    Y1, Y3, Y3
-	VMOVUPS    384(DI), Y1
+	VMOVUPS    384(SI), Y1
 	VPAND      Y15, Y1, Y1
-	VMOVUPS    416(DI), Y2
+	VMOVUPS    416(SI), Y2
 	VPAND      Y15, Y2, Y2
 	VPMAXUW    Y2, Y1, Y1
-	VMOVUPS    448(DI), Y2
+	VMOVUPS    448(SI), Y2
 	VPAND      Y15, Y2, Y2
-	VMOVUPS    480(DI), Y4
+	VMOVUPS    480(SI), Y4
 	VPAND      Y15, Y4, Y4
 	VPMAXUW    Y4, Y2, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y4
@@ -11995,9 +8790,9 @@ treepairloop:
 	VPSRLD     $0x10, Y2, Y0
 	VPMAXUW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	ADDQ       $+512, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y2, (DX)
+	ADDQ       $+512, SI
+	ADDQ       $+32, DX
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        treepairloop
@@ -12013,20 +8808,20 @@ treehalf:
 	JLT  treehalfend
 
 treehalfloop:
-	VMOVUPS     (DI), X0
-	VINSERTF128 $0x01, 64(DI), Y0, Y0
+	VMOVUPS     (SI), X0
+	VINSERTF128 $0x01, 64(SI), Y0, Y0
 	VPAND       Y15, Y0, Y0
-	VMOVUPS     16(DI), X1
-	VINSERTF128 $0x01, 80(DI), Y1, Y1
+	VMOVUPS     16(SI), X1
+	VINSERTF128 $0x01, 80(SI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	VBLENDPS    $0xcc, Y1, Y0, Y2
 	VSHUFPS     $0x4e, Y1, Y0, Y0
 	VPMAXUW     Y0, Y2, Y2
-	VMOVUPS     32(DI), X0
-	VINSERTF128 $0x01, 96(DI), Y0, Y0
+	VMOVUPS     32(SI), X0
+	VINSERTF128 $0x01, 96(SI), Y0, Y0
 	VPAND       Y15, Y0, Y0
-	VMOVUPS     48(DI), X1
-	VINSERTF128 $0x01, 112(DI), Y1, Y1
+	VMOVUPS     48(SI), X1
+	VINSERTF128 $0x01, 112(SI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	VBLENDPS    $0xcc, Y1, Y0, Y3
 	VSHUFPS     $0x4e, Y1, Y0, Y0
@@ -12037,9 +8832,9 @@ treehalfloop:
 	VPSRLD      $0x10, Y0, Y1
 	VPMAXUW     Y1, Y0, Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMOVUPS     Y0, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y0, (DX)
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
 	SUBQ        $+8, BX
 	CMPQ        BX, $+8
 	JGE         treehalfloop
@@ -12058,21 +8853,21 @@ tree4:
 	SUBQ $+128, R10
 
 tree4loop:
-	MOVQ    DI, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y0
+	MOVQ    SI, R9
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y0
 	VPAND   Y15, Y0, Y0
-	VMOVUPS 32(DX), Y1
+	VMOVUPS 32(DI), Y1
 	VPAND   Y15, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
-	VMOVUPS 64(DX), Y1
+	VMOVUPS 64(DI), Y1
 	VPAND   Y15, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
-	VMOVUPS 96(DX), Y1
+	VMOVUPS 96(DI), Y1
 	VPAND   Y15, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -12089,26 +8884,26 @@ tree4turn0:
 	VPMAXUW Y2, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+128, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(DX), Y2
+	VMOVUPS 32(DI), Y2
 	VPAND   Y15, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
-	VMOVUPS 64(DX), Y2
+	VMOVUPS 64(DI), Y2
 	VPAND   Y15, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
-	VMOVUPS 96(DX), Y2
+	VMOVUPS 96(DI), Y2
 	VPAND   Y15, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -12125,29 +8920,29 @@ tree4turn1:
 	VPMAXUW Y3, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUW  Y0, Y2, Y2
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y0
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y0
 	VPAND    Y15, Y0, Y0
-	VMOVUPS  32(DX), Y1
+	VMOVUPS  32(DI), Y1
 	VPAND    Y15, Y1, Y1
 	VPMAXUW  Y1, Y0, Y0
-	VMOVUPS  64(DX), Y1
+	VMOVUPS  64(DI), Y1
 	VPAND    Y15, Y1, Y1
 	VPMAXUW  Y1, Y0, Y0
-	VMOVUPS  96(DX), Y1
+	VMOVUPS  96(DI), Y1
 	VPAND    Y15, Y1, Y1
 	VPMAXUW  Y1, Y0, Y0
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree4done2
 
 tree4turn2:
@@ -12164,26 +8959,26 @@ tree4turn2:
 	VPMAXUW Y3, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+128, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(DX), Y3
+	VMOVUPS 32(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y1, Y1
-	VMOVUPS 64(DX), Y3
+	VMOVUPS 64(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y1, Y1
-	VMOVUPS 96(DX), Y3
+	VMOVUPS 96(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y1, Y1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -12200,11 +8995,11 @@ tree4turn3:
 	VPMAXUW Y4, Y3, Y3
 	VPMAXUW Y3, Y1, Y1
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
@@ -12212,20 +9007,20 @@ tree4done3:
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXUW  Y2, Y0, Y0
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y1
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
-	VMOVUPS  32(DX), Y2
+	VMOVUPS  32(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUW  Y2, Y1, Y1
-	VMOVUPS  64(DX), Y2
+	VMOVUPS  64(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUW  Y2, Y1, Y1
-	VMOVUPS  96(DX), Y2
+	VMOVUPS  96(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUW  Y2, Y1, Y1
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree4done4
 
 tree4turn4:
@@ -12242,26 +9037,26 @@ tree4turn4:
 	VPMAXUW Y3, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+128, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(DX), Y3
+	VMOVUPS 32(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y2, Y2
-	VMOVUPS 64(DX), Y3
+	VMOVUPS 64(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y2, Y2
-	VMOVUPS 96(DX), Y3
+	VMOVUPS 96(DI), Y3
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y2, Y2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -12278,29 +9073,29 @@ tree4turn5:
 	VPMAXUW Y4, Y3, Y3
 	VPMAXUW Y3, Y2, Y2
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXUW  Y1, Y3, Y3
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y1
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
-	VMOVUPS  32(DX), Y2
+	VMOVUPS  32(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUW  Y2, Y1, Y1
-	VMOVUPS  64(DX), Y2
+	VMOVUPS  64(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUW  Y2, Y1, Y1
-	VMOVUPS  96(DX), Y2
+	VMOVUPS  96(DI), Y2
 	VPAND    Y15, Y2, Y2
 	VPMAXUW  Y2, Y1, Y1
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree4done6
 
 tree4turn6:
@@ -12317,26 +9112,26 @@ tree4turn6:
 	VPMAXUW Y4, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+128, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(DX), Y4
+	VMOVUPS 32(DI), Y4
 	VPAND   Y15, Y4, Y4
 	VPMAXUW Y4, Y2, Y2
-	VMOVUPS 64(DX), Y4
+	VMOVUPS 64(DI), Y4
 	VPAND   Y15, Y4, Y4
 	VPMAXUW Y4, Y2, Y2
-	VMOVUPS 96(DX), Y4
+	VMOVUPS 96(DI), Y4
 	VPAND   Y15, Y4, Y4
 	VPMAXUW Y4, Y2, Y2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -12353,11 +9148,11 @@ tree4turn7:
 	VPMAXUW Y5, Y4, Y4
 	VPMAXUW Y4, Y2, Y2
 	ADDQ    $+128, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+128, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
@@ -12371,9 +9166,9 @@ tree4done7:
 	VPSRLD     $0x10, Y2, Y0
 	VPMAXUW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y2, (DX)
+	MOVQ       R9, SI
+	ADDQ       $+32, DX
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        tree4loop
@@ -12392,13 +9187,13 @@ tree1:
 	SUBQ $+32, R10
 
 tree1loop:
-	MOVQ    DI, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y0
+	MOVQ    SI, R9
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y0
 	VPAND   Y15, Y0, Y0
 	VMOVAPS Y0, Y0
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -12406,18 +9201,18 @@ tree1turn0:
 	VPAND   Y15, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+32, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
 	VMOVAPS Y1, Y1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -12425,21 +9220,21 @@ tree1turn1:
 	VPAND   Y15, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUW  Y0, Y2, Y2
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y0
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y0
 	VPAND    Y15, Y0, Y0
 	VMOVAPS  Y0, Y0
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree1done2
 
 tree1turn2:
@@ -12447,18 +9242,18 @@ tree1turn2:
 	VPAND   Y15, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+32, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
 	VMOVAPS Y1, Y1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -12466,11 +9261,11 @@ tree1turn3:
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y1, Y1
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
@@ -12478,12 +9273,12 @@ tree1done3:
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXUW  Y2, Y0, Y0
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y1
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
 	VMOVAPS  Y1, Y1
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree1done4
 
 tree1turn4:
@@ -12491,18 +9286,18 @@ tree1turn4:
 	VPAND   Y15, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+32, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
 	VMOVAPS Y2, Y2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -12510,21 +9305,21 @@ tree1turn5:
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y2, Y2
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ     DX, R9
+	MOVQ     DI, R9
 	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXUW  Y1, Y3, Y3
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y1
+	MOVQ     R9, DI
+	ADDQ     R10, DI
+	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
 	VMOVAPS  Y1, Y1
-	CMPQ     R9, DX
+	CMPQ     R9, DI
 	JGE      tree1done6
 
 tree1turn6:
@@ -12532,18 +9327,18 @@ tree1turn6:
 	VPAND   Y15, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+32, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
 	VMOVAPS Y2, Y2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -12551,11 +9346,11 @@ tree1turn7:
 	VPAND   Y15, Y4, Y4
 	VPMAXUW Y4, Y2, Y2
 	ADDQ    $+32, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+32, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
@@ -12569,9 +9364,9 @@ tree1done7:
 	VPSRLD     $0x10, Y2, Y0
 	VPMAXUW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y2, (DX)
+	MOVQ       R9, SI
+	ADDQ       $+32, DX
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        tree1loop
@@ -12590,32 +9385,32 @@ treehalves:
 	SUBQ $+16, R10
 
 treehalvesloop:
-	MOVQ        DI, R9
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        SI, R9
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X0
-	VINSERTF128 $0x01, (DX), Y0, Y0
+	VINSERTF128 $0x01, (DI), Y0, Y0
 	VPAND       Y15, Y0, Y0
 	LEAQ        (R9)(R8*2), R9
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X1
-	VINSERTF128 $0x01, (DX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	LEAQ        (R9)(R8*2), R9
 	VBLENDPS    $0xcc, Y1, Y0, Y2
 	VSHUFPS     $0x4e, Y1, Y0, Y0
 	VPMAXUW     Y0, Y2, Y2
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X0
-	VINSERTF128 $0x01, (DX), Y0, Y0
+	VINSERTF128 $0x01, (DI), Y0, Y0
 	VPAND       Y15, Y0, Y0
 	LEAQ        (R9)(R8*2), R9
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X1
-	VINSERTF128 $0x01, (DX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	LEAQ        (R9)(R8*2), R9
 	VBLENDPS    $0xcc, Y1, Y0, Y3
@@ -12624,31 +9419,31 @@ treehalvesloop:
 	VSHUFPS     $0x88, Y3, Y2, Y0
 	VSHUFPS     $0xdd, Y3, Y2, Y2
 	VPMAXUW     Y2, Y0, Y0
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X1
-	VINSERTF128 $0x01, (DX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	LEAQ        (R9)(R8*2), R9
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X2
-	VINSERTF128 $0x01, (DX), Y2, Y2
+	VINSERTF128 $0x01, (DI), Y2, Y2
 	VPAND       Y15, Y2, Y2
 	LEAQ        (R9)(R8*2), R9
 	VBLENDPS    $0xcc, Y2, Y1, Y3
 	VSHUFPS     $0x4e, Y2, Y1, Y1
 	VPMAXUW     Y1, Y3, Y3
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X1
-	VINSERTF128 $0x01, (DX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	VPAND       Y15, Y1, Y1
 	LEAQ        (R9)(R8*2), R9
-	MOVQ        R9, DX
-	ADDQ        R10, DX
+	MOVQ        R9, DI
+	ADDQ        R10, DI
 	VMOVUPS     (R9), X2
-	VINSERTF128 $0x01, (DX), Y2, Y2
+	VINSERTF128 $0x01, (DI), Y2, Y2
 	VPAND       Y15, Y2, Y2
 	LEAQ        (R9)(R8*2), R9
 	VBLENDPS    $0xcc, Y2, Y1, Y4
@@ -12663,9 +9458,9 @@ treehalvesloop:
 	VPSRLD      $0x10, Y2, Y0
 	VPMAXUW     Y0, Y2, Y2
 	VPSLLD      $0x10, Y2, Y2
-	VMOVUPS     Y2, (SI)
-	MOVQ        R9, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y2, (DX)
+	MOVQ        R9, SI
+	ADDQ        $+32, DX
 	SUBQ        $+8, BX
 	CMPQ        BX, $+8
 	JGE         treehalvesloop
@@ -12676,16 +9471,24 @@ treehalvesend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled16AVX2(SB)
+	MOVQ SI, 64(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func ReachBF16AVX2(x *uint16, low *float32, high *float32, groups int, length int)
 // Requires: AVX, AVX2
-TEXT ·ReachBF16AVX2(SB), NOSPLIT, $64-40
-	// pointers: DI x, SI low, DX high, BX elements left, R8 groups left, R9 length
+TEXT ·ReachBF16AVX2(SB), NOSPLIT, $96-40
+	// pointers: SI x, DX low, BX high, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0, Y14 0x0, Y13 0x80008000
 	// per group: nothing
 	// vector registers in use at once: 14
-	MOVQ         x+0(FP), DI
-	MOVQ         low+8(FP), SI
-	MOVQ         high+16(FP), DX
+	MOVQ         x+0(FP), SI
+	MOVQ         low+8(FP), DX
+	MOVQ         high+16(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
 	VBROADCASTSS constantsAVX2<>+20(SB), Y13
@@ -12711,100 +9514,28 @@ groups:
 	VMOVAPS Y15, Y11
 	VMOVAPS Y13, Y10
 	VMOVAPS Y13, Y9
-	MOVQ    R9, BX
-	CMPQ    BX, $+32
-	JLT     grouptail
+	MOVQ    R9, DI
+	CMPQ    DI, $+32
+	JLT     groupstage
 
 grouploop:
-	VMOVUPS (DI), Y0
+	VMOVUPS (SI), Y0
 	VPMAXUW Y0, Y12, Y12
 	VPMAXSW Y0, Y10, Y10
-	VMOVUPS 32(DI), Y0
+	VMOVUPS 32(SI), Y0
 	VPMAXUW Y0, Y11, Y11
 	VPMAXSW Y0, Y9, Y9
-	ADDQ    $+64, DI
-	SUBQ    $+32, BX
-	CMPQ    BX, $+32
+	ADDQ    $+64, SI
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
 	JGE     grouploop
-
-grouptail:
-	TESTQ   BX, BX
+	TESTQ   DI, DI
 	JEQ     groupend
-	MOVWLZX (DI), AX
-	MOVQ    AX, CX
-	SHLQ    $0x10, CX
-	ORQ     CX, AX
-	MOVQ    AX, CX
-	SHLQ    $0x20, CX
-	ORQ     CX, AX
-	MOVQ    AX, (SP)
-	MOVQ    AX, 8(SP)
-	MOVQ    AX, 16(SP)
-	MOVQ    AX, 24(SP)
-	MOVQ    AX, 32(SP)
-	MOVQ    AX, 40(SP)
-	MOVQ    AX, 48(SP)
-	MOVQ    AX, 56(SP)
-	TESTQ   $0x00000010, BX
-	JEQ     piece1
-	MOVQ    BX, AX
-	ANDQ    $-32, AX
-	SHLQ    $0x01, AX
-	MOVQ    (DI)(AX*1), CX
-	MOVQ    CX, (SP)(AX*1)
-	MOVQ    8(DI)(AX*1), CX
-	MOVQ    CX, 8(SP)(AX*1)
-	MOVQ    16(DI)(AX*1), CX
-	MOVQ    CX, 16(SP)(AX*1)
-	MOVQ    24(DI)(AX*1), CX
-	MOVQ    CX, 24(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DI)(AX*1), CX
-	MOVW  CX, (SP)(AX*1)
-
-piece5:
-	VMOVUPS (SP), Y0
-	VPMAXUW Y0, Y12, Y12
-	VPMAXSW Y0, Y10, Y10
-	VMOVUPS 32(SP), Y0
-	VPMAXUW Y0, Y11, Y11
-	VPMAXSW Y0, Y9, Y9
-	LEAQ    (DI)(BX*2), DI
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+32, DI
+	MOVQ    64(SP), SI
+	LEAQ    (SI)(DI*2), SI
 
 groupend:
 	VPMAXUW      Y11, Y12, Y0
@@ -12834,10 +9565,10 @@ groupend:
 	VPAND        Y3, Y1, Y1
 	VADDPS       Y14, Y1, Y1
 	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVSS       X0, (SI)
-	VMOVSS       X2, (DX)
-	ADDQ         $+4, SI
+	VMOVSS       X0, (DX)
+	VMOVSS       X2, (BX)
 	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	SUBQ         $+1, R8
 	TESTQ        R8, R8
 	JNE          groups
@@ -12849,14 +9580,14 @@ tree:
 	JLT  treeend
 
 treeloop:
-	VMOVUPS    (DI), Y0
-	VMOVUPS    32(DI), Y1
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y2
 	VSHUFPS    $0x4e, Y1, Y0, Y0
 	VPMAXUW    Y0, Y2, Y1
 	VPMAXSW    Y0, Y2, Y2
-	VMOVUPS    64(DI), Y0
-	VMOVUPS    96(DI), Y3
+	VMOVUPS    64(SI), Y0
+	VMOVUPS    96(SI), Y3
 	VBLENDPS   $0xcc, Y3, Y0, Y4
 	VSHUFPS    $0x4e, Y3, Y0, Y0
 	VPMAXUW    Y0, Y4, Y3
@@ -12867,14 +9598,14 @@ treeloop:
 	VSHUFPS    $0x88, Y4, Y2, Y0
 	VSHUFPS    $0xdd, Y4, Y2, Y2
 	VPMAXSW    Y2, Y0, Y0
-	VMOVUPS    128(DI), Y1
-	VMOVUPS    160(DI), Y2
+	VMOVUPS    128(SI), Y1
+	VMOVUPS    160(SI), Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y3
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUW    Y1, Y3, Y2
 	VPMAXSW    Y1, Y3, Y3
-	VMOVUPS    192(DI), Y1
-	VMOVUPS    224(DI), Y4
+	VMOVUPS    192(SI), Y1
+	VMOVUPS    224(SI), Y4
 	VBLENDPS   $0xcc, Y4, Y1, Y6
 	VSHUFPS    $0x4e, Y4, Y1, Y1
 	VPMAXUW    Y1, Y6, Y4
@@ -12904,11 +9635,11 @@ treeloop:
 	VPAND      Y1, Y2, Y2
 	VADDPS     Y14, Y2, Y2
 	VBLENDVPS  Y0, Y2, Y3, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y3, (DX)
-	ADDQ       $+256, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y3, (BX)
+	ADDQ       $+256, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treeloop
@@ -12924,12 +9655,12 @@ treepair:
 	JLT  treepairend
 
 treepairloop:
-	VMOVUPS    (DI), Y0
-	VMOVUPS    32(DI), Y1
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
 	VPMAXUW    Y1, Y0, Y2
 	VPMAXSW    Y1, Y0, Y0
-	VMOVUPS    64(DI), Y1
-	VMOVUPS    96(DI), Y3
+	VMOVUPS    64(SI), Y1
+	VMOVUPS    96(SI), Y3
 	VPMAXUW    Y3, Y1, Y4
 	VPMAXSW    Y3, Y1, Y1
 	VBLENDPS   $0xcc, Y4, Y2, Y3
@@ -12938,12 +9669,12 @@ treepairloop:
 	VBLENDPS   $0xcc, Y1, Y0, Y2
 	VSHUFPS    $0x4e, Y1, Y0, Y0
 	VPMAXSW    Y0, Y2, Y2
-	VMOVUPS    128(DI), Y0
-	VMOVUPS    160(DI), Y1
+	VMOVUPS    128(SI), Y0
+	VMOVUPS    160(SI), Y1
 	VPMAXUW    Y1, Y0, Y4
 	VPMAXSW    Y1, Y0, Y0
-	VMOVUPS    192(DI), Y1
-	VMOVUPS    224(DI), Y5
+	VMOVUPS    192(SI), Y1
+	VMOVUPS    224(SI), Y5
 	VPMAXUW    Y5, Y1, Y6
 	VPMAXSW    Y5, Y1, Y1
 	VBLENDPS   $0xcc, Y6, Y4, Y5
@@ -12958,12 +9689,12 @@ treepairloop:
 	VSHUFPS    $0x88, Y3, Y2, Y0
 	VSHUFPS    $0xdd, Y3, Y2, Y2
 	VPMAXSW    Y2, Y0, Y0
-	VMOVUPS    256(DI), Y1
-	VMOVUPS    288(DI), Y2
+	VMOVUPS    256(SI), Y1
+	VMOVUPS    288(SI), Y2
 	VPMAXUW    Y2, Y1, Y3
 	VPMAXSW    Y2, Y1, Y1
-	VMOVUPS    320(DI), Y2
-	VMOVUPS    352(DI), Y5
+	VMOVUPS    320(SI), Y2
+	VMOVUPS    352(SI), Y5
 	VPMAXUW    Y5, Y2, Y6
 	VPMAXSW    Y5, Y2, Y2
 	VBLENDPS   $0xcc, Y6, Y3, Y5
@@ -12972,12 +9703,12 @@ treepairloop:
 	VBLENDPS   $0xcc, Y2, Y1, Y3
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXSW    Y1, Y3, Y3
-	VMOVUPS    384(DI), Y1
-	VMOVUPS    416(DI), Y2
+	VMOVUPS    384(SI), Y1
+	VMOVUPS    416(SI), Y2
 	VPMAXUW    Y2, Y1, Y6
 	VPMAXSW    Y2, Y1, Y1
-	VMOVUPS    448(DI), Y2
-	VMOVUPS    480(DI), Y7
+	VMOVUPS    448(SI), Y2
+	VMOVUPS    480(SI), Y7
 	VPMAXUW    Y7, Y2, Y8
 	VPMAXSW    Y7, Y2, Y2
 	VBLENDPS   $0xcc, Y8, Y6, Y7
@@ -13011,11 +9742,11 @@ treepairloop:
 	VPAND      Y1, Y5, Y5
 	VADDPS     Y14, Y5, Y5
 	VBLENDVPS  Y0, Y5, Y2, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y2, (DX)
-	ADDQ       $+512, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y2, (BX)
+	ADDQ       $+512, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treepairloop
@@ -13031,18 +9762,18 @@ treehalf:
 	JLT  treehalfend
 
 treehalfloop:
-	VMOVUPS     (DI), X0
-	VINSERTF128 $0x01, 64(DI), Y0, Y0
-	VMOVUPS     16(DI), X1
-	VINSERTF128 $0x01, 80(DI), Y1, Y1
+	VMOVUPS     (SI), X0
+	VINSERTF128 $0x01, 64(SI), Y0, Y0
+	VMOVUPS     16(SI), X1
+	VINSERTF128 $0x01, 80(SI), Y1, Y1
 	VBLENDPS    $0xcc, Y1, Y0, Y2
 	VSHUFPS     $0x4e, Y1, Y0, Y0
 	VPMAXUW     Y0, Y2, Y1
 	VPMAXSW     Y0, Y2, Y2
-	VMOVUPS     32(DI), X0
-	VINSERTF128 $0x01, 96(DI), Y0, Y0
-	VMOVUPS     48(DI), X3
-	VINSERTF128 $0x01, 112(DI), Y3, Y3
+	VMOVUPS     32(SI), X0
+	VINSERTF128 $0x01, 96(SI), Y0, Y0
+	VMOVUPS     48(SI), X3
+	VINSERTF128 $0x01, 112(SI), Y3, Y3
 	VBLENDPS    $0xcc, Y3, Y0, Y4
 	VSHUFPS     $0x4e, Y3, Y0, Y0
 	VPMAXUW     Y0, Y4, Y3
@@ -13066,11 +9797,11 @@ treehalfloop:
 	VPAND       Y2, Y5, Y5
 	VADDPS      Y14, Y5, Y5
 	VBLENDVPS   Y1, Y5, Y0, Y1
-	VMOVUPS     Y1, (SI)
-	VMOVUPS     Y0, (DX)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y1, (DX)
+	VMOVUPS     Y0, (BX)
+	ADDQ        $+128, SI
 	ADDQ        $+32, DX
+	ADDQ        $+32, BX
 	SUBQ        $+8, R8
 	CMPQ        R8, $+8
 	JGE         treehalfloop
@@ -13089,20 +9820,20 @@ tree4:
 	SUBQ $+128, R11
 
 tree4loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y0
-	VMOVUPS 32(BX), Y1
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
 	VPMAXUW Y1, Y0, Y2
 	VPMAXSW Y1, Y0, Y0
-	VMOVUPS 64(BX), Y1
+	VMOVUPS 64(DI), Y1
 	VPMAXUW Y1, Y2, Y2
 	VPMAXSW Y1, Y0, Y0
-	VMOVUPS 96(BX), Y1
+	VMOVUPS 96(DI), Y1
 	VPMAXUW Y1, Y2, Y2
 	VPMAXSW Y1, Y0, Y0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -13119,25 +9850,25 @@ tree4turn0:
 	VPMAXUW Y4, Y2, Y2
 	VPMAXSW Y1, Y0, Y0
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y3
 	VPMAXUW Y3, Y1, Y4
 	VPMAXSW Y3, Y1, Y1
-	VMOVUPS 64(BX), Y3
+	VMOVUPS 64(DI), Y3
 	VPMAXUW Y3, Y4, Y4
 	VPMAXSW Y3, Y1, Y1
-	VMOVUPS 96(BX), Y3
+	VMOVUPS 96(DI), Y3
 	VPMAXUW Y3, Y4, Y4
 	VPMAXSW Y3, Y1, Y1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -13154,11 +9885,11 @@ tree4turn1:
 	VPMAXUW Y6, Y4, Y4
 	VPMAXSW Y3, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y4, Y2, Y3
 	VSHUFPS  $0x4e, Y4, Y2, Y2
@@ -13166,19 +9897,19 @@ tree4done1:
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXSW  Y0, Y2, Y2
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y0
-	VMOVUPS  32(BX), Y1
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y0
+	VMOVUPS  32(DI), Y1
 	VPMAXUW  Y1, Y0, Y4
 	VPMAXSW  Y1, Y0, Y0
-	VMOVUPS  64(BX), Y1
+	VMOVUPS  64(DI), Y1
 	VPMAXUW  Y1, Y4, Y4
 	VPMAXSW  Y1, Y0, Y0
-	VMOVUPS  96(BX), Y1
+	VMOVUPS  96(DI), Y1
 	VPMAXUW  Y1, Y4, Y4
 	VPMAXSW  Y1, Y0, Y0
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done2
 
 tree4turn2:
@@ -13195,25 +9926,25 @@ tree4turn2:
 	VPMAXUW Y6, Y4, Y4
 	VPMAXSW Y1, Y0, Y0
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y5
 	VPMAXUW Y5, Y1, Y6
 	VPMAXSW Y5, Y1, Y1
-	VMOVUPS 64(BX), Y5
+	VMOVUPS 64(DI), Y5
 	VPMAXUW Y5, Y6, Y6
 	VPMAXSW Y5, Y1, Y1
-	VMOVUPS 96(BX), Y5
+	VMOVUPS 96(DI), Y5
 	VPMAXUW Y5, Y6, Y6
 	VPMAXSW Y5, Y1, Y1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -13230,11 +9961,11 @@ tree4turn3:
 	VPMAXUW Y8, Y6, Y6
 	VPMAXSW Y5, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y6, Y4, Y5
 	VSHUFPS  $0x4e, Y6, Y4, Y4
@@ -13248,19 +9979,19 @@ tree4done3:
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXSW  Y2, Y0, Y0
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
-	VMOVUPS  32(BX), Y2
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
+	VMOVUPS  32(DI), Y2
 	VPMAXUW  Y2, Y1, Y3
 	VPMAXSW  Y2, Y1, Y1
-	VMOVUPS  64(BX), Y2
+	VMOVUPS  64(DI), Y2
 	VPMAXUW  Y2, Y3, Y3
 	VPMAXSW  Y2, Y1, Y1
-	VMOVUPS  96(BX), Y2
+	VMOVUPS  96(DI), Y2
 	VPMAXUW  Y2, Y3, Y3
 	VPMAXSW  Y2, Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done4
 
 tree4turn4:
@@ -13277,25 +10008,25 @@ tree4turn4:
 	VPMAXUW Y6, Y3, Y3
 	VPMAXSW Y2, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y2
-	VMOVUPS 32(BX), Y5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y5
 	VPMAXUW Y5, Y2, Y6
 	VPMAXSW Y5, Y2, Y2
-	VMOVUPS 64(BX), Y5
+	VMOVUPS 64(DI), Y5
 	VPMAXUW Y5, Y6, Y6
 	VPMAXSW Y5, Y2, Y2
-	VMOVUPS 96(BX), Y5
+	VMOVUPS 96(DI), Y5
 	VPMAXUW Y5, Y6, Y6
 	VPMAXSW Y5, Y2, Y2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -13312,11 +10043,11 @@ tree4turn5:
 	VPMAXUW Y8, Y6, Y6
 	VPMAXSW Y5, Y2, Y2
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y6, Y3, Y5
 	VSHUFPS  $0x4e, Y6, Y3, Y3
@@ -13324,19 +10055,19 @@ tree4done5:
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXSW  Y1, Y3, Y3
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
-	VMOVUPS  32(BX), Y2
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
+	VMOVUPS  32(DI), Y2
 	VPMAXUW  Y2, Y1, Y6
 	VPMAXSW  Y2, Y1, Y1
-	VMOVUPS  64(BX), Y2
+	VMOVUPS  64(DI), Y2
 	VPMAXUW  Y2, Y6, Y6
 	VPMAXSW  Y2, Y1, Y1
-	VMOVUPS  96(BX), Y2
+	VMOVUPS  96(DI), Y2
 	VPMAXUW  Y2, Y6, Y6
 	VPMAXSW  Y2, Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree4done6
 
 tree4turn6:
@@ -13353,25 +10084,25 @@ tree4turn6:
 	VPMAXUW Y8, Y6, Y6
 	VPMAXSW Y2, Y1, Y1
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+128, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y2
-	VMOVUPS 32(BX), Y7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y7
 	VPMAXUW Y7, Y2, Y8
 	VPMAXSW Y7, Y2, Y2
-	VMOVUPS 64(BX), Y7
+	VMOVUPS 64(DI), Y7
 	VPMAXUW Y7, Y8, Y8
 	VPMAXSW Y7, Y2, Y2
-	VMOVUPS 96(BX), Y7
+	VMOVUPS 96(DI), Y7
 	VPMAXUW Y7, Y8, Y8
 	VPMAXSW Y7, Y2, Y2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -13388,11 +10119,11 @@ tree4turn7:
 	VPMAXUW Y10, Y8, Y8
 	VPMAXSW Y7, Y2, Y2
 	ADDQ    $+128, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+128, R10
 	VBLENDPS   $0xcc, Y8, Y6, Y7
 	VSHUFPS    $0x4e, Y8, Y6, Y6
@@ -13425,11 +10156,11 @@ tree4done7:
 	VPAND      Y1, Y5, Y5
 	VADDPS     Y14, Y5, Y5
 	VBLENDVPS  Y0, Y5, Y2, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y2, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        tree4loop
@@ -13448,13 +10179,13 @@ tree1:
 	SUBQ $+32, R11
 
 tree1loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y0
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y0
 	VMOVAPS Y0, Y1
 	VMOVAPS Y0, Y0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -13462,18 +10193,18 @@ tree1turn0:
 	VPMAXUW Y2, Y1, Y1
 	VPMAXSW Y2, Y0, Y0
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y2
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y2
 	VMOVAPS Y2, Y3
 	VMOVAPS Y2, Y2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -13481,11 +10212,11 @@ tree1turn1:
 	VPMAXUW Y4, Y3, Y3
 	VPMAXSW Y4, Y2, Y2
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y3, Y1, Y4
 	VSHUFPS  $0x4e, Y3, Y1, Y1
@@ -13493,12 +10224,12 @@ tree1done1:
 	VBLENDPS $0xcc, Y2, Y0, Y1
 	VSHUFPS  $0x4e, Y2, Y0, Y0
 	VPMAXSW  Y0, Y1, Y1
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y0
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y0
 	VMOVAPS  Y0, Y2
 	VMOVAPS  Y0, Y0
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done2
 
 tree1turn2:
@@ -13506,18 +10237,18 @@ tree1turn2:
 	VPMAXUW Y3, Y2, Y2
 	VPMAXSW Y3, Y0, Y0
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y3
 	VMOVAPS Y3, Y5
 	VMOVAPS Y3, Y3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -13525,11 +10256,11 @@ tree1turn3:
 	VPMAXUW Y6, Y5, Y5
 	VPMAXSW Y6, Y3, Y3
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y5, Y2, Y6
 	VSHUFPS  $0x4e, Y5, Y2, Y2
@@ -13543,12 +10274,12 @@ tree1done3:
 	VSHUFPS  $0x88, Y4, Y1, Y0
 	VSHUFPS  $0xdd, Y4, Y1, Y1
 	VPMAXSW  Y1, Y0, Y0
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y3
 	VMOVAPS  Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done4
 
 tree1turn4:
@@ -13556,18 +10287,18 @@ tree1turn4:
 	VPMAXUW Y4, Y3, Y3
 	VPMAXSW Y4, Y1, Y1
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y4
 	VMOVAPS Y4, Y5
 	VMOVAPS Y4, Y4
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -13575,11 +10306,11 @@ tree1turn5:
 	VPMAXUW Y6, Y5, Y5
 	VPMAXSW Y6, Y4, Y4
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ     BX, R10
+	MOVQ     DI, R10
 	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y5, Y3, Y6
 	VSHUFPS  $0x4e, Y5, Y3, Y3
@@ -13587,12 +10318,12 @@ tree1done5:
 	VBLENDPS $0xcc, Y4, Y1, Y3
 	VSHUFPS  $0x4e, Y4, Y1, Y1
 	VPMAXSW  Y1, Y3, Y3
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
+	MOVQ     R10, DI
+	ADDQ     R11, DI
+	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y4
 	VMOVAPS  Y1, Y1
-	CMPQ     R10, BX
+	CMPQ     R10, DI
 	JGE      tree1done6
 
 tree1turn6:
@@ -13600,18 +10331,18 @@ tree1turn6:
 	VPMAXUW Y5, Y4, Y4
 	VPMAXSW Y5, Y1, Y1
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+32, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Y5
 	VMOVAPS Y5, Y7
 	VMOVAPS Y5, Y5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -13619,11 +10350,11 @@ tree1turn7:
 	VPMAXUW Y8, Y7, Y7
 	VPMAXSW Y8, Y5, Y5
 	ADDQ    $+32, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+32, R10
 	VBLENDPS   $0xcc, Y7, Y4, Y8
 	VSHUFPS    $0x4e, Y7, Y4, Y4
@@ -13656,11 +10387,11 @@ tree1done7:
 	VPAND      Y1, Y6, Y6
 	VADDPS     Y14, Y6, Y6
 	VBLENDVPS  Y0, Y6, Y2, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y2, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        tree1loop
@@ -13679,30 +10410,30 @@ treehalves:
 	SUBQ $+16, R11
 
 treehalvesloop:
-	MOVQ        DI, R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        SI, R10
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X0
-	VINSERTF128 $0x01, (BX), Y0, Y0
+	VINSERTF128 $0x01, (DI), Y0, Y0
 	LEAQ        (R10)(R9*2), R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X1
-	VINSERTF128 $0x01, (BX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	LEAQ        (R10)(R9*2), R10
 	VBLENDPS    $0xcc, Y1, Y0, Y2
 	VSHUFPS     $0x4e, Y1, Y0, Y0
 	VPMAXUW     Y0, Y2, Y1
 	VPMAXSW     Y0, Y2, Y2
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X0
-	VINSERTF128 $0x01, (BX), Y0, Y0
+	VINSERTF128 $0x01, (DI), Y0, Y0
 	LEAQ        (R10)(R9*2), R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X3
-	VINSERTF128 $0x01, (BX), Y3, Y3
+	VINSERTF128 $0x01, (DI), Y3, Y3
 	LEAQ        (R10)(R9*2), R10
 	VBLENDPS    $0xcc, Y3, Y0, Y4
 	VSHUFPS     $0x4e, Y3, Y0, Y0
@@ -13714,29 +10445,29 @@ treehalvesloop:
 	VSHUFPS     $0x88, Y4, Y2, Y0
 	VSHUFPS     $0xdd, Y4, Y2, Y2
 	VPMAXSW     Y2, Y0, Y0
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X1
-	VINSERTF128 $0x01, (BX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	LEAQ        (R10)(R9*2), R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X2
-	VINSERTF128 $0x01, (BX), Y2, Y2
+	VINSERTF128 $0x01, (DI), Y2, Y2
 	LEAQ        (R10)(R9*2), R10
 	VBLENDPS    $0xcc, Y2, Y1, Y3
 	VSHUFPS     $0x4e, Y2, Y1, Y1
 	VPMAXUW     Y1, Y3, Y2
 	VPMAXSW     Y1, Y3, Y3
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X1
-	VINSERTF128 $0x01, (BX), Y1, Y1
+	VINSERTF128 $0x01, (DI), Y1, Y1
 	LEAQ        (R10)(R9*2), R10
-	MOVQ        R10, BX
-	ADDQ        R11, BX
+	MOVQ        R10, DI
+	ADDQ        R11, DI
 	VMOVUPS     (R10), X4
-	VINSERTF128 $0x01, (BX), Y4, Y4
+	VINSERTF128 $0x01, (DI), Y4, Y4
 	LEAQ        (R10)(R9*2), R10
 	VBLENDPS    $0xcc, Y4, Y1, Y6
 	VSHUFPS     $0x4e, Y4, Y1, Y1
@@ -13767,11 +10498,11 @@ treehalvesloop:
 	VPAND       Y1, Y2, Y2
 	VADDPS      Y14, Y2, Y2
 	VBLENDVPS   Y0, Y2, Y3, Y0
-	VMOVUPS     Y0, (SI)
-	VMOVUPS     Y3, (DX)
-	MOVQ        R10, DI
-	ADDQ        $+32, SI
+	VMOVUPS     Y0, (DX)
+	VMOVUPS     Y3, (BX)
+	MOVQ        R10, SI
 	ADDQ        $+32, DX
+	ADDQ        $+32, BX
 	SUBQ        $+8, R8
 	CMPQ        R8, $+8
 	JGE         treehalvesloop
@@ -13782,36 +10513,40 @@ treehalvesend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled16AVX2(SB)
+	MOVQ SI, 64(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func MinMaxColumnsBF16AVX2(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
 // Requires: AVX, AVX2
-TEXT ·MinMaxColumnsBF16AVX2(SB), $576-80
-	// pointers: DI min, SI max, DX least, BX x0, R8 x1, R9 x2, R10 x3, R11 x4, R12 x5, R13 elements left
+TEXT ·MinMaxColumnsBF16AVX2(SB), $672-80
+	// pointers: SI min, DX max, BX least, R8 x0, R9 x1, R10 x2, R11 x3, R12 x4, R13 x5, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 4
-	MOVQ min+0(FP), DI
-	MOVQ max+8(FP), SI
-	MOVQ least+16(FP), DX
-	MOVQ x0+24(FP), BX
-	MOVQ x1+32(FP), R8
-	MOVQ x2+40(FP), R9
-	MOVQ x3+48(FP), R10
-	MOVQ x4+56(FP), R11
-	MOVQ x5+64(FP), R12
-	MOVQ n+72(FP), R13
-	CMPQ R13, $+32
-	JLT  lanetail
+	MOVQ min+0(FP), SI
+	MOVQ max+8(FP), DX
+	MOVQ least+16(FP), BX
+	MOVQ x0+24(FP), R8
+	MOVQ x1+32(FP), R9
+	MOVQ x2+40(FP), R10
+	MOVQ x3+48(FP), R11
+	MOVQ x4+56(FP), R12
+	MOVQ x5+64(FP), R13
+	MOVQ n+72(FP), DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS (DI), Y0
-	VMOVUPS (BX), Y1
-	VPMAXSW Y1, Y0, Y0
-	VMOVUPS (SI), Y2
-	VPMAXUW Y1, Y2, Y2
-	VMOVUPS (DX), Y3
-	VPMINUW Y1, Y3, Y3
+	VMOVUPS (SI), Y0
 	VMOVUPS (R8), Y1
 	VPMAXSW Y1, Y0, Y0
+	VMOVUPS (DX), Y2
 	VPMAXUW Y1, Y2, Y2
+	VMOVUPS (BX), Y3
 	VPMINUW Y1, Y3, Y3
 	VMOVUPS (R9), Y1
 	VPMAXSW Y1, Y0, Y0
@@ -13829,19 +10564,19 @@ laneloop:
 	VPMAXSW Y1, Y0, Y0
 	VPMAXUW Y1, Y2, Y2
 	VPMINUW Y1, Y3, Y3
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y2, (SI)
-	VMOVUPS Y3, (DX)
-	VMOVUPS 32(DI), Y0
-	VMOVUPS 32(BX), Y1
+	VMOVUPS (R13), Y1
 	VPMAXSW Y1, Y0, Y0
-	VMOVUPS 32(SI), Y2
 	VPMAXUW Y1, Y2, Y2
-	VMOVUPS 32(DX), Y3
 	VPMINUW Y1, Y3, Y3
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, (BX)
+	VMOVUPS 32(SI), Y0
 	VMOVUPS 32(R8), Y1
 	VPMAXSW Y1, Y0, Y0
+	VMOVUPS 32(DX), Y2
 	VPMAXUW Y1, Y2, Y2
+	VMOVUPS 32(BX), Y3
 	VPMINUW Y1, Y3, Y3
 	VMOVUPS 32(R9), Y1
 	VPMAXSW Y1, Y0, Y0
@@ -13859,10 +10594,13 @@ laneloop:
 	VPMAXSW Y1, Y0, Y0
 	VPMAXUW Y1, Y2, Y2
 	VPMINUW Y1, Y3, Y3
-	VMOVUPS Y0, 32(DI)
-	VMOVUPS Y2, 32(SI)
-	VMOVUPS Y3, 32(DX)
-	ADDQ    $+64, DI
+	VMOVUPS 32(R13), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS Y0, 32(SI)
+	VMOVUPS Y2, 32(DX)
+	VMOVUPS Y3, 32(BX)
 	ADDQ    $+64, SI
 	ADDQ    $+64, DX
 	ADDQ    $+64, BX
@@ -13871,828 +10609,112 @@ laneloop:
 	ADDQ    $+64, R10
 	ADDQ    $+64, R11
 	ADDQ    $+64, R12
-	SUBQ    $+32, R13
-	CMPQ    R13, $+32
+	ADDQ    $+64, R13
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
 	JGE     laneloop
+	TESTQ   DI, DI
+	JEQ     laneend
+	CMPQ    DI, $+0
+	JGE     lanestage
+	ADDQ    $+32, DI
+	MOVQ    576(SP), SI
+	LEAQ    (SP), AX
+	MOVQ    SI, CX
+	CALL    ·stageOut16AVX2(SB)
+	MOVQ    584(SP), DX
+	LEAQ    64(SP), AX
+	MOVQ    DX, CX
+	CALL    ·stageOut16AVX2(SB)
+	MOVQ    592(SP), BX
+	LEAQ    128(SP), AX
+	MOVQ    BX, CX
+	CALL    ·stageOut16AVX2(SB)
+	MOVQ    600(SP), R8
+	MOVQ    608(SP), R9
+	MOVQ    616(SP), R10
+	MOVQ    624(SP), R11
+	MOVQ    632(SP), R12
+	MOVQ    640(SP), R13
 
-lanetail:
-	TESTQ R13, R13
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, (SP)
-	MOVQ  AX, 8(SP)
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece1
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R13
-	JEQ   piece2
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R13
-	JEQ   piece3
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R13
-	JEQ   piece4
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R13
-	JEQ   piece5
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DI)(AX*1), CX
-	MOVW  CX, (SP)(AX*1)
-
-piece5:
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece6
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R13
-	JEQ   piece7
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R13
-	JEQ   piece8
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R13
-	JEQ   piece9
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R13
-	JEQ   piece10
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece10:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece11
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R13
-	JEQ   piece12
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R13
-	JEQ   piece13
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R13
-	JEQ   piece14
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R13
-	JEQ   piece15
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece16
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R13
-	JEQ   piece17
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R13
-	JEQ   piece18
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R13
-	JEQ   piece19
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 192(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R13
-	JEQ   piece20
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (BX)(AX*1), CX
-	MOVW  CX, 192(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece21
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R13
-	JEQ   piece22
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R13
-	JEQ   piece23
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R13
-	JEQ   piece24
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R13
-	JEQ   piece25
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R8)(AX*1), CX
-	MOVW  CX, 256(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece26
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R13
-	JEQ   piece27
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R13
-	JEQ   piece28
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R13
-	JEQ   piece29
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 320(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R13
-	JEQ   piece30
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R9)(AX*1), CX
-	MOVW  CX, 320(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece31
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R13
-	JEQ   piece32
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R13
-	JEQ   piece33
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R13
-	JEQ   piece34
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R13
-	JEQ   piece35
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R10)(AX*1), CX
-	MOVW  CX, 384(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece36
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  16(R11)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  24(R11)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R13
-	JEQ   piece37
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R13
-	JEQ   piece38
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R13
-	JEQ   piece39
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R11)(AX*1), CX
-	MOVL  CX, 448(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R13
-	JEQ   piece40
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R11)(AX*1), CX
-	MOVW  CX, 448(SP)(AX*1)
-
-piece40:
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	TESTQ $0x00000010, R13
-	JEQ   piece41
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R12)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R12)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R12)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R12)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R13
-	JEQ   piece42
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R12)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R12)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R13
-	JEQ   piece43
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R12)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R13
-	JEQ   piece44
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R12)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R13
-	JEQ   piece45
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R12)(AX*1), CX
-	MOVW  CX, 512(SP)(AX*1)
-
-piece45:
-	CMPQ R13, $+9
-	JLT  lanetailnarrow
-	CMPQ R13, $+17
-	JLT  lanetailnarrow
-	CMPQ R13, $+25
-	JLT  lanetailnarrow
-
-lanetailnarrow:
-	VMOVUPS (SP), Y0
-	VMOVUPS 192(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VMOVUPS 64(SP), Y2
-	VPMAXUW Y1, Y2, Y2
-	VMOVUPS 128(SP), Y3
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 256(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 320(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 384(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 448(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 512(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS Y0, (SP)
-	VMOVUPS Y2, 64(SP)
-	VMOVUPS Y3, 128(SP)
-	VMOVUPS 32(SP), Y0
-	VMOVUPS 224(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VMOVUPS 96(SP), Y2
-	VPMAXUW Y1, Y2, Y2
-	VMOVUPS 160(SP), Y3
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 288(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 352(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 416(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 480(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 544(SP), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS Y0, 32(SP)
-	VMOVUPS Y2, 96(SP)
-	VMOVUPS Y3, 160(SP)
-	TESTQ   $0x00000010, R13
-	JEQ     piece46
-	MOVQ    R13, AX
-	ANDQ    $-32, AX
-	SHLQ    $0x01, AX
-	MOVQ    (SP)(AX*1), CX
-	MOVQ    CX, (DI)(AX*1)
-	MOVQ    8(SP)(AX*1), CX
-	MOVQ    CX, 8(DI)(AX*1)
-	MOVQ    16(SP)(AX*1), CX
-	MOVQ    CX, 16(DI)(AX*1)
-	MOVQ    24(SP)(AX*1), CX
-	MOVQ    CX, 24(DI)(AX*1)
-
-piece46:
-	TESTQ $0x00000008, R13
-	JEQ   piece47
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece47:
-	TESTQ $0x00000004, R13
-	JEQ   piece48
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece48:
-	TESTQ $0x00000002, R13
-	JEQ   piece49
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece49:
-	TESTQ $0x00000001, R13
-	JEQ   piece50
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece50:
-	TESTQ $0x00000010, R13
-	JEQ   piece51
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  80(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  88(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece51:
-	TESTQ $0x00000008, R13
-	JEQ   piece52
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece52:
-	TESTQ $0x00000004, R13
-	JEQ   piece53
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece53:
-	TESTQ $0x00000002, R13
-	JEQ   piece54
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece54:
-	TESTQ $0x00000001, R13
-	JEQ   piece55
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece55:
-	TESTQ $0x00000010, R13
-	JEQ   piece56
-	MOVQ  R13, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-
-piece56:
-	TESTQ $0x00000008, R13
-	JEQ   piece57
-	MOVQ  R13, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-
-piece57:
-	TESTQ $0x00000004, R13
-	JEQ   piece58
-	MOVQ  R13, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-
-piece58:
-	TESTQ $0x00000002, R13
-	JEQ   piece59
-	MOVQ  R13, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (DX)(AX*1)
-
-piece59:
-	TESTQ $0x00000001, R13
-	JEQ   piece60
-	MOVQ  R13, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  128(SP)(AX*1), CX
-	MOVW  CX, (DX)(AX*1)
-
-piece60:
 laneend:
 	VZEROUPPER
 	RET
+
+lanestage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ SI, 576(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 584(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 128(SP), BX
+	LEAQ 192(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ R8, 600(SP)
+	LEAQ 192(SP), R8
+	LEAQ 256(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ R9, 608(SP)
+	LEAQ 256(SP), R9
+	LEAQ 320(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ R10, 616(SP)
+	LEAQ 320(SP), R10
+	LEAQ 384(SP), AX
+	MOVQ R11, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ R11, 624(SP)
+	LEAQ 384(SP), R11
+	LEAQ 448(SP), AX
+	MOVQ R12, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ R12, 632(SP)
+	LEAQ 448(SP), R12
+	LEAQ 512(SP), AX
+	MOVQ R13, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ R13, 640(SP)
+	LEAQ 512(SP), R13
+	JMP  laneloop
 
 // func MergeMinMaxBF16AVX2(min *uint16, max *uint16, x *uint16, y *uint16, n int)
 // Requires: AVX, AVX2
-TEXT ·MergeMinMaxBF16AVX2(SB), NOSPLIT, $256-40
-	// pointers: DI min, SI max, DX x, BX y, R8 elements left
+TEXT ·MergeMinMaxBF16AVX2(SB), $304-40
+	// pointers: SI min, DX max, BX x, R8 y, DI elements left
 	// per call: Y15 0x0, Y14 0x7fc00000, Y13 0x7fff
-	// vector registers in use at once: 14
-	MOVQ         min+0(FP), DI
-	MOVQ         max+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         y+24(FP), BX
+	// vector registers in use at once: 10
+	MOVQ         min+0(FP), SI
+	MOVQ         max+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         y+24(FP), R8
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VBROADCASTSS constantsAVX2<>+40(SB), Y13
-	MOVQ         n+32(FP), R8
-	CMPQ         R8, $+32
-	JLT          lanetail
+	MOVQ         n+32(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 
 laneloop:
-	VPMOVZXWD (DI), Y0
+	VPMOVZXWD (SI), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD (SI), Y1
+	VPMOVZXWD (DX), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VMINPS    Y1, Y0, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
 	VBLENDVPS Y3, Y2, Y0, Y3
-	VPMOVZXWD (DX), Y2
+	VPMOVZXWD (BX), Y2
 	VPSLLD    $0x10, Y2, Y2
 	VMINPS    Y2, Y3, Y2
 	VCMPPS    $0x07, Y3, Y3, Y4
@@ -14700,7 +10722,7 @@ laneloop:
 	VMAXPS    Y0, Y1, Y0
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y0, Y1, Y2
-	VPMOVZXWD (BX), Y0
+	VPMOVZXWD (R8), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMAXPS    Y0, Y2, Y0
 	VCMPPS    $0x07, Y2, Y2, Y1
@@ -14711,14 +10733,14 @@ laneloop:
 	VADDPS    Y15, Y1, Y1
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y1, Y14, Y2
-	VPMOVZXWD 16(DI), Y1
+	VPMOVZXWD 16(SI), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(SI), Y3
+	VPMOVZXWD 16(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 	VMINPS    Y3, Y1, Y4
 	VCMPPS    $0x07, Y1, Y1, Y5
 	VBLENDVPS Y5, Y4, Y1, Y5
-	VPMOVZXWD 16(DX), Y4
+	VPMOVZXWD 16(BX), Y4
 	VPSLLD    $0x10, Y4, Y4
 	VMINPS    Y4, Y5, Y4
 	VCMPPS    $0x07, Y5, Y5, Y6
@@ -14726,7 +10748,7 @@ laneloop:
 	VMAXPS    Y1, Y3, Y1
 	VCMPPS    $0x07, Y3, Y3, Y4
 	VBLENDVPS Y4, Y1, Y3, Y4
-	VPMOVZXWD 16(BX), Y1
+	VPMOVZXWD 16(R8), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VMAXPS    Y1, Y4, Y1
 	VCMPPS    $0x07, Y4, Y4, Y3
@@ -14749,7 +10771,7 @@ laneloop:
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y3, Y3
 	VPERMQ    $0xd8, Y3, Y3
-	VMOVUPS   Y3, (DI)
+	VMOVUPS   Y3, (SI)
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
@@ -14762,15 +10784,15 @@ laneloop:
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	VPMOVZXWD 32(DI), Y0
+	VMOVUPS   Y0, (DX)
+	VPMOVZXWD 32(SI), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 32(SI), Y1
+	VPMOVZXWD 32(DX), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VMINPS    Y1, Y0, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
 	VBLENDVPS Y3, Y2, Y0, Y3
-	VPMOVZXWD 32(DX), Y2
+	VPMOVZXWD 32(BX), Y2
 	VPSLLD    $0x10, Y2, Y2
 	VMINPS    Y2, Y3, Y2
 	VCMPPS    $0x07, Y3, Y3, Y4
@@ -14778,7 +10800,7 @@ laneloop:
 	VMAXPS    Y0, Y1, Y0
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y0, Y1, Y2
-	VPMOVZXWD 32(BX), Y0
+	VPMOVZXWD 32(R8), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMAXPS    Y0, Y2, Y0
 	VCMPPS    $0x07, Y2, Y2, Y1
@@ -14789,14 +10811,14 @@ laneloop:
 	VADDPS    Y15, Y1, Y1
 	VCMPPS    $0x07, Y1, Y1, Y2
 	VBLENDVPS Y2, Y1, Y14, Y2
-	VPMOVZXWD 48(DI), Y1
+	VPMOVZXWD 48(SI), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 48(SI), Y3
+	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 	VMINPS    Y3, Y1, Y4
 	VCMPPS    $0x07, Y1, Y1, Y5
 	VBLENDVPS Y5, Y4, Y1, Y5
-	VPMOVZXWD 48(DX), Y4
+	VPMOVZXWD 48(BX), Y4
 	VPSLLD    $0x10, Y4, Y4
 	VMINPS    Y4, Y5, Y4
 	VCMPPS    $0x07, Y5, Y5, Y6
@@ -14804,7 +10826,7 @@ laneloop:
 	VMAXPS    Y1, Y3, Y1
 	VCMPPS    $0x07, Y3, Y3, Y4
 	VBLENDVPS Y4, Y1, Y3, Y4
-	VPMOVZXWD 48(BX), Y1
+	VPMOVZXWD 48(R8), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VMAXPS    Y1, Y4, Y1
 	VCMPPS    $0x07, Y4, Y4, Y3
@@ -14827,7 +10849,7 @@ laneloop:
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y3, Y3
 	VPERMQ    $0xd8, Y3, Y3
-	VMOVUPS   Y3, 32(DI)
+	VMOVUPS   Y3, 32(SI)
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
@@ -14840,539 +10862,56 @@ laneloop:
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-	ADDQ      $+64, DI
+	VMOVUPS   Y0, 32(DX)
 	ADDQ      $+64, SI
 	ADDQ      $+64, DX
 	ADDQ      $+64, BX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	ADDQ      $+64, R8
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      256(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut16AVX2(SB)
+	MOVQ      264(SP), DX
+	LEAQ      64(SP), AX
+	MOVQ      DX, CX
+	CALL      ·stageOut16AVX2(SB)
+	MOVQ      272(SP), BX
+	MOVQ      280(SP), R8
 
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, (SP)
-	MOVQ  AX, 8(SP)
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DI)(AX*1), CX
-	MOVW  CX, (SP)(AX*1)
-
-piece5:
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece10:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 192(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (BX)(AX*1), CX
-	MOVW  CX, 192(SP)(AX*1)
-
-piece20:
-	VPMOVZXWD (SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 64(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y3
-	VPMOVZXWD 128(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y4
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y0, Y1, Y2
-	VPMOVZXWD 192(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y1
-	VBLENDVPS Y1, Y0, Y2, Y1
-	VADDPS    Y15, Y4, Y4
-	VCMPPS    $0x07, Y4, Y4, Y0
-	VBLENDVPS Y0, Y4, Y14, Y0
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y14, Y2
-	CMPQ      R8, $+9
-	JLT       lanetailnarrow
-	VPMOVZXWD 16(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 80(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y1, Y4
-	VCMPPS    $0x07, Y1, Y1, Y5
-	VBLENDVPS Y5, Y4, Y1, Y5
-	VPMOVZXWD 144(SP), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VMINPS    Y4, Y5, Y4
-	VCMPPS    $0x07, Y5, Y5, Y6
-	VBLENDVPS Y6, Y4, Y5, Y6
-	VMAXPS    Y1, Y3, Y1
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y1, Y3, Y4
-	VPMOVZXWD 208(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMAXPS    Y1, Y4, Y1
-	VCMPPS    $0x07, Y4, Y4, Y3
-	VBLENDVPS Y3, Y1, Y4, Y3
-	VADDPS    Y15, Y6, Y6
-	VCMPPS    $0x07, Y6, Y6, Y1
-	VBLENDVPS Y1, Y6, Y14, Y1
-	VADDPS    Y15, Y3, Y3
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y3, Y14, Y4
-	CMPQ      R8, $+17
-	JLT       lanetailnarrow
-	VPMOVZXWD 32(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMOVZXWD 96(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMINPS    Y5, Y3, Y6
-	VCMPPS    $0x07, Y3, Y3, Y7
-	VBLENDVPS Y7, Y6, Y3, Y7
-	VPMOVZXWD 160(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMINPS    Y6, Y7, Y6
-	VCMPPS    $0x07, Y7, Y7, Y8
-	VBLENDVPS Y8, Y6, Y7, Y8
-	VMAXPS    Y3, Y5, Y3
-	VCMPPS    $0x07, Y5, Y5, Y6
-	VBLENDVPS Y6, Y3, Y5, Y6
-	VPMOVZXWD 224(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMAXPS    Y3, Y6, Y3
-	VCMPPS    $0x07, Y6, Y6, Y5
-	VBLENDVPS Y5, Y3, Y6, Y5
-	VADDPS    Y15, Y8, Y8
-	VCMPPS    $0x07, Y8, Y8, Y3
-	VBLENDVPS Y3, Y8, Y14, Y3
-	VADDPS    Y15, Y5, Y5
-	VCMPPS    $0x07, Y5, Y5, Y6
-	VBLENDVPS Y6, Y5, Y14, Y6
-	CMPQ      R8, $+25
-	JLT       lanetailnarrow
-	VPMOVZXWD 48(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMOVZXWD 112(SP), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VMINPS    Y7, Y5, Y8
-	VCMPPS    $0x07, Y5, Y5, Y9
-	VBLENDVPS Y9, Y8, Y5, Y9
-	VPMOVZXWD 176(SP), Y8
-	VPSLLD    $0x10, Y8, Y8
-	VMINPS    Y8, Y9, Y8
-	VCMPPS    $0x07, Y9, Y9, Y10
-	VBLENDVPS Y10, Y8, Y9, Y10
-	VMAXPS    Y5, Y7, Y5
-	VCMPPS    $0x07, Y7, Y7, Y8
-	VBLENDVPS Y8, Y5, Y7, Y8
-	VPMOVZXWD 240(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMAXPS    Y5, Y8, Y5
-	VCMPPS    $0x07, Y8, Y8, Y7
-	VBLENDVPS Y7, Y5, Y8, Y7
-	VADDPS    Y15, Y10, Y10
-	VCMPPS    $0x07, Y10, Y10, Y5
-	VBLENDVPS Y5, Y10, Y14, Y5
-	VADDPS    Y15, Y7, Y7
-	VCMPPS    $0x07, Y7, Y7, Y8
-	VBLENDVPS Y8, Y7, Y14, Y8
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y7
-	VPSRLD    $0x1f, Y7, Y7
-	VPADDD    Y7, Y0, Y7
-	VPADDD    Y13, Y7, Y7
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y7, Y7
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y7, Y7
-	VPERMQ    $0xd8, Y7, Y7
-	VMOVUPS   Y7, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSLLD    $0x0f, Y4, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y4, Y1
-	VPADDD    Y13, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	VPSLLD    $0x0f, Y3, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSLLD    $0x0f, Y5, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y5, Y1
-	VPADDD    Y13, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	VPSLLD    $0x0f, Y6, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y6, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSLLD    $0x0f, Y8, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y8, Y1
-	VPADDD    Y13, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece21
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  80(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  88(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  72(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  64(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  64(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  64(SP)(AX*1), CX
-	MOVW  CX, (SI)(AX*1)
-
-piece30:
 laneend:
 	VZEROUPPER
 	RET
+
+lanestage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ SI, 256(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 264(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 272(SP)
+	LEAQ 128(SP), BX
+	LEAQ 192(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ R8, 280(SP)
+	LEAQ 192(SP), R8
+	JMP  laneloop
 
 DATA constantsAVX2<>+0(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+4(SB)/4, $0x7f800000

@@ -6,14 +6,14 @@
 
 // func MinMaxAVX512(x *float32, min *float32, max *float32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·MinMaxAVX512(SB), NOSPLIT, $0-40
-	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
+TEXT ·MinMaxAVX512(SB), $288-40
+	// pointers: SI x, DX min, BX max, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x7fc00000, Z14 0x7f800000, Z13 0xff800000
 	// per group: nothing
 	// vector registers in use at once: 17
-	MOVQ         x+0(FP), DI
-	MOVQ         min+8(FP), SI
-	MOVQ         max+16(FP), DX
+	MOVQ         x+0(FP), SI
+	MOVQ         min+8(FP), DX
+	MOVQ         max+16(FP), BX
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
 	VBROADCASTSS constantsAVX512<>+8(SB), Z13
@@ -44,63 +44,38 @@ groups:
 	VMOVAPS Z13, Z7
 	VMOVAPS Z13, Z6
 	VMOVAPS Z13, Z5
-	MOVQ    R9, BX
-	CMPQ    BX, $+64
-	JLT     grouptail
+	MOVQ    R9, DI
+	CMPQ    DI, $+64
+	JLT     groupstage
 
 grouploop:
-	VMOVUPS (DI), Z0
+	VMOVUPS (SI), Z0
 	VMINPS  Z0, Z12, Z12
 	VMAXPS  Z0, Z8, Z8
-	VMOVUPS 64(DI), Z1
+	VMOVUPS 64(SI), Z1
 	VMINPS  Z1, Z11, Z11
 	VCMPPS  $0x03, Z1, Z0, K1
 	KORW    K6, K1, K6
 	VMAXPS  Z1, Z7, Z7
-	VMOVUPS 128(DI), Z0
+	VMOVUPS 128(SI), Z0
 	VMINPS  Z0, Z10, Z10
 	VMAXPS  Z0, Z6, Z6
-	VMOVUPS 192(DI), Z1
+	VMOVUPS 192(SI), Z1
 	VMINPS  Z1, Z9, Z9
 	VCMPPS  $0x03, Z1, Z0, K1
 	KORW    K6, K1, K6
 	VMAXPS  Z1, Z5, Z5
-	ADDQ    $+256, DI
-	SUBQ    $+64, BX
-	CMPQ    BX, $+64
+	ADDQ    $+256, SI
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
 	JGE     grouploop
-
-grouptail:
-	TESTQ        BX, BX
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	VBROADCASTSS (DI), Z0
-	KMOVQ        K0, K7
-	VMOVUPS      (DI), K7, Z0
-	VMINPS       Z0, Z12, Z12
-	VMAXPS       Z0, Z8, Z8
-	VBROADCASTSS (DI), Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      64(DI), K7, Z1
-	VMINPS       Z1, Z11, Z11
-	VCMPPS       $0x03, Z1, Z0, K1
-	KORW         K6, K1, K6
-	VMAXPS       Z1, Z7, Z7
-	VBROADCASTSS (DI), Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      128(DI), K7, Z0
-	VMINPS       Z0, Z10, Z10
-	VMAXPS       Z0, Z6, Z6
-	VBROADCASTSS (DI), Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      192(DI), K7, Z1
-	VMINPS       Z1, Z9, Z9
-	VCMPPS       $0x03, Z1, Z0, K1
-	KORW         K6, K1, K6
-	VMAXPS       Z1, Z5, Z5
-	LEAQ         (DI)(BX*4), DI
+	TESTQ   DI, DI
+	JEQ     groupend
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+64, DI
+	MOVQ    256(SP), SI
+	LEAQ    (SI)(DI*4), SI
 
 groupend:
 	VMINPS        Z10, Z12, Z0
@@ -132,12 +107,12 @@ groupend:
 	VADDPS        Z1, Z0, Z0
 	VCMPPS        $0x07, Z0, Z0, K1
 	VBLENDMPS     Z0, Z15, K1, Z0
-	VMOVSS        X0, (SI)
+	VMOVSS        X0, (DX)
 	VADDPS        Z1, Z2, Z2
 	VBLENDMPS     Z2, Z15, K1, Z2
-	VMOVSS        X2, (DX)
-	ADDQ          $+4, SI
+	VMOVSS        X2, (BX)
 	ADDQ          $+4, DX
+	ADDQ          $+4, BX
 	SUBQ          $+1, R8
 	TESTQ         R8, R8
 	JNE           groups
@@ -150,8 +125,8 @@ tree:
 
 treeloop:
 	KXORW      K1, K1, K1
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
 	VCMPPS     $0x03, Z1, Z0, K2
 	KORW       K1, K2, K1
 	MOVL       $0x0000cccc, AX
@@ -160,8 +135,8 @@ treeloop:
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VMINPS     Z0, Z2, Z1
 	VMAXPS     Z0, Z2, Z2
-	VMOVUPS    128(DI), Z0
-	VMOVUPS    192(DI), Z3
+	VMOVUPS    128(SI), Z0
+	VMOVUPS    192(SI), Z3
 	VCMPPS     $0x03, Z3, Z0, K3
 	KORW       K1, K3, K1
 	VBLENDMPS  Z3, Z0, K2, Z4
@@ -174,16 +149,16 @@ treeloop:
 	VSHUFPS    $0x88, Z4, Z2, Z0
 	VSHUFPS    $0xdd, Z4, Z2, Z2
 	VMAXPS     Z2, Z0, Z0
-	VMOVUPS    256(DI), Z1
-	VMOVUPS    320(DI), Z2
+	VMOVUPS    256(SI), Z1
+	VMOVUPS    320(SI), Z2
 	VCMPPS     $0x03, Z2, Z1, K3
 	KORW       K1, K3, K1
 	VBLENDMPS  Z2, Z1, K2, Z3
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VMINPS     Z1, Z3, Z2
 	VMAXPS     Z1, Z3, Z3
-	VMOVUPS    384(DI), Z1
-	VMOVUPS    448(DI), Z4
+	VMOVUPS    384(SI), Z1
+	VMOVUPS    448(SI), Z4
 	VCMPPS     $0x03, Z4, Z1, K3
 	KORW       K1, K3, K1
 	VBLENDMPS  Z4, Z1, K2, Z6
@@ -204,16 +179,16 @@ treeloop:
 	VBLENDMPS  Z1, Z0, K3, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VMAXPS     Z0, Z3, Z3
-	VMOVUPS    512(DI), Z0
-	VMOVUPS    576(DI), Z1
+	VMOVUPS    512(SI), Z0
+	VMOVUPS    576(SI), Z1
 	VCMPPS     $0x03, Z1, Z0, K4
 	KORW       K1, K4, K1
 	VBLENDMPS  Z1, Z0, K2, Z4
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VMINPS     Z0, Z4, Z1
 	VMAXPS     Z0, Z4, Z4
-	VMOVUPS    640(DI), Z0
-	VMOVUPS    704(DI), Z5
+	VMOVUPS    640(SI), Z0
+	VMOVUPS    704(SI), Z5
 	VCMPPS     $0x03, Z5, Z0, K4
 	KORW       K1, K4, K1
 	VBLENDMPS  Z5, Z0, K2, Z6
@@ -226,16 +201,16 @@ treeloop:
 	VSHUFPS    $0x88, Z6, Z4, Z0
 	VSHUFPS    $0xdd, Z6, Z4, Z4
 	VMAXPS     Z4, Z0, Z0
-	VMOVUPS    768(DI), Z1
-	VMOVUPS    832(DI), Z4
+	VMOVUPS    768(SI), Z1
+	VMOVUPS    832(SI), Z4
 	VCMPPS     $0x03, Z4, Z1, K4
 	KORW       K1, K4, K1
 	VBLENDMPS  Z4, Z1, K2, Z5
 	VSHUFPS    $0x4e, Z4, Z1, Z1
 	VMINPS     Z1, Z5, Z4
 	VMAXPS     Z1, Z5, Z5
-	VMOVUPS    896(DI), Z1
-	VMOVUPS    960(DI), Z6
+	VMOVUPS    896(SI), Z1
+	VMOVUPS    960(SI), Z6
 	VCMPPS     $0x03, Z6, Z1, K4
 	KORW       K1, K4, K1
 	VBLENDMPS  Z6, Z1, K2, Z8
@@ -266,13 +241,13 @@ treeloop:
 	VADDPS     Z1, Z6, Z6
 	VCMPPS     $0x07, Z6, Z6, K1
 	VBLENDMPS  Z6, Z15, K1, Z6
-	VMOVUPS    Z6, (SI)
+	VMOVUPS    Z6, (DX)
 	VADDPS     Z1, Z0, Z0
 	VBLENDMPS  Z0, Z15, K1, Z0
-	VMOVUPS    Z0, (DX)
-	ADDQ       $+1024, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z0, (BX)
+	ADDQ       $+1024, SI
 	ADDQ       $+64, DX
+	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treeloop
@@ -289,14 +264,14 @@ treepair:
 
 treepairloop:
 	KXORW      K1, K1, K1
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
 	VMINPS     Z1, Z0, Z2
 	VMAXPS     Z1, Z0, Z3
 	VCMPPS     $0x03, Z1, Z0, K2
 	KORW       K1, K2, K1
-	VMOVUPS    128(DI), Z0
-	VMOVUPS    192(DI), Z1
+	VMOVUPS    128(SI), Z0
+	VMOVUPS    192(SI), Z1
 	VMINPS     Z1, Z0, Z4
 	VMAXPS     Z1, Z0, Z5
 	VCMPPS     $0x03, Z1, Z0, K2
@@ -309,14 +284,14 @@ treepairloop:
 	VBLENDMPS  Z5, Z3, K2, Z1
 	VSHUFPS    $0x4e, Z5, Z3, Z3
 	VMAXPS     Z3, Z1, Z1
-	VMOVUPS    256(DI), Z2
-	VMOVUPS    320(DI), Z3
+	VMOVUPS    256(SI), Z2
+	VMOVUPS    320(SI), Z3
 	VMINPS     Z3, Z2, Z4
 	VMAXPS     Z3, Z2, Z5
 	VCMPPS     $0x03, Z3, Z2, K3
 	KORW       K1, K3, K1
-	VMOVUPS    384(DI), Z2
-	VMOVUPS    448(DI), Z3
+	VMOVUPS    384(SI), Z2
+	VMOVUPS    448(SI), Z3
 	VMINPS     Z3, Z2, Z6
 	VMAXPS     Z3, Z2, Z7
 	VCMPPS     $0x03, Z3, Z2, K3
@@ -333,14 +308,14 @@ treepairloop:
 	VSHUFPS    $0x88, Z0, Z1, Z2
 	VSHUFPS    $0xdd, Z0, Z1, Z1
 	VMAXPS     Z1, Z2, Z2
-	VMOVUPS    512(DI), Z0
-	VMOVUPS    576(DI), Z1
+	VMOVUPS    512(SI), Z0
+	VMOVUPS    576(SI), Z1
 	VMINPS     Z1, Z0, Z4
 	VMAXPS     Z1, Z0, Z5
 	VCMPPS     $0x03, Z1, Z0, K3
 	KORW       K1, K3, K1
-	VMOVUPS    640(DI), Z0
-	VMOVUPS    704(DI), Z1
+	VMOVUPS    640(SI), Z0
+	VMOVUPS    704(SI), Z1
 	VMINPS     Z1, Z0, Z6
 	VMAXPS     Z1, Z0, Z7
 	VCMPPS     $0x03, Z1, Z0, K3
@@ -351,14 +326,14 @@ treepairloop:
 	VBLENDMPS  Z7, Z5, K2, Z1
 	VSHUFPS    $0x4e, Z7, Z5, Z5
 	VMAXPS     Z5, Z1, Z1
-	VMOVUPS    768(DI), Z4
-	VMOVUPS    832(DI), Z5
+	VMOVUPS    768(SI), Z4
+	VMOVUPS    832(SI), Z5
 	VMINPS     Z5, Z4, Z6
 	VMAXPS     Z5, Z4, Z7
 	VCMPPS     $0x03, Z5, Z4, K3
 	KORW       K1, K3, K1
-	VMOVUPS    896(DI), Z4
-	VMOVUPS    960(DI), Z5
+	VMOVUPS    896(SI), Z4
+	VMOVUPS    960(SI), Z5
 	VMINPS     Z5, Z4, Z8
 	VMAXPS     Z5, Z4, Z9
 	VCMPPS     $0x03, Z5, Z4, K3
@@ -383,14 +358,14 @@ treepairloop:
 	VBLENDMPS  Z4, Z2, K3, Z1
 	VSHUFF32X4 $0x4e, Z4, Z2, Z2
 	VMAXPS     Z2, Z1, Z1
-	VMOVUPS    1024(DI), Z2
-	VMOVUPS    1088(DI), Z3
+	VMOVUPS    1024(SI), Z2
+	VMOVUPS    1088(SI), Z3
 	VMINPS     Z3, Z2, Z4
 	VMAXPS     Z3, Z2, Z5
 	VCMPPS     $0x03, Z3, Z2, K4
 	KORW       K1, K4, K1
-	VMOVUPS    1152(DI), Z2
-	VMOVUPS    1216(DI), Z3
+	VMOVUPS    1152(SI), Z2
+	VMOVUPS    1216(SI), Z3
 	VMINPS     Z3, Z2, Z6
 	VMAXPS     Z3, Z2, Z7
 	VCMPPS     $0x03, Z3, Z2, K4
@@ -401,14 +376,14 @@ treepairloop:
 	VBLENDMPS  Z7, Z5, K2, Z3
 	VSHUFPS    $0x4e, Z7, Z5, Z5
 	VMAXPS     Z5, Z3, Z3
-	VMOVUPS    1280(DI), Z4
-	VMOVUPS    1344(DI), Z5
+	VMOVUPS    1280(SI), Z4
+	VMOVUPS    1344(SI), Z5
 	VMINPS     Z5, Z4, Z6
 	VMAXPS     Z5, Z4, Z7
 	VCMPPS     $0x03, Z5, Z4, K4
 	KORW       K1, K4, K1
-	VMOVUPS    1408(DI), Z4
-	VMOVUPS    1472(DI), Z5
+	VMOVUPS    1408(SI), Z4
+	VMOVUPS    1472(SI), Z5
 	VMINPS     Z5, Z4, Z8
 	VMAXPS     Z5, Z4, Z9
 	VCMPPS     $0x03, Z5, Z4, K4
@@ -425,14 +400,14 @@ treepairloop:
 	VSHUFPS    $0x88, Z2, Z3, Z4
 	VSHUFPS    $0xdd, Z2, Z3, Z3
 	VMAXPS     Z3, Z4, Z4
-	VMOVUPS    1536(DI), Z2
-	VMOVUPS    1600(DI), Z3
+	VMOVUPS    1536(SI), Z2
+	VMOVUPS    1600(SI), Z3
 	VMINPS     Z3, Z2, Z6
 	VMAXPS     Z3, Z2, Z7
 	VCMPPS     $0x03, Z3, Z2, K4
 	KORW       K1, K4, K1
-	VMOVUPS    1664(DI), Z2
-	VMOVUPS    1728(DI), Z3
+	VMOVUPS    1664(SI), Z2
+	VMOVUPS    1728(SI), Z3
 	VMINPS     Z3, Z2, Z8
 	VMAXPS     Z3, Z2, Z9
 	VCMPPS     $0x03, Z3, Z2, K4
@@ -443,14 +418,14 @@ treepairloop:
 	VBLENDMPS  Z9, Z7, K2, Z3
 	VSHUFPS    $0x4e, Z9, Z7, Z7
 	VMAXPS     Z7, Z3, Z3
-	VMOVUPS    1792(DI), Z6
-	VMOVUPS    1856(DI), Z7
+	VMOVUPS    1792(SI), Z6
+	VMOVUPS    1856(SI), Z7
 	VMINPS     Z7, Z6, Z8
 	VMAXPS     Z7, Z6, Z9
 	VCMPPS     $0x03, Z7, Z6, K4
 	KORW       K1, K4, K1
-	VMOVUPS    1920(DI), Z6
-	VMOVUPS    1984(DI), Z7
+	VMOVUPS    1920(SI), Z6
+	VMOVUPS    1984(SI), Z7
 	VMINPS     Z7, Z6, Z10
 	VMAXPS     Z7, Z6, Z11
 	VCMPPS     $0x03, Z7, Z6, K4
@@ -485,13 +460,13 @@ treepairloop:
 	VADDPS     Z0, Z5, Z5
 	VCMPPS     $0x07, Z5, Z5, K1
 	VBLENDMPS  Z5, Z15, K1, Z5
-	VMOVUPS    Z5, (SI)
+	VMOVUPS    Z5, (DX)
 	VADDPS     Z0, Z2, Z2
 	VBLENDMPS  Z2, Z15, K1, Z2
-	VMOVUPS    Z2, (DX)
-	ADDQ       $+2048, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z2, (BX)
+	ADDQ       $+2048, SI
 	ADDQ       $+64, DX
+	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treepairloop
@@ -508,10 +483,10 @@ treehalf:
 
 treehalfloop:
 	KXORW        K1, K1, K1
-	VMOVUPS      (DI), Y0
-	VINSERTF64X4 $0x01, 128(DI), Z0, Z0
-	VMOVUPS      32(DI), Y1
-	VINSERTF64X4 $0x01, 160(DI), Z1, Z1
+	VMOVUPS      (SI), Y0
+	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
+	VMOVUPS      32(SI), Y1
+	VINSERTF64X4 $0x01, 160(SI), Z1, Z1
 	VCMPPS       $0x03, Z1, Z0, K2
 	KORW         K1, K2, K1
 	MOVL         $0x0000cccc, AX
@@ -520,10 +495,10 @@ treehalfloop:
 	VSHUFPS      $0x4e, Z1, Z0, Z0
 	VMINPS       Z0, Z2, Z1
 	VMAXPS       Z0, Z2, Z2
-	VMOVUPS      64(DI), Y0
-	VINSERTF64X4 $0x01, 192(DI), Z0, Z0
-	VMOVUPS      96(DI), Y3
-	VINSERTF64X4 $0x01, 224(DI), Z3, Z3
+	VMOVUPS      64(SI), Y0
+	VINSERTF64X4 $0x01, 192(SI), Z0, Z0
+	VMOVUPS      96(SI), Y3
+	VINSERTF64X4 $0x01, 224(SI), Z3, Z3
 	VCMPPS       $0x03, Z3, Z0, K3
 	KORW         K1, K3, K1
 	VBLENDMPS    Z3, Z0, K2, Z4
@@ -536,20 +511,20 @@ treehalfloop:
 	VSHUFPS      $0x88, Z4, Z2, Z0
 	VSHUFPS      $0xdd, Z4, Z2, Z2
 	VMAXPS       Z2, Z0, Z0
-	VMOVUPS      256(DI), Y1
-	VINSERTF64X4 $0x01, 384(DI), Z1, Z1
-	VMOVUPS      288(DI), Y2
-	VINSERTF64X4 $0x01, 416(DI), Z2, Z2
+	VMOVUPS      256(SI), Y1
+	VINSERTF64X4 $0x01, 384(SI), Z1, Z1
+	VMOVUPS      288(SI), Y2
+	VINSERTF64X4 $0x01, 416(SI), Z2, Z2
 	VCMPPS       $0x03, Z2, Z1, K3
 	KORW         K1, K3, K1
 	VBLENDMPS    Z2, Z1, K2, Z3
 	VSHUFPS      $0x4e, Z2, Z1, Z1
 	VMINPS       Z1, Z3, Z2
 	VMAXPS       Z1, Z3, Z3
-	VMOVUPS      320(DI), Y1
-	VINSERTF64X4 $0x01, 448(DI), Z1, Z1
-	VMOVUPS      352(DI), Y4
-	VINSERTF64X4 $0x01, 480(DI), Z4, Z4
+	VMOVUPS      320(SI), Y1
+	VINSERTF64X4 $0x01, 448(SI), Z1, Z1
+	VMOVUPS      352(SI), Y4
+	VINSERTF64X4 $0x01, 480(SI), Z4, Z4
 	VCMPPS       $0x03, Z4, Z1, K3
 	KORW         K1, K3, K1
 	VBLENDMPS    Z4, Z1, K2, Z6
@@ -574,13 +549,13 @@ treehalfloop:
 	VADDPS       Z0, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z15, K1, Z2
-	VMOVUPS      Z2, (SI)
+	VMOVUPS      Z2, (DX)
 	VADDPS       Z0, Z3, Z3
 	VBLENDMPS    Z3, Z15, K1, Z3
-	VMOVUPS      Z3, (DX)
-	ADDQ         $+512, DI
-	ADDQ         $+64, SI
+	VMOVUPS      Z3, (BX)
+	ADDQ         $+512, SI
 	ADDQ         $+64, DX
+	ADDQ         $+64, BX
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treehalfloop
@@ -600,24 +575,24 @@ tree4:
 
 tree4loop:
 	KXORW   K1, K1, K1
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z0
-	VMOVUPS 64(BX), Z1
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
 	VMINPS  Z1, Z0, Z2
 	VMAXPS  Z1, Z0, Z3
 	VCMPPS  $0x03, Z1, Z0, K2
 	KORW    K1, K2, K1
-	VMOVUPS 128(BX), Z0
+	VMOVUPS 128(DI), Z0
 	VMINPS  Z0, Z2, Z2
 	VMAXPS  Z0, Z3, Z3
-	VMOVUPS 192(BX), Z1
+	VMOVUPS 192(DI), Z1
 	VMINPS  Z1, Z2, Z2
 	VMAXPS  Z1, Z3, Z3
 	VCMPPS  $0x03, Z1, Z0, K2
 	KORW    K1, K2, K1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -638,29 +613,29 @@ tree4turn0:
 	VMINPS  Z4, Z2, Z2
 	VMAXPS  Z5, Z3, Z3
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z0
-	VMOVUPS 64(BX), Z1
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
 	VMINPS  Z1, Z0, Z4
 	VMAXPS  Z1, Z0, Z5
 	VCMPPS  $0x03, Z1, Z0, K2
 	KORW    K1, K2, K1
-	VMOVUPS 128(BX), Z0
+	VMOVUPS 128(DI), Z0
 	VMINPS  Z0, Z4, Z4
 	VMAXPS  Z0, Z5, Z5
-	VMOVUPS 192(BX), Z1
+	VMOVUPS 192(DI), Z1
 	VMINPS  Z1, Z4, Z4
 	VMAXPS  Z1, Z5, Z5
 	VCMPPS  $0x03, Z1, Z0, K2
 	KORW    K1, K2, K1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -681,11 +656,11 @@ tree4turn1:
 	VMINPS  Z6, Z4, Z4
 	VMAXPS  Z7, Z5, Z5
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K2
@@ -695,23 +670,23 @@ tree4done1:
 	VBLENDMPS Z5, Z3, K2, Z1
 	VSHUFPS   $0x4e, Z5, Z3, Z3
 	VMAXPS    Z3, Z1, Z1
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z2
-	VMOVUPS   64(BX), Z3
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z2
+	VMOVUPS   64(DI), Z3
 	VMINPS    Z3, Z2, Z4
 	VMAXPS    Z3, Z2, Z5
 	VCMPPS    $0x03, Z3, Z2, K3
 	KORW      K1, K3, K1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(DI), Z2
 	VMINPS    Z2, Z4, Z4
 	VMAXPS    Z2, Z5, Z5
-	VMOVUPS   192(BX), Z3
+	VMOVUPS   192(DI), Z3
 	VMINPS    Z3, Z4, Z4
 	VMAXPS    Z3, Z5, Z5
 	VCMPPS    $0x03, Z3, Z2, K3
 	KORW      K1, K3, K1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done2
 
 tree4turn2:
@@ -732,29 +707,29 @@ tree4turn2:
 	VMINPS  Z6, Z4, Z4
 	VMAXPS  Z7, Z5, Z5
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
-	VMOVUPS 64(BX), Z3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
 	VMINPS  Z3, Z2, Z6
 	VMAXPS  Z3, Z2, Z7
 	VCMPPS  $0x03, Z3, Z2, K3
 	KORW    K1, K3, K1
-	VMOVUPS 128(BX), Z2
+	VMOVUPS 128(DI), Z2
 	VMINPS  Z2, Z6, Z6
 	VMAXPS  Z2, Z7, Z7
-	VMOVUPS 192(BX), Z3
+	VMOVUPS 192(DI), Z3
 	VMINPS  Z3, Z6, Z6
 	VMAXPS  Z3, Z7, Z7
 	VCMPPS  $0x03, Z3, Z2, K3
 	KORW    K1, K3, K1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -775,11 +750,11 @@ tree4turn3:
 	VMINPS  Z8, Z6, Z6
 	VMAXPS  Z9, Z7, Z7
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z6, Z4, K2, Z2
 	VSHUFPS   $0x4e, Z6, Z4, Z4
@@ -793,23 +768,23 @@ tree4done3:
 	VSHUFPS   $0x88, Z0, Z1, Z2
 	VSHUFPS   $0xdd, Z0, Z1, Z1
 	VMAXPS    Z1, Z2, Z2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
-	VMOVUPS   64(BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
 	VMINPS    Z1, Z0, Z4
 	VMAXPS    Z1, Z0, Z5
 	VCMPPS    $0x03, Z1, Z0, K3
 	KORW      K1, K3, K1
-	VMOVUPS   128(BX), Z0
+	VMOVUPS   128(DI), Z0
 	VMINPS    Z0, Z4, Z4
 	VMAXPS    Z0, Z5, Z5
-	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(DI), Z1
 	VMINPS    Z1, Z4, Z4
 	VMAXPS    Z1, Z5, Z5
 	VCMPPS    $0x03, Z1, Z0, K3
 	KORW      K1, K3, K1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done4
 
 tree4turn4:
@@ -830,29 +805,29 @@ tree4turn4:
 	VMINPS  Z6, Z4, Z4
 	VMAXPS  Z7, Z5, Z5
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z0
-	VMOVUPS 64(BX), Z1
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
 	VMINPS  Z1, Z0, Z6
 	VMAXPS  Z1, Z0, Z7
 	VCMPPS  $0x03, Z1, Z0, K3
 	KORW    K1, K3, K1
-	VMOVUPS 128(BX), Z0
+	VMOVUPS 128(DI), Z0
 	VMINPS  Z0, Z6, Z6
 	VMAXPS  Z0, Z7, Z7
-	VMOVUPS 192(BX), Z1
+	VMOVUPS 192(DI), Z1
 	VMINPS  Z1, Z6, Z6
 	VMAXPS  Z1, Z7, Z7
 	VCMPPS  $0x03, Z1, Z0, K3
 	KORW    K1, K3, K1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -873,11 +848,11 @@ tree4turn5:
 	VMINPS  Z8, Z6, Z6
 	VMAXPS  Z9, Z7, Z7
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z6, Z4, K2, Z0
 	VSHUFPS   $0x4e, Z6, Z4, Z4
@@ -885,23 +860,23 @@ tree4done5:
 	VBLENDMPS Z7, Z5, K2, Z1
 	VSHUFPS   $0x4e, Z7, Z5, Z5
 	VMAXPS    Z5, Z1, Z1
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z4
-	VMOVUPS   64(BX), Z5
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z4
+	VMOVUPS   64(DI), Z5
 	VMINPS    Z5, Z4, Z6
 	VMAXPS    Z5, Z4, Z7
 	VCMPPS    $0x03, Z5, Z4, K3
 	KORW      K1, K3, K1
-	VMOVUPS   128(BX), Z4
+	VMOVUPS   128(DI), Z4
 	VMINPS    Z4, Z6, Z6
 	VMAXPS    Z4, Z7, Z7
-	VMOVUPS   192(BX), Z5
+	VMOVUPS   192(DI), Z5
 	VMINPS    Z5, Z6, Z6
 	VMAXPS    Z5, Z7, Z7
 	VCMPPS    $0x03, Z5, Z4, K3
 	KORW      K1, K3, K1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done6
 
 tree4turn6:
@@ -922,29 +897,29 @@ tree4turn6:
 	VMINPS  Z8, Z6, Z6
 	VMAXPS  Z9, Z7, Z7
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z4
-	VMOVUPS 64(BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
 	VMINPS  Z5, Z4, Z8
 	VMAXPS  Z5, Z4, Z9
 	VCMPPS  $0x03, Z5, Z4, K3
 	KORW    K1, K3, K1
-	VMOVUPS 128(BX), Z4
+	VMOVUPS 128(DI), Z4
 	VMINPS  Z4, Z8, Z8
 	VMAXPS  Z4, Z9, Z9
-	VMOVUPS 192(BX), Z5
+	VMOVUPS 192(DI), Z5
 	VMINPS  Z5, Z8, Z8
 	VMAXPS  Z5, Z9, Z9
 	VCMPPS  $0x03, Z5, Z4, K3
 	KORW    K1, K3, K1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -965,11 +940,11 @@ tree4turn7:
 	VMINPS  Z10, Z8, Z8
 	VMAXPS  Z11, Z9, Z9
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+256, R10
 	VBLENDMPS  Z8, Z6, K2, Z4
 	VSHUFPS    $0x4e, Z8, Z6, Z6
@@ -991,23 +966,23 @@ tree4done7:
 	VBLENDMPS  Z4, Z2, K3, Z1
 	VSHUFF32X4 $0x4e, Z4, Z2, Z2
 	VMAXPS     Z2, Z1, Z1
-	MOVQ       R10, BX
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Z2
-	VMOVUPS    64(BX), Z3
+	MOVQ       R10, DI
+	ADDQ       R11, DI
+	VMOVUPS    (DI), Z2
+	VMOVUPS    64(DI), Z3
 	VMINPS     Z3, Z2, Z4
 	VMAXPS     Z3, Z2, Z5
 	VCMPPS     $0x03, Z3, Z2, K4
 	KORW       K1, K4, K1
-	VMOVUPS    128(BX), Z2
+	VMOVUPS    128(DI), Z2
 	VMINPS     Z2, Z4, Z4
 	VMAXPS     Z2, Z5, Z5
-	VMOVUPS    192(BX), Z3
+	VMOVUPS    192(DI), Z3
 	VMINPS     Z3, Z4, Z4
 	VMAXPS     Z3, Z5, Z5
 	VCMPPS     $0x03, Z3, Z2, K4
 	KORW       K1, K4, K1
-	CMPQ       R10, BX
+	CMPQ       R10, DI
 	JGE        tree4done8
 
 tree4turn8:
@@ -1028,29 +1003,29 @@ tree4turn8:
 	VMINPS  Z6, Z4, Z4
 	VMAXPS  Z7, Z5, Z5
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn8
 
 tree4done8:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
-	VMOVUPS 64(BX), Z3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
 	VMINPS  Z3, Z2, Z6
 	VMAXPS  Z3, Z2, Z7
 	VCMPPS  $0x03, Z3, Z2, K4
 	KORW    K1, K4, K1
-	VMOVUPS 128(BX), Z2
+	VMOVUPS 128(DI), Z2
 	VMINPS  Z2, Z6, Z6
 	VMAXPS  Z2, Z7, Z7
-	VMOVUPS 192(BX), Z3
+	VMOVUPS 192(DI), Z3
 	VMINPS  Z3, Z6, Z6
 	VMAXPS  Z3, Z7, Z7
 	VCMPPS  $0x03, Z3, Z2, K4
 	KORW    K1, K4, K1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done9
 
 tree4turn9:
@@ -1071,11 +1046,11 @@ tree4turn9:
 	VMINPS  Z8, Z6, Z6
 	VMAXPS  Z9, Z7, Z7
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn9
 
 tree4done9:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z6, Z4, K2, Z2
 	VSHUFPS   $0x4e, Z6, Z4, Z4
@@ -1083,23 +1058,23 @@ tree4done9:
 	VBLENDMPS Z7, Z5, K2, Z3
 	VSHUFPS   $0x4e, Z7, Z5, Z5
 	VMAXPS    Z5, Z3, Z3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z4
-	VMOVUPS   64(BX), Z5
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z4
+	VMOVUPS   64(DI), Z5
 	VMINPS    Z5, Z4, Z6
 	VMAXPS    Z5, Z4, Z7
 	VCMPPS    $0x03, Z5, Z4, K4
 	KORW      K1, K4, K1
-	VMOVUPS   128(BX), Z4
+	VMOVUPS   128(DI), Z4
 	VMINPS    Z4, Z6, Z6
 	VMAXPS    Z4, Z7, Z7
-	VMOVUPS   192(BX), Z5
+	VMOVUPS   192(DI), Z5
 	VMINPS    Z5, Z6, Z6
 	VMAXPS    Z5, Z7, Z7
 	VCMPPS    $0x03, Z5, Z4, K4
 	KORW      K1, K4, K1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done10
 
 tree4turn10:
@@ -1120,29 +1095,29 @@ tree4turn10:
 	VMINPS  Z8, Z6, Z6
 	VMAXPS  Z9, Z7, Z7
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn10
 
 tree4done10:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z4
-	VMOVUPS 64(BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
 	VMINPS  Z5, Z4, Z8
 	VMAXPS  Z5, Z4, Z9
 	VCMPPS  $0x03, Z5, Z4, K4
 	KORW    K1, K4, K1
-	VMOVUPS 128(BX), Z4
+	VMOVUPS 128(DI), Z4
 	VMINPS  Z4, Z8, Z8
 	VMAXPS  Z4, Z9, Z9
-	VMOVUPS 192(BX), Z5
+	VMOVUPS 192(DI), Z5
 	VMINPS  Z5, Z8, Z8
 	VMAXPS  Z5, Z9, Z9
 	VCMPPS  $0x03, Z5, Z4, K4
 	KORW    K1, K4, K1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done11
 
 tree4turn11:
@@ -1163,11 +1138,11 @@ tree4turn11:
 	VMINPS  Z10, Z8, Z8
 	VMAXPS  Z11, Z9, Z9
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn11
 
 tree4done11:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z8, Z6, K2, Z4
 	VSHUFPS   $0x4e, Z8, Z6, Z6
@@ -1181,23 +1156,23 @@ tree4done11:
 	VSHUFPS   $0x88, Z2, Z3, Z4
 	VSHUFPS   $0xdd, Z2, Z3, Z3
 	VMAXPS    Z3, Z4, Z4
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z2
-	VMOVUPS   64(BX), Z3
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z2
+	VMOVUPS   64(DI), Z3
 	VMINPS    Z3, Z2, Z6
 	VMAXPS    Z3, Z2, Z7
 	VCMPPS    $0x03, Z3, Z2, K4
 	KORW      K1, K4, K1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(DI), Z2
 	VMINPS    Z2, Z6, Z6
 	VMAXPS    Z2, Z7, Z7
-	VMOVUPS   192(BX), Z3
+	VMOVUPS   192(DI), Z3
 	VMINPS    Z3, Z6, Z6
 	VMAXPS    Z3, Z7, Z7
 	VCMPPS    $0x03, Z3, Z2, K4
 	KORW      K1, K4, K1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done12
 
 tree4turn12:
@@ -1218,29 +1193,29 @@ tree4turn12:
 	VMINPS  Z8, Z6, Z6
 	VMAXPS  Z9, Z7, Z7
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn12
 
 tree4done12:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
-	VMOVUPS 64(BX), Z3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
 	VMINPS  Z3, Z2, Z8
 	VMAXPS  Z3, Z2, Z9
 	VCMPPS  $0x03, Z3, Z2, K4
 	KORW    K1, K4, K1
-	VMOVUPS 128(BX), Z2
+	VMOVUPS 128(DI), Z2
 	VMINPS  Z2, Z8, Z8
 	VMAXPS  Z2, Z9, Z9
-	VMOVUPS 192(BX), Z3
+	VMOVUPS 192(DI), Z3
 	VMINPS  Z3, Z8, Z8
 	VMAXPS  Z3, Z9, Z9
 	VCMPPS  $0x03, Z3, Z2, K4
 	KORW    K1, K4, K1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done13
 
 tree4turn13:
@@ -1261,11 +1236,11 @@ tree4turn13:
 	VMINPS  Z10, Z8, Z8
 	VMAXPS  Z11, Z9, Z9
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn13
 
 tree4done13:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z8, Z6, K2, Z2
 	VSHUFPS   $0x4e, Z8, Z6, Z6
@@ -1273,23 +1248,23 @@ tree4done13:
 	VBLENDMPS Z9, Z7, K2, Z3
 	VSHUFPS   $0x4e, Z9, Z7, Z7
 	VMAXPS    Z7, Z3, Z3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z6
-	VMOVUPS   64(BX), Z7
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z6
+	VMOVUPS   64(DI), Z7
 	VMINPS    Z7, Z6, Z8
 	VMAXPS    Z7, Z6, Z9
 	VCMPPS    $0x03, Z7, Z6, K4
 	KORW      K1, K4, K1
-	VMOVUPS   128(BX), Z6
+	VMOVUPS   128(DI), Z6
 	VMINPS    Z6, Z8, Z8
 	VMAXPS    Z6, Z9, Z9
-	VMOVUPS   192(BX), Z7
+	VMOVUPS   192(DI), Z7
 	VMINPS    Z7, Z8, Z8
 	VMAXPS    Z7, Z9, Z9
 	VCMPPS    $0x03, Z7, Z6, K4
 	KORW      K1, K4, K1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done14
 
 tree4turn14:
@@ -1310,29 +1285,29 @@ tree4turn14:
 	VMINPS  Z10, Z8, Z8
 	VMAXPS  Z11, Z9, Z9
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn14
 
 tree4done14:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z6
-	VMOVUPS 64(BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
 	VMINPS  Z7, Z6, Z10
 	VMAXPS  Z7, Z6, Z11
 	VCMPPS  $0x03, Z7, Z6, K4
 	KORW    K1, K4, K1
-	VMOVUPS 128(BX), Z6
+	VMOVUPS 128(DI), Z6
 	VMINPS  Z6, Z10, Z10
 	VMAXPS  Z6, Z11, Z11
-	VMOVUPS 192(BX), Z7
+	VMOVUPS 192(DI), Z7
 	VMINPS  Z7, Z10, Z10
 	VMAXPS  Z7, Z11, Z11
 	VCMPPS  $0x03, Z7, Z6, K4
 	KORW    K1, K4, K1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done15
 
 tree4turn15:
@@ -1353,11 +1328,11 @@ tree4turn15:
 	VMINPS  Z12, Z10, Z10
 	VMAXPS  Z16, Z11, Z11
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn15
 
 tree4done15:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+256, R10
 	VBLENDMPS  Z10, Z8, K2, Z6
 	VSHUFPS    $0x4e, Z10, Z8, Z8
@@ -1389,13 +1364,13 @@ tree4done15:
 	VADDPS     Z0, Z5, Z5
 	VCMPPS     $0x07, Z5, Z5, K1
 	VBLENDMPS  Z5, Z15, K1, Z5
-	VMOVUPS    Z5, (SI)
+	VMOVUPS    Z5, (DX)
 	VADDPS     Z0, Z2, Z2
 	VBLENDMPS  Z2, Z15, K1, Z2
-	VMOVUPS    Z2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z2, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+64, DX
+	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree4loop
@@ -1415,15 +1390,15 @@ tree1:
 
 tree1loop:
 	KXORW   K1, K1, K1
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z0
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z0
 	VCMPPS  $0x03, Z0, Z0, K2
 	KORW    K1, K2, K1
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -1433,20 +1408,20 @@ tree1turn0:
 	VMINPS  Z2, Z1, Z1
 	VMAXPS  Z2, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
 	VCMPPS  $0x03, Z2, Z2, K2
 	KORW    K1, K2, K1
 	VMOVAPS Z2, Z3
 	VMOVAPS Z2, Z2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -1456,11 +1431,11 @@ tree1turn1:
 	VMINPS  Z4, Z3, Z3
 	VMAXPS  Z4, Z2, Z2
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K2
@@ -1470,14 +1445,14 @@ tree1done1:
 	VBLENDMPS Z2, Z0, K2, Z1
 	VSHUFPS   $0x4e, Z2, Z0, Z0
 	VMAXPS    Z0, Z1, Z1
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
 	VCMPPS    $0x03, Z0, Z0, K3
 	KORW      K1, K3, K1
 	VMOVAPS   Z0, Z2
 	VMOVAPS   Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done2
 
 tree1turn2:
@@ -1487,20 +1462,20 @@ tree1turn2:
 	VMINPS  Z3, Z2, Z2
 	VMAXPS  Z3, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
 	VCMPPS  $0x03, Z3, Z3, K3
 	KORW    K1, K3, K1
 	VMOVAPS Z3, Z5
 	VMOVAPS Z3, Z3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -1510,11 +1485,11 @@ tree1turn3:
 	VMINPS  Z6, Z5, Z5
 	VMAXPS  Z6, Z3, Z3
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z5, Z2, K2, Z6
 	VSHUFPS   $0x4e, Z5, Z2, Z2
@@ -1528,14 +1503,14 @@ tree1done3:
 	VSHUFPS   $0x88, Z4, Z1, Z0
 	VSHUFPS   $0xdd, Z4, Z1, Z1
 	VMAXPS    Z1, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VCMPPS    $0x03, Z1, Z1, K3
 	KORW      K1, K3, K1
 	VMOVAPS   Z1, Z3
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done4
 
 tree1turn4:
@@ -1545,20 +1520,20 @@ tree1turn4:
 	VMINPS  Z4, Z3, Z3
 	VMAXPS  Z4, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z4
 	VCMPPS  $0x03, Z4, Z4, K3
 	KORW    K1, K3, K1
 	VMOVAPS Z4, Z5
 	VMOVAPS Z4, Z4
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -1568,11 +1543,11 @@ tree1turn5:
 	VMINPS  Z6, Z5, Z5
 	VMAXPS  Z6, Z4, Z4
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z5, Z3, K2, Z6
 	VSHUFPS   $0x4e, Z5, Z3, Z3
@@ -1580,14 +1555,14 @@ tree1done5:
 	VBLENDMPS Z4, Z1, K2, Z3
 	VSHUFPS   $0x4e, Z4, Z1, Z1
 	VMAXPS    Z1, Z3, Z3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VCMPPS    $0x03, Z1, Z1, K3
 	KORW      K1, K3, K1
 	VMOVAPS   Z1, Z4
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done6
 
 tree1turn6:
@@ -1597,20 +1572,20 @@ tree1turn6:
 	VMINPS  Z5, Z4, Z4
 	VMAXPS  Z5, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z5
 	VCMPPS  $0x03, Z5, Z5, K3
 	KORW    K1, K3, K1
 	VMOVAPS Z5, Z7
 	VMOVAPS Z5, Z5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -1620,11 +1595,11 @@ tree1turn7:
 	VMINPS  Z8, Z7, Z7
 	VMAXPS  Z8, Z5, Z5
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+64, R10
 	VBLENDMPS  Z7, Z4, K2, Z8
 	VSHUFPS    $0x4e, Z7, Z4, Z4
@@ -1646,14 +1621,14 @@ tree1done7:
 	VBLENDMPS  Z1, Z0, K3, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VMAXPS     Z0, Z2, Z2
-	MOVQ       R10, BX
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Z0
+	MOVQ       R10, DI
+	ADDQ       R11, DI
+	VMOVUPS    (DI), Z0
 	VCMPPS     $0x03, Z0, Z0, K4
 	KORW       K1, K4, K1
 	VMOVAPS    Z0, Z1
 	VMOVAPS    Z0, Z0
-	CMPQ       R10, BX
+	CMPQ       R10, DI
 	JGE        tree1done8
 
 tree1turn8:
@@ -1663,20 +1638,20 @@ tree1turn8:
 	VMINPS  Z3, Z1, Z1
 	VMAXPS  Z3, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn8
 
 tree1done8:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
 	VCMPPS  $0x03, Z3, Z3, K4
 	KORW    K1, K4, K1
 	VMOVAPS Z3, Z4
 	VMOVAPS Z3, Z3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done9
 
 tree1turn9:
@@ -1686,11 +1661,11 @@ tree1turn9:
 	VMINPS  Z5, Z4, Z4
 	VMAXPS  Z5, Z3, Z3
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn9
 
 tree1done9:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z4, Z1, K2, Z5
 	VSHUFPS   $0x4e, Z4, Z1, Z1
@@ -1698,14 +1673,14 @@ tree1done9:
 	VBLENDMPS Z3, Z0, K2, Z1
 	VSHUFPS   $0x4e, Z3, Z0, Z0
 	VMAXPS    Z0, Z1, Z1
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
 	VCMPPS    $0x03, Z0, Z0, K4
 	KORW      K1, K4, K1
 	VMOVAPS   Z0, Z3
 	VMOVAPS   Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done10
 
 tree1turn10:
@@ -1715,20 +1690,20 @@ tree1turn10:
 	VMINPS  Z4, Z3, Z3
 	VMAXPS  Z4, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn10
 
 tree1done10:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z4
 	VCMPPS  $0x03, Z4, Z4, K4
 	KORW    K1, K4, K1
 	VMOVAPS Z4, Z7
 	VMOVAPS Z4, Z4
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done11
 
 tree1turn11:
@@ -1738,11 +1713,11 @@ tree1turn11:
 	VMINPS  Z8, Z7, Z7
 	VMAXPS  Z8, Z4, Z4
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn11
 
 tree1done11:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z7, Z3, K2, Z8
 	VSHUFPS   $0x4e, Z7, Z3, Z3
@@ -1756,14 +1731,14 @@ tree1done11:
 	VSHUFPS   $0x88, Z5, Z1, Z0
 	VSHUFPS   $0xdd, Z5, Z1, Z1
 	VMAXPS    Z1, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VCMPPS    $0x03, Z1, Z1, K4
 	KORW      K1, K4, K1
 	VMOVAPS   Z1, Z4
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done12
 
 tree1turn12:
@@ -1773,20 +1748,20 @@ tree1turn12:
 	VMINPS  Z5, Z4, Z4
 	VMAXPS  Z5, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn12
 
 tree1done12:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z5
 	VCMPPS  $0x03, Z5, Z5, K4
 	KORW    K1, K4, K1
 	VMOVAPS Z5, Z7
 	VMOVAPS Z5, Z5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done13
 
 tree1turn13:
@@ -1796,11 +1771,11 @@ tree1turn13:
 	VMINPS  Z8, Z7, Z7
 	VMAXPS  Z8, Z5, Z5
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn13
 
 tree1done13:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z7, Z4, K2, Z8
 	VSHUFPS   $0x4e, Z7, Z4, Z4
@@ -1808,14 +1783,14 @@ tree1done13:
 	VBLENDMPS Z5, Z1, K2, Z4
 	VSHUFPS   $0x4e, Z5, Z1, Z1
 	VMAXPS    Z1, Z4, Z4
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VCMPPS    $0x03, Z1, Z1, K4
 	KORW      K1, K4, K1
 	VMOVAPS   Z1, Z5
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done14
 
 tree1turn14:
@@ -1825,20 +1800,20 @@ tree1turn14:
 	VMINPS  Z7, Z5, Z5
 	VMAXPS  Z7, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn14
 
 tree1done14:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z7
 	VCMPPS  $0x03, Z7, Z7, K4
 	KORW    K1, K4, K1
 	VMOVAPS Z7, Z9
 	VMOVAPS Z7, Z7
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done15
 
 tree1turn15:
@@ -1848,11 +1823,11 @@ tree1turn15:
 	VMINPS  Z10, Z9, Z9
 	VMAXPS  Z10, Z7, Z7
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn15
 
 tree1done15:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+64, R10
 	VBLENDMPS  Z9, Z5, K2, Z10
 	VSHUFPS    $0x4e, Z9, Z5, Z5
@@ -1884,13 +1859,13 @@ tree1done15:
 	VADDPS     Z1, Z3, Z3
 	VCMPPS     $0x07, Z3, Z3, K1
 	VBLENDMPS  Z3, Z15, K1, Z3
-	VMOVUPS    Z3, (SI)
+	VMOVUPS    Z3, (DX)
 	VADDPS     Z1, Z0, Z0
 	VBLENDMPS  Z0, Z15, K1, Z0
-	VMOVUPS    Z0, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z0, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+64, DX
+	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree1loop
@@ -1906,13 +1881,12 @@ treepart:
 	JLT   treepartend
 	MOVQ  $-1, AX
 	BZHIQ R9, AX, AX
-	KMOVQ AX, K0
+	KMOVQ AX, K7
 
 treepartloop:
 	KXORW        K1, K1, K1
-	MOVQ         DI, R10
+	MOVQ         SI, R10
 	VBROADCASTSS (R10), Z0
-	KMOVQ        K0, K7
 	VMOVUPS      (R10), K7, Z0
 	LEAQ         (R10)(R9*4), R10
 	VBROADCASTSS (R10), Z1
@@ -2060,13 +2034,13 @@ treepartloop:
 	VADDPS       Z1, Z6, Z6
 	VCMPPS       $0x07, Z6, Z6, K1
 	VBLENDMPS    Z6, Z15, K1, Z6
-	VMOVUPS      Z6, (SI)
+	VMOVUPS      Z6, (DX)
 	VADDPS       Z1, Z0, Z0
 	VBLENDMPS    Z0, Z15, K1, Z0
-	VMOVUPS      Z0, (DX)
-	MOVQ         R10, DI
-	ADDQ         $+64, SI
+	VMOVUPS      Z0, (BX)
+	MOVQ         R10, SI
 	ADDQ         $+64, DX
+	ADDQ         $+64, BX
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treepartloop
@@ -2077,15 +2051,23 @@ treepartend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled32AVX512(SB)
+	MOVQ SI, 256(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func AbsMaxAVX512(x *int32, most *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·AbsMaxAVX512(SB), NOSPLIT, $0-32
-	// pointers: DI x, SI most, DX elements left, BX groups left, R8 length
+TEXT ·AbsMaxAVX512(SB), $288-32
+	// pointers: SI x, DX most, DI elements left, BX groups left, R8 length
 	// per call: Z15 0x7fffffff, Z14 0x0
 	// per group: nothing
 	// vector registers in use at once: 9
-	MOVQ         x+0(FP), DI
-	MOVQ         most+8(FP), SI
+	MOVQ         x+0(FP), SI
+	MOVQ         most+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+12(SB), Z15
 	VPXORD       Z14, Z14, Z14
 	MOVQ         groups+16(FP), BX
@@ -2110,55 +2092,34 @@ groups:
 	VMOVAPS Z14, Z12
 	VMOVAPS Z14, Z11
 	VMOVAPS Z14, Z10
-	MOVQ    R8, DX
-	CMPQ    DX, $+64
-	JLT     grouptail
+	MOVQ    R8, DI
+	CMPQ    DI, $+64
+	JLT     groupstage
 
 grouploop:
-	VMOVUPS (DI), Z0
+	VMOVUPS (SI), Z0
 	VPANDD  Z15, Z0, Z0
 	VPMAXUD Z0, Z13, Z13
-	VMOVUPS 64(DI), Z0
+	VMOVUPS 64(SI), Z0
 	VPANDD  Z15, Z0, Z0
 	VPMAXUD Z0, Z12, Z12
-	VMOVUPS 128(DI), Z0
+	VMOVUPS 128(SI), Z0
 	VPANDD  Z15, Z0, Z0
 	VPMAXUD Z0, Z11, Z11
-	VMOVUPS 192(DI), Z0
+	VMOVUPS 192(SI), Z0
 	VPANDD  Z15, Z0, Z0
 	VPMAXUD Z0, Z10, Z10
-	ADDQ    $+256, DI
-	SUBQ    $+64, DX
-	CMPQ    DX, $+64
+	ADDQ    $+256, SI
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
 	JGE     grouploop
-
-grouptail:
-	TESTQ        DX, DX
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        DX, AX, AX
-	KMOVQ        AX, K0
-	VBROADCASTSS (DI), Z0
-	KMOVQ        K0, K7
-	VMOVUPS      (DI), K7, Z0
-	VPANDD       Z15, Z0, Z0
-	VPMAXUD      Z0, Z13, Z13
-	VBROADCASTSS (DI), Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      64(DI), K7, Z0
-	VPANDD       Z15, Z0, Z0
-	VPMAXUD      Z0, Z12, Z12
-	VBROADCASTSS (DI), Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      128(DI), K7, Z0
-	VPANDD       Z15, Z0, Z0
-	VPMAXUD      Z0, Z11, Z11
-	VBROADCASTSS (DI), Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      192(DI), K7, Z0
-	VPANDD       Z15, Z0, Z0
-	VPMAXUD      Z0, Z10, Z10
-	LEAQ         (DI)(DX*4), DI
+	TESTQ   DI, DI
+	JEQ     groupend
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+64, DI
+	MOVQ    256(SP), SI
+	LEAQ    (SI)(DI*4), SI
 
 groupend:
 	VPMAXUD       Z11, Z13, Z0
@@ -2172,8 +2133,8 @@ groupend:
 	VPMAXUD       X1, X0, X1
 	VPERMILPS     $0xb1, X1, X0
 	VPMAXUD       X0, X1, X0
-	VMOVSS        X0, (SI)
-	ADDQ          $+4, SI
+	VMOVSS        X0, (DX)
+	ADDQ          $+4, DX
 	SUBQ          $+1, BX
 	TESTQ         BX, BX
 	JNE           groups
@@ -2185,18 +2146,18 @@ tree:
 	JLT  treeend
 
 treeloop:
-	VMOVUPS    (DI), Z0
+	VMOVUPS    (SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    64(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	MOVL       $0x0000cccc, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z2, Z2
-	VMOVUPS    128(DI), Z0
+	VMOVUPS    128(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    192(DI), Z1
+	VMOVUPS    192(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFPS    $0x4e, Z1, Z0, Z0
@@ -2204,16 +2165,16 @@ treeloop:
 	VSHUFPS    $0x88, Z3, Z2, Z0
 	VSHUFPS    $0xdd, Z3, Z2, Z2
 	VPMAXUD    Z2, Z0, Z0
-	VMOVUPS    256(DI), Z1
+	VMOVUPS    256(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    320(DI), Z2
+	VMOVUPS    320(SI), Z2
 	VPANDD     Z15, Z2, Z2
 	VBLENDMPS  Z2, Z1, K1, Z3
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VPMAXUD    Z1, Z3, Z3
-	VMOVUPS    384(DI), Z1
+	VMOVUPS    384(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    448(DI), Z2
+	VMOVUPS    448(SI), Z2
 	VPANDD     Z15, Z2, Z2
 	VBLENDMPS  Z2, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z2, Z1, Z1
@@ -2226,16 +2187,16 @@ treeloop:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z2, Z2
-	VMOVUPS    512(DI), Z0
+	VMOVUPS    512(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    576(DI), Z1
+	VMOVUPS    576(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z3, Z3
-	VMOVUPS    640(DI), Z0
+	VMOVUPS    640(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    704(DI), Z1
+	VMOVUPS    704(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z4
 	VSHUFPS    $0x4e, Z1, Z0, Z0
@@ -2243,16 +2204,16 @@ treeloop:
 	VSHUFPS    $0x88, Z4, Z3, Z0
 	VSHUFPS    $0xdd, Z4, Z3, Z3
 	VPMAXUD    Z3, Z0, Z0
-	VMOVUPS    768(DI), Z1
+	VMOVUPS    768(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    832(DI), Z3
+	VMOVUPS    832(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VBLENDMPS  Z3, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z3, Z1, Z1
 	VPMAXUD    Z1, Z4, Z4
-	VMOVUPS    896(DI), Z1
+	VMOVUPS    896(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    960(DI), Z3
+	VMOVUPS    960(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VBLENDMPS  Z3, Z1, K1, Z5
 	VSHUFPS    $0x4e, Z3, Z1, Z1
@@ -2266,9 +2227,9 @@ treeloop:
 	VSHUFF32X4 $0x88, Z3, Z2, Z0
 	VSHUFF32X4 $0xdd, Z3, Z2, Z2
 	VPMAXUD    Z2, Z0, Z0
-	VMOVUPS    Z0, (SI)
-	ADDQ       $+1024, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z0, (DX)
+	ADDQ       $+1024, SI
+	ADDQ       $+64, DX
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        treeloop
@@ -2284,14 +2245,14 @@ treepair:
 	JLT  treepairend
 
 treepairloop:
-	VMOVUPS    (DI), Z0
+	VMOVUPS    (SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    64(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUD    Z1, Z0, Z0
-	VMOVUPS    128(DI), Z1
+	VMOVUPS    128(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    192(DI), Z2
+	VMOVUPS    192(SI), Z2
 	VPANDD     Z15, Z2, Z2
 	VPMAXUD    Z2, Z1, Z1
 	MOVL       $0x0000cccc, AX
@@ -2299,14 +2260,14 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z2, Z2
-	VMOVUPS    256(DI), Z0
+	VMOVUPS    256(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    320(DI), Z1
+	VMOVUPS    320(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUD    Z1, Z0, Z0
-	VMOVUPS    384(DI), Z1
+	VMOVUPS    384(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    448(DI), Z3
+	VMOVUPS    448(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VPMAXUD    Z3, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
@@ -2315,27 +2276,27 @@ treepairloop:
 	VSHUFPS    $0x88, Z3, Z2, Z0
 	VSHUFPS    $0xdd, Z3, Z2, Z2
 	VPMAXUD    Z2, Z0, Z0
-	VMOVUPS    512(DI), Z1
+	VMOVUPS    512(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    576(DI), Z2
+	VMOVUPS    576(SI), Z2
 	VPANDD     Z15, Z2, Z2
 	VPMAXUD    Z2, Z1, Z1
-	VMOVUPS    640(DI), Z2
+	VMOVUPS    640(SI), Z2
 	VPANDD     Z15, Z2, Z2
-	VMOVUPS    704(DI), Z3
+	VMOVUPS    704(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VPMAXUD    Z3, Z2, Z2
 	VBLENDMPS  Z2, Z1, K1, Z3
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VPMAXUD    Z1, Z3, Z3
-	VMOVUPS    768(DI), Z1
+	VMOVUPS    768(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    832(DI), Z2
+	VMOVUPS    832(SI), Z2
 	VPANDD     Z15, Z2, Z2
 	VPMAXUD    Z2, Z1, Z1
-	VMOVUPS    896(DI), Z2
+	VMOVUPS    896(SI), Z2
 	VPANDD     Z15, Z2, Z2
-	VMOVUPS    960(DI), Z4
+	VMOVUPS    960(SI), Z4
 	VPANDD     Z15, Z4, Z4
 	VPMAXUD    Z4, Z2, Z2
 	VBLENDMPS  Z2, Z1, K1, Z4
@@ -2349,27 +2310,27 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z2, Z2
-	VMOVUPS    1024(DI), Z0
+	VMOVUPS    1024(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    1088(DI), Z1
+	VMOVUPS    1088(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUD    Z1, Z0, Z0
-	VMOVUPS    1152(DI), Z1
+	VMOVUPS    1152(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    1216(DI), Z3
+	VMOVUPS    1216(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VPMAXUD    Z3, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z3, Z3
-	VMOVUPS    1280(DI), Z0
+	VMOVUPS    1280(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    1344(DI), Z1
+	VMOVUPS    1344(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUD    Z1, Z0, Z0
-	VMOVUPS    1408(DI), Z1
+	VMOVUPS    1408(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    1472(DI), Z4
+	VMOVUPS    1472(SI), Z4
 	VPANDD     Z15, Z4, Z4
 	VPMAXUD    Z4, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z4
@@ -2378,27 +2339,27 @@ treepairloop:
 	VSHUFPS    $0x88, Z4, Z3, Z0
 	VSHUFPS    $0xdd, Z4, Z3, Z3
 	VPMAXUD    Z3, Z0, Z0
-	VMOVUPS    1536(DI), Z1
+	VMOVUPS    1536(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    1600(DI), Z3
+	VMOVUPS    1600(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VPMAXUD    Z3, Z1, Z1
-	VMOVUPS    1664(DI), Z3
+	VMOVUPS    1664(SI), Z3
 	VPANDD     Z15, Z3, Z3
-	VMOVUPS    1728(DI), Z4
+	VMOVUPS    1728(SI), Z4
 	VPANDD     Z15, Z4, Z4
 	VPMAXUD    Z4, Z3, Z3
 	VBLENDMPS  Z3, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z3, Z1, Z1
 	VPMAXUD    Z1, Z4, Z4
-	VMOVUPS    1792(DI), Z1
+	VMOVUPS    1792(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    1856(DI), Z3
+	VMOVUPS    1856(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VPMAXUD    Z3, Z1, Z1
-	VMOVUPS    1920(DI), Z3
+	VMOVUPS    1920(SI), Z3
 	VPANDD     Z15, Z3, Z3
-	VMOVUPS    1984(DI), Z5
+	VMOVUPS    1984(SI), Z5
 	VPANDD     Z15, Z5, Z5
 	VPMAXUD    Z5, Z3, Z3
 	VBLENDMPS  Z3, Z1, K1, Z5
@@ -2413,9 +2374,9 @@ treepairloop:
 	VSHUFF32X4 $0x88, Z3, Z2, Z0
 	VSHUFF32X4 $0xdd, Z3, Z2, Z2
 	VPMAXUD    Z2, Z0, Z0
-	VMOVUPS    Z0, (SI)
-	ADDQ       $+2048, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z0, (DX)
+	ADDQ       $+2048, SI
+	ADDQ       $+64, DX
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        treepairloop
@@ -2431,22 +2392,22 @@ treehalf:
 	JLT  treehalfend
 
 treehalfloop:
-	VMOVUPS      (DI), Y0
-	VINSERTF64X4 $0x01, 128(DI), Z0, Z0
+	VMOVUPS      (SI), Y0
+	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
 	VPANDD       Z15, Z0, Z0
-	VMOVUPS      32(DI), Y1
-	VINSERTF64X4 $0x01, 160(DI), Z1, Z1
+	VMOVUPS      32(SI), Y1
+	VINSERTF64X4 $0x01, 160(SI), Z1, Z1
 	VPANDD       Z15, Z1, Z1
 	MOVL         $0x0000cccc, AX
 	KMOVW        AX, K1
 	VBLENDMPS    Z1, Z0, K1, Z2
 	VSHUFPS      $0x4e, Z1, Z0, Z0
 	VPMAXUD      Z0, Z2, Z2
-	VMOVUPS      64(DI), Y0
-	VINSERTF64X4 $0x01, 192(DI), Z0, Z0
+	VMOVUPS      64(SI), Y0
+	VINSERTF64X4 $0x01, 192(SI), Z0, Z0
 	VPANDD       Z15, Z0, Z0
-	VMOVUPS      96(DI), Y1
-	VINSERTF64X4 $0x01, 224(DI), Z1, Z1
+	VMOVUPS      96(SI), Y1
+	VINSERTF64X4 $0x01, 224(SI), Z1, Z1
 	VPANDD       Z15, Z1, Z1
 	VBLENDMPS    Z1, Z0, K1, Z3
 	VSHUFPS      $0x4e, Z1, Z0, Z0
@@ -2454,20 +2415,20 @@ treehalfloop:
 	VSHUFPS      $0x88, Z3, Z2, Z0
 	VSHUFPS      $0xdd, Z3, Z2, Z2
 	VPMAXUD      Z2, Z0, Z0
-	VMOVUPS      256(DI), Y1
-	VINSERTF64X4 $0x01, 384(DI), Z1, Z1
+	VMOVUPS      256(SI), Y1
+	VINSERTF64X4 $0x01, 384(SI), Z1, Z1
 	VPANDD       Z15, Z1, Z1
-	VMOVUPS      288(DI), Y2
-	VINSERTF64X4 $0x01, 416(DI), Z2, Z2
+	VMOVUPS      288(SI), Y2
+	VINSERTF64X4 $0x01, 416(SI), Z2, Z2
 	VPANDD       Z15, Z2, Z2
 	VBLENDMPS    Z2, Z1, K1, Z3
 	VSHUFPS      $0x4e, Z2, Z1, Z1
 	VPMAXUD      Z1, Z3, Z3
-	VMOVUPS      320(DI), Y1
-	VINSERTF64X4 $0x01, 448(DI), Z1, Z1
+	VMOVUPS      320(SI), Y1
+	VINSERTF64X4 $0x01, 448(SI), Z1, Z1
 	VPANDD       Z15, Z1, Z1
-	VMOVUPS      352(DI), Y2
-	VINSERTF64X4 $0x01, 480(DI), Z2, Z2
+	VMOVUPS      352(SI), Y2
+	VINSERTF64X4 $0x01, 480(SI), Z2, Z2
 	VPANDD       Z15, Z2, Z2
 	VBLENDMPS    Z2, Z1, K1, Z4
 	VSHUFPS      $0x4e, Z2, Z1, Z1
@@ -2478,9 +2439,9 @@ treehalfloop:
 	VSHUFF32X4   $0x88, Z1, Z0, Z2
 	VSHUFF32X4   $0xdd, Z1, Z0, Z0
 	VPMAXUD      Z0, Z2, Z2
-	VMOVUPS      Z2, (SI)
-	ADDQ         $+512, DI
-	ADDQ         $+64, SI
+	VMOVUPS      Z2, (DX)
+	ADDQ         $+512, SI
+	ADDQ         $+64, DX
 	SUBQ         $+16, BX
 	CMPQ         BX, $+16
 	JGE          treehalfloop
@@ -2499,21 +2460,21 @@ tree4:
 	SUBQ $+256, R10
 
 tree4loop:
-	MOVQ    DI, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z0
+	MOVQ    SI, R9
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z0
 	VPANDD  Z15, Z0, Z0
-	VMOVUPS 64(DX), Z1
+	VMOVUPS 64(DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VPMAXUD Z1, Z0, Z0
-	VMOVUPS 128(DX), Z1
+	VMOVUPS 128(DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VPMAXUD Z1, Z0, Z0
-	VMOVUPS 192(DX), Z1
+	VMOVUPS 192(DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VPMAXUD Z1, Z0, Z0
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -2530,26 +2491,26 @@ tree4turn0:
 	VPMAXUD Z2, Z1, Z1
 	VPMAXUD Z1, Z0, Z0
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DX), Z2
+	VMOVUPS 64(DI), Z2
 	VPANDD  Z15, Z2, Z2
 	VPMAXUD Z2, Z1, Z1
-	VMOVUPS 128(DX), Z2
+	VMOVUPS 128(DI), Z2
 	VPANDD  Z15, Z2, Z2
 	VPMAXUD Z2, Z1, Z1
-	VMOVUPS 192(DX), Z2
+	VMOVUPS 192(DI), Z2
 	VPANDD  Z15, Z2, Z2
 	VPMAXUD Z2, Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -2566,31 +2527,31 @@ tree4turn1:
 	VPMAXUD Z3, Z2, Z2
 	VPMAXUD Z2, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUD   Z0, Z2, Z2
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z0
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
-	VMOVUPS   64(DX), Z1
+	VMOVUPS   64(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUD   Z1, Z0, Z0
-	VMOVUPS   128(DX), Z1
+	VMOVUPS   128(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUD   Z1, Z0, Z0
-	VMOVUPS   192(DX), Z1
+	VMOVUPS   192(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUD   Z1, Z0, Z0
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done2
 
 tree4turn2:
@@ -2607,26 +2568,26 @@ tree4turn2:
 	VPMAXUD Z3, Z1, Z1
 	VPMAXUD Z1, Z0, Z0
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DX), Z3
+	VMOVUPS 64(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUD Z3, Z1, Z1
-	VMOVUPS 128(DX), Z3
+	VMOVUPS 128(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUD Z3, Z1, Z1
-	VMOVUPS 192(DX), Z3
+	VMOVUPS 192(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUD Z3, Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -2643,11 +2604,11 @@ tree4turn3:
 	VPMAXUD Z4, Z3, Z3
 	VPMAXUD Z3, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
@@ -2655,20 +2616,20 @@ tree4done3:
 	VSHUFPS   $0x88, Z3, Z2, Z0
 	VSHUFPS   $0xdd, Z3, Z2, Z2
 	VPMAXUD   Z2, Z0, Z0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DX), Z2
+	VMOVUPS   64(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUD   Z2, Z1, Z1
-	VMOVUPS   128(DX), Z2
+	VMOVUPS   128(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUD   Z2, Z1, Z1
-	VMOVUPS   192(DX), Z2
+	VMOVUPS   192(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUD   Z2, Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done4
 
 tree4turn4:
@@ -2685,26 +2646,26 @@ tree4turn4:
 	VPMAXUD Z3, Z2, Z2
 	VPMAXUD Z2, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z2
 	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(DX), Z3
+	VMOVUPS 64(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUD Z3, Z2, Z2
-	VMOVUPS 128(DX), Z3
+	VMOVUPS 128(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUD Z3, Z2, Z2
-	VMOVUPS 192(DX), Z3
+	VMOVUPS 192(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUD Z3, Z2, Z2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -2721,29 +2682,29 @@ tree4turn5:
 	VPMAXUD Z4, Z3, Z3
 	VPMAXUD Z3, Z2, Z2
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	VBLENDMPS Z2, Z1, K1, Z3
 	VSHUFPS   $0x4e, Z2, Z1, Z1
 	VPMAXUD   Z1, Z3, Z3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DX), Z2
+	VMOVUPS   64(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUD   Z2, Z1, Z1
-	VMOVUPS   128(DX), Z2
+	VMOVUPS   128(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUD   Z2, Z1, Z1
-	VMOVUPS   192(DX), Z2
+	VMOVUPS   192(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUD   Z2, Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done6
 
 tree4turn6:
@@ -2760,26 +2721,26 @@ tree4turn6:
 	VPMAXUD Z4, Z2, Z2
 	VPMAXUD Z2, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z2
 	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(DX), Z4
+	VMOVUPS 64(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUD Z4, Z2, Z2
-	VMOVUPS 128(DX), Z4
+	VMOVUPS 128(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUD Z4, Z2, Z2
-	VMOVUPS 192(DX), Z4
+	VMOVUPS 192(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUD Z4, Z2, Z2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -2796,11 +2757,11 @@ tree4turn7:
 	VPMAXUD Z5, Z4, Z4
 	VPMAXUD Z4, Z2, Z2
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+256, R9
 	VBLENDMPS  Z2, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z2, Z1, Z1
@@ -2813,20 +2774,20 @@ tree4done7:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z2, Z2
-	MOVQ       R9, DX
-	ADDQ       R10, DX
-	VMOVUPS    (DX), Z0
+	MOVQ       R9, DI
+	ADDQ       R10, DI
+	VMOVUPS    (DI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    64(DX), Z1
+	VMOVUPS    64(DI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUD    Z1, Z0, Z0
-	VMOVUPS    128(DX), Z1
+	VMOVUPS    128(DI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUD    Z1, Z0, Z0
-	VMOVUPS    192(DX), Z1
+	VMOVUPS    192(DI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUD    Z1, Z0, Z0
-	CMPQ       R9, DX
+	CMPQ       R9, DI
 	JGE        tree4done8
 
 tree4turn8:
@@ -2843,26 +2804,26 @@ tree4turn8:
 	VPMAXUD Z3, Z1, Z1
 	VPMAXUD Z1, Z0, Z0
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn8
 
 tree4done8:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DX), Z3
+	VMOVUPS 64(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUD Z3, Z1, Z1
-	VMOVUPS 128(DX), Z3
+	VMOVUPS 128(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUD Z3, Z1, Z1
-	VMOVUPS 192(DX), Z3
+	VMOVUPS 192(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUD Z3, Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done9
 
 tree4turn9:
@@ -2879,29 +2840,29 @@ tree4turn9:
 	VPMAXUD Z4, Z3, Z3
 	VPMAXUD Z3, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn9
 
 tree4done9:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUD   Z0, Z3, Z3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z0
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
-	VMOVUPS   64(DX), Z1
+	VMOVUPS   64(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUD   Z1, Z0, Z0
-	VMOVUPS   128(DX), Z1
+	VMOVUPS   128(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUD   Z1, Z0, Z0
-	VMOVUPS   192(DX), Z1
+	VMOVUPS   192(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUD   Z1, Z0, Z0
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done10
 
 tree4turn10:
@@ -2918,26 +2879,26 @@ tree4turn10:
 	VPMAXUD Z4, Z1, Z1
 	VPMAXUD Z1, Z0, Z0
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn10
 
 tree4done10:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DX), Z4
+	VMOVUPS 64(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUD Z4, Z1, Z1
-	VMOVUPS 128(DX), Z4
+	VMOVUPS 128(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUD Z4, Z1, Z1
-	VMOVUPS 192(DX), Z4
+	VMOVUPS 192(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUD Z4, Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done11
 
 tree4turn11:
@@ -2954,11 +2915,11 @@ tree4turn11:
 	VPMAXUD Z5, Z4, Z4
 	VPMAXUD Z4, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn11
 
 tree4done11:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	VBLENDMPS Z1, Z0, K1, Z4
 	VSHUFPS   $0x4e, Z1, Z0, Z0
@@ -2966,20 +2927,20 @@ tree4done11:
 	VSHUFPS   $0x88, Z4, Z3, Z0
 	VSHUFPS   $0xdd, Z4, Z3, Z3
 	VPMAXUD   Z3, Z0, Z0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DX), Z3
+	VMOVUPS   64(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUD   Z3, Z1, Z1
-	VMOVUPS   128(DX), Z3
+	VMOVUPS   128(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUD   Z3, Z1, Z1
-	VMOVUPS   192(DX), Z3
+	VMOVUPS   192(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUD   Z3, Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done12
 
 tree4turn12:
@@ -2996,26 +2957,26 @@ tree4turn12:
 	VPMAXUD Z4, Z3, Z3
 	VPMAXUD Z3, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn12
 
 tree4done12:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z3
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z3
 	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(DX), Z4
+	VMOVUPS 64(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUD Z4, Z3, Z3
-	VMOVUPS 128(DX), Z4
+	VMOVUPS 128(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUD Z4, Z3, Z3
-	VMOVUPS 192(DX), Z4
+	VMOVUPS 192(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUD Z4, Z3, Z3
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done13
 
 tree4turn13:
@@ -3032,29 +2993,29 @@ tree4turn13:
 	VPMAXUD Z5, Z4, Z4
 	VPMAXUD Z4, Z3, Z3
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn13
 
 tree4done13:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	VBLENDMPS Z3, Z1, K1, Z4
 	VSHUFPS   $0x4e, Z3, Z1, Z1
 	VPMAXUD   Z1, Z4, Z4
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DX), Z3
+	VMOVUPS   64(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUD   Z3, Z1, Z1
-	VMOVUPS   128(DX), Z3
+	VMOVUPS   128(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUD   Z3, Z1, Z1
-	VMOVUPS   192(DX), Z3
+	VMOVUPS   192(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUD   Z3, Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done14
 
 tree4turn14:
@@ -3071,26 +3032,26 @@ tree4turn14:
 	VPMAXUD Z5, Z3, Z3
 	VPMAXUD Z3, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn14
 
 tree4done14:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z3
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z3
 	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(DX), Z5
+	VMOVUPS 64(DI), Z5
 	VPANDD  Z15, Z5, Z5
 	VPMAXUD Z5, Z3, Z3
-	VMOVUPS 128(DX), Z5
+	VMOVUPS 128(DI), Z5
 	VPANDD  Z15, Z5, Z5
 	VPMAXUD Z5, Z3, Z3
-	VMOVUPS 192(DX), Z5
+	VMOVUPS 192(DI), Z5
 	VPANDD  Z15, Z5, Z5
 	VPMAXUD Z5, Z3, Z3
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done15
 
 tree4turn15:
@@ -3107,11 +3068,11 @@ tree4turn15:
 	VPMAXUD Z6, Z5, Z5
 	VPMAXUD Z5, Z3, Z3
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn15
 
 tree4done15:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+256, R9
 	VBLENDMPS  Z3, Z1, K1, Z5
 	VSHUFPS    $0x4e, Z3, Z1, Z1
@@ -3125,9 +3086,9 @@ tree4done15:
 	VSHUFF32X4 $0x88, Z3, Z2, Z0
 	VSHUFF32X4 $0xdd, Z3, Z2, Z2
 	VPMAXUD    Z2, Z0, Z0
-	VMOVUPS    Z0, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z0, (DX)
+	MOVQ       R9, SI
+	ADDQ       $+64, DX
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        tree4loop
@@ -3146,13 +3107,13 @@ tree1:
 	SUBQ $+64, R10
 
 tree1loop:
-	MOVQ    DI, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z0
+	MOVQ    SI, R9
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z0
 	VPANDD  Z15, Z0, Z0
 	VMOVAPS Z0, Z0
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -3160,18 +3121,18 @@ tree1turn0:
 	VPANDD  Z15, Z1, Z1
 	VPMAXUD Z1, Z0, Z0
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VMOVAPS Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -3179,23 +3140,23 @@ tree1turn1:
 	VPANDD  Z15, Z2, Z2
 	VPMAXUD Z2, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUD   Z0, Z2, Z2
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z0
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
 	VMOVAPS   Z0, Z0
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done2
 
 tree1turn2:
@@ -3203,18 +3164,18 @@ tree1turn2:
 	VPANDD  Z15, Z1, Z1
 	VPMAXUD Z1, Z0, Z0
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VMOVAPS Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -3222,11 +3183,11 @@ tree1turn3:
 	VPANDD  Z15, Z3, Z3
 	VPMAXUD Z3, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
@@ -3234,12 +3195,12 @@ tree1done3:
 	VSHUFPS   $0x88, Z3, Z2, Z0
 	VSHUFPS   $0xdd, Z3, Z2, Z2
 	VPMAXUD   Z2, Z0, Z0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VMOVAPS   Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done4
 
 tree1turn4:
@@ -3247,18 +3208,18 @@ tree1turn4:
 	VPANDD  Z15, Z2, Z2
 	VPMAXUD Z2, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z2
 	VPANDD  Z15, Z2, Z2
 	VMOVAPS Z2, Z2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -3266,21 +3227,21 @@ tree1turn5:
 	VPANDD  Z15, Z3, Z3
 	VPMAXUD Z3, Z2, Z2
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	VBLENDMPS Z2, Z1, K1, Z3
 	VSHUFPS   $0x4e, Z2, Z1, Z1
 	VPMAXUD   Z1, Z3, Z3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VMOVAPS   Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done6
 
 tree1turn6:
@@ -3288,18 +3249,18 @@ tree1turn6:
 	VPANDD  Z15, Z2, Z2
 	VPMAXUD Z2, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z2
 	VPANDD  Z15, Z2, Z2
 	VMOVAPS Z2, Z2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -3307,11 +3268,11 @@ tree1turn7:
 	VPANDD  Z15, Z4, Z4
 	VPMAXUD Z4, Z2, Z2
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+64, R9
 	VBLENDMPS  Z2, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z2, Z1, Z1
@@ -3324,12 +3285,12 @@ tree1done7:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z2, Z2
-	MOVQ       R9, DX
-	ADDQ       R10, DX
-	VMOVUPS    (DX), Z0
+	MOVQ       R9, DI
+	ADDQ       R10, DI
+	VMOVUPS    (DI), Z0
 	VPANDD     Z15, Z0, Z0
 	VMOVAPS    Z0, Z0
-	CMPQ       R9, DX
+	CMPQ       R9, DI
 	JGE        tree1done8
 
 tree1turn8:
@@ -3337,18 +3298,18 @@ tree1turn8:
 	VPANDD  Z15, Z1, Z1
 	VPMAXUD Z1, Z0, Z0
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn8
 
 tree1done8:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VMOVAPS Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done9
 
 tree1turn9:
@@ -3356,21 +3317,21 @@ tree1turn9:
 	VPANDD  Z15, Z3, Z3
 	VPMAXUD Z3, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn9
 
 tree1done9:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUD   Z0, Z3, Z3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z0
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
 	VMOVAPS   Z0, Z0
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done10
 
 tree1turn10:
@@ -3378,18 +3339,18 @@ tree1turn10:
 	VPANDD  Z15, Z1, Z1
 	VPMAXUD Z1, Z0, Z0
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn10
 
 tree1done10:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VMOVAPS Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done11
 
 tree1turn11:
@@ -3397,11 +3358,11 @@ tree1turn11:
 	VPANDD  Z15, Z4, Z4
 	VPMAXUD Z4, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn11
 
 tree1done11:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	VBLENDMPS Z1, Z0, K1, Z4
 	VSHUFPS   $0x4e, Z1, Z0, Z0
@@ -3409,12 +3370,12 @@ tree1done11:
 	VSHUFPS   $0x88, Z4, Z3, Z0
 	VSHUFPS   $0xdd, Z4, Z3, Z3
 	VPMAXUD   Z3, Z0, Z0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VMOVAPS   Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done12
 
 tree1turn12:
@@ -3422,18 +3383,18 @@ tree1turn12:
 	VPANDD  Z15, Z3, Z3
 	VPMAXUD Z3, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn12
 
 tree1done12:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z3
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VMOVAPS Z3, Z3
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done13
 
 tree1turn13:
@@ -3441,21 +3402,21 @@ tree1turn13:
 	VPANDD  Z15, Z4, Z4
 	VPMAXUD Z4, Z3, Z3
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn13
 
 tree1done13:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	VBLENDMPS Z3, Z1, K1, Z4
 	VSHUFPS   $0x4e, Z3, Z1, Z1
 	VPMAXUD   Z1, Z4, Z4
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VMOVAPS   Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done14
 
 tree1turn14:
@@ -3463,18 +3424,18 @@ tree1turn14:
 	VPANDD  Z15, Z3, Z3
 	VPMAXUD Z3, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn14
 
 tree1done14:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z3
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VMOVAPS Z3, Z3
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done15
 
 tree1turn15:
@@ -3482,11 +3443,11 @@ tree1turn15:
 	VPANDD  Z15, Z5, Z5
 	VPMAXUD Z5, Z3, Z3
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn15
 
 tree1done15:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+64, R9
 	VBLENDMPS  Z3, Z1, K1, Z5
 	VSHUFPS    $0x4e, Z3, Z1, Z1
@@ -3500,9 +3461,9 @@ tree1done15:
 	VSHUFF32X4 $0x88, Z3, Z2, Z0
 	VSHUFF32X4 $0xdd, Z3, Z2, Z2
 	VPMAXUD    Z2, Z0, Z0
-	VMOVUPS    Z0, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z0, (DX)
+	MOVQ       R9, SI
+	ADDQ       $+64, DX
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        tree1loop
@@ -3518,12 +3479,11 @@ treepart:
 	JLT   treepartend
 	MOVQ  $-1, AX
 	BZHIQ R8, AX, AX
-	KMOVQ AX, K0
+	KMOVQ AX, K7
 
 treepartloop:
-	MOVQ         DI, R9
+	MOVQ         SI, R9
 	VBROADCASTSS (R9), Z0
-	KMOVQ        K0, K7
 	VMOVUPS      (R9), K7, Z0
 	VPANDD       Z15, Z0, Z0
 	LEAQ         (R9)(R8*4), R9
@@ -3636,9 +3596,9 @@ treepartloop:
 	VSHUFF32X4   $0x88, Z3, Z2, Z0
 	VSHUFF32X4   $0xdd, Z3, Z2, Z2
 	VPMAXUD      Z2, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	MOVQ         R9, DI
-	ADDQ         $+64, SI
+	VMOVUPS      Z0, (DX)
+	MOVQ         R9, SI
+	ADDQ         $+64, DX
 	SUBQ         $+16, BX
 	CMPQ         BX, $+16
 	JGE          treepartloop
@@ -3649,16 +3609,24 @@ treepartend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled32AVX512(SB)
+	MOVQ SI, 256(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func ReachAVX512(x *int32, low *float32, high *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·ReachAVX512(SB), NOSPLIT, $0-40
-	// pointers: DI x, SI low, DX high, BX elements left, R8 groups left, R9 length
+TEXT ·ReachAVX512(SB), $288-40
+	// pointers: SI x, DX low, BX high, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0, Z14 0x0, Z13 0x80000000
 	// per group: nothing
 	// vector registers in use at once: 16
-	MOVQ         x+0(FP), DI
-	MOVQ         low+8(FP), SI
-	MOVQ         high+16(FP), DX
+	MOVQ         x+0(FP), SI
+	MOVQ         low+8(FP), DX
+	MOVQ         high+16(FP), BX
 	VPXORD       Z15, Z15, Z15
 	VPXORD       Z14, Z14, Z14
 	VBROADCASTSS constantsAVX512<>+16(SB), Z13
@@ -3688,55 +3656,34 @@ groups:
 	VMOVAPS Z13, Z7
 	VMOVAPS Z13, Z6
 	VMOVAPS Z13, Z5
-	MOVQ    R9, BX
-	CMPQ    BX, $+64
-	JLT     grouptail
+	MOVQ    R9, DI
+	CMPQ    DI, $+64
+	JLT     groupstage
 
 grouploop:
-	VMOVUPS (DI), Z0
+	VMOVUPS (SI), Z0
 	VPMAXUD Z0, Z12, Z12
 	VPMAXSD Z0, Z8, Z8
-	VMOVUPS 64(DI), Z0
+	VMOVUPS 64(SI), Z0
 	VPMAXUD Z0, Z11, Z11
 	VPMAXSD Z0, Z7, Z7
-	VMOVUPS 128(DI), Z0
+	VMOVUPS 128(SI), Z0
 	VPMAXUD Z0, Z10, Z10
 	VPMAXSD Z0, Z6, Z6
-	VMOVUPS 192(DI), Z0
+	VMOVUPS 192(SI), Z0
 	VPMAXUD Z0, Z9, Z9
 	VPMAXSD Z0, Z5, Z5
-	ADDQ    $+256, DI
-	SUBQ    $+64, BX
-	CMPQ    BX, $+64
+	ADDQ    $+256, SI
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
 	JGE     grouploop
-
-grouptail:
-	TESTQ        BX, BX
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	VBROADCASTSS (DI), Z0
-	KMOVQ        K0, K7
-	VMOVUPS      (DI), K7, Z0
-	VPMAXUD      Z0, Z12, Z12
-	VPMAXSD      Z0, Z8, Z8
-	VBROADCASTSS (DI), Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      64(DI), K7, Z0
-	VPMAXUD      Z0, Z11, Z11
-	VPMAXSD      Z0, Z7, Z7
-	VBROADCASTSS (DI), Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      128(DI), K7, Z0
-	VPMAXUD      Z0, Z10, Z10
-	VPMAXSD      Z0, Z6, Z6
-	VBROADCASTSS (DI), Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      192(DI), K7, Z0
-	VPMAXUD      Z0, Z9, Z9
-	VPMAXSD      Z0, Z5, Z5
-	LEAQ         (DI)(BX*4), DI
+	TESTQ   DI, DI
+	JEQ     groupend
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+64, DI
+	MOVQ    256(SP), SI
+	LEAQ    (SI)(DI*4), SI
 
 groupend:
 	VPMAXUD       Z10, Z12, Z0
@@ -3768,10 +3715,10 @@ groupend:
 	VPANDD        Z2, Z0, Z0
 	VADDPS        Z14, Z0, Z0
 	VBLENDMPS     Z0, Z1, K1, Z0
-	VMOVSS        X0, (SI)
-	VMOVSS        X1, (DX)
-	ADDQ          $+4, SI
+	VMOVSS        X0, (DX)
+	VMOVSS        X1, (BX)
 	ADDQ          $+4, DX
+	ADDQ          $+4, BX
 	SUBQ          $+1, R8
 	TESTQ         R8, R8
 	JNE           groups
@@ -3783,16 +3730,16 @@ tree:
 	JLT  treeend
 
 treeloop:
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
 	MOVL       $0x0000cccc, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z2, Z1
 	VPMAXSD    Z0, Z2, Z2
-	VMOVUPS    128(DI), Z0
-	VMOVUPS    192(DI), Z3
+	VMOVUPS    128(SI), Z0
+	VMOVUPS    192(SI), Z3
 	VBLENDMPS  Z3, Z0, K1, Z4
 	VSHUFPS    $0x4e, Z3, Z0, Z0
 	VPMAXUD    Z0, Z4, Z3
@@ -3803,14 +3750,14 @@ treeloop:
 	VSHUFPS    $0x88, Z4, Z2, Z0
 	VSHUFPS    $0xdd, Z4, Z2, Z2
 	VPMAXSD    Z2, Z0, Z0
-	VMOVUPS    256(DI), Z1
-	VMOVUPS    320(DI), Z2
+	VMOVUPS    256(SI), Z1
+	VMOVUPS    320(SI), Z2
 	VBLENDMPS  Z2, Z1, K1, Z3
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VPMAXUD    Z1, Z3, Z2
 	VPMAXSD    Z1, Z3, Z3
-	VMOVUPS    384(DI), Z1
-	VMOVUPS    448(DI), Z4
+	VMOVUPS    384(SI), Z1
+	VMOVUPS    448(SI), Z4
 	VBLENDMPS  Z4, Z1, K1, Z6
 	VSHUFPS    $0x4e, Z4, Z1, Z1
 	VPMAXUD    Z1, Z6, Z4
@@ -3829,14 +3776,14 @@ treeloop:
 	VBLENDMPS  Z1, Z0, K2, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXSD    Z0, Z3, Z3
-	VMOVUPS    512(DI), Z0
-	VMOVUPS    576(DI), Z1
+	VMOVUPS    512(SI), Z0
+	VMOVUPS    576(SI), Z1
 	VBLENDMPS  Z1, Z0, K1, Z4
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z4, Z1
 	VPMAXSD    Z0, Z4, Z4
-	VMOVUPS    640(DI), Z0
-	VMOVUPS    704(DI), Z5
+	VMOVUPS    640(SI), Z0
+	VMOVUPS    704(SI), Z5
 	VBLENDMPS  Z5, Z0, K1, Z6
 	VSHUFPS    $0x4e, Z5, Z0, Z0
 	VPMAXUD    Z0, Z6, Z5
@@ -3847,14 +3794,14 @@ treeloop:
 	VSHUFPS    $0x88, Z6, Z4, Z0
 	VSHUFPS    $0xdd, Z6, Z4, Z4
 	VPMAXSD    Z4, Z0, Z0
-	VMOVUPS    768(DI), Z1
-	VMOVUPS    832(DI), Z4
+	VMOVUPS    768(SI), Z1
+	VMOVUPS    832(SI), Z4
 	VBLENDMPS  Z4, Z1, K1, Z5
 	VSHUFPS    $0x4e, Z4, Z1, Z1
 	VPMAXUD    Z1, Z5, Z4
 	VPMAXSD    Z1, Z5, Z5
-	VMOVUPS    896(DI), Z1
-	VMOVUPS    960(DI), Z6
+	VMOVUPS    896(SI), Z1
+	VMOVUPS    960(SI), Z6
 	VBLENDMPS  Z6, Z1, K1, Z8
 	VSHUFPS    $0x4e, Z6, Z1, Z1
 	VPMAXUD    Z1, Z8, Z6
@@ -3884,11 +3831,11 @@ treeloop:
 	VPANDD     Z1, Z6, Z6
 	VADDPS     Z14, Z6, Z6
 	VBLENDMPS  Z6, Z0, K1, Z6
-	VMOVUPS    Z6, (SI)
-	VMOVUPS    Z0, (DX)
-	ADDQ       $+1024, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z6, (DX)
+	VMOVUPS    Z0, (BX)
+	ADDQ       $+1024, SI
 	ADDQ       $+64, DX
+	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treeloop
@@ -3904,12 +3851,12 @@ treepair:
 	JLT  treepairend
 
 treepairloop:
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
 	VPMAXUD    Z1, Z0, Z2
 	VPMAXSD    Z1, Z0, Z0
-	VMOVUPS    128(DI), Z1
-	VMOVUPS    192(DI), Z3
+	VMOVUPS    128(SI), Z1
+	VMOVUPS    192(SI), Z3
 	VPMAXUD    Z3, Z1, Z4
 	VPMAXSD    Z3, Z1, Z1
 	MOVL       $0x0000cccc, AX
@@ -3920,12 +3867,12 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXSD    Z0, Z2, Z2
-	VMOVUPS    256(DI), Z0
-	VMOVUPS    320(DI), Z1
+	VMOVUPS    256(SI), Z0
+	VMOVUPS    320(SI), Z1
 	VPMAXUD    Z1, Z0, Z4
 	VPMAXSD    Z1, Z0, Z0
-	VMOVUPS    384(DI), Z1
-	VMOVUPS    448(DI), Z5
+	VMOVUPS    384(SI), Z1
+	VMOVUPS    448(SI), Z5
 	VPMAXUD    Z5, Z1, Z6
 	VPMAXSD    Z5, Z1, Z1
 	VBLENDMPS  Z6, Z4, K1, Z5
@@ -3940,12 +3887,12 @@ treepairloop:
 	VSHUFPS    $0x88, Z3, Z2, Z0
 	VSHUFPS    $0xdd, Z3, Z2, Z2
 	VPMAXSD    Z2, Z0, Z0
-	VMOVUPS    512(DI), Z1
-	VMOVUPS    576(DI), Z2
+	VMOVUPS    512(SI), Z1
+	VMOVUPS    576(SI), Z2
 	VPMAXUD    Z2, Z1, Z3
 	VPMAXSD    Z2, Z1, Z1
-	VMOVUPS    640(DI), Z2
-	VMOVUPS    704(DI), Z5
+	VMOVUPS    640(SI), Z2
+	VMOVUPS    704(SI), Z5
 	VPMAXUD    Z5, Z2, Z6
 	VPMAXSD    Z5, Z2, Z2
 	VBLENDMPS  Z6, Z3, K1, Z5
@@ -3954,12 +3901,12 @@ treepairloop:
 	VBLENDMPS  Z2, Z1, K1, Z3
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VPMAXSD    Z1, Z3, Z3
-	VMOVUPS    768(DI), Z1
-	VMOVUPS    832(DI), Z2
+	VMOVUPS    768(SI), Z1
+	VMOVUPS    832(SI), Z2
 	VPMAXUD    Z2, Z1, Z6
 	VPMAXSD    Z2, Z1, Z1
-	VMOVUPS    896(DI), Z2
-	VMOVUPS    960(DI), Z7
+	VMOVUPS    896(SI), Z2
+	VMOVUPS    960(SI), Z7
 	VPMAXUD    Z7, Z2, Z8
 	VPMAXSD    Z7, Z2, Z2
 	VBLENDMPS  Z8, Z6, K1, Z7
@@ -3982,12 +3929,12 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXSD    Z0, Z2, Z2
-	VMOVUPS    1024(DI), Z0
-	VMOVUPS    1088(DI), Z1
+	VMOVUPS    1024(SI), Z0
+	VMOVUPS    1088(SI), Z1
 	VPMAXUD    Z1, Z0, Z3
 	VPMAXSD    Z1, Z0, Z0
-	VMOVUPS    1152(DI), Z1
-	VMOVUPS    1216(DI), Z4
+	VMOVUPS    1152(SI), Z1
+	VMOVUPS    1216(SI), Z4
 	VPMAXUD    Z4, Z1, Z6
 	VPMAXSD    Z4, Z1, Z1
 	VBLENDMPS  Z6, Z3, K1, Z4
@@ -3996,12 +3943,12 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXSD    Z0, Z3, Z3
-	VMOVUPS    1280(DI), Z0
-	VMOVUPS    1344(DI), Z1
+	VMOVUPS    1280(SI), Z0
+	VMOVUPS    1344(SI), Z1
 	VPMAXUD    Z1, Z0, Z6
 	VPMAXSD    Z1, Z0, Z0
-	VMOVUPS    1408(DI), Z1
-	VMOVUPS    1472(DI), Z7
+	VMOVUPS    1408(SI), Z1
+	VMOVUPS    1472(SI), Z7
 	VPMAXUD    Z7, Z1, Z8
 	VPMAXSD    Z7, Z1, Z1
 	VBLENDMPS  Z8, Z6, K1, Z7
@@ -4016,12 +3963,12 @@ treepairloop:
 	VSHUFPS    $0x88, Z4, Z3, Z0
 	VSHUFPS    $0xdd, Z4, Z3, Z3
 	VPMAXSD    Z3, Z0, Z0
-	VMOVUPS    1536(DI), Z1
-	VMOVUPS    1600(DI), Z3
+	VMOVUPS    1536(SI), Z1
+	VMOVUPS    1600(SI), Z3
 	VPMAXUD    Z3, Z1, Z4
 	VPMAXSD    Z3, Z1, Z1
-	VMOVUPS    1664(DI), Z3
-	VMOVUPS    1728(DI), Z7
+	VMOVUPS    1664(SI), Z3
+	VMOVUPS    1728(SI), Z7
 	VPMAXUD    Z7, Z3, Z8
 	VPMAXSD    Z7, Z3, Z3
 	VBLENDMPS  Z8, Z4, K1, Z7
@@ -4030,12 +3977,12 @@ treepairloop:
 	VBLENDMPS  Z3, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z3, Z1, Z1
 	VPMAXSD    Z1, Z4, Z4
-	VMOVUPS    1792(DI), Z1
-	VMOVUPS    1856(DI), Z3
+	VMOVUPS    1792(SI), Z1
+	VMOVUPS    1856(SI), Z3
 	VPMAXUD    Z3, Z1, Z8
 	VPMAXSD    Z3, Z1, Z1
-	VMOVUPS    1920(DI), Z3
-	VMOVUPS    1984(DI), Z9
+	VMOVUPS    1920(SI), Z3
+	VMOVUPS    1984(SI), Z9
 	VPMAXUD    Z9, Z3, Z10
 	VPMAXSD    Z9, Z3, Z3
 	VBLENDMPS  Z10, Z8, K1, Z9
@@ -4069,11 +4016,11 @@ treepairloop:
 	VPANDD     Z1, Z6, Z6
 	VADDPS     Z14, Z6, Z6
 	VBLENDMPS  Z6, Z0, K1, Z6
-	VMOVUPS    Z6, (SI)
-	VMOVUPS    Z0, (DX)
-	ADDQ       $+2048, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z6, (DX)
+	VMOVUPS    Z0, (BX)
+	ADDQ       $+2048, SI
 	ADDQ       $+64, DX
+	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treepairloop
@@ -4089,20 +4036,20 @@ treehalf:
 	JLT  treehalfend
 
 treehalfloop:
-	VMOVUPS      (DI), Y0
-	VINSERTF64X4 $0x01, 128(DI), Z0, Z0
-	VMOVUPS      32(DI), Y1
-	VINSERTF64X4 $0x01, 160(DI), Z1, Z1
+	VMOVUPS      (SI), Y0
+	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
+	VMOVUPS      32(SI), Y1
+	VINSERTF64X4 $0x01, 160(SI), Z1, Z1
 	MOVL         $0x0000cccc, AX
 	KMOVW        AX, K1
 	VBLENDMPS    Z1, Z0, K1, Z2
 	VSHUFPS      $0x4e, Z1, Z0, Z0
 	VPMAXUD      Z0, Z2, Z1
 	VPMAXSD      Z0, Z2, Z2
-	VMOVUPS      64(DI), Y0
-	VINSERTF64X4 $0x01, 192(DI), Z0, Z0
-	VMOVUPS      96(DI), Y3
-	VINSERTF64X4 $0x01, 224(DI), Z3, Z3
+	VMOVUPS      64(SI), Y0
+	VINSERTF64X4 $0x01, 192(SI), Z0, Z0
+	VMOVUPS      96(SI), Y3
+	VINSERTF64X4 $0x01, 224(SI), Z3, Z3
 	VBLENDMPS    Z3, Z0, K1, Z4
 	VSHUFPS      $0x4e, Z3, Z0, Z0
 	VPMAXUD      Z0, Z4, Z3
@@ -4113,18 +4060,18 @@ treehalfloop:
 	VSHUFPS      $0x88, Z4, Z2, Z0
 	VSHUFPS      $0xdd, Z4, Z2, Z2
 	VPMAXSD      Z2, Z0, Z0
-	VMOVUPS      256(DI), Y1
-	VINSERTF64X4 $0x01, 384(DI), Z1, Z1
-	VMOVUPS      288(DI), Y2
-	VINSERTF64X4 $0x01, 416(DI), Z2, Z2
+	VMOVUPS      256(SI), Y1
+	VINSERTF64X4 $0x01, 384(SI), Z1, Z1
+	VMOVUPS      288(SI), Y2
+	VINSERTF64X4 $0x01, 416(SI), Z2, Z2
 	VBLENDMPS    Z2, Z1, K1, Z3
 	VSHUFPS      $0x4e, Z2, Z1, Z1
 	VPMAXUD      Z1, Z3, Z2
 	VPMAXSD      Z1, Z3, Z3
-	VMOVUPS      320(DI), Y1
-	VINSERTF64X4 $0x01, 448(DI), Z1, Z1
-	VMOVUPS      352(DI), Y4
-	VINSERTF64X4 $0x01, 480(DI), Z4, Z4
+	VMOVUPS      320(SI), Y1
+	VINSERTF64X4 $0x01, 448(SI), Z1, Z1
+	VMOVUPS      352(SI), Y4
+	VINSERTF64X4 $0x01, 480(SI), Z4, Z4
 	VBLENDMPS    Z4, Z1, K1, Z6
 	VSHUFPS      $0x4e, Z4, Z1, Z1
 	VPMAXUD      Z1, Z6, Z4
@@ -4148,11 +4095,11 @@ treehalfloop:
 	VPANDD       Z0, Z2, Z2
 	VADDPS       Z14, Z2, Z2
 	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (SI)
-	VMOVUPS      Z3, (DX)
-	ADDQ         $+512, DI
-	ADDQ         $+64, SI
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      Z3, (BX)
+	ADDQ         $+512, SI
 	ADDQ         $+64, DX
+	ADDQ         $+64, BX
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treehalfloop
@@ -4171,20 +4118,20 @@ tree4:
 	SUBQ $+256, R11
 
 tree4loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z0
-	VMOVUPS 64(BX), Z1
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
 	VPMAXUD Z1, Z0, Z2
 	VPMAXSD Z1, Z0, Z0
-	VMOVUPS 128(BX), Z1
+	VMOVUPS 128(DI), Z1
 	VPMAXUD Z1, Z2, Z2
 	VPMAXSD Z1, Z0, Z0
-	VMOVUPS 192(BX), Z1
+	VMOVUPS 192(DI), Z1
 	VPMAXUD Z1, Z2, Z2
 	VPMAXSD Z1, Z0, Z0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -4201,25 +4148,25 @@ tree4turn0:
 	VPMAXUD Z4, Z2, Z2
 	VPMAXSD Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z3
 	VPMAXUD Z3, Z1, Z4
 	VPMAXSD Z3, Z1, Z1
-	VMOVUPS 128(BX), Z3
+	VMOVUPS 128(DI), Z3
 	VPMAXUD Z3, Z4, Z4
 	VPMAXSD Z3, Z1, Z1
-	VMOVUPS 192(BX), Z3
+	VMOVUPS 192(DI), Z3
 	VPMAXUD Z3, Z4, Z4
 	VPMAXSD Z3, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -4236,11 +4183,11 @@ tree4turn1:
 	VPMAXUD Z6, Z4, Z4
 	VPMAXSD Z3, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
@@ -4250,19 +4197,19 @@ tree4done1:
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXSD   Z0, Z2, Z2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
-	VMOVUPS   64(BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
 	VPMAXUD   Z1, Z0, Z4
 	VPMAXSD   Z1, Z0, Z0
-	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(DI), Z1
 	VPMAXUD   Z1, Z4, Z4
 	VPMAXSD   Z1, Z0, Z0
-	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(DI), Z1
 	VPMAXUD   Z1, Z4, Z4
 	VPMAXSD   Z1, Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done2
 
 tree4turn2:
@@ -4279,25 +4226,25 @@ tree4turn2:
 	VPMAXUD Z6, Z4, Z4
 	VPMAXSD Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z5
 	VPMAXUD Z5, Z1, Z6
 	VPMAXSD Z5, Z1, Z1
-	VMOVUPS 128(BX), Z5
+	VMOVUPS 128(DI), Z5
 	VPMAXUD Z5, Z6, Z6
 	VPMAXSD Z5, Z1, Z1
-	VMOVUPS 192(BX), Z5
+	VMOVUPS 192(DI), Z5
 	VPMAXUD Z5, Z6, Z6
 	VPMAXSD Z5, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -4314,11 +4261,11 @@ tree4turn3:
 	VPMAXUD Z8, Z6, Z6
 	VPMAXSD Z5, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z6, Z4, K1, Z5
 	VSHUFPS   $0x4e, Z6, Z4, Z4
@@ -4332,19 +4279,19 @@ tree4done3:
 	VSHUFPS   $0x88, Z3, Z2, Z0
 	VSHUFPS   $0xdd, Z3, Z2, Z2
 	VPMAXSD   Z2, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z2
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z2
 	VPMAXUD   Z2, Z1, Z3
 	VPMAXSD   Z2, Z1, Z1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(DI), Z2
 	VPMAXUD   Z2, Z3, Z3
 	VPMAXSD   Z2, Z1, Z1
-	VMOVUPS   192(BX), Z2
+	VMOVUPS   192(DI), Z2
 	VPMAXUD   Z2, Z3, Z3
 	VPMAXSD   Z2, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done4
 
 tree4turn4:
@@ -4361,25 +4308,25 @@ tree4turn4:
 	VPMAXUD Z6, Z3, Z3
 	VPMAXSD Z2, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
-	VMOVUPS 64(BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z5
 	VPMAXUD Z5, Z2, Z6
 	VPMAXSD Z5, Z2, Z2
-	VMOVUPS 128(BX), Z5
+	VMOVUPS 128(DI), Z5
 	VPMAXUD Z5, Z6, Z6
 	VPMAXSD Z5, Z2, Z2
-	VMOVUPS 192(BX), Z5
+	VMOVUPS 192(DI), Z5
 	VPMAXUD Z5, Z6, Z6
 	VPMAXSD Z5, Z2, Z2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -4396,11 +4343,11 @@ tree4turn5:
 	VPMAXUD Z8, Z6, Z6
 	VPMAXSD Z5, Z2, Z2
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z6, Z3, K1, Z5
 	VSHUFPS   $0x4e, Z6, Z3, Z3
@@ -4408,19 +4355,19 @@ tree4done5:
 	VBLENDMPS Z2, Z1, K1, Z3
 	VSHUFPS   $0x4e, Z2, Z1, Z1
 	VPMAXSD   Z1, Z3, Z3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z2
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z2
 	VPMAXUD   Z2, Z1, Z6
 	VPMAXSD   Z2, Z1, Z1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(DI), Z2
 	VPMAXUD   Z2, Z6, Z6
 	VPMAXSD   Z2, Z1, Z1
-	VMOVUPS   192(BX), Z2
+	VMOVUPS   192(DI), Z2
 	VPMAXUD   Z2, Z6, Z6
 	VPMAXSD   Z2, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done6
 
 tree4turn6:
@@ -4437,25 +4384,25 @@ tree4turn6:
 	VPMAXUD Z8, Z6, Z6
 	VPMAXSD Z2, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
-	VMOVUPS 64(BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z7
 	VPMAXUD Z7, Z2, Z8
 	VPMAXSD Z7, Z2, Z2
-	VMOVUPS 128(BX), Z7
+	VMOVUPS 128(DI), Z7
 	VPMAXUD Z7, Z8, Z8
 	VPMAXSD Z7, Z2, Z2
-	VMOVUPS 192(BX), Z7
+	VMOVUPS 192(DI), Z7
 	VPMAXUD Z7, Z8, Z8
 	VPMAXSD Z7, Z2, Z2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -4472,11 +4419,11 @@ tree4turn7:
 	VPMAXUD Z10, Z8, Z8
 	VPMAXSD Z7, Z2, Z2
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+256, R10
 	VBLENDMPS  Z8, Z6, K1, Z7
 	VSHUFPS    $0x4e, Z8, Z6, Z6
@@ -4498,19 +4445,19 @@ tree4done7:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXSD    Z0, Z2, Z2
-	MOVQ       R10, BX
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Z0
-	VMOVUPS    64(BX), Z1
+	MOVQ       R10, DI
+	ADDQ       R11, DI
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
 	VPMAXUD    Z1, Z0, Z3
 	VPMAXSD    Z1, Z0, Z0
-	VMOVUPS    128(BX), Z1
+	VMOVUPS    128(DI), Z1
 	VPMAXUD    Z1, Z3, Z3
 	VPMAXSD    Z1, Z0, Z0
-	VMOVUPS    192(BX), Z1
+	VMOVUPS    192(DI), Z1
 	VPMAXUD    Z1, Z3, Z3
 	VPMAXSD    Z1, Z0, Z0
-	CMPQ       R10, BX
+	CMPQ       R10, DI
 	JGE        tree4done8
 
 tree4turn8:
@@ -4527,25 +4474,25 @@ tree4turn8:
 	VPMAXUD Z6, Z3, Z3
 	VPMAXSD Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn8
 
 tree4done8:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z4
 	VPMAXUD Z4, Z1, Z6
 	VPMAXSD Z4, Z1, Z1
-	VMOVUPS 128(BX), Z4
+	VMOVUPS 128(DI), Z4
 	VPMAXUD Z4, Z6, Z6
 	VPMAXSD Z4, Z1, Z1
-	VMOVUPS 192(BX), Z4
+	VMOVUPS 192(DI), Z4
 	VPMAXUD Z4, Z6, Z6
 	VPMAXSD Z4, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done9
 
 tree4turn9:
@@ -4562,11 +4509,11 @@ tree4turn9:
 	VPMAXUD Z8, Z6, Z6
 	VPMAXSD Z4, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn9
 
 tree4done9:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z6, Z3, K1, Z4
 	VSHUFPS   $0x4e, Z6, Z3, Z3
@@ -4574,19 +4521,19 @@ tree4done9:
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXSD   Z0, Z3, Z3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
-	VMOVUPS   64(BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
 	VPMAXUD   Z1, Z0, Z6
 	VPMAXSD   Z1, Z0, Z0
-	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(DI), Z1
 	VPMAXUD   Z1, Z6, Z6
 	VPMAXSD   Z1, Z0, Z0
-	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(DI), Z1
 	VPMAXUD   Z1, Z6, Z6
 	VPMAXSD   Z1, Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done10
 
 tree4turn10:
@@ -4603,25 +4550,25 @@ tree4turn10:
 	VPMAXUD Z8, Z6, Z6
 	VPMAXSD Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn10
 
 tree4done10:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z7
 	VPMAXUD Z7, Z1, Z8
 	VPMAXSD Z7, Z1, Z1
-	VMOVUPS 128(BX), Z7
+	VMOVUPS 128(DI), Z7
 	VPMAXUD Z7, Z8, Z8
 	VPMAXSD Z7, Z1, Z1
-	VMOVUPS 192(BX), Z7
+	VMOVUPS 192(DI), Z7
 	VPMAXUD Z7, Z8, Z8
 	VPMAXSD Z7, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done11
 
 tree4turn11:
@@ -4638,11 +4585,11 @@ tree4turn11:
 	VPMAXUD Z10, Z8, Z8
 	VPMAXSD Z7, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn11
 
 tree4done11:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z8, Z6, K1, Z7
 	VSHUFPS   $0x4e, Z8, Z6, Z6
@@ -4656,19 +4603,19 @@ tree4done11:
 	VSHUFPS   $0x88, Z4, Z3, Z0
 	VSHUFPS   $0xdd, Z4, Z3, Z3
 	VPMAXSD   Z3, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z3
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z3
 	VPMAXUD   Z3, Z1, Z4
 	VPMAXSD   Z3, Z1, Z1
-	VMOVUPS   128(BX), Z3
+	VMOVUPS   128(DI), Z3
 	VPMAXUD   Z3, Z4, Z4
 	VPMAXSD   Z3, Z1, Z1
-	VMOVUPS   192(BX), Z3
+	VMOVUPS   192(DI), Z3
 	VPMAXUD   Z3, Z4, Z4
 	VPMAXSD   Z3, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done12
 
 tree4turn12:
@@ -4685,25 +4632,25 @@ tree4turn12:
 	VPMAXUD Z8, Z4, Z4
 	VPMAXSD Z3, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn12
 
 tree4done12:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z3
-	VMOVUPS 64(BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
+	VMOVUPS 64(DI), Z7
 	VPMAXUD Z7, Z3, Z8
 	VPMAXSD Z7, Z3, Z3
-	VMOVUPS 128(BX), Z7
+	VMOVUPS 128(DI), Z7
 	VPMAXUD Z7, Z8, Z8
 	VPMAXSD Z7, Z3, Z3
-	VMOVUPS 192(BX), Z7
+	VMOVUPS 192(DI), Z7
 	VPMAXUD Z7, Z8, Z8
 	VPMAXSD Z7, Z3, Z3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done13
 
 tree4turn13:
@@ -4720,11 +4667,11 @@ tree4turn13:
 	VPMAXUD Z10, Z8, Z8
 	VPMAXSD Z7, Z3, Z3
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn13
 
 tree4done13:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z8, Z4, K1, Z7
 	VSHUFPS   $0x4e, Z8, Z4, Z4
@@ -4732,19 +4679,19 @@ tree4done13:
 	VBLENDMPS Z3, Z1, K1, Z4
 	VSHUFPS   $0x4e, Z3, Z1, Z1
 	VPMAXSD   Z1, Z4, Z4
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z3
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z3
 	VPMAXUD   Z3, Z1, Z8
 	VPMAXSD   Z3, Z1, Z1
-	VMOVUPS   128(BX), Z3
+	VMOVUPS   128(DI), Z3
 	VPMAXUD   Z3, Z8, Z8
 	VPMAXSD   Z3, Z1, Z1
-	VMOVUPS   192(BX), Z3
+	VMOVUPS   192(DI), Z3
 	VPMAXUD   Z3, Z8, Z8
 	VPMAXSD   Z3, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done14
 
 tree4turn14:
@@ -4761,25 +4708,25 @@ tree4turn14:
 	VPMAXUD Z10, Z8, Z8
 	VPMAXSD Z3, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn14
 
 tree4done14:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z3
-	VMOVUPS 64(BX), Z9
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
+	VMOVUPS 64(DI), Z9
 	VPMAXUD Z9, Z3, Z10
 	VPMAXSD Z9, Z3, Z3
-	VMOVUPS 128(BX), Z9
+	VMOVUPS 128(DI), Z9
 	VPMAXUD Z9, Z10, Z10
 	VPMAXSD Z9, Z3, Z3
-	VMOVUPS 192(BX), Z9
+	VMOVUPS 192(DI), Z9
 	VPMAXUD Z9, Z10, Z10
 	VPMAXSD Z9, Z3, Z3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done15
 
 tree4turn15:
@@ -4796,11 +4743,11 @@ tree4turn15:
 	VPMAXUD Z12, Z10, Z10
 	VPMAXSD Z9, Z3, Z3
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn15
 
 tree4done15:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+256, R10
 	VBLENDMPS  Z10, Z8, K1, Z9
 	VSHUFPS    $0x4e, Z10, Z8, Z8
@@ -4833,11 +4780,11 @@ tree4done15:
 	VPANDD     Z1, Z6, Z6
 	VADDPS     Z14, Z6, Z6
 	VBLENDMPS  Z6, Z0, K1, Z6
-	VMOVUPS    Z6, (SI)
-	VMOVUPS    Z0, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z6, (DX)
+	VMOVUPS    Z0, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+64, DX
+	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree4loop
@@ -4856,13 +4803,13 @@ tree1:
 	SUBQ $+64, R11
 
 tree1loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z0
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -4870,18 +4817,18 @@ tree1turn0:
 	VPMAXUD Z2, Z1, Z1
 	VPMAXSD Z2, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
 	VMOVAPS Z2, Z3
 	VMOVAPS Z2, Z2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -4889,11 +4836,11 @@ tree1turn1:
 	VPMAXUD Z4, Z3, Z3
 	VPMAXSD Z4, Z2, Z2
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
@@ -4903,12 +4850,12 @@ tree1done1:
 	VBLENDMPS Z2, Z0, K1, Z1
 	VSHUFPS   $0x4e, Z2, Z0, Z0
 	VPMAXSD   Z0, Z1, Z1
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
 	VMOVAPS   Z0, Z2
 	VMOVAPS   Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done2
 
 tree1turn2:
@@ -4916,18 +4863,18 @@ tree1turn2:
 	VPMAXUD Z3, Z2, Z2
 	VPMAXSD Z3, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
 	VMOVAPS Z3, Z5
 	VMOVAPS Z3, Z3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -4935,11 +4882,11 @@ tree1turn3:
 	VPMAXUD Z6, Z5, Z5
 	VPMAXSD Z6, Z3, Z3
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z5, Z2, K1, Z6
 	VSHUFPS   $0x4e, Z5, Z2, Z2
@@ -4953,12 +4900,12 @@ tree1done3:
 	VSHUFPS   $0x88, Z4, Z1, Z0
 	VSHUFPS   $0xdd, Z4, Z1, Z1
 	VPMAXSD   Z1, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z3
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done4
 
 tree1turn4:
@@ -4966,18 +4913,18 @@ tree1turn4:
 	VPMAXUD Z4, Z3, Z3
 	VPMAXSD Z4, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z4
 	VMOVAPS Z4, Z5
 	VMOVAPS Z4, Z4
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -4985,11 +4932,11 @@ tree1turn5:
 	VPMAXUD Z6, Z5, Z5
 	VPMAXSD Z6, Z4, Z4
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z5, Z3, K1, Z6
 	VSHUFPS   $0x4e, Z5, Z3, Z3
@@ -4997,12 +4944,12 @@ tree1done5:
 	VBLENDMPS Z4, Z1, K1, Z3
 	VSHUFPS   $0x4e, Z4, Z1, Z1
 	VPMAXSD   Z1, Z3, Z3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z4
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done6
 
 tree1turn6:
@@ -5010,18 +4957,18 @@ tree1turn6:
 	VPMAXUD Z5, Z4, Z4
 	VPMAXSD Z5, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z5
 	VMOVAPS Z5, Z7
 	VMOVAPS Z5, Z5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -5029,11 +4976,11 @@ tree1turn7:
 	VPMAXUD Z8, Z7, Z7
 	VPMAXSD Z8, Z5, Z5
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+64, R10
 	VBLENDMPS  Z7, Z4, K1, Z8
 	VSHUFPS    $0x4e, Z7, Z4, Z4
@@ -5055,12 +5002,12 @@ tree1done7:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXSD    Z0, Z2, Z2
-	MOVQ       R10, BX
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Z0
+	MOVQ       R10, DI
+	ADDQ       R11, DI
+	VMOVUPS    (DI), Z0
 	VMOVAPS    Z0, Z1
 	VMOVAPS    Z0, Z0
-	CMPQ       R10, BX
+	CMPQ       R10, DI
 	JGE        tree1done8
 
 tree1turn8:
@@ -5068,18 +5015,18 @@ tree1turn8:
 	VPMAXUD Z3, Z1, Z1
 	VPMAXSD Z3, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn8
 
 tree1done8:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
 	VMOVAPS Z3, Z4
 	VMOVAPS Z3, Z3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done9
 
 tree1turn9:
@@ -5087,11 +5034,11 @@ tree1turn9:
 	VPMAXUD Z5, Z4, Z4
 	VPMAXSD Z5, Z3, Z3
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn9
 
 tree1done9:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z4, Z1, K1, Z5
 	VSHUFPS   $0x4e, Z4, Z1, Z1
@@ -5099,12 +5046,12 @@ tree1done9:
 	VBLENDMPS Z3, Z0, K1, Z1
 	VSHUFPS   $0x4e, Z3, Z0, Z0
 	VPMAXSD   Z0, Z1, Z1
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
 	VMOVAPS   Z0, Z3
 	VMOVAPS   Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done10
 
 tree1turn10:
@@ -5112,18 +5059,18 @@ tree1turn10:
 	VPMAXUD Z4, Z3, Z3
 	VPMAXSD Z4, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn10
 
 tree1done10:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z4
 	VMOVAPS Z4, Z7
 	VMOVAPS Z4, Z4
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done11
 
 tree1turn11:
@@ -5131,11 +5078,11 @@ tree1turn11:
 	VPMAXUD Z8, Z7, Z7
 	VPMAXSD Z8, Z4, Z4
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn11
 
 tree1done11:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z7, Z3, K1, Z8
 	VSHUFPS   $0x4e, Z7, Z3, Z3
@@ -5149,12 +5096,12 @@ tree1done11:
 	VSHUFPS   $0x88, Z5, Z1, Z0
 	VSHUFPS   $0xdd, Z5, Z1, Z1
 	VPMAXSD   Z1, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z4
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done12
 
 tree1turn12:
@@ -5162,18 +5109,18 @@ tree1turn12:
 	VPMAXUD Z5, Z4, Z4
 	VPMAXSD Z5, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn12
 
 tree1done12:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z5
 	VMOVAPS Z5, Z7
 	VMOVAPS Z5, Z5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done13
 
 tree1turn13:
@@ -5181,11 +5128,11 @@ tree1turn13:
 	VPMAXUD Z8, Z7, Z7
 	VPMAXSD Z8, Z5, Z5
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn13
 
 tree1done13:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z7, Z4, K1, Z8
 	VSHUFPS   $0x4e, Z7, Z4, Z4
@@ -5193,12 +5140,12 @@ tree1done13:
 	VBLENDMPS Z5, Z1, K1, Z4
 	VSHUFPS   $0x4e, Z5, Z1, Z1
 	VPMAXSD   Z1, Z4, Z4
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z5
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done14
 
 tree1turn14:
@@ -5206,18 +5153,18 @@ tree1turn14:
 	VPMAXUD Z7, Z5, Z5
 	VPMAXSD Z7, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn14
 
 tree1done14:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z7
 	VMOVAPS Z7, Z9
 	VMOVAPS Z7, Z7
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done15
 
 tree1turn15:
@@ -5225,11 +5172,11 @@ tree1turn15:
 	VPMAXUD Z10, Z9, Z9
 	VPMAXSD Z10, Z7, Z7
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn15
 
 tree1done15:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+64, R10
 	VBLENDMPS  Z9, Z5, K1, Z10
 	VSHUFPS    $0x4e, Z9, Z5, Z5
@@ -5262,11 +5209,11 @@ tree1done15:
 	VPANDD     Z1, Z3, Z3
 	VADDPS     Z14, Z3, Z3
 	VBLENDMPS  Z3, Z0, K1, Z3
-	VMOVUPS    Z3, (SI)
-	VMOVUPS    Z0, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z3, (DX)
+	VMOVUPS    Z0, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+64, DX
+	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree1loop
@@ -5282,12 +5229,11 @@ treepart:
 	JLT   treepartend
 	MOVQ  $-1, AX
 	BZHIQ R9, AX, AX
-	KMOVQ AX, K0
+	KMOVQ AX, K7
 
 treepartloop:
-	MOVQ         DI, R10
+	MOVQ         SI, R10
 	VBROADCASTSS (R10), Z0
-	KMOVQ        K0, K7
 	VMOVUPS      (R10), K7, Z0
 	LEAQ         (R10)(R9*4), R10
 	VBROADCASTSS (R10), Z1
@@ -5420,11 +5366,11 @@ treepartloop:
 	VPANDD       Z1, Z6, Z6
 	VADDPS       Z14, Z6, Z6
 	VBLENDMPS    Z6, Z0, K1, Z6
-	VMOVUPS      Z6, (SI)
-	VMOVUPS      Z0, (DX)
-	MOVQ         R10, DI
-	ADDQ         $+64, SI
+	VMOVUPS      Z6, (DX)
+	VMOVUPS      Z0, (BX)
+	MOVQ         R10, SI
 	ADDQ         $+64, DX
+	ADDQ         $+64, BX
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treepartloop
@@ -5435,36 +5381,39 @@ treepartend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled32AVX512(SB)
+	MOVQ SI, 256(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func MinMaxColumnsAVX512(min *float32, max *float32, x0 *float32, x1 *float32, x2 *float32, x3 *float32, x4 *float32, x5 *float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·MinMaxColumnsAVX512(SB), NOSPLIT, $0-72
-	// pointers: DI min, SI max, DX x0, BX x1, R8 x2, R9 x3, R10 x4, R11 x5, R12 elements left
+	// pointers: SI min, DX max, BX x0, R8 x1, R9 x2, R10 x3, R11 x4, R12 x5, DI elements left
 	// per call: Z15 0x7fffffff, Z14 0x7fc00000, Z13 0x0
 	// vector registers in use at once: 7
-	MOVQ         min+0(FP), DI
-	MOVQ         max+8(FP), SI
-	MOVQ         x0+16(FP), DX
-	MOVQ         x1+24(FP), BX
-	MOVQ         x2+32(FP), R8
-	MOVQ         x3+40(FP), R9
-	MOVQ         x4+48(FP), R10
-	MOVQ         x5+56(FP), R11
+	MOVQ         min+0(FP), SI
+	MOVQ         max+8(FP), DX
+	MOVQ         x0+16(FP), BX
+	MOVQ         x1+24(FP), R8
+	MOVQ         x2+32(FP), R9
+	MOVQ         x3+40(FP), R10
+	MOVQ         x4+48(FP), R11
+	MOVQ         x5+56(FP), R12
 	VBROADCASTSS constantsAVX512<>+12(SB), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VPXORD       Z13, Z13, Z13
-	MOVQ         n+64(FP), R12
-	CMPQ         R12, $+64
-	JLT          lanetail
+	MOVQ         n+64(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VMOVUPS   (DI), Z0
-	VMOVUPS   (SI), Z1
+	VMOVUPS   (SI), Z0
+	VMOVUPS   (DX), Z1
 	VPANDD    Z15, Z0, Z2
-	VMOVUPS   (DX), Z3
-	VMINPS    Z3, Z0, Z0
-	VMAXPS    Z3, Z1, Z1
-	VPANDD    Z15, Z3, Z3
-	VPMAXSD   Z3, Z2, Z2
 	VMOVUPS   (BX), Z3
 	VMINPS    Z3, Z0, Z0
 	VMAXPS    Z3, Z1, Z1
@@ -5490,21 +5439,21 @@ laneloop:
 	VMAXPS    Z3, Z1, Z1
 	VPANDD    Z15, Z3, Z3
 	VPMAXSD   Z3, Z2, Z2
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z0, Z14, K1, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	VBLENDMPS Z1, Z14, K1, Z1
-	VADDPS    Z13, Z1, Z1
-	VMOVUPS   Z1, (SI)
-	VMOVUPS   64(DI), Z0
-	VMOVUPS   64(SI), Z1
-	VPANDD    Z15, Z0, Z2
-	VMOVUPS   64(DX), Z3
+	VMOVUPS   (R12), Z3
 	VMINPS    Z3, Z0, Z0
 	VMAXPS    Z3, Z1, Z1
 	VPANDD    Z15, Z3, Z3
 	VPMAXSD   Z3, Z2, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z0, Z14, K1, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VBLENDMPS Z1, Z14, K1, Z1
+	VADDPS    Z13, Z1, Z1
+	VMOVUPS   Z1, (DX)
+	VMOVUPS   64(SI), Z0
+	VMOVUPS   64(DX), Z1
+	VPANDD    Z15, Z0, Z2
 	VMOVUPS   64(BX), Z3
 	VMINPS    Z3, Z0, Z0
 	VMAXPS    Z3, Z1, Z1
@@ -5530,21 +5479,21 @@ laneloop:
 	VMAXPS    Z3, Z1, Z1
 	VPANDD    Z15, Z3, Z3
 	VPMAXSD   Z3, Z2, Z2
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z0, Z14, K1, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
-	VBLENDMPS Z1, Z14, K1, Z1
-	VADDPS    Z13, Z1, Z1
-	VMOVUPS   Z1, 64(SI)
-	VMOVUPS   128(DI), Z0
-	VMOVUPS   128(SI), Z1
-	VPANDD    Z15, Z0, Z2
-	VMOVUPS   128(DX), Z3
+	VMOVUPS   64(R12), Z3
 	VMINPS    Z3, Z0, Z0
 	VMAXPS    Z3, Z1, Z1
 	VPANDD    Z15, Z3, Z3
 	VPMAXSD   Z3, Z2, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z0, Z14, K1, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVUPS   Z0, 64(SI)
+	VBLENDMPS Z1, Z14, K1, Z1
+	VADDPS    Z13, Z1, Z1
+	VMOVUPS   Z1, 64(DX)
+	VMOVUPS   128(SI), Z0
+	VMOVUPS   128(DX), Z1
+	VPANDD    Z15, Z0, Z2
 	VMOVUPS   128(BX), Z3
 	VMINPS    Z3, Z0, Z0
 	VMAXPS    Z3, Z1, Z1
@@ -5570,21 +5519,21 @@ laneloop:
 	VMAXPS    Z3, Z1, Z1
 	VPANDD    Z15, Z3, Z3
 	VPMAXSD   Z3, Z2, Z2
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z0, Z14, K1, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
-	VBLENDMPS Z1, Z14, K1, Z1
-	VADDPS    Z13, Z1, Z1
-	VMOVUPS   Z1, 128(SI)
-	VMOVUPS   192(DI), Z0
-	VMOVUPS   192(SI), Z1
-	VPANDD    Z15, Z0, Z2
-	VMOVUPS   192(DX), Z3
+	VMOVUPS   128(R12), Z3
 	VMINPS    Z3, Z0, Z0
 	VMAXPS    Z3, Z1, Z1
 	VPANDD    Z15, Z3, Z3
 	VPMAXSD   Z3, Z2, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z0, Z14, K1, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVUPS   Z0, 128(SI)
+	VBLENDMPS Z1, Z14, K1, Z1
+	VADDPS    Z13, Z1, Z1
+	VMOVUPS   Z1, 128(DX)
+	VMOVUPS   192(SI), Z0
+	VMOVUPS   192(DX), Z1
+	VPANDD    Z15, Z0, Z2
 	VMOVUPS   192(BX), Z3
 	VMINPS    Z3, Z0, Z0
 	VMAXPS    Z3, Z1, Z1
@@ -5610,14 +5559,18 @@ laneloop:
 	VMAXPS    Z3, Z1, Z1
 	VPANDD    Z15, Z3, Z3
 	VPMAXSD   Z3, Z2, Z2
+	VMOVUPS   192(R12), Z3
+	VMINPS    Z3, Z0, Z0
+	VMAXPS    Z3, Z1, Z1
+	VPANDD    Z15, Z3, Z3
+	VPMAXSD   Z3, Z2, Z2
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z0, Z14, K1, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
+	VMOVUPS   Z0, 192(SI)
 	VBLENDMPS Z1, Z14, K1, Z1
 	VADDPS    Z13, Z1, Z1
-	VMOVUPS   Z1, 192(SI)
-	ADDQ      $+256, DI
+	VMOVUPS   Z1, 192(DX)
 	ADDQ      $+256, SI
 	ADDQ      $+256, DX
 	ADDQ      $+256, BX
@@ -5625,25 +5578,21 @@ laneloop:
 	ADDQ      $+256, R9
 	ADDQ      $+256, R10
 	ADDQ      $+256, R11
-	SUBQ      $+64, R12
-	CMPQ      R12, $+64
+	ADDQ      $+256, R12
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
 	JGE       laneloop
-
-lanetail:
-	TESTQ     R12, R12
+	TESTQ     DI, DI
 	JEQ       laneend
+
+lanerest:
 	MOVQ      $-1, AX
-	BZHIQ     R12, AX, AX
+	BZHIQ     DI, AX, AX
 	KMOVQ     AX, K0
 	KMOVQ     K0, K7
-	VMOVUPS.Z (DI), K7, Z0
-	VMOVUPS.Z (SI), K7, Z1
+	VMOVUPS.Z (SI), K7, Z0
+	VMOVUPS.Z (DX), K7, Z1
 	VPANDD    Z15, Z0, Z2
-	VMOVUPS.Z (DX), K7, Z3
-	VMINPS    Z3, Z0, Z0
-	VMAXPS    Z3, Z1, Z1
-	VPANDD    Z15, Z3, Z3
-	VPMAXSD   Z3, Z2, Z2
 	VMOVUPS.Z (BX), K7, Z3
 	VMINPS    Z3, Z0, Z0
 	VMAXPS    Z3, Z1, Z1
@@ -5669,24 +5618,24 @@ lanetail:
 	VMAXPS    Z3, Z1, Z1
 	VPANDD    Z15, Z3, Z3
 	VPMAXSD   Z3, Z2, Z2
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z0, Z14, K1, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, K7, (DI)
-	VBLENDMPS Z1, Z14, K1, Z1
-	VADDPS    Z13, Z1, Z1
-	VMOVUPS   Z1, K7, (SI)
-	CMPQ      R12, $+17
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(DI), K7, Z0
-	VMOVUPS.Z 64(SI), K7, Z1
-	VPANDD    Z15, Z0, Z2
-	VMOVUPS.Z 64(DX), K7, Z3
+	VMOVUPS.Z (R12), K7, Z3
 	VMINPS    Z3, Z0, Z0
 	VMAXPS    Z3, Z1, Z1
 	VPANDD    Z15, Z3, Z3
 	VPMAXSD   Z3, Z2, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z0, Z14, K1, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVUPS   Z0, K7, (SI)
+	VBLENDMPS Z1, Z14, K1, Z1
+	VADDPS    Z13, Z1, Z1
+	VMOVUPS   Z1, K7, (DX)
+	CMPQ      DI, $+17
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x10, K0, K7
+	VMOVUPS.Z 64(SI), K7, Z0
+	VMOVUPS.Z 64(DX), K7, Z1
+	VPANDD    Z15, Z0, Z2
 	VMOVUPS.Z 64(BX), K7, Z3
 	VMINPS    Z3, Z0, Z0
 	VMAXPS    Z3, Z1, Z1
@@ -5712,24 +5661,24 @@ lanetail:
 	VMAXPS    Z3, Z1, Z1
 	VPANDD    Z15, Z3, Z3
 	VPMAXSD   Z3, Z2, Z2
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z0, Z14, K1, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, K7, 64(DI)
-	VBLENDMPS Z1, Z14, K1, Z1
-	VADDPS    Z13, Z1, Z1
-	VMOVUPS   Z1, K7, 64(SI)
-	CMPQ      R12, $+33
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(DI), K7, Z0
-	VMOVUPS.Z 128(SI), K7, Z1
-	VPANDD    Z15, Z0, Z2
-	VMOVUPS.Z 128(DX), K7, Z3
+	VMOVUPS.Z 64(R12), K7, Z3
 	VMINPS    Z3, Z0, Z0
 	VMAXPS    Z3, Z1, Z1
 	VPANDD    Z15, Z3, Z3
 	VPMAXSD   Z3, Z2, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z0, Z14, K1, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVUPS   Z0, K7, 64(SI)
+	VBLENDMPS Z1, Z14, K1, Z1
+	VADDPS    Z13, Z1, Z1
+	VMOVUPS   Z1, K7, 64(DX)
+	CMPQ      DI, $+33
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x20, K0, K7
+	VMOVUPS.Z 128(SI), K7, Z0
+	VMOVUPS.Z 128(DX), K7, Z1
+	VPANDD    Z15, Z0, Z2
 	VMOVUPS.Z 128(BX), K7, Z3
 	VMINPS    Z3, Z0, Z0
 	VMAXPS    Z3, Z1, Z1
@@ -5755,24 +5704,24 @@ lanetail:
 	VMAXPS    Z3, Z1, Z1
 	VPANDD    Z15, Z3, Z3
 	VPMAXSD   Z3, Z2, Z2
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z0, Z14, K1, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, K7, 128(DI)
-	VBLENDMPS Z1, Z14, K1, Z1
-	VADDPS    Z13, Z1, Z1
-	VMOVUPS   Z1, K7, 128(SI)
-	CMPQ      R12, $+49
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(DI), K7, Z0
-	VMOVUPS.Z 192(SI), K7, Z1
-	VPANDD    Z15, Z0, Z2
-	VMOVUPS.Z 192(DX), K7, Z3
+	VMOVUPS.Z 128(R12), K7, Z3
 	VMINPS    Z3, Z0, Z0
 	VMAXPS    Z3, Z1, Z1
 	VPANDD    Z15, Z3, Z3
 	VPMAXSD   Z3, Z2, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z0, Z14, K1, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVUPS   Z0, K7, 128(SI)
+	VBLENDMPS Z1, Z14, K1, Z1
+	VADDPS    Z13, Z1, Z1
+	VMOVUPS   Z1, K7, 128(DX)
+	CMPQ      DI, $+49
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x30, K0, K7
+	VMOVUPS.Z 192(SI), K7, Z0
+	VMOVUPS.Z 192(DX), K7, Z1
+	VPANDD    Z15, Z0, Z2
 	VMOVUPS.Z 192(BX), K7, Z3
 	VMINPS    Z3, Z0, Z0
 	VMAXPS    Z3, Z1, Z1
@@ -5798,13 +5747,18 @@ lanetail:
 	VMAXPS    Z3, Z1, Z1
 	VPANDD    Z15, Z3, Z3
 	VPMAXSD   Z3, Z2, Z2
+	VMOVUPS.Z 192(R12), K7, Z3
+	VMINPS    Z3, Z0, Z0
+	VMAXPS    Z3, Z1, Z1
+	VPANDD    Z15, Z3, Z3
+	VPMAXSD   Z3, Z2, Z2
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z0, Z14, K1, Z0
 	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, K7, 192(DI)
+	VMOVUPS   Z0, K7, 192(SI)
 	VBLENDMPS Z1, Z14, K1, Z1
 	VADDPS    Z13, Z1, Z1
-	VMOVUPS   Z1, K7, 192(SI)
+	VMOVUPS   Z1, K7, 192(DX)
 
 lanetailnarrow:
 laneend:
@@ -5814,236 +5768,236 @@ laneend:
 // func MergeMinMaxAVX512(min *float32, max *float32, x *float32, y *float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·MergeMinMaxAVX512(SB), NOSPLIT, $0-40
-	// pointers: DI min, SI max, DX x, BX y, R8 elements left
+	// pointers: SI min, DX max, BX x, R8 y, DI elements left
 	// per call: Z15 0x0, Z14 0x7fc00000
 	// vector registers in use at once: 6
-	MOVQ         min+0(FP), DI
-	MOVQ         max+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         y+24(FP), BX
+	MOVQ         min+0(FP), SI
+	MOVQ         max+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         y+24(FP), R8
 	VPXORD       Z15, Z15, Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	MOVQ         n+32(FP), R8
-	CMPQ         R8, $+64
-	JLT          lanetail
+	MOVQ         n+32(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VMOVUPS   (DI), Z0
-	VMOVUPS   (SI), Z1
+	VMOVUPS   (SI), Z0
+	VMOVUPS   (DX), Z1
 	VMINPS    Z1, Z0, Z2
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z2, Z0, K1, Z2
-	VMOVUPS   (DX), Z3
+	VMOVUPS   (BX), Z3
 	VMINPS    Z3, Z2, Z3
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z3, Z2, K1, Z3
 	VMAXPS    Z0, Z1, Z0
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z0, Z1, K1, Z0
-	VMOVUPS   (BX), Z1
+	VMOVUPS   (R8), Z1
 	VMAXPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
 	VADDPS    Z15, Z3, Z3
 	VCMPPS    $0x07, Z3, Z3, K1
 	VBLENDMPS Z3, Z14, K1, Z3
-	VMOVUPS   Z3, (DI)
+	VMOVUPS   Z3, (SI)
 	VADDPS    Z15, Z1, Z1
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z1, Z14, K1, Z1
-	VMOVUPS   Z1, (SI)
-	VMOVUPS   64(DI), Z0
-	VMOVUPS   64(SI), Z1
+	VMOVUPS   Z1, (DX)
+	VMOVUPS   64(SI), Z0
+	VMOVUPS   64(DX), Z1
 	VMINPS    Z1, Z0, Z2
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z2, Z0, K1, Z2
-	VMOVUPS   64(DX), Z3
+	VMOVUPS   64(BX), Z3
 	VMINPS    Z3, Z2, Z3
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z3, Z2, K1, Z3
 	VMAXPS    Z0, Z1, Z0
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z0, Z1, K1, Z0
-	VMOVUPS   64(BX), Z1
+	VMOVUPS   64(R8), Z1
 	VMAXPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
 	VADDPS    Z15, Z3, Z3
 	VCMPPS    $0x07, Z3, Z3, K1
 	VBLENDMPS Z3, Z14, K1, Z3
-	VMOVUPS   Z3, 64(DI)
+	VMOVUPS   Z3, 64(SI)
 	VADDPS    Z15, Z1, Z1
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z1, Z14, K1, Z1
-	VMOVUPS   Z1, 64(SI)
-	VMOVUPS   128(DI), Z0
-	VMOVUPS   128(SI), Z1
+	VMOVUPS   Z1, 64(DX)
+	VMOVUPS   128(SI), Z0
+	VMOVUPS   128(DX), Z1
 	VMINPS    Z1, Z0, Z2
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z2, Z0, K1, Z2
-	VMOVUPS   128(DX), Z3
+	VMOVUPS   128(BX), Z3
 	VMINPS    Z3, Z2, Z3
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z3, Z2, K1, Z3
 	VMAXPS    Z0, Z1, Z0
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z0, Z1, K1, Z0
-	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(R8), Z1
 	VMAXPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
 	VADDPS    Z15, Z3, Z3
 	VCMPPS    $0x07, Z3, Z3, K1
 	VBLENDMPS Z3, Z14, K1, Z3
-	VMOVUPS   Z3, 128(DI)
+	VMOVUPS   Z3, 128(SI)
 	VADDPS    Z15, Z1, Z1
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z1, Z14, K1, Z1
-	VMOVUPS   Z1, 128(SI)
-	VMOVUPS   192(DI), Z0
-	VMOVUPS   192(SI), Z1
+	VMOVUPS   Z1, 128(DX)
+	VMOVUPS   192(SI), Z0
+	VMOVUPS   192(DX), Z1
 	VMINPS    Z1, Z0, Z2
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z2, Z0, K1, Z2
-	VMOVUPS   192(DX), Z3
+	VMOVUPS   192(BX), Z3
 	VMINPS    Z3, Z2, Z3
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z3, Z2, K1, Z3
 	VMAXPS    Z0, Z1, Z0
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z0, Z1, K1, Z0
-	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(R8), Z1
 	VMAXPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
 	VADDPS    Z15, Z3, Z3
 	VCMPPS    $0x07, Z3, Z3, K1
 	VBLENDMPS Z3, Z14, K1, Z3
-	VMOVUPS   Z3, 192(DI)
+	VMOVUPS   Z3, 192(SI)
 	VADDPS    Z15, Z1, Z1
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z1, Z14, K1, Z1
-	VMOVUPS   Z1, 192(SI)
-	ADDQ      $+256, DI
+	VMOVUPS   Z1, 192(DX)
 	ADDQ      $+256, SI
 	ADDQ      $+256, DX
 	ADDQ      $+256, BX
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
+	ADDQ      $+256, R8
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
 	JGE       laneloop
-
-lanetail:
-	TESTQ     R8, R8
+	TESTQ     DI, DI
 	JEQ       laneend
+
+lanerest:
 	MOVQ      $-1, AX
-	BZHIQ     R8, AX, AX
+	BZHIQ     DI, AX, AX
 	KMOVQ     AX, K0
 	KMOVQ     K0, K7
-	VMOVUPS.Z (DI), K7, Z0
-	VMOVUPS.Z (SI), K7, Z1
+	VMOVUPS.Z (SI), K7, Z0
+	VMOVUPS.Z (DX), K7, Z1
 	VMINPS    Z1, Z0, Z2
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z2, Z0, K1, Z2
-	VMOVUPS.Z (DX), K7, Z3
+	VMOVUPS.Z (BX), K7, Z3
 	VMINPS    Z3, Z2, Z3
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z3, Z2, K1, Z3
 	VMAXPS    Z0, Z1, Z0
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z0, Z1, K1, Z0
-	VMOVUPS.Z (BX), K7, Z1
+	VMOVUPS.Z (R8), K7, Z1
 	VMAXPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
 	VADDPS    Z15, Z3, Z3
 	VCMPPS    $0x07, Z3, Z3, K1
 	VBLENDMPS Z3, Z14, K1, Z3
-	VMOVUPS   Z3, K7, (DI)
+	VMOVUPS   Z3, K7, (SI)
 	VADDPS    Z15, Z1, Z1
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z1, Z14, K1, Z1
-	VMOVUPS   Z1, K7, (SI)
-	CMPQ      R8, $+17
+	VMOVUPS   Z1, K7, (DX)
+	CMPQ      DI, $+17
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(DI), K7, Z0
-	VMOVUPS.Z 64(SI), K7, Z1
+	VMOVUPS.Z 64(SI), K7, Z0
+	VMOVUPS.Z 64(DX), K7, Z1
 	VMINPS    Z1, Z0, Z2
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z2, Z0, K1, Z2
-	VMOVUPS.Z 64(DX), K7, Z3
+	VMOVUPS.Z 64(BX), K7, Z3
 	VMINPS    Z3, Z2, Z3
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z3, Z2, K1, Z3
 	VMAXPS    Z0, Z1, Z0
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z0, Z1, K1, Z0
-	VMOVUPS.Z 64(BX), K7, Z1
+	VMOVUPS.Z 64(R8), K7, Z1
 	VMAXPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
 	VADDPS    Z15, Z3, Z3
 	VCMPPS    $0x07, Z3, Z3, K1
 	VBLENDMPS Z3, Z14, K1, Z3
-	VMOVUPS   Z3, K7, 64(DI)
+	VMOVUPS   Z3, K7, 64(SI)
 	VADDPS    Z15, Z1, Z1
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z1, Z14, K1, Z1
-	VMOVUPS   Z1, K7, 64(SI)
-	CMPQ      R8, $+33
+	VMOVUPS   Z1, K7, 64(DX)
+	CMPQ      DI, $+33
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(DI), K7, Z0
-	VMOVUPS.Z 128(SI), K7, Z1
+	VMOVUPS.Z 128(SI), K7, Z0
+	VMOVUPS.Z 128(DX), K7, Z1
 	VMINPS    Z1, Z0, Z2
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z2, Z0, K1, Z2
-	VMOVUPS.Z 128(DX), K7, Z3
+	VMOVUPS.Z 128(BX), K7, Z3
 	VMINPS    Z3, Z2, Z3
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z3, Z2, K1, Z3
 	VMAXPS    Z0, Z1, Z0
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z0, Z1, K1, Z0
-	VMOVUPS.Z 128(BX), K7, Z1
+	VMOVUPS.Z 128(R8), K7, Z1
 	VMAXPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
 	VADDPS    Z15, Z3, Z3
 	VCMPPS    $0x07, Z3, Z3, K1
 	VBLENDMPS Z3, Z14, K1, Z3
-	VMOVUPS   Z3, K7, 128(DI)
+	VMOVUPS   Z3, K7, 128(SI)
 	VADDPS    Z15, Z1, Z1
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z1, Z14, K1, Z1
-	VMOVUPS   Z1, K7, 128(SI)
-	CMPQ      R8, $+49
+	VMOVUPS   Z1, K7, 128(DX)
+	CMPQ      DI, $+49
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(DI), K7, Z0
-	VMOVUPS.Z 192(SI), K7, Z1
+	VMOVUPS.Z 192(SI), K7, Z0
+	VMOVUPS.Z 192(DX), K7, Z1
 	VMINPS    Z1, Z0, Z2
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z2, Z0, K1, Z2
-	VMOVUPS.Z 192(DX), K7, Z3
+	VMOVUPS.Z 192(BX), K7, Z3
 	VMINPS    Z3, Z2, Z3
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z3, Z2, K1, Z3
 	VMAXPS    Z0, Z1, Z0
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z0, Z1, K1, Z0
-	VMOVUPS.Z 192(BX), K7, Z1
+	VMOVUPS.Z 192(R8), K7, Z1
 	VMAXPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
 	VADDPS    Z15, Z3, Z3
 	VCMPPS    $0x07, Z3, Z3, K1
 	VBLENDMPS Z3, Z14, K1, Z3
-	VMOVUPS   Z3, K7, 192(DI)
+	VMOVUPS   Z3, K7, 192(SI)
 	VADDPS    Z15, Z1, Z1
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z1, Z14, K1, Z1
-	VMOVUPS   Z1, K7, 192(SI)
+	VMOVUPS   Z1, K7, 192(DX)
 
 lanetailnarrow:
 laneend:
@@ -6052,14 +6006,14 @@ laneend:
 
 // func MinMaxF16AVX512(x *uint16, min *uint16, max *uint16, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·MinMaxF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
+TEXT ·MinMaxF16AVX512(SB), NOSPLIT, $160-40
+	// pointers: SI x, DX min, BX max, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x7fffffff, Z14 0x7c000000, Z13 0x7e000000, Z12 0x0, Z11 0x80008000, Z10 0x0, Z9 0xffffffff
 	// per group: nothing
 	// vector registers in use at once: 26
-	MOVQ         x+0(FP), DI
-	MOVQ         min+8(FP), SI
-	MOVQ         max+16(FP), DX
+	MOVQ         x+0(FP), SI
+	MOVQ         min+8(FP), DX
+	MOVQ         max+16(FP), BX
 	VBROADCASTSS constantsAVX512<>+12(SB), Z15
 	VBROADCASTSS constantsAVX512<>+20(SB), Z14
 	VBROADCASTSS constantsAVX512<>+24(SB), Z13
@@ -6091,43 +6045,30 @@ groups:
 	VMOVAPS Z10, Z5
 	VMOVAPS Z9, Z4
 	VMOVAPS Z9, Z3
-	MOVQ    R9, BX
-	CMPQ    BX, $+64
-	JLT     grouptail
+	MOVQ    R9, DI
+	CMPQ    DI, $+64
+	JLT     groupstage
 
 grouploop:
-	VMOVUPS (DI), Z0
+	VMOVUPS (SI), Z0
 	VPMAXSW Z0, Z8, Z8
 	VPMAXUW Z0, Z6, Z6
 	VPMINUW Z0, Z4, Z4
-	VMOVUPS 64(DI), Z0
+	VMOVUPS 64(SI), Z0
 	VPMAXSW Z0, Z7, Z7
 	VPMAXUW Z0, Z5, Z5
 	VPMINUW Z0, Z3, Z3
-	ADDQ    $+128, DI
-	SUBQ    $+64, BX
-	CMPQ    BX, $+64
+	ADDQ    $+128, SI
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
 	JGE     grouploop
-
-grouptail:
-	TESTQ        BX, BX
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	VPBROADCASTW (DI), Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    (DI), K7, Z0
-	VPMAXSW      Z0, Z8, Z8
-	VPMAXUW      Z0, Z6, Z6
-	VPMINUW      Z0, Z4, Z4
-	VPBROADCASTW (DI), Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    64(DI), K7, Z0
-	VPMAXSW      Z0, Z7, Z7
-	VPMAXUW      Z0, Z5, Z5
-	VPMINUW      Z0, Z3, Z3
-	LEAQ         (DI)(BX*2), DI
+	TESTQ   DI, DI
+	JEQ     groupend
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+64, DI
+	MOVQ    128(SP), SI
+	LEAQ    (SI)(DI*2), SI
 
 groupend:
 	VPMAXSW       Z7, Z8, Z0
@@ -6177,16 +6118,16 @@ groupend:
 	VPSRLD        $0x10, Z1, Z1
 	VPMOVDW       Z1, Y1
 	VMOVD         X1, AX
-	MOVW          AX, (SI)
+	MOVW          AX, (DX)
 	VMAXPS        Z0, Z2, Z0
 	VADDPS        Z12, Z0, Z0
 	VBLENDMPS     Z0, Z13, K1, Z0
 	VPSRLD        $0x10, Z0, Z0
 	VPMOVDW       Z0, Y0
 	VMOVD         X0, AX
-	MOVW          AX, (DX)
-	ADDQ          $+2, SI
+	MOVW          AX, (BX)
 	ADDQ          $+2, DX
+	ADDQ          $+2, BX
 	SUBQ          $+1, R8
 	TESTQ         R8, R8
 	JNE           groups
@@ -6198,8 +6139,8 @@ tree:
 	JLT  treeend
 
 treeloop:
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
 	MOVL       $0x0000cccc, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z1, Z0, K1, Z2
@@ -6207,8 +6148,8 @@ treeloop:
 	VPMAXSW    Z0, Z2, Z1
 	VPMAXUW    Z0, Z2, Z3
 	VPMINUW    Z0, Z2, Z2
-	VMOVUPS    128(DI), Z0
-	VMOVUPS    192(DI), Z4
+	VMOVUPS    128(SI), Z0
+	VMOVUPS    192(SI), Z4
 	VBLENDMPS  Z4, Z0, K1, Z5
 	VSHUFPS    $0x4e, Z4, Z0, Z0
 	VPMAXSW    Z0, Z5, Z4
@@ -6223,15 +6164,15 @@ treeloop:
 	VSHUFPS    $0x88, Z5, Z2, Z0
 	VSHUFPS    $0xdd, Z5, Z2, Z2
 	VPMINUW    Z2, Z0, Z0
-	VMOVUPS    256(DI), Z1
-	VMOVUPS    320(DI), Z2
+	VMOVUPS    256(SI), Z1
+	VMOVUPS    320(SI), Z2
 	VBLENDMPS  Z2, Z1, K1, Z3
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VPMAXSW    Z1, Z3, Z2
 	VPMAXUW    Z1, Z3, Z5
 	VPMINUW    Z1, Z3, Z3
-	VMOVUPS    384(DI), Z1
-	VMOVUPS    448(DI), Z7
+	VMOVUPS    384(SI), Z1
+	VMOVUPS    448(SI), Z7
 	VBLENDMPS  Z7, Z1, K1, Z8
 	VSHUFPS    $0x4e, Z7, Z1, Z1
 	VPMAXSW    Z1, Z8, Z7
@@ -6257,15 +6198,15 @@ treeloop:
 	VBLENDMPS  Z1, Z0, K2, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMINUW    Z0, Z3, Z3
-	VMOVUPS    512(DI), Z0
-	VMOVUPS    576(DI), Z1
+	VMOVUPS    512(SI), Z0
+	VMOVUPS    576(SI), Z1
 	VBLENDMPS  Z1, Z0, K1, Z4
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXSW    Z0, Z4, Z1
 	VPMAXUW    Z0, Z4, Z6
 	VPMINUW    Z0, Z4, Z4
-	VMOVUPS    640(DI), Z0
-	VMOVUPS    704(DI), Z7
+	VMOVUPS    640(SI), Z0
+	VMOVUPS    704(SI), Z7
 	VBLENDMPS  Z7, Z0, K1, Z8
 	VSHUFPS    $0x4e, Z7, Z0, Z0
 	VPMAXSW    Z0, Z8, Z7
@@ -6280,15 +6221,15 @@ treeloop:
 	VSHUFPS    $0x88, Z8, Z4, Z0
 	VSHUFPS    $0xdd, Z8, Z4, Z4
 	VPMINUW    Z4, Z0, Z0
-	VMOVUPS    768(DI), Z1
-	VMOVUPS    832(DI), Z4
+	VMOVUPS    768(SI), Z1
+	VMOVUPS    832(SI), Z4
 	VBLENDMPS  Z4, Z1, K1, Z6
 	VSHUFPS    $0x4e, Z4, Z1, Z1
 	VPMAXSW    Z1, Z6, Z4
 	VPMAXUW    Z1, Z6, Z8
 	VPMINUW    Z1, Z6, Z6
-	VMOVUPS    896(DI), Z1
-	VMOVUPS    960(DI), Z17
+	VMOVUPS    896(SI), Z1
+	VMOVUPS    960(SI), Z17
 	VBLENDMPS  Z17, Z1, K1, Z18
 	VSHUFPS    $0x4e, Z17, Z1, Z1
 	VPMAXSW    Z1, Z18, Z17
@@ -6340,16 +6281,16 @@ treeloop:
 	VBLENDMPS  Z4, Z13, K1, Z4
 	VPSRLD     $0x10, Z4, Z4
 	VPMOVDW    Z4, Y4
-	VMOVUPS    Y4, (SI)
+	VMOVUPS    Y4, (DX)
 	VMAXPS     Z16, Z0, Z16
 	VADDPS     Z12, Z16, Z16
 	VBLENDMPS  Z16, Z13, K1, Z16
 	VPSRLD     $0x10, Z16, Z16
 	VPMOVDW    Z16, Y16
-	VMOVUPS    Y16, (DX)
-	ADDQ       $+1024, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y16, (BX)
+	ADDQ       $+1024, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treeloop
@@ -6365,13 +6306,13 @@ treepair:
 	JLT  treepairend
 
 treepairloop:
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
 	VPMAXSW    Z1, Z0, Z2
 	VPMAXUW    Z1, Z0, Z3
 	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    128(DI), Z1
-	VMOVUPS    192(DI), Z4
+	VMOVUPS    128(SI), Z1
+	VMOVUPS    192(SI), Z4
 	VPMAXSW    Z4, Z1, Z5
 	VPMAXUW    Z4, Z1, Z6
 	VPMINUW    Z4, Z1, Z1
@@ -6386,13 +6327,13 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMINUW    Z0, Z3, Z3
-	VMOVUPS    256(DI), Z0
-	VMOVUPS    320(DI), Z1
+	VMOVUPS    256(SI), Z0
+	VMOVUPS    320(SI), Z1
 	VPMAXSW    Z1, Z0, Z5
 	VPMAXUW    Z1, Z0, Z6
 	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    384(DI), Z1
-	VMOVUPS    448(DI), Z7
+	VMOVUPS    384(SI), Z1
+	VMOVUPS    448(SI), Z7
 	VPMAXSW    Z7, Z1, Z8
 	VPMAXUW    Z7, Z1, Z16
 	VPMINUW    Z7, Z1, Z1
@@ -6414,13 +6355,13 @@ treepairloop:
 	VSHUFPS    $0x88, Z2, Z3, Z0
 	VSHUFPS    $0xdd, Z2, Z3, Z3
 	VPMINUW    Z3, Z0, Z0
-	VMOVUPS    512(DI), Z1
-	VMOVUPS    576(DI), Z2
+	VMOVUPS    512(SI), Z1
+	VMOVUPS    576(SI), Z2
 	VPMAXSW    Z2, Z1, Z3
 	VPMAXUW    Z2, Z1, Z4
 	VPMINUW    Z2, Z1, Z1
-	VMOVUPS    640(DI), Z2
-	VMOVUPS    704(DI), Z7
+	VMOVUPS    640(SI), Z2
+	VMOVUPS    704(SI), Z7
 	VPMAXSW    Z7, Z2, Z8
 	VPMAXUW    Z7, Z2, Z16
 	VPMINUW    Z7, Z2, Z2
@@ -6433,13 +6374,13 @@ treepairloop:
 	VBLENDMPS  Z2, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VPMINUW    Z1, Z4, Z4
-	VMOVUPS    768(DI), Z1
-	VMOVUPS    832(DI), Z2
+	VMOVUPS    768(SI), Z1
+	VMOVUPS    832(SI), Z2
 	VPMAXSW    Z2, Z1, Z8
 	VPMAXUW    Z2, Z1, Z16
 	VPMINUW    Z2, Z1, Z1
-	VMOVUPS    896(DI), Z2
-	VMOVUPS    960(DI), Z17
+	VMOVUPS    896(SI), Z2
+	VMOVUPS    960(SI), Z17
 	VPMAXSW    Z17, Z2, Z18
 	VPMAXUW    Z17, Z2, Z19
 	VPMINUW    Z17, Z2, Z2
@@ -6472,13 +6413,13 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMINUW    Z0, Z2, Z2
-	VMOVUPS    1024(DI), Z0
-	VMOVUPS    1088(DI), Z1
+	VMOVUPS    1024(SI), Z0
+	VMOVUPS    1088(SI), Z1
 	VPMAXSW    Z1, Z0, Z4
 	VPMAXUW    Z1, Z0, Z5
 	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    1152(DI), Z1
-	VMOVUPS    1216(DI), Z6
+	VMOVUPS    1152(SI), Z1
+	VMOVUPS    1216(SI), Z6
 	VPMAXSW    Z6, Z1, Z8
 	VPMAXUW    Z6, Z1, Z16
 	VPMINUW    Z6, Z1, Z1
@@ -6491,13 +6432,13 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K1, Z5
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMINUW    Z0, Z5, Z5
-	VMOVUPS    1280(DI), Z0
-	VMOVUPS    1344(DI), Z1
+	VMOVUPS    1280(SI), Z0
+	VMOVUPS    1344(SI), Z1
 	VPMAXSW    Z1, Z0, Z8
 	VPMAXUW    Z1, Z0, Z16
 	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    1408(DI), Z1
-	VMOVUPS    1472(DI), Z17
+	VMOVUPS    1408(SI), Z1
+	VMOVUPS    1472(SI), Z17
 	VPMAXSW    Z17, Z1, Z18
 	VPMAXUW    Z17, Z1, Z19
 	VPMINUW    Z17, Z1, Z1
@@ -6519,13 +6460,13 @@ treepairloop:
 	VSHUFPS    $0x88, Z4, Z5, Z0
 	VSHUFPS    $0xdd, Z4, Z5, Z5
 	VPMINUW    Z5, Z0, Z0
-	VMOVUPS    1536(DI), Z1
-	VMOVUPS    1600(DI), Z4
+	VMOVUPS    1536(SI), Z1
+	VMOVUPS    1600(SI), Z4
 	VPMAXSW    Z4, Z1, Z5
 	VPMAXUW    Z4, Z1, Z6
 	VPMINUW    Z4, Z1, Z1
-	VMOVUPS    1664(DI), Z4
-	VMOVUPS    1728(DI), Z17
+	VMOVUPS    1664(SI), Z4
+	VMOVUPS    1728(SI), Z17
 	VPMAXSW    Z17, Z4, Z18
 	VPMAXUW    Z17, Z4, Z19
 	VPMINUW    Z17, Z4, Z4
@@ -6538,13 +6479,13 @@ treepairloop:
 	VBLENDMPS  Z4, Z1, K1, Z6
 	VSHUFPS    $0x4e, Z4, Z1, Z1
 	VPMINUW    Z1, Z6, Z6
-	VMOVUPS    1792(DI), Z1
-	VMOVUPS    1856(DI), Z4
+	VMOVUPS    1792(SI), Z1
+	VMOVUPS    1856(SI), Z4
 	VPMAXSW    Z4, Z1, Z18
 	VPMAXUW    Z4, Z1, Z19
 	VPMINUW    Z4, Z1, Z1
-	VMOVUPS    1920(DI), Z4
-	VMOVUPS    1984(DI), Z20
+	VMOVUPS    1920(SI), Z4
+	VMOVUPS    1984(SI), Z20
 	VPMAXSW    Z20, Z4, Z21
 	VPMAXUW    Z20, Z4, Z22
 	VPMINUW    Z20, Z4, Z4
@@ -6603,16 +6544,16 @@ treepairloop:
 	VBLENDMPS  Z7, Z13, K1, Z7
 	VPSRLD     $0x10, Z7, Z7
 	VPMOVDW    Z7, Y7
-	VMOVUPS    Y7, (SI)
+	VMOVUPS    Y7, (DX)
 	VMAXPS     Z8, Z0, Z8
 	VADDPS     Z12, Z8, Z8
 	VBLENDMPS  Z8, Z13, K1, Z8
 	VPSRLD     $0x10, Z8, Z8
 	VPMOVDW    Z8, Y8
-	VMOVUPS    Y8, (DX)
-	ADDQ       $+2048, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y8, (BX)
+	ADDQ       $+2048, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treepairloop
@@ -6628,10 +6569,10 @@ treehalf:
 	JLT  treehalfend
 
 treehalfloop:
-	VMOVUPS      (DI), Y0
-	VINSERTF64X4 $0x01, 128(DI), Z0, Z0
-	VMOVUPS      32(DI), Y1
-	VINSERTF64X4 $0x01, 160(DI), Z1, Z1
+	VMOVUPS      (SI), Y0
+	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
+	VMOVUPS      32(SI), Y1
+	VINSERTF64X4 $0x01, 160(SI), Z1, Z1
 	MOVL         $0x0000cccc, AX
 	KMOVW        AX, K1
 	VBLENDMPS    Z1, Z0, K1, Z2
@@ -6639,10 +6580,10 @@ treehalfloop:
 	VPMAXSW      Z0, Z2, Z1
 	VPMAXUW      Z0, Z2, Z3
 	VPMINUW      Z0, Z2, Z2
-	VMOVUPS      64(DI), Y0
-	VINSERTF64X4 $0x01, 192(DI), Z0, Z0
-	VMOVUPS      96(DI), Y4
-	VINSERTF64X4 $0x01, 224(DI), Z4, Z4
+	VMOVUPS      64(SI), Y0
+	VINSERTF64X4 $0x01, 192(SI), Z0, Z0
+	VMOVUPS      96(SI), Y4
+	VINSERTF64X4 $0x01, 224(SI), Z4, Z4
 	VBLENDMPS    Z4, Z0, K1, Z5
 	VSHUFPS      $0x4e, Z4, Z0, Z0
 	VPMAXSW      Z0, Z5, Z4
@@ -6657,19 +6598,19 @@ treehalfloop:
 	VSHUFPS      $0x88, Z5, Z2, Z0
 	VSHUFPS      $0xdd, Z5, Z2, Z2
 	VPMINUW      Z2, Z0, Z0
-	VMOVUPS      256(DI), Y1
-	VINSERTF64X4 $0x01, 384(DI), Z1, Z1
-	VMOVUPS      288(DI), Y2
-	VINSERTF64X4 $0x01, 416(DI), Z2, Z2
+	VMOVUPS      256(SI), Y1
+	VINSERTF64X4 $0x01, 384(SI), Z1, Z1
+	VMOVUPS      288(SI), Y2
+	VINSERTF64X4 $0x01, 416(SI), Z2, Z2
 	VBLENDMPS    Z2, Z1, K1, Z3
 	VSHUFPS      $0x4e, Z2, Z1, Z1
 	VPMAXSW      Z1, Z3, Z2
 	VPMAXUW      Z1, Z3, Z5
 	VPMINUW      Z1, Z3, Z3
-	VMOVUPS      320(DI), Y1
-	VINSERTF64X4 $0x01, 448(DI), Z1, Z1
-	VMOVUPS      352(DI), Y7
-	VINSERTF64X4 $0x01, 480(DI), Z7, Z7
+	VMOVUPS      320(SI), Y1
+	VINSERTF64X4 $0x01, 448(SI), Z1, Z1
+	VMOVUPS      352(SI), Y7
+	VINSERTF64X4 $0x01, 480(SI), Z7, Z7
 	VBLENDMPS    Z7, Z1, K1, Z8
 	VSHUFPS      $0x4e, Z7, Z1, Z1
 	VPMAXSW      Z1, Z8, Z7
@@ -6712,16 +6653,16 @@ treehalfloop:
 	VBLENDMPS    Z5, Z13, K1, Z5
 	VPSRLD       $0x10, Z5, Z5
 	VPMOVDW      Z5, Y5
-	VMOVUPS      Y5, (SI)
+	VMOVUPS      Y5, (DX)
 	VMAXPS       Z2, Z3, Z2
 	VADDPS       Z12, Z2, Z2
 	VBLENDMPS    Z2, Z13, K1, Z2
 	VPSRLD       $0x10, Z2, Z2
 	VPMOVDW      Z2, Y2
-	VMOVUPS      Y2, (DX)
-	ADDQ         $+512, DI
-	ADDQ         $+32, SI
+	VMOVUPS      Y2, (BX)
+	ADDQ         $+512, SI
 	ADDQ         $+32, DX
+	ADDQ         $+32, BX
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treehalfloop
@@ -6740,23 +6681,23 @@ tree4:
 	SUBQ $+256, R11
 
 tree4loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z0
-	VMOVUPS 64(BX), Z1
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
 	VPMAXSW Z1, Z0, Z2
 	VPMAXUW Z1, Z0, Z3
 	VPMINUW Z1, Z0, Z0
-	VMOVUPS 128(BX), Z1
+	VMOVUPS 128(DI), Z1
 	VPMAXSW Z1, Z2, Z2
 	VPMAXUW Z1, Z3, Z3
 	VPMINUW Z1, Z0, Z0
-	VMOVUPS 192(BX), Z1
+	VMOVUPS 192(DI), Z1
 	VPMAXSW Z1, Z2, Z2
 	VPMAXUW Z1, Z3, Z3
 	VPMINUW Z1, Z0, Z0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -6777,28 +6718,28 @@ tree4turn0:
 	VPMAXUW Z6, Z3, Z3
 	VPMINUW Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z4
 	VPMAXSW Z4, Z1, Z5
 	VPMAXUW Z4, Z1, Z6
 	VPMINUW Z4, Z1, Z1
-	VMOVUPS 128(BX), Z4
+	VMOVUPS 128(DI), Z4
 	VPMAXSW Z4, Z5, Z5
 	VPMAXUW Z4, Z6, Z6
 	VPMINUW Z4, Z1, Z1
-	VMOVUPS 192(BX), Z4
+	VMOVUPS 192(DI), Z4
 	VPMAXSW Z4, Z5, Z5
 	VPMAXUW Z4, Z6, Z6
 	VPMINUW Z4, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -6819,11 +6760,11 @@ tree4turn1:
 	VPMAXUW Z16, Z6, Z6
 	VPMINUW Z4, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
@@ -6836,22 +6777,22 @@ tree4done1:
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMINUW   Z0, Z3, Z3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
-	VMOVUPS   64(BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
 	VPMAXSW   Z1, Z0, Z5
 	VPMAXUW   Z1, Z0, Z6
 	VPMINUW   Z1, Z0, Z0
-	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(DI), Z1
 	VPMAXSW   Z1, Z5, Z5
 	VPMAXUW   Z1, Z6, Z6
 	VPMINUW   Z1, Z0, Z0
-	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(DI), Z1
 	VPMAXSW   Z1, Z5, Z5
 	VPMAXUW   Z1, Z6, Z6
 	VPMINUW   Z1, Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done2
 
 tree4turn2:
@@ -6872,28 +6813,28 @@ tree4turn2:
 	VPMAXUW Z16, Z6, Z6
 	VPMINUW Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z7
 	VPMAXSW Z7, Z1, Z8
 	VPMAXUW Z7, Z1, Z16
 	VPMINUW Z7, Z1, Z1
-	VMOVUPS 128(BX), Z7
+	VMOVUPS 128(DI), Z7
 	VPMAXSW Z7, Z8, Z8
 	VPMAXUW Z7, Z16, Z16
 	VPMINUW Z7, Z1, Z1
-	VMOVUPS 192(BX), Z7
+	VMOVUPS 192(DI), Z7
 	VPMAXSW Z7, Z8, Z8
 	VPMAXUW Z7, Z16, Z16
 	VPMINUW Z7, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -6914,11 +6855,11 @@ tree4turn3:
 	VPMAXUW Z19, Z16, Z16
 	VPMINUW Z7, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z8, Z5, K1, Z7
 	VSHUFPS   $0x4e, Z8, Z5, Z5
@@ -6938,22 +6879,22 @@ tree4done3:
 	VSHUFPS   $0x88, Z2, Z3, Z0
 	VSHUFPS   $0xdd, Z2, Z3, Z3
 	VPMINUW   Z3, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z2
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z2
 	VPMAXSW   Z2, Z1, Z3
 	VPMAXUW   Z2, Z1, Z4
 	VPMINUW   Z2, Z1, Z1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(DI), Z2
 	VPMAXSW   Z2, Z3, Z3
 	VPMAXUW   Z2, Z4, Z4
 	VPMINUW   Z2, Z1, Z1
-	VMOVUPS   192(BX), Z2
+	VMOVUPS   192(DI), Z2
 	VPMAXSW   Z2, Z3, Z3
 	VPMAXUW   Z2, Z4, Z4
 	VPMINUW   Z2, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done4
 
 tree4turn4:
@@ -6974,28 +6915,28 @@ tree4turn4:
 	VPMAXUW Z16, Z4, Z4
 	VPMINUW Z2, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
-	VMOVUPS 64(BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z7
 	VPMAXSW Z7, Z2, Z8
 	VPMAXUW Z7, Z2, Z16
 	VPMINUW Z7, Z2, Z2
-	VMOVUPS 128(BX), Z7
+	VMOVUPS 128(DI), Z7
 	VPMAXSW Z7, Z8, Z8
 	VPMAXUW Z7, Z16, Z16
 	VPMINUW Z7, Z2, Z2
-	VMOVUPS 192(BX), Z7
+	VMOVUPS 192(DI), Z7
 	VPMAXSW Z7, Z8, Z8
 	VPMAXUW Z7, Z16, Z16
 	VPMINUW Z7, Z2, Z2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -7016,11 +6957,11 @@ tree4turn5:
 	VPMAXUW Z19, Z16, Z16
 	VPMINUW Z7, Z2, Z2
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z8, Z3, K1, Z7
 	VSHUFPS   $0x4e, Z8, Z3, Z3
@@ -7031,22 +6972,22 @@ tree4done5:
 	VBLENDMPS Z2, Z1, K1, Z4
 	VSHUFPS   $0x4e, Z2, Z1, Z1
 	VPMINUW   Z1, Z4, Z4
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z2
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z2
 	VPMAXSW   Z2, Z1, Z8
 	VPMAXUW   Z2, Z1, Z16
 	VPMINUW   Z2, Z1, Z1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(DI), Z2
 	VPMAXSW   Z2, Z8, Z8
 	VPMAXUW   Z2, Z16, Z16
 	VPMINUW   Z2, Z1, Z1
-	VMOVUPS   192(BX), Z2
+	VMOVUPS   192(DI), Z2
 	VPMAXSW   Z2, Z8, Z8
 	VPMAXUW   Z2, Z16, Z16
 	VPMINUW   Z2, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done6
 
 tree4turn6:
@@ -7067,28 +7008,28 @@ tree4turn6:
 	VPMAXUW Z19, Z16, Z16
 	VPMINUW Z2, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
-	VMOVUPS 64(BX), Z17
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z17
 	VPMAXSW Z17, Z2, Z18
 	VPMAXUW Z17, Z2, Z19
 	VPMINUW Z17, Z2, Z2
-	VMOVUPS 128(BX), Z17
+	VMOVUPS 128(DI), Z17
 	VPMAXSW Z17, Z18, Z18
 	VPMAXUW Z17, Z19, Z19
 	VPMINUW Z17, Z2, Z2
-	VMOVUPS 192(BX), Z17
+	VMOVUPS 192(DI), Z17
 	VPMAXSW Z17, Z18, Z18
 	VPMAXUW Z17, Z19, Z19
 	VPMINUW Z17, Z2, Z2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -7109,11 +7050,11 @@ tree4turn7:
 	VPMAXUW Z22, Z19, Z19
 	VPMINUW Z17, Z2, Z2
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+256, R10
 	VBLENDMPS  Z18, Z8, K1, Z17
 	VSHUFPS    $0x4e, Z18, Z8, Z8
@@ -7144,22 +7085,22 @@ tree4done7:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMINUW    Z0, Z2, Z2
-	MOVQ       R10, BX
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Z0
-	VMOVUPS    64(BX), Z1
+	MOVQ       R10, DI
+	ADDQ       R11, DI
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
 	VPMAXSW    Z1, Z0, Z4
 	VPMAXUW    Z1, Z0, Z5
 	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    128(BX), Z1
+	VMOVUPS    128(DI), Z1
 	VPMAXSW    Z1, Z4, Z4
 	VPMAXUW    Z1, Z5, Z5
 	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    192(BX), Z1
+	VMOVUPS    192(DI), Z1
 	VPMAXSW    Z1, Z4, Z4
 	VPMAXUW    Z1, Z5, Z5
 	VPMINUW    Z1, Z0, Z0
-	CMPQ       R10, BX
+	CMPQ       R10, DI
 	JGE        tree4done8
 
 tree4turn8:
@@ -7180,28 +7121,28 @@ tree4turn8:
 	VPMAXUW Z16, Z5, Z5
 	VPMINUW Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn8
 
 tree4done8:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z6
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z6
 	VPMAXSW Z6, Z1, Z8
 	VPMAXUW Z6, Z1, Z16
 	VPMINUW Z6, Z1, Z1
-	VMOVUPS 128(BX), Z6
+	VMOVUPS 128(DI), Z6
 	VPMAXSW Z6, Z8, Z8
 	VPMAXUW Z6, Z16, Z16
 	VPMINUW Z6, Z1, Z1
-	VMOVUPS 192(BX), Z6
+	VMOVUPS 192(DI), Z6
 	VPMAXSW Z6, Z8, Z8
 	VPMAXUW Z6, Z16, Z16
 	VPMINUW Z6, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done9
 
 tree4turn9:
@@ -7222,11 +7163,11 @@ tree4turn9:
 	VPMAXUW Z19, Z16, Z16
 	VPMINUW Z6, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn9
 
 tree4done9:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z8, Z4, K1, Z6
 	VSHUFPS   $0x4e, Z8, Z4, Z4
@@ -7237,22 +7178,22 @@ tree4done9:
 	VBLENDMPS Z1, Z0, K1, Z5
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMINUW   Z0, Z5, Z5
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
-	VMOVUPS   64(BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
 	VPMAXSW   Z1, Z0, Z8
 	VPMAXUW   Z1, Z0, Z16
 	VPMINUW   Z1, Z0, Z0
-	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(DI), Z1
 	VPMAXSW   Z1, Z8, Z8
 	VPMAXUW   Z1, Z16, Z16
 	VPMINUW   Z1, Z0, Z0
-	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(DI), Z1
 	VPMAXSW   Z1, Z8, Z8
 	VPMAXUW   Z1, Z16, Z16
 	VPMINUW   Z1, Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done10
 
 tree4turn10:
@@ -7273,28 +7214,28 @@ tree4turn10:
 	VPMAXUW Z19, Z16, Z16
 	VPMINUW Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn10
 
 tree4done10:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z17
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z17
 	VPMAXSW Z17, Z1, Z18
 	VPMAXUW Z17, Z1, Z19
 	VPMINUW Z17, Z1, Z1
-	VMOVUPS 128(BX), Z17
+	VMOVUPS 128(DI), Z17
 	VPMAXSW Z17, Z18, Z18
 	VPMAXUW Z17, Z19, Z19
 	VPMINUW Z17, Z1, Z1
-	VMOVUPS 192(BX), Z17
+	VMOVUPS 192(DI), Z17
 	VPMAXSW Z17, Z18, Z18
 	VPMAXUW Z17, Z19, Z19
 	VPMINUW Z17, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done11
 
 tree4turn11:
@@ -7315,11 +7256,11 @@ tree4turn11:
 	VPMAXUW Z22, Z19, Z19
 	VPMINUW Z17, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn11
 
 tree4done11:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z18, Z8, K1, Z17
 	VSHUFPS   $0x4e, Z18, Z8, Z8
@@ -7339,22 +7280,22 @@ tree4done11:
 	VSHUFPS   $0x88, Z4, Z5, Z0
 	VSHUFPS   $0xdd, Z4, Z5, Z5
 	VPMINUW   Z5, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z4
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z4
 	VPMAXSW   Z4, Z1, Z5
 	VPMAXUW   Z4, Z1, Z6
 	VPMINUW   Z4, Z1, Z1
-	VMOVUPS   128(BX), Z4
+	VMOVUPS   128(DI), Z4
 	VPMAXSW   Z4, Z5, Z5
 	VPMAXUW   Z4, Z6, Z6
 	VPMINUW   Z4, Z1, Z1
-	VMOVUPS   192(BX), Z4
+	VMOVUPS   192(DI), Z4
 	VPMAXSW   Z4, Z5, Z5
 	VPMAXUW   Z4, Z6, Z6
 	VPMINUW   Z4, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done12
 
 tree4turn12:
@@ -7375,28 +7316,28 @@ tree4turn12:
 	VPMAXUW Z19, Z6, Z6
 	VPMINUW Z4, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn12
 
 tree4done12:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z4
-	VMOVUPS 64(BX), Z17
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z17
 	VPMAXSW Z17, Z4, Z18
 	VPMAXUW Z17, Z4, Z19
 	VPMINUW Z17, Z4, Z4
-	VMOVUPS 128(BX), Z17
+	VMOVUPS 128(DI), Z17
 	VPMAXSW Z17, Z18, Z18
 	VPMAXUW Z17, Z19, Z19
 	VPMINUW Z17, Z4, Z4
-	VMOVUPS 192(BX), Z17
+	VMOVUPS 192(DI), Z17
 	VPMAXSW Z17, Z18, Z18
 	VPMAXUW Z17, Z19, Z19
 	VPMINUW Z17, Z4, Z4
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done13
 
 tree4turn13:
@@ -7417,11 +7358,11 @@ tree4turn13:
 	VPMAXUW Z22, Z19, Z19
 	VPMINUW Z17, Z4, Z4
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn13
 
 tree4done13:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z18, Z5, K1, Z17
 	VSHUFPS   $0x4e, Z18, Z5, Z5
@@ -7432,22 +7373,22 @@ tree4done13:
 	VBLENDMPS Z4, Z1, K1, Z6
 	VSHUFPS   $0x4e, Z4, Z1, Z1
 	VPMINUW   Z1, Z6, Z6
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z4
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z4
 	VPMAXSW   Z4, Z1, Z18
 	VPMAXUW   Z4, Z1, Z19
 	VPMINUW   Z4, Z1, Z1
-	VMOVUPS   128(BX), Z4
+	VMOVUPS   128(DI), Z4
 	VPMAXSW   Z4, Z18, Z18
 	VPMAXUW   Z4, Z19, Z19
 	VPMINUW   Z4, Z1, Z1
-	VMOVUPS   192(BX), Z4
+	VMOVUPS   192(DI), Z4
 	VPMAXSW   Z4, Z18, Z18
 	VPMAXUW   Z4, Z19, Z19
 	VPMINUW   Z4, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done14
 
 tree4turn14:
@@ -7468,28 +7409,28 @@ tree4turn14:
 	VPMAXUW Z22, Z19, Z19
 	VPMINUW Z4, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn14
 
 tree4done14:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z4
-	VMOVUPS 64(BX), Z20
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z20
 	VPMAXSW Z20, Z4, Z21
 	VPMAXUW Z20, Z4, Z22
 	VPMINUW Z20, Z4, Z4
-	VMOVUPS 128(BX), Z20
+	VMOVUPS 128(DI), Z20
 	VPMAXSW Z20, Z21, Z21
 	VPMAXUW Z20, Z22, Z22
 	VPMINUW Z20, Z4, Z4
-	VMOVUPS 192(BX), Z20
+	VMOVUPS 192(DI), Z20
 	VPMAXSW Z20, Z21, Z21
 	VPMAXUW Z20, Z22, Z22
 	VPMINUW Z20, Z4, Z4
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done15
 
 tree4turn15:
@@ -7510,11 +7451,11 @@ tree4turn15:
 	VPMAXUW Z25, Z22, Z22
 	VPMINUW Z20, Z4, Z4
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn15
 
 tree4done15:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+256, R10
 	VBLENDMPS  Z21, Z18, K1, Z20
 	VSHUFPS    $0x4e, Z21, Z18, Z18
@@ -7571,16 +7512,16 @@ tree4done15:
 	VBLENDMPS  Z7, Z13, K1, Z7
 	VPSRLD     $0x10, Z7, Z7
 	VPMOVDW    Z7, Y7
-	VMOVUPS    Y7, (SI)
+	VMOVUPS    Y7, (DX)
 	VMAXPS     Z8, Z0, Z8
 	VADDPS     Z12, Z8, Z8
 	VBLENDMPS  Z8, Z13, K1, Z8
 	VPSRLD     $0x10, Z8, Z8
 	VPMOVDW    Z8, Y8
-	VMOVUPS    Y8, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y8, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree4loop
@@ -7599,14 +7540,14 @@ tree1:
 	SUBQ $+64, R11
 
 tree1loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z0
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -7615,19 +7556,19 @@ tree1turn0:
 	VPMAXUW Z3, Z2, Z2
 	VPMINUW Z3, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
 	VMOVAPS Z3, Z4
 	VMOVAPS Z3, Z5
 	VMOVAPS Z3, Z3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -7636,11 +7577,11 @@ tree1turn1:
 	VPMAXUW Z6, Z5, Z5
 	VPMINUW Z6, Z3, Z3
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
@@ -7653,13 +7594,13 @@ tree1done1:
 	VBLENDMPS Z3, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z3, Z0, Z0
 	VPMINUW   Z0, Z2, Z2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
 	VMOVAPS   Z0, Z3
 	VMOVAPS   Z0, Z4
 	VMOVAPS   Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done2
 
 tree1turn2:
@@ -7668,19 +7609,19 @@ tree1turn2:
 	VPMAXUW Z5, Z4, Z4
 	VPMINUW Z5, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z5
 	VMOVAPS Z5, Z7
 	VMOVAPS Z5, Z8
 	VMOVAPS Z5, Z5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -7689,11 +7630,11 @@ tree1turn3:
 	VPMAXUW Z16, Z8, Z8
 	VPMINUW Z16, Z5, Z5
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z7, Z3, K1, Z16
 	VSHUFPS   $0x4e, Z7, Z3, Z3
@@ -7713,13 +7654,13 @@ tree1done3:
 	VSHUFPS   $0x88, Z1, Z2, Z0
 	VSHUFPS   $0xdd, Z1, Z2, Z2
 	VPMINUW   Z2, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z2
 	VMOVAPS   Z1, Z5
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done4
 
 tree1turn4:
@@ -7728,19 +7669,19 @@ tree1turn4:
 	VPMAXUW Z6, Z5, Z5
 	VPMINUW Z6, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z6
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z6
 	VMOVAPS Z6, Z7
 	VMOVAPS Z6, Z8
 	VMOVAPS Z6, Z6
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -7749,11 +7690,11 @@ tree1turn5:
 	VPMAXUW Z16, Z8, Z8
 	VPMINUW Z16, Z6, Z6
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z7, Z2, K1, Z16
 	VSHUFPS   $0x4e, Z7, Z2, Z2
@@ -7764,13 +7705,13 @@ tree1done5:
 	VBLENDMPS Z6, Z1, K1, Z5
 	VSHUFPS   $0x4e, Z6, Z1, Z1
 	VPMINUW   Z1, Z5, Z5
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z6
 	VMOVAPS   Z1, Z7
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done6
 
 tree1turn6:
@@ -7779,19 +7720,19 @@ tree1turn6:
 	VPMAXUW Z8, Z7, Z7
 	VPMINUW Z8, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z8
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z8
 	VMOVAPS Z8, Z17
 	VMOVAPS Z8, Z18
 	VMOVAPS Z8, Z8
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -7800,11 +7741,11 @@ tree1turn7:
 	VPMAXUW Z19, Z18, Z18
 	VPMINUW Z19, Z8, Z8
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+64, R10
 	VBLENDMPS  Z17, Z6, K1, Z19
 	VSHUFPS    $0x4e, Z17, Z6, Z6
@@ -7835,13 +7776,13 @@ tree1done7:
 	VBLENDMPS  Z1, Z0, K2, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMINUW    Z0, Z3, Z3
-	MOVQ       R10, BX
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Z0
+	MOVQ       R10, DI
+	ADDQ       R11, DI
+	VMOVUPS    (DI), Z0
 	VMOVAPS    Z0, Z1
 	VMOVAPS    Z0, Z4
 	VMOVAPS    Z0, Z0
-	CMPQ       R10, BX
+	CMPQ       R10, DI
 	JGE        tree1done8
 
 tree1turn8:
@@ -7850,19 +7791,19 @@ tree1turn8:
 	VPMAXUW Z5, Z4, Z4
 	VPMINUW Z5, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn8
 
 tree1done8:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z5
 	VMOVAPS Z5, Z6
 	VMOVAPS Z5, Z7
 	VMOVAPS Z5, Z5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done9
 
 tree1turn9:
@@ -7871,11 +7812,11 @@ tree1turn9:
 	VPMAXUW Z8, Z7, Z7
 	VPMINUW Z8, Z5, Z5
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn9
 
 tree1done9:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z6, Z1, K1, Z8
 	VSHUFPS   $0x4e, Z6, Z1, Z1
@@ -7886,13 +7827,13 @@ tree1done9:
 	VBLENDMPS Z5, Z0, K1, Z4
 	VSHUFPS   $0x4e, Z5, Z0, Z0
 	VPMINUW   Z0, Z4, Z4
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
 	VMOVAPS   Z0, Z5
 	VMOVAPS   Z0, Z6
 	VMOVAPS   Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done10
 
 tree1turn10:
@@ -7901,19 +7842,19 @@ tree1turn10:
 	VPMAXUW Z7, Z6, Z6
 	VPMINUW Z7, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn10
 
 tree1done10:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z7
 	VMOVAPS Z7, Z17
 	VMOVAPS Z7, Z18
 	VMOVAPS Z7, Z7
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done11
 
 tree1turn11:
@@ -7922,11 +7863,11 @@ tree1turn11:
 	VPMAXUW Z19, Z18, Z18
 	VPMINUW Z19, Z7, Z7
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn11
 
 tree1done11:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z17, Z5, K1, Z19
 	VSHUFPS   $0x4e, Z17, Z5, Z5
@@ -7946,13 +7887,13 @@ tree1done11:
 	VSHUFPS   $0x88, Z1, Z4, Z0
 	VSHUFPS   $0xdd, Z1, Z4, Z4
 	VPMINUW   Z4, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z4
 	VMOVAPS   Z1, Z7
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done12
 
 tree1turn12:
@@ -7961,19 +7902,19 @@ tree1turn12:
 	VPMAXUW Z8, Z7, Z7
 	VPMINUW Z8, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn12
 
 tree1done12:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z8
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z8
 	VMOVAPS Z8, Z17
 	VMOVAPS Z8, Z18
 	VMOVAPS Z8, Z8
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done13
 
 tree1turn13:
@@ -7982,11 +7923,11 @@ tree1turn13:
 	VPMAXUW Z19, Z18, Z18
 	VPMINUW Z19, Z8, Z8
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn13
 
 tree1done13:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z17, Z4, K1, Z19
 	VSHUFPS   $0x4e, Z17, Z4, Z4
@@ -7997,13 +7938,13 @@ tree1done13:
 	VBLENDMPS Z8, Z1, K1, Z7
 	VSHUFPS   $0x4e, Z8, Z1, Z1
 	VPMINUW   Z1, Z7, Z7
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z8
 	VMOVAPS   Z1, Z17
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done14
 
 tree1turn14:
@@ -8012,19 +7953,19 @@ tree1turn14:
 	VPMAXUW Z18, Z17, Z17
 	VPMINUW Z18, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn14
 
 tree1done14:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z18
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z18
 	VMOVAPS Z18, Z20
 	VMOVAPS Z18, Z21
 	VMOVAPS Z18, Z18
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done15
 
 tree1turn15:
@@ -8033,11 +7974,11 @@ tree1turn15:
 	VPMAXUW Z22, Z21, Z21
 	VPMINUW Z22, Z18, Z18
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn15
 
 tree1done15:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+64, R10
 	VBLENDMPS  Z20, Z8, K1, Z22
 	VSHUFPS    $0x4e, Z20, Z8, Z8
@@ -8094,16 +8035,16 @@ tree1done15:
 	VBLENDMPS  Z6, Z13, K1, Z6
 	VPSRLD     $0x10, Z6, Z6
 	VPMOVDW    Z6, Y6
-	VMOVUPS    Y6, (SI)
+	VMOVUPS    Y6, (DX)
 	VMAXPS     Z5, Z0, Z5
 	VADDPS     Z12, Z5, Z5
 	VBLENDMPS  Z5, Z13, K1, Z5
 	VPSRLD     $0x10, Z5, Z5
 	VPMOVDW    Z5, Y5
-	VMOVUPS    Y5, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y5, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree1loop
@@ -8119,12 +8060,11 @@ treepart:
 	JLT   treepartend
 	MOVQ  $-1, AX
 	BZHIQ R9, AX, AX
-	KMOVQ AX, K0
+	KMOVQ AX, K7
 
 treepartloop:
-	MOVQ         DI, R10
+	MOVQ         SI, R10
 	VPBROADCASTW (R10), Z0
-	KMOVQ        K0, K7
 	VMOVDQU16    (R10), K7, Z0
 	LEAQ         (R10)(R9*2), R10
 	VPBROADCASTW (R10), Z1
@@ -8298,16 +8238,16 @@ treepartloop:
 	VBLENDMPS    Z4, Z13, K1, Z4
 	VPSRLD       $0x10, Z4, Z4
 	VPMOVDW      Z4, Y4
-	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y4, (DX)
 	VMAXPS       Z16, Z0, Z16
 	VADDPS       Z12, Z16, Z16
 	VBLENDMPS    Z16, Z13, K1, Z16
 	VPSRLD       $0x10, Z16, Z16
 	VPMOVDW      Z16, Y16
-	VMOVUPS      Y16, (DX)
-	MOVQ         R10, DI
-	ADDQ         $+32, SI
+	VMOVUPS      Y16, (BX)
+	MOVQ         R10, SI
 	ADDQ         $+32, DX
+	ADDQ         $+32, BX
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treepartloop
@@ -8318,15 +8258,23 @@ treepartend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled16AVX512(SB)
+	MOVQ SI, 128(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func AbsMaxF16AVX512(x *uint16, most *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·AbsMaxF16AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI x, SI most, DX elements left, BX groups left, R8 length
+TEXT ·AbsMaxF16AVX512(SB), NOSPLIT, $160-32
+	// pointers: SI x, DX most, DI elements left, BX groups left, R8 length
 	// per call: Z15 0x7fff7fff, Z14 0x0
 	// per group: nothing
 	// vector registers in use at once: 9
-	MOVQ         x+0(FP), DI
-	MOVQ         most+8(FP), SI
+	MOVQ         x+0(FP), SI
+	MOVQ         most+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+36(SB), Z15
 	VPXORD       Z14, Z14, Z14
 	MOVQ         groups+16(FP), BX
@@ -8349,39 +8297,28 @@ TEXT ·AbsMaxF16AVX512(SB), NOSPLIT, $0-32
 groups:
 	VMOVAPS Z14, Z13
 	VMOVAPS Z14, Z12
-	MOVQ    R8, DX
-	CMPQ    DX, $+64
-	JLT     grouptail
+	MOVQ    R8, DI
+	CMPQ    DI, $+64
+	JLT     groupstage
 
 grouploop:
-	VMOVUPS (DI), Z0
+	VMOVUPS (SI), Z0
 	VPANDD  Z15, Z0, Z0
 	VPMAXUW Z0, Z13, Z13
-	VMOVUPS 64(DI), Z0
+	VMOVUPS 64(SI), Z0
 	VPANDD  Z15, Z0, Z0
 	VPMAXUW Z0, Z12, Z12
-	ADDQ    $+128, DI
-	SUBQ    $+64, DX
-	CMPQ    DX, $+64
+	ADDQ    $+128, SI
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
 	JGE     grouploop
-
-grouptail:
-	TESTQ        DX, DX
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        DX, AX, AX
-	KMOVQ        AX, K0
-	VPBROADCASTW (DI), Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    (DI), K7, Z0
-	VPANDD       Z15, Z0, Z0
-	VPMAXUW      Z0, Z13, Z13
-	VPBROADCASTW (DI), Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    64(DI), K7, Z0
-	VPANDD       Z15, Z0, Z0
-	VPMAXUW      Z0, Z12, Z12
-	LEAQ         (DI)(DX*2), DI
+	TESTQ   DI, DI
+	JEQ     groupend
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+64, DI
+	MOVQ    128(SP), SI
+	LEAQ    (SI)(DI*2), SI
 
 groupend:
 	VPMAXUW       Z12, Z13, Z0
@@ -8399,8 +8336,8 @@ groupend:
 	VPSRLD        $0x10, Z0, Z0
 	VPMOVDW       Z0, Y0
 	VCVTPH2PS     Y0, Z0
-	VMOVSS        X0, (SI)
-	ADDQ          $+4, SI
+	VMOVSS        X0, (DX)
+	ADDQ          $+4, DX
 	SUBQ          $+1, BX
 	TESTQ         BX, BX
 	JNE           groups
@@ -8412,18 +8349,18 @@ tree:
 	JLT  treeend
 
 treeloop:
-	VMOVUPS    (DI), Z0
+	VMOVUPS    (SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    64(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	MOVL       $0x0000cccc, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    128(DI), Z0
+	VMOVUPS    128(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    192(DI), Z1
+	VMOVUPS    192(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFPS    $0x4e, Z1, Z0, Z0
@@ -8431,16 +8368,16 @@ treeloop:
 	VSHUFPS    $0x88, Z3, Z2, Z0
 	VSHUFPS    $0xdd, Z3, Z2, Z2
 	VPMAXUW    Z2, Z0, Z0
-	VMOVUPS    256(DI), Z1
+	VMOVUPS    256(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    320(DI), Z2
+	VMOVUPS    320(SI), Z2
 	VPANDD     Z15, Z2, Z2
 	VBLENDMPS  Z2, Z1, K1, Z3
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VPMAXUW    Z1, Z3, Z3
-	VMOVUPS    384(DI), Z1
+	VMOVUPS    384(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    448(DI), Z2
+	VMOVUPS    448(SI), Z2
 	VPANDD     Z15, Z2, Z2
 	VBLENDMPS  Z2, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z2, Z1, Z1
@@ -8453,16 +8390,16 @@ treeloop:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    512(DI), Z0
+	VMOVUPS    512(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    576(DI), Z1
+	VMOVUPS    576(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z3, Z3
-	VMOVUPS    640(DI), Z0
+	VMOVUPS    640(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    704(DI), Z1
+	VMOVUPS    704(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z4
 	VSHUFPS    $0x4e, Z1, Z0, Z0
@@ -8470,16 +8407,16 @@ treeloop:
 	VSHUFPS    $0x88, Z4, Z3, Z0
 	VSHUFPS    $0xdd, Z4, Z3, Z3
 	VPMAXUW    Z3, Z0, Z0
-	VMOVUPS    768(DI), Z1
+	VMOVUPS    768(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    832(DI), Z3
+	VMOVUPS    832(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VBLENDMPS  Z3, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z3, Z1, Z1
 	VPMAXUW    Z1, Z4, Z4
-	VMOVUPS    896(DI), Z1
+	VMOVUPS    896(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    960(DI), Z3
+	VMOVUPS    960(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VBLENDMPS  Z3, Z1, K1, Z5
 	VSHUFPS    $0x4e, Z3, Z1, Z1
@@ -8499,9 +8436,9 @@ treeloop:
 	VPSRLD     $0x10, Z0, Z0
 	VPMOVDW    Z0, Y0
 	VCVTPH2PS  Y0, Z0
-	VMOVUPS    Z0, (SI)
-	ADDQ       $+1024, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z0, (DX)
+	ADDQ       $+1024, SI
+	ADDQ       $+64, DX
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        treeloop
@@ -8517,14 +8454,14 @@ treepair:
 	JLT  treepairend
 
 treepairloop:
-	VMOVUPS    (DI), Z0
+	VMOVUPS    (SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    64(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    128(DI), Z1
+	VMOVUPS    128(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    192(DI), Z2
+	VMOVUPS    192(SI), Z2
 	VPANDD     Z15, Z2, Z2
 	VPMAXUW    Z2, Z1, Z1
 	MOVL       $0x0000cccc, AX
@@ -8532,14 +8469,14 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    256(DI), Z0
+	VMOVUPS    256(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    320(DI), Z1
+	VMOVUPS    320(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    384(DI), Z1
+	VMOVUPS    384(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    448(DI), Z3
+	VMOVUPS    448(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VPMAXUW    Z3, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
@@ -8548,27 +8485,27 @@ treepairloop:
 	VSHUFPS    $0x88, Z3, Z2, Z0
 	VSHUFPS    $0xdd, Z3, Z2, Z2
 	VPMAXUW    Z2, Z0, Z0
-	VMOVUPS    512(DI), Z1
+	VMOVUPS    512(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    576(DI), Z2
+	VMOVUPS    576(SI), Z2
 	VPANDD     Z15, Z2, Z2
 	VPMAXUW    Z2, Z1, Z1
-	VMOVUPS    640(DI), Z2
+	VMOVUPS    640(SI), Z2
 	VPANDD     Z15, Z2, Z2
-	VMOVUPS    704(DI), Z3
+	VMOVUPS    704(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VPMAXUW    Z3, Z2, Z2
 	VBLENDMPS  Z2, Z1, K1, Z3
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VPMAXUW    Z1, Z3, Z3
-	VMOVUPS    768(DI), Z1
+	VMOVUPS    768(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    832(DI), Z2
+	VMOVUPS    832(SI), Z2
 	VPANDD     Z15, Z2, Z2
 	VPMAXUW    Z2, Z1, Z1
-	VMOVUPS    896(DI), Z2
+	VMOVUPS    896(SI), Z2
 	VPANDD     Z15, Z2, Z2
-	VMOVUPS    960(DI), Z4
+	VMOVUPS    960(SI), Z4
 	VPANDD     Z15, Z4, Z4
 	VPMAXUW    Z4, Z2, Z2
 	VBLENDMPS  Z2, Z1, K1, Z4
@@ -8582,27 +8519,27 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    1024(DI), Z0
+	VMOVUPS    1024(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    1088(DI), Z1
+	VMOVUPS    1088(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    1152(DI), Z1
+	VMOVUPS    1152(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    1216(DI), Z3
+	VMOVUPS    1216(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VPMAXUW    Z3, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z3, Z3
-	VMOVUPS    1280(DI), Z0
+	VMOVUPS    1280(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    1344(DI), Z1
+	VMOVUPS    1344(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    1408(DI), Z1
+	VMOVUPS    1408(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    1472(DI), Z4
+	VMOVUPS    1472(SI), Z4
 	VPANDD     Z15, Z4, Z4
 	VPMAXUW    Z4, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z4
@@ -8611,27 +8548,27 @@ treepairloop:
 	VSHUFPS    $0x88, Z4, Z3, Z0
 	VSHUFPS    $0xdd, Z4, Z3, Z3
 	VPMAXUW    Z3, Z0, Z0
-	VMOVUPS    1536(DI), Z1
+	VMOVUPS    1536(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    1600(DI), Z3
+	VMOVUPS    1600(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VPMAXUW    Z3, Z1, Z1
-	VMOVUPS    1664(DI), Z3
+	VMOVUPS    1664(SI), Z3
 	VPANDD     Z15, Z3, Z3
-	VMOVUPS    1728(DI), Z4
+	VMOVUPS    1728(SI), Z4
 	VPANDD     Z15, Z4, Z4
 	VPMAXUW    Z4, Z3, Z3
 	VBLENDMPS  Z3, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z3, Z1, Z1
 	VPMAXUW    Z1, Z4, Z4
-	VMOVUPS    1792(DI), Z1
+	VMOVUPS    1792(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    1856(DI), Z3
+	VMOVUPS    1856(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VPMAXUW    Z3, Z1, Z1
-	VMOVUPS    1920(DI), Z3
+	VMOVUPS    1920(SI), Z3
 	VPANDD     Z15, Z3, Z3
-	VMOVUPS    1984(DI), Z5
+	VMOVUPS    1984(SI), Z5
 	VPANDD     Z15, Z5, Z5
 	VPMAXUW    Z5, Z3, Z3
 	VBLENDMPS  Z3, Z1, K1, Z5
@@ -8652,9 +8589,9 @@ treepairloop:
 	VPSRLD     $0x10, Z0, Z0
 	VPMOVDW    Z0, Y0
 	VCVTPH2PS  Y0, Z0
-	VMOVUPS    Z0, (SI)
-	ADDQ       $+2048, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z0, (DX)
+	ADDQ       $+2048, SI
+	ADDQ       $+64, DX
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        treepairloop
@@ -8670,22 +8607,22 @@ treehalf:
 	JLT  treehalfend
 
 treehalfloop:
-	VMOVUPS      (DI), Y0
-	VINSERTF64X4 $0x01, 128(DI), Z0, Z0
+	VMOVUPS      (SI), Y0
+	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
 	VPANDD       Z15, Z0, Z0
-	VMOVUPS      32(DI), Y1
-	VINSERTF64X4 $0x01, 160(DI), Z1, Z1
+	VMOVUPS      32(SI), Y1
+	VINSERTF64X4 $0x01, 160(SI), Z1, Z1
 	VPANDD       Z15, Z1, Z1
 	MOVL         $0x0000cccc, AX
 	KMOVW        AX, K1
 	VBLENDMPS    Z1, Z0, K1, Z2
 	VSHUFPS      $0x4e, Z1, Z0, Z0
 	VPMAXUW      Z0, Z2, Z2
-	VMOVUPS      64(DI), Y0
-	VINSERTF64X4 $0x01, 192(DI), Z0, Z0
+	VMOVUPS      64(SI), Y0
+	VINSERTF64X4 $0x01, 192(SI), Z0, Z0
 	VPANDD       Z15, Z0, Z0
-	VMOVUPS      96(DI), Y1
-	VINSERTF64X4 $0x01, 224(DI), Z1, Z1
+	VMOVUPS      96(SI), Y1
+	VINSERTF64X4 $0x01, 224(SI), Z1, Z1
 	VPANDD       Z15, Z1, Z1
 	VBLENDMPS    Z1, Z0, K1, Z3
 	VSHUFPS      $0x4e, Z1, Z0, Z0
@@ -8693,20 +8630,20 @@ treehalfloop:
 	VSHUFPS      $0x88, Z3, Z2, Z0
 	VSHUFPS      $0xdd, Z3, Z2, Z2
 	VPMAXUW      Z2, Z0, Z0
-	VMOVUPS      256(DI), Y1
-	VINSERTF64X4 $0x01, 384(DI), Z1, Z1
+	VMOVUPS      256(SI), Y1
+	VINSERTF64X4 $0x01, 384(SI), Z1, Z1
 	VPANDD       Z15, Z1, Z1
-	VMOVUPS      288(DI), Y2
-	VINSERTF64X4 $0x01, 416(DI), Z2, Z2
+	VMOVUPS      288(SI), Y2
+	VINSERTF64X4 $0x01, 416(SI), Z2, Z2
 	VPANDD       Z15, Z2, Z2
 	VBLENDMPS    Z2, Z1, K1, Z3
 	VSHUFPS      $0x4e, Z2, Z1, Z1
 	VPMAXUW      Z1, Z3, Z3
-	VMOVUPS      320(DI), Y1
-	VINSERTF64X4 $0x01, 448(DI), Z1, Z1
+	VMOVUPS      320(SI), Y1
+	VINSERTF64X4 $0x01, 448(SI), Z1, Z1
 	VPANDD       Z15, Z1, Z1
-	VMOVUPS      352(DI), Y2
-	VINSERTF64X4 $0x01, 480(DI), Z2, Z2
+	VMOVUPS      352(SI), Y2
+	VINSERTF64X4 $0x01, 480(SI), Z2, Z2
 	VPANDD       Z15, Z2, Z2
 	VBLENDMPS    Z2, Z1, K1, Z4
 	VSHUFPS      $0x4e, Z2, Z1, Z1
@@ -8723,9 +8660,9 @@ treehalfloop:
 	VPSRLD       $0x10, Z2, Z2
 	VPMOVDW      Z2, Y2
 	VCVTPH2PS    Y2, Z2
-	VMOVUPS      Z2, (SI)
-	ADDQ         $+512, DI
-	ADDQ         $+64, SI
+	VMOVUPS      Z2, (DX)
+	ADDQ         $+512, SI
+	ADDQ         $+64, DX
 	SUBQ         $+16, BX
 	CMPQ         BX, $+16
 	JGE          treehalfloop
@@ -8744,21 +8681,21 @@ tree4:
 	SUBQ $+256, R10
 
 tree4loop:
-	MOVQ    DI, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z0
+	MOVQ    SI, R9
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z0
 	VPANDD  Z15, Z0, Z0
-	VMOVUPS 64(DX), Z1
+	VMOVUPS 64(DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
-	VMOVUPS 128(DX), Z1
+	VMOVUPS 128(DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
-	VMOVUPS 192(DX), Z1
+	VMOVUPS 192(DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -8775,26 +8712,26 @@ tree4turn0:
 	VPMAXUW Z2, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DX), Z2
+	VMOVUPS 64(DI), Z2
 	VPANDD  Z15, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
-	VMOVUPS 128(DX), Z2
+	VMOVUPS 128(DI), Z2
 	VPANDD  Z15, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
-	VMOVUPS 192(DX), Z2
+	VMOVUPS 192(DI), Z2
 	VPANDD  Z15, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -8811,31 +8748,31 @@ tree4turn1:
 	VPMAXUW Z3, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUW   Z0, Z2, Z2
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z0
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
-	VMOVUPS   64(DX), Z1
+	VMOVUPS   64(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUW   Z1, Z0, Z0
-	VMOVUPS   128(DX), Z1
+	VMOVUPS   128(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUW   Z1, Z0, Z0
-	VMOVUPS   192(DX), Z1
+	VMOVUPS   192(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUW   Z1, Z0, Z0
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done2
 
 tree4turn2:
@@ -8852,26 +8789,26 @@ tree4turn2:
 	VPMAXUW Z3, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DX), Z3
+	VMOVUPS 64(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 128(DX), Z3
+	VMOVUPS 128(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 192(DX), Z3
+	VMOVUPS 192(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -8888,11 +8825,11 @@ tree4turn3:
 	VPMAXUW Z4, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
@@ -8900,20 +8837,20 @@ tree4done3:
 	VSHUFPS   $0x88, Z3, Z2, Z0
 	VSHUFPS   $0xdd, Z3, Z2, Z2
 	VPMAXUW   Z2, Z0, Z0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DX), Z2
+	VMOVUPS   64(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUW   Z2, Z1, Z1
-	VMOVUPS   128(DX), Z2
+	VMOVUPS   128(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUW   Z2, Z1, Z1
-	VMOVUPS   192(DX), Z2
+	VMOVUPS   192(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUW   Z2, Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done4
 
 tree4turn4:
@@ -8930,26 +8867,26 @@ tree4turn4:
 	VPMAXUW Z3, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z2
 	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(DX), Z3
+	VMOVUPS 64(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z2, Z2
-	VMOVUPS 128(DX), Z3
+	VMOVUPS 128(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z2, Z2
-	VMOVUPS 192(DX), Z3
+	VMOVUPS 192(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z2, Z2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -8966,29 +8903,29 @@ tree4turn5:
 	VPMAXUW Z4, Z3, Z3
 	VPMAXUW Z3, Z2, Z2
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	VBLENDMPS Z2, Z1, K1, Z3
 	VSHUFPS   $0x4e, Z2, Z1, Z1
 	VPMAXUW   Z1, Z3, Z3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DX), Z2
+	VMOVUPS   64(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUW   Z2, Z1, Z1
-	VMOVUPS   128(DX), Z2
+	VMOVUPS   128(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUW   Z2, Z1, Z1
-	VMOVUPS   192(DX), Z2
+	VMOVUPS   192(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUW   Z2, Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done6
 
 tree4turn6:
@@ -9005,26 +8942,26 @@ tree4turn6:
 	VPMAXUW Z4, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z2
 	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(DX), Z4
+	VMOVUPS 64(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z2, Z2
-	VMOVUPS 128(DX), Z4
+	VMOVUPS 128(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z2, Z2
-	VMOVUPS 192(DX), Z4
+	VMOVUPS 192(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z2, Z2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -9041,11 +8978,11 @@ tree4turn7:
 	VPMAXUW Z5, Z4, Z4
 	VPMAXUW Z4, Z2, Z2
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+256, R9
 	VBLENDMPS  Z2, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z2, Z1, Z1
@@ -9058,20 +8995,20 @@ tree4done7:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	MOVQ       R9, DX
-	ADDQ       R10, DX
-	VMOVUPS    (DX), Z0
+	MOVQ       R9, DI
+	ADDQ       R10, DI
+	VMOVUPS    (DI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    64(DX), Z1
+	VMOVUPS    64(DI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    128(DX), Z1
+	VMOVUPS    128(DI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    192(DX), Z1
+	VMOVUPS    192(DI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUW    Z1, Z0, Z0
-	CMPQ       R9, DX
+	CMPQ       R9, DI
 	JGE        tree4done8
 
 tree4turn8:
@@ -9088,26 +9025,26 @@ tree4turn8:
 	VPMAXUW Z3, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn8
 
 tree4done8:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DX), Z3
+	VMOVUPS 64(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 128(DX), Z3
+	VMOVUPS 128(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 192(DX), Z3
+	VMOVUPS 192(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done9
 
 tree4turn9:
@@ -9124,29 +9061,29 @@ tree4turn9:
 	VPMAXUW Z4, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn9
 
 tree4done9:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUW   Z0, Z3, Z3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z0
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
-	VMOVUPS   64(DX), Z1
+	VMOVUPS   64(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUW   Z1, Z0, Z0
-	VMOVUPS   128(DX), Z1
+	VMOVUPS   128(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUW   Z1, Z0, Z0
-	VMOVUPS   192(DX), Z1
+	VMOVUPS   192(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUW   Z1, Z0, Z0
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done10
 
 tree4turn10:
@@ -9163,26 +9100,26 @@ tree4turn10:
 	VPMAXUW Z4, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn10
 
 tree4done10:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DX), Z4
+	VMOVUPS 64(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z1, Z1
-	VMOVUPS 128(DX), Z4
+	VMOVUPS 128(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z1, Z1
-	VMOVUPS 192(DX), Z4
+	VMOVUPS 192(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done11
 
 tree4turn11:
@@ -9199,11 +9136,11 @@ tree4turn11:
 	VPMAXUW Z5, Z4, Z4
 	VPMAXUW Z4, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn11
 
 tree4done11:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	VBLENDMPS Z1, Z0, K1, Z4
 	VSHUFPS   $0x4e, Z1, Z0, Z0
@@ -9211,20 +9148,20 @@ tree4done11:
 	VSHUFPS   $0x88, Z4, Z3, Z0
 	VSHUFPS   $0xdd, Z4, Z3, Z3
 	VPMAXUW   Z3, Z0, Z0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DX), Z3
+	VMOVUPS   64(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUW   Z3, Z1, Z1
-	VMOVUPS   128(DX), Z3
+	VMOVUPS   128(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUW   Z3, Z1, Z1
-	VMOVUPS   192(DX), Z3
+	VMOVUPS   192(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUW   Z3, Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done12
 
 tree4turn12:
@@ -9241,26 +9178,26 @@ tree4turn12:
 	VPMAXUW Z4, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn12
 
 tree4done12:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z3
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z3
 	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(DX), Z4
+	VMOVUPS 64(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 128(DX), Z4
+	VMOVUPS 128(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 192(DX), Z4
+	VMOVUPS 192(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z3, Z3
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done13
 
 tree4turn13:
@@ -9277,29 +9214,29 @@ tree4turn13:
 	VPMAXUW Z5, Z4, Z4
 	VPMAXUW Z4, Z3, Z3
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn13
 
 tree4done13:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	VBLENDMPS Z3, Z1, K1, Z4
 	VSHUFPS   $0x4e, Z3, Z1, Z1
 	VPMAXUW   Z1, Z4, Z4
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DX), Z3
+	VMOVUPS   64(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUW   Z3, Z1, Z1
-	VMOVUPS   128(DX), Z3
+	VMOVUPS   128(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUW   Z3, Z1, Z1
-	VMOVUPS   192(DX), Z3
+	VMOVUPS   192(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUW   Z3, Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done14
 
 tree4turn14:
@@ -9316,26 +9253,26 @@ tree4turn14:
 	VPMAXUW Z5, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn14
 
 tree4done14:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z3
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z3
 	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(DX), Z5
+	VMOVUPS 64(DI), Z5
 	VPANDD  Z15, Z5, Z5
 	VPMAXUW Z5, Z3, Z3
-	VMOVUPS 128(DX), Z5
+	VMOVUPS 128(DI), Z5
 	VPANDD  Z15, Z5, Z5
 	VPMAXUW Z5, Z3, Z3
-	VMOVUPS 192(DX), Z5
+	VMOVUPS 192(DI), Z5
 	VPANDD  Z15, Z5, Z5
 	VPMAXUW Z5, Z3, Z3
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done15
 
 tree4turn15:
@@ -9352,11 +9289,11 @@ tree4turn15:
 	VPMAXUW Z6, Z5, Z5
 	VPMAXUW Z5, Z3, Z3
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn15
 
 tree4done15:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+256, R9
 	VBLENDMPS  Z3, Z1, K1, Z5
 	VSHUFPS    $0x4e, Z3, Z1, Z1
@@ -9376,9 +9313,9 @@ tree4done15:
 	VPSRLD     $0x10, Z0, Z0
 	VPMOVDW    Z0, Y0
 	VCVTPH2PS  Y0, Z0
-	VMOVUPS    Z0, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z0, (DX)
+	MOVQ       R9, SI
+	ADDQ       $+64, DX
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        tree4loop
@@ -9397,13 +9334,13 @@ tree1:
 	SUBQ $+64, R10
 
 tree1loop:
-	MOVQ    DI, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z0
+	MOVQ    SI, R9
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z0
 	VPANDD  Z15, Z0, Z0
 	VMOVAPS Z0, Z0
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -9411,18 +9348,18 @@ tree1turn0:
 	VPANDD  Z15, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VMOVAPS Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -9430,23 +9367,23 @@ tree1turn1:
 	VPANDD  Z15, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUW   Z0, Z2, Z2
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z0
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
 	VMOVAPS   Z0, Z0
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done2
 
 tree1turn2:
@@ -9454,18 +9391,18 @@ tree1turn2:
 	VPANDD  Z15, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VMOVAPS Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -9473,11 +9410,11 @@ tree1turn3:
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
@@ -9485,12 +9422,12 @@ tree1done3:
 	VSHUFPS   $0x88, Z3, Z2, Z0
 	VSHUFPS   $0xdd, Z3, Z2, Z2
 	VPMAXUW   Z2, Z0, Z0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VMOVAPS   Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done4
 
 tree1turn4:
@@ -9498,18 +9435,18 @@ tree1turn4:
 	VPANDD  Z15, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z2
 	VPANDD  Z15, Z2, Z2
 	VMOVAPS Z2, Z2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -9517,21 +9454,21 @@ tree1turn5:
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z2, Z2
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	VBLENDMPS Z2, Z1, K1, Z3
 	VSHUFPS   $0x4e, Z2, Z1, Z1
 	VPMAXUW   Z1, Z3, Z3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VMOVAPS   Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done6
 
 tree1turn6:
@@ -9539,18 +9476,18 @@ tree1turn6:
 	VPANDD  Z15, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z2
 	VPANDD  Z15, Z2, Z2
 	VMOVAPS Z2, Z2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -9558,11 +9495,11 @@ tree1turn7:
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z2, Z2
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+64, R9
 	VBLENDMPS  Z2, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z2, Z1, Z1
@@ -9575,12 +9512,12 @@ tree1done7:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	MOVQ       R9, DX
-	ADDQ       R10, DX
-	VMOVUPS    (DX), Z0
+	MOVQ       R9, DI
+	ADDQ       R10, DI
+	VMOVUPS    (DI), Z0
 	VPANDD     Z15, Z0, Z0
 	VMOVAPS    Z0, Z0
-	CMPQ       R9, DX
+	CMPQ       R9, DI
 	JGE        tree1done8
 
 tree1turn8:
@@ -9588,18 +9525,18 @@ tree1turn8:
 	VPANDD  Z15, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn8
 
 tree1done8:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VMOVAPS Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done9
 
 tree1turn9:
@@ -9607,21 +9544,21 @@ tree1turn9:
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn9
 
 tree1done9:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUW   Z0, Z3, Z3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z0
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
 	VMOVAPS   Z0, Z0
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done10
 
 tree1turn10:
@@ -9629,18 +9566,18 @@ tree1turn10:
 	VPANDD  Z15, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn10
 
 tree1done10:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VMOVAPS Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done11
 
 tree1turn11:
@@ -9648,11 +9585,11 @@ tree1turn11:
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn11
 
 tree1done11:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	VBLENDMPS Z1, Z0, K1, Z4
 	VSHUFPS   $0x4e, Z1, Z0, Z0
@@ -9660,12 +9597,12 @@ tree1done11:
 	VSHUFPS   $0x88, Z4, Z3, Z0
 	VSHUFPS   $0xdd, Z4, Z3, Z3
 	VPMAXUW   Z3, Z0, Z0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VMOVAPS   Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done12
 
 tree1turn12:
@@ -9673,18 +9610,18 @@ tree1turn12:
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn12
 
 tree1done12:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z3
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VMOVAPS Z3, Z3
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done13
 
 tree1turn13:
@@ -9692,21 +9629,21 @@ tree1turn13:
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z3, Z3
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn13
 
 tree1done13:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	VBLENDMPS Z3, Z1, K1, Z4
 	VSHUFPS   $0x4e, Z3, Z1, Z1
 	VPMAXUW   Z1, Z4, Z4
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VMOVAPS   Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done14
 
 tree1turn14:
@@ -9714,18 +9651,18 @@ tree1turn14:
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn14
 
 tree1done14:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z3
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VMOVAPS Z3, Z3
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done15
 
 tree1turn15:
@@ -9733,11 +9670,11 @@ tree1turn15:
 	VPANDD  Z15, Z5, Z5
 	VPMAXUW Z5, Z3, Z3
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn15
 
 tree1done15:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+64, R9
 	VBLENDMPS  Z3, Z1, K1, Z5
 	VSHUFPS    $0x4e, Z3, Z1, Z1
@@ -9757,9 +9694,9 @@ tree1done15:
 	VPSRLD     $0x10, Z0, Z0
 	VPMOVDW    Z0, Y0
 	VCVTPH2PS  Y0, Z0
-	VMOVUPS    Z0, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z0, (DX)
+	MOVQ       R9, SI
+	ADDQ       $+64, DX
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        tree1loop
@@ -9775,12 +9712,11 @@ treepart:
 	JLT   treepartend
 	MOVQ  $-1, AX
 	BZHIQ R8, AX, AX
-	KMOVQ AX, K0
+	KMOVQ AX, K7
 
 treepartloop:
-	MOVQ         DI, R9
+	MOVQ         SI, R9
 	VPBROADCASTW (R9), Z0
-	KMOVQ        K0, K7
 	VMOVDQU16    (R9), K7, Z0
 	VPANDD       Z15, Z0, Z0
 	LEAQ         (R9)(R8*2), R9
@@ -9899,9 +9835,9 @@ treepartloop:
 	VPSRLD       $0x10, Z0, Z0
 	VPMOVDW      Z0, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS      Z0, (SI)
-	MOVQ         R9, DI
-	ADDQ         $+64, SI
+	VMOVUPS      Z0, (DX)
+	MOVQ         R9, SI
+	ADDQ         $+64, DX
 	SUBQ         $+16, BX
 	CMPQ         BX, $+16
 	JGE          treepartloop
@@ -9912,16 +9848,24 @@ treepartend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled16AVX512(SB)
+	MOVQ SI, 128(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func ReachF16AVX512(x *uint16, low *float32, high *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·ReachF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI x, SI low, DX high, BX elements left, R8 groups left, R9 length
+TEXT ·ReachF16AVX512(SB), NOSPLIT, $160-40
+	// pointers: SI x, DX low, BX high, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0, Z14 0x0, Z13 0x80008000
 	// per group: nothing
 	// vector registers in use at once: 16
-	MOVQ         x+0(FP), DI
-	MOVQ         low+8(FP), SI
-	MOVQ         high+16(FP), DX
+	MOVQ         x+0(FP), SI
+	MOVQ         low+8(FP), DX
+	MOVQ         high+16(FP), BX
 	VPXORD       Z15, Z15, Z15
 	VPXORD       Z14, Z14, Z14
 	VBROADCASTSS constantsAVX512<>+28(SB), Z13
@@ -9947,39 +9891,28 @@ groups:
 	VMOVAPS Z15, Z11
 	VMOVAPS Z13, Z10
 	VMOVAPS Z13, Z9
-	MOVQ    R9, BX
-	CMPQ    BX, $+64
-	JLT     grouptail
+	MOVQ    R9, DI
+	CMPQ    DI, $+64
+	JLT     groupstage
 
 grouploop:
-	VMOVUPS (DI), Z0
+	VMOVUPS (SI), Z0
 	VPMAXUW Z0, Z12, Z12
 	VPMAXSW Z0, Z10, Z10
-	VMOVUPS 64(DI), Z0
+	VMOVUPS 64(SI), Z0
 	VPMAXUW Z0, Z11, Z11
 	VPMAXSW Z0, Z9, Z9
-	ADDQ    $+128, DI
-	SUBQ    $+64, BX
-	CMPQ    BX, $+64
+	ADDQ    $+128, SI
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
 	JGE     grouploop
-
-grouptail:
-	TESTQ        BX, BX
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	VPBROADCASTW (DI), Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    (DI), K7, Z0
-	VPMAXUW      Z0, Z12, Z12
-	VPMAXSW      Z0, Z10, Z10
-	VPBROADCASTW (DI), Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    64(DI), K7, Z0
-	VPMAXUW      Z0, Z11, Z11
-	VPMAXSW      Z0, Z9, Z9
-	LEAQ         (DI)(BX*2), DI
+	TESTQ   DI, DI
+	JEQ     groupend
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+64, DI
+	MOVQ    128(SP), SI
+	LEAQ    (SI)(DI*2), SI
 
 groupend:
 	VPMAXUW       Z11, Z12, Z0
@@ -10019,10 +9952,10 @@ groupend:
 	VPANDD        Z2, Z0, Z0
 	VADDPS        Z14, Z0, Z0
 	VBLENDMPS     Z0, Z1, K1, Z0
-	VMOVSS        X0, (SI)
-	VMOVSS        X1, (DX)
-	ADDQ          $+4, SI
+	VMOVSS        X0, (DX)
+	VMOVSS        X1, (BX)
 	ADDQ          $+4, DX
+	ADDQ          $+4, BX
 	SUBQ          $+1, R8
 	TESTQ         R8, R8
 	JNE           groups
@@ -10034,16 +9967,16 @@ tree:
 	JLT  treeend
 
 treeloop:
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
 	MOVL       $0x0000cccc, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z1
 	VPMAXSW    Z0, Z2, Z2
-	VMOVUPS    128(DI), Z0
-	VMOVUPS    192(DI), Z3
+	VMOVUPS    128(SI), Z0
+	VMOVUPS    192(SI), Z3
 	VBLENDMPS  Z3, Z0, K1, Z4
 	VSHUFPS    $0x4e, Z3, Z0, Z0
 	VPMAXUW    Z0, Z4, Z3
@@ -10054,14 +9987,14 @@ treeloop:
 	VSHUFPS    $0x88, Z4, Z2, Z0
 	VSHUFPS    $0xdd, Z4, Z2, Z2
 	VPMAXSW    Z2, Z0, Z0
-	VMOVUPS    256(DI), Z1
-	VMOVUPS    320(DI), Z2
+	VMOVUPS    256(SI), Z1
+	VMOVUPS    320(SI), Z2
 	VBLENDMPS  Z2, Z1, K1, Z3
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VPMAXUW    Z1, Z3, Z2
 	VPMAXSW    Z1, Z3, Z3
-	VMOVUPS    384(DI), Z1
-	VMOVUPS    448(DI), Z4
+	VMOVUPS    384(SI), Z1
+	VMOVUPS    448(SI), Z4
 	VBLENDMPS  Z4, Z1, K1, Z6
 	VSHUFPS    $0x4e, Z4, Z1, Z1
 	VPMAXUW    Z1, Z6, Z4
@@ -10080,14 +10013,14 @@ treeloop:
 	VBLENDMPS  Z1, Z0, K2, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXSW    Z0, Z3, Z3
-	VMOVUPS    512(DI), Z0
-	VMOVUPS    576(DI), Z1
+	VMOVUPS    512(SI), Z0
+	VMOVUPS    576(SI), Z1
 	VBLENDMPS  Z1, Z0, K1, Z4
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z4, Z1
 	VPMAXSW    Z0, Z4, Z4
-	VMOVUPS    640(DI), Z0
-	VMOVUPS    704(DI), Z5
+	VMOVUPS    640(SI), Z0
+	VMOVUPS    704(SI), Z5
 	VBLENDMPS  Z5, Z0, K1, Z6
 	VSHUFPS    $0x4e, Z5, Z0, Z0
 	VPMAXUW    Z0, Z6, Z5
@@ -10098,14 +10031,14 @@ treeloop:
 	VSHUFPS    $0x88, Z6, Z4, Z0
 	VSHUFPS    $0xdd, Z6, Z4, Z4
 	VPMAXSW    Z4, Z0, Z0
-	VMOVUPS    768(DI), Z1
-	VMOVUPS    832(DI), Z4
+	VMOVUPS    768(SI), Z1
+	VMOVUPS    832(SI), Z4
 	VBLENDMPS  Z4, Z1, K1, Z5
 	VSHUFPS    $0x4e, Z4, Z1, Z1
 	VPMAXUW    Z1, Z5, Z4
 	VPMAXSW    Z1, Z5, Z5
-	VMOVUPS    896(DI), Z1
-	VMOVUPS    960(DI), Z6
+	VMOVUPS    896(SI), Z1
+	VMOVUPS    960(SI), Z6
 	VBLENDMPS  Z6, Z1, K1, Z8
 	VSHUFPS    $0x4e, Z6, Z1, Z1
 	VPMAXUW    Z1, Z8, Z6
@@ -10147,11 +10080,11 @@ treeloop:
 	VPANDD     Z1, Z6, Z6
 	VADDPS     Z14, Z6, Z6
 	VBLENDMPS  Z6, Z0, K1, Z6
-	VMOVUPS    Z6, (SI)
-	VMOVUPS    Z0, (DX)
-	ADDQ       $+1024, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z6, (DX)
+	VMOVUPS    Z0, (BX)
+	ADDQ       $+1024, SI
 	ADDQ       $+64, DX
+	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treeloop
@@ -10167,12 +10100,12 @@ treepair:
 	JLT  treepairend
 
 treepairloop:
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
 	VPMAXUW    Z1, Z0, Z2
 	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    128(DI), Z1
-	VMOVUPS    192(DI), Z3
+	VMOVUPS    128(SI), Z1
+	VMOVUPS    192(SI), Z3
 	VPMAXUW    Z3, Z1, Z4
 	VPMAXSW    Z3, Z1, Z1
 	MOVL       $0x0000cccc, AX
@@ -10183,12 +10116,12 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXSW    Z0, Z2, Z2
-	VMOVUPS    256(DI), Z0
-	VMOVUPS    320(DI), Z1
+	VMOVUPS    256(SI), Z0
+	VMOVUPS    320(SI), Z1
 	VPMAXUW    Z1, Z0, Z4
 	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    384(DI), Z1
-	VMOVUPS    448(DI), Z5
+	VMOVUPS    384(SI), Z1
+	VMOVUPS    448(SI), Z5
 	VPMAXUW    Z5, Z1, Z6
 	VPMAXSW    Z5, Z1, Z1
 	VBLENDMPS  Z6, Z4, K1, Z5
@@ -10203,12 +10136,12 @@ treepairloop:
 	VSHUFPS    $0x88, Z3, Z2, Z0
 	VSHUFPS    $0xdd, Z3, Z2, Z2
 	VPMAXSW    Z2, Z0, Z0
-	VMOVUPS    512(DI), Z1
-	VMOVUPS    576(DI), Z2
+	VMOVUPS    512(SI), Z1
+	VMOVUPS    576(SI), Z2
 	VPMAXUW    Z2, Z1, Z3
 	VPMAXSW    Z2, Z1, Z1
-	VMOVUPS    640(DI), Z2
-	VMOVUPS    704(DI), Z5
+	VMOVUPS    640(SI), Z2
+	VMOVUPS    704(SI), Z5
 	VPMAXUW    Z5, Z2, Z6
 	VPMAXSW    Z5, Z2, Z2
 	VBLENDMPS  Z6, Z3, K1, Z5
@@ -10217,12 +10150,12 @@ treepairloop:
 	VBLENDMPS  Z2, Z1, K1, Z3
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VPMAXSW    Z1, Z3, Z3
-	VMOVUPS    768(DI), Z1
-	VMOVUPS    832(DI), Z2
+	VMOVUPS    768(SI), Z1
+	VMOVUPS    832(SI), Z2
 	VPMAXUW    Z2, Z1, Z6
 	VPMAXSW    Z2, Z1, Z1
-	VMOVUPS    896(DI), Z2
-	VMOVUPS    960(DI), Z7
+	VMOVUPS    896(SI), Z2
+	VMOVUPS    960(SI), Z7
 	VPMAXUW    Z7, Z2, Z8
 	VPMAXSW    Z7, Z2, Z2
 	VBLENDMPS  Z8, Z6, K1, Z7
@@ -10245,12 +10178,12 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXSW    Z0, Z2, Z2
-	VMOVUPS    1024(DI), Z0
-	VMOVUPS    1088(DI), Z1
+	VMOVUPS    1024(SI), Z0
+	VMOVUPS    1088(SI), Z1
 	VPMAXUW    Z1, Z0, Z3
 	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    1152(DI), Z1
-	VMOVUPS    1216(DI), Z4
+	VMOVUPS    1152(SI), Z1
+	VMOVUPS    1216(SI), Z4
 	VPMAXUW    Z4, Z1, Z6
 	VPMAXSW    Z4, Z1, Z1
 	VBLENDMPS  Z6, Z3, K1, Z4
@@ -10259,12 +10192,12 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXSW    Z0, Z3, Z3
-	VMOVUPS    1280(DI), Z0
-	VMOVUPS    1344(DI), Z1
+	VMOVUPS    1280(SI), Z0
+	VMOVUPS    1344(SI), Z1
 	VPMAXUW    Z1, Z0, Z6
 	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    1408(DI), Z1
-	VMOVUPS    1472(DI), Z7
+	VMOVUPS    1408(SI), Z1
+	VMOVUPS    1472(SI), Z7
 	VPMAXUW    Z7, Z1, Z8
 	VPMAXSW    Z7, Z1, Z1
 	VBLENDMPS  Z8, Z6, K1, Z7
@@ -10279,12 +10212,12 @@ treepairloop:
 	VSHUFPS    $0x88, Z4, Z3, Z0
 	VSHUFPS    $0xdd, Z4, Z3, Z3
 	VPMAXSW    Z3, Z0, Z0
-	VMOVUPS    1536(DI), Z1
-	VMOVUPS    1600(DI), Z3
+	VMOVUPS    1536(SI), Z1
+	VMOVUPS    1600(SI), Z3
 	VPMAXUW    Z3, Z1, Z4
 	VPMAXSW    Z3, Z1, Z1
-	VMOVUPS    1664(DI), Z3
-	VMOVUPS    1728(DI), Z7
+	VMOVUPS    1664(SI), Z3
+	VMOVUPS    1728(SI), Z7
 	VPMAXUW    Z7, Z3, Z8
 	VPMAXSW    Z7, Z3, Z3
 	VBLENDMPS  Z8, Z4, K1, Z7
@@ -10293,12 +10226,12 @@ treepairloop:
 	VBLENDMPS  Z3, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z3, Z1, Z1
 	VPMAXSW    Z1, Z4, Z4
-	VMOVUPS    1792(DI), Z1
-	VMOVUPS    1856(DI), Z3
+	VMOVUPS    1792(SI), Z1
+	VMOVUPS    1856(SI), Z3
 	VPMAXUW    Z3, Z1, Z8
 	VPMAXSW    Z3, Z1, Z1
-	VMOVUPS    1920(DI), Z3
-	VMOVUPS    1984(DI), Z9
+	VMOVUPS    1920(SI), Z3
+	VMOVUPS    1984(SI), Z9
 	VPMAXUW    Z9, Z3, Z10
 	VPMAXSW    Z9, Z3, Z3
 	VBLENDMPS  Z10, Z8, K1, Z9
@@ -10344,11 +10277,11 @@ treepairloop:
 	VPANDD     Z1, Z6, Z6
 	VADDPS     Z14, Z6, Z6
 	VBLENDMPS  Z6, Z0, K1, Z6
-	VMOVUPS    Z6, (SI)
-	VMOVUPS    Z0, (DX)
-	ADDQ       $+2048, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z6, (DX)
+	VMOVUPS    Z0, (BX)
+	ADDQ       $+2048, SI
 	ADDQ       $+64, DX
+	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treepairloop
@@ -10364,20 +10297,20 @@ treehalf:
 	JLT  treehalfend
 
 treehalfloop:
-	VMOVUPS      (DI), Y0
-	VINSERTF64X4 $0x01, 128(DI), Z0, Z0
-	VMOVUPS      32(DI), Y1
-	VINSERTF64X4 $0x01, 160(DI), Z1, Z1
+	VMOVUPS      (SI), Y0
+	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
+	VMOVUPS      32(SI), Y1
+	VINSERTF64X4 $0x01, 160(SI), Z1, Z1
 	MOVL         $0x0000cccc, AX
 	KMOVW        AX, K1
 	VBLENDMPS    Z1, Z0, K1, Z2
 	VSHUFPS      $0x4e, Z1, Z0, Z0
 	VPMAXUW      Z0, Z2, Z1
 	VPMAXSW      Z0, Z2, Z2
-	VMOVUPS      64(DI), Y0
-	VINSERTF64X4 $0x01, 192(DI), Z0, Z0
-	VMOVUPS      96(DI), Y3
-	VINSERTF64X4 $0x01, 224(DI), Z3, Z3
+	VMOVUPS      64(SI), Y0
+	VINSERTF64X4 $0x01, 192(SI), Z0, Z0
+	VMOVUPS      96(SI), Y3
+	VINSERTF64X4 $0x01, 224(SI), Z3, Z3
 	VBLENDMPS    Z3, Z0, K1, Z4
 	VSHUFPS      $0x4e, Z3, Z0, Z0
 	VPMAXUW      Z0, Z4, Z3
@@ -10388,18 +10321,18 @@ treehalfloop:
 	VSHUFPS      $0x88, Z4, Z2, Z0
 	VSHUFPS      $0xdd, Z4, Z2, Z2
 	VPMAXSW      Z2, Z0, Z0
-	VMOVUPS      256(DI), Y1
-	VINSERTF64X4 $0x01, 384(DI), Z1, Z1
-	VMOVUPS      288(DI), Y2
-	VINSERTF64X4 $0x01, 416(DI), Z2, Z2
+	VMOVUPS      256(SI), Y1
+	VINSERTF64X4 $0x01, 384(SI), Z1, Z1
+	VMOVUPS      288(SI), Y2
+	VINSERTF64X4 $0x01, 416(SI), Z2, Z2
 	VBLENDMPS    Z2, Z1, K1, Z3
 	VSHUFPS      $0x4e, Z2, Z1, Z1
 	VPMAXUW      Z1, Z3, Z2
 	VPMAXSW      Z1, Z3, Z3
-	VMOVUPS      320(DI), Y1
-	VINSERTF64X4 $0x01, 448(DI), Z1, Z1
-	VMOVUPS      352(DI), Y4
-	VINSERTF64X4 $0x01, 480(DI), Z4, Z4
+	VMOVUPS      320(SI), Y1
+	VINSERTF64X4 $0x01, 448(SI), Z1, Z1
+	VMOVUPS      352(SI), Y4
+	VINSERTF64X4 $0x01, 480(SI), Z4, Z4
 	VBLENDMPS    Z4, Z1, K1, Z6
 	VSHUFPS      $0x4e, Z4, Z1, Z1
 	VPMAXUW      Z1, Z6, Z4
@@ -10435,11 +10368,11 @@ treehalfloop:
 	VPANDD       Z0, Z2, Z2
 	VADDPS       Z14, Z2, Z2
 	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (SI)
-	VMOVUPS      Z3, (DX)
-	ADDQ         $+512, DI
-	ADDQ         $+64, SI
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      Z3, (BX)
+	ADDQ         $+512, SI
 	ADDQ         $+64, DX
+	ADDQ         $+64, BX
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treehalfloop
@@ -10458,20 +10391,20 @@ tree4:
 	SUBQ $+256, R11
 
 tree4loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z0
-	VMOVUPS 64(BX), Z1
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
 	VPMAXUW Z1, Z0, Z2
 	VPMAXSW Z1, Z0, Z0
-	VMOVUPS 128(BX), Z1
+	VMOVUPS 128(DI), Z1
 	VPMAXUW Z1, Z2, Z2
 	VPMAXSW Z1, Z0, Z0
-	VMOVUPS 192(BX), Z1
+	VMOVUPS 192(DI), Z1
 	VPMAXUW Z1, Z2, Z2
 	VPMAXSW Z1, Z0, Z0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -10488,25 +10421,25 @@ tree4turn0:
 	VPMAXUW Z4, Z2, Z2
 	VPMAXSW Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z3
 	VPMAXUW Z3, Z1, Z4
 	VPMAXSW Z3, Z1, Z1
-	VMOVUPS 128(BX), Z3
+	VMOVUPS 128(DI), Z3
 	VPMAXUW Z3, Z4, Z4
 	VPMAXSW Z3, Z1, Z1
-	VMOVUPS 192(BX), Z3
+	VMOVUPS 192(DI), Z3
 	VPMAXUW Z3, Z4, Z4
 	VPMAXSW Z3, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -10523,11 +10456,11 @@ tree4turn1:
 	VPMAXUW Z6, Z4, Z4
 	VPMAXSW Z3, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
@@ -10537,19 +10470,19 @@ tree4done1:
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXSW   Z0, Z2, Z2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
-	VMOVUPS   64(BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
 	VPMAXUW   Z1, Z0, Z4
 	VPMAXSW   Z1, Z0, Z0
-	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(DI), Z1
 	VPMAXUW   Z1, Z4, Z4
 	VPMAXSW   Z1, Z0, Z0
-	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(DI), Z1
 	VPMAXUW   Z1, Z4, Z4
 	VPMAXSW   Z1, Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done2
 
 tree4turn2:
@@ -10566,25 +10499,25 @@ tree4turn2:
 	VPMAXUW Z6, Z4, Z4
 	VPMAXSW Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z5
 	VPMAXUW Z5, Z1, Z6
 	VPMAXSW Z5, Z1, Z1
-	VMOVUPS 128(BX), Z5
+	VMOVUPS 128(DI), Z5
 	VPMAXUW Z5, Z6, Z6
 	VPMAXSW Z5, Z1, Z1
-	VMOVUPS 192(BX), Z5
+	VMOVUPS 192(DI), Z5
 	VPMAXUW Z5, Z6, Z6
 	VPMAXSW Z5, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -10601,11 +10534,11 @@ tree4turn3:
 	VPMAXUW Z8, Z6, Z6
 	VPMAXSW Z5, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z6, Z4, K1, Z5
 	VSHUFPS   $0x4e, Z6, Z4, Z4
@@ -10619,19 +10552,19 @@ tree4done3:
 	VSHUFPS   $0x88, Z3, Z2, Z0
 	VSHUFPS   $0xdd, Z3, Z2, Z2
 	VPMAXSW   Z2, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z2
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z2
 	VPMAXUW   Z2, Z1, Z3
 	VPMAXSW   Z2, Z1, Z1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(DI), Z2
 	VPMAXUW   Z2, Z3, Z3
 	VPMAXSW   Z2, Z1, Z1
-	VMOVUPS   192(BX), Z2
+	VMOVUPS   192(DI), Z2
 	VPMAXUW   Z2, Z3, Z3
 	VPMAXSW   Z2, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done4
 
 tree4turn4:
@@ -10648,25 +10581,25 @@ tree4turn4:
 	VPMAXUW Z6, Z3, Z3
 	VPMAXSW Z2, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
-	VMOVUPS 64(BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z5
 	VPMAXUW Z5, Z2, Z6
 	VPMAXSW Z5, Z2, Z2
-	VMOVUPS 128(BX), Z5
+	VMOVUPS 128(DI), Z5
 	VPMAXUW Z5, Z6, Z6
 	VPMAXSW Z5, Z2, Z2
-	VMOVUPS 192(BX), Z5
+	VMOVUPS 192(DI), Z5
 	VPMAXUW Z5, Z6, Z6
 	VPMAXSW Z5, Z2, Z2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -10683,11 +10616,11 @@ tree4turn5:
 	VPMAXUW Z8, Z6, Z6
 	VPMAXSW Z5, Z2, Z2
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z6, Z3, K1, Z5
 	VSHUFPS   $0x4e, Z6, Z3, Z3
@@ -10695,19 +10628,19 @@ tree4done5:
 	VBLENDMPS Z2, Z1, K1, Z3
 	VSHUFPS   $0x4e, Z2, Z1, Z1
 	VPMAXSW   Z1, Z3, Z3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z2
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z2
 	VPMAXUW   Z2, Z1, Z6
 	VPMAXSW   Z2, Z1, Z1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(DI), Z2
 	VPMAXUW   Z2, Z6, Z6
 	VPMAXSW   Z2, Z1, Z1
-	VMOVUPS   192(BX), Z2
+	VMOVUPS   192(DI), Z2
 	VPMAXUW   Z2, Z6, Z6
 	VPMAXSW   Z2, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done6
 
 tree4turn6:
@@ -10724,25 +10657,25 @@ tree4turn6:
 	VPMAXUW Z8, Z6, Z6
 	VPMAXSW Z2, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
-	VMOVUPS 64(BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z7
 	VPMAXUW Z7, Z2, Z8
 	VPMAXSW Z7, Z2, Z2
-	VMOVUPS 128(BX), Z7
+	VMOVUPS 128(DI), Z7
 	VPMAXUW Z7, Z8, Z8
 	VPMAXSW Z7, Z2, Z2
-	VMOVUPS 192(BX), Z7
+	VMOVUPS 192(DI), Z7
 	VPMAXUW Z7, Z8, Z8
 	VPMAXSW Z7, Z2, Z2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -10759,11 +10692,11 @@ tree4turn7:
 	VPMAXUW Z10, Z8, Z8
 	VPMAXSW Z7, Z2, Z2
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+256, R10
 	VBLENDMPS  Z8, Z6, K1, Z7
 	VSHUFPS    $0x4e, Z8, Z6, Z6
@@ -10785,19 +10718,19 @@ tree4done7:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXSW    Z0, Z2, Z2
-	MOVQ       R10, BX
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Z0
-	VMOVUPS    64(BX), Z1
+	MOVQ       R10, DI
+	ADDQ       R11, DI
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
 	VPMAXUW    Z1, Z0, Z3
 	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    128(BX), Z1
+	VMOVUPS    128(DI), Z1
 	VPMAXUW    Z1, Z3, Z3
 	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    192(BX), Z1
+	VMOVUPS    192(DI), Z1
 	VPMAXUW    Z1, Z3, Z3
 	VPMAXSW    Z1, Z0, Z0
-	CMPQ       R10, BX
+	CMPQ       R10, DI
 	JGE        tree4done8
 
 tree4turn8:
@@ -10814,25 +10747,25 @@ tree4turn8:
 	VPMAXUW Z6, Z3, Z3
 	VPMAXSW Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn8
 
 tree4done8:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z4
 	VPMAXUW Z4, Z1, Z6
 	VPMAXSW Z4, Z1, Z1
-	VMOVUPS 128(BX), Z4
+	VMOVUPS 128(DI), Z4
 	VPMAXUW Z4, Z6, Z6
 	VPMAXSW Z4, Z1, Z1
-	VMOVUPS 192(BX), Z4
+	VMOVUPS 192(DI), Z4
 	VPMAXUW Z4, Z6, Z6
 	VPMAXSW Z4, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done9
 
 tree4turn9:
@@ -10849,11 +10782,11 @@ tree4turn9:
 	VPMAXUW Z8, Z6, Z6
 	VPMAXSW Z4, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn9
 
 tree4done9:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z6, Z3, K1, Z4
 	VSHUFPS   $0x4e, Z6, Z3, Z3
@@ -10861,19 +10794,19 @@ tree4done9:
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXSW   Z0, Z3, Z3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
-	VMOVUPS   64(BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
 	VPMAXUW   Z1, Z0, Z6
 	VPMAXSW   Z1, Z0, Z0
-	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(DI), Z1
 	VPMAXUW   Z1, Z6, Z6
 	VPMAXSW   Z1, Z0, Z0
-	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(DI), Z1
 	VPMAXUW   Z1, Z6, Z6
 	VPMAXSW   Z1, Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done10
 
 tree4turn10:
@@ -10890,25 +10823,25 @@ tree4turn10:
 	VPMAXUW Z8, Z6, Z6
 	VPMAXSW Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn10
 
 tree4done10:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z7
 	VPMAXUW Z7, Z1, Z8
 	VPMAXSW Z7, Z1, Z1
-	VMOVUPS 128(BX), Z7
+	VMOVUPS 128(DI), Z7
 	VPMAXUW Z7, Z8, Z8
 	VPMAXSW Z7, Z1, Z1
-	VMOVUPS 192(BX), Z7
+	VMOVUPS 192(DI), Z7
 	VPMAXUW Z7, Z8, Z8
 	VPMAXSW Z7, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done11
 
 tree4turn11:
@@ -10925,11 +10858,11 @@ tree4turn11:
 	VPMAXUW Z10, Z8, Z8
 	VPMAXSW Z7, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn11
 
 tree4done11:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z8, Z6, K1, Z7
 	VSHUFPS   $0x4e, Z8, Z6, Z6
@@ -10943,19 +10876,19 @@ tree4done11:
 	VSHUFPS   $0x88, Z4, Z3, Z0
 	VSHUFPS   $0xdd, Z4, Z3, Z3
 	VPMAXSW   Z3, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z3
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z3
 	VPMAXUW   Z3, Z1, Z4
 	VPMAXSW   Z3, Z1, Z1
-	VMOVUPS   128(BX), Z3
+	VMOVUPS   128(DI), Z3
 	VPMAXUW   Z3, Z4, Z4
 	VPMAXSW   Z3, Z1, Z1
-	VMOVUPS   192(BX), Z3
+	VMOVUPS   192(DI), Z3
 	VPMAXUW   Z3, Z4, Z4
 	VPMAXSW   Z3, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done12
 
 tree4turn12:
@@ -10972,25 +10905,25 @@ tree4turn12:
 	VPMAXUW Z8, Z4, Z4
 	VPMAXSW Z3, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn12
 
 tree4done12:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z3
-	VMOVUPS 64(BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
+	VMOVUPS 64(DI), Z7
 	VPMAXUW Z7, Z3, Z8
 	VPMAXSW Z7, Z3, Z3
-	VMOVUPS 128(BX), Z7
+	VMOVUPS 128(DI), Z7
 	VPMAXUW Z7, Z8, Z8
 	VPMAXSW Z7, Z3, Z3
-	VMOVUPS 192(BX), Z7
+	VMOVUPS 192(DI), Z7
 	VPMAXUW Z7, Z8, Z8
 	VPMAXSW Z7, Z3, Z3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done13
 
 tree4turn13:
@@ -11007,11 +10940,11 @@ tree4turn13:
 	VPMAXUW Z10, Z8, Z8
 	VPMAXSW Z7, Z3, Z3
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn13
 
 tree4done13:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z8, Z4, K1, Z7
 	VSHUFPS   $0x4e, Z8, Z4, Z4
@@ -11019,19 +10952,19 @@ tree4done13:
 	VBLENDMPS Z3, Z1, K1, Z4
 	VSHUFPS   $0x4e, Z3, Z1, Z1
 	VPMAXSW   Z1, Z4, Z4
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z3
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z3
 	VPMAXUW   Z3, Z1, Z8
 	VPMAXSW   Z3, Z1, Z1
-	VMOVUPS   128(BX), Z3
+	VMOVUPS   128(DI), Z3
 	VPMAXUW   Z3, Z8, Z8
 	VPMAXSW   Z3, Z1, Z1
-	VMOVUPS   192(BX), Z3
+	VMOVUPS   192(DI), Z3
 	VPMAXUW   Z3, Z8, Z8
 	VPMAXSW   Z3, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done14
 
 tree4turn14:
@@ -11048,25 +10981,25 @@ tree4turn14:
 	VPMAXUW Z10, Z8, Z8
 	VPMAXSW Z3, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn14
 
 tree4done14:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z3
-	VMOVUPS 64(BX), Z9
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
+	VMOVUPS 64(DI), Z9
 	VPMAXUW Z9, Z3, Z10
 	VPMAXSW Z9, Z3, Z3
-	VMOVUPS 128(BX), Z9
+	VMOVUPS 128(DI), Z9
 	VPMAXUW Z9, Z10, Z10
 	VPMAXSW Z9, Z3, Z3
-	VMOVUPS 192(BX), Z9
+	VMOVUPS 192(DI), Z9
 	VPMAXUW Z9, Z10, Z10
 	VPMAXSW Z9, Z3, Z3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done15
 
 tree4turn15:
@@ -11083,11 +11016,11 @@ tree4turn15:
 	VPMAXUW Z12, Z10, Z10
 	VPMAXSW Z9, Z3, Z3
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn15
 
 tree4done15:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+256, R10
 	VBLENDMPS  Z10, Z8, K1, Z9
 	VSHUFPS    $0x4e, Z10, Z8, Z8
@@ -11132,11 +11065,11 @@ tree4done15:
 	VPANDD     Z1, Z6, Z6
 	VADDPS     Z14, Z6, Z6
 	VBLENDMPS  Z6, Z0, K1, Z6
-	VMOVUPS    Z6, (SI)
-	VMOVUPS    Z0, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z6, (DX)
+	VMOVUPS    Z0, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+64, DX
+	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree4loop
@@ -11155,13 +11088,13 @@ tree1:
 	SUBQ $+64, R11
 
 tree1loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z0
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -11169,18 +11102,18 @@ tree1turn0:
 	VPMAXUW Z2, Z1, Z1
 	VPMAXSW Z2, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
 	VMOVAPS Z2, Z3
 	VMOVAPS Z2, Z2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -11188,11 +11121,11 @@ tree1turn1:
 	VPMAXUW Z4, Z3, Z3
 	VPMAXSW Z4, Z2, Z2
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
@@ -11202,12 +11135,12 @@ tree1done1:
 	VBLENDMPS Z2, Z0, K1, Z1
 	VSHUFPS   $0x4e, Z2, Z0, Z0
 	VPMAXSW   Z0, Z1, Z1
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
 	VMOVAPS   Z0, Z2
 	VMOVAPS   Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done2
 
 tree1turn2:
@@ -11215,18 +11148,18 @@ tree1turn2:
 	VPMAXUW Z3, Z2, Z2
 	VPMAXSW Z3, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
 	VMOVAPS Z3, Z5
 	VMOVAPS Z3, Z3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -11234,11 +11167,11 @@ tree1turn3:
 	VPMAXUW Z6, Z5, Z5
 	VPMAXSW Z6, Z3, Z3
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z5, Z2, K1, Z6
 	VSHUFPS   $0x4e, Z5, Z2, Z2
@@ -11252,12 +11185,12 @@ tree1done3:
 	VSHUFPS   $0x88, Z4, Z1, Z0
 	VSHUFPS   $0xdd, Z4, Z1, Z1
 	VPMAXSW   Z1, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z3
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done4
 
 tree1turn4:
@@ -11265,18 +11198,18 @@ tree1turn4:
 	VPMAXUW Z4, Z3, Z3
 	VPMAXSW Z4, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z4
 	VMOVAPS Z4, Z5
 	VMOVAPS Z4, Z4
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -11284,11 +11217,11 @@ tree1turn5:
 	VPMAXUW Z6, Z5, Z5
 	VPMAXSW Z6, Z4, Z4
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z5, Z3, K1, Z6
 	VSHUFPS   $0x4e, Z5, Z3, Z3
@@ -11296,12 +11229,12 @@ tree1done5:
 	VBLENDMPS Z4, Z1, K1, Z3
 	VSHUFPS   $0x4e, Z4, Z1, Z1
 	VPMAXSW   Z1, Z3, Z3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z4
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done6
 
 tree1turn6:
@@ -11309,18 +11242,18 @@ tree1turn6:
 	VPMAXUW Z5, Z4, Z4
 	VPMAXSW Z5, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z5
 	VMOVAPS Z5, Z7
 	VMOVAPS Z5, Z5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -11328,11 +11261,11 @@ tree1turn7:
 	VPMAXUW Z8, Z7, Z7
 	VPMAXSW Z8, Z5, Z5
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+64, R10
 	VBLENDMPS  Z7, Z4, K1, Z8
 	VSHUFPS    $0x4e, Z7, Z4, Z4
@@ -11354,12 +11287,12 @@ tree1done7:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXSW    Z0, Z2, Z2
-	MOVQ       R10, BX
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Z0
+	MOVQ       R10, DI
+	ADDQ       R11, DI
+	VMOVUPS    (DI), Z0
 	VMOVAPS    Z0, Z1
 	VMOVAPS    Z0, Z0
-	CMPQ       R10, BX
+	CMPQ       R10, DI
 	JGE        tree1done8
 
 tree1turn8:
@@ -11367,18 +11300,18 @@ tree1turn8:
 	VPMAXUW Z3, Z1, Z1
 	VPMAXSW Z3, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn8
 
 tree1done8:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
 	VMOVAPS Z3, Z4
 	VMOVAPS Z3, Z3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done9
 
 tree1turn9:
@@ -11386,11 +11319,11 @@ tree1turn9:
 	VPMAXUW Z5, Z4, Z4
 	VPMAXSW Z5, Z3, Z3
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn9
 
 tree1done9:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z4, Z1, K1, Z5
 	VSHUFPS   $0x4e, Z4, Z1, Z1
@@ -11398,12 +11331,12 @@ tree1done9:
 	VBLENDMPS Z3, Z0, K1, Z1
 	VSHUFPS   $0x4e, Z3, Z0, Z0
 	VPMAXSW   Z0, Z1, Z1
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
 	VMOVAPS   Z0, Z3
 	VMOVAPS   Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done10
 
 tree1turn10:
@@ -11411,18 +11344,18 @@ tree1turn10:
 	VPMAXUW Z4, Z3, Z3
 	VPMAXSW Z4, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn10
 
 tree1done10:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z4
 	VMOVAPS Z4, Z7
 	VMOVAPS Z4, Z4
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done11
 
 tree1turn11:
@@ -11430,11 +11363,11 @@ tree1turn11:
 	VPMAXUW Z8, Z7, Z7
 	VPMAXSW Z8, Z4, Z4
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn11
 
 tree1done11:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z7, Z3, K1, Z8
 	VSHUFPS   $0x4e, Z7, Z3, Z3
@@ -11448,12 +11381,12 @@ tree1done11:
 	VSHUFPS   $0x88, Z5, Z1, Z0
 	VSHUFPS   $0xdd, Z5, Z1, Z1
 	VPMAXSW   Z1, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z4
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done12
 
 tree1turn12:
@@ -11461,18 +11394,18 @@ tree1turn12:
 	VPMAXUW Z5, Z4, Z4
 	VPMAXSW Z5, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn12
 
 tree1done12:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z5
 	VMOVAPS Z5, Z7
 	VMOVAPS Z5, Z5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done13
 
 tree1turn13:
@@ -11480,11 +11413,11 @@ tree1turn13:
 	VPMAXUW Z8, Z7, Z7
 	VPMAXSW Z8, Z5, Z5
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn13
 
 tree1done13:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z7, Z4, K1, Z8
 	VSHUFPS   $0x4e, Z7, Z4, Z4
@@ -11492,12 +11425,12 @@ tree1done13:
 	VBLENDMPS Z5, Z1, K1, Z4
 	VSHUFPS   $0x4e, Z5, Z1, Z1
 	VPMAXSW   Z1, Z4, Z4
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z5
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done14
 
 tree1turn14:
@@ -11505,18 +11438,18 @@ tree1turn14:
 	VPMAXUW Z7, Z5, Z5
 	VPMAXSW Z7, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn14
 
 tree1done14:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z7
 	VMOVAPS Z7, Z9
 	VMOVAPS Z7, Z7
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done15
 
 tree1turn15:
@@ -11524,11 +11457,11 @@ tree1turn15:
 	VPMAXUW Z10, Z9, Z9
 	VPMAXSW Z10, Z7, Z7
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn15
 
 tree1done15:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+64, R10
 	VBLENDMPS  Z9, Z5, K1, Z10
 	VSHUFPS    $0x4e, Z9, Z5, Z5
@@ -11573,11 +11506,11 @@ tree1done15:
 	VPANDD     Z1, Z3, Z3
 	VADDPS     Z14, Z3, Z3
 	VBLENDMPS  Z3, Z0, K1, Z3
-	VMOVUPS    Z3, (SI)
-	VMOVUPS    Z0, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z3, (DX)
+	VMOVUPS    Z0, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+64, DX
+	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree1loop
@@ -11593,12 +11526,11 @@ treepart:
 	JLT   treepartend
 	MOVQ  $-1, AX
 	BZHIQ R9, AX, AX
-	KMOVQ AX, K0
+	KMOVQ AX, K7
 
 treepartloop:
-	MOVQ         DI, R10
+	MOVQ         SI, R10
 	VPBROADCASTW (R10), Z0
-	KMOVQ        K0, K7
 	VMOVDQU16    (R10), K7, Z0
 	LEAQ         (R10)(R9*2), R10
 	VPBROADCASTW (R10), Z1
@@ -11743,11 +11675,11 @@ treepartloop:
 	VPANDD       Z1, Z6, Z6
 	VADDPS       Z14, Z6, Z6
 	VBLENDMPS    Z6, Z0, K1, Z6
-	VMOVUPS      Z6, (SI)
-	VMOVUPS      Z0, (DX)
-	MOVQ         R10, DI
-	ADDQ         $+64, SI
+	VMOVUPS      Z6, (DX)
+	VMOVUPS      Z0, (BX)
+	MOVQ         R10, SI
 	ADDQ         $+64, DX
+	ADDQ         $+64, BX
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treepartloop
@@ -11758,36 +11690,40 @@ treepartend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled16AVX512(SB)
+	MOVQ SI, 128(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func MinMaxColumnsF16AVX512(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·MinMaxColumnsF16AVX512(SB), NOSPLIT, $0-80
-	// pointers: DI min, SI max, DX least, BX x0, R8 x1, R9 x2, R10 x3, R11 x4, R12 x5, R13 elements left
+	// pointers: SI min, DX max, BX least, R8 x0, R9 x1, R10 x2, R11 x3, R12 x4, R13 x5, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 4
-	MOVQ min+0(FP), DI
-	MOVQ max+8(FP), SI
-	MOVQ least+16(FP), DX
-	MOVQ x0+24(FP), BX
-	MOVQ x1+32(FP), R8
-	MOVQ x2+40(FP), R9
-	MOVQ x3+48(FP), R10
-	MOVQ x4+56(FP), R11
-	MOVQ x5+64(FP), R12
-	MOVQ n+72(FP), R13
-	CMPQ R13, $+64
-	JLT  lanetail
+	MOVQ min+0(FP), SI
+	MOVQ max+8(FP), DX
+	MOVQ least+16(FP), BX
+	MOVQ x0+24(FP), R8
+	MOVQ x1+32(FP), R9
+	MOVQ x2+40(FP), R10
+	MOVQ x3+48(FP), R11
+	MOVQ x4+56(FP), R12
+	MOVQ x5+64(FP), R13
+	MOVQ n+72(FP), DI
+	CMPQ DI, $+64
+	JLT  lanerest
 
 laneloop:
-	VMOVUPS (DI), Z0
-	VMOVUPS (BX), Z1
-	VPMAXSW Z1, Z0, Z0
-	VMOVUPS (SI), Z2
-	VPMAXUW Z1, Z2, Z2
-	VMOVUPS (DX), Z3
-	VPMINUW Z1, Z3, Z3
+	VMOVUPS (SI), Z0
 	VMOVUPS (R8), Z1
 	VPMAXSW Z1, Z0, Z0
+	VMOVUPS (DX), Z2
 	VPMAXUW Z1, Z2, Z2
+	VMOVUPS (BX), Z3
 	VPMINUW Z1, Z3, Z3
 	VMOVUPS (R9), Z1
 	VPMAXSW Z1, Z0, Z0
@@ -11805,19 +11741,19 @@ laneloop:
 	VPMAXSW Z1, Z0, Z0
 	VPMAXUW Z1, Z2, Z2
 	VPMINUW Z1, Z3, Z3
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, (DX)
-	VMOVUPS 64(DI), Z0
-	VMOVUPS 64(BX), Z1
+	VMOVUPS (R13), Z1
 	VPMAXSW Z1, Z0, Z0
-	VMOVUPS 64(SI), Z2
 	VPMAXUW Z1, Z2, Z2
-	VMOVUPS 64(DX), Z3
 	VPMINUW Z1, Z3, Z3
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, (BX)
+	VMOVUPS 64(SI), Z0
 	VMOVUPS 64(R8), Z1
 	VPMAXSW Z1, Z0, Z0
+	VMOVUPS 64(DX), Z2
 	VPMAXUW Z1, Z2, Z2
+	VMOVUPS 64(BX), Z3
 	VPMINUW Z1, Z3, Z3
 	VMOVUPS 64(R9), Z1
 	VPMAXSW Z1, Z0, Z0
@@ -11835,10 +11771,13 @@ laneloop:
 	VPMAXSW Z1, Z0, Z0
 	VPMAXUW Z1, Z2, Z2
 	VPMINUW Z1, Z3, Z3
-	VMOVUPS Z0, 64(DI)
-	VMOVUPS Z2, 64(SI)
-	VMOVUPS Z3, 64(DX)
-	ADDQ    $+128, DI
+	VMOVUPS 64(R13), Z1
+	VPMAXSW Z1, Z0, Z0
+	VPMAXUW Z1, Z2, Z2
+	VPMINUW Z1, Z3, Z3
+	VMOVUPS Z0, 64(SI)
+	VMOVUPS Z2, 64(DX)
+	VMOVUPS Z3, 64(BX)
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
 	ADDQ    $+128, BX
@@ -11847,35 +11786,32 @@ laneloop:
 	ADDQ    $+128, R10
 	ADDQ    $+128, R11
 	ADDQ    $+128, R12
-	SUBQ    $+64, R13
-	CMPQ    R13, $+64
+	ADDQ    $+128, R13
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
 	JGE     laneloop
+	TESTQ   DI, DI
+	JEQ     laneend
 
-lanetail:
-	TESTQ R13, R13
-	JEQ   laneend
+lanerest:
 	MOVQ  $-1, AX
-	BZHIQ R13, AX, AX
+	BZHIQ DI, AX, AX
 	KMOVQ AX, K0
-	CMPQ  R13, $+17
+	CMPQ  DI, $+17
 	JLT   lanetailnarrow
-	CMPQ  R13, $+33
+	CMPQ  DI, $+33
 	JLT   lanetailnarrow
-	CMPQ  R13, $+49
+	CMPQ  DI, $+49
 	JLT   lanetailnarrow
 
 lanetailnarrow:
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (DI), K7, Z0
-	VMOVDQU16.Z (BX), K7, Z1
-	VPMAXSW     Z1, Z0, Z0
-	VMOVDQU16.Z (SI), K7, Z2
-	VPMAXUW     Z1, Z2, Z2
-	VMOVDQU16.Z (DX), K7, Z3
-	VPMINUW     Z1, Z3, Z3
+	VMOVDQU16.Z (SI), K7, Z0
 	VMOVDQU16.Z (R8), K7, Z1
 	VPMAXSW     Z1, Z0, Z0
+	VMOVDQU16.Z (DX), K7, Z2
 	VPMAXUW     Z1, Z2, Z2
+	VMOVDQU16.Z (BX), K7, Z3
 	VPMINUW     Z1, Z3, Z3
 	VMOVDQU16.Z (R9), K7, Z1
 	VPMAXSW     Z1, Z0, Z0
@@ -11893,20 +11829,20 @@ lanetailnarrow:
 	VPMAXSW     Z1, Z0, Z0
 	VPMAXUW     Z1, Z2, Z2
 	VPMINUW     Z1, Z3, Z3
-	VMOVDQU16   Z0, K7, (DI)
-	VMOVDQU16   Z2, K7, (SI)
-	VMOVDQU16   Z3, K7, (DX)
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DI), K7, Z0
-	VMOVDQU16.Z 64(BX), K7, Z1
+	VMOVDQU16.Z (R13), K7, Z1
 	VPMAXSW     Z1, Z0, Z0
-	VMOVDQU16.Z 64(SI), K7, Z2
 	VPMAXUW     Z1, Z2, Z2
-	VMOVDQU16.Z 64(DX), K7, Z3
 	VPMINUW     Z1, Z3, Z3
+	VMOVDQU16   Z0, K7, (SI)
+	VMOVDQU16   Z2, K7, (DX)
+	VMOVDQU16   Z3, K7, (BX)
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Z0
 	VMOVDQU16.Z 64(R8), K7, Z1
 	VPMAXSW     Z1, Z0, Z0
+	VMOVDQU16.Z 64(DX), K7, Z2
 	VPMAXUW     Z1, Z2, Z2
+	VMOVDQU16.Z 64(BX), K7, Z3
 	VPMINUW     Z1, Z3, Z3
 	VMOVDQU16.Z 64(R9), K7, Z1
 	VPMAXSW     Z1, Z0, Z0
@@ -11924,9 +11860,13 @@ lanetailnarrow:
 	VPMAXSW     Z1, Z0, Z0
 	VPMAXUW     Z1, Z2, Z2
 	VPMINUW     Z1, Z3, Z3
-	VMOVDQU16   Z0, K7, 64(DI)
-	VMOVDQU16   Z2, K7, 64(SI)
-	VMOVDQU16   Z3, K7, 64(DX)
+	VMOVDQU16.Z 64(R13), K7, Z1
+	VPMAXSW     Z1, Z0, Z0
+	VPMAXUW     Z1, Z2, Z2
+	VPMINUW     Z1, Z3, Z3
+	VMOVDQU16   Z0, K7, 64(SI)
+	VMOVDQU16   Z2, K7, 64(DX)
+	VMOVDQU16   Z3, K7, 64(BX)
 
 laneend:
 	VZEROUPPER
@@ -11935,33 +11875,33 @@ laneend:
 // func MergeMinMaxF16AVX512(min *uint16, max *uint16, x *uint16, y *uint16, n int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·MergeMinMaxF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI min, SI max, DX x, BX y, R8 elements left
+	// pointers: SI min, DX max, BX x, R8 y, DI elements left
 	// per call: Z15 0x0, Z14 0x7fc00000
 	// vector registers in use at once: 6
-	MOVQ         min+0(FP), DI
-	MOVQ         max+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         y+24(FP), BX
+	MOVQ         min+0(FP), SI
+	MOVQ         max+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         y+24(FP), R8
 	VPXORD       Z15, Z15, Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	MOVQ         n+32(FP), R8
-	CMPQ         R8, $+64
-	JLT          lanetail
+	MOVQ         n+32(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VCVTPH2PS (DI), Z0
-	VCVTPH2PS (SI), Z1
+	VCVTPH2PS (SI), Z0
+	VCVTPH2PS (DX), Z1
 	VMINPS    Z1, Z0, Z2
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z2, Z0, K1, Z2
-	VCVTPH2PS (DX), Z3
+	VCVTPH2PS (BX), Z3
 	VMINPS    Z3, Z2, Z3
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z3, Z2, K1, Z3
 	VMAXPS    Z0, Z1, Z0
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z0, Z1, K1, Z0
-	VCVTPH2PS (BX), Z1
+	VCVTPH2PS (R8), Z1
 	VMAXPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
@@ -11969,25 +11909,25 @@ laneloop:
 	VCMPPS    $0x07, Z3, Z3, K1
 	VBLENDMPS Z3, Z14, K1, Z3
 	VCVTPS2PH $0x00, Z3, Y3
-	VMOVUPS   Y3, (DI)
+	VMOVUPS   Y3, (SI)
 	VADDPS    Z15, Z1, Z1
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z1, Z14, K1, Z1
 	VCVTPS2PH $0x00, Z1, Y1
-	VMOVUPS   Y1, (SI)
-	VCVTPH2PS 32(DI), Z0
-	VCVTPH2PS 32(SI), Z1
+	VMOVUPS   Y1, (DX)
+	VCVTPH2PS 32(SI), Z0
+	VCVTPH2PS 32(DX), Z1
 	VMINPS    Z1, Z0, Z2
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z2, Z0, K1, Z2
-	VCVTPH2PS 32(DX), Z3
+	VCVTPH2PS 32(BX), Z3
 	VMINPS    Z3, Z2, Z3
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z3, Z2, K1, Z3
 	VMAXPS    Z0, Z1, Z0
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z0, Z1, K1, Z0
-	VCVTPH2PS 32(BX), Z1
+	VCVTPH2PS 32(R8), Z1
 	VMAXPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
@@ -11995,25 +11935,25 @@ laneloop:
 	VCMPPS    $0x07, Z3, Z3, K1
 	VBLENDMPS Z3, Z14, K1, Z3
 	VCVTPS2PH $0x00, Z3, Y3
-	VMOVUPS   Y3, 32(DI)
+	VMOVUPS   Y3, 32(SI)
 	VADDPS    Z15, Z1, Z1
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z1, Z14, K1, Z1
 	VCVTPS2PH $0x00, Z1, Y1
-	VMOVUPS   Y1, 32(SI)
-	VCVTPH2PS 64(DI), Z0
-	VCVTPH2PS 64(SI), Z1
+	VMOVUPS   Y1, 32(DX)
+	VCVTPH2PS 64(SI), Z0
+	VCVTPH2PS 64(DX), Z1
 	VMINPS    Z1, Z0, Z2
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z2, Z0, K1, Z2
-	VCVTPH2PS 64(DX), Z3
+	VCVTPH2PS 64(BX), Z3
 	VMINPS    Z3, Z2, Z3
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z3, Z2, K1, Z3
 	VMAXPS    Z0, Z1, Z0
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z0, Z1, K1, Z0
-	VCVTPH2PS 64(BX), Z1
+	VCVTPH2PS 64(R8), Z1
 	VMAXPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
@@ -12021,25 +11961,25 @@ laneloop:
 	VCMPPS    $0x07, Z3, Z3, K1
 	VBLENDMPS Z3, Z14, K1, Z3
 	VCVTPS2PH $0x00, Z3, Y3
-	VMOVUPS   Y3, 64(DI)
+	VMOVUPS   Y3, 64(SI)
 	VADDPS    Z15, Z1, Z1
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z1, Z14, K1, Z1
 	VCVTPS2PH $0x00, Z1, Y1
-	VMOVUPS   Y1, 64(SI)
-	VCVTPH2PS 96(DI), Z0
-	VCVTPH2PS 96(SI), Z1
+	VMOVUPS   Y1, 64(DX)
+	VCVTPH2PS 96(SI), Z0
+	VCVTPH2PS 96(DX), Z1
 	VMINPS    Z1, Z0, Z2
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z2, Z0, K1, Z2
-	VCVTPH2PS 96(DX), Z3
+	VCVTPH2PS 96(BX), Z3
 	VMINPS    Z3, Z2, Z3
 	VCMPPS    $0x07, Z2, Z2, K1
 	VBLENDMPS Z3, Z2, K1, Z3
 	VMAXPS    Z0, Z1, Z0
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z0, Z1, K1, Z0
-	VCVTPH2PS 96(BX), Z1
+	VCVTPH2PS 96(R8), Z1
 	VMAXPS    Z1, Z0, Z1
 	VCMPPS    $0x07, Z0, Z0, K1
 	VBLENDMPS Z1, Z0, K1, Z1
@@ -12047,35 +11987,35 @@ laneloop:
 	VCMPPS    $0x07, Z3, Z3, K1
 	VBLENDMPS Z3, Z14, K1, Z3
 	VCVTPS2PH $0x00, Z3, Y3
-	VMOVUPS   Y3, 96(DI)
+	VMOVUPS   Y3, 96(SI)
 	VADDPS    Z15, Z1, Z1
 	VCMPPS    $0x07, Z1, Z1, K1
 	VBLENDMPS Z1, Z14, K1, Z1
 	VCVTPS2PH $0x00, Z1, Y1
-	VMOVUPS   Y1, 96(SI)
-	ADDQ      $+128, DI
+	VMOVUPS   Y1, 96(DX)
 	ADDQ      $+128, SI
 	ADDQ      $+128, DX
 	ADDQ      $+128, BX
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
+	ADDQ      $+128, R8
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
 
-lanetail:
-	TESTQ       R8, R8
-	JEQ         laneend
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (DI), K7, Y0
+	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVDQU16.Z (SI), K7, Y1
+	VMOVDQU16.Z (DX), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMINPS      Z1, Z0, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VBLENDMPS   Z2, Z0, K1, Z2
-	VMOVDQU16.Z (DX), K7, Y3
+	VMOVDQU16.Z (BX), K7, Y3
 	VCVTPH2PS   Y3, Z3
 	VMINPS      Z3, Z2, Z3
 	VCMPPS      $0x07, Z2, Z2, K1
@@ -12083,7 +12023,7 @@ lanetail:
 	VMAXPS      Z0, Z1, Z0
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z0, Z1, K1, Z0
-	VMOVDQU16.Z (BX), K7, Y1
+	VMOVDQU16.Z (R8), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMAXPS      Z1, Z0, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
@@ -12092,23 +12032,23 @@ lanetail:
 	VCMPPS      $0x07, Z3, Z3, K1
 	VBLENDMPS   Z3, Z14, K1, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVDQU16   Y3, K7, (DI)
+	VMOVDQU16   Y3, K7, (SI)
 	VADDPS      Z15, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z1, Z14, K1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, (SI)
-	CMPQ        R8, $+17
+	VMOVDQU16   Y1, K7, (DX)
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DI), K7, Y0
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMINPS      Z1, Z0, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VBLENDMPS   Z2, Z0, K1, Z2
-	VMOVDQU16.Z 32(DX), K7, Y3
+	VMOVDQU16.Z 32(BX), K7, Y3
 	VCVTPH2PS   Y3, Z3
 	VMINPS      Z3, Z2, Z3
 	VCMPPS      $0x07, Z2, Z2, K1
@@ -12116,7 +12056,7 @@ lanetail:
 	VMAXPS      Z0, Z1, Z0
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z0, Z1, K1, Z0
-	VMOVDQU16.Z 32(BX), K7, Y1
+	VMOVDQU16.Z 32(R8), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMAXPS      Z1, Z0, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
@@ -12125,23 +12065,23 @@ lanetail:
 	VCMPPS      $0x07, Z3, Z3, K1
 	VBLENDMPS   Z3, Z14, K1, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVDQU16   Y3, K7, 32(DI)
+	VMOVDQU16   Y3, K7, 32(SI)
 	VADDPS      Z15, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z1, Z14, K1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, 32(SI)
-	CMPQ        R8, $+33
+	VMOVDQU16   Y1, K7, 32(DX)
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DI), K7, Y0
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVDQU16.Z 64(SI), K7, Y1
+	VMOVDQU16.Z 64(DX), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMINPS      Z1, Z0, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VBLENDMPS   Z2, Z0, K1, Z2
-	VMOVDQU16.Z 64(DX), K7, Y3
+	VMOVDQU16.Z 64(BX), K7, Y3
 	VCVTPH2PS   Y3, Z3
 	VMINPS      Z3, Z2, Z3
 	VCMPPS      $0x07, Z2, Z2, K1
@@ -12149,7 +12089,7 @@ lanetail:
 	VMAXPS      Z0, Z1, Z0
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z0, Z1, K1, Z0
-	VMOVDQU16.Z 64(BX), K7, Y1
+	VMOVDQU16.Z 64(R8), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMAXPS      Z1, Z0, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
@@ -12158,23 +12098,23 @@ lanetail:
 	VCMPPS      $0x07, Z3, Z3, K1
 	VBLENDMPS   Z3, Z14, K1, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVDQU16   Y3, K7, 64(DI)
+	VMOVDQU16   Y3, K7, 64(SI)
 	VADDPS      Z15, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z1, Z14, K1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, 64(SI)
-	CMPQ        R8, $+49
+	VMOVDQU16   Y1, K7, 64(DX)
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DI), K7, Y0
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVDQU16.Z 96(SI), K7, Y1
+	VMOVDQU16.Z 96(DX), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMINPS      Z1, Z0, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VBLENDMPS   Z2, Z0, K1, Z2
-	VMOVDQU16.Z 96(DX), K7, Y3
+	VMOVDQU16.Z 96(BX), K7, Y3
 	VCVTPH2PS   Y3, Z3
 	VMINPS      Z3, Z2, Z3
 	VCMPPS      $0x07, Z2, Z2, K1
@@ -12182,7 +12122,7 @@ lanetail:
 	VMAXPS      Z0, Z1, Z0
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z0, Z1, K1, Z0
-	VMOVDQU16.Z 96(BX), K7, Y1
+	VMOVDQU16.Z 96(R8), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMAXPS      Z1, Z0, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
@@ -12191,12 +12131,12 @@ lanetail:
 	VCMPPS      $0x07, Z3, Z3, K1
 	VBLENDMPS   Z3, Z14, K1, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVDQU16   Y3, K7, 96(DI)
+	VMOVDQU16   Y3, K7, 96(SI)
 	VADDPS      Z15, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z1, Z14, K1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, 96(SI)
+	VMOVDQU16   Y1, K7, 96(DX)
 
 lanetailnarrow:
 laneend:
@@ -12205,14 +12145,14 @@ laneend:
 
 // func MinMaxBF16AVX512(x *uint16, min *uint16, max *uint16, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·MinMaxBF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
+TEXT ·MinMaxBF16AVX512(SB), NOSPLIT, $160-40
+	// pointers: SI x, DX min, BX max, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x7fffffff, Z14 0x7f800000, Z13 0x7fc00000, Z12 0x0, Z11 0x80008000, Z10 0x0, Z9 0xffffffff
 	// per group: nothing
 	// vector registers in use at once: 26
-	MOVQ         x+0(FP), DI
-	MOVQ         min+8(FP), SI
-	MOVQ         max+16(FP), DX
+	MOVQ         x+0(FP), SI
+	MOVQ         min+8(FP), DX
+	MOVQ         max+16(FP), BX
 	VBROADCASTSS constantsAVX512<>+12(SB), Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -12244,43 +12184,30 @@ groups:
 	VMOVAPS Z10, Z5
 	VMOVAPS Z9, Z4
 	VMOVAPS Z9, Z3
-	MOVQ    R9, BX
-	CMPQ    BX, $+64
-	JLT     grouptail
+	MOVQ    R9, DI
+	CMPQ    DI, $+64
+	JLT     groupstage
 
 grouploop:
-	VMOVUPS (DI), Z0
+	VMOVUPS (SI), Z0
 	VPMAXSW Z0, Z8, Z8
 	VPMAXUW Z0, Z6, Z6
 	VPMINUW Z0, Z4, Z4
-	VMOVUPS 64(DI), Z0
+	VMOVUPS 64(SI), Z0
 	VPMAXSW Z0, Z7, Z7
 	VPMAXUW Z0, Z5, Z5
 	VPMINUW Z0, Z3, Z3
-	ADDQ    $+128, DI
-	SUBQ    $+64, BX
-	CMPQ    BX, $+64
+	ADDQ    $+128, SI
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
 	JGE     grouploop
-
-grouptail:
-	TESTQ        BX, BX
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	VPBROADCASTW (DI), Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    (DI), K7, Z0
-	VPMAXSW      Z0, Z8, Z8
-	VPMAXUW      Z0, Z6, Z6
-	VPMINUW      Z0, Z4, Z4
-	VPBROADCASTW (DI), Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    64(DI), K7, Z0
-	VPMAXSW      Z0, Z7, Z7
-	VPMAXUW      Z0, Z5, Z5
-	VPMINUW      Z0, Z3, Z3
-	LEAQ         (DI)(BX*2), DI
+	TESTQ   DI, DI
+	JEQ     groupend
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+64, DI
+	MOVQ    128(SP), SI
+	LEAQ    (SI)(DI*2), SI
 
 groupend:
 	VPMAXSW       Z7, Z8, Z0
@@ -12330,16 +12257,16 @@ groupend:
 	VPSRLD        $0x10, Z1, Z1
 	VPMOVDW       Z1, Y1
 	VMOVD         X1, AX
-	MOVW          AX, (SI)
+	MOVW          AX, (DX)
 	VMAXPS        Z0, Z2, Z0
 	VADDPS        Z12, Z0, Z0
 	VBLENDMPS     Z0, Z13, K1, Z0
 	VPSRLD        $0x10, Z0, Z0
 	VPMOVDW       Z0, Y0
 	VMOVD         X0, AX
-	MOVW          AX, (DX)
-	ADDQ          $+2, SI
+	MOVW          AX, (BX)
 	ADDQ          $+2, DX
+	ADDQ          $+2, BX
 	SUBQ          $+1, R8
 	TESTQ         R8, R8
 	JNE           groups
@@ -12351,8 +12278,8 @@ tree:
 	JLT  treeend
 
 treeloop:
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
 	MOVL       $0x0000cccc, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z1, Z0, K1, Z2
@@ -12360,8 +12287,8 @@ treeloop:
 	VPMAXSW    Z0, Z2, Z1
 	VPMAXUW    Z0, Z2, Z3
 	VPMINUW    Z0, Z2, Z2
-	VMOVUPS    128(DI), Z0
-	VMOVUPS    192(DI), Z4
+	VMOVUPS    128(SI), Z0
+	VMOVUPS    192(SI), Z4
 	VBLENDMPS  Z4, Z0, K1, Z5
 	VSHUFPS    $0x4e, Z4, Z0, Z0
 	VPMAXSW    Z0, Z5, Z4
@@ -12376,15 +12303,15 @@ treeloop:
 	VSHUFPS    $0x88, Z5, Z2, Z0
 	VSHUFPS    $0xdd, Z5, Z2, Z2
 	VPMINUW    Z2, Z0, Z0
-	VMOVUPS    256(DI), Z1
-	VMOVUPS    320(DI), Z2
+	VMOVUPS    256(SI), Z1
+	VMOVUPS    320(SI), Z2
 	VBLENDMPS  Z2, Z1, K1, Z3
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VPMAXSW    Z1, Z3, Z2
 	VPMAXUW    Z1, Z3, Z5
 	VPMINUW    Z1, Z3, Z3
-	VMOVUPS    384(DI), Z1
-	VMOVUPS    448(DI), Z7
+	VMOVUPS    384(SI), Z1
+	VMOVUPS    448(SI), Z7
 	VBLENDMPS  Z7, Z1, K1, Z8
 	VSHUFPS    $0x4e, Z7, Z1, Z1
 	VPMAXSW    Z1, Z8, Z7
@@ -12410,15 +12337,15 @@ treeloop:
 	VBLENDMPS  Z1, Z0, K2, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMINUW    Z0, Z3, Z3
-	VMOVUPS    512(DI), Z0
-	VMOVUPS    576(DI), Z1
+	VMOVUPS    512(SI), Z0
+	VMOVUPS    576(SI), Z1
 	VBLENDMPS  Z1, Z0, K1, Z4
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXSW    Z0, Z4, Z1
 	VPMAXUW    Z0, Z4, Z6
 	VPMINUW    Z0, Z4, Z4
-	VMOVUPS    640(DI), Z0
-	VMOVUPS    704(DI), Z7
+	VMOVUPS    640(SI), Z0
+	VMOVUPS    704(SI), Z7
 	VBLENDMPS  Z7, Z0, K1, Z8
 	VSHUFPS    $0x4e, Z7, Z0, Z0
 	VPMAXSW    Z0, Z8, Z7
@@ -12433,15 +12360,15 @@ treeloop:
 	VSHUFPS    $0x88, Z8, Z4, Z0
 	VSHUFPS    $0xdd, Z8, Z4, Z4
 	VPMINUW    Z4, Z0, Z0
-	VMOVUPS    768(DI), Z1
-	VMOVUPS    832(DI), Z4
+	VMOVUPS    768(SI), Z1
+	VMOVUPS    832(SI), Z4
 	VBLENDMPS  Z4, Z1, K1, Z6
 	VSHUFPS    $0x4e, Z4, Z1, Z1
 	VPMAXSW    Z1, Z6, Z4
 	VPMAXUW    Z1, Z6, Z8
 	VPMINUW    Z1, Z6, Z6
-	VMOVUPS    896(DI), Z1
-	VMOVUPS    960(DI), Z17
+	VMOVUPS    896(SI), Z1
+	VMOVUPS    960(SI), Z17
 	VBLENDMPS  Z17, Z1, K1, Z18
 	VSHUFPS    $0x4e, Z17, Z1, Z1
 	VPMAXSW    Z1, Z18, Z17
@@ -12493,16 +12420,16 @@ treeloop:
 	VBLENDMPS  Z4, Z13, K1, Z4
 	VPSRLD     $0x10, Z4, Z4
 	VPMOVDW    Z4, Y4
-	VMOVUPS    Y4, (SI)
+	VMOVUPS    Y4, (DX)
 	VMAXPS     Z16, Z0, Z16
 	VADDPS     Z12, Z16, Z16
 	VBLENDMPS  Z16, Z13, K1, Z16
 	VPSRLD     $0x10, Z16, Z16
 	VPMOVDW    Z16, Y16
-	VMOVUPS    Y16, (DX)
-	ADDQ       $+1024, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y16, (BX)
+	ADDQ       $+1024, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treeloop
@@ -12518,13 +12445,13 @@ treepair:
 	JLT  treepairend
 
 treepairloop:
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
 	VPMAXSW    Z1, Z0, Z2
 	VPMAXUW    Z1, Z0, Z3
 	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    128(DI), Z1
-	VMOVUPS    192(DI), Z4
+	VMOVUPS    128(SI), Z1
+	VMOVUPS    192(SI), Z4
 	VPMAXSW    Z4, Z1, Z5
 	VPMAXUW    Z4, Z1, Z6
 	VPMINUW    Z4, Z1, Z1
@@ -12539,13 +12466,13 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMINUW    Z0, Z3, Z3
-	VMOVUPS    256(DI), Z0
-	VMOVUPS    320(DI), Z1
+	VMOVUPS    256(SI), Z0
+	VMOVUPS    320(SI), Z1
 	VPMAXSW    Z1, Z0, Z5
 	VPMAXUW    Z1, Z0, Z6
 	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    384(DI), Z1
-	VMOVUPS    448(DI), Z7
+	VMOVUPS    384(SI), Z1
+	VMOVUPS    448(SI), Z7
 	VPMAXSW    Z7, Z1, Z8
 	VPMAXUW    Z7, Z1, Z16
 	VPMINUW    Z7, Z1, Z1
@@ -12567,13 +12494,13 @@ treepairloop:
 	VSHUFPS    $0x88, Z2, Z3, Z0
 	VSHUFPS    $0xdd, Z2, Z3, Z3
 	VPMINUW    Z3, Z0, Z0
-	VMOVUPS    512(DI), Z1
-	VMOVUPS    576(DI), Z2
+	VMOVUPS    512(SI), Z1
+	VMOVUPS    576(SI), Z2
 	VPMAXSW    Z2, Z1, Z3
 	VPMAXUW    Z2, Z1, Z4
 	VPMINUW    Z2, Z1, Z1
-	VMOVUPS    640(DI), Z2
-	VMOVUPS    704(DI), Z7
+	VMOVUPS    640(SI), Z2
+	VMOVUPS    704(SI), Z7
 	VPMAXSW    Z7, Z2, Z8
 	VPMAXUW    Z7, Z2, Z16
 	VPMINUW    Z7, Z2, Z2
@@ -12586,13 +12513,13 @@ treepairloop:
 	VBLENDMPS  Z2, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VPMINUW    Z1, Z4, Z4
-	VMOVUPS    768(DI), Z1
-	VMOVUPS    832(DI), Z2
+	VMOVUPS    768(SI), Z1
+	VMOVUPS    832(SI), Z2
 	VPMAXSW    Z2, Z1, Z8
 	VPMAXUW    Z2, Z1, Z16
 	VPMINUW    Z2, Z1, Z1
-	VMOVUPS    896(DI), Z2
-	VMOVUPS    960(DI), Z17
+	VMOVUPS    896(SI), Z2
+	VMOVUPS    960(SI), Z17
 	VPMAXSW    Z17, Z2, Z18
 	VPMAXUW    Z17, Z2, Z19
 	VPMINUW    Z17, Z2, Z2
@@ -12625,13 +12552,13 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMINUW    Z0, Z2, Z2
-	VMOVUPS    1024(DI), Z0
-	VMOVUPS    1088(DI), Z1
+	VMOVUPS    1024(SI), Z0
+	VMOVUPS    1088(SI), Z1
 	VPMAXSW    Z1, Z0, Z4
 	VPMAXUW    Z1, Z0, Z5
 	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    1152(DI), Z1
-	VMOVUPS    1216(DI), Z6
+	VMOVUPS    1152(SI), Z1
+	VMOVUPS    1216(SI), Z6
 	VPMAXSW    Z6, Z1, Z8
 	VPMAXUW    Z6, Z1, Z16
 	VPMINUW    Z6, Z1, Z1
@@ -12644,13 +12571,13 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K1, Z5
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMINUW    Z0, Z5, Z5
-	VMOVUPS    1280(DI), Z0
-	VMOVUPS    1344(DI), Z1
+	VMOVUPS    1280(SI), Z0
+	VMOVUPS    1344(SI), Z1
 	VPMAXSW    Z1, Z0, Z8
 	VPMAXUW    Z1, Z0, Z16
 	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    1408(DI), Z1
-	VMOVUPS    1472(DI), Z17
+	VMOVUPS    1408(SI), Z1
+	VMOVUPS    1472(SI), Z17
 	VPMAXSW    Z17, Z1, Z18
 	VPMAXUW    Z17, Z1, Z19
 	VPMINUW    Z17, Z1, Z1
@@ -12672,13 +12599,13 @@ treepairloop:
 	VSHUFPS    $0x88, Z4, Z5, Z0
 	VSHUFPS    $0xdd, Z4, Z5, Z5
 	VPMINUW    Z5, Z0, Z0
-	VMOVUPS    1536(DI), Z1
-	VMOVUPS    1600(DI), Z4
+	VMOVUPS    1536(SI), Z1
+	VMOVUPS    1600(SI), Z4
 	VPMAXSW    Z4, Z1, Z5
 	VPMAXUW    Z4, Z1, Z6
 	VPMINUW    Z4, Z1, Z1
-	VMOVUPS    1664(DI), Z4
-	VMOVUPS    1728(DI), Z17
+	VMOVUPS    1664(SI), Z4
+	VMOVUPS    1728(SI), Z17
 	VPMAXSW    Z17, Z4, Z18
 	VPMAXUW    Z17, Z4, Z19
 	VPMINUW    Z17, Z4, Z4
@@ -12691,13 +12618,13 @@ treepairloop:
 	VBLENDMPS  Z4, Z1, K1, Z6
 	VSHUFPS    $0x4e, Z4, Z1, Z1
 	VPMINUW    Z1, Z6, Z6
-	VMOVUPS    1792(DI), Z1
-	VMOVUPS    1856(DI), Z4
+	VMOVUPS    1792(SI), Z1
+	VMOVUPS    1856(SI), Z4
 	VPMAXSW    Z4, Z1, Z18
 	VPMAXUW    Z4, Z1, Z19
 	VPMINUW    Z4, Z1, Z1
-	VMOVUPS    1920(DI), Z4
-	VMOVUPS    1984(DI), Z20
+	VMOVUPS    1920(SI), Z4
+	VMOVUPS    1984(SI), Z20
 	VPMAXSW    Z20, Z4, Z21
 	VPMAXUW    Z20, Z4, Z22
 	VPMINUW    Z20, Z4, Z4
@@ -12756,16 +12683,16 @@ treepairloop:
 	VBLENDMPS  Z7, Z13, K1, Z7
 	VPSRLD     $0x10, Z7, Z7
 	VPMOVDW    Z7, Y7
-	VMOVUPS    Y7, (SI)
+	VMOVUPS    Y7, (DX)
 	VMAXPS     Z8, Z0, Z8
 	VADDPS     Z12, Z8, Z8
 	VBLENDMPS  Z8, Z13, K1, Z8
 	VPSRLD     $0x10, Z8, Z8
 	VPMOVDW    Z8, Y8
-	VMOVUPS    Y8, (DX)
-	ADDQ       $+2048, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y8, (BX)
+	ADDQ       $+2048, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treepairloop
@@ -12781,10 +12708,10 @@ treehalf:
 	JLT  treehalfend
 
 treehalfloop:
-	VMOVUPS      (DI), Y0
-	VINSERTF64X4 $0x01, 128(DI), Z0, Z0
-	VMOVUPS      32(DI), Y1
-	VINSERTF64X4 $0x01, 160(DI), Z1, Z1
+	VMOVUPS      (SI), Y0
+	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
+	VMOVUPS      32(SI), Y1
+	VINSERTF64X4 $0x01, 160(SI), Z1, Z1
 	MOVL         $0x0000cccc, AX
 	KMOVW        AX, K1
 	VBLENDMPS    Z1, Z0, K1, Z2
@@ -12792,10 +12719,10 @@ treehalfloop:
 	VPMAXSW      Z0, Z2, Z1
 	VPMAXUW      Z0, Z2, Z3
 	VPMINUW      Z0, Z2, Z2
-	VMOVUPS      64(DI), Y0
-	VINSERTF64X4 $0x01, 192(DI), Z0, Z0
-	VMOVUPS      96(DI), Y4
-	VINSERTF64X4 $0x01, 224(DI), Z4, Z4
+	VMOVUPS      64(SI), Y0
+	VINSERTF64X4 $0x01, 192(SI), Z0, Z0
+	VMOVUPS      96(SI), Y4
+	VINSERTF64X4 $0x01, 224(SI), Z4, Z4
 	VBLENDMPS    Z4, Z0, K1, Z5
 	VSHUFPS      $0x4e, Z4, Z0, Z0
 	VPMAXSW      Z0, Z5, Z4
@@ -12810,19 +12737,19 @@ treehalfloop:
 	VSHUFPS      $0x88, Z5, Z2, Z0
 	VSHUFPS      $0xdd, Z5, Z2, Z2
 	VPMINUW      Z2, Z0, Z0
-	VMOVUPS      256(DI), Y1
-	VINSERTF64X4 $0x01, 384(DI), Z1, Z1
-	VMOVUPS      288(DI), Y2
-	VINSERTF64X4 $0x01, 416(DI), Z2, Z2
+	VMOVUPS      256(SI), Y1
+	VINSERTF64X4 $0x01, 384(SI), Z1, Z1
+	VMOVUPS      288(SI), Y2
+	VINSERTF64X4 $0x01, 416(SI), Z2, Z2
 	VBLENDMPS    Z2, Z1, K1, Z3
 	VSHUFPS      $0x4e, Z2, Z1, Z1
 	VPMAXSW      Z1, Z3, Z2
 	VPMAXUW      Z1, Z3, Z5
 	VPMINUW      Z1, Z3, Z3
-	VMOVUPS      320(DI), Y1
-	VINSERTF64X4 $0x01, 448(DI), Z1, Z1
-	VMOVUPS      352(DI), Y7
-	VINSERTF64X4 $0x01, 480(DI), Z7, Z7
+	VMOVUPS      320(SI), Y1
+	VINSERTF64X4 $0x01, 448(SI), Z1, Z1
+	VMOVUPS      352(SI), Y7
+	VINSERTF64X4 $0x01, 480(SI), Z7, Z7
 	VBLENDMPS    Z7, Z1, K1, Z8
 	VSHUFPS      $0x4e, Z7, Z1, Z1
 	VPMAXSW      Z1, Z8, Z7
@@ -12865,16 +12792,16 @@ treehalfloop:
 	VBLENDMPS    Z5, Z13, K1, Z5
 	VPSRLD       $0x10, Z5, Z5
 	VPMOVDW      Z5, Y5
-	VMOVUPS      Y5, (SI)
+	VMOVUPS      Y5, (DX)
 	VMAXPS       Z2, Z3, Z2
 	VADDPS       Z12, Z2, Z2
 	VBLENDMPS    Z2, Z13, K1, Z2
 	VPSRLD       $0x10, Z2, Z2
 	VPMOVDW      Z2, Y2
-	VMOVUPS      Y2, (DX)
-	ADDQ         $+512, DI
-	ADDQ         $+32, SI
+	VMOVUPS      Y2, (BX)
+	ADDQ         $+512, SI
 	ADDQ         $+32, DX
+	ADDQ         $+32, BX
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treehalfloop
@@ -12893,23 +12820,23 @@ tree4:
 	SUBQ $+256, R11
 
 tree4loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z0
-	VMOVUPS 64(BX), Z1
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
 	VPMAXSW Z1, Z0, Z2
 	VPMAXUW Z1, Z0, Z3
 	VPMINUW Z1, Z0, Z0
-	VMOVUPS 128(BX), Z1
+	VMOVUPS 128(DI), Z1
 	VPMAXSW Z1, Z2, Z2
 	VPMAXUW Z1, Z3, Z3
 	VPMINUW Z1, Z0, Z0
-	VMOVUPS 192(BX), Z1
+	VMOVUPS 192(DI), Z1
 	VPMAXSW Z1, Z2, Z2
 	VPMAXUW Z1, Z3, Z3
 	VPMINUW Z1, Z0, Z0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -12930,28 +12857,28 @@ tree4turn0:
 	VPMAXUW Z6, Z3, Z3
 	VPMINUW Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z4
 	VPMAXSW Z4, Z1, Z5
 	VPMAXUW Z4, Z1, Z6
 	VPMINUW Z4, Z1, Z1
-	VMOVUPS 128(BX), Z4
+	VMOVUPS 128(DI), Z4
 	VPMAXSW Z4, Z5, Z5
 	VPMAXUW Z4, Z6, Z6
 	VPMINUW Z4, Z1, Z1
-	VMOVUPS 192(BX), Z4
+	VMOVUPS 192(DI), Z4
 	VPMAXSW Z4, Z5, Z5
 	VPMAXUW Z4, Z6, Z6
 	VPMINUW Z4, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -12972,11 +12899,11 @@ tree4turn1:
 	VPMAXUW Z16, Z6, Z6
 	VPMINUW Z4, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
@@ -12989,22 +12916,22 @@ tree4done1:
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMINUW   Z0, Z3, Z3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
-	VMOVUPS   64(BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
 	VPMAXSW   Z1, Z0, Z5
 	VPMAXUW   Z1, Z0, Z6
 	VPMINUW   Z1, Z0, Z0
-	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(DI), Z1
 	VPMAXSW   Z1, Z5, Z5
 	VPMAXUW   Z1, Z6, Z6
 	VPMINUW   Z1, Z0, Z0
-	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(DI), Z1
 	VPMAXSW   Z1, Z5, Z5
 	VPMAXUW   Z1, Z6, Z6
 	VPMINUW   Z1, Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done2
 
 tree4turn2:
@@ -13025,28 +12952,28 @@ tree4turn2:
 	VPMAXUW Z16, Z6, Z6
 	VPMINUW Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z7
 	VPMAXSW Z7, Z1, Z8
 	VPMAXUW Z7, Z1, Z16
 	VPMINUW Z7, Z1, Z1
-	VMOVUPS 128(BX), Z7
+	VMOVUPS 128(DI), Z7
 	VPMAXSW Z7, Z8, Z8
 	VPMAXUW Z7, Z16, Z16
 	VPMINUW Z7, Z1, Z1
-	VMOVUPS 192(BX), Z7
+	VMOVUPS 192(DI), Z7
 	VPMAXSW Z7, Z8, Z8
 	VPMAXUW Z7, Z16, Z16
 	VPMINUW Z7, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -13067,11 +12994,11 @@ tree4turn3:
 	VPMAXUW Z19, Z16, Z16
 	VPMINUW Z7, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z8, Z5, K1, Z7
 	VSHUFPS   $0x4e, Z8, Z5, Z5
@@ -13091,22 +13018,22 @@ tree4done3:
 	VSHUFPS   $0x88, Z2, Z3, Z0
 	VSHUFPS   $0xdd, Z2, Z3, Z3
 	VPMINUW   Z3, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z2
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z2
 	VPMAXSW   Z2, Z1, Z3
 	VPMAXUW   Z2, Z1, Z4
 	VPMINUW   Z2, Z1, Z1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(DI), Z2
 	VPMAXSW   Z2, Z3, Z3
 	VPMAXUW   Z2, Z4, Z4
 	VPMINUW   Z2, Z1, Z1
-	VMOVUPS   192(BX), Z2
+	VMOVUPS   192(DI), Z2
 	VPMAXSW   Z2, Z3, Z3
 	VPMAXUW   Z2, Z4, Z4
 	VPMINUW   Z2, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done4
 
 tree4turn4:
@@ -13127,28 +13054,28 @@ tree4turn4:
 	VPMAXUW Z16, Z4, Z4
 	VPMINUW Z2, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
-	VMOVUPS 64(BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z7
 	VPMAXSW Z7, Z2, Z8
 	VPMAXUW Z7, Z2, Z16
 	VPMINUW Z7, Z2, Z2
-	VMOVUPS 128(BX), Z7
+	VMOVUPS 128(DI), Z7
 	VPMAXSW Z7, Z8, Z8
 	VPMAXUW Z7, Z16, Z16
 	VPMINUW Z7, Z2, Z2
-	VMOVUPS 192(BX), Z7
+	VMOVUPS 192(DI), Z7
 	VPMAXSW Z7, Z8, Z8
 	VPMAXUW Z7, Z16, Z16
 	VPMINUW Z7, Z2, Z2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -13169,11 +13096,11 @@ tree4turn5:
 	VPMAXUW Z19, Z16, Z16
 	VPMINUW Z7, Z2, Z2
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z8, Z3, K1, Z7
 	VSHUFPS   $0x4e, Z8, Z3, Z3
@@ -13184,22 +13111,22 @@ tree4done5:
 	VBLENDMPS Z2, Z1, K1, Z4
 	VSHUFPS   $0x4e, Z2, Z1, Z1
 	VPMINUW   Z1, Z4, Z4
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z2
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z2
 	VPMAXSW   Z2, Z1, Z8
 	VPMAXUW   Z2, Z1, Z16
 	VPMINUW   Z2, Z1, Z1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(DI), Z2
 	VPMAXSW   Z2, Z8, Z8
 	VPMAXUW   Z2, Z16, Z16
 	VPMINUW   Z2, Z1, Z1
-	VMOVUPS   192(BX), Z2
+	VMOVUPS   192(DI), Z2
 	VPMAXSW   Z2, Z8, Z8
 	VPMAXUW   Z2, Z16, Z16
 	VPMINUW   Z2, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done6
 
 tree4turn6:
@@ -13220,28 +13147,28 @@ tree4turn6:
 	VPMAXUW Z19, Z16, Z16
 	VPMINUW Z2, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
-	VMOVUPS 64(BX), Z17
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z17
 	VPMAXSW Z17, Z2, Z18
 	VPMAXUW Z17, Z2, Z19
 	VPMINUW Z17, Z2, Z2
-	VMOVUPS 128(BX), Z17
+	VMOVUPS 128(DI), Z17
 	VPMAXSW Z17, Z18, Z18
 	VPMAXUW Z17, Z19, Z19
 	VPMINUW Z17, Z2, Z2
-	VMOVUPS 192(BX), Z17
+	VMOVUPS 192(DI), Z17
 	VPMAXSW Z17, Z18, Z18
 	VPMAXUW Z17, Z19, Z19
 	VPMINUW Z17, Z2, Z2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -13262,11 +13189,11 @@ tree4turn7:
 	VPMAXUW Z22, Z19, Z19
 	VPMINUW Z17, Z2, Z2
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+256, R10
 	VBLENDMPS  Z18, Z8, K1, Z17
 	VSHUFPS    $0x4e, Z18, Z8, Z8
@@ -13297,22 +13224,22 @@ tree4done7:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMINUW    Z0, Z2, Z2
-	MOVQ       R10, BX
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Z0
-	VMOVUPS    64(BX), Z1
+	MOVQ       R10, DI
+	ADDQ       R11, DI
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
 	VPMAXSW    Z1, Z0, Z4
 	VPMAXUW    Z1, Z0, Z5
 	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    128(BX), Z1
+	VMOVUPS    128(DI), Z1
 	VPMAXSW    Z1, Z4, Z4
 	VPMAXUW    Z1, Z5, Z5
 	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    192(BX), Z1
+	VMOVUPS    192(DI), Z1
 	VPMAXSW    Z1, Z4, Z4
 	VPMAXUW    Z1, Z5, Z5
 	VPMINUW    Z1, Z0, Z0
-	CMPQ       R10, BX
+	CMPQ       R10, DI
 	JGE        tree4done8
 
 tree4turn8:
@@ -13333,28 +13260,28 @@ tree4turn8:
 	VPMAXUW Z16, Z5, Z5
 	VPMINUW Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn8
 
 tree4done8:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z6
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z6
 	VPMAXSW Z6, Z1, Z8
 	VPMAXUW Z6, Z1, Z16
 	VPMINUW Z6, Z1, Z1
-	VMOVUPS 128(BX), Z6
+	VMOVUPS 128(DI), Z6
 	VPMAXSW Z6, Z8, Z8
 	VPMAXUW Z6, Z16, Z16
 	VPMINUW Z6, Z1, Z1
-	VMOVUPS 192(BX), Z6
+	VMOVUPS 192(DI), Z6
 	VPMAXSW Z6, Z8, Z8
 	VPMAXUW Z6, Z16, Z16
 	VPMINUW Z6, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done9
 
 tree4turn9:
@@ -13375,11 +13302,11 @@ tree4turn9:
 	VPMAXUW Z19, Z16, Z16
 	VPMINUW Z6, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn9
 
 tree4done9:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z8, Z4, K1, Z6
 	VSHUFPS   $0x4e, Z8, Z4, Z4
@@ -13390,22 +13317,22 @@ tree4done9:
 	VBLENDMPS Z1, Z0, K1, Z5
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMINUW   Z0, Z5, Z5
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
-	VMOVUPS   64(BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
 	VPMAXSW   Z1, Z0, Z8
 	VPMAXUW   Z1, Z0, Z16
 	VPMINUW   Z1, Z0, Z0
-	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(DI), Z1
 	VPMAXSW   Z1, Z8, Z8
 	VPMAXUW   Z1, Z16, Z16
 	VPMINUW   Z1, Z0, Z0
-	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(DI), Z1
 	VPMAXSW   Z1, Z8, Z8
 	VPMAXUW   Z1, Z16, Z16
 	VPMINUW   Z1, Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done10
 
 tree4turn10:
@@ -13426,28 +13353,28 @@ tree4turn10:
 	VPMAXUW Z19, Z16, Z16
 	VPMINUW Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn10
 
 tree4done10:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z17
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z17
 	VPMAXSW Z17, Z1, Z18
 	VPMAXUW Z17, Z1, Z19
 	VPMINUW Z17, Z1, Z1
-	VMOVUPS 128(BX), Z17
+	VMOVUPS 128(DI), Z17
 	VPMAXSW Z17, Z18, Z18
 	VPMAXUW Z17, Z19, Z19
 	VPMINUW Z17, Z1, Z1
-	VMOVUPS 192(BX), Z17
+	VMOVUPS 192(DI), Z17
 	VPMAXSW Z17, Z18, Z18
 	VPMAXUW Z17, Z19, Z19
 	VPMINUW Z17, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done11
 
 tree4turn11:
@@ -13468,11 +13395,11 @@ tree4turn11:
 	VPMAXUW Z22, Z19, Z19
 	VPMINUW Z17, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn11
 
 tree4done11:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z18, Z8, K1, Z17
 	VSHUFPS   $0x4e, Z18, Z8, Z8
@@ -13492,22 +13419,22 @@ tree4done11:
 	VSHUFPS   $0x88, Z4, Z5, Z0
 	VSHUFPS   $0xdd, Z4, Z5, Z5
 	VPMINUW   Z5, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z4
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z4
 	VPMAXSW   Z4, Z1, Z5
 	VPMAXUW   Z4, Z1, Z6
 	VPMINUW   Z4, Z1, Z1
-	VMOVUPS   128(BX), Z4
+	VMOVUPS   128(DI), Z4
 	VPMAXSW   Z4, Z5, Z5
 	VPMAXUW   Z4, Z6, Z6
 	VPMINUW   Z4, Z1, Z1
-	VMOVUPS   192(BX), Z4
+	VMOVUPS   192(DI), Z4
 	VPMAXSW   Z4, Z5, Z5
 	VPMAXUW   Z4, Z6, Z6
 	VPMINUW   Z4, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done12
 
 tree4turn12:
@@ -13528,28 +13455,28 @@ tree4turn12:
 	VPMAXUW Z19, Z6, Z6
 	VPMINUW Z4, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn12
 
 tree4done12:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z4
-	VMOVUPS 64(BX), Z17
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z17
 	VPMAXSW Z17, Z4, Z18
 	VPMAXUW Z17, Z4, Z19
 	VPMINUW Z17, Z4, Z4
-	VMOVUPS 128(BX), Z17
+	VMOVUPS 128(DI), Z17
 	VPMAXSW Z17, Z18, Z18
 	VPMAXUW Z17, Z19, Z19
 	VPMINUW Z17, Z4, Z4
-	VMOVUPS 192(BX), Z17
+	VMOVUPS 192(DI), Z17
 	VPMAXSW Z17, Z18, Z18
 	VPMAXUW Z17, Z19, Z19
 	VPMINUW Z17, Z4, Z4
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done13
 
 tree4turn13:
@@ -13570,11 +13497,11 @@ tree4turn13:
 	VPMAXUW Z22, Z19, Z19
 	VPMINUW Z17, Z4, Z4
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn13
 
 tree4done13:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z18, Z5, K1, Z17
 	VSHUFPS   $0x4e, Z18, Z5, Z5
@@ -13585,22 +13512,22 @@ tree4done13:
 	VBLENDMPS Z4, Z1, K1, Z6
 	VSHUFPS   $0x4e, Z4, Z1, Z1
 	VPMINUW   Z1, Z6, Z6
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z4
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z4
 	VPMAXSW   Z4, Z1, Z18
 	VPMAXUW   Z4, Z1, Z19
 	VPMINUW   Z4, Z1, Z1
-	VMOVUPS   128(BX), Z4
+	VMOVUPS   128(DI), Z4
 	VPMAXSW   Z4, Z18, Z18
 	VPMAXUW   Z4, Z19, Z19
 	VPMINUW   Z4, Z1, Z1
-	VMOVUPS   192(BX), Z4
+	VMOVUPS   192(DI), Z4
 	VPMAXSW   Z4, Z18, Z18
 	VPMAXUW   Z4, Z19, Z19
 	VPMINUW   Z4, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done14
 
 tree4turn14:
@@ -13621,28 +13548,28 @@ tree4turn14:
 	VPMAXUW Z22, Z19, Z19
 	VPMINUW Z4, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn14
 
 tree4done14:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z4
-	VMOVUPS 64(BX), Z20
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z20
 	VPMAXSW Z20, Z4, Z21
 	VPMAXUW Z20, Z4, Z22
 	VPMINUW Z20, Z4, Z4
-	VMOVUPS 128(BX), Z20
+	VMOVUPS 128(DI), Z20
 	VPMAXSW Z20, Z21, Z21
 	VPMAXUW Z20, Z22, Z22
 	VPMINUW Z20, Z4, Z4
-	VMOVUPS 192(BX), Z20
+	VMOVUPS 192(DI), Z20
 	VPMAXSW Z20, Z21, Z21
 	VPMAXUW Z20, Z22, Z22
 	VPMINUW Z20, Z4, Z4
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done15
 
 tree4turn15:
@@ -13663,11 +13590,11 @@ tree4turn15:
 	VPMAXUW Z25, Z22, Z22
 	VPMINUW Z20, Z4, Z4
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn15
 
 tree4done15:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+256, R10
 	VBLENDMPS  Z21, Z18, K1, Z20
 	VSHUFPS    $0x4e, Z21, Z18, Z18
@@ -13724,16 +13651,16 @@ tree4done15:
 	VBLENDMPS  Z7, Z13, K1, Z7
 	VPSRLD     $0x10, Z7, Z7
 	VPMOVDW    Z7, Y7
-	VMOVUPS    Y7, (SI)
+	VMOVUPS    Y7, (DX)
 	VMAXPS     Z8, Z0, Z8
 	VADDPS     Z12, Z8, Z8
 	VBLENDMPS  Z8, Z13, K1, Z8
 	VPSRLD     $0x10, Z8, Z8
 	VPMOVDW    Z8, Y8
-	VMOVUPS    Y8, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y8, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree4loop
@@ -13752,14 +13679,14 @@ tree1:
 	SUBQ $+64, R11
 
 tree1loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z0
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -13768,19 +13695,19 @@ tree1turn0:
 	VPMAXUW Z3, Z2, Z2
 	VPMINUW Z3, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
 	VMOVAPS Z3, Z4
 	VMOVAPS Z3, Z5
 	VMOVAPS Z3, Z3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -13789,11 +13716,11 @@ tree1turn1:
 	VPMAXUW Z6, Z5, Z5
 	VPMINUW Z6, Z3, Z3
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
@@ -13806,13 +13733,13 @@ tree1done1:
 	VBLENDMPS Z3, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z3, Z0, Z0
 	VPMINUW   Z0, Z2, Z2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
 	VMOVAPS   Z0, Z3
 	VMOVAPS   Z0, Z4
 	VMOVAPS   Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done2
 
 tree1turn2:
@@ -13821,19 +13748,19 @@ tree1turn2:
 	VPMAXUW Z5, Z4, Z4
 	VPMINUW Z5, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z5
 	VMOVAPS Z5, Z7
 	VMOVAPS Z5, Z8
 	VMOVAPS Z5, Z5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -13842,11 +13769,11 @@ tree1turn3:
 	VPMAXUW Z16, Z8, Z8
 	VPMINUW Z16, Z5, Z5
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z7, Z3, K1, Z16
 	VSHUFPS   $0x4e, Z7, Z3, Z3
@@ -13866,13 +13793,13 @@ tree1done3:
 	VSHUFPS   $0x88, Z1, Z2, Z0
 	VSHUFPS   $0xdd, Z1, Z2, Z2
 	VPMINUW   Z2, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z2
 	VMOVAPS   Z1, Z5
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done4
 
 tree1turn4:
@@ -13881,19 +13808,19 @@ tree1turn4:
 	VPMAXUW Z6, Z5, Z5
 	VPMINUW Z6, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z6
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z6
 	VMOVAPS Z6, Z7
 	VMOVAPS Z6, Z8
 	VMOVAPS Z6, Z6
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -13902,11 +13829,11 @@ tree1turn5:
 	VPMAXUW Z16, Z8, Z8
 	VPMINUW Z16, Z6, Z6
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z7, Z2, K1, Z16
 	VSHUFPS   $0x4e, Z7, Z2, Z2
@@ -13917,13 +13844,13 @@ tree1done5:
 	VBLENDMPS Z6, Z1, K1, Z5
 	VSHUFPS   $0x4e, Z6, Z1, Z1
 	VPMINUW   Z1, Z5, Z5
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z6
 	VMOVAPS   Z1, Z7
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done6
 
 tree1turn6:
@@ -13932,19 +13859,19 @@ tree1turn6:
 	VPMAXUW Z8, Z7, Z7
 	VPMINUW Z8, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z8
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z8
 	VMOVAPS Z8, Z17
 	VMOVAPS Z8, Z18
 	VMOVAPS Z8, Z8
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -13953,11 +13880,11 @@ tree1turn7:
 	VPMAXUW Z19, Z18, Z18
 	VPMINUW Z19, Z8, Z8
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+64, R10
 	VBLENDMPS  Z17, Z6, K1, Z19
 	VSHUFPS    $0x4e, Z17, Z6, Z6
@@ -13988,13 +13915,13 @@ tree1done7:
 	VBLENDMPS  Z1, Z0, K2, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMINUW    Z0, Z3, Z3
-	MOVQ       R10, BX
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Z0
+	MOVQ       R10, DI
+	ADDQ       R11, DI
+	VMOVUPS    (DI), Z0
 	VMOVAPS    Z0, Z1
 	VMOVAPS    Z0, Z4
 	VMOVAPS    Z0, Z0
-	CMPQ       R10, BX
+	CMPQ       R10, DI
 	JGE        tree1done8
 
 tree1turn8:
@@ -14003,19 +13930,19 @@ tree1turn8:
 	VPMAXUW Z5, Z4, Z4
 	VPMINUW Z5, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn8
 
 tree1done8:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z5
 	VMOVAPS Z5, Z6
 	VMOVAPS Z5, Z7
 	VMOVAPS Z5, Z5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done9
 
 tree1turn9:
@@ -14024,11 +13951,11 @@ tree1turn9:
 	VPMAXUW Z8, Z7, Z7
 	VPMINUW Z8, Z5, Z5
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn9
 
 tree1done9:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z6, Z1, K1, Z8
 	VSHUFPS   $0x4e, Z6, Z1, Z1
@@ -14039,13 +13966,13 @@ tree1done9:
 	VBLENDMPS Z5, Z0, K1, Z4
 	VSHUFPS   $0x4e, Z5, Z0, Z0
 	VPMINUW   Z0, Z4, Z4
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
 	VMOVAPS   Z0, Z5
 	VMOVAPS   Z0, Z6
 	VMOVAPS   Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done10
 
 tree1turn10:
@@ -14054,19 +13981,19 @@ tree1turn10:
 	VPMAXUW Z7, Z6, Z6
 	VPMINUW Z7, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn10
 
 tree1done10:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z7
 	VMOVAPS Z7, Z17
 	VMOVAPS Z7, Z18
 	VMOVAPS Z7, Z7
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done11
 
 tree1turn11:
@@ -14075,11 +14002,11 @@ tree1turn11:
 	VPMAXUW Z19, Z18, Z18
 	VPMINUW Z19, Z7, Z7
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn11
 
 tree1done11:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z17, Z5, K1, Z19
 	VSHUFPS   $0x4e, Z17, Z5, Z5
@@ -14099,13 +14026,13 @@ tree1done11:
 	VSHUFPS   $0x88, Z1, Z4, Z0
 	VSHUFPS   $0xdd, Z1, Z4, Z4
 	VPMINUW   Z4, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z4
 	VMOVAPS   Z1, Z7
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done12
 
 tree1turn12:
@@ -14114,19 +14041,19 @@ tree1turn12:
 	VPMAXUW Z8, Z7, Z7
 	VPMINUW Z8, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn12
 
 tree1done12:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z8
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z8
 	VMOVAPS Z8, Z17
 	VMOVAPS Z8, Z18
 	VMOVAPS Z8, Z8
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done13
 
 tree1turn13:
@@ -14135,11 +14062,11 @@ tree1turn13:
 	VPMAXUW Z19, Z18, Z18
 	VPMINUW Z19, Z8, Z8
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn13
 
 tree1done13:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z17, Z4, K1, Z19
 	VSHUFPS   $0x4e, Z17, Z4, Z4
@@ -14150,13 +14077,13 @@ tree1done13:
 	VBLENDMPS Z8, Z1, K1, Z7
 	VSHUFPS   $0x4e, Z8, Z1, Z1
 	VPMINUW   Z1, Z7, Z7
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z8
 	VMOVAPS   Z1, Z17
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done14
 
 tree1turn14:
@@ -14165,19 +14092,19 @@ tree1turn14:
 	VPMAXUW Z18, Z17, Z17
 	VPMINUW Z18, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn14
 
 tree1done14:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z18
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z18
 	VMOVAPS Z18, Z20
 	VMOVAPS Z18, Z21
 	VMOVAPS Z18, Z18
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done15
 
 tree1turn15:
@@ -14186,11 +14113,11 @@ tree1turn15:
 	VPMAXUW Z22, Z21, Z21
 	VPMINUW Z22, Z18, Z18
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn15
 
 tree1done15:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+64, R10
 	VBLENDMPS  Z20, Z8, K1, Z22
 	VSHUFPS    $0x4e, Z20, Z8, Z8
@@ -14247,16 +14174,16 @@ tree1done15:
 	VBLENDMPS  Z6, Z13, K1, Z6
 	VPSRLD     $0x10, Z6, Z6
 	VPMOVDW    Z6, Y6
-	VMOVUPS    Y6, (SI)
+	VMOVUPS    Y6, (DX)
 	VMAXPS     Z5, Z0, Z5
 	VADDPS     Z12, Z5, Z5
 	VBLENDMPS  Z5, Z13, K1, Z5
 	VPSRLD     $0x10, Z5, Z5
 	VPMOVDW    Z5, Y5
-	VMOVUPS    Y5, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
+	VMOVUPS    Y5, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+32, DX
+	ADDQ       $+32, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree1loop
@@ -14272,12 +14199,11 @@ treepart:
 	JLT   treepartend
 	MOVQ  $-1, AX
 	BZHIQ R9, AX, AX
-	KMOVQ AX, K0
+	KMOVQ AX, K7
 
 treepartloop:
-	MOVQ         DI, R10
+	MOVQ         SI, R10
 	VPBROADCASTW (R10), Z0
-	KMOVQ        K0, K7
 	VMOVDQU16    (R10), K7, Z0
 	LEAQ         (R10)(R9*2), R10
 	VPBROADCASTW (R10), Z1
@@ -14451,16 +14377,16 @@ treepartloop:
 	VBLENDMPS    Z4, Z13, K1, Z4
 	VPSRLD       $0x10, Z4, Z4
 	VPMOVDW      Z4, Y4
-	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y4, (DX)
 	VMAXPS       Z16, Z0, Z16
 	VADDPS       Z12, Z16, Z16
 	VBLENDMPS    Z16, Z13, K1, Z16
 	VPSRLD       $0x10, Z16, Z16
 	VPMOVDW      Z16, Y16
-	VMOVUPS      Y16, (DX)
-	MOVQ         R10, DI
-	ADDQ         $+32, SI
+	VMOVUPS      Y16, (BX)
+	MOVQ         R10, SI
 	ADDQ         $+32, DX
+	ADDQ         $+32, BX
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treepartloop
@@ -14471,15 +14397,23 @@ treepartend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled16AVX512(SB)
+	MOVQ SI, 128(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func AbsMaxBF16AVX512(x *uint16, most *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·AbsMaxBF16AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI x, SI most, DX elements left, BX groups left, R8 length
+TEXT ·AbsMaxBF16AVX512(SB), NOSPLIT, $160-32
+	// pointers: SI x, DX most, DI elements left, BX groups left, R8 length
 	// per call: Z15 0x7fff7fff, Z14 0x0
 	// per group: nothing
 	// vector registers in use at once: 9
-	MOVQ         x+0(FP), DI
-	MOVQ         most+8(FP), SI
+	MOVQ         x+0(FP), SI
+	MOVQ         most+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+36(SB), Z15
 	VPXORD       Z14, Z14, Z14
 	MOVQ         groups+16(FP), BX
@@ -14502,39 +14436,28 @@ TEXT ·AbsMaxBF16AVX512(SB), NOSPLIT, $0-32
 groups:
 	VMOVAPS Z14, Z13
 	VMOVAPS Z14, Z12
-	MOVQ    R8, DX
-	CMPQ    DX, $+64
-	JLT     grouptail
+	MOVQ    R8, DI
+	CMPQ    DI, $+64
+	JLT     groupstage
 
 grouploop:
-	VMOVUPS (DI), Z0
+	VMOVUPS (SI), Z0
 	VPANDD  Z15, Z0, Z0
 	VPMAXUW Z0, Z13, Z13
-	VMOVUPS 64(DI), Z0
+	VMOVUPS 64(SI), Z0
 	VPANDD  Z15, Z0, Z0
 	VPMAXUW Z0, Z12, Z12
-	ADDQ    $+128, DI
-	SUBQ    $+64, DX
-	CMPQ    DX, $+64
+	ADDQ    $+128, SI
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
 	JGE     grouploop
-
-grouptail:
-	TESTQ        DX, DX
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        DX, AX, AX
-	KMOVQ        AX, K0
-	VPBROADCASTW (DI), Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    (DI), K7, Z0
-	VPANDD       Z15, Z0, Z0
-	VPMAXUW      Z0, Z13, Z13
-	VPBROADCASTW (DI), Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    64(DI), K7, Z0
-	VPANDD       Z15, Z0, Z0
-	VPMAXUW      Z0, Z12, Z12
-	LEAQ         (DI)(DX*2), DI
+	TESTQ   DI, DI
+	JEQ     groupend
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+64, DI
+	MOVQ    128(SP), SI
+	LEAQ    (SI)(DI*2), SI
 
 groupend:
 	VPMAXUW       Z12, Z13, Z0
@@ -14549,8 +14472,8 @@ groupend:
 	VPSRLD        $0x10, Z0, Z1
 	VPMAXUW       Z1, Z0, Z0
 	VPSLLD        $0x10, Z0, Z0
-	VMOVSS        X0, (SI)
-	ADDQ          $+4, SI
+	VMOVSS        X0, (DX)
+	ADDQ          $+4, DX
 	SUBQ          $+1, BX
 	TESTQ         BX, BX
 	JNE           groups
@@ -14562,18 +14485,18 @@ tree:
 	JLT  treeend
 
 treeloop:
-	VMOVUPS    (DI), Z0
+	VMOVUPS    (SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    64(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	MOVL       $0x0000cccc, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    128(DI), Z0
+	VMOVUPS    128(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    192(DI), Z1
+	VMOVUPS    192(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFPS    $0x4e, Z1, Z0, Z0
@@ -14581,16 +14504,16 @@ treeloop:
 	VSHUFPS    $0x88, Z3, Z2, Z0
 	VSHUFPS    $0xdd, Z3, Z2, Z2
 	VPMAXUW    Z2, Z0, Z0
-	VMOVUPS    256(DI), Z1
+	VMOVUPS    256(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    320(DI), Z2
+	VMOVUPS    320(SI), Z2
 	VPANDD     Z15, Z2, Z2
 	VBLENDMPS  Z2, Z1, K1, Z3
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VPMAXUW    Z1, Z3, Z3
-	VMOVUPS    384(DI), Z1
+	VMOVUPS    384(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    448(DI), Z2
+	VMOVUPS    448(SI), Z2
 	VPANDD     Z15, Z2, Z2
 	VBLENDMPS  Z2, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z2, Z1, Z1
@@ -14603,16 +14526,16 @@ treeloop:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    512(DI), Z0
+	VMOVUPS    512(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    576(DI), Z1
+	VMOVUPS    576(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z3, Z3
-	VMOVUPS    640(DI), Z0
+	VMOVUPS    640(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    704(DI), Z1
+	VMOVUPS    704(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z4
 	VSHUFPS    $0x4e, Z1, Z0, Z0
@@ -14620,16 +14543,16 @@ treeloop:
 	VSHUFPS    $0x88, Z4, Z3, Z0
 	VSHUFPS    $0xdd, Z4, Z3, Z3
 	VPMAXUW    Z3, Z0, Z0
-	VMOVUPS    768(DI), Z1
+	VMOVUPS    768(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    832(DI), Z3
+	VMOVUPS    832(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VBLENDMPS  Z3, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z3, Z1, Z1
 	VPMAXUW    Z1, Z4, Z4
-	VMOVUPS    896(DI), Z1
+	VMOVUPS    896(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    960(DI), Z3
+	VMOVUPS    960(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VBLENDMPS  Z3, Z1, K1, Z5
 	VSHUFPS    $0x4e, Z3, Z1, Z1
@@ -14646,9 +14569,9 @@ treeloop:
 	VPSRLD     $0x10, Z0, Z1
 	VPMAXUW    Z1, Z0, Z0
 	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    Z0, (SI)
-	ADDQ       $+1024, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z0, (DX)
+	ADDQ       $+1024, SI
+	ADDQ       $+64, DX
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        treeloop
@@ -14664,14 +14587,14 @@ treepair:
 	JLT  treepairend
 
 treepairloop:
-	VMOVUPS    (DI), Z0
+	VMOVUPS    (SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    64(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    128(DI), Z1
+	VMOVUPS    128(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    192(DI), Z2
+	VMOVUPS    192(SI), Z2
 	VPANDD     Z15, Z2, Z2
 	VPMAXUW    Z2, Z1, Z1
 	MOVL       $0x0000cccc, AX
@@ -14679,14 +14602,14 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    256(DI), Z0
+	VMOVUPS    256(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    320(DI), Z1
+	VMOVUPS    320(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    384(DI), Z1
+	VMOVUPS    384(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    448(DI), Z3
+	VMOVUPS    448(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VPMAXUW    Z3, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
@@ -14695,27 +14618,27 @@ treepairloop:
 	VSHUFPS    $0x88, Z3, Z2, Z0
 	VSHUFPS    $0xdd, Z3, Z2, Z2
 	VPMAXUW    Z2, Z0, Z0
-	VMOVUPS    512(DI), Z1
+	VMOVUPS    512(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    576(DI), Z2
+	VMOVUPS    576(SI), Z2
 	VPANDD     Z15, Z2, Z2
 	VPMAXUW    Z2, Z1, Z1
-	VMOVUPS    640(DI), Z2
+	VMOVUPS    640(SI), Z2
 	VPANDD     Z15, Z2, Z2
-	VMOVUPS    704(DI), Z3
+	VMOVUPS    704(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VPMAXUW    Z3, Z2, Z2
 	VBLENDMPS  Z2, Z1, K1, Z3
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VPMAXUW    Z1, Z3, Z3
-	VMOVUPS    768(DI), Z1
+	VMOVUPS    768(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    832(DI), Z2
+	VMOVUPS    832(SI), Z2
 	VPANDD     Z15, Z2, Z2
 	VPMAXUW    Z2, Z1, Z1
-	VMOVUPS    896(DI), Z2
+	VMOVUPS    896(SI), Z2
 	VPANDD     Z15, Z2, Z2
-	VMOVUPS    960(DI), Z4
+	VMOVUPS    960(SI), Z4
 	VPANDD     Z15, Z4, Z4
 	VPMAXUW    Z4, Z2, Z2
 	VBLENDMPS  Z2, Z1, K1, Z4
@@ -14729,27 +14652,27 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    1024(DI), Z0
+	VMOVUPS    1024(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    1088(DI), Z1
+	VMOVUPS    1088(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    1152(DI), Z1
+	VMOVUPS    1152(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    1216(DI), Z3
+	VMOVUPS    1216(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VPMAXUW    Z3, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z3, Z3
-	VMOVUPS    1280(DI), Z0
+	VMOVUPS    1280(SI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    1344(DI), Z1
+	VMOVUPS    1344(SI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    1408(DI), Z1
+	VMOVUPS    1408(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    1472(DI), Z4
+	VMOVUPS    1472(SI), Z4
 	VPANDD     Z15, Z4, Z4
 	VPMAXUW    Z4, Z1, Z1
 	VBLENDMPS  Z1, Z0, K1, Z4
@@ -14758,27 +14681,27 @@ treepairloop:
 	VSHUFPS    $0x88, Z4, Z3, Z0
 	VSHUFPS    $0xdd, Z4, Z3, Z3
 	VPMAXUW    Z3, Z0, Z0
-	VMOVUPS    1536(DI), Z1
+	VMOVUPS    1536(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    1600(DI), Z3
+	VMOVUPS    1600(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VPMAXUW    Z3, Z1, Z1
-	VMOVUPS    1664(DI), Z3
+	VMOVUPS    1664(SI), Z3
 	VPANDD     Z15, Z3, Z3
-	VMOVUPS    1728(DI), Z4
+	VMOVUPS    1728(SI), Z4
 	VPANDD     Z15, Z4, Z4
 	VPMAXUW    Z4, Z3, Z3
 	VBLENDMPS  Z3, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z3, Z1, Z1
 	VPMAXUW    Z1, Z4, Z4
-	VMOVUPS    1792(DI), Z1
+	VMOVUPS    1792(SI), Z1
 	VPANDD     Z15, Z1, Z1
-	VMOVUPS    1856(DI), Z3
+	VMOVUPS    1856(SI), Z3
 	VPANDD     Z15, Z3, Z3
 	VPMAXUW    Z3, Z1, Z1
-	VMOVUPS    1920(DI), Z3
+	VMOVUPS    1920(SI), Z3
 	VPANDD     Z15, Z3, Z3
-	VMOVUPS    1984(DI), Z5
+	VMOVUPS    1984(SI), Z5
 	VPANDD     Z15, Z5, Z5
 	VPMAXUW    Z5, Z3, Z3
 	VBLENDMPS  Z3, Z1, K1, Z5
@@ -14796,9 +14719,9 @@ treepairloop:
 	VPSRLD     $0x10, Z0, Z1
 	VPMAXUW    Z1, Z0, Z0
 	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    Z0, (SI)
-	ADDQ       $+2048, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z0, (DX)
+	ADDQ       $+2048, SI
+	ADDQ       $+64, DX
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        treepairloop
@@ -14814,22 +14737,22 @@ treehalf:
 	JLT  treehalfend
 
 treehalfloop:
-	VMOVUPS      (DI), Y0
-	VINSERTF64X4 $0x01, 128(DI), Z0, Z0
+	VMOVUPS      (SI), Y0
+	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
 	VPANDD       Z15, Z0, Z0
-	VMOVUPS      32(DI), Y1
-	VINSERTF64X4 $0x01, 160(DI), Z1, Z1
+	VMOVUPS      32(SI), Y1
+	VINSERTF64X4 $0x01, 160(SI), Z1, Z1
 	VPANDD       Z15, Z1, Z1
 	MOVL         $0x0000cccc, AX
 	KMOVW        AX, K1
 	VBLENDMPS    Z1, Z0, K1, Z2
 	VSHUFPS      $0x4e, Z1, Z0, Z0
 	VPMAXUW      Z0, Z2, Z2
-	VMOVUPS      64(DI), Y0
-	VINSERTF64X4 $0x01, 192(DI), Z0, Z0
+	VMOVUPS      64(SI), Y0
+	VINSERTF64X4 $0x01, 192(SI), Z0, Z0
 	VPANDD       Z15, Z0, Z0
-	VMOVUPS      96(DI), Y1
-	VINSERTF64X4 $0x01, 224(DI), Z1, Z1
+	VMOVUPS      96(SI), Y1
+	VINSERTF64X4 $0x01, 224(SI), Z1, Z1
 	VPANDD       Z15, Z1, Z1
 	VBLENDMPS    Z1, Z0, K1, Z3
 	VSHUFPS      $0x4e, Z1, Z0, Z0
@@ -14837,20 +14760,20 @@ treehalfloop:
 	VSHUFPS      $0x88, Z3, Z2, Z0
 	VSHUFPS      $0xdd, Z3, Z2, Z2
 	VPMAXUW      Z2, Z0, Z0
-	VMOVUPS      256(DI), Y1
-	VINSERTF64X4 $0x01, 384(DI), Z1, Z1
+	VMOVUPS      256(SI), Y1
+	VINSERTF64X4 $0x01, 384(SI), Z1, Z1
 	VPANDD       Z15, Z1, Z1
-	VMOVUPS      288(DI), Y2
-	VINSERTF64X4 $0x01, 416(DI), Z2, Z2
+	VMOVUPS      288(SI), Y2
+	VINSERTF64X4 $0x01, 416(SI), Z2, Z2
 	VPANDD       Z15, Z2, Z2
 	VBLENDMPS    Z2, Z1, K1, Z3
 	VSHUFPS      $0x4e, Z2, Z1, Z1
 	VPMAXUW      Z1, Z3, Z3
-	VMOVUPS      320(DI), Y1
-	VINSERTF64X4 $0x01, 448(DI), Z1, Z1
+	VMOVUPS      320(SI), Y1
+	VINSERTF64X4 $0x01, 448(SI), Z1, Z1
 	VPANDD       Z15, Z1, Z1
-	VMOVUPS      352(DI), Y2
-	VINSERTF64X4 $0x01, 480(DI), Z2, Z2
+	VMOVUPS      352(SI), Y2
+	VINSERTF64X4 $0x01, 480(SI), Z2, Z2
 	VPANDD       Z15, Z2, Z2
 	VBLENDMPS    Z2, Z1, K1, Z4
 	VSHUFPS      $0x4e, Z2, Z1, Z1
@@ -14864,9 +14787,9 @@ treehalfloop:
 	VPSRLD       $0x10, Z2, Z0
 	VPMAXUW      Z0, Z2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS      Z2, (SI)
-	ADDQ         $+512, DI
-	ADDQ         $+64, SI
+	VMOVUPS      Z2, (DX)
+	ADDQ         $+512, SI
+	ADDQ         $+64, DX
 	SUBQ         $+16, BX
 	CMPQ         BX, $+16
 	JGE          treehalfloop
@@ -14885,21 +14808,21 @@ tree4:
 	SUBQ $+256, R10
 
 tree4loop:
-	MOVQ    DI, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z0
+	MOVQ    SI, R9
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z0
 	VPANDD  Z15, Z0, Z0
-	VMOVUPS 64(DX), Z1
+	VMOVUPS 64(DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
-	VMOVUPS 128(DX), Z1
+	VMOVUPS 128(DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
-	VMOVUPS 192(DX), Z1
+	VMOVUPS 192(DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -14916,26 +14839,26 @@ tree4turn0:
 	VPMAXUW Z2, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DX), Z2
+	VMOVUPS 64(DI), Z2
 	VPANDD  Z15, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
-	VMOVUPS 128(DX), Z2
+	VMOVUPS 128(DI), Z2
 	VPANDD  Z15, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
-	VMOVUPS 192(DX), Z2
+	VMOVUPS 192(DI), Z2
 	VPANDD  Z15, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -14952,31 +14875,31 @@ tree4turn1:
 	VPMAXUW Z3, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUW   Z0, Z2, Z2
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z0
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
-	VMOVUPS   64(DX), Z1
+	VMOVUPS   64(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUW   Z1, Z0, Z0
-	VMOVUPS   128(DX), Z1
+	VMOVUPS   128(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUW   Z1, Z0, Z0
-	VMOVUPS   192(DX), Z1
+	VMOVUPS   192(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUW   Z1, Z0, Z0
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done2
 
 tree4turn2:
@@ -14993,26 +14916,26 @@ tree4turn2:
 	VPMAXUW Z3, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DX), Z3
+	VMOVUPS 64(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 128(DX), Z3
+	VMOVUPS 128(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 192(DX), Z3
+	VMOVUPS 192(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -15029,11 +14952,11 @@ tree4turn3:
 	VPMAXUW Z4, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
@@ -15041,20 +14964,20 @@ tree4done3:
 	VSHUFPS   $0x88, Z3, Z2, Z0
 	VSHUFPS   $0xdd, Z3, Z2, Z2
 	VPMAXUW   Z2, Z0, Z0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DX), Z2
+	VMOVUPS   64(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUW   Z2, Z1, Z1
-	VMOVUPS   128(DX), Z2
+	VMOVUPS   128(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUW   Z2, Z1, Z1
-	VMOVUPS   192(DX), Z2
+	VMOVUPS   192(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUW   Z2, Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done4
 
 tree4turn4:
@@ -15071,26 +14994,26 @@ tree4turn4:
 	VPMAXUW Z3, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z2
 	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(DX), Z3
+	VMOVUPS 64(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z2, Z2
-	VMOVUPS 128(DX), Z3
+	VMOVUPS 128(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z2, Z2
-	VMOVUPS 192(DX), Z3
+	VMOVUPS 192(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z2, Z2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -15107,29 +15030,29 @@ tree4turn5:
 	VPMAXUW Z4, Z3, Z3
 	VPMAXUW Z3, Z2, Z2
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	VBLENDMPS Z2, Z1, K1, Z3
 	VSHUFPS   $0x4e, Z2, Z1, Z1
 	VPMAXUW   Z1, Z3, Z3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DX), Z2
+	VMOVUPS   64(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUW   Z2, Z1, Z1
-	VMOVUPS   128(DX), Z2
+	VMOVUPS   128(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUW   Z2, Z1, Z1
-	VMOVUPS   192(DX), Z2
+	VMOVUPS   192(DI), Z2
 	VPANDD    Z15, Z2, Z2
 	VPMAXUW   Z2, Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done6
 
 tree4turn6:
@@ -15146,26 +15069,26 @@ tree4turn6:
 	VPMAXUW Z4, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z2
 	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(DX), Z4
+	VMOVUPS 64(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z2, Z2
-	VMOVUPS 128(DX), Z4
+	VMOVUPS 128(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z2, Z2
-	VMOVUPS 192(DX), Z4
+	VMOVUPS 192(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z2, Z2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -15182,11 +15105,11 @@ tree4turn7:
 	VPMAXUW Z5, Z4, Z4
 	VPMAXUW Z4, Z2, Z2
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+256, R9
 	VBLENDMPS  Z2, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z2, Z1, Z1
@@ -15199,20 +15122,20 @@ tree4done7:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	MOVQ       R9, DX
-	ADDQ       R10, DX
-	VMOVUPS    (DX), Z0
+	MOVQ       R9, DI
+	ADDQ       R10, DI
+	VMOVUPS    (DI), Z0
 	VPANDD     Z15, Z0, Z0
-	VMOVUPS    64(DX), Z1
+	VMOVUPS    64(DI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    128(DX), Z1
+	VMOVUPS    128(DI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    192(DX), Z1
+	VMOVUPS    192(DI), Z1
 	VPANDD     Z15, Z1, Z1
 	VPMAXUW    Z1, Z0, Z0
-	CMPQ       R9, DX
+	CMPQ       R9, DI
 	JGE        tree4done8
 
 tree4turn8:
@@ -15229,26 +15152,26 @@ tree4turn8:
 	VPMAXUW Z3, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn8
 
 tree4done8:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DX), Z3
+	VMOVUPS 64(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 128(DX), Z3
+	VMOVUPS 128(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 192(DX), Z3
+	VMOVUPS 192(DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done9
 
 tree4turn9:
@@ -15265,29 +15188,29 @@ tree4turn9:
 	VPMAXUW Z4, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn9
 
 tree4done9:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUW   Z0, Z3, Z3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z0
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
-	VMOVUPS   64(DX), Z1
+	VMOVUPS   64(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUW   Z1, Z0, Z0
-	VMOVUPS   128(DX), Z1
+	VMOVUPS   128(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUW   Z1, Z0, Z0
-	VMOVUPS   192(DX), Z1
+	VMOVUPS   192(DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VPMAXUW   Z1, Z0, Z0
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done10
 
 tree4turn10:
@@ -15304,26 +15227,26 @@ tree4turn10:
 	VPMAXUW Z4, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn10
 
 tree4done10:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DX), Z4
+	VMOVUPS 64(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z1, Z1
-	VMOVUPS 128(DX), Z4
+	VMOVUPS 128(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z1, Z1
-	VMOVUPS 192(DX), Z4
+	VMOVUPS 192(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done11
 
 tree4turn11:
@@ -15340,11 +15263,11 @@ tree4turn11:
 	VPMAXUW Z5, Z4, Z4
 	VPMAXUW Z4, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn11
 
 tree4done11:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	VBLENDMPS Z1, Z0, K1, Z4
 	VSHUFPS   $0x4e, Z1, Z0, Z0
@@ -15352,20 +15275,20 @@ tree4done11:
 	VSHUFPS   $0x88, Z4, Z3, Z0
 	VSHUFPS   $0xdd, Z4, Z3, Z3
 	VPMAXUW   Z3, Z0, Z0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DX), Z3
+	VMOVUPS   64(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUW   Z3, Z1, Z1
-	VMOVUPS   128(DX), Z3
+	VMOVUPS   128(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUW   Z3, Z1, Z1
-	VMOVUPS   192(DX), Z3
+	VMOVUPS   192(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUW   Z3, Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done12
 
 tree4turn12:
@@ -15382,26 +15305,26 @@ tree4turn12:
 	VPMAXUW Z4, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn12
 
 tree4done12:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z3
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z3
 	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(DX), Z4
+	VMOVUPS 64(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 128(DX), Z4
+	VMOVUPS 128(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 192(DX), Z4
+	VMOVUPS 192(DI), Z4
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z3, Z3
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done13
 
 tree4turn13:
@@ -15418,29 +15341,29 @@ tree4turn13:
 	VPMAXUW Z5, Z4, Z4
 	VPMAXUW Z4, Z3, Z3
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn13
 
 tree4done13:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+256, R9
 	VBLENDMPS Z3, Z1, K1, Z4
 	VSHUFPS   $0x4e, Z3, Z1, Z1
 	VPMAXUW   Z1, Z4, Z4
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DX), Z3
+	VMOVUPS   64(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUW   Z3, Z1, Z1
-	VMOVUPS   128(DX), Z3
+	VMOVUPS   128(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUW   Z3, Z1, Z1
-	VMOVUPS   192(DX), Z3
+	VMOVUPS   192(DI), Z3
 	VPANDD    Z15, Z3, Z3
 	VPMAXUW   Z3, Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree4done14
 
 tree4turn14:
@@ -15457,26 +15380,26 @@ tree4turn14:
 	VPMAXUW Z5, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn14
 
 tree4done14:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+256, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z3
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z3
 	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(DX), Z5
+	VMOVUPS 64(DI), Z5
 	VPANDD  Z15, Z5, Z5
 	VPMAXUW Z5, Z3, Z3
-	VMOVUPS 128(DX), Z5
+	VMOVUPS 128(DI), Z5
 	VPANDD  Z15, Z5, Z5
 	VPMAXUW Z5, Z3, Z3
-	VMOVUPS 192(DX), Z5
+	VMOVUPS 192(DI), Z5
 	VPANDD  Z15, Z5, Z5
 	VPMAXUW Z5, Z3, Z3
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree4done15
 
 tree4turn15:
@@ -15493,11 +15416,11 @@ tree4turn15:
 	VPMAXUW Z6, Z5, Z5
 	VPMAXUW Z5, Z3, Z3
 	ADDQ    $+256, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree4turn15
 
 tree4done15:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+256, R9
 	VBLENDMPS  Z3, Z1, K1, Z5
 	VSHUFPS    $0x4e, Z3, Z1, Z1
@@ -15514,9 +15437,9 @@ tree4done15:
 	VPSRLD     $0x10, Z0, Z1
 	VPMAXUW    Z1, Z0, Z0
 	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    Z0, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z0, (DX)
+	MOVQ       R9, SI
+	ADDQ       $+64, DX
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        tree4loop
@@ -15535,13 +15458,13 @@ tree1:
 	SUBQ $+64, R10
 
 tree1loop:
-	MOVQ    DI, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z0
+	MOVQ    SI, R9
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z0
 	VPANDD  Z15, Z0, Z0
 	VMOVAPS Z0, Z0
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -15549,18 +15472,18 @@ tree1turn0:
 	VPANDD  Z15, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VMOVAPS Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -15568,23 +15491,23 @@ tree1turn1:
 	VPANDD  Z15, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUW   Z0, Z2, Z2
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z0
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
 	VMOVAPS   Z0, Z0
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done2
 
 tree1turn2:
@@ -15592,18 +15515,18 @@ tree1turn2:
 	VPANDD  Z15, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VMOVAPS Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -15611,11 +15534,11 @@ tree1turn3:
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
@@ -15623,12 +15546,12 @@ tree1done3:
 	VSHUFPS   $0x88, Z3, Z2, Z0
 	VSHUFPS   $0xdd, Z3, Z2, Z2
 	VPMAXUW   Z2, Z0, Z0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VMOVAPS   Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done4
 
 tree1turn4:
@@ -15636,18 +15559,18 @@ tree1turn4:
 	VPANDD  Z15, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z2
 	VPANDD  Z15, Z2, Z2
 	VMOVAPS Z2, Z2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -15655,21 +15578,21 @@ tree1turn5:
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z2, Z2
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	VBLENDMPS Z2, Z1, K1, Z3
 	VSHUFPS   $0x4e, Z2, Z1, Z1
 	VPMAXUW   Z1, Z3, Z3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VMOVAPS   Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done6
 
 tree1turn6:
@@ -15677,18 +15600,18 @@ tree1turn6:
 	VPANDD  Z15, Z2, Z2
 	VPMAXUW Z2, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z2
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z2
 	VPANDD  Z15, Z2, Z2
 	VMOVAPS Z2, Z2
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -15696,11 +15619,11 @@ tree1turn7:
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z2, Z2
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+64, R9
 	VBLENDMPS  Z2, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z2, Z1, Z1
@@ -15713,12 +15636,12 @@ tree1done7:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	MOVQ       R9, DX
-	ADDQ       R10, DX
-	VMOVUPS    (DX), Z0
+	MOVQ       R9, DI
+	ADDQ       R10, DI
+	VMOVUPS    (DI), Z0
 	VPANDD     Z15, Z0, Z0
 	VMOVAPS    Z0, Z0
-	CMPQ       R9, DX
+	CMPQ       R9, DI
 	JGE        tree1done8
 
 tree1turn8:
@@ -15726,18 +15649,18 @@ tree1turn8:
 	VPANDD  Z15, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn8
 
 tree1done8:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VMOVAPS Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done9
 
 tree1turn9:
@@ -15745,21 +15668,21 @@ tree1turn9:
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn9
 
 tree1done9:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUW   Z0, Z3, Z3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z0
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
 	VMOVAPS   Z0, Z0
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done10
 
 tree1turn10:
@@ -15767,18 +15690,18 @@ tree1turn10:
 	VPANDD  Z15, Z1, Z1
 	VPMAXUW Z1, Z0, Z0
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn10
 
 tree1done10:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z1
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
 	VMOVAPS Z1, Z1
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done11
 
 tree1turn11:
@@ -15786,11 +15709,11 @@ tree1turn11:
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn11
 
 tree1done11:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	VBLENDMPS Z1, Z0, K1, Z4
 	VSHUFPS   $0x4e, Z1, Z0, Z0
@@ -15798,12 +15721,12 @@ tree1done11:
 	VSHUFPS   $0x88, Z4, Z3, Z0
 	VSHUFPS   $0xdd, Z4, Z3, Z3
 	VPMAXUW   Z3, Z0, Z0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VMOVAPS   Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done12
 
 tree1turn12:
@@ -15811,18 +15734,18 @@ tree1turn12:
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn12
 
 tree1done12:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z3
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VMOVAPS Z3, Z3
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done13
 
 tree1turn13:
@@ -15830,21 +15753,21 @@ tree1turn13:
 	VPANDD  Z15, Z4, Z4
 	VPMAXUW Z4, Z3, Z3
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn13
 
 tree1done13:
-	MOVQ      DX, R9
+	MOVQ      DI, R9
 	ADDQ      $+64, R9
 	VBLENDMPS Z3, Z1, K1, Z4
 	VSHUFPS   $0x4e, Z3, Z1, Z1
 	VPMAXUW   Z1, Z4, Z4
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VMOVUPS   (DX), Z1
+	MOVQ      R9, DI
+	ADDQ      R10, DI
+	VMOVUPS   (DI), Z1
 	VPANDD    Z15, Z1, Z1
 	VMOVAPS   Z1, Z1
-	CMPQ      R9, DX
+	CMPQ      R9, DI
 	JGE       tree1done14
 
 tree1turn14:
@@ -15852,18 +15775,18 @@ tree1turn14:
 	VPANDD  Z15, Z3, Z3
 	VPMAXUW Z3, Z1, Z1
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn14
 
 tree1done14:
-	MOVQ    DX, R9
+	MOVQ    DI, R9
 	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Z3
+	MOVQ    R9, DI
+	ADDQ    R10, DI
+	VMOVUPS (DI), Z3
 	VPANDD  Z15, Z3, Z3
 	VMOVAPS Z3, Z3
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JGE     tree1done15
 
 tree1turn15:
@@ -15871,11 +15794,11 @@ tree1turn15:
 	VPANDD  Z15, Z5, Z5
 	VPMAXUW Z5, Z3, Z3
 	ADDQ    $+64, R9
-	CMPQ    R9, DX
+	CMPQ    R9, DI
 	JLT     tree1turn15
 
 tree1done15:
-	MOVQ       DX, R9
+	MOVQ       DI, R9
 	ADDQ       $+64, R9
 	VBLENDMPS  Z3, Z1, K1, Z5
 	VSHUFPS    $0x4e, Z3, Z1, Z1
@@ -15892,9 +15815,9 @@ tree1done15:
 	VPSRLD     $0x10, Z0, Z1
 	VPMAXUW    Z1, Z0, Z0
 	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    Z0, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z0, (DX)
+	MOVQ       R9, SI
+	ADDQ       $+64, DX
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        tree1loop
@@ -15910,12 +15833,11 @@ treepart:
 	JLT   treepartend
 	MOVQ  $-1, AX
 	BZHIQ R8, AX, AX
-	KMOVQ AX, K0
+	KMOVQ AX, K7
 
 treepartloop:
-	MOVQ         DI, R9
+	MOVQ         SI, R9
 	VPBROADCASTW (R9), Z0
-	KMOVQ        K0, K7
 	VMOVDQU16    (R9), K7, Z0
 	VPANDD       Z15, Z0, Z0
 	LEAQ         (R9)(R8*2), R9
@@ -16031,9 +15953,9 @@ treepartloop:
 	VPSRLD       $0x10, Z0, Z1
 	VPMAXUW      Z1, Z0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	MOVQ         R9, DI
-	ADDQ         $+64, SI
+	VMOVUPS      Z0, (DX)
+	MOVQ         R9, SI
+	ADDQ         $+64, DX
 	SUBQ         $+16, BX
 	CMPQ         BX, $+16
 	JGE          treepartloop
@@ -16044,16 +15966,24 @@ treepartend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled16AVX512(SB)
+	MOVQ SI, 128(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func ReachBF16AVX512(x *uint16, low *float32, high *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·ReachBF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI x, SI low, DX high, BX elements left, R8 groups left, R9 length
+TEXT ·ReachBF16AVX512(SB), NOSPLIT, $160-40
+	// pointers: SI x, DX low, BX high, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0, Z14 0x0, Z13 0x80008000
 	// per group: nothing
 	// vector registers in use at once: 16
-	MOVQ         x+0(FP), DI
-	MOVQ         low+8(FP), SI
-	MOVQ         high+16(FP), DX
+	MOVQ         x+0(FP), SI
+	MOVQ         low+8(FP), DX
+	MOVQ         high+16(FP), BX
 	VPXORD       Z15, Z15, Z15
 	VPXORD       Z14, Z14, Z14
 	VBROADCASTSS constantsAVX512<>+28(SB), Z13
@@ -16079,39 +16009,28 @@ groups:
 	VMOVAPS Z15, Z11
 	VMOVAPS Z13, Z10
 	VMOVAPS Z13, Z9
-	MOVQ    R9, BX
-	CMPQ    BX, $+64
-	JLT     grouptail
+	MOVQ    R9, DI
+	CMPQ    DI, $+64
+	JLT     groupstage
 
 grouploop:
-	VMOVUPS (DI), Z0
+	VMOVUPS (SI), Z0
 	VPMAXUW Z0, Z12, Z12
 	VPMAXSW Z0, Z10, Z10
-	VMOVUPS 64(DI), Z0
+	VMOVUPS 64(SI), Z0
 	VPMAXUW Z0, Z11, Z11
 	VPMAXSW Z0, Z9, Z9
-	ADDQ    $+128, DI
-	SUBQ    $+64, BX
-	CMPQ    BX, $+64
+	ADDQ    $+128, SI
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
 	JGE     grouploop
-
-grouptail:
-	TESTQ        BX, BX
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	VPBROADCASTW (DI), Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    (DI), K7, Z0
-	VPMAXUW      Z0, Z12, Z12
-	VPMAXSW      Z0, Z10, Z10
-	VPBROADCASTW (DI), Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    64(DI), K7, Z0
-	VPMAXUW      Z0, Z11, Z11
-	VPMAXSW      Z0, Z9, Z9
-	LEAQ         (DI)(BX*2), DI
+	TESTQ   DI, DI
+	JEQ     groupend
+	CMPQ    DI, $+0
+	JGE     groupstage
+	ADDQ    $+64, DI
+	MOVQ    128(SP), SI
+	LEAQ    (SI)(DI*2), SI
 
 groupend:
 	VPMAXUW       Z11, Z12, Z0
@@ -16145,10 +16064,10 @@ groupend:
 	VPANDD        Z2, Z0, Z0
 	VADDPS        Z14, Z0, Z0
 	VBLENDMPS     Z0, Z1, K1, Z0
-	VMOVSS        X0, (SI)
-	VMOVSS        X1, (DX)
-	ADDQ          $+4, SI
+	VMOVSS        X0, (DX)
+	VMOVSS        X1, (BX)
 	ADDQ          $+4, DX
+	ADDQ          $+4, BX
 	SUBQ          $+1, R8
 	TESTQ         R8, R8
 	JNE           groups
@@ -16160,16 +16079,16 @@ tree:
 	JLT  treeend
 
 treeloop:
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
 	MOVL       $0x0000cccc, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z1
 	VPMAXSW    Z0, Z2, Z2
-	VMOVUPS    128(DI), Z0
-	VMOVUPS    192(DI), Z3
+	VMOVUPS    128(SI), Z0
+	VMOVUPS    192(SI), Z3
 	VBLENDMPS  Z3, Z0, K1, Z4
 	VSHUFPS    $0x4e, Z3, Z0, Z0
 	VPMAXUW    Z0, Z4, Z3
@@ -16180,14 +16099,14 @@ treeloop:
 	VSHUFPS    $0x88, Z4, Z2, Z0
 	VSHUFPS    $0xdd, Z4, Z2, Z2
 	VPMAXSW    Z2, Z0, Z0
-	VMOVUPS    256(DI), Z1
-	VMOVUPS    320(DI), Z2
+	VMOVUPS    256(SI), Z1
+	VMOVUPS    320(SI), Z2
 	VBLENDMPS  Z2, Z1, K1, Z3
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VPMAXUW    Z1, Z3, Z2
 	VPMAXSW    Z1, Z3, Z3
-	VMOVUPS    384(DI), Z1
-	VMOVUPS    448(DI), Z4
+	VMOVUPS    384(SI), Z1
+	VMOVUPS    448(SI), Z4
 	VBLENDMPS  Z4, Z1, K1, Z6
 	VSHUFPS    $0x4e, Z4, Z1, Z1
 	VPMAXUW    Z1, Z6, Z4
@@ -16206,14 +16125,14 @@ treeloop:
 	VBLENDMPS  Z1, Z0, K2, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXSW    Z0, Z3, Z3
-	VMOVUPS    512(DI), Z0
-	VMOVUPS    576(DI), Z1
+	VMOVUPS    512(SI), Z0
+	VMOVUPS    576(SI), Z1
 	VBLENDMPS  Z1, Z0, K1, Z4
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z4, Z1
 	VPMAXSW    Z0, Z4, Z4
-	VMOVUPS    640(DI), Z0
-	VMOVUPS    704(DI), Z5
+	VMOVUPS    640(SI), Z0
+	VMOVUPS    704(SI), Z5
 	VBLENDMPS  Z5, Z0, K1, Z6
 	VSHUFPS    $0x4e, Z5, Z0, Z0
 	VPMAXUW    Z0, Z6, Z5
@@ -16224,14 +16143,14 @@ treeloop:
 	VSHUFPS    $0x88, Z6, Z4, Z0
 	VSHUFPS    $0xdd, Z6, Z4, Z4
 	VPMAXSW    Z4, Z0, Z0
-	VMOVUPS    768(DI), Z1
-	VMOVUPS    832(DI), Z4
+	VMOVUPS    768(SI), Z1
+	VMOVUPS    832(SI), Z4
 	VBLENDMPS  Z4, Z1, K1, Z5
 	VSHUFPS    $0x4e, Z4, Z1, Z1
 	VPMAXUW    Z1, Z5, Z4
 	VPMAXSW    Z1, Z5, Z5
-	VMOVUPS    896(DI), Z1
-	VMOVUPS    960(DI), Z6
+	VMOVUPS    896(SI), Z1
+	VMOVUPS    960(SI), Z6
 	VBLENDMPS  Z6, Z1, K1, Z8
 	VSHUFPS    $0x4e, Z6, Z1, Z1
 	VPMAXUW    Z1, Z8, Z6
@@ -16267,11 +16186,11 @@ treeloop:
 	VPANDD     Z1, Z6, Z6
 	VADDPS     Z14, Z6, Z6
 	VBLENDMPS  Z6, Z0, K1, Z6
-	VMOVUPS    Z6, (SI)
-	VMOVUPS    Z0, (DX)
-	ADDQ       $+1024, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z6, (DX)
+	VMOVUPS    Z0, (BX)
+	ADDQ       $+1024, SI
 	ADDQ       $+64, DX
+	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treeloop
@@ -16287,12 +16206,12 @@ treepair:
 	JLT  treepairend
 
 treepairloop:
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
 	VPMAXUW    Z1, Z0, Z2
 	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    128(DI), Z1
-	VMOVUPS    192(DI), Z3
+	VMOVUPS    128(SI), Z1
+	VMOVUPS    192(SI), Z3
 	VPMAXUW    Z3, Z1, Z4
 	VPMAXSW    Z3, Z1, Z1
 	MOVL       $0x0000cccc, AX
@@ -16303,12 +16222,12 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXSW    Z0, Z2, Z2
-	VMOVUPS    256(DI), Z0
-	VMOVUPS    320(DI), Z1
+	VMOVUPS    256(SI), Z0
+	VMOVUPS    320(SI), Z1
 	VPMAXUW    Z1, Z0, Z4
 	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    384(DI), Z1
-	VMOVUPS    448(DI), Z5
+	VMOVUPS    384(SI), Z1
+	VMOVUPS    448(SI), Z5
 	VPMAXUW    Z5, Z1, Z6
 	VPMAXSW    Z5, Z1, Z1
 	VBLENDMPS  Z6, Z4, K1, Z5
@@ -16323,12 +16242,12 @@ treepairloop:
 	VSHUFPS    $0x88, Z3, Z2, Z0
 	VSHUFPS    $0xdd, Z3, Z2, Z2
 	VPMAXSW    Z2, Z0, Z0
-	VMOVUPS    512(DI), Z1
-	VMOVUPS    576(DI), Z2
+	VMOVUPS    512(SI), Z1
+	VMOVUPS    576(SI), Z2
 	VPMAXUW    Z2, Z1, Z3
 	VPMAXSW    Z2, Z1, Z1
-	VMOVUPS    640(DI), Z2
-	VMOVUPS    704(DI), Z5
+	VMOVUPS    640(SI), Z2
+	VMOVUPS    704(SI), Z5
 	VPMAXUW    Z5, Z2, Z6
 	VPMAXSW    Z5, Z2, Z2
 	VBLENDMPS  Z6, Z3, K1, Z5
@@ -16337,12 +16256,12 @@ treepairloop:
 	VBLENDMPS  Z2, Z1, K1, Z3
 	VSHUFPS    $0x4e, Z2, Z1, Z1
 	VPMAXSW    Z1, Z3, Z3
-	VMOVUPS    768(DI), Z1
-	VMOVUPS    832(DI), Z2
+	VMOVUPS    768(SI), Z1
+	VMOVUPS    832(SI), Z2
 	VPMAXUW    Z2, Z1, Z6
 	VPMAXSW    Z2, Z1, Z1
-	VMOVUPS    896(DI), Z2
-	VMOVUPS    960(DI), Z7
+	VMOVUPS    896(SI), Z2
+	VMOVUPS    960(SI), Z7
 	VPMAXUW    Z7, Z2, Z8
 	VPMAXSW    Z7, Z2, Z2
 	VBLENDMPS  Z8, Z6, K1, Z7
@@ -16365,12 +16284,12 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXSW    Z0, Z2, Z2
-	VMOVUPS    1024(DI), Z0
-	VMOVUPS    1088(DI), Z1
+	VMOVUPS    1024(SI), Z0
+	VMOVUPS    1088(SI), Z1
 	VPMAXUW    Z1, Z0, Z3
 	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    1152(DI), Z1
-	VMOVUPS    1216(DI), Z4
+	VMOVUPS    1152(SI), Z1
+	VMOVUPS    1216(SI), Z4
 	VPMAXUW    Z4, Z1, Z6
 	VPMAXSW    Z4, Z1, Z1
 	VBLENDMPS  Z6, Z3, K1, Z4
@@ -16379,12 +16298,12 @@ treepairloop:
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXSW    Z0, Z3, Z3
-	VMOVUPS    1280(DI), Z0
-	VMOVUPS    1344(DI), Z1
+	VMOVUPS    1280(SI), Z0
+	VMOVUPS    1344(SI), Z1
 	VPMAXUW    Z1, Z0, Z6
 	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    1408(DI), Z1
-	VMOVUPS    1472(DI), Z7
+	VMOVUPS    1408(SI), Z1
+	VMOVUPS    1472(SI), Z7
 	VPMAXUW    Z7, Z1, Z8
 	VPMAXSW    Z7, Z1, Z1
 	VBLENDMPS  Z8, Z6, K1, Z7
@@ -16399,12 +16318,12 @@ treepairloop:
 	VSHUFPS    $0x88, Z4, Z3, Z0
 	VSHUFPS    $0xdd, Z4, Z3, Z3
 	VPMAXSW    Z3, Z0, Z0
-	VMOVUPS    1536(DI), Z1
-	VMOVUPS    1600(DI), Z3
+	VMOVUPS    1536(SI), Z1
+	VMOVUPS    1600(SI), Z3
 	VPMAXUW    Z3, Z1, Z4
 	VPMAXSW    Z3, Z1, Z1
-	VMOVUPS    1664(DI), Z3
-	VMOVUPS    1728(DI), Z7
+	VMOVUPS    1664(SI), Z3
+	VMOVUPS    1728(SI), Z7
 	VPMAXUW    Z7, Z3, Z8
 	VPMAXSW    Z7, Z3, Z3
 	VBLENDMPS  Z8, Z4, K1, Z7
@@ -16413,12 +16332,12 @@ treepairloop:
 	VBLENDMPS  Z3, Z1, K1, Z4
 	VSHUFPS    $0x4e, Z3, Z1, Z1
 	VPMAXSW    Z1, Z4, Z4
-	VMOVUPS    1792(DI), Z1
-	VMOVUPS    1856(DI), Z3
+	VMOVUPS    1792(SI), Z1
+	VMOVUPS    1856(SI), Z3
 	VPMAXUW    Z3, Z1, Z8
 	VPMAXSW    Z3, Z1, Z1
-	VMOVUPS    1920(DI), Z3
-	VMOVUPS    1984(DI), Z9
+	VMOVUPS    1920(SI), Z3
+	VMOVUPS    1984(SI), Z9
 	VPMAXUW    Z9, Z3, Z10
 	VPMAXSW    Z9, Z3, Z3
 	VBLENDMPS  Z10, Z8, K1, Z9
@@ -16458,11 +16377,11 @@ treepairloop:
 	VPANDD     Z1, Z6, Z6
 	VADDPS     Z14, Z6, Z6
 	VBLENDMPS  Z6, Z0, K1, Z6
-	VMOVUPS    Z6, (SI)
-	VMOVUPS    Z0, (DX)
-	ADDQ       $+2048, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z6, (DX)
+	VMOVUPS    Z0, (BX)
+	ADDQ       $+2048, SI
 	ADDQ       $+64, DX
+	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treepairloop
@@ -16478,20 +16397,20 @@ treehalf:
 	JLT  treehalfend
 
 treehalfloop:
-	VMOVUPS      (DI), Y0
-	VINSERTF64X4 $0x01, 128(DI), Z0, Z0
-	VMOVUPS      32(DI), Y1
-	VINSERTF64X4 $0x01, 160(DI), Z1, Z1
+	VMOVUPS      (SI), Y0
+	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
+	VMOVUPS      32(SI), Y1
+	VINSERTF64X4 $0x01, 160(SI), Z1, Z1
 	MOVL         $0x0000cccc, AX
 	KMOVW        AX, K1
 	VBLENDMPS    Z1, Z0, K1, Z2
 	VSHUFPS      $0x4e, Z1, Z0, Z0
 	VPMAXUW      Z0, Z2, Z1
 	VPMAXSW      Z0, Z2, Z2
-	VMOVUPS      64(DI), Y0
-	VINSERTF64X4 $0x01, 192(DI), Z0, Z0
-	VMOVUPS      96(DI), Y3
-	VINSERTF64X4 $0x01, 224(DI), Z3, Z3
+	VMOVUPS      64(SI), Y0
+	VINSERTF64X4 $0x01, 192(SI), Z0, Z0
+	VMOVUPS      96(SI), Y3
+	VINSERTF64X4 $0x01, 224(SI), Z3, Z3
 	VBLENDMPS    Z3, Z0, K1, Z4
 	VSHUFPS      $0x4e, Z3, Z0, Z0
 	VPMAXUW      Z0, Z4, Z3
@@ -16502,18 +16421,18 @@ treehalfloop:
 	VSHUFPS      $0x88, Z4, Z2, Z0
 	VSHUFPS      $0xdd, Z4, Z2, Z2
 	VPMAXSW      Z2, Z0, Z0
-	VMOVUPS      256(DI), Y1
-	VINSERTF64X4 $0x01, 384(DI), Z1, Z1
-	VMOVUPS      288(DI), Y2
-	VINSERTF64X4 $0x01, 416(DI), Z2, Z2
+	VMOVUPS      256(SI), Y1
+	VINSERTF64X4 $0x01, 384(SI), Z1, Z1
+	VMOVUPS      288(SI), Y2
+	VINSERTF64X4 $0x01, 416(SI), Z2, Z2
 	VBLENDMPS    Z2, Z1, K1, Z3
 	VSHUFPS      $0x4e, Z2, Z1, Z1
 	VPMAXUW      Z1, Z3, Z2
 	VPMAXSW      Z1, Z3, Z3
-	VMOVUPS      320(DI), Y1
-	VINSERTF64X4 $0x01, 448(DI), Z1, Z1
-	VMOVUPS      352(DI), Y4
-	VINSERTF64X4 $0x01, 480(DI), Z4, Z4
+	VMOVUPS      320(SI), Y1
+	VINSERTF64X4 $0x01, 448(SI), Z1, Z1
+	VMOVUPS      352(SI), Y4
+	VINSERTF64X4 $0x01, 480(SI), Z4, Z4
 	VBLENDMPS    Z4, Z1, K1, Z6
 	VSHUFPS      $0x4e, Z4, Z1, Z1
 	VPMAXUW      Z1, Z6, Z4
@@ -16543,11 +16462,11 @@ treehalfloop:
 	VPANDD       Z0, Z2, Z2
 	VADDPS       Z14, Z2, Z2
 	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (SI)
-	VMOVUPS      Z3, (DX)
-	ADDQ         $+512, DI
-	ADDQ         $+64, SI
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      Z3, (BX)
+	ADDQ         $+512, SI
 	ADDQ         $+64, DX
+	ADDQ         $+64, BX
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treehalfloop
@@ -16566,20 +16485,20 @@ tree4:
 	SUBQ $+256, R11
 
 tree4loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z0
-	VMOVUPS 64(BX), Z1
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
 	VPMAXUW Z1, Z0, Z2
 	VPMAXSW Z1, Z0, Z0
-	VMOVUPS 128(BX), Z1
+	VMOVUPS 128(DI), Z1
 	VPMAXUW Z1, Z2, Z2
 	VPMAXSW Z1, Z0, Z0
-	VMOVUPS 192(BX), Z1
+	VMOVUPS 192(DI), Z1
 	VPMAXUW Z1, Z2, Z2
 	VPMAXSW Z1, Z0, Z0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done0
 
 tree4turn0:
@@ -16596,25 +16515,25 @@ tree4turn0:
 	VPMAXUW Z4, Z2, Z2
 	VPMAXSW Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z3
 	VPMAXUW Z3, Z1, Z4
 	VPMAXSW Z3, Z1, Z1
-	VMOVUPS 128(BX), Z3
+	VMOVUPS 128(DI), Z3
 	VPMAXUW Z3, Z4, Z4
 	VPMAXSW Z3, Z1, Z1
-	VMOVUPS 192(BX), Z3
+	VMOVUPS 192(DI), Z3
 	VPMAXUW Z3, Z4, Z4
 	VPMAXSW Z3, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done1
 
 tree4turn1:
@@ -16631,11 +16550,11 @@ tree4turn1:
 	VPMAXUW Z6, Z4, Z4
 	VPMAXSW Z3, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
@@ -16645,19 +16564,19 @@ tree4done1:
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXSW   Z0, Z2, Z2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
-	VMOVUPS   64(BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
 	VPMAXUW   Z1, Z0, Z4
 	VPMAXSW   Z1, Z0, Z0
-	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(DI), Z1
 	VPMAXUW   Z1, Z4, Z4
 	VPMAXSW   Z1, Z0, Z0
-	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(DI), Z1
 	VPMAXUW   Z1, Z4, Z4
 	VPMAXSW   Z1, Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done2
 
 tree4turn2:
@@ -16674,25 +16593,25 @@ tree4turn2:
 	VPMAXUW Z6, Z4, Z4
 	VPMAXSW Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z5
 	VPMAXUW Z5, Z1, Z6
 	VPMAXSW Z5, Z1, Z1
-	VMOVUPS 128(BX), Z5
+	VMOVUPS 128(DI), Z5
 	VPMAXUW Z5, Z6, Z6
 	VPMAXSW Z5, Z1, Z1
-	VMOVUPS 192(BX), Z5
+	VMOVUPS 192(DI), Z5
 	VPMAXUW Z5, Z6, Z6
 	VPMAXSW Z5, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done3
 
 tree4turn3:
@@ -16709,11 +16628,11 @@ tree4turn3:
 	VPMAXUW Z8, Z6, Z6
 	VPMAXSW Z5, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z6, Z4, K1, Z5
 	VSHUFPS   $0x4e, Z6, Z4, Z4
@@ -16727,19 +16646,19 @@ tree4done3:
 	VSHUFPS   $0x88, Z3, Z2, Z0
 	VSHUFPS   $0xdd, Z3, Z2, Z2
 	VPMAXSW   Z2, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z2
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z2
 	VPMAXUW   Z2, Z1, Z3
 	VPMAXSW   Z2, Z1, Z1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(DI), Z2
 	VPMAXUW   Z2, Z3, Z3
 	VPMAXSW   Z2, Z1, Z1
-	VMOVUPS   192(BX), Z2
+	VMOVUPS   192(DI), Z2
 	VPMAXUW   Z2, Z3, Z3
 	VPMAXSW   Z2, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done4
 
 tree4turn4:
@@ -16756,25 +16675,25 @@ tree4turn4:
 	VPMAXUW Z6, Z3, Z3
 	VPMAXSW Z2, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
-	VMOVUPS 64(BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z5
 	VPMAXUW Z5, Z2, Z6
 	VPMAXSW Z5, Z2, Z2
-	VMOVUPS 128(BX), Z5
+	VMOVUPS 128(DI), Z5
 	VPMAXUW Z5, Z6, Z6
 	VPMAXSW Z5, Z2, Z2
-	VMOVUPS 192(BX), Z5
+	VMOVUPS 192(DI), Z5
 	VPMAXUW Z5, Z6, Z6
 	VPMAXSW Z5, Z2, Z2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done5
 
 tree4turn5:
@@ -16791,11 +16710,11 @@ tree4turn5:
 	VPMAXUW Z8, Z6, Z6
 	VPMAXSW Z5, Z2, Z2
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z6, Z3, K1, Z5
 	VSHUFPS   $0x4e, Z6, Z3, Z3
@@ -16803,19 +16722,19 @@ tree4done5:
 	VBLENDMPS Z2, Z1, K1, Z3
 	VSHUFPS   $0x4e, Z2, Z1, Z1
 	VPMAXSW   Z1, Z3, Z3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z2
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z2
 	VPMAXUW   Z2, Z1, Z6
 	VPMAXSW   Z2, Z1, Z1
-	VMOVUPS   128(BX), Z2
+	VMOVUPS   128(DI), Z2
 	VPMAXUW   Z2, Z6, Z6
 	VPMAXSW   Z2, Z1, Z1
-	VMOVUPS   192(BX), Z2
+	VMOVUPS   192(DI), Z2
 	VPMAXUW   Z2, Z6, Z6
 	VPMAXSW   Z2, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done6
 
 tree4turn6:
@@ -16832,25 +16751,25 @@ tree4turn6:
 	VPMAXUW Z8, Z6, Z6
 	VPMAXSW Z2, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
-	VMOVUPS 64(BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z7
 	VPMAXUW Z7, Z2, Z8
 	VPMAXSW Z7, Z2, Z2
-	VMOVUPS 128(BX), Z7
+	VMOVUPS 128(DI), Z7
 	VPMAXUW Z7, Z8, Z8
 	VPMAXSW Z7, Z2, Z2
-	VMOVUPS 192(BX), Z7
+	VMOVUPS 192(DI), Z7
 	VPMAXUW Z7, Z8, Z8
 	VPMAXSW Z7, Z2, Z2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done7
 
 tree4turn7:
@@ -16867,11 +16786,11 @@ tree4turn7:
 	VPMAXUW Z10, Z8, Z8
 	VPMAXSW Z7, Z2, Z2
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+256, R10
 	VBLENDMPS  Z8, Z6, K1, Z7
 	VSHUFPS    $0x4e, Z8, Z6, Z6
@@ -16893,19 +16812,19 @@ tree4done7:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXSW    Z0, Z2, Z2
-	MOVQ       R10, BX
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Z0
-	VMOVUPS    64(BX), Z1
+	MOVQ       R10, DI
+	ADDQ       R11, DI
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
 	VPMAXUW    Z1, Z0, Z3
 	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    128(BX), Z1
+	VMOVUPS    128(DI), Z1
 	VPMAXUW    Z1, Z3, Z3
 	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    192(BX), Z1
+	VMOVUPS    192(DI), Z1
 	VPMAXUW    Z1, Z3, Z3
 	VPMAXSW    Z1, Z0, Z0
-	CMPQ       R10, BX
+	CMPQ       R10, DI
 	JGE        tree4done8
 
 tree4turn8:
@@ -16922,25 +16841,25 @@ tree4turn8:
 	VPMAXUW Z6, Z3, Z3
 	VPMAXSW Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn8
 
 tree4done8:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z4
 	VPMAXUW Z4, Z1, Z6
 	VPMAXSW Z4, Z1, Z1
-	VMOVUPS 128(BX), Z4
+	VMOVUPS 128(DI), Z4
 	VPMAXUW Z4, Z6, Z6
 	VPMAXSW Z4, Z1, Z1
-	VMOVUPS 192(BX), Z4
+	VMOVUPS 192(DI), Z4
 	VPMAXUW Z4, Z6, Z6
 	VPMAXSW Z4, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done9
 
 tree4turn9:
@@ -16957,11 +16876,11 @@ tree4turn9:
 	VPMAXUW Z8, Z6, Z6
 	VPMAXSW Z4, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn9
 
 tree4done9:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z6, Z3, K1, Z4
 	VSHUFPS   $0x4e, Z6, Z3, Z3
@@ -16969,19 +16888,19 @@ tree4done9:
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXSW   Z0, Z3, Z3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
-	VMOVUPS   64(BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
 	VPMAXUW   Z1, Z0, Z6
 	VPMAXSW   Z1, Z0, Z0
-	VMOVUPS   128(BX), Z1
+	VMOVUPS   128(DI), Z1
 	VPMAXUW   Z1, Z6, Z6
 	VPMAXSW   Z1, Z0, Z0
-	VMOVUPS   192(BX), Z1
+	VMOVUPS   192(DI), Z1
 	VPMAXUW   Z1, Z6, Z6
 	VPMAXSW   Z1, Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done10
 
 tree4turn10:
@@ -16998,25 +16917,25 @@ tree4turn10:
 	VPMAXUW Z8, Z6, Z6
 	VPMAXSW Z1, Z0, Z0
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn10
 
 tree4done10:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z1
-	VMOVUPS 64(BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z7
 	VPMAXUW Z7, Z1, Z8
 	VPMAXSW Z7, Z1, Z1
-	VMOVUPS 128(BX), Z7
+	VMOVUPS 128(DI), Z7
 	VPMAXUW Z7, Z8, Z8
 	VPMAXSW Z7, Z1, Z1
-	VMOVUPS 192(BX), Z7
+	VMOVUPS 192(DI), Z7
 	VPMAXUW Z7, Z8, Z8
 	VPMAXSW Z7, Z1, Z1
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done11
 
 tree4turn11:
@@ -17033,11 +16952,11 @@ tree4turn11:
 	VPMAXUW Z10, Z8, Z8
 	VPMAXSW Z7, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn11
 
 tree4done11:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z8, Z6, K1, Z7
 	VSHUFPS   $0x4e, Z8, Z6, Z6
@@ -17051,19 +16970,19 @@ tree4done11:
 	VSHUFPS   $0x88, Z4, Z3, Z0
 	VSHUFPS   $0xdd, Z4, Z3, Z3
 	VPMAXSW   Z3, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z3
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z3
 	VPMAXUW   Z3, Z1, Z4
 	VPMAXSW   Z3, Z1, Z1
-	VMOVUPS   128(BX), Z3
+	VMOVUPS   128(DI), Z3
 	VPMAXUW   Z3, Z4, Z4
 	VPMAXSW   Z3, Z1, Z1
-	VMOVUPS   192(BX), Z3
+	VMOVUPS   192(DI), Z3
 	VPMAXUW   Z3, Z4, Z4
 	VPMAXSW   Z3, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done12
 
 tree4turn12:
@@ -17080,25 +16999,25 @@ tree4turn12:
 	VPMAXUW Z8, Z4, Z4
 	VPMAXSW Z3, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn12
 
 tree4done12:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z3
-	VMOVUPS 64(BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
+	VMOVUPS 64(DI), Z7
 	VPMAXUW Z7, Z3, Z8
 	VPMAXSW Z7, Z3, Z3
-	VMOVUPS 128(BX), Z7
+	VMOVUPS 128(DI), Z7
 	VPMAXUW Z7, Z8, Z8
 	VPMAXSW Z7, Z3, Z3
-	VMOVUPS 192(BX), Z7
+	VMOVUPS 192(DI), Z7
 	VPMAXUW Z7, Z8, Z8
 	VPMAXSW Z7, Z3, Z3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done13
 
 tree4turn13:
@@ -17115,11 +17034,11 @@ tree4turn13:
 	VPMAXUW Z10, Z8, Z8
 	VPMAXSW Z7, Z3, Z3
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn13
 
 tree4done13:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+256, R10
 	VBLENDMPS Z8, Z4, K1, Z7
 	VSHUFPS   $0x4e, Z8, Z4, Z4
@@ -17127,19 +17046,19 @@ tree4done13:
 	VBLENDMPS Z3, Z1, K1, Z4
 	VSHUFPS   $0x4e, Z3, Z1, Z1
 	VPMAXSW   Z1, Z4, Z4
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
-	VMOVUPS   64(BX), Z3
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z3
 	VPMAXUW   Z3, Z1, Z8
 	VPMAXSW   Z3, Z1, Z1
-	VMOVUPS   128(BX), Z3
+	VMOVUPS   128(DI), Z3
 	VPMAXUW   Z3, Z8, Z8
 	VPMAXSW   Z3, Z1, Z1
-	VMOVUPS   192(BX), Z3
+	VMOVUPS   192(DI), Z3
 	VPMAXUW   Z3, Z8, Z8
 	VPMAXSW   Z3, Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree4done14
 
 tree4turn14:
@@ -17156,25 +17075,25 @@ tree4turn14:
 	VPMAXUW Z10, Z8, Z8
 	VPMAXSW Z3, Z1, Z1
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn14
 
 tree4done14:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+256, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z3
-	VMOVUPS 64(BX), Z9
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
+	VMOVUPS 64(DI), Z9
 	VPMAXUW Z9, Z3, Z10
 	VPMAXSW Z9, Z3, Z3
-	VMOVUPS 128(BX), Z9
+	VMOVUPS 128(DI), Z9
 	VPMAXUW Z9, Z10, Z10
 	VPMAXSW Z9, Z3, Z3
-	VMOVUPS 192(BX), Z9
+	VMOVUPS 192(DI), Z9
 	VPMAXUW Z9, Z10, Z10
 	VPMAXSW Z9, Z3, Z3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree4done15
 
 tree4turn15:
@@ -17191,11 +17110,11 @@ tree4turn15:
 	VPMAXUW Z12, Z10, Z10
 	VPMAXSW Z9, Z3, Z3
 	ADDQ    $+256, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree4turn15
 
 tree4done15:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+256, R10
 	VBLENDMPS  Z10, Z8, K1, Z9
 	VSHUFPS    $0x4e, Z10, Z8, Z8
@@ -17234,11 +17153,11 @@ tree4done15:
 	VPANDD     Z1, Z6, Z6
 	VADDPS     Z14, Z6, Z6
 	VBLENDMPS  Z6, Z0, K1, Z6
-	VMOVUPS    Z6, (SI)
-	VMOVUPS    Z0, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z6, (DX)
+	VMOVUPS    Z0, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+64, DX
+	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree4loop
@@ -17257,13 +17176,13 @@ tree1:
 	SUBQ $+64, R11
 
 tree1loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z0
+	MOVQ    SI, R10
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z0
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done0
 
 tree1turn0:
@@ -17271,18 +17190,18 @@ tree1turn0:
 	VPMAXUW Z2, Z1, Z1
 	VPMAXSW Z2, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn0
 
 tree1done0:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z2
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z2
 	VMOVAPS Z2, Z3
 	VMOVAPS Z2, Z2
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done1
 
 tree1turn1:
@@ -17290,11 +17209,11 @@ tree1turn1:
 	VPMAXUW Z4, Z3, Z3
 	VPMAXSW Z4, Z2, Z2
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn1
 
 tree1done1:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
@@ -17304,12 +17223,12 @@ tree1done1:
 	VBLENDMPS Z2, Z0, K1, Z1
 	VSHUFPS   $0x4e, Z2, Z0, Z0
 	VPMAXSW   Z0, Z1, Z1
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
 	VMOVAPS   Z0, Z2
 	VMOVAPS   Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done2
 
 tree1turn2:
@@ -17317,18 +17236,18 @@ tree1turn2:
 	VPMAXUW Z3, Z2, Z2
 	VPMAXSW Z3, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn2
 
 tree1done2:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
 	VMOVAPS Z3, Z5
 	VMOVAPS Z3, Z3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done3
 
 tree1turn3:
@@ -17336,11 +17255,11 @@ tree1turn3:
 	VPMAXUW Z6, Z5, Z5
 	VPMAXSW Z6, Z3, Z3
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z5, Z2, K1, Z6
 	VSHUFPS   $0x4e, Z5, Z2, Z2
@@ -17354,12 +17273,12 @@ tree1done3:
 	VSHUFPS   $0x88, Z4, Z1, Z0
 	VSHUFPS   $0xdd, Z4, Z1, Z1
 	VPMAXSW   Z1, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z3
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done4
 
 tree1turn4:
@@ -17367,18 +17286,18 @@ tree1turn4:
 	VPMAXUW Z4, Z3, Z3
 	VPMAXSW Z4, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn4
 
 tree1done4:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z4
 	VMOVAPS Z4, Z5
 	VMOVAPS Z4, Z4
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done5
 
 tree1turn5:
@@ -17386,11 +17305,11 @@ tree1turn5:
 	VPMAXUW Z6, Z5, Z5
 	VPMAXSW Z6, Z4, Z4
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn5
 
 tree1done5:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z5, Z3, K1, Z6
 	VSHUFPS   $0x4e, Z5, Z3, Z3
@@ -17398,12 +17317,12 @@ tree1done5:
 	VBLENDMPS Z4, Z1, K1, Z3
 	VSHUFPS   $0x4e, Z4, Z1, Z1
 	VPMAXSW   Z1, Z3, Z3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z4
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done6
 
 tree1turn6:
@@ -17411,18 +17330,18 @@ tree1turn6:
 	VPMAXUW Z5, Z4, Z4
 	VPMAXSW Z5, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn6
 
 tree1done6:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z5
 	VMOVAPS Z5, Z7
 	VMOVAPS Z5, Z5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done7
 
 tree1turn7:
@@ -17430,11 +17349,11 @@ tree1turn7:
 	VPMAXUW Z8, Z7, Z7
 	VPMAXSW Z8, Z5, Z5
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn7
 
 tree1done7:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+64, R10
 	VBLENDMPS  Z7, Z4, K1, Z8
 	VSHUFPS    $0x4e, Z7, Z4, Z4
@@ -17456,12 +17375,12 @@ tree1done7:
 	VBLENDMPS  Z1, Z0, K2, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXSW    Z0, Z2, Z2
-	MOVQ       R10, BX
-	ADDQ       R11, BX
-	VMOVUPS    (BX), Z0
+	MOVQ       R10, DI
+	ADDQ       R11, DI
+	VMOVUPS    (DI), Z0
 	VMOVAPS    Z0, Z1
 	VMOVAPS    Z0, Z0
-	CMPQ       R10, BX
+	CMPQ       R10, DI
 	JGE        tree1done8
 
 tree1turn8:
@@ -17469,18 +17388,18 @@ tree1turn8:
 	VPMAXUW Z3, Z1, Z1
 	VPMAXSW Z3, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn8
 
 tree1done8:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z3
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z3
 	VMOVAPS Z3, Z4
 	VMOVAPS Z3, Z3
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done9
 
 tree1turn9:
@@ -17488,11 +17407,11 @@ tree1turn9:
 	VPMAXUW Z5, Z4, Z4
 	VPMAXSW Z5, Z3, Z3
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn9
 
 tree1done9:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z4, Z1, K1, Z5
 	VSHUFPS   $0x4e, Z4, Z1, Z1
@@ -17500,12 +17419,12 @@ tree1done9:
 	VBLENDMPS Z3, Z0, K1, Z1
 	VSHUFPS   $0x4e, Z3, Z0, Z0
 	VPMAXSW   Z0, Z1, Z1
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z0
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z0
 	VMOVAPS   Z0, Z3
 	VMOVAPS   Z0, Z0
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done10
 
 tree1turn10:
@@ -17513,18 +17432,18 @@ tree1turn10:
 	VPMAXUW Z4, Z3, Z3
 	VPMAXSW Z4, Z0, Z0
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn10
 
 tree1done10:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z4
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z4
 	VMOVAPS Z4, Z7
 	VMOVAPS Z4, Z4
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done11
 
 tree1turn11:
@@ -17532,11 +17451,11 @@ tree1turn11:
 	VPMAXUW Z8, Z7, Z7
 	VPMAXSW Z8, Z4, Z4
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn11
 
 tree1done11:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z7, Z3, K1, Z8
 	VSHUFPS   $0x4e, Z7, Z3, Z3
@@ -17550,12 +17469,12 @@ tree1done11:
 	VSHUFPS   $0x88, Z5, Z1, Z0
 	VSHUFPS   $0xdd, Z5, Z1, Z1
 	VPMAXSW   Z1, Z0, Z0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z4
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done12
 
 tree1turn12:
@@ -17563,18 +17482,18 @@ tree1turn12:
 	VPMAXUW Z5, Z4, Z4
 	VPMAXSW Z5, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn12
 
 tree1done12:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z5
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z5
 	VMOVAPS Z5, Z7
 	VMOVAPS Z5, Z5
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done13
 
 tree1turn13:
@@ -17582,11 +17501,11 @@ tree1turn13:
 	VPMAXUW Z8, Z7, Z7
 	VPMAXSW Z8, Z5, Z5
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn13
 
 tree1done13:
-	MOVQ      BX, R10
+	MOVQ      DI, R10
 	ADDQ      $+64, R10
 	VBLENDMPS Z7, Z4, K1, Z8
 	VSHUFPS   $0x4e, Z7, Z4, Z4
@@ -17594,12 +17513,12 @@ tree1done13:
 	VBLENDMPS Z5, Z1, K1, Z4
 	VSHUFPS   $0x4e, Z5, Z1, Z1
 	VPMAXSW   Z1, Z4, Z4
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VMOVUPS   (BX), Z1
+	MOVQ      R10, DI
+	ADDQ      R11, DI
+	VMOVUPS   (DI), Z1
 	VMOVAPS   Z1, Z5
 	VMOVAPS   Z1, Z1
-	CMPQ      R10, BX
+	CMPQ      R10, DI
 	JGE       tree1done14
 
 tree1turn14:
@@ -17607,18 +17526,18 @@ tree1turn14:
 	VPMAXUW Z7, Z5, Z5
 	VPMAXSW Z7, Z1, Z1
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn14
 
 tree1done14:
-	MOVQ    BX, R10
+	MOVQ    DI, R10
 	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Z7
+	MOVQ    R10, DI
+	ADDQ    R11, DI
+	VMOVUPS (DI), Z7
 	VMOVAPS Z7, Z9
 	VMOVAPS Z7, Z7
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JGE     tree1done15
 
 tree1turn15:
@@ -17626,11 +17545,11 @@ tree1turn15:
 	VPMAXUW Z10, Z9, Z9
 	VPMAXSW Z10, Z7, Z7
 	ADDQ    $+64, R10
-	CMPQ    R10, BX
+	CMPQ    R10, DI
 	JLT     tree1turn15
 
 tree1done15:
-	MOVQ       BX, R10
+	MOVQ       DI, R10
 	ADDQ       $+64, R10
 	VBLENDMPS  Z9, Z5, K1, Z10
 	VSHUFPS    $0x4e, Z9, Z5, Z5
@@ -17669,11 +17588,11 @@ tree1done15:
 	VPANDD     Z1, Z3, Z3
 	VADDPS     Z14, Z3, Z3
 	VBLENDMPS  Z3, Z0, K1, Z3
-	VMOVUPS    Z3, (SI)
-	VMOVUPS    Z0, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+64, SI
+	VMOVUPS    Z3, (DX)
+	VMOVUPS    Z0, (BX)
+	MOVQ       R10, SI
 	ADDQ       $+64, DX
+	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree1loop
@@ -17689,12 +17608,11 @@ treepart:
 	JLT   treepartend
 	MOVQ  $-1, AX
 	BZHIQ R9, AX, AX
-	KMOVQ AX, K0
+	KMOVQ AX, K7
 
 treepartloop:
-	MOVQ         DI, R10
+	MOVQ         SI, R10
 	VPBROADCASTW (R10), Z0
-	KMOVQ        K0, K7
 	VMOVDQU16    (R10), K7, Z0
 	LEAQ         (R10)(R9*2), R10
 	VPBROADCASTW (R10), Z1
@@ -17833,11 +17751,11 @@ treepartloop:
 	VPANDD       Z1, Z6, Z6
 	VADDPS       Z14, Z6, Z6
 	VBLENDMPS    Z6, Z0, K1, Z6
-	VMOVUPS      Z6, (SI)
-	VMOVUPS      Z0, (DX)
-	MOVQ         R10, DI
-	ADDQ         $+64, SI
+	VMOVUPS      Z6, (DX)
+	VMOVUPS      Z0, (BX)
+	MOVQ         R10, SI
 	ADDQ         $+64, DX
+	ADDQ         $+64, BX
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treepartloop
@@ -17848,36 +17766,40 @@ treepartend:
 	VZEROUPPER
 	RET
 
+groupstage:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageFilled16AVX512(SB)
+	MOVQ SI, 128(SP)
+	LEAQ (SP), SI
+	JMP  grouploop
+
 // func MinMaxColumnsBF16AVX512(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·MinMaxColumnsBF16AVX512(SB), NOSPLIT, $0-80
-	// pointers: DI min, SI max, DX least, BX x0, R8 x1, R9 x2, R10 x3, R11 x4, R12 x5, R13 elements left
+	// pointers: SI min, DX max, BX least, R8 x0, R9 x1, R10 x2, R11 x3, R12 x4, R13 x5, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 4
-	MOVQ min+0(FP), DI
-	MOVQ max+8(FP), SI
-	MOVQ least+16(FP), DX
-	MOVQ x0+24(FP), BX
-	MOVQ x1+32(FP), R8
-	MOVQ x2+40(FP), R9
-	MOVQ x3+48(FP), R10
-	MOVQ x4+56(FP), R11
-	MOVQ x5+64(FP), R12
-	MOVQ n+72(FP), R13
-	CMPQ R13, $+64
-	JLT  lanetail
+	MOVQ min+0(FP), SI
+	MOVQ max+8(FP), DX
+	MOVQ least+16(FP), BX
+	MOVQ x0+24(FP), R8
+	MOVQ x1+32(FP), R9
+	MOVQ x2+40(FP), R10
+	MOVQ x3+48(FP), R11
+	MOVQ x4+56(FP), R12
+	MOVQ x5+64(FP), R13
+	MOVQ n+72(FP), DI
+	CMPQ DI, $+64
+	JLT  lanerest
 
 laneloop:
-	VMOVUPS (DI), Z0
-	VMOVUPS (BX), Z1
-	VPMAXSW Z1, Z0, Z0
-	VMOVUPS (SI), Z2
-	VPMAXUW Z1, Z2, Z2
-	VMOVUPS (DX), Z3
-	VPMINUW Z1, Z3, Z3
+	VMOVUPS (SI), Z0
 	VMOVUPS (R8), Z1
 	VPMAXSW Z1, Z0, Z0
+	VMOVUPS (DX), Z2
 	VPMAXUW Z1, Z2, Z2
+	VMOVUPS (BX), Z3
 	VPMINUW Z1, Z3, Z3
 	VMOVUPS (R9), Z1
 	VPMAXSW Z1, Z0, Z0
@@ -17895,19 +17817,19 @@ laneloop:
 	VPMAXSW Z1, Z0, Z0
 	VPMAXUW Z1, Z2, Z2
 	VPMINUW Z1, Z3, Z3
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, (DX)
-	VMOVUPS 64(DI), Z0
-	VMOVUPS 64(BX), Z1
+	VMOVUPS (R13), Z1
 	VPMAXSW Z1, Z0, Z0
-	VMOVUPS 64(SI), Z2
 	VPMAXUW Z1, Z2, Z2
-	VMOVUPS 64(DX), Z3
 	VPMINUW Z1, Z3, Z3
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, (BX)
+	VMOVUPS 64(SI), Z0
 	VMOVUPS 64(R8), Z1
 	VPMAXSW Z1, Z0, Z0
+	VMOVUPS 64(DX), Z2
 	VPMAXUW Z1, Z2, Z2
+	VMOVUPS 64(BX), Z3
 	VPMINUW Z1, Z3, Z3
 	VMOVUPS 64(R9), Z1
 	VPMAXSW Z1, Z0, Z0
@@ -17925,10 +17847,13 @@ laneloop:
 	VPMAXSW Z1, Z0, Z0
 	VPMAXUW Z1, Z2, Z2
 	VPMINUW Z1, Z3, Z3
-	VMOVUPS Z0, 64(DI)
-	VMOVUPS Z2, 64(SI)
-	VMOVUPS Z3, 64(DX)
-	ADDQ    $+128, DI
+	VMOVUPS 64(R13), Z1
+	VPMAXSW Z1, Z0, Z0
+	VPMAXUW Z1, Z2, Z2
+	VPMINUW Z1, Z3, Z3
+	VMOVUPS Z0, 64(SI)
+	VMOVUPS Z2, 64(DX)
+	VMOVUPS Z3, 64(BX)
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
 	ADDQ    $+128, BX
@@ -17937,35 +17862,32 @@ laneloop:
 	ADDQ    $+128, R10
 	ADDQ    $+128, R11
 	ADDQ    $+128, R12
-	SUBQ    $+64, R13
-	CMPQ    R13, $+64
+	ADDQ    $+128, R13
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
 	JGE     laneloop
+	TESTQ   DI, DI
+	JEQ     laneend
 
-lanetail:
-	TESTQ R13, R13
-	JEQ   laneend
+lanerest:
 	MOVQ  $-1, AX
-	BZHIQ R13, AX, AX
+	BZHIQ DI, AX, AX
 	KMOVQ AX, K0
-	CMPQ  R13, $+17
+	CMPQ  DI, $+17
 	JLT   lanetailnarrow
-	CMPQ  R13, $+33
+	CMPQ  DI, $+33
 	JLT   lanetailnarrow
-	CMPQ  R13, $+49
+	CMPQ  DI, $+49
 	JLT   lanetailnarrow
 
 lanetailnarrow:
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (DI), K7, Z0
-	VMOVDQU16.Z (BX), K7, Z1
-	VPMAXSW     Z1, Z0, Z0
-	VMOVDQU16.Z (SI), K7, Z2
-	VPMAXUW     Z1, Z2, Z2
-	VMOVDQU16.Z (DX), K7, Z3
-	VPMINUW     Z1, Z3, Z3
+	VMOVDQU16.Z (SI), K7, Z0
 	VMOVDQU16.Z (R8), K7, Z1
 	VPMAXSW     Z1, Z0, Z0
+	VMOVDQU16.Z (DX), K7, Z2
 	VPMAXUW     Z1, Z2, Z2
+	VMOVDQU16.Z (BX), K7, Z3
 	VPMINUW     Z1, Z3, Z3
 	VMOVDQU16.Z (R9), K7, Z1
 	VPMAXSW     Z1, Z0, Z0
@@ -17983,20 +17905,20 @@ lanetailnarrow:
 	VPMAXSW     Z1, Z0, Z0
 	VPMAXUW     Z1, Z2, Z2
 	VPMINUW     Z1, Z3, Z3
-	VMOVDQU16   Z0, K7, (DI)
-	VMOVDQU16   Z2, K7, (SI)
-	VMOVDQU16   Z3, K7, (DX)
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DI), K7, Z0
-	VMOVDQU16.Z 64(BX), K7, Z1
+	VMOVDQU16.Z (R13), K7, Z1
 	VPMAXSW     Z1, Z0, Z0
-	VMOVDQU16.Z 64(SI), K7, Z2
 	VPMAXUW     Z1, Z2, Z2
-	VMOVDQU16.Z 64(DX), K7, Z3
 	VPMINUW     Z1, Z3, Z3
+	VMOVDQU16   Z0, K7, (SI)
+	VMOVDQU16   Z2, K7, (DX)
+	VMOVDQU16   Z3, K7, (BX)
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Z0
 	VMOVDQU16.Z 64(R8), K7, Z1
 	VPMAXSW     Z1, Z0, Z0
+	VMOVDQU16.Z 64(DX), K7, Z2
 	VPMAXUW     Z1, Z2, Z2
+	VMOVDQU16.Z 64(BX), K7, Z3
 	VPMINUW     Z1, Z3, Z3
 	VMOVDQU16.Z 64(R9), K7, Z1
 	VPMAXSW     Z1, Z0, Z0
@@ -18014,9 +17936,13 @@ lanetailnarrow:
 	VPMAXSW     Z1, Z0, Z0
 	VPMAXUW     Z1, Z2, Z2
 	VPMINUW     Z1, Z3, Z3
-	VMOVDQU16   Z0, K7, 64(DI)
-	VMOVDQU16   Z2, K7, 64(SI)
-	VMOVDQU16   Z3, K7, 64(DX)
+	VMOVDQU16.Z 64(R13), K7, Z1
+	VPMAXSW     Z1, Z0, Z0
+	VPMAXUW     Z1, Z2, Z2
+	VPMINUW     Z1, Z3, Z3
+	VMOVDQU16   Z0, K7, 64(SI)
+	VMOVDQU16   Z2, K7, 64(DX)
+	VMOVDQU16   Z3, K7, 64(BX)
 
 laneend:
 	VZEROUPPER
@@ -18025,13 +17951,13 @@ laneend:
 // func MergeMinMaxBF16AVX512(min *uint16, max *uint16, x *uint16, y *uint16, n int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·MergeMinMaxBF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI min, SI max, DX x, BX y, R8 elements left
+	// pointers: SI min, DX max, BX x, R8 y, DI elements left
 	// per call: Z15 0x0, Z14 0x7fc00000, Z13 table, Z12 table, K6 Uppers, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table
 	// vector registers in use at once: 18
-	MOVQ         min+0(FP), DI
-	MOVQ         max+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         y+24(FP), BX
+	MOVQ         min+0(FP), SI
+	MOVQ         max+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         y+24(FP), R8
 	VPXORD       Z15, Z15, Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VMOVUPS      constantsAVX512<>+40(SB), Z13
@@ -18042,24 +17968,24 @@ TEXT ·MergeMinMaxBF16AVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS constantsAVX512<>+28(SB), Z10
 	VMOVUPS      constantsAVX512<>+172(SB), Z9
 	VMOVUPS      constantsAVX512<>+236(SB), Z8
-	MOVQ         n+32(FP), R8
-	CMPQ         R8, $+64
-	JLT          lanetail
+	MOVQ         n+32(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VPERMW.Z   (DI), Z13, K6, Z0
-	VPERMW.Z   (SI), Z13, K6, Z1
+	VPERMW.Z   (SI), Z13, K6, Z0
+	VPERMW.Z   (DX), Z13, K6, Z1
 	VMINPS     Z1, Z0, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VBLENDMPS  Z2, Z0, K1, Z2
-	VPERMW.Z   (DX), Z13, K6, Z3
+	VPERMW.Z   (BX), Z13, K6, Z3
 	VMINPS     Z3, Z2, Z3
 	VCMPPS     $0x07, Z2, Z2, K1
 	VBLENDMPS  Z3, Z2, K1, Z3
 	VMAXPS     Z0, Z1, Z0
 	VCMPPS     $0x07, Z1, Z1, K1
 	VBLENDMPS  Z0, Z1, K1, Z0
-	VPERMW.Z   (BX), Z13, K6, Z1
+	VPERMW.Z   (R8), Z13, K6, Z1
 	VMAXPS     Z1, Z0, Z1
 	VCMPPS     $0x07, Z0, Z0, K1
 	VBLENDMPS  Z1, Z0, K1, Z1
@@ -18069,19 +17995,19 @@ laneloop:
 	VADDPS     Z15, Z1, Z1
 	VCMPPS     $0x07, Z1, Z1, K1
 	VBLENDMPS  Z1, Z14, K1, Z1
-	VPERMW.Z   (DI), Z12, K6, Z0
-	VPERMW.Z   (SI), Z12, K6, Z2
+	VPERMW.Z   (SI), Z12, K6, Z0
+	VPERMW.Z   (DX), Z12, K6, Z2
 	VMINPS     Z2, Z0, Z4
 	VCMPPS     $0x07, Z0, Z0, K1
 	VBLENDMPS  Z4, Z0, K1, Z4
-	VPERMW.Z   (DX), Z12, K6, Z5
+	VPERMW.Z   (BX), Z12, K6, Z5
 	VMINPS     Z5, Z4, Z5
 	VCMPPS     $0x07, Z4, Z4, K1
 	VBLENDMPS  Z5, Z4, K1, Z5
 	VMAXPS     Z0, Z2, Z0
 	VCMPPS     $0x07, Z2, Z2, K1
 	VBLENDMPS  Z0, Z2, K1, Z0
-	VPERMW.Z   (BX), Z12, K6, Z2
+	VPERMW.Z   (R8), Z12, K6, Z2
 	VMAXPS     Z2, Z0, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VBLENDMPS  Z2, Z0, K1, Z2
@@ -18096,28 +18022,28 @@ laneloop:
 	VPERMT2W   Z5, Z9, Z3
 	VPTERNLOGD $0xf8, Z11, Z0, Z3
 	VPCMPUW    $0x06, Z10, Z3, K1
-	VPADDW     Z11, Z0, K1, Z0
-	VMOVUPS    Z0, (DI)
-	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z8, Z0
-	VPERMT2W   Z2, Z9, Z1
-	VPTERNLOGD $0xf8, Z11, Z0, Z1
-	VPCMPUW    $0x06, Z10, Z1, K1
 	VPADDW     Z11, Z0, K1, Z0
 	VMOVUPS    Z0, (SI)
-	VPERMW.Z   64(DI), Z13, K6, Z0
-	VPERMW.Z   64(SI), Z13, K6, Z1
+	VMOVDQA64  Z1, Z0
+	VPERMT2W   Z2, Z8, Z0
+	VPERMT2W   Z2, Z9, Z1
+	VPTERNLOGD $0xf8, Z11, Z0, Z1
+	VPCMPUW    $0x06, Z10, Z1, K1
+	VPADDW     Z11, Z0, K1, Z0
+	VMOVUPS    Z0, (DX)
+	VPERMW.Z   64(SI), Z13, K6, Z0
+	VPERMW.Z   64(DX), Z13, K6, Z1
 	VMINPS     Z1, Z0, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VBLENDMPS  Z2, Z0, K1, Z2
-	VPERMW.Z   64(DX), Z13, K6, Z3
+	VPERMW.Z   64(BX), Z13, K6, Z3
 	VMINPS     Z3, Z2, Z3
 	VCMPPS     $0x07, Z2, Z2, K1
 	VBLENDMPS  Z3, Z2, K1, Z3
 	VMAXPS     Z0, Z1, Z0
 	VCMPPS     $0x07, Z1, Z1, K1
 	VBLENDMPS  Z0, Z1, K1, Z0
-	VPERMW.Z   64(BX), Z13, K6, Z1
+	VPERMW.Z   64(R8), Z13, K6, Z1
 	VMAXPS     Z1, Z0, Z1
 	VCMPPS     $0x07, Z0, Z0, K1
 	VBLENDMPS  Z1, Z0, K1, Z1
@@ -18127,19 +18053,19 @@ laneloop:
 	VADDPS     Z15, Z1, Z1
 	VCMPPS     $0x07, Z1, Z1, K1
 	VBLENDMPS  Z1, Z14, K1, Z1
-	VPERMW.Z   64(DI), Z12, K6, Z0
-	VPERMW.Z   64(SI), Z12, K6, Z2
+	VPERMW.Z   64(SI), Z12, K6, Z0
+	VPERMW.Z   64(DX), Z12, K6, Z2
 	VMINPS     Z2, Z0, Z4
 	VCMPPS     $0x07, Z0, Z0, K1
 	VBLENDMPS  Z4, Z0, K1, Z4
-	VPERMW.Z   64(DX), Z12, K6, Z5
+	VPERMW.Z   64(BX), Z12, K6, Z5
 	VMINPS     Z5, Z4, Z5
 	VCMPPS     $0x07, Z4, Z4, K1
 	VBLENDMPS  Z5, Z4, K1, Z5
 	VMAXPS     Z0, Z2, Z0
 	VCMPPS     $0x07, Z2, Z2, K1
 	VBLENDMPS  Z0, Z2, K1, Z0
-	VPERMW.Z   64(BX), Z12, K6, Z2
+	VPERMW.Z   64(R8), Z12, K6, Z2
 	VMAXPS     Z2, Z0, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VBLENDMPS  Z2, Z0, K1, Z2
@@ -18155,39 +18081,39 @@ laneloop:
 	VPTERNLOGD $0xf8, Z11, Z0, Z3
 	VPCMPUW    $0x06, Z10, Z3, K1
 	VPADDW     Z11, Z0, K1, Z0
-	VMOVUPS    Z0, 64(DI)
+	VMOVUPS    Z0, 64(SI)
 	VMOVDQA64  Z1, Z0
 	VPERMT2W   Z2, Z8, Z0
 	VPERMT2W   Z2, Z9, Z1
 	VPTERNLOGD $0xf8, Z11, Z0, Z1
 	VPCMPUW    $0x06, Z10, Z1, K1
 	VPADDW     Z11, Z0, K1, Z0
-	VMOVUPS    Z0, 64(SI)
-	ADDQ       $+128, DI
+	VMOVUPS    Z0, 64(DX)
 	ADDQ       $+128, SI
 	ADDQ       $+128, DX
 	ADDQ       $+128, BX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	ADDQ       $+128, R8
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
 	JGE        laneloop
+	TESTQ      DI, DI
+	JEQ        laneend
 
-lanetail:
-	TESTQ       R8, R8
-	JEQ         laneend
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (DI), K7, Y0
+	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVDQU16.Z (SI), K7, Y1
+	VMOVDQU16.Z (DX), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VMINPS      Z1, Z0, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VBLENDMPS   Z2, Z0, K1, Z2
-	VMOVDQU16.Z (DX), K7, Y3
+	VMOVDQU16.Z (BX), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
 	VMINPS      Z3, Z2, Z3
@@ -18196,7 +18122,7 @@ lanetail:
 	VMAXPS      Z0, Z1, Z0
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z0, Z1, K1, Z0
-	VMOVDQU16.Z (BX), K7, Y1
+	VMOVDQU16.Z (R8), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VMAXPS      Z1, Z0, Z1
@@ -18208,19 +18134,19 @@ lanetail:
 	VADDPS      Z15, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z1, Z14, K1, Z1
-	CMPQ        R8, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DI), K7, Y0
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVDQU16.Z 32(SI), K7, Y2
+	VMOVDQU16.Z 32(DX), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
 	VMINPS      Z2, Z0, Z4
 	VCMPPS      $0x07, Z0, Z0, K1
 	VBLENDMPS   Z4, Z0, K1, Z4
-	VMOVDQU16.Z 32(DX), K7, Y5
+	VMOVDQU16.Z 32(BX), K7, Y5
 	VPMOVZXWD   Y5, Z5
 	VPSLLD      $0x10, Z5, Z5
 	VMINPS      Z5, Z4, Z5
@@ -18229,7 +18155,7 @@ lanetail:
 	VMAXPS      Z0, Z2, Z0
 	VCMPPS      $0x07, Z2, Z2, K1
 	VBLENDMPS   Z0, Z2, K1, Z0
-	VMOVDQU16.Z 32(BX), K7, Y2
+	VMOVDQU16.Z 32(R8), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
 	VMAXPS      Z2, Z0, Z2
@@ -18241,19 +18167,19 @@ lanetail:
 	VADDPS      Z15, Z2, Z2
 	VCMPPS      $0x07, Z2, Z2, K1
 	VBLENDMPS   Z2, Z14, K1, Z2
-	CMPQ        R8, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DI), K7, Y0
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVDQU16.Z 64(SI), K7, Y4
+	VMOVDQU16.Z 64(DX), K7, Y4
 	VPMOVZXWD   Y4, Z4
 	VPSLLD      $0x10, Z4, Z4
 	VMINPS      Z4, Z0, Z6
 	VCMPPS      $0x07, Z0, Z0, K1
 	VBLENDMPS   Z6, Z0, K1, Z6
-	VMOVDQU16.Z 64(DX), K7, Y7
+	VMOVDQU16.Z 64(BX), K7, Y7
 	VPMOVZXWD   Y7, Z7
 	VPSLLD      $0x10, Z7, Z7
 	VMINPS      Z7, Z6, Z7
@@ -18262,7 +18188,7 @@ lanetail:
 	VMAXPS      Z0, Z4, Z0
 	VCMPPS      $0x07, Z4, Z4, K1
 	VBLENDMPS   Z0, Z4, K1, Z0
-	VMOVDQU16.Z 64(BX), K7, Y4
+	VMOVDQU16.Z 64(R8), K7, Y4
 	VPMOVZXWD   Y4, Z4
 	VPSLLD      $0x10, Z4, Z4
 	VMAXPS      Z4, Z0, Z4
@@ -18274,19 +18200,19 @@ lanetail:
 	VADDPS      Z15, Z4, Z4
 	VCMPPS      $0x07, Z4, Z4, K1
 	VBLENDMPS   Z4, Z14, K1, Z4
-	CMPQ        R8, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DI), K7, Y0
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVDQU16.Z 96(SI), K7, Y6
+	VMOVDQU16.Z 96(DX), K7, Y6
 	VPMOVZXWD   Y6, Z6
 	VPSLLD      $0x10, Z6, Z6
 	VMINPS      Z6, Z0, Z16
 	VCMPPS      $0x07, Z0, Z0, K1
 	VBLENDMPS   Z16, Z0, K1, Z16
-	VMOVDQU16.Z 96(DX), K7, Y17
+	VMOVDQU16.Z 96(BX), K7, Y17
 	VPMOVZXWD   Y17, Z17
 	VPSLLD      $0x10, Z17, Z17
 	VMINPS      Z17, Z16, Z17
@@ -18295,7 +18221,7 @@ lanetail:
 	VMAXPS      Z0, Z6, Z0
 	VCMPPS      $0x07, Z6, Z6, K1
 	VBLENDMPS   Z0, Z6, K1, Z0
-	VMOVDQU16.Z 96(BX), K7, Y6
+	VMOVDQU16.Z 96(R8), K7, Y6
 	VPMOVZXWD   Y6, Z6
 	VPSLLD      $0x10, Z6, Z6
 	VMAXPS      Z6, Z0, Z6
@@ -18316,14 +18242,14 @@ lanetailnarrow:
 	VPCMPUW    $0x06, Z10, Z3, K1
 	VPADDW     Z11, Z0, K1, Z0
 	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
+	VMOVDQU16  Z0, K7, (SI)
 	VMOVDQA64  Z1, Z0
 	VPERMT2W   Z2, Z8, Z0
 	VPERMT2W   Z2, Z9, Z1
 	VPTERNLOGD $0xf8, Z11, Z0, Z1
 	VPCMPUW    $0x06, Z10, Z1, K1
 	VPADDW     Z11, Z0, K1, Z0
-	VMOVDQU16  Z0, K7, (SI)
+	VMOVDQU16  Z0, K7, (DX)
 	VMOVDQA64  Z7, Z0
 	VPERMT2W   Z17, Z8, Z0
 	VPERMT2W   Z17, Z9, Z7
@@ -18331,14 +18257,14 @@ lanetailnarrow:
 	VPCMPUW    $0x06, Z10, Z7, K1
 	VPADDW     Z11, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	VMOVDQU16  Z0, K7, 64(SI)
 	VMOVDQA64  Z4, Z0
 	VPERMT2W   Z6, Z8, Z0
 	VPERMT2W   Z6, Z9, Z4
 	VPTERNLOGD $0xf8, Z11, Z0, Z4
 	VPCMPUW    $0x06, Z10, Z4, K1
 	VPADDW     Z11, Z0, K1, Z0
-	VMOVDQU16  Z0, K7, 64(SI)
+	VMOVDQU16  Z0, K7, 64(DX)
 
 laneend:
 	VZEROUPPER

@@ -6,14 +6,14 @@
 
 // func MinMaxNEON(x *float32, min *float32, max *float32, groups int, length int)
 
-TEXT ·MinMaxNEON(SB), NOSPLIT, $72-40
-	// pointers: R0 x, R1 min, R2 max, R3 elements left, R4 groups left, R5 length
+TEXT ·MinMaxNEON(SB), NOSPLIT, $104-40
+	// pointers: R1 x, R2 min, R3 max, R0 elements left, R4 groups left, R5 length
 	// per call: V15 0x7fc00000, V14 0x7f800000, V13 0xff800000
 	// per group: nothing
 	// vector registers in use at once: 16
-	MOVD x+0(FP), R0
-	MOVD min+8(FP), R1
-	MOVD max+16(FP), R2
+	MOVD x+0(FP), R1
+	MOVD min+8(FP), R2
+	MOVD max+16(FP), R3
 	MOVD $2143289344, R16
 	VDUP R16, V15.S4
 	MOVD $2139095040, R16
@@ -41,66 +41,33 @@ groups:
 	VMOV V13.B16, V7.B16
 	VMOV V13.B16, V6.B16
 	VMOV V13.B16, V5.B16
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT groupstage
 grouploop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
 	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
-	FMOVQ 16(R0), F0
+	FMOVQ 16(R1), F0
 	WORD $0x4ea0f56b // fmin v11.4s, v11.4s, v0.4s
 	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
-	FMOVQ 32(R0), F0
+	FMOVQ 32(R1), F0
 	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
 	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
-	FMOVQ 48(R0), F0
+	FMOVQ 48(R1), F0
 	WORD $0x4ea0f529 // fmin v9.4s, v9.4s, v0.4s
 	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	ADD $64, R0, R0
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $64, R1, R1
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE grouploop
 grouptail:
-	CBZ R3, groupend
-	VLD1R (R0), [V31.S4]
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 16(RSP), F0
-	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
-	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
-	FMOVQ 32(RSP), F0
-	WORD $0x4ea0f56b // fmin v11.4s, v11.4s, v0.4s
-	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
-	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
-	FMOVQ 64(RSP), F0
-	WORD $0x4ea0f529 // fmin v9.4s, v9.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	ADD R3<<2, R0, R0
+	CBZ R0, groupend
+	CMP $0, R0
+	BGE groupstage
+	ADD $16, R0, R0
+	MOVD 80(RSP), R1
+	ADD R0<<2, R1, R1
 groupend:
 	WORD $0x4eabf580 // fmin v0.4s, v12.4s, v11.4s
 	WORD $0x4ea9f541 // fmin v1.4s, v10.4s, v9.4s
@@ -117,12 +84,12 @@ groupend:
 	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
 	VMOV V3.B16, V4.B16
 	VBSL V15.B16, V0.B16, V4.B16
-	FMOVS F4, (R1)
+	FMOVS F4, (R2)
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
 	VBSL V15.B16, V2.B16, V3.B16
-	FMOVS F3, (R2)
-	ADD $4, R1, R1
+	FMOVS F3, (R3)
 	ADD $4, R2, R2
+	ADD $4, R3, R3
 	SUB $1, R4, R4
 	CBNZ R4, groups
 	RET
@@ -130,12 +97,12 @@ tree:
 	CMP $4, R4
 	BLT treeend
 treeloop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	FMOVQ (R1), F0
+	FMOVQ 16(R1), F1
 	WORD $0x6ea1f402 // fminp v2.4s, v0.4s, v1.4s
 	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R0), F1
-	FMOVQ 48(R0), F3
+	FMOVQ 32(R1), F1
+	FMOVQ 48(R1), F3
 	WORD $0x6ea3f424 // fminp v4.4s, v1.4s, v3.4s
 	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
 	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
@@ -145,13 +112,13 @@ treeloop:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VMOV V3.B16, V4.B16
 	VBSL V15.B16, V2.B16, V4.B16
-	FMOVQ F4, (R1)
+	FMOVQ F4, (R2)
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	VBSL V15.B16, V0.B16, V3.B16
-	FMOVQ F3, (R2)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F3, (R3)
+	ADD $64, R1, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treeloop
@@ -162,22 +129,22 @@ treepair:
 	CMP $4, R4
 	BLT treepairend
 treepairloop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	FMOVQ (R1), F0
+	FMOVQ 16(R1), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R0), F1
-	FMOVQ 48(R0), F3
+	FMOVQ 32(R1), F1
+	FMOVQ 48(R1), F3
 	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
 	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
-	FMOVQ 64(R0), F1
-	FMOVQ 80(R0), F3
+	FMOVQ 64(R1), F1
+	FMOVQ 80(R1), F3
 	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 96(R0), F3
-	FMOVQ 112(R0), F5
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F5
 	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
@@ -189,13 +156,13 @@ treepairloop:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VMOV V3.B16, V4.B16
 	VBSL V15.B16, V2.B16, V4.B16
-	FMOVQ F4, (R1)
+	FMOVQ F4, (R2)
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	VBSL V15.B16, V0.B16, V3.B16
-	FMOVQ F3, (R2)
-	ADD $128, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F3, (R3)
+	ADD $128, R1, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treepairloop
@@ -209,20 +176,20 @@ tree4:
 	ADD R5<<2, R7, R7
 	SUB $64, R7, R7
 tree4loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	FMOVQ 16(R3), F1
+	MOVD R1, R6
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F1
+	FMOVQ 32(R0), F1
 	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R0), F1
 	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done0
 tree4turn0:
 	FMOVQ (R6), F1
@@ -238,24 +205,24 @@ tree4turn0:
 	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn0
 tree4done0:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F1
-	FMOVQ 16(R3), F3
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F1
+	FMOVQ 16(R0), F3
 	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R0), F3
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R0), F3
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done1
 tree4turn1:
 	FMOVQ (R6), F3
@@ -271,26 +238,26 @@ tree4turn1:
 	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn1
 tree4done1:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
 	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
 	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F1
-	FMOVQ 16(R3), F3
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F1
+	FMOVQ 16(R0), F3
 	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R0), F3
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R0), F3
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done2
 tree4turn2:
 	FMOVQ (R6), F3
@@ -306,24 +273,24 @@ tree4turn2:
 	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn2
 tree4done2:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F3
-	FMOVQ 16(R3), F5
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F3
+	FMOVQ 16(R0), F5
 	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	FMOVQ 32(R3), F5
+	FMOVQ 32(R0), F5
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	FMOVQ 48(R3), F5
+	FMOVQ 48(R0), F5
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done3
 tree4turn3:
 	FMOVQ (R6), F5
@@ -339,10 +306,10 @@ tree4turn3:
 	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn3
 tree4done3:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
 	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
 	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
@@ -353,13 +320,13 @@ tree4done3:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VMOV V3.B16, V4.B16
 	VBSL V15.B16, V2.B16, V4.B16
-	FMOVQ F4, (R1)
+	FMOVQ F4, (R2)
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	VBSL V15.B16, V0.B16, V3.B16
-	FMOVQ F3, (R2)
-	MOVD R6, R0
-	ADD $16, R1, R1
+	FMOVQ F3, (R3)
+	MOVD R6, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree4loop
@@ -373,76 +340,76 @@ tree1:
 	ADD R5<<2, R7, R7
 	SUB $16, R7, R7
 tree1loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
+	MOVD R1, R6
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F0
 	VMOV V0.B16, V1.B16
 	VMOV V0.B16, V0.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done0
 tree1turn0:
 	FMOVQ (R6), F2
 	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn0
 tree1done0:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F2
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F2
 	VMOV V2.B16, V3.B16
 	VMOV V2.B16, V2.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done1
 tree1turn1:
 	FMOVQ (R6), F4
 	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn1
 tree1done1:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
 	WORD $0x6ea3f421 // fminp v1.4s, v1.4s, v3.4s
 	WORD $0x6e22f400 // fmaxp v0.4s, v0.4s, v2.4s
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F2
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F2
 	VMOV V2.B16, V3.B16
 	VMOV V2.B16, V2.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done2
 tree1turn2:
 	FMOVQ (R6), F4
 	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn2
 tree1done2:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F4
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F4
 	VMOV V4.B16, V5.B16
 	VMOV V4.B16, V4.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done3
 tree1turn3:
 	FMOVQ (R6), F6
 	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
 	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn3
 tree1done3:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
 	WORD $0x6ea5f463 // fminp v3.4s, v3.4s, v5.4s
 	WORD $0x6ea3f421 // fminp v1.4s, v1.4s, v3.4s
@@ -453,29 +420,36 @@ tree1done3:
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VMOV V3.B16, V4.B16
 	VBSL V15.B16, V1.B16, V4.B16
-	FMOVQ F4, (R1)
+	FMOVQ F4, (R2)
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	VBSL V15.B16, V0.B16, V3.B16
-	FMOVQ F3, (R2)
-	MOVD R6, R0
-	ADD $16, R1, R1
+	FMOVQ F3, (R3)
+	MOVD R6, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree1loop
 tree1end:
 	CBNZ R4, groups
 	RET
+groupstage:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageFilled32NEON(SB)
+	MOVD R1, 80(RSP)
+	ADD $16, RSP, R1
+	B grouploop
 
 // func AbsMaxNEON(x *int32, most *float32, groups int, length int)
 
-TEXT ·AbsMaxNEON(SB), NOSPLIT, $72-32
-	// pointers: R0 x, R1 most, R2 elements left, R3 groups left, R4 length
+TEXT ·AbsMaxNEON(SB), NOSPLIT, $104-32
+	// pointers: R1 x, R2 most, R0 elements left, R3 groups left, R4 length
 	// per call: V15 0x7fffffff, V14 0x0
 	// per group: nothing
 	// vector registers in use at once: 8
-	MOVD x+0(FP), R0
-	MOVD most+8(FP), R1
+	MOVD x+0(FP), R1
+	MOVD most+8(FP), R2
 	MOVD $2147483647, R16
 	VDUP R16, V15.S4
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
@@ -496,74 +470,41 @@ groups:
 	VMOV V14.B16, V12.B16
 	VMOV V14.B16, V11.B16
 	VMOV V14.B16, V10.B16
-	MOVD R4, R2
-	CMP $16, R2
-	BLT grouptail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT groupstage
 grouploop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
 	VUMAX V0.S4, V13.S4, V13.S4
-	FMOVQ 16(R0), F0
+	FMOVQ 16(R1), F0
 	VAND V15.B16, V0.B16, V0.B16
 	VUMAX V0.S4, V12.S4, V12.S4
-	FMOVQ 32(R0), F0
+	FMOVQ 32(R1), F0
 	VAND V15.B16, V0.B16, V0.B16
 	VUMAX V0.S4, V11.S4, V11.S4
-	FMOVQ 48(R0), F0
+	FMOVQ 48(R1), F0
 	VAND V15.B16, V0.B16, V0.B16
 	VUMAX V0.S4, V10.S4, V10.S4
-	ADD $64, R0, R0
-	SUB $16, R2, R2
-	CMP $16, R2
+	ADD $64, R1, R1
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE grouploop
 grouptail:
-	CBZ R2, groupend
-	VLD1R (R0), [V31.S4]
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 16(RSP), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUMAX V0.S4, V13.S4, V13.S4
-	FMOVQ 32(RSP), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUMAX V0.S4, V12.S4, V12.S4
-	FMOVQ 48(RSP), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUMAX V0.S4, V11.S4, V11.S4
-	FMOVQ 64(RSP), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUMAX V0.S4, V10.S4, V10.S4
-	ADD R2<<2, R0, R0
+	CBZ R0, groupend
+	CMP $0, R0
+	BGE groupstage
+	ADD $16, R0, R0
+	MOVD 80(RSP), R1
+	ADD R0<<2, R1, R1
 groupend:
 	VUMAX V12.S4, V13.S4, V0.S4
 	VUMAX V10.S4, V11.S4, V1.S4
 	VUMAX V1.S4, V0.S4, V0.S4
 	WORD $0x6ea0a400 // umaxp v0.4s, v0.4s, v0.4s
 	WORD $0x6ea0a400 // umaxp v0.4s, v0.4s, v0.4s
-	FMOVS F0, (R1)
-	ADD $4, R1, R1
+	FMOVS F0, (R2)
+	ADD $4, R2, R2
 	SUB $1, R3, R3
 	CBNZ R3, groups
 	RET
@@ -571,20 +512,20 @@ tree:
 	CMP $4, R3
 	BLT treeend
 treeloop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 16(R0), F1
+	FMOVQ 16(R1), F1
 	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R0), F1
+	FMOVQ 32(R1), F1
 	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 48(R0), F2
+	FMOVQ 48(R1), F2
 	VAND V15.B16, V2.B16, V2.B16
 	WORD $0x6ea2a421 // umaxp v1.4s, v1.4s, v2.4s
 	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R1)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F0, (R2)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE treeloop
@@ -595,32 +536,32 @@ treepair:
 	CMP $4, R3
 	BLT treepairend
 treepairloop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 16(R0), F1
+	FMOVQ 16(R1), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VUMAX V1.S4, V0.S4, V0.S4
-	FMOVQ 32(R0), F1
+	FMOVQ 32(R1), F1
 	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 48(R0), F2
+	FMOVQ 48(R1), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.S4, V1.S4, V1.S4
 	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
-	FMOVQ 64(R0), F1
+	FMOVQ 64(R1), F1
 	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 80(R0), F2
+	FMOVQ 80(R1), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.S4, V1.S4, V1.S4
-	FMOVQ 96(R0), F2
+	FMOVQ 96(R1), F2
 	VAND V15.B16, V2.B16, V2.B16
-	FMOVQ 112(R0), F3
+	FMOVQ 112(R1), F3
 	VAND V15.B16, V3.B16, V3.B16
 	VUMAX V3.S4, V2.S4, V2.S4
 	WORD $0x6ea2a421 // umaxp v1.4s, v1.4s, v2.4s
 	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R1)
-	ADD $128, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F0, (R2)
+	ADD $128, R1, R1
+	ADD $16, R2, R2
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE treepairloop
@@ -634,21 +575,21 @@ tree4:
 	ADD R4<<2, R6, R6
 	SUB $64, R6, R6
 tree4loop:
-	MOVD R0, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
+	MOVD R1, R5
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F0
 	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
+	FMOVQ 16(R0), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VUMAX V1.S4, V0.S4, V0.S4
-	FMOVQ 32(R2), F1
+	FMOVQ 32(R0), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VUMAX V1.S4, V0.S4, V0.S4
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R0), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VUMAX V1.S4, V0.S4, V0.S4
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree4done0
 tree4turn0:
 	FMOVQ (R5), F1
@@ -664,25 +605,25 @@ tree4turn0:
 	VUMAX V2.S4, V1.S4, V1.S4
 	VUMAX V1.S4, V0.S4, V0.S4
 	ADD $64, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree4turn0
 tree4done0:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $64, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F1
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.S4, V1.S4, V1.S4
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.S4, V1.S4, V1.S4
-	FMOVQ 48(R2), F2
+	FMOVQ 48(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.S4, V1.S4, V1.S4
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree4done1
 tree4turn1:
 	FMOVQ (R5), F2
@@ -698,26 +639,26 @@ tree4turn1:
 	VUMAX V3.S4, V2.S4, V2.S4
 	VUMAX V2.S4, V1.S4, V1.S4
 	ADD $64, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree4turn1
 tree4done1:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $64, R5, R5
 	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F1
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.S4, V1.S4, V1.S4
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.S4, V1.S4, V1.S4
-	FMOVQ 48(R2), F2
+	FMOVQ 48(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.S4, V1.S4, V1.S4
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree4done2
 tree4turn2:
 	FMOVQ (R5), F2
@@ -733,25 +674,25 @@ tree4turn2:
 	VUMAX V3.S4, V2.S4, V2.S4
 	VUMAX V2.S4, V1.S4, V1.S4
 	ADD $64, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree4turn2
 tree4done2:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $64, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F2
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F2
 	VAND V15.B16, V2.B16, V2.B16
-	FMOVQ 16(R2), F3
+	FMOVQ 16(R0), F3
 	VAND V15.B16, V3.B16, V3.B16
 	VUMAX V3.S4, V2.S4, V2.S4
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R0), F3
 	VAND V15.B16, V3.B16, V3.B16
 	VUMAX V3.S4, V2.S4, V2.S4
-	FMOVQ 48(R2), F3
+	FMOVQ 48(R0), F3
 	VAND V15.B16, V3.B16, V3.B16
 	VUMAX V3.S4, V2.S4, V2.S4
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree4done3
 tree4turn3:
 	FMOVQ (R5), F3
@@ -767,16 +708,16 @@ tree4turn3:
 	VUMAX V4.S4, V3.S4, V3.S4
 	VUMAX V3.S4, V2.S4, V2.S4
 	ADD $64, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree4turn3
 tree4done3:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $64, R5, R5
 	WORD $0x6ea2a421 // umaxp v1.4s, v1.4s, v2.4s
 	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R1)
-	MOVD R5, R0
-	ADD $16, R1, R1
+	FMOVQ F0, (R2)
+	MOVD R5, R1
+	ADD $16, R2, R2
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE tree4loop
@@ -790,98 +731,105 @@ tree1:
 	ADD R4<<2, R6, R6
 	SUB $16, R6, R6
 tree1loop:
-	MOVD R0, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
+	MOVD R1, R5
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F0
 	VAND V15.B16, V0.B16, V0.B16
 	VMOV V0.B16, V0.B16
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree1done0
 tree1turn0:
 	FMOVQ (R5), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VUMAX V1.S4, V0.S4, V0.S4
 	ADD $16, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree1turn0
 tree1done0:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $16, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F1
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VMOV V1.B16, V1.B16
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree1done1
 tree1turn1:
 	FMOVQ (R5), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.S4, V1.S4, V1.S4
 	ADD $16, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree1turn1
 tree1done1:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $16, R5, R5
 	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F1
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VMOV V1.B16, V1.B16
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree1done2
 tree1turn2:
 	FMOVQ (R5), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.S4, V1.S4, V1.S4
 	ADD $16, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree1turn2
 tree1done2:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $16, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F2
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VMOV V2.B16, V2.B16
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree1done3
 tree1turn3:
 	FMOVQ (R5), F3
 	VAND V15.B16, V3.B16, V3.B16
 	VUMAX V3.S4, V2.S4, V2.S4
 	ADD $16, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree1turn3
 tree1done3:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $16, R5, R5
 	WORD $0x6ea2a421 // umaxp v1.4s, v1.4s, v2.4s
 	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R1)
-	MOVD R5, R0
-	ADD $16, R1, R1
+	FMOVQ F0, (R2)
+	MOVD R5, R1
+	ADD $16, R2, R2
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE tree1loop
 tree1end:
 	CBNZ R3, groups
 	RET
+groupstage:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageFilled32NEON(SB)
+	MOVD R1, 80(RSP)
+	ADD $16, RSP, R1
+	B grouploop
 
 // func ReachNEON(x *int32, low *float32, high *float32, groups int, length int)
 
-TEXT ·ReachNEON(SB), NOSPLIT, $72-40
-	// pointers: R0 x, R1 low, R2 high, R3 elements left, R4 groups left, R5 length
+TEXT ·ReachNEON(SB), NOSPLIT, $104-40
+	// pointers: R1 x, R2 low, R3 high, R0 elements left, R4 groups left, R5 length
 	// per call: V15 0x0, V14 0x0, V13 0x80000000
 	// per group: nothing
 	// vector registers in use at once: 15
-	MOVD x+0(FP), R0
-	MOVD low+8(FP), R1
-	MOVD high+16(FP), R2
+	MOVD x+0(FP), R1
+	MOVD low+8(FP), R2
+	MOVD high+16(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	MOVD $2147483648, R16
@@ -907,66 +855,33 @@ groups:
 	VMOV V13.B16, V7.B16
 	VMOV V13.B16, V6.B16
 	VMOV V13.B16, V5.B16
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT groupstage
 grouploop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	VUMAX V0.S4, V12.S4, V12.S4
 	WORD $0x4ea06508 // smax v8.4s, v8.4s, v0.4s
-	FMOVQ 16(R0), F0
+	FMOVQ 16(R1), F0
 	VUMAX V0.S4, V11.S4, V11.S4
 	WORD $0x4ea064e7 // smax v7.4s, v7.4s, v0.4s
-	FMOVQ 32(R0), F0
+	FMOVQ 32(R1), F0
 	VUMAX V0.S4, V10.S4, V10.S4
 	WORD $0x4ea064c6 // smax v6.4s, v6.4s, v0.4s
-	FMOVQ 48(R0), F0
+	FMOVQ 48(R1), F0
 	VUMAX V0.S4, V9.S4, V9.S4
 	WORD $0x4ea064a5 // smax v5.4s, v5.4s, v0.4s
-	ADD $64, R0, R0
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $64, R1, R1
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE grouploop
 grouptail:
-	CBZ R3, groupend
-	VLD1R (R0), [V31.S4]
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 16(RSP), F0
-	VUMAX V0.S4, V12.S4, V12.S4
-	WORD $0x4ea06508 // smax v8.4s, v8.4s, v0.4s
-	FMOVQ 32(RSP), F0
-	VUMAX V0.S4, V11.S4, V11.S4
-	WORD $0x4ea064e7 // smax v7.4s, v7.4s, v0.4s
-	FMOVQ 48(RSP), F0
-	VUMAX V0.S4, V10.S4, V10.S4
-	WORD $0x4ea064c6 // smax v6.4s, v6.4s, v0.4s
-	FMOVQ 64(RSP), F0
-	VUMAX V0.S4, V9.S4, V9.S4
-	WORD $0x4ea064a5 // smax v5.4s, v5.4s, v0.4s
-	ADD R3<<2, R0, R0
+	CBZ R0, groupend
+	CMP $0, R0
+	BGE groupstage
+	ADD $16, R0, R0
+	MOVD 80(RSP), R1
+	ADD R0<<2, R1, R1
 groupend:
 	VUMAX V11.S4, V12.S4, V0.S4
 	VUMAX V9.S4, V10.S4, V1.S4
@@ -985,10 +900,10 @@ groupend:
 	VAND V3.B16, V0.B16, V0.B16
 	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
 	VBSL V1.B16, V0.B16, V2.B16
-	FMOVS F2, (R1)
-	FMOVS F1, (R2)
-	ADD $4, R1, R1
+	FMOVS F2, (R2)
+	FMOVS F1, (R3)
 	ADD $4, R2, R2
+	ADD $4, R3, R3
 	SUB $1, R4, R4
 	CBNZ R4, groups
 	RET
@@ -996,12 +911,12 @@ tree:
 	CMP $4, R4
 	BLT treeend
 treeloop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	FMOVQ (R1), F0
+	FMOVQ 16(R1), F1
 	WORD $0x6ea1a402 // umaxp v2.4s, v0.4s, v1.4s
 	WORD $0x4ea1a400 // smaxp v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R0), F1
-	FMOVQ 48(R0), F3
+	FMOVQ 32(R1), F1
+	FMOVQ 48(R1), F3
 	WORD $0x6ea3a424 // umaxp v4.4s, v1.4s, v3.4s
 	WORD $0x6ea4a442 // umaxp v2.4s, v2.4s, v4.4s
 	WORD $0x4ea3a421 // smaxp v1.4s, v1.4s, v3.4s
@@ -1013,11 +928,11 @@ treeloop:
 	VAND V3.B16, V2.B16, V2.B16
 	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
 	VBSL V0.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ F0, (R2)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F1, (R2)
+	FMOVQ F0, (R3)
+	ADD $64, R1, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treeloop
@@ -1028,22 +943,22 @@ treepair:
 	CMP $4, R4
 	BLT treepairend
 treepairloop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	FMOVQ (R1), F0
+	FMOVQ 16(R1), F1
 	VUMAX V1.S4, V0.S4, V2.S4
 	WORD $0x4ea16400 // smax v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R0), F1
-	FMOVQ 48(R0), F3
+	FMOVQ 32(R1), F1
+	FMOVQ 48(R1), F3
 	VUMAX V3.S4, V1.S4, V4.S4
 	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	WORD $0x6ea4a442 // umaxp v2.4s, v2.4s, v4.4s
 	WORD $0x4ea1a400 // smaxp v0.4s, v0.4s, v1.4s
-	FMOVQ 64(R0), F1
-	FMOVQ 80(R0), F3
+	FMOVQ 64(R1), F1
+	FMOVQ 80(R1), F3
 	VUMAX V3.S4, V1.S4, V4.S4
 	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
-	FMOVQ 96(R0), F3
-	FMOVQ 112(R0), F5
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F5
 	VUMAX V5.S4, V3.S4, V6.S4
 	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
 	WORD $0x6ea6a484 // umaxp v4.4s, v4.4s, v6.4s
@@ -1057,11 +972,11 @@ treepairloop:
 	VAND V3.B16, V2.B16, V2.B16
 	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
 	VBSL V0.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ F0, (R2)
-	ADD $128, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F1, (R2)
+	FMOVQ F0, (R3)
+	ADD $128, R1, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treepairloop
@@ -1075,20 +990,20 @@ tree4:
 	ADD R5<<2, R7, R7
 	SUB $64, R7, R7
 tree4loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	FMOVQ 16(R3), F1
+	MOVD R1, R6
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
 	VUMAX V1.S4, V0.S4, V2.S4
 	WORD $0x4ea16400 // smax v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F1
+	FMOVQ 32(R0), F1
 	VUMAX V1.S4, V2.S4, V2.S4
 	WORD $0x4ea16400 // smax v0.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R0), F1
 	VUMAX V1.S4, V2.S4, V2.S4
 	WORD $0x4ea16400 // smax v0.4s, v0.4s, v1.4s
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done0
 tree4turn0:
 	FMOVQ (R6), F1
@@ -1104,24 +1019,24 @@ tree4turn0:
 	VUMAX V4.S4, V2.S4, V2.S4
 	WORD $0x4ea16400 // smax v0.4s, v0.4s, v1.4s
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn0
 tree4done0:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F1
-	FMOVQ 16(R3), F3
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F1
+	FMOVQ 16(R0), F3
 	VUMAX V3.S4, V1.S4, V4.S4
 	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R0), F3
 	VUMAX V3.S4, V4.S4, V4.S4
 	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R0), F3
 	VUMAX V3.S4, V4.S4, V4.S4
 	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done1
 tree4turn1:
 	FMOVQ (R6), F3
@@ -1137,26 +1052,26 @@ tree4turn1:
 	VUMAX V6.S4, V4.S4, V4.S4
 	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn1
 tree4done1:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
 	WORD $0x6ea4a442 // umaxp v2.4s, v2.4s, v4.4s
 	WORD $0x4ea1a400 // smaxp v0.4s, v0.4s, v1.4s
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F1
-	FMOVQ 16(R3), F3
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F1
+	FMOVQ 16(R0), F3
 	VUMAX V3.S4, V1.S4, V4.S4
 	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R0), F3
 	VUMAX V3.S4, V4.S4, V4.S4
 	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R0), F3
 	VUMAX V3.S4, V4.S4, V4.S4
 	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done2
 tree4turn2:
 	FMOVQ (R6), F3
@@ -1172,24 +1087,24 @@ tree4turn2:
 	VUMAX V6.S4, V4.S4, V4.S4
 	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn2
 tree4done2:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F3
-	FMOVQ 16(R3), F5
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F3
+	FMOVQ 16(R0), F5
 	VUMAX V5.S4, V3.S4, V6.S4
 	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
-	FMOVQ 32(R3), F5
+	FMOVQ 32(R0), F5
 	VUMAX V5.S4, V6.S4, V6.S4
 	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
-	FMOVQ 48(R3), F5
+	FMOVQ 48(R0), F5
 	VUMAX V5.S4, V6.S4, V6.S4
 	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done3
 tree4turn3:
 	FMOVQ (R6), F5
@@ -1205,10 +1120,10 @@ tree4turn3:
 	VUMAX V8.S4, V6.S4, V6.S4
 	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn3
 tree4done3:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
 	WORD $0x6ea6a484 // umaxp v4.4s, v4.4s, v6.4s
 	WORD $0x6ea4a442 // umaxp v2.4s, v2.4s, v4.4s
@@ -1221,11 +1136,11 @@ tree4done3:
 	VAND V3.B16, V2.B16, V2.B16
 	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
 	VBSL V0.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ F0, (R2)
-	MOVD R6, R0
-	ADD $16, R1, R1
+	FMOVQ F1, (R2)
+	FMOVQ F0, (R3)
+	MOVD R6, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree4loop
@@ -1239,76 +1154,76 @@ tree1:
 	ADD R5<<2, R7, R7
 	SUB $16, R7, R7
 tree1loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
+	MOVD R1, R6
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F0
 	VMOV V0.B16, V1.B16
 	VMOV V0.B16, V0.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done0
 tree1turn0:
 	FMOVQ (R6), F2
 	VUMAX V2.S4, V1.S4, V1.S4
 	WORD $0x4ea26400 // smax v0.4s, v0.4s, v2.4s
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn0
 tree1done0:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F2
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F2
 	VMOV V2.B16, V3.B16
 	VMOV V2.B16, V2.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done1
 tree1turn1:
 	FMOVQ (R6), F4
 	VUMAX V4.S4, V3.S4, V3.S4
 	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn1
 tree1done1:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
 	WORD $0x6ea3a421 // umaxp v1.4s, v1.4s, v3.4s
 	WORD $0x4ea2a400 // smaxp v0.4s, v0.4s, v2.4s
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F2
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F2
 	VMOV V2.B16, V3.B16
 	VMOV V2.B16, V2.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done2
 tree1turn2:
 	FMOVQ (R6), F4
 	VUMAX V4.S4, V3.S4, V3.S4
 	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn2
 tree1done2:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F4
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F4
 	VMOV V4.B16, V5.B16
 	VMOV V4.B16, V4.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done3
 tree1turn3:
 	FMOVQ (R6), F6
 	VUMAX V6.S4, V5.S4, V5.S4
 	WORD $0x4ea66484 // smax v4.4s, v4.4s, v6.4s
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn3
 tree1done3:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
 	WORD $0x6ea5a463 // umaxp v3.4s, v3.4s, v5.4s
 	WORD $0x6ea3a421 // umaxp v1.4s, v1.4s, v3.4s
@@ -1321,49 +1236,51 @@ tree1done3:
 	VAND V3.B16, V1.B16, V1.B16
 	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
 	VBSL V0.B16, V1.B16, V2.B16
-	FMOVQ F2, (R1)
-	FMOVQ F0, (R2)
-	MOVD R6, R0
-	ADD $16, R1, R1
+	FMOVQ F2, (R2)
+	FMOVQ F0, (R3)
+	MOVD R6, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree1loop
 tree1end:
 	CBNZ R4, groups
 	RET
+groupstage:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageFilled32NEON(SB)
+	MOVD R1, 80(RSP)
+	ADD $16, RSP, R1
+	B grouploop
 
 // func MinMaxColumnsNEON(min *float32, max *float32, x0 *float32, x1 *float32, x2 *float32, x3 *float32, x4 *float32, x5 *float32, n int)
 
-TEXT ·MinMaxColumnsNEON(SB), NOSPLIT, $520-72
-	// pointers: R0 min, R1 max, R2 x0, R3 x1, R4 x2, R5 x3, R6 x4, R7 x5, R8 elements left
+TEXT ·MinMaxColumnsNEON(SB), 0, $600-72
+	// pointers: R1 min, R2 max, R3 x0, R4 x1, R5 x2, R6 x3, R7 x4, R8 x5, R0 elements left
 	// per call: V15 0x7fffffff, V14 0x7fc00000, V13 0x0
 	// vector registers in use at once: 7
-	MOVD min+0(FP), R0
-	MOVD max+8(FP), R1
-	MOVD x0+16(FP), R2
-	MOVD x1+24(FP), R3
-	MOVD x2+32(FP), R4
-	MOVD x3+40(FP), R5
-	MOVD x4+48(FP), R6
-	MOVD x5+56(FP), R7
+	MOVD min+0(FP), R1
+	MOVD max+8(FP), R2
+	MOVD x0+16(FP), R3
+	MOVD x1+24(FP), R4
+	MOVD x2+32(FP), R5
+	MOVD x3+40(FP), R6
+	MOVD x4+48(FP), R7
+	MOVD x5+56(FP), R8
 	MOVD $2147483647, R16
 	VDUP R16, V15.S4
 	MOVD $2143289344, R16
 	VDUP R16, V14.S4
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD n+64(FP), R8
-	CMP $16, R8
-	BLT lanetail
+	MOVD n+64(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R0), F0
-	FMOVQ (R1), F1
+	FMOVQ (R1), F0
+	FMOVQ (R2), F1
 	VAND V15.B16, V0.B16, V2.B16
-	FMOVQ (R2), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
 	FMOVQ (R3), F3
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
@@ -1389,22 +1306,22 @@ laneloop:
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VMOV V2.B16, V3.B16
-	VBSL V14.B16, V0.B16, V3.B16
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, (R0)
-	VBSL V14.B16, V1.B16, V2.B16
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, (R1)
-	FMOVQ 16(R0), F0
-	FMOVQ 16(R1), F1
-	VAND V15.B16, V0.B16, V2.B16
-	FMOVQ 16(R2), F3
+	FMOVQ (R8), F3
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VMOV V2.B16, V3.B16
+	VBSL V14.B16, V0.B16, V3.B16
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	FMOVQ F3, (R1)
+	VBSL V14.B16, V1.B16, V2.B16
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	FMOVQ F2, (R2)
+	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F1
+	VAND V15.B16, V0.B16, V2.B16
 	FMOVQ 16(R3), F3
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
@@ -1430,22 +1347,22 @@ laneloop:
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VMOV V2.B16, V3.B16
-	VBSL V14.B16, V0.B16, V3.B16
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 16(R0)
-	VBSL V14.B16, V1.B16, V2.B16
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 16(R1)
-	FMOVQ 32(R0), F0
-	FMOVQ 32(R1), F1
-	VAND V15.B16, V0.B16, V2.B16
-	FMOVQ 32(R2), F3
+	FMOVQ 16(R8), F3
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VMOV V2.B16, V3.B16
+	VBSL V14.B16, V0.B16, V3.B16
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	FMOVQ F3, 16(R1)
+	VBSL V14.B16, V1.B16, V2.B16
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	FMOVQ F2, 16(R2)
+	FMOVQ 32(R1), F0
+	FMOVQ 32(R2), F1
+	VAND V15.B16, V0.B16, V2.B16
 	FMOVQ 32(R3), F3
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
@@ -1471,22 +1388,22 @@ laneloop:
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VMOV V2.B16, V3.B16
-	VBSL V14.B16, V0.B16, V3.B16
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 32(R0)
-	VBSL V14.B16, V1.B16, V2.B16
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 32(R1)
-	FMOVQ 48(R0), F0
-	FMOVQ 48(R1), F1
-	VAND V15.B16, V0.B16, V2.B16
-	FMOVQ 48(R2), F3
+	FMOVQ 32(R8), F3
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VMOV V2.B16, V3.B16
+	VBSL V14.B16, V0.B16, V3.B16
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	FMOVQ F3, 32(R1)
+	VBSL V14.B16, V1.B16, V2.B16
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	FMOVQ F2, 32(R2)
+	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F1
+	VAND V15.B16, V0.B16, V2.B16
 	FMOVQ 48(R3), F3
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
@@ -1512,15 +1429,19 @@ laneloop:
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 48(R8), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VMOV V2.B16, V3.B16
 	VBSL V14.B16, V0.B16, V3.B16
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 48(R0)
+	FMOVQ F3, 48(R1)
 	VBSL V14.B16, V1.B16, V2.B16
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 48(R1)
-	ADD $64, R0, R0
+	FMOVQ F2, 48(R2)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
@@ -1528,739 +1449,212 @@ laneloop:
 	ADD $64, R5, R5
 	ADD $64, R6, R6
 	ADD $64, R7, R7
-	SUB $16, R8, R8
-	CMP $16, R8
+	ADD $64, R8, R8
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R8, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R8, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R8, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R8, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R8, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R8, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R8, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R8, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R8, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R2, R16
-	ADD $144, RSP, R17
-	TBZ $3, R8, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R8, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R8, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R8, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R3, R16
-	ADD $208, RSP, R17
-	TBZ $3, R8, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R8, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R8, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R8, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	MOVD R4, R16
-	ADD $272, RSP, R17
-	TBZ $3, R8, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R8, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R8, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R8, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 336(RSP)
-	FMOVQ F31, 352(RSP)
-	FMOVQ F31, 368(RSP)
-	FMOVQ F31, 384(RSP)
-	MOVD R5, R16
-	ADD $336, RSP, R17
-	TBZ $3, R8, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R8, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R8, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R8, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 400(RSP)
-	FMOVQ F31, 416(RSP)
-	FMOVQ F31, 432(RSP)
-	FMOVQ F31, 448(RSP)
-	MOVD R6, R16
-	ADD $400, RSP, R17
-	TBZ $3, R8, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R8, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R8, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R8, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 464(RSP)
-	FMOVQ F31, 480(RSP)
-	FMOVQ F31, 496(RSP)
-	FMOVQ F31, 512(RSP)
-	MOVD R7, R16
-	ADD $464, RSP, R17
-	TBZ $3, R8, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R8, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R8, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R8, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	FMOVQ 16(RSP), F0
-	FMOVQ 80(RSP), F1
-	VAND V15.B16, V0.B16, V2.B16
-	FMOVQ 144(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 208(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 272(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 336(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 400(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 464(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VMOV V2.B16, V3.B16
-	VBSL V14.B16, V0.B16, V3.B16
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 16(RSP)
-	VBSL V14.B16, V1.B16, V2.B16
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 80(RSP)
-	CMP $5, R8
-	BLT lanetailnarrow
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	VAND V15.B16, V0.B16, V2.B16
-	FMOVQ 160(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 224(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 288(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 352(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 416(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 480(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VMOV V2.B16, V3.B16
-	VBSL V14.B16, V0.B16, V3.B16
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 32(RSP)
-	VBSL V14.B16, V1.B16, V2.B16
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 96(RSP)
-	CMP $9, R8
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F0
-	FMOVQ 112(RSP), F1
-	VAND V15.B16, V0.B16, V2.B16
-	FMOVQ 176(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 240(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 304(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 368(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 432(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 496(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VMOV V2.B16, V3.B16
-	VBSL V14.B16, V0.B16, V3.B16
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 48(RSP)
-	VBSL V14.B16, V1.B16, V2.B16
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 112(RSP)
-	CMP $13, R8
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F1
-	VAND V15.B16, V0.B16, V2.B16
-	FMOVQ 192(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 256(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 320(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 384(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 448(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	FMOVQ 512(RSP), F3
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VMOV V2.B16, V3.B16
-	VBSL V14.B16, V0.B16, V3.B16
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 64(RSP)
-	VBSL V14.B16, V1.B16, V2.B16
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 128(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 528(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R8, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R8, piece34
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece34:
-	TBZ $1, R8, piece35
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece35:
-	TBZ $0, R8, piece36
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece36:
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R8, piece37
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece37:
-	TBZ $2, R8, piece38
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece38:
-	TBZ $1, R8, piece39
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece39:
-	TBZ $0, R8, piece40
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece40:
+	CALL ·stageOut32NEON(SB)
+	MOVD 536(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 544(RSP), R3
+	MOVD 552(RSP), R4
+	MOVD 560(RSP), R5
+	MOVD 568(RSP), R6
+	MOVD 576(RSP), R7
+	MOVD 584(RSP), R8
 laneend:
 	RET
+lanestage:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R1, 528(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 536(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 544(RSP)
+	ADD $144, RSP, R3
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 552(RSP)
+	ADD $208, RSP, R4
+	ADD $272, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 560(RSP)
+	ADD $272, RSP, R5
+	ADD $336, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R6, 568(RSP)
+	ADD $336, RSP, R6
+	ADD $400, RSP, R16
+	MOVD R7, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R7, 576(RSP)
+	ADD $400, RSP, R7
+	ADD $464, RSP, R16
+	MOVD R8, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R8, 584(RSP)
+	ADD $464, RSP, R8
+	B laneloop
 
 // func MergeMinMaxNEON(min *float32, max *float32, x *float32, y *float32, n int)
 
-TEXT ·MergeMinMaxNEON(SB), NOSPLIT, $264-40
-	// pointers: R0 min, R1 max, R2 x, R3 y, R4 elements left
+TEXT ·MergeMinMaxNEON(SB), NOSPLIT, $312-40
+	// pointers: R1 min, R2 max, R3 x, R4 y, R0 elements left
 	// per call: V15 0x0, V14 0x7fc00000
 	// vector registers in use at once: 6
-	MOVD min+0(FP), R0
-	MOVD max+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD y+24(FP), R3
+	MOVD min+0(FP), R1
+	MOVD max+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD y+24(FP), R4
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	MOVD $2143289344, R16
 	VDUP R16, V14.S4
-	MOVD n+32(FP), R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD n+32(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R0), F0
-	FMOVQ (R1), F1
+	FMOVQ (R1), F0
+	FMOVQ (R2), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ (R3), F0
+	FMOVQ (R4), F0
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V14.B16, V2.B16, V0.B16
-	FMOVQ F0, (R0)
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V14.B16, V1.B16, V0.B16
 	FMOVQ F0, (R1)
-	FMOVQ 16(R0), F0
-	FMOVQ 16(R1), F1
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V14.B16, V1.B16, V0.B16
+	FMOVQ F0, (R2)
+	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F3
+	FMOVQ 16(R3), F3
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R3), F0
+	FMOVQ 16(R4), F0
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V14.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(R0)
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V14.B16, V1.B16, V0.B16
 	FMOVQ F0, 16(R1)
-	FMOVQ 32(R0), F0
-	FMOVQ 32(R1), F1
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V14.B16, V1.B16, V0.B16
+	FMOVQ F0, 16(R2)
+	FMOVQ 32(R1), F0
+	FMOVQ 32(R2), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R3), F3
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R3), F0
+	FMOVQ 32(R4), F0
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V14.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(R0)
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V14.B16, V1.B16, V0.B16
 	FMOVQ F0, 32(R1)
-	FMOVQ 48(R0), F0
-	FMOVQ 48(R1), F1
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V14.B16, V1.B16, V0.B16
+	FMOVQ F0, 32(R2)
+	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F3
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 48(R3), F0
+	FMOVQ 48(R4), F0
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V14.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(R0)
+	FMOVQ F0, 48(R1)
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
 	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
 	VBSL V14.B16, V1.B16, V0.B16
-	FMOVQ F0, 48(R1)
-	ADD $64, R0, R0
+	FMOVQ F0, 48(R2)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R2, R16
-	ADD $144, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R3, R16
-	ADD $208, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 16(RSP), F0
-	FMOVQ 80(RSP), F1
-	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F3
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 208(RSP), F0
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V14.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V14.B16, V1.B16, V0.B16
-	FMOVQ F0, 80(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	FMOVQ 160(RSP), F3
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 224(RSP), F0
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V14.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(RSP)
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V14.B16, V1.B16, V0.B16
-	FMOVQ F0, 96(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F0
-	FMOVQ 112(RSP), F1
-	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	FMOVQ 176(RSP), F3
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 240(RSP), F0
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V14.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V14.B16, V1.B16, V0.B16
-	FMOVQ F0, 112(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F1
-	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	FMOVQ 192(RSP), F3
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 256(RSP), F0
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V14.B16, V2.B16, V0.B16
-	FMOVQ F0, 64(RSP)
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V14.B16, V1.B16, V0.B16
-	FMOVQ F0, 128(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 272(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
+	CALL ·stageOut32NEON(SB)
+	MOVD 280(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 288(RSP), R3
+	MOVD 296(RSP), R4
 laneend:
 	RET
+lanestage:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R1, 272(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 280(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 288(RSP)
+	ADD $144, RSP, R3
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $208, RSP, R4
+	B laneloop
 
 // func MinMaxF16NEON(x *uint16, min *uint16, max *uint16, groups int, length int)
 
-TEXT ·MinMaxF16NEON(SB), NOSPLIT, $40-40
-	// pointers: R0 x, R1 min, R2 max, R3 elements left, R4 groups left, R5 length
+TEXT ·MinMaxF16NEON(SB), NOSPLIT, $72-40
+	// pointers: R1 x, R2 min, R3 max, R0 elements left, R4 groups left, R5 length
 	// per call: V15 0x7fffffff, V14 0x7c000000, V13 0x7e000000, V12 0x0, V11 0x80008000, V10 0x0, V9 0xffffffff
 	// per group: nothing
 	// vector registers in use at once: 20
-	MOVD x+0(FP), R0
-	MOVD min+8(FP), R1
-	MOVD max+16(FP), R2
+	MOVD x+0(FP), R1
+	MOVD min+8(FP), R2
+	MOVD max+16(FP), R3
 	MOVD $2147483647, R16
 	VDUP R16, V15.S4
 	MOVD $2080374784, R16
@@ -2292,54 +1686,29 @@ groups:
 	VMOV V10.B16, V5.B16
 	VMOV V9.B16, V4.B16
 	VMOV V9.B16, V3.B16
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT groupstage
 grouploop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	WORD $0x4e606508 // smax v8.8h, v8.8h, v0.8h
 	VUMAX V0.H8, V6.H8, V6.H8
 	VUMIN V0.H8, V4.H8, V4.H8
-	FMOVQ 16(R0), F0
+	FMOVQ 16(R1), F0
 	WORD $0x4e6064e7 // smax v7.8h, v7.8h, v0.8h
 	VUMAX V0.H8, V5.H8, V5.H8
 	VUMIN V0.H8, V3.H8, V3.H8
-	ADD $32, R0, R0
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $32, R1, R1
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE grouploop
 grouptail:
-	CBZ R3, groupend
-	VLD1R (R0), [V31.H8]
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 16(RSP), F0
-	WORD $0x4e606508 // smax v8.8h, v8.8h, v0.8h
-	VUMAX V0.H8, V6.H8, V6.H8
-	VUMIN V0.H8, V4.H8, V4.H8
-	FMOVQ 32(RSP), F0
-	WORD $0x4e6064e7 // smax v7.8h, v7.8h, v0.8h
-	VUMAX V0.H8, V5.H8, V5.H8
-	VUMIN V0.H8, V3.H8, V3.H8
-	ADD R3<<1, R0, R0
+	CBZ R0, groupend
+	CMP $0, R0
+	BGE groupstage
+	ADD $16, R0, R0
+	MOVD 48(RSP), R1
+	ADD R0<<1, R1, R1
 groupend:
 	WORD $0x4e676500 // smax v0.8h, v8.8h, v7.8h
 	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
@@ -2366,14 +1735,14 @@ groupend:
 	VMOV V17.B16, V16.B16
 	VBSL V13.B16, V1.B16, V16.B16
 	VUZP2 V16.H8, V16.H8, V16.H8
-	WORD $0x7d000030 // str h16, [x1]
+	WORD $0x7d000050 // str h16, [x2]
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	VBSL V13.B16, V0.B16, V17.B16
 	VUZP2 V17.H8, V17.H8, V17.H8
-	WORD $0x7d000051 // str h17, [x2]
-	ADD $2, R1, R1
+	WORD $0x7d000071 // str h17, [x3]
 	ADD $2, R2, R2
+	ADD $2, R3, R3
 	SUB $1, R4, R4
 	CBNZ R4, groups
 	RET
@@ -2381,13 +1750,13 @@ tree:
 	CMP $4, R4
 	BLT treeend
 treeloop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	FMOVQ (R1), F0
+	FMOVQ 16(R1), F1
 	WORD $0x4e61a402 // smaxp v2.8h, v0.8h, v1.8h
 	WORD $0x6e61a403 // umaxp v3.8h, v0.8h, v1.8h
 	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R0), F1
-	FMOVQ 48(R0), F4
+	FMOVQ 32(R1), F1
+	FMOVQ 48(R1), F4
 	WORD $0x4e64a425 // smaxp v5.8h, v1.8h, v4.8h
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
 	WORD $0x6e64a425 // umaxp v5.8h, v1.8h, v4.8h
@@ -2410,15 +1779,15 @@ treeloop:
 	VMOV V4.B16, V1.B16
 	VBSL V13.B16, V3.B16, V1.B16
 	VUZP2 V1.H8, V1.H8, V1.H8
-	FMOVD F1, (R1)
+	FMOVD F1, (R2)
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
 	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
 	VBSL V13.B16, V2.B16, V4.B16
 	VUZP2 V4.H8, V4.H8, V4.H8
-	FMOVD F4, (R2)
-	ADD $64, R0, R0
-	ADD $8, R1, R1
+	FMOVD F4, (R3)
+	ADD $64, R1, R1
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treeloop
@@ -2429,26 +1798,26 @@ treepair:
 	CMP $4, R4
 	BLT treepairend
 treepairloop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	FMOVQ (R1), F0
+	FMOVQ 16(R1), F1
 	WORD $0x4e616402 // smax v2.8h, v0.8h, v1.8h
 	VUMAX V1.H8, V0.H8, V3.H8
 	VUMIN V1.H8, V0.H8, V0.H8
-	FMOVQ 32(R0), F1
-	FMOVQ 48(R0), F4
+	FMOVQ 32(R1), F1
+	FMOVQ 48(R1), F4
 	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
 	VUMAX V4.H8, V1.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
 	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
 	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
-	FMOVQ 64(R0), F1
-	FMOVQ 80(R0), F4
+	FMOVQ 64(R1), F1
+	FMOVQ 80(R1), F4
 	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
 	VUMAX V4.H8, V1.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 96(R0), F4
-	FMOVQ 112(R0), F7
+	FMOVQ 96(R1), F4
+	FMOVQ 112(R1), F7
 	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
 	VUMAX V7.H8, V4.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
@@ -2474,15 +1843,15 @@ treepairloop:
 	VMOV V4.B16, V1.B16
 	VBSL V13.B16, V3.B16, V1.B16
 	VUZP2 V1.H8, V1.H8, V1.H8
-	FMOVD F1, (R1)
+	FMOVD F1, (R2)
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
 	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
 	VBSL V13.B16, V2.B16, V4.B16
 	VUZP2 V4.H8, V4.H8, V4.H8
-	FMOVD F4, (R2)
-	ADD $128, R0, R0
-	ADD $8, R1, R1
+	FMOVD F4, (R3)
+	ADD $128, R1, R1
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treepairloop
@@ -2496,23 +1865,23 @@ tree4:
 	ADD R5<<1, R7, R7
 	SUB $64, R7, R7
 tree4loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	FMOVQ 16(R3), F1
+	MOVD R1, R6
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
 	WORD $0x4e616402 // smax v2.8h, v0.8h, v1.8h
 	VUMAX V1.H8, V0.H8, V3.H8
 	VUMIN V1.H8, V0.H8, V0.H8
-	FMOVQ 32(R3), F1
+	FMOVQ 32(R0), F1
 	WORD $0x4e616442 // smax v2.8h, v2.8h, v1.8h
 	VUMAX V1.H8, V3.H8, V3.H8
 	VUMIN V1.H8, V0.H8, V0.H8
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R0), F1
 	WORD $0x4e616442 // smax v2.8h, v2.8h, v1.8h
 	VUMAX V1.H8, V3.H8, V3.H8
 	VUMIN V1.H8, V0.H8, V0.H8
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done0
 tree4turn0:
 	FMOVQ (R6), F1
@@ -2532,27 +1901,27 @@ tree4turn0:
 	VUMAX V6.H8, V3.H8, V3.H8
 	VUMIN V1.H8, V0.H8, V0.H8
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn0
 tree4done0:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F1
-	FMOVQ 16(R3), F4
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F1
+	FMOVQ 16(R0), F4
 	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
 	VUMAX V4.H8, V1.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 32(R3), F4
+	FMOVQ 32(R0), F4
 	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
 	VUMAX V4.H8, V6.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 48(R3), F4
+	FMOVQ 48(R0), F4
 	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
 	VUMAX V4.H8, V6.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done1
 tree4turn1:
 	FMOVQ (R6), F4
@@ -2572,30 +1941,30 @@ tree4turn1:
 	VUMAX V16.H8, V6.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn1
 tree4done1:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
 	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
 	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F1
-	FMOVQ 16(R3), F4
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F1
+	FMOVQ 16(R0), F4
 	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
 	VUMAX V4.H8, V1.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 32(R3), F4
+	FMOVQ 32(R0), F4
 	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
 	VUMAX V4.H8, V6.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 48(R3), F4
+	FMOVQ 48(R0), F4
 	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
 	VUMAX V4.H8, V6.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done2
 tree4turn2:
 	FMOVQ (R6), F4
@@ -2615,27 +1984,27 @@ tree4turn2:
 	VUMAX V16.H8, V6.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn2
 tree4done2:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F4
-	FMOVQ 16(R3), F7
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F4
+	FMOVQ 16(R0), F7
 	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
 	VUMAX V7.H8, V4.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
-	FMOVQ 32(R3), F7
+	FMOVQ 32(R0), F7
 	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
 	VUMAX V7.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
-	FMOVQ 48(R3), F7
+	FMOVQ 48(R0), F7
 	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
 	VUMAX V7.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done3
 tree4turn3:
 	FMOVQ (R6), F7
@@ -2655,10 +2024,10 @@ tree4turn3:
 	VUMAX V19.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn3
 tree4done3:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
 	WORD $0x4e68a4a5 // smaxp v5.8h, v5.8h, v8.8h
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
@@ -2682,15 +2051,15 @@ tree4done3:
 	VMOV V4.B16, V1.B16
 	VBSL V13.B16, V3.B16, V1.B16
 	VUZP2 V1.H8, V1.H8, V1.H8
-	FMOVD F1, (R1)
+	FMOVD F1, (R2)
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
 	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
 	VBSL V13.B16, V2.B16, V4.B16
 	VUZP2 V4.H8, V4.H8, V4.H8
-	FMOVD F4, (R2)
-	MOVD R6, R0
-	ADD $8, R1, R1
+	FMOVD F4, (R3)
+	MOVD R6, R1
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree4loop
@@ -2704,14 +2073,14 @@ tree1:
 	ADD R5<<1, R7, R7
 	SUB $16, R7, R7
 tree1loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
+	MOVD R1, R6
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F0
 	VMOV V0.B16, V1.B16
 	VMOV V0.B16, V2.B16
 	VMOV V0.B16, V0.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done0
 tree1turn0:
 	FMOVQ (R6), F3
@@ -2719,18 +2088,18 @@ tree1turn0:
 	VUMAX V3.H8, V2.H8, V2.H8
 	VUMIN V3.H8, V0.H8, V0.H8
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn0
 tree1done0:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F3
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F3
 	VMOV V3.B16, V4.B16
 	VMOV V3.B16, V5.B16
 	VMOV V3.B16, V3.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done1
 tree1turn1:
 	FMOVQ (R6), F6
@@ -2738,21 +2107,21 @@ tree1turn1:
 	VUMAX V6.H8, V5.H8, V5.H8
 	VUMIN V6.H8, V3.H8, V3.H8
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn1
 tree1done1:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
 	WORD $0x4e64a421 // smaxp v1.8h, v1.8h, v4.8h
 	WORD $0x6e65a442 // umaxp v2.8h, v2.8h, v5.8h
 	WORD $0x6e63ac00 // uminp v0.8h, v0.8h, v3.8h
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F3
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F3
 	VMOV V3.B16, V4.B16
 	VMOV V3.B16, V5.B16
 	VMOV V3.B16, V3.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done2
 tree1turn2:
 	FMOVQ (R6), F6
@@ -2760,18 +2129,18 @@ tree1turn2:
 	VUMAX V6.H8, V5.H8, V5.H8
 	VUMIN V6.H8, V3.H8, V3.H8
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn2
 tree1done2:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F6
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F6
 	VMOV V6.B16, V7.B16
 	VMOV V6.B16, V8.B16
 	VMOV V6.B16, V6.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done3
 tree1turn3:
 	FMOVQ (R6), F16
@@ -2779,10 +2148,10 @@ tree1turn3:
 	VUMAX V16.H8, V8.H8, V8.H8
 	VUMIN V16.H8, V6.H8, V6.H8
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn3
 tree1done3:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
 	WORD $0x4e67a484 // smaxp v4.8h, v4.8h, v7.8h
 	WORD $0x4e64a421 // smaxp v1.8h, v1.8h, v4.8h
@@ -2806,31 +2175,38 @@ tree1done3:
 	VMOV V4.B16, V3.B16
 	VBSL V13.B16, V2.B16, V3.B16
 	VUZP2 V3.H8, V3.H8, V3.H8
-	FMOVD F3, (R1)
+	FMOVD F3, (R2)
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
 	VBSL V13.B16, V1.B16, V4.B16
 	VUZP2 V4.H8, V4.H8, V4.H8
-	FMOVD F4, (R2)
-	MOVD R6, R0
-	ADD $8, R1, R1
+	FMOVD F4, (R3)
+	MOVD R6, R1
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree1loop
 tree1end:
 	CBNZ R4, groups
 	RET
+groupstage:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageFilled16NEON(SB)
+	MOVD R1, 48(RSP)
+	ADD $16, RSP, R1
+	B grouploop
 
 // func AbsMaxF16NEON(x *uint16, most *float32, groups int, length int)
 
-TEXT ·AbsMaxF16NEON(SB), NOSPLIT, $40-32
-	// pointers: R0 x, R1 most, R2 elements left, R3 groups left, R4 length
+TEXT ·AbsMaxF16NEON(SB), NOSPLIT, $72-32
+	// pointers: R1 x, R2 most, R0 elements left, R3 groups left, R4 length
 	// per call: V15 0x7fff7fff, V14 0x0
 	// per group: nothing
 	// vector registers in use at once: 7
-	MOVD x+0(FP), R0
-	MOVD most+8(FP), R1
+	MOVD x+0(FP), R1
+	MOVD most+8(FP), R2
 	MOVD $2147450879, R16
 	VDUP R16, V15.S4
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
@@ -2849,50 +2225,27 @@ TEXT ·AbsMaxF16NEON(SB), NOSPLIT, $40-32
 groups:
 	VMOV V14.B16, V13.B16
 	VMOV V14.B16, V12.B16
-	MOVD R4, R2
-	CMP $16, R2
-	BLT grouptail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT groupstage
 grouploop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
 	VUMAX V0.H8, V13.H8, V13.H8
-	FMOVQ 16(R0), F0
+	FMOVQ 16(R1), F0
 	VAND V15.B16, V0.B16, V0.B16
 	VUMAX V0.H8, V12.H8, V12.H8
-	ADD $32, R0, R0
-	SUB $16, R2, R2
-	CMP $16, R2
+	ADD $32, R1, R1
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE grouploop
 grouptail:
-	CBZ R2, groupend
-	VLD1R (R0), [V31.H8]
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 16(RSP), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUMAX V0.H8, V13.H8, V13.H8
-	FMOVQ 32(RSP), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUMAX V0.H8, V12.H8, V12.H8
-	ADD R2<<1, R0, R0
+	CBZ R0, groupend
+	CMP $0, R0
+	BGE groupstage
+	ADD $16, R0, R0
+	MOVD 48(RSP), R1
+	ADD R0<<1, R1, R1
 groupend:
 	VUMAX V12.H8, V13.H8, V0.H8
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
@@ -2901,8 +2254,8 @@ groupend:
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
 	VUZP2 V0.H8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVS F0, (R1)
-	ADD $4, R1, R1
+	FMOVS F0, (R2)
+	ADD $4, R2, R2
 	SUB $1, R3, R3
 	CBNZ R3, groups
 	RET
@@ -2910,14 +2263,14 @@ tree:
 	CMP $4, R3
 	BLT treeend
 treeloop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 16(R0), F1
+	FMOVQ 16(R1), F1
 	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R0), F1
+	FMOVQ 32(R1), F1
 	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 48(R0), F2
+	FMOVQ 48(R1), F2
 	VAND V15.B16, V2.B16, V2.B16
 	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
@@ -2925,9 +2278,9 @@ treeloop:
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
 	VUZP2 V0.H8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ F0, (R1)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F0, (R2)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE treeloop
@@ -2938,25 +2291,25 @@ treepair:
 	CMP $4, R3
 	BLT treepairend
 treepairloop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 16(R0), F1
+	FMOVQ 16(R1), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VUMAX V1.H8, V0.H8, V0.H8
-	FMOVQ 32(R0), F1
+	FMOVQ 32(R1), F1
 	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 48(R0), F2
+	FMOVQ 48(R1), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	FMOVQ 64(R0), F1
+	FMOVQ 64(R1), F1
 	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 80(R0), F2
+	FMOVQ 80(R1), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 96(R0), F2
+	FMOVQ 96(R1), F2
 	VAND V15.B16, V2.B16, V2.B16
-	FMOVQ 112(R0), F3
+	FMOVQ 112(R1), F3
 	VAND V15.B16, V3.B16, V3.B16
 	VUMAX V3.H8, V2.H8, V2.H8
 	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
@@ -2965,9 +2318,9 @@ treepairloop:
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
 	VUZP2 V0.H8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ F0, (R1)
-	ADD $128, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F0, (R2)
+	ADD $128, R1, R1
+	ADD $16, R2, R2
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE treepairloop
@@ -2981,21 +2334,21 @@ tree4:
 	ADD R4<<1, R6, R6
 	SUB $64, R6, R6
 tree4loop:
-	MOVD R0, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
+	MOVD R1, R5
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F0
 	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
+	FMOVQ 16(R0), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VUMAX V1.H8, V0.H8, V0.H8
-	FMOVQ 32(R2), F1
+	FMOVQ 32(R0), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VUMAX V1.H8, V0.H8, V0.H8
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R0), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VUMAX V1.H8, V0.H8, V0.H8
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree4done0
 tree4turn0:
 	FMOVQ (R5), F1
@@ -3011,25 +2364,25 @@ tree4turn0:
 	VUMAX V2.H8, V1.H8, V1.H8
 	VUMAX V1.H8, V0.H8, V0.H8
 	ADD $64, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree4turn0
 tree4done0:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $64, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F1
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 48(R2), F2
+	FMOVQ 48(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree4done1
 tree4turn1:
 	FMOVQ (R5), F2
@@ -3045,26 +2398,26 @@ tree4turn1:
 	VUMAX V3.H8, V2.H8, V2.H8
 	VUMAX V2.H8, V1.H8, V1.H8
 	ADD $64, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree4turn1
 tree4done1:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $64, R5, R5
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F1
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 48(R2), F2
+	FMOVQ 48(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree4done2
 tree4turn2:
 	FMOVQ (R5), F2
@@ -3080,25 +2433,25 @@ tree4turn2:
 	VUMAX V3.H8, V2.H8, V2.H8
 	VUMAX V2.H8, V1.H8, V1.H8
 	ADD $64, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree4turn2
 tree4done2:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $64, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F2
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F2
 	VAND V15.B16, V2.B16, V2.B16
-	FMOVQ 16(R2), F3
+	FMOVQ 16(R0), F3
 	VAND V15.B16, V3.B16, V3.B16
 	VUMAX V3.H8, V2.H8, V2.H8
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R0), F3
 	VAND V15.B16, V3.B16, V3.B16
 	VUMAX V3.H8, V2.H8, V2.H8
-	FMOVQ 48(R2), F3
+	FMOVQ 48(R0), F3
 	VAND V15.B16, V3.B16, V3.B16
 	VUMAX V3.H8, V2.H8, V2.H8
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree4done3
 tree4turn3:
 	FMOVQ (R5), F3
@@ -3114,10 +2467,10 @@ tree4turn3:
 	VUMAX V4.H8, V3.H8, V3.H8
 	VUMAX V3.H8, V2.H8, V2.H8
 	ADD $64, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree4turn3
 tree4done3:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $64, R5, R5
 	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
@@ -3125,9 +2478,9 @@ tree4done3:
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
 	VUZP2 V0.H8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ F0, (R1)
-	MOVD R5, R0
-	ADD $16, R1, R1
+	FMOVQ F0, (R2)
+	MOVD R5, R1
+	ADD $16, R2, R2
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE tree4loop
@@ -3141,75 +2494,75 @@ tree1:
 	ADD R4<<1, R6, R6
 	SUB $16, R6, R6
 tree1loop:
-	MOVD R0, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
+	MOVD R1, R5
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F0
 	VAND V15.B16, V0.B16, V0.B16
 	VMOV V0.B16, V0.B16
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree1done0
 tree1turn0:
 	FMOVQ (R5), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VUMAX V1.H8, V0.H8, V0.H8
 	ADD $16, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree1turn0
 tree1done0:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $16, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F1
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VMOV V1.B16, V1.B16
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree1done1
 tree1turn1:
 	FMOVQ (R5), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
 	ADD $16, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree1turn1
 tree1done1:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $16, R5, R5
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F1
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VMOV V1.B16, V1.B16
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree1done2
 tree1turn2:
 	FMOVQ (R5), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
 	ADD $16, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree1turn2
 tree1done2:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $16, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F2
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VMOV V2.B16, V2.B16
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree1done3
 tree1turn3:
 	FMOVQ (R5), F3
 	VAND V15.B16, V3.B16, V3.B16
 	VUMAX V3.H8, V2.H8, V2.H8
 	ADD $16, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree1turn3
 tree1done3:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $16, R5, R5
 	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
@@ -3217,26 +2570,33 @@ tree1done3:
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
 	VUZP2 V0.H8, V0.H8, V0.H8
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ F0, (R1)
-	MOVD R5, R0
-	ADD $16, R1, R1
+	FMOVQ F0, (R2)
+	MOVD R5, R1
+	ADD $16, R2, R2
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE tree1loop
 tree1end:
 	CBNZ R3, groups
 	RET
+groupstage:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageFilled16NEON(SB)
+	MOVD R1, 48(RSP)
+	ADD $16, RSP, R1
+	B grouploop
 
 // func ReachF16NEON(x *uint16, low *float32, high *float32, groups int, length int)
 
-TEXT ·ReachF16NEON(SB), NOSPLIT, $40-40
-	// pointers: R0 x, R1 low, R2 high, R3 elements left, R4 groups left, R5 length
+TEXT ·ReachF16NEON(SB), NOSPLIT, $72-40
+	// pointers: R1 x, R2 low, R3 high, R0 elements left, R4 groups left, R5 length
 	// per call: V15 0x0, V14 0x0, V13 0x80008000
 	// per group: nothing
 	// vector registers in use at once: 12
-	MOVD x+0(FP), R0
-	MOVD low+8(FP), R1
-	MOVD high+16(FP), R2
+	MOVD x+0(FP), R1
+	MOVD low+8(FP), R2
+	MOVD high+16(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	MOVD $2147516416, R16
@@ -3258,50 +2618,27 @@ groups:
 	VMOV V15.B16, V11.B16
 	VMOV V13.B16, V10.B16
 	VMOV V13.B16, V9.B16
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT groupstage
 grouploop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	VUMAX V0.H8, V12.H8, V12.H8
 	WORD $0x4e60654a // smax v10.8h, v10.8h, v0.8h
-	FMOVQ 16(R0), F0
+	FMOVQ 16(R1), F0
 	VUMAX V0.H8, V11.H8, V11.H8
 	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
-	ADD $32, R0, R0
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $32, R1, R1
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE grouploop
 grouptail:
-	CBZ R3, groupend
-	VLD1R (R0), [V31.H8]
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 16(RSP), F0
-	VUMAX V0.H8, V12.H8, V12.H8
-	WORD $0x4e60654a // smax v10.8h, v10.8h, v0.8h
-	FMOVQ 32(RSP), F0
-	VUMAX V0.H8, V11.H8, V11.H8
-	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
-	ADD R3<<1, R0, R0
+	CBZ R0, groupend
+	CMP $0, R0
+	BGE groupstage
+	ADD $16, R0, R0
+	MOVD 48(RSP), R1
+	ADD R0<<1, R1, R1
 groupend:
 	VUMAX V11.H8, V12.H8, V0.H8
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
@@ -3324,10 +2661,10 @@ groupend:
 	VAND V3.B16, V0.B16, V0.B16
 	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
 	VBSL V1.B16, V0.B16, V2.B16
-	FMOVS F2, (R1)
-	FMOVS F1, (R2)
-	ADD $4, R1, R1
+	FMOVS F2, (R2)
+	FMOVS F1, (R3)
 	ADD $4, R2, R2
+	ADD $4, R3, R3
 	SUB $1, R4, R4
 	CBNZ R4, groups
 	RET
@@ -3335,12 +2672,12 @@ tree:
 	CMP $4, R4
 	BLT treeend
 treeloop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	FMOVQ (R1), F0
+	FMOVQ 16(R1), F1
 	WORD $0x6e61a402 // umaxp v2.8h, v0.8h, v1.8h
 	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R0), F1
-	FMOVQ 48(R0), F3
+	FMOVQ 32(R1), F1
+	FMOVQ 48(R1), F3
 	WORD $0x6e63a424 // umaxp v4.8h, v1.8h, v3.8h
 	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
 	WORD $0x4e63a421 // smaxp v1.8h, v1.8h, v3.8h
@@ -3360,11 +2697,11 @@ treeloop:
 	VAND V3.B16, V2.B16, V2.B16
 	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
 	VBSL V0.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ F0, (R2)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F1, (R2)
+	FMOVQ F0, (R3)
+	ADD $64, R1, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treeloop
@@ -3375,22 +2712,22 @@ treepair:
 	CMP $4, R4
 	BLT treepairend
 treepairloop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	FMOVQ (R1), F0
+	FMOVQ 16(R1), F1
 	VUMAX V1.H8, V0.H8, V2.H8
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R0), F1
-	FMOVQ 48(R0), F3
+	FMOVQ 32(R1), F1
+	FMOVQ 48(R1), F3
 	VUMAX V3.H8, V1.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
 	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
 	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
-	FMOVQ 64(R0), F1
-	FMOVQ 80(R0), F3
+	FMOVQ 64(R1), F1
+	FMOVQ 80(R1), F3
 	VUMAX V3.H8, V1.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 96(R0), F3
-	FMOVQ 112(R0), F5
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F5
 	VUMAX V5.H8, V3.H8, V6.H8
 	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
 	WORD $0x6e66a484 // umaxp v4.8h, v4.8h, v6.8h
@@ -3412,11 +2749,11 @@ treepairloop:
 	VAND V3.B16, V2.B16, V2.B16
 	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
 	VBSL V0.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ F0, (R2)
-	ADD $128, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F1, (R2)
+	FMOVQ F0, (R3)
+	ADD $128, R1, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treepairloop
@@ -3430,20 +2767,20 @@ tree4:
 	ADD R5<<1, R7, R7
 	SUB $64, R7, R7
 tree4loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	FMOVQ 16(R3), F1
+	MOVD R1, R6
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
 	VUMAX V1.H8, V0.H8, V2.H8
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R3), F1
+	FMOVQ 32(R0), F1
 	VUMAX V1.H8, V2.H8, V2.H8
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R0), F1
 	VUMAX V1.H8, V2.H8, V2.H8
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done0
 tree4turn0:
 	FMOVQ (R6), F1
@@ -3459,24 +2796,24 @@ tree4turn0:
 	VUMAX V4.H8, V2.H8, V2.H8
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn0
 tree4done0:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F1
-	FMOVQ 16(R3), F3
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F1
+	FMOVQ 16(R0), F3
 	VUMAX V3.H8, V1.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R0), F3
 	VUMAX V3.H8, V4.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R0), F3
 	VUMAX V3.H8, V4.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done1
 tree4turn1:
 	FMOVQ (R6), F3
@@ -3492,26 +2829,26 @@ tree4turn1:
 	VUMAX V6.H8, V4.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn1
 tree4done1:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
 	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
 	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F1
-	FMOVQ 16(R3), F3
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F1
+	FMOVQ 16(R0), F3
 	VUMAX V3.H8, V1.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R0), F3
 	VUMAX V3.H8, V4.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R0), F3
 	VUMAX V3.H8, V4.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done2
 tree4turn2:
 	FMOVQ (R6), F3
@@ -3527,24 +2864,24 @@ tree4turn2:
 	VUMAX V6.H8, V4.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn2
 tree4done2:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F3
-	FMOVQ 16(R3), F5
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F3
+	FMOVQ 16(R0), F5
 	VUMAX V5.H8, V3.H8, V6.H8
 	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	FMOVQ 32(R3), F5
+	FMOVQ 32(R0), F5
 	VUMAX V5.H8, V6.H8, V6.H8
 	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	FMOVQ 48(R3), F5
+	FMOVQ 48(R0), F5
 	VUMAX V5.H8, V6.H8, V6.H8
 	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done3
 tree4turn3:
 	FMOVQ (R6), F5
@@ -3560,10 +2897,10 @@ tree4turn3:
 	VUMAX V8.H8, V6.H8, V6.H8
 	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn3
 tree4done3:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
 	WORD $0x6e66a484 // umaxp v4.8h, v4.8h, v6.8h
 	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
@@ -3584,11 +2921,11 @@ tree4done3:
 	VAND V3.B16, V2.B16, V2.B16
 	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
 	VBSL V0.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ F0, (R2)
-	MOVD R6, R0
-	ADD $16, R1, R1
+	FMOVQ F1, (R2)
+	FMOVQ F0, (R3)
+	MOVD R6, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree4loop
@@ -3602,76 +2939,76 @@ tree1:
 	ADD R5<<1, R7, R7
 	SUB $16, R7, R7
 tree1loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
+	MOVD R1, R6
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F0
 	VMOV V0.B16, V1.B16
 	VMOV V0.B16, V0.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done0
 tree1turn0:
 	FMOVQ (R6), F2
 	VUMAX V2.H8, V1.H8, V1.H8
 	WORD $0x4e626400 // smax v0.8h, v0.8h, v2.8h
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn0
 tree1done0:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F2
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F2
 	VMOV V2.B16, V3.B16
 	VMOV V2.B16, V2.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done1
 tree1turn1:
 	FMOVQ (R6), F4
 	VUMAX V4.H8, V3.H8, V3.H8
 	WORD $0x4e646442 // smax v2.8h, v2.8h, v4.8h
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn1
 tree1done1:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
 	WORD $0x6e63a421 // umaxp v1.8h, v1.8h, v3.8h
 	WORD $0x4e62a400 // smaxp v0.8h, v0.8h, v2.8h
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F2
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F2
 	VMOV V2.B16, V3.B16
 	VMOV V2.B16, V2.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done2
 tree1turn2:
 	FMOVQ (R6), F4
 	VUMAX V4.H8, V3.H8, V3.H8
 	WORD $0x4e646442 // smax v2.8h, v2.8h, v4.8h
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn2
 tree1done2:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F4
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F4
 	VMOV V4.B16, V5.B16
 	VMOV V4.B16, V4.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done3
 tree1turn3:
 	FMOVQ (R6), F6
 	VUMAX V6.H8, V5.H8, V5.H8
 	WORD $0x4e666484 // smax v4.8h, v4.8h, v6.8h
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn3
 tree1done3:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
 	WORD $0x6e65a463 // umaxp v3.8h, v3.8h, v5.8h
 	WORD $0x6e63a421 // umaxp v1.8h, v1.8h, v3.8h
@@ -3692,47 +3029,50 @@ tree1done3:
 	VAND V3.B16, V1.B16, V1.B16
 	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
 	VBSL V0.B16, V1.B16, V2.B16
-	FMOVQ F2, (R1)
-	FMOVQ F0, (R2)
-	MOVD R6, R0
-	ADD $16, R1, R1
+	FMOVQ F2, (R2)
+	FMOVQ F0, (R3)
+	MOVD R6, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree1loop
 tree1end:
 	CBNZ R4, groups
 	RET
+groupstage:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageFilled16NEON(SB)
+	MOVD R1, 48(RSP)
+	ADD $16, RSP, R1
+	B grouploop
 
 // func MinMaxColumnsF16NEON(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
 
-TEXT ·MinMaxColumnsF16NEON(SB), NOSPLIT, $296-80
-	// pointers: R0 min, R1 max, R2 least, R3 x0, R4 x1, R5 x2, R6 x3, R7 x4, R8 x5, R9 elements left
+TEXT ·MinMaxColumnsF16NEON(SB), NOSPLIT, $392-80
+	// pointers: R1 min, R2 max, R3 least, R4 x0, R5 x1, R6 x2, R7 x3, R8 x4, R9 x5, R0 elements left
 	// per call: nothing
 	// vector registers in use at once: 4
-	MOVD min+0(FP), R0
-	MOVD max+8(FP), R1
-	MOVD least+16(FP), R2
-	MOVD x0+24(FP), R3
-	MOVD x1+32(FP), R4
-	MOVD x2+40(FP), R5
-	MOVD x3+48(FP), R6
-	MOVD x4+56(FP), R7
-	MOVD x5+64(FP), R8
-	MOVD n+72(FP), R9
-	CMP $16, R9
-	BLT lanetail
+	MOVD min+0(FP), R1
+	MOVD max+8(FP), R2
+	MOVD least+16(FP), R3
+	MOVD x0+24(FP), R4
+	MOVD x1+32(FP), R5
+	MOVD x2+40(FP), R6
+	MOVD x3+48(FP), R7
+	MOVD x4+56(FP), R8
+	MOVD x5+64(FP), R9
+	MOVD n+72(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R0), F0
-	FMOVQ (R3), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ (R1), F2
-	VUMAX V1.H8, V2.H8, V2.H8
-	FMOVQ (R2), F3
-	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ (R1), F0
 	FMOVQ (R4), F1
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ (R2), F2
 	VUMAX V1.H8, V2.H8, V2.H8
+	FMOVQ (R3), F3
 	VUMIN V1.H8, V3.H8, V3.H8
 	FMOVQ (R5), F1
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
@@ -3750,19 +3090,19 @@ laneloop:
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
 	VUMAX V1.H8, V2.H8, V2.H8
 	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ F0, (R0)
-	FMOVQ F2, (R1)
-	FMOVQ F3, (R2)
-	FMOVQ 16(R0), F0
-	FMOVQ 16(R3), F1
+	FMOVQ (R9), F1
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 16(R1), F2
 	VUMAX V1.H8, V2.H8, V2.H8
-	FMOVQ 16(R2), F3
 	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ F0, (R1)
+	FMOVQ F2, (R2)
+	FMOVQ F3, (R3)
+	FMOVQ 16(R1), F0
 	FMOVQ 16(R4), F1
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ 16(R2), F2
 	VUMAX V1.H8, V2.H8, V2.H8
+	FMOVQ 16(R3), F3
 	VUMIN V1.H8, V3.H8, V3.H8
 	FMOVQ 16(R5), F1
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
@@ -3780,10 +3120,13 @@ laneloop:
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
 	VUMAX V1.H8, V2.H8, V2.H8
 	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ F0, 16(R0)
-	FMOVQ F2, 16(R1)
-	FMOVQ F3, 16(R2)
-	ADD $32, R0, R0
+	FMOVQ 16(R9), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ F0, 16(R1)
+	FMOVQ F2, 16(R2)
+	FMOVQ F3, 16(R3)
 	ADD $32, R1, R1
 	ADD $32, R2, R2
 	ADD $32, R3, R3
@@ -3792,351 +3135,110 @@ laneloop:
 	ADD $32, R6, R6
 	ADD $32, R7, R7
 	ADD $32, R8, R8
-	SUB $16, R9, R9
-	CMP $16, R9
+	ADD $32, R9, R9
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R9, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R9, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R9, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R9, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R9, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R9, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R9, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R9, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R9, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R9, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R9, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R9, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R9, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R3, R16
-	ADD $112, RSP, R17
-	TBZ $3, R9, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R9, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R9, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R9, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	MOVD R4, R16
-	ADD $144, RSP, R17
-	TBZ $3, R9, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R9, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R9, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R9, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R5, R16
-	ADD $176, RSP, R17
-	TBZ $3, R9, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R9, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R9, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R9, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	MOVD R6, R16
-	ADD $208, RSP, R17
-	TBZ $3, R9, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R9, piece26
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R9, piece27
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R9, piece28
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R7, R16
-	ADD $240, RSP, R17
-	TBZ $3, R9, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R9, piece30
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece30:
-	TBZ $1, R9, piece31
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece31:
-	TBZ $0, R9, piece32
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece32:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	MOVD R8, R16
-	ADD $272, RSP, R17
-	TBZ $3, R9, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R9, piece34
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece34:
-	TBZ $1, R9, piece35
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece35:
-	TBZ $0, R9, piece36
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece36:
-	CMP $5, R9
-	BLT lanetailnarrow
-	CMP $9, R9
-	BLT lanetailnarrow
-	CMP $13, R9
-	BLT lanetailnarrow
-lanetailnarrow:
-	FMOVQ 16(RSP), F0
-	FMOVQ 112(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 48(RSP), F2
-	VUMAX V1.H8, V2.H8, V2.H8
-	FMOVQ 80(RSP), F3
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 144(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 176(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 208(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 240(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 272(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ F0, 16(RSP)
-	FMOVQ F2, 48(RSP)
-	FMOVQ F3, 80(RSP)
-	FMOVQ 32(RSP), F0
-	FMOVQ 128(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 64(RSP), F2
-	VUMAX V1.H8, V2.H8, V2.H8
-	FMOVQ 96(RSP), F3
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 160(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 192(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 224(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 256(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 288(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ F0, 32(RSP)
-	FMOVQ F2, 64(RSP)
-	FMOVQ F3, 96(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 304(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R9, piece37
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece37:
-	TBZ $2, R9, piece38
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece38:
-	TBZ $1, R9, piece39
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece39:
-	TBZ $0, R9, piece40
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece40:
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R9, piece41
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece41:
-	TBZ $2, R9, piece42
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece42:
-	TBZ $1, R9, piece43
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece43:
-	TBZ $0, R9, piece44
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece44:
-	ADD $80, RSP, R16
+	CALL ·stageOut16NEON(SB)
+	MOVD 312(RSP), R2
+	ADD $48, RSP, R16
 	MOVD R2, R17
-	TBZ $3, R9, piece45
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece45:
-	TBZ $2, R9, piece46
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece46:
-	TBZ $1, R9, piece47
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece47:
-	TBZ $0, R9, piece48
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece48:
+	CALL ·stageOut16NEON(SB)
+	MOVD 320(RSP), R3
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 328(RSP), R4
+	MOVD 336(RSP), R5
+	MOVD 344(RSP), R6
+	MOVD 352(RSP), R7
+	MOVD 360(RSP), R8
+	MOVD 368(RSP), R9
 laneend:
 	RET
+lanestage:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R1, 304(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 312(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 320(RSP)
+	ADD $80, RSP, R3
+	ADD $112, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R4, 328(RSP)
+	ADD $112, RSP, R4
+	ADD $144, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R5, 336(RSP)
+	ADD $144, RSP, R5
+	ADD $176, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R6, 344(RSP)
+	ADD $176, RSP, R6
+	ADD $208, RSP, R16
+	MOVD R7, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R7, 352(RSP)
+	ADD $208, RSP, R7
+	ADD $240, RSP, R16
+	MOVD R8, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R8, 360(RSP)
+	ADD $240, RSP, R8
+	ADD $272, RSP, R16
+	MOVD R9, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R9, 368(RSP)
+	ADD $272, RSP, R9
+	B laneloop
 
 // func MergeMinMaxF16NEON(min *uint16, max *uint16, x *uint16, y *uint16, n int)
 
-TEXT ·MergeMinMaxF16NEON(SB), NOSPLIT, $136-40
-	// pointers: R0 min, R1 max, R2 x, R3 y, R4 elements left
+TEXT ·MergeMinMaxF16NEON(SB), NOSPLIT, $184-40
+	// pointers: R1 min, R2 max, R3 x, R4 y, R0 elements left
 	// per call: V15 0x0, V14 0x7fc00000
 	// vector registers in use at once: 9
-	MOVD min+0(FP), R0
-	MOVD max+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD y+24(FP), R3
+	MOVD min+0(FP), R1
+	MOVD max+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD y+24(FP), R4
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	MOVD $2143289344, R16
 	VDUP R16, V14.S4
-	MOVD n+32(FP), R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD n+32(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R1), F2
+	FMOVQ (R2), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	FMOVQ (R2), F5
+	FMOVQ (R3), F5
 	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
 	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
 	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ (R3), F1
+	FMOVQ (R4), F1
 	WORD $0x0e217826 // fcvtl v6.4s, v1.4h
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
@@ -4159,22 +3261,22 @@ laneloop:
 	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
 	VBSL V14.B16, V3.B16, V0.B16
 	WORD $0x4e216806 // fcvtn2 v6.8h, v0.4s
-	FMOVQ F6, (R0)
+	FMOVQ F6, (R1)
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V14.B16, V2.B16, V0.B16
 	WORD $0x4e216804 // fcvtn2 v4.8h, v0.4s
-	FMOVQ F4, (R1)
-	FMOVQ 16(R0), F0
+	FMOVQ F4, (R2)
+	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R3), F5
 	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
 	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
 	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 16(R3), F1
+	FMOVQ 16(R4), F1
 	WORD $0x0e217826 // fcvtl v6.4s, v1.4h
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
@@ -4197,241 +3299,69 @@ laneloop:
 	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
 	VBSL V14.B16, V3.B16, V0.B16
 	WORD $0x4e216806 // fcvtn2 v6.8h, v0.4s
-	FMOVQ F6, 16(R0)
+	FMOVQ F6, 16(R1)
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V14.B16, V2.B16, V0.B16
 	WORD $0x4e216804 // fcvtn2 v4.8h, v0.4s
-	FMOVQ F4, 16(R1)
-	ADD $32, R0, R0
+	FMOVQ F4, 16(R2)
 	ADD $32, R1, R1
 	ADD $32, R2, R2
 	ADD $32, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $32, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R3, R16
-	ADD $112, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	FMOVQ 16(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	FMOVQ 80(RSP), F5
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 112(RSP), F1
-	WORD $0x0e217826 // fcvtl v6.4s, v1.4h
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V14.B16, V4.B16, V6.B16
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 16(RSP)
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V14.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 48(RSP)
-	CMP $5, R4
-	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4ea2f403 // fmin v3.4s, v0.4s, v2.4s
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V14.B16, V3.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V14.B16, V2.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 56(RSP)
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 64(RSP), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	FMOVQ 96(RSP), F5
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 128(RSP), F1
-	WORD $0x0e217826 // fcvtl v6.4s, v1.4h
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V14.B16, V4.B16, V6.B16
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 32(RSP)
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V14.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 64(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4ea2f403 // fmin v3.4s, v0.4s, v2.4s
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V14.B16, V3.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V14.B16, V2.B16, V0.B16
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 72(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 144(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
+	CALL ·stageOut16NEON(SB)
+	MOVD 152(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 160(RSP), R3
+	MOVD 168(RSP), R4
 laneend:
 	RET
+lanestage:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R1, 144(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 152(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 160(RSP)
+	ADD $80, RSP, R3
+	ADD $112, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R4, 168(RSP)
+	ADD $112, RSP, R4
+	B laneloop
 
 // func MinMaxBF16NEON(x *uint16, min *uint16, max *uint16, groups int, length int)
 
-TEXT ·MinMaxBF16NEON(SB), NOSPLIT, $40-40
-	// pointers: R0 x, R1 min, R2 max, R3 elements left, R4 groups left, R5 length
+TEXT ·MinMaxBF16NEON(SB), NOSPLIT, $72-40
+	// pointers: R1 x, R2 min, R3 max, R0 elements left, R4 groups left, R5 length
 	// per call: V15 0x7fffffff, V14 0x7f800000, V13 0x7fc00000, V12 0x0, V11 0x80008000, V10 0x0, V9 0xffffffff
 	// per group: nothing
 	// vector registers in use at once: 20
-	MOVD x+0(FP), R0
-	MOVD min+8(FP), R1
-	MOVD max+16(FP), R2
+	MOVD x+0(FP), R1
+	MOVD min+8(FP), R2
+	MOVD max+16(FP), R3
 	MOVD $2147483647, R16
 	VDUP R16, V15.S4
 	MOVD $2139095040, R16
@@ -4463,54 +3393,29 @@ groups:
 	VMOV V10.B16, V5.B16
 	VMOV V9.B16, V4.B16
 	VMOV V9.B16, V3.B16
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT groupstage
 grouploop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	WORD $0x4e606508 // smax v8.8h, v8.8h, v0.8h
 	VUMAX V0.H8, V6.H8, V6.H8
 	VUMIN V0.H8, V4.H8, V4.H8
-	FMOVQ 16(R0), F0
+	FMOVQ 16(R1), F0
 	WORD $0x4e6064e7 // smax v7.8h, v7.8h, v0.8h
 	VUMAX V0.H8, V5.H8, V5.H8
 	VUMIN V0.H8, V3.H8, V3.H8
-	ADD $32, R0, R0
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $32, R1, R1
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE grouploop
 grouptail:
-	CBZ R3, groupend
-	VLD1R (R0), [V31.H8]
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 16(RSP), F0
-	WORD $0x4e606508 // smax v8.8h, v8.8h, v0.8h
-	VUMAX V0.H8, V6.H8, V6.H8
-	VUMIN V0.H8, V4.H8, V4.H8
-	FMOVQ 32(RSP), F0
-	WORD $0x4e6064e7 // smax v7.8h, v7.8h, v0.8h
-	VUMAX V0.H8, V5.H8, V5.H8
-	VUMIN V0.H8, V3.H8, V3.H8
-	ADD R3<<1, R0, R0
+	CBZ R0, groupend
+	CMP $0, R0
+	BGE groupstage
+	ADD $16, R0, R0
+	MOVD 48(RSP), R1
+	ADD R0<<1, R1, R1
 groupend:
 	WORD $0x4e676500 // smax v0.8h, v8.8h, v7.8h
 	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
@@ -4537,14 +3442,14 @@ groupend:
 	VMOV V17.B16, V16.B16
 	VBSL V13.B16, V1.B16, V16.B16
 	VUZP2 V16.H8, V16.H8, V16.H8
-	WORD $0x7d000030 // str h16, [x1]
+	WORD $0x7d000050 // str h16, [x2]
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	VBSL V13.B16, V0.B16, V17.B16
 	VUZP2 V17.H8, V17.H8, V17.H8
-	WORD $0x7d000051 // str h17, [x2]
-	ADD $2, R1, R1
+	WORD $0x7d000071 // str h17, [x3]
 	ADD $2, R2, R2
+	ADD $2, R3, R3
 	SUB $1, R4, R4
 	CBNZ R4, groups
 	RET
@@ -4552,13 +3457,13 @@ tree:
 	CMP $4, R4
 	BLT treeend
 treeloop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	FMOVQ (R1), F0
+	FMOVQ 16(R1), F1
 	WORD $0x4e61a402 // smaxp v2.8h, v0.8h, v1.8h
 	WORD $0x6e61a403 // umaxp v3.8h, v0.8h, v1.8h
 	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R0), F1
-	FMOVQ 48(R0), F4
+	FMOVQ 32(R1), F1
+	FMOVQ 48(R1), F4
 	WORD $0x4e64a425 // smaxp v5.8h, v1.8h, v4.8h
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
 	WORD $0x6e64a425 // umaxp v5.8h, v1.8h, v4.8h
@@ -4581,15 +3486,15 @@ treeloop:
 	VMOV V4.B16, V1.B16
 	VBSL V13.B16, V3.B16, V1.B16
 	VUZP2 V1.H8, V1.H8, V1.H8
-	FMOVD F1, (R1)
+	FMOVD F1, (R2)
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
 	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
 	VBSL V13.B16, V2.B16, V4.B16
 	VUZP2 V4.H8, V4.H8, V4.H8
-	FMOVD F4, (R2)
-	ADD $64, R0, R0
-	ADD $8, R1, R1
+	FMOVD F4, (R3)
+	ADD $64, R1, R1
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treeloop
@@ -4600,26 +3505,26 @@ treepair:
 	CMP $4, R4
 	BLT treepairend
 treepairloop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	FMOVQ (R1), F0
+	FMOVQ 16(R1), F1
 	WORD $0x4e616402 // smax v2.8h, v0.8h, v1.8h
 	VUMAX V1.H8, V0.H8, V3.H8
 	VUMIN V1.H8, V0.H8, V0.H8
-	FMOVQ 32(R0), F1
-	FMOVQ 48(R0), F4
+	FMOVQ 32(R1), F1
+	FMOVQ 48(R1), F4
 	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
 	VUMAX V4.H8, V1.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
 	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
 	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
-	FMOVQ 64(R0), F1
-	FMOVQ 80(R0), F4
+	FMOVQ 64(R1), F1
+	FMOVQ 80(R1), F4
 	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
 	VUMAX V4.H8, V1.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 96(R0), F4
-	FMOVQ 112(R0), F7
+	FMOVQ 96(R1), F4
+	FMOVQ 112(R1), F7
 	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
 	VUMAX V7.H8, V4.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
@@ -4645,15 +3550,15 @@ treepairloop:
 	VMOV V4.B16, V1.B16
 	VBSL V13.B16, V3.B16, V1.B16
 	VUZP2 V1.H8, V1.H8, V1.H8
-	FMOVD F1, (R1)
+	FMOVD F1, (R2)
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
 	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
 	VBSL V13.B16, V2.B16, V4.B16
 	VUZP2 V4.H8, V4.H8, V4.H8
-	FMOVD F4, (R2)
-	ADD $128, R0, R0
-	ADD $8, R1, R1
+	FMOVD F4, (R3)
+	ADD $128, R1, R1
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treepairloop
@@ -4667,23 +3572,23 @@ tree4:
 	ADD R5<<1, R7, R7
 	SUB $64, R7, R7
 tree4loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	FMOVQ 16(R3), F1
+	MOVD R1, R6
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
 	WORD $0x4e616402 // smax v2.8h, v0.8h, v1.8h
 	VUMAX V1.H8, V0.H8, V3.H8
 	VUMIN V1.H8, V0.H8, V0.H8
-	FMOVQ 32(R3), F1
+	FMOVQ 32(R0), F1
 	WORD $0x4e616442 // smax v2.8h, v2.8h, v1.8h
 	VUMAX V1.H8, V3.H8, V3.H8
 	VUMIN V1.H8, V0.H8, V0.H8
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R0), F1
 	WORD $0x4e616442 // smax v2.8h, v2.8h, v1.8h
 	VUMAX V1.H8, V3.H8, V3.H8
 	VUMIN V1.H8, V0.H8, V0.H8
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done0
 tree4turn0:
 	FMOVQ (R6), F1
@@ -4703,27 +3608,27 @@ tree4turn0:
 	VUMAX V6.H8, V3.H8, V3.H8
 	VUMIN V1.H8, V0.H8, V0.H8
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn0
 tree4done0:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F1
-	FMOVQ 16(R3), F4
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F1
+	FMOVQ 16(R0), F4
 	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
 	VUMAX V4.H8, V1.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 32(R3), F4
+	FMOVQ 32(R0), F4
 	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
 	VUMAX V4.H8, V6.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 48(R3), F4
+	FMOVQ 48(R0), F4
 	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
 	VUMAX V4.H8, V6.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done1
 tree4turn1:
 	FMOVQ (R6), F4
@@ -4743,30 +3648,30 @@ tree4turn1:
 	VUMAX V16.H8, V6.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn1
 tree4done1:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
 	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
 	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F1
-	FMOVQ 16(R3), F4
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F1
+	FMOVQ 16(R0), F4
 	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
 	VUMAX V4.H8, V1.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 32(R3), F4
+	FMOVQ 32(R0), F4
 	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
 	VUMAX V4.H8, V6.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 48(R3), F4
+	FMOVQ 48(R0), F4
 	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
 	VUMAX V4.H8, V6.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done2
 tree4turn2:
 	FMOVQ (R6), F4
@@ -4786,27 +3691,27 @@ tree4turn2:
 	VUMAX V16.H8, V6.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn2
 tree4done2:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F4
-	FMOVQ 16(R3), F7
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F4
+	FMOVQ 16(R0), F7
 	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
 	VUMAX V7.H8, V4.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
-	FMOVQ 32(R3), F7
+	FMOVQ 32(R0), F7
 	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
 	VUMAX V7.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
-	FMOVQ 48(R3), F7
+	FMOVQ 48(R0), F7
 	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
 	VUMAX V7.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done3
 tree4turn3:
 	FMOVQ (R6), F7
@@ -4826,10 +3731,10 @@ tree4turn3:
 	VUMAX V19.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn3
 tree4done3:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
 	WORD $0x4e68a4a5 // smaxp v5.8h, v5.8h, v8.8h
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
@@ -4853,15 +3758,15 @@ tree4done3:
 	VMOV V4.B16, V1.B16
 	VBSL V13.B16, V3.B16, V1.B16
 	VUZP2 V1.H8, V1.H8, V1.H8
-	FMOVD F1, (R1)
+	FMOVD F1, (R2)
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
 	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
 	VBSL V13.B16, V2.B16, V4.B16
 	VUZP2 V4.H8, V4.H8, V4.H8
-	FMOVD F4, (R2)
-	MOVD R6, R0
-	ADD $8, R1, R1
+	FMOVD F4, (R3)
+	MOVD R6, R1
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree4loop
@@ -4875,14 +3780,14 @@ tree1:
 	ADD R5<<1, R7, R7
 	SUB $16, R7, R7
 tree1loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
+	MOVD R1, R6
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F0
 	VMOV V0.B16, V1.B16
 	VMOV V0.B16, V2.B16
 	VMOV V0.B16, V0.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done0
 tree1turn0:
 	FMOVQ (R6), F3
@@ -4890,18 +3795,18 @@ tree1turn0:
 	VUMAX V3.H8, V2.H8, V2.H8
 	VUMIN V3.H8, V0.H8, V0.H8
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn0
 tree1done0:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F3
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F3
 	VMOV V3.B16, V4.B16
 	VMOV V3.B16, V5.B16
 	VMOV V3.B16, V3.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done1
 tree1turn1:
 	FMOVQ (R6), F6
@@ -4909,21 +3814,21 @@ tree1turn1:
 	VUMAX V6.H8, V5.H8, V5.H8
 	VUMIN V6.H8, V3.H8, V3.H8
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn1
 tree1done1:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
 	WORD $0x4e64a421 // smaxp v1.8h, v1.8h, v4.8h
 	WORD $0x6e65a442 // umaxp v2.8h, v2.8h, v5.8h
 	WORD $0x6e63ac00 // uminp v0.8h, v0.8h, v3.8h
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F3
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F3
 	VMOV V3.B16, V4.B16
 	VMOV V3.B16, V5.B16
 	VMOV V3.B16, V3.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done2
 tree1turn2:
 	FMOVQ (R6), F6
@@ -4931,18 +3836,18 @@ tree1turn2:
 	VUMAX V6.H8, V5.H8, V5.H8
 	VUMIN V6.H8, V3.H8, V3.H8
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn2
 tree1done2:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F6
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F6
 	VMOV V6.B16, V7.B16
 	VMOV V6.B16, V8.B16
 	VMOV V6.B16, V6.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done3
 tree1turn3:
 	FMOVQ (R6), F16
@@ -4950,10 +3855,10 @@ tree1turn3:
 	VUMAX V16.H8, V8.H8, V8.H8
 	VUMIN V16.H8, V6.H8, V6.H8
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn3
 tree1done3:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
 	WORD $0x4e67a484 // smaxp v4.8h, v4.8h, v7.8h
 	WORD $0x4e64a421 // smaxp v1.8h, v1.8h, v4.8h
@@ -4977,31 +3882,38 @@ tree1done3:
 	VMOV V4.B16, V3.B16
 	VBSL V13.B16, V2.B16, V3.B16
 	VUZP2 V3.H8, V3.H8, V3.H8
-	FMOVD F3, (R1)
+	FMOVD F3, (R2)
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
 	VBSL V13.B16, V1.B16, V4.B16
 	VUZP2 V4.H8, V4.H8, V4.H8
-	FMOVD F4, (R2)
-	MOVD R6, R0
-	ADD $8, R1, R1
+	FMOVD F4, (R3)
+	MOVD R6, R1
 	ADD $8, R2, R2
+	ADD $8, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree1loop
 tree1end:
 	CBNZ R4, groups
 	RET
+groupstage:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageFilled16NEON(SB)
+	MOVD R1, 48(RSP)
+	ADD $16, RSP, R1
+	B grouploop
 
 // func AbsMaxBF16NEON(x *uint16, most *float32, groups int, length int)
 
-TEXT ·AbsMaxBF16NEON(SB), NOSPLIT, $40-32
-	// pointers: R0 x, R1 most, R2 elements left, R3 groups left, R4 length
+TEXT ·AbsMaxBF16NEON(SB), NOSPLIT, $72-32
+	// pointers: R1 x, R2 most, R0 elements left, R3 groups left, R4 length
 	// per call: V15 0x7fff7fff, V14 0x0
 	// per group: nothing
 	// vector registers in use at once: 7
-	MOVD x+0(FP), R0
-	MOVD most+8(FP), R1
+	MOVD x+0(FP), R1
+	MOVD most+8(FP), R2
 	MOVD $2147450879, R16
 	VDUP R16, V15.S4
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
@@ -5020,58 +3932,35 @@ TEXT ·AbsMaxBF16NEON(SB), NOSPLIT, $40-32
 groups:
 	VMOV V14.B16, V13.B16
 	VMOV V14.B16, V12.B16
-	MOVD R4, R2
-	CMP $16, R2
-	BLT grouptail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT groupstage
 grouploop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
 	VUMAX V0.H8, V13.H8, V13.H8
-	FMOVQ 16(R0), F0
+	FMOVQ 16(R1), F0
 	VAND V15.B16, V0.B16, V0.B16
 	VUMAX V0.H8, V12.H8, V12.H8
-	ADD $32, R0, R0
-	SUB $16, R2, R2
-	CMP $16, R2
+	ADD $32, R1, R1
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE grouploop
 grouptail:
-	CBZ R2, groupend
-	VLD1R (R0), [V31.H8]
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 16(RSP), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUMAX V0.H8, V13.H8, V13.H8
-	FMOVQ 32(RSP), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUMAX V0.H8, V12.H8, V12.H8
-	ADD R2<<1, R0, R0
+	CBZ R0, groupend
+	CMP $0, R0
+	BGE groupstage
+	ADD $16, R0, R0
+	MOVD 48(RSP), R1
+	ADD R0<<1, R1, R1
 groupend:
 	VUMAX V12.H8, V13.H8, V0.H8
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	FMOVS F0, (R1)
-	ADD $4, R1, R1
+	FMOVS F0, (R2)
+	ADD $4, R2, R2
 	SUB $1, R3, R3
 	CBNZ R3, groups
 	RET
@@ -5079,22 +3968,22 @@ tree:
 	CMP $4, R3
 	BLT treeend
 treeloop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 16(R0), F1
+	FMOVQ 16(R1), F1
 	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R0), F1
+	FMOVQ 32(R1), F1
 	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 48(R0), F2
+	FMOVQ 48(R1), F2
 	VAND V15.B16, V2.B16, V2.B16
 	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	FMOVQ F0, (R1)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F0, (R2)
+	ADD $64, R1, R1
+	ADD $16, R2, R2
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE treeloop
@@ -5105,34 +3994,34 @@ treepair:
 	CMP $4, R3
 	BLT treepairend
 treepairloop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 16(R0), F1
+	FMOVQ 16(R1), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VUMAX V1.H8, V0.H8, V0.H8
-	FMOVQ 32(R0), F1
+	FMOVQ 32(R1), F1
 	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 48(R0), F2
+	FMOVQ 48(R1), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	FMOVQ 64(R0), F1
+	FMOVQ 64(R1), F1
 	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 80(R0), F2
+	FMOVQ 80(R1), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 96(R0), F2
+	FMOVQ 96(R1), F2
 	VAND V15.B16, V2.B16, V2.B16
-	FMOVQ 112(R0), F3
+	FMOVQ 112(R1), F3
 	VAND V15.B16, V3.B16, V3.B16
 	VUMAX V3.H8, V2.H8, V2.H8
 	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	FMOVQ F0, (R1)
-	ADD $128, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F0, (R2)
+	ADD $128, R1, R1
+	ADD $16, R2, R2
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE treepairloop
@@ -5146,21 +4035,21 @@ tree4:
 	ADD R4<<1, R6, R6
 	SUB $64, R6, R6
 tree4loop:
-	MOVD R0, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
+	MOVD R1, R5
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F0
 	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
+	FMOVQ 16(R0), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VUMAX V1.H8, V0.H8, V0.H8
-	FMOVQ 32(R2), F1
+	FMOVQ 32(R0), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VUMAX V1.H8, V0.H8, V0.H8
-	FMOVQ 48(R2), F1
+	FMOVQ 48(R0), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VUMAX V1.H8, V0.H8, V0.H8
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree4done0
 tree4turn0:
 	FMOVQ (R5), F1
@@ -5176,25 +4065,25 @@ tree4turn0:
 	VUMAX V2.H8, V1.H8, V1.H8
 	VUMAX V1.H8, V0.H8, V0.H8
 	ADD $64, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree4turn0
 tree4done0:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $64, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F1
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 48(R2), F2
+	FMOVQ 48(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree4done1
 tree4turn1:
 	FMOVQ (R5), F2
@@ -5210,26 +4099,26 @@ tree4turn1:
 	VUMAX V3.H8, V2.H8, V2.H8
 	VUMAX V2.H8, V1.H8, V1.H8
 	ADD $64, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree4turn1
 tree4done1:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $64, R5, R5
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F1
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 32(R2), F2
+	FMOVQ 32(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 48(R2), F2
+	FMOVQ 48(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree4done2
 tree4turn2:
 	FMOVQ (R5), F2
@@ -5245,25 +4134,25 @@ tree4turn2:
 	VUMAX V3.H8, V2.H8, V2.H8
 	VUMAX V2.H8, V1.H8, V1.H8
 	ADD $64, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree4turn2
 tree4done2:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $64, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F2
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F2
 	VAND V15.B16, V2.B16, V2.B16
-	FMOVQ 16(R2), F3
+	FMOVQ 16(R0), F3
 	VAND V15.B16, V3.B16, V3.B16
 	VUMAX V3.H8, V2.H8, V2.H8
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R0), F3
 	VAND V15.B16, V3.B16, V3.B16
 	VUMAX V3.H8, V2.H8, V2.H8
-	FMOVQ 48(R2), F3
+	FMOVQ 48(R0), F3
 	VAND V15.B16, V3.B16, V3.B16
 	VUMAX V3.H8, V2.H8, V2.H8
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree4done3
 tree4turn3:
 	FMOVQ (R5), F3
@@ -5279,18 +4168,18 @@ tree4turn3:
 	VUMAX V4.H8, V3.H8, V3.H8
 	VUMAX V3.H8, V2.H8, V2.H8
 	ADD $64, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree4turn3
 tree4done3:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $64, R5, R5
 	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	FMOVQ F0, (R1)
-	MOVD R5, R0
-	ADD $16, R1, R1
+	FMOVQ F0, (R2)
+	MOVD R5, R1
+	ADD $16, R2, R2
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE tree4loop
@@ -5304,100 +4193,107 @@ tree1:
 	ADD R4<<1, R6, R6
 	SUB $16, R6, R6
 tree1loop:
-	MOVD R0, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
+	MOVD R1, R5
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F0
 	VAND V15.B16, V0.B16, V0.B16
 	VMOV V0.B16, V0.B16
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree1done0
 tree1turn0:
 	FMOVQ (R5), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VUMAX V1.H8, V0.H8, V0.H8
 	ADD $16, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree1turn0
 tree1done0:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $16, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F1
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VMOV V1.B16, V1.B16
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree1done1
 tree1turn1:
 	FMOVQ (R5), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
 	ADD $16, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree1turn1
 tree1done1:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $16, R5, R5
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F1
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
 	VMOV V1.B16, V1.B16
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree1done2
 tree1turn2:
 	FMOVQ (R5), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VUMAX V2.H8, V1.H8, V1.H8
 	ADD $16, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree1turn2
 tree1done2:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $16, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F2
+	MOVD R5, R0
+	ADD R6, R0, R0
+	FMOVQ (R0), F2
 	VAND V15.B16, V2.B16, V2.B16
 	VMOV V2.B16, V2.B16
-	CMP R2, R5
+	CMP R0, R5
 	BGE tree1done3
 tree1turn3:
 	FMOVQ (R5), F3
 	VAND V15.B16, V3.B16, V3.B16
 	VUMAX V3.H8, V2.H8, V2.H8
 	ADD $16, R5, R5
-	CMP R2, R5
+	CMP R0, R5
 	BLT tree1turn3
 tree1done3:
-	MOVD R2, R5
+	MOVD R0, R5
 	ADD $16, R5, R5
 	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	FMOVQ F0, (R1)
-	MOVD R5, R0
-	ADD $16, R1, R1
+	FMOVQ F0, (R2)
+	MOVD R5, R1
+	ADD $16, R2, R2
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE tree1loop
 tree1end:
 	CBNZ R3, groups
 	RET
+groupstage:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageFilled16NEON(SB)
+	MOVD R1, 48(RSP)
+	ADD $16, RSP, R1
+	B grouploop
 
 // func ReachBF16NEON(x *uint16, low *float32, high *float32, groups int, length int)
 
-TEXT ·ReachBF16NEON(SB), NOSPLIT, $40-40
-	// pointers: R0 x, R1 low, R2 high, R3 elements left, R4 groups left, R5 length
+TEXT ·ReachBF16NEON(SB), NOSPLIT, $72-40
+	// pointers: R1 x, R2 low, R3 high, R0 elements left, R4 groups left, R5 length
 	// per call: V15 0x0, V14 0x0, V13 0x80008000
 	// per group: nothing
 	// vector registers in use at once: 12
-	MOVD x+0(FP), R0
-	MOVD low+8(FP), R1
-	MOVD high+16(FP), R2
+	MOVD x+0(FP), R1
+	MOVD low+8(FP), R2
+	MOVD high+16(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	MOVD $2147516416, R16
@@ -5419,50 +4315,27 @@ groups:
 	VMOV V15.B16, V11.B16
 	VMOV V13.B16, V10.B16
 	VMOV V13.B16, V9.B16
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT groupstage
 grouploop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	VUMAX V0.H8, V12.H8, V12.H8
 	WORD $0x4e60654a // smax v10.8h, v10.8h, v0.8h
-	FMOVQ 16(R0), F0
+	FMOVQ 16(R1), F0
 	VUMAX V0.H8, V11.H8, V11.H8
 	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
-	ADD $32, R0, R0
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $32, R1, R1
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE grouploop
 grouptail:
-	CBZ R3, groupend
-	VLD1R (R0), [V31.H8]
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 16(RSP), F0
-	VUMAX V0.H8, V12.H8, V12.H8
-	WORD $0x4e60654a // smax v10.8h, v10.8h, v0.8h
-	FMOVQ 32(RSP), F0
-	VUMAX V0.H8, V11.H8, V11.H8
-	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
-	ADD R3<<1, R0, R0
+	CBZ R0, groupend
+	CMP $0, R0
+	BGE groupstage
+	ADD $16, R0, R0
+	MOVD 48(RSP), R1
+	ADD R0<<1, R1, R1
 groupend:
 	VUMAX V11.H8, V12.H8, V0.H8
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
@@ -5481,10 +4354,10 @@ groupend:
 	VAND V3.B16, V0.B16, V0.B16
 	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
 	VBSL V1.B16, V0.B16, V2.B16
-	FMOVS F2, (R1)
-	FMOVS F1, (R2)
-	ADD $4, R1, R1
+	FMOVS F2, (R2)
+	FMOVS F1, (R3)
 	ADD $4, R2, R2
+	ADD $4, R3, R3
 	SUB $1, R4, R4
 	CBNZ R4, groups
 	RET
@@ -5492,12 +4365,12 @@ tree:
 	CMP $4, R4
 	BLT treeend
 treeloop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	FMOVQ (R1), F0
+	FMOVQ 16(R1), F1
 	WORD $0x6e61a402 // umaxp v2.8h, v0.8h, v1.8h
 	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R0), F1
-	FMOVQ 48(R0), F3
+	FMOVQ 32(R1), F1
+	FMOVQ 48(R1), F3
 	WORD $0x6e63a424 // umaxp v4.8h, v1.8h, v3.8h
 	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
 	WORD $0x4e63a421 // smaxp v1.8h, v1.8h, v3.8h
@@ -5513,11 +4386,11 @@ treeloop:
 	VAND V3.B16, V2.B16, V2.B16
 	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
 	VBSL V0.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ F0, (R2)
-	ADD $64, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F1, (R2)
+	FMOVQ F0, (R3)
+	ADD $64, R1, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treeloop
@@ -5528,22 +4401,22 @@ treepair:
 	CMP $4, R4
 	BLT treepairend
 treepairloop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	FMOVQ (R1), F0
+	FMOVQ 16(R1), F1
 	VUMAX V1.H8, V0.H8, V2.H8
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R0), F1
-	FMOVQ 48(R0), F3
+	FMOVQ 32(R1), F1
+	FMOVQ 48(R1), F3
 	VUMAX V3.H8, V1.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
 	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
 	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
-	FMOVQ 64(R0), F1
-	FMOVQ 80(R0), F3
+	FMOVQ 64(R1), F1
+	FMOVQ 80(R1), F3
 	VUMAX V3.H8, V1.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 96(R0), F3
-	FMOVQ 112(R0), F5
+	FMOVQ 96(R1), F3
+	FMOVQ 112(R1), F5
 	VUMAX V5.H8, V3.H8, V6.H8
 	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
 	WORD $0x6e66a484 // umaxp v4.8h, v4.8h, v6.8h
@@ -5561,11 +4434,11 @@ treepairloop:
 	VAND V3.B16, V2.B16, V2.B16
 	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
 	VBSL V0.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ F0, (R2)
-	ADD $128, R0, R0
-	ADD $16, R1, R1
+	FMOVQ F1, (R2)
+	FMOVQ F0, (R3)
+	ADD $128, R1, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treepairloop
@@ -5579,20 +4452,20 @@ tree4:
 	ADD R5<<1, R7, R7
 	SUB $64, R7, R7
 tree4loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	FMOVQ 16(R3), F1
+	MOVD R1, R6
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
 	VUMAX V1.H8, V0.H8, V2.H8
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R3), F1
+	FMOVQ 32(R0), F1
 	VUMAX V1.H8, V2.H8, V2.H8
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R0), F1
 	VUMAX V1.H8, V2.H8, V2.H8
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done0
 tree4turn0:
 	FMOVQ (R6), F1
@@ -5608,24 +4481,24 @@ tree4turn0:
 	VUMAX V4.H8, V2.H8, V2.H8
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn0
 tree4done0:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F1
-	FMOVQ 16(R3), F3
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F1
+	FMOVQ 16(R0), F3
 	VUMAX V3.H8, V1.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R0), F3
 	VUMAX V3.H8, V4.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R0), F3
 	VUMAX V3.H8, V4.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done1
 tree4turn1:
 	FMOVQ (R6), F3
@@ -5641,26 +4514,26 @@ tree4turn1:
 	VUMAX V6.H8, V4.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn1
 tree4done1:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
 	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
 	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F1
-	FMOVQ 16(R3), F3
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F1
+	FMOVQ 16(R0), F3
 	VUMAX V3.H8, V1.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 32(R3), F3
+	FMOVQ 32(R0), F3
 	VUMAX V3.H8, V4.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 48(R3), F3
+	FMOVQ 48(R0), F3
 	VUMAX V3.H8, V4.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done2
 tree4turn2:
 	FMOVQ (R6), F3
@@ -5676,24 +4549,24 @@ tree4turn2:
 	VUMAX V6.H8, V4.H8, V4.H8
 	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn2
 tree4done2:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F3
-	FMOVQ 16(R3), F5
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F3
+	FMOVQ 16(R0), F5
 	VUMAX V5.H8, V3.H8, V6.H8
 	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	FMOVQ 32(R3), F5
+	FMOVQ 32(R0), F5
 	VUMAX V5.H8, V6.H8, V6.H8
 	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	FMOVQ 48(R3), F5
+	FMOVQ 48(R0), F5
 	VUMAX V5.H8, V6.H8, V6.H8
 	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree4done3
 tree4turn3:
 	FMOVQ (R6), F5
@@ -5709,10 +4582,10 @@ tree4turn3:
 	VUMAX V8.H8, V6.H8, V6.H8
 	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
 	ADD $64, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree4turn3
 tree4done3:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $64, R6, R6
 	WORD $0x6e66a484 // umaxp v4.8h, v4.8h, v6.8h
 	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
@@ -5729,11 +4602,11 @@ tree4done3:
 	VAND V3.B16, V2.B16, V2.B16
 	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
 	VBSL V0.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ F0, (R2)
-	MOVD R6, R0
-	ADD $16, R1, R1
+	FMOVQ F1, (R2)
+	FMOVQ F0, (R3)
+	MOVD R6, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree4loop
@@ -5747,76 +4620,76 @@ tree1:
 	ADD R5<<1, R7, R7
 	SUB $16, R7, R7
 tree1loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
+	MOVD R1, R6
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F0
 	VMOV V0.B16, V1.B16
 	VMOV V0.B16, V0.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done0
 tree1turn0:
 	FMOVQ (R6), F2
 	VUMAX V2.H8, V1.H8, V1.H8
 	WORD $0x4e626400 // smax v0.8h, v0.8h, v2.8h
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn0
 tree1done0:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F2
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F2
 	VMOV V2.B16, V3.B16
 	VMOV V2.B16, V2.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done1
 tree1turn1:
 	FMOVQ (R6), F4
 	VUMAX V4.H8, V3.H8, V3.H8
 	WORD $0x4e646442 // smax v2.8h, v2.8h, v4.8h
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn1
 tree1done1:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
 	WORD $0x6e63a421 // umaxp v1.8h, v1.8h, v3.8h
 	WORD $0x4e62a400 // smaxp v0.8h, v0.8h, v2.8h
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F2
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F2
 	VMOV V2.B16, V3.B16
 	VMOV V2.B16, V2.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done2
 tree1turn2:
 	FMOVQ (R6), F4
 	VUMAX V4.H8, V3.H8, V3.H8
 	WORD $0x4e646442 // smax v2.8h, v2.8h, v4.8h
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn2
 tree1done2:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F4
+	MOVD R6, R0
+	ADD R7, R0, R0
+	FMOVQ (R0), F4
 	VMOV V4.B16, V5.B16
 	VMOV V4.B16, V4.B16
-	CMP R3, R6
+	CMP R0, R6
 	BGE tree1done3
 tree1turn3:
 	FMOVQ (R6), F6
 	VUMAX V6.H8, V5.H8, V5.H8
 	WORD $0x4e666484 // smax v4.8h, v4.8h, v6.8h
 	ADD $16, R6, R6
-	CMP R3, R6
+	CMP R0, R6
 	BLT tree1turn3
 tree1done3:
-	MOVD R3, R6
+	MOVD R0, R6
 	ADD $16, R6, R6
 	WORD $0x6e65a463 // umaxp v3.8h, v3.8h, v5.8h
 	WORD $0x6e63a421 // umaxp v1.8h, v1.8h, v3.8h
@@ -5833,47 +4706,50 @@ tree1done3:
 	VAND V3.B16, V1.B16, V1.B16
 	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
 	VBSL V0.B16, V1.B16, V2.B16
-	FMOVQ F2, (R1)
-	FMOVQ F0, (R2)
-	MOVD R6, R0
-	ADD $16, R1, R1
+	FMOVQ F2, (R2)
+	FMOVQ F0, (R3)
+	MOVD R6, R1
 	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree1loop
 tree1end:
 	CBNZ R4, groups
 	RET
+groupstage:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageFilled16NEON(SB)
+	MOVD R1, 48(RSP)
+	ADD $16, RSP, R1
+	B grouploop
 
 // func MinMaxColumnsBF16NEON(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
 
-TEXT ·MinMaxColumnsBF16NEON(SB), NOSPLIT, $296-80
-	// pointers: R0 min, R1 max, R2 least, R3 x0, R4 x1, R5 x2, R6 x3, R7 x4, R8 x5, R9 elements left
+TEXT ·MinMaxColumnsBF16NEON(SB), NOSPLIT, $392-80
+	// pointers: R1 min, R2 max, R3 least, R4 x0, R5 x1, R6 x2, R7 x3, R8 x4, R9 x5, R0 elements left
 	// per call: nothing
 	// vector registers in use at once: 4
-	MOVD min+0(FP), R0
-	MOVD max+8(FP), R1
-	MOVD least+16(FP), R2
-	MOVD x0+24(FP), R3
-	MOVD x1+32(FP), R4
-	MOVD x2+40(FP), R5
-	MOVD x3+48(FP), R6
-	MOVD x4+56(FP), R7
-	MOVD x5+64(FP), R8
-	MOVD n+72(FP), R9
-	CMP $16, R9
-	BLT lanetail
+	MOVD min+0(FP), R1
+	MOVD max+8(FP), R2
+	MOVD least+16(FP), R3
+	MOVD x0+24(FP), R4
+	MOVD x1+32(FP), R5
+	MOVD x2+40(FP), R6
+	MOVD x3+48(FP), R7
+	MOVD x4+56(FP), R8
+	MOVD x5+64(FP), R9
+	MOVD n+72(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R0), F0
-	FMOVQ (R3), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ (R1), F2
-	VUMAX V1.H8, V2.H8, V2.H8
-	FMOVQ (R2), F3
-	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ (R1), F0
 	FMOVQ (R4), F1
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ (R2), F2
 	VUMAX V1.H8, V2.H8, V2.H8
+	FMOVQ (R3), F3
 	VUMIN V1.H8, V3.H8, V3.H8
 	FMOVQ (R5), F1
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
@@ -5891,19 +4767,19 @@ laneloop:
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
 	VUMAX V1.H8, V2.H8, V2.H8
 	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ F0, (R0)
-	FMOVQ F2, (R1)
-	FMOVQ F3, (R2)
-	FMOVQ 16(R0), F0
-	FMOVQ 16(R3), F1
+	FMOVQ (R9), F1
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 16(R1), F2
 	VUMAX V1.H8, V2.H8, V2.H8
-	FMOVQ 16(R2), F3
 	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ F0, (R1)
+	FMOVQ F2, (R2)
+	FMOVQ F3, (R3)
+	FMOVQ 16(R1), F0
 	FMOVQ 16(R4), F1
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ 16(R2), F2
 	VUMAX V1.H8, V2.H8, V2.H8
+	FMOVQ 16(R3), F3
 	VUMIN V1.H8, V3.H8, V3.H8
 	FMOVQ 16(R5), F1
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
@@ -5921,10 +4797,13 @@ laneloop:
 	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
 	VUMAX V1.H8, V2.H8, V2.H8
 	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ F0, 16(R0)
-	FMOVQ F2, 16(R1)
-	FMOVQ F3, 16(R2)
-	ADD $32, R0, R0
+	FMOVQ 16(R9), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ F0, 16(R1)
+	FMOVQ F2, 16(R2)
+	FMOVQ F3, 16(R3)
 	ADD $32, R1, R1
 	ADD $32, R2, R2
 	ADD $32, R3, R3
@@ -5933,334 +4812,93 @@ laneloop:
 	ADD $32, R6, R6
 	ADD $32, R7, R7
 	ADD $32, R8, R8
-	SUB $16, R9, R9
-	CMP $16, R9
+	ADD $32, R9, R9
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R9, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R9, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R9, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R9, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R9, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R9, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R9, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R9, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R9, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R9, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R9, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R9, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R9, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R3, R16
-	ADD $112, RSP, R17
-	TBZ $3, R9, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R9, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R9, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R9, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	MOVD R4, R16
-	ADD $144, RSP, R17
-	TBZ $3, R9, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R9, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R9, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R9, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R5, R16
-	ADD $176, RSP, R17
-	TBZ $3, R9, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R9, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R9, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R9, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	MOVD R6, R16
-	ADD $208, RSP, R17
-	TBZ $3, R9, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R9, piece26
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R9, piece27
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R9, piece28
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R7, R16
-	ADD $240, RSP, R17
-	TBZ $3, R9, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R9, piece30
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece30:
-	TBZ $1, R9, piece31
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece31:
-	TBZ $0, R9, piece32
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece32:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	MOVD R8, R16
-	ADD $272, RSP, R17
-	TBZ $3, R9, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R9, piece34
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece34:
-	TBZ $1, R9, piece35
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece35:
-	TBZ $0, R9, piece36
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece36:
-	CMP $5, R9
-	BLT lanetailnarrow
-	CMP $9, R9
-	BLT lanetailnarrow
-	CMP $13, R9
-	BLT lanetailnarrow
-lanetailnarrow:
-	FMOVQ 16(RSP), F0
-	FMOVQ 112(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 48(RSP), F2
-	VUMAX V1.H8, V2.H8, V2.H8
-	FMOVQ 80(RSP), F3
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 144(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 176(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 208(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 240(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 272(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ F0, 16(RSP)
-	FMOVQ F2, 48(RSP)
-	FMOVQ F3, 80(RSP)
-	FMOVQ 32(RSP), F0
-	FMOVQ 128(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 64(RSP), F2
-	VUMAX V1.H8, V2.H8, V2.H8
-	FMOVQ 96(RSP), F3
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 160(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 192(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 224(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 256(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 288(RSP), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ F0, 32(RSP)
-	FMOVQ F2, 64(RSP)
-	FMOVQ F3, 96(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 304(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R9, piece37
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece37:
-	TBZ $2, R9, piece38
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece38:
-	TBZ $1, R9, piece39
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece39:
-	TBZ $0, R9, piece40
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece40:
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R9, piece41
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece41:
-	TBZ $2, R9, piece42
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece42:
-	TBZ $1, R9, piece43
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece43:
-	TBZ $0, R9, piece44
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece44:
-	ADD $80, RSP, R16
+	CALL ·stageOut16NEON(SB)
+	MOVD 312(RSP), R2
+	ADD $48, RSP, R16
 	MOVD R2, R17
-	TBZ $3, R9, piece45
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece45:
-	TBZ $2, R9, piece46
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece46:
-	TBZ $1, R9, piece47
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece47:
-	TBZ $0, R9, piece48
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece48:
+	CALL ·stageOut16NEON(SB)
+	MOVD 320(RSP), R3
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 328(RSP), R4
+	MOVD 336(RSP), R5
+	MOVD 344(RSP), R6
+	MOVD 352(RSP), R7
+	MOVD 360(RSP), R8
+	MOVD 368(RSP), R9
 laneend:
 	RET
+lanestage:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R1, 304(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 312(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 320(RSP)
+	ADD $80, RSP, R3
+	ADD $112, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R4, 328(RSP)
+	ADD $112, RSP, R4
+	ADD $144, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R5, 336(RSP)
+	ADD $144, RSP, R5
+	ADD $176, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R6, 344(RSP)
+	ADD $176, RSP, R6
+	ADD $208, RSP, R16
+	MOVD R7, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R7, 352(RSP)
+	ADD $208, RSP, R7
+	ADD $240, RSP, R16
+	MOVD R8, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R8, 360(RSP)
+	ADD $240, RSP, R8
+	ADD $272, RSP, R16
+	MOVD R9, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R9, 368(RSP)
+	ADD $272, RSP, R9
+	B laneloop
 
 // func MergeMinMaxBF16NEON(min *uint16, max *uint16, x *uint16, y *uint16, n int)
 
-TEXT ·MergeMinMaxBF16NEON(SB), NOSPLIT, $136-40
-	// pointers: R0 min, R1 max, R2 x, R3 y, R4 elements left
+TEXT ·MergeMinMaxBF16NEON(SB), NOSPLIT, $184-40
+	// pointers: R1 min, R2 max, R3 x, R4 y, R0 elements left
 	// per call: V15 0x0, V14 0x7fc00000, V13 0x10000, V12 0x7fff
-	// vector registers in use at once: 15
-	MOVD min+0(FP), R0
-	MOVD max+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD y+24(FP), R3
+	// vector registers in use at once: 11
+	MOVD min+0(FP), R1
+	MOVD max+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD y+24(FP), R4
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	MOVD $2143289344, R16
 	VDUP R16, V14.S4
@@ -6268,20 +4906,20 @@ TEXT ·MergeMinMaxBF16NEON(SB), NOSPLIT, $136-40
 	VDUP R16, V13.S4
 	MOVD $32767, R16
 	VDUP R16, V12.S4
-	MOVD n+32(FP), R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD n+32(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R1), F2
+	FMOVQ (R2), F2
 	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
 	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	FMOVQ (R2), F5
+	FMOVQ (R3), F5
 	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
 	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
 	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ (R3), F1
+	FMOVQ (R4), F1
 	WORD $0x2e613826 // shll v6.4s, v1.4h, #16
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
@@ -6310,24 +4948,24 @@ laneloop:
 	VSUB V3.S4, V12.S4, V3.S4
 	WORD $0x0e6240c6 // addhn v6.4h, v6.4s, v2.4s
 	WORD $0x4e634006 // addhn2 v6.8h, v0.4s, v3.4s
-	FMOVQ F6, (R0)
+	FMOVQ F6, (R1)
 	VCMTST V13.S4, V4.S4, V0.S4
 	VSUB V0.S4, V12.S4, V0.S4
 	VCMTST V13.S4, V1.S4, V2.S4
 	VSUB V2.S4, V12.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, (R1)
-	FMOVQ 16(R0), F0
+	FMOVQ F4, (R2)
+	FMOVQ 16(R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
 	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R3), F5
 	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
 	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
 	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 16(R3), F1
+	FMOVQ 16(R4), F1
 	WORD $0x2e613826 // shll v6.4s, v1.4h, #16
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
@@ -6356,241 +4994,57 @@ laneloop:
 	VSUB V3.S4, V12.S4, V3.S4
 	WORD $0x0e6240c6 // addhn v6.4h, v6.4s, v2.4s
 	WORD $0x4e634006 // addhn2 v6.8h, v0.4s, v3.4s
-	FMOVQ F6, 16(R0)
+	FMOVQ F6, 16(R1)
 	VCMTST V13.S4, V4.S4, V0.S4
 	VSUB V0.S4, V12.S4, V0.S4
 	VCMTST V13.S4, V1.S4, V2.S4
 	VSUB V2.S4, V12.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 16(R1)
-	ADD $32, R0, R0
+	FMOVQ F4, 16(R2)
 	ADD $32, R1, R1
 	ADD $32, R2, R2
 	ADD $32, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $32, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	MOVD R2, R16
-	ADD $80, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R3, R16
-	ADD $112, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	FMOVQ 16(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 48(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	FMOVQ 80(RSP), F5
-	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 112(RSP), F1
-	WORD $0x2e613826 // shll v6.4s, v1.4h, #16
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V14.B16, V4.B16, V6.B16
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V14.B16, V3.B16, V4.B16
-	CMP $5, R4
-	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x4ea2f403 // fmin v3.4s, v0.4s, v2.4s
-	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V14.B16, V3.B16, V0.B16
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V14.B16, V2.B16, V1.B16
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVQ 32(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 64(RSP), F5
-	WORD $0x2e6138a7 // shll v7.4s, v5.4h, #16
-	WORD $0x4ea7f468 // fmin v8.4s, v3.4s, v7.4s
-	FMOVQ 96(RSP), F9
-	WORD $0x2e61392a // shll v10.4s, v9.4h, #16
-	WORD $0x4eaaf508 // fmin v8.4s, v8.4s, v10.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	WORD $0x2e61386a // shll v10.4s, v3.4h, #16
-	WORD $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
-	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
-	WORD $0x4e28e50a // fcmeq v10.4s, v8.4s, v8.4s
-	VBSL V14.B16, V8.B16, V10.B16
-	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V14.B16, V7.B16, V8.B16
-	CMP $13, R4
-	BLT lanetailnarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x4ea5f447 // fmin v7.4s, v2.4s, v5.4s
-	WORD $0x6e613929 // shll2 v9.4s, v9.8h, #16
-	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
-	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
-	VBSL V14.B16, V7.B16, V2.B16
-	WORD $0x4e2fd4a5 // fadd v5.4s, v5.4s, v15.4s
-	WORD $0x4e25e4a3 // fcmeq v3.4s, v5.4s, v5.4s
-	VBSL V14.B16, V5.B16, V3.B16
-lanetailnarrow:
-	VCMTST V13.S4, V6.S4, V5.S4
-	VSUB V5.S4, V12.S4, V5.S4
-	VCMTST V13.S4, V0.S4, V7.S4
-	VSUB V7.S4, V12.S4, V7.S4
-	WORD $0x0e6540c6 // addhn v6.4h, v6.4s, v5.4s
-	WORD $0x4e674006 // addhn2 v6.8h, v0.4s, v7.4s
-	FMOVQ F6, 16(RSP)
-	VCMTST V13.S4, V4.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V1.S4, V5.S4
-	VSUB V5.S4, V12.S4, V5.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e654024 // addhn2 v4.8h, v1.4s, v5.4s
-	FMOVQ F4, 48(RSP)
-	VCMTST V13.S4, V10.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V2.S4, V1.S4
-	VSUB V1.S4, V12.S4, V1.S4
-	WORD $0x0e60414a // addhn v10.4h, v10.4s, v0.4s
-	WORD $0x4e61404a // addhn2 v10.8h, v2.4s, v1.4s
-	FMOVQ F10, 32(RSP)
-	VCMTST V13.S4, V8.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V3.S4, V1.S4
-	VSUB V1.S4, V12.S4, V1.S4
-	WORD $0x0e604108 // addhn v8.4h, v8.4s, v0.4s
-	WORD $0x4e614068 // addhn2 v8.8h, v3.4s, v1.4s
-	FMOVQ F8, 64(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 144(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
+	CALL ·stageOut16NEON(SB)
+	MOVD 152(RSP), R2
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut16NEON(SB)
+	MOVD 160(RSP), R3
+	MOVD 168(RSP), R4
 laneend:
 	RET
+lanestage:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R1, 144(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 152(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R3, 160(RSP)
+	ADD $80, RSP, R3
+	ADD $112, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R4, 168(RSP)
+	ADD $112, RSP, R4
+	B laneloop

@@ -6,149 +6,46 @@
 
 // func PackPacked4AVX2(y *uint8, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·PackPacked4AVX2(SB), NOSPLIT, $48-32
-	// pointers: DI y, SI x, DX elements left
+TEXT ·PackPacked4AVX2(SB), NOSPLIT, $80-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x10011001, Y14 0xf0f0f0f
 	// vector registers in use at once: 4
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS    (SI), Y0
+	VMOVUPS    (DX), Y0
 	VPAND      Y14, Y0, Y1
 	VPMADDUBSW Y15, Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
-	VMOVUPS    X1, (DI)
-	ADDQ       $+16, DI
-	ADDQ       $+32, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	ADDQ       $+32, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
 	JGE        laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  48(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  56(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 16(SP)(AX*1)
-
-piece5:
-	CMPQ DX, $+9
-	JLT  lanetailnarrow
-	CMPQ DX, $+17
-	JLT  lanetailnarrow
-	CMPQ DX, $+25
-	JLT  lanetailnarrow
-
-lanetailnarrow:
-	VMOVUPS    16(SP), Y0
-	VPAND      Y14, Y0, Y1
-	VPMADDUBSW Y15, Y1, Y1
-	VPACKUSWB  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VMOVUPS    X1, (SP)
-	MOVQ       DX, AX
-	SHRQ       $0x01, AX
-	JCC        even6
-	ANDB       $0x0f, (SP)(AX*1)
-
-even6:
-	TESTQ $0x00000010, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, DX
-	JEQ   piece11
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece11:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -162,163 +59,77 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VMOVUPS     (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VMOVUPS     (DX), Y0
 	VPAND       Y14, Y0, Y1
 	VPMADDUBSW  Y15, Y1, Y1
 	VPACKUSWB   Y1, Y1, Y1
 	VPERMQ      $0x08, Y1, Y1
-	VMOVNTPS    X1, (DI)
-	ADDQ        $+16, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVNTPS    X1, (SI)
+	ADDQ        $+16, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
 
+lanestage:
+	MOVQ SI, 48(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 56(SP)
+	LEAQ 16(SP), DX
+	JMP  laneloop
+
 // func UnpackPacked4AVX2(y *uint8, x *uint8, sign int32, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·UnpackPacked4AVX2(SB), NOSPLIT, $48-40
-	// pointers: DI y, SI x, DX elements left
+TEXT ·UnpackPacked4AVX2(SB), NOSPLIT, $80-40
+	// pointers: SI y, DX x, DI elements left
 	// per call: Y0 sign, Y0 Narrow16, Y15 NarrowS8, Y1 table, Y14 0xf0f0f0f
 	// vector registers in use at once: 4
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS sign+16(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
 	VMOVUPS      constantsAVX2<>+8(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y15
 	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXBW (SI), Y0
+	VPMOVZXBW (DX), Y0
 	VPSLLD    $0x04, Y0, Y1
 	VPOR      Y0, Y1, Y1
 	VPAND     Y14, Y1, Y1
 	VPXOR     Y15, Y1, Y1
 	VPSUBB    Y15, Y1, Y1
-	VMOVUPS   Y1, (DI)
-	ADDQ      $+32, DI
-	ADDQ      $+16, SI
-	SUBQ      $+32, DX
-	CMPQ      DX, $+32
+	VMOVUPS   Y1, (SI)
+	ADDQ      $+32, SI
+	ADDQ      $+16, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  48(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  56(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 32(SP)(AX*1)
-
-piece5:
-	CMPQ DX, $+9
-	JLT  lanetailnarrow
-	CMPQ DX, $+17
-	JLT  lanetailnarrow
-	CMPQ DX, $+25
-	JLT  lanetailnarrow
-
-lanetailnarrow:
-	VPMOVZXBW 32(SP), Y0
-	VPSLLD    $0x04, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPXOR     Y15, Y1, Y1
-	VPSUBB    Y15, Y1, Y1
-	VMOVUPS   Y1, (SP)
-	TESTQ     $0x00000010, DX
-	JEQ       piece6
-	MOVQ      DX, AX
-	ANDQ      $-32, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -332,169 +143,76 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBW   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBW   (DX), Y0
 	VPSLLD      $0x04, Y0, Y1
 	VPOR        Y0, Y1, Y1
 	VPAND       Y14, Y1, Y1
 	VPXOR       Y15, Y1, Y1
 	VPSUBB      Y15, Y1, Y1
-	VMOVNTPS    Y1, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+16, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVNTPS    Y1, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+16, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
 
+lanestage:
+	MOVQ SI, 48(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	MOVQ DX, 56(SP)
+	LEAQ 32(SP), DX
+	JMP  laneloop
+
 // func PackPacked2AVX2(y *uint8, x *uint8, n int, ahead int)
-// Requires: AVX, AVX2, BMI2, MMX+
-TEXT ·PackPacked2AVX2(SB), NOSPLIT, $48-32
-	// pointers: DI y, SI x, DX elements left
+// Requires: AVX, AVX2, MMX+
+TEXT ·PackPacked2AVX2(SB), NOSPLIT, $80-32
+	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x4010401, Y14 0x3030303, Y13 0x100001
 	// vector registers in use at once: 5
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+40(SB), Y15
 	VBROADCASTSS constantsAVX2<>+44(SB), Y14
 	VBROADCASTSS constantsAVX2<>+48(SB), Y13
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS    (SI), Y0
+	VMOVUPS    (DX), Y0
 	VPAND      Y14, Y0, Y1
 	VPMADDUBSW Y15, Y1, Y1
 	VPMADDWD   Y13, Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VPACKUSWB  X1, X1, X1
-	VMOVQ      X1, (DI)
-	ADDQ       $+8, DI
-	ADDQ       $+32, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
+	VMOVQ      X1, (SI)
+	ADDQ       $+8, SI
+	ADDQ       $+32, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
 	JGE        laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  48(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  56(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 16(SP)(AX*1)
-
-piece5:
-	CMPQ DX, $+9
-	JLT  lanetailnarrow
-	CMPQ DX, $+17
-	JLT  lanetailnarrow
-	CMPQ DX, $+25
-	JLT  lanetailnarrow
-
-lanetailnarrow:
-	VMOVUPS    16(SP), Y0
-	VPAND      Y14, Y0, Y1
-	VPMADDUBSW Y15, Y1, Y1
-	VPMADDWD   Y13, Y1, Y1
-	VPACKUSDW  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VPACKUSWB  X1, X1, X1
-	VMOVQ      X1, (SP)
-	MOVQ       (SP), AX
-	LEAQ       (DX)(DX*1), CX
-	BZHIQ      CX, AX, AX
-	MOVQ       AX, (SP)
-	TESTQ      $0x00000010, DX
-	JEQ        piece6
-	MOVQ       DX, AX
-	ANDQ       $-32, AX
-	SHRQ       $0x02, AX
-	MOVL       (SP)(AX*1), CX
-	MOVL       CX, (DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
@@ -508,45 +226,55 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VMOVUPS     (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VMOVUPS     (DX), Y0
 	VPAND       Y14, Y0, Y1
 	VPMADDUBSW  Y15, Y1, Y1
 	VPMADDWD    Y13, Y1, Y1
 	VPACKUSDW   Y1, Y1, Y1
 	VPERMQ      $0x08, Y1, Y1
 	VPACKUSWB   X1, X1, X1
-	VMOVQ       X1, (DI)
-	ADDQ        $+8, DI
-	ADDQ        $+32, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVQ       X1, (SI)
+	ADDQ        $+8, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
 
+lanestage:
+	MOVQ SI, 48(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ DX, 56(SP)
+	LEAQ 16(SP), DX
+	JMP  laneloop
+
 // func UnpackPacked2AVX2(y *uint8, x *uint8, sign int32, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·UnpackPacked2AVX2(SB), NOSPLIT, $48-40
-	// pointers: DI y, SI x, DX elements left
+TEXT ·UnpackPacked2AVX2(SB), NOSPLIT, $80-40
+	// pointers: SI y, DX x, DI elements left
 	// per call: Y0 sign, Y0 Narrow16, Y15 NarrowS8, Y1 table, Y14 0x3030303
 	// vector registers in use at once: 4
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS sign+16(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
 	VMOVUPS      constantsAVX2<>+8(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y15
 	VBROADCASTSS constantsAVX2<>+44(SB), Y14
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXBD (SI), Y0
+	VPMOVZXBD (DX), Y0
 	VPSLLD    $0x06, Y0, Y1
 	VPOR      Y0, Y1, Y1
 	VPSLLD    $0x0c, Y1, Y0
@@ -554,122 +282,25 @@ laneloop:
 	VPAND     Y14, Y0, Y0
 	VPXOR     Y15, Y0, Y0
 	VPSUBB    Y15, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	ADDQ      $+32, DI
-	ADDQ      $+8, SI
-	SUBQ      $+32, DX
-	CMPQ      DX, $+32
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+32, SI
+	ADDQ      $+8, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  48(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  56(SP), DX
 
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 32(SP)(AX*1)
-
-piece5:
-	CMPQ DX, $+9
-	JLT  lanetailnarrow
-	CMPQ DX, $+17
-	JLT  lanetailnarrow
-	CMPQ DX, $+25
-	JLT  lanetailnarrow
-
-lanetailnarrow:
-	VPMOVZXBD 32(SP), Y0
-	VPSLLD    $0x06, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPSLLD    $0x0c, Y1, Y0
-	VPOR      Y1, Y0, Y0
-	VPAND     Y14, Y0, Y0
-	VPXOR     Y15, Y0, Y0
-	VPSUBB    Y15, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	TESTQ     $0x00000010, DX
-	JEQ       piece6
-	MOVQ      DX, AX
-	ANDQ      $-32, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -683,8 +314,8 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Y0
 	VPSLLD      $0x06, Y0, Y1
 	VPOR        Y0, Y1, Y1
 	VPSLLD      $0x0c, Y1, Y0
@@ -692,13 +323,23 @@ lanestream:
 	VPAND       Y14, Y0, Y0
 	VPXOR       Y15, Y0, Y0
 	VPSUBB      Y15, Y0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+8, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+8, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         lanestream
 	JMP         lanetail
+
+lanestage:
+	MOVQ SI, 48(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+	MOVQ DX, 56(SP)
+	LEAQ 32(SP), DX
+	JMP  laneloop
 
 DATA constantsAVX2<>+0(SB)/4, $0x10011001
 DATA constantsAVX2<>+4(SB)/4, $0x0f0f0f0f

@@ -7,58 +7,60 @@
 // func PackPacked4AVX512(y *uint8, x *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·PackPacked4AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 0x10011001, Z14 0xf0f0f0f
 	// vector registers in use at once: 4
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS    (SI), Z0
+	VMOVUPS    (DX), Z0
 	VPANDD     Z14, Z0, Z1
 	VPMADDUBSW Z15, Z1, Z1
 	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
 	JGE        laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
+
+lanerest:
 	MOVQ  $-1, AX
-	BZHIQ DX, AX, AX
+	BZHIQ DI, AX, AX
 	KMOVQ AX, K0
-	CMPQ  DX, $+17
+	CMPQ  DI, $+17
 	JLT   lanetailnarrow
-	CMPQ  DX, $+33
+	CMPQ  DI, $+33
 	JLT   lanetailnarrow
-	CMPQ  DX, $+49
+	CMPQ  DI, $+49
 	JLT   lanetailnarrow
 
 lanetailnarrow:
 	KMOVQ      K0, K7
-	VMOVDQU8.Z (SI), K7, Z0
+	VMOVDQU8.Z (DX), K7, Z0
 	VPANDD     Z14, Z0, Z1
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z15, Z1, Z1
 	VPMOVWB    Z1, Y1
-	LEAQ       1(DX), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (DI)
+	VMOVDQU8   Y1, K7, (SI)
 
 laneend:
 	MOVQ  ahead+24(FP), AX
@@ -73,79 +75,81 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VMOVUPS     (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VMOVUPS     (DX), Z0
 	VPANDD      Z14, Z0, Z1
 	VPMADDUBSW  Z15, Z1, Z1
 	VPMOVWB     Z1, Y1
-	VMOVNTPS    Y1, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Y1, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 // func UnpackPacked4AVX512(y *uint8, x *uint8, sign int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·UnpackPacked4AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z0 sign, Z0 Narrow16, Z15 NarrowS8, Z1 table, Z14 0xf0f0f0f
 	// vector registers in use at once: 4
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS sign+16(FP), Z0
 	VPACKSSDW    Z0, Z0, Z0
 	VMOVUPS      constantsAVX512<>+8(SB), Z1
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z1, Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXBW  (SI), Z0
+	VPMOVZXBW  (DX), Z0
 	VPSLLD     $0x04, Z0, Z1
 	VPTERNLOGD $0xa8, Z14, Z0, Z1
 	VPXORD     Z15, Z1, Z1
 	VPSUBB     Z15, Z1, Z1
-	VMOVUPS    Z1, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+32, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
+	VMOVUPS    Z1, (SI)
+	ADDQ       $+64, SI
+	ADDQ       $+32, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
 	JGE        laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
+
+lanerest:
 	MOVQ  $-1, AX
-	BZHIQ DX, AX, AX
+	BZHIQ DI, AX, AX
 	KMOVQ AX, K0
-	CMPQ  DX, $+17
+	CMPQ  DI, $+17
 	JLT   lanetailnarrow
-	CMPQ  DX, $+33
+	CMPQ  DI, $+33
 	JLT   lanetailnarrow
-	CMPQ  DX, $+49
+	CMPQ  DI, $+49
 	JLT   lanetailnarrow
 
 lanetailnarrow:
-	LEAQ        1(DX), CX
+	LEAQ        1(DI), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
 	KMOVQ       AX, K7
-	VPMOVZXBW.Z (SI), K7, Z0
+	VPMOVZXBW.Z (DX), K7, Z0
 	VPSLLD      $0x04, Z0, Z1
 	VPTERNLOGD  $0xa8, Z14, Z0, Z1
 	VPXORD      Z15, Z1, Z1
 	VPSUBB      Z15, Z1, Z1
 	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
+	VMOVDQU8    Z1, K7, (SI)
 
 laneend:
 	MOVQ  ahead+32(FP), AX
@@ -160,78 +164,80 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBW   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBW   (DX), Z0
 	VPSLLD      $0x04, Z0, Z1
 	VPTERNLOGD  $0xa8, Z14, Z0, Z1
 	VPXORD      Z15, Z1, Z1
 	VPSUBB      Z15, Z1, Z1
-	VMOVNTPS    Z1, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z1, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 // func PackPacked2AVX512(y *uint8, x *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·PackPacked2AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 0x4010401, Z14 0x3030303, Z13 0x100001
 	// vector registers in use at once: 5
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+72(SB), Z15
 	VBROADCASTSS constantsAVX512<>+76(SB), Z14
 	VBROADCASTSS constantsAVX512<>+80(SB), Z13
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS    (SI), Z0
+	VMOVUPS    (DX), Z0
 	VPANDD     Z14, Z0, Z1
 	VPMADDUBSW Z15, Z1, Z1
 	VPMADDWD   Z13, Z1, Z1
 	VPMOVDB    Z1, X1
-	VMOVUPS    X1, (DI)
-	ADDQ       $+16, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
 	JGE        laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
+
+lanerest:
 	MOVQ  $-1, AX
-	BZHIQ DX, AX, AX
+	BZHIQ DI, AX, AX
 	KMOVQ AX, K0
-	CMPQ  DX, $+17
+	CMPQ  DI, $+17
 	JLT   lanetailnarrow
-	CMPQ  DX, $+33
+	CMPQ  DI, $+33
 	JLT   lanetailnarrow
-	CMPQ  DX, $+49
+	CMPQ  DI, $+49
 	JLT   lanetailnarrow
 
 lanetailnarrow:
 	KMOVQ      K0, K7
-	VMOVDQU8.Z (SI), K7, Z0
+	VMOVDQU8.Z (DX), K7, Z0
 	VPANDD     Z14, Z0, Z1
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z15, Z1, Z1
 	VPMADDWD   Z13, Z1, Z1
 	VPMOVDB    Z1, X1
-	LEAQ       3(DX), CX
+	LEAQ       3(DI), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   X1, K7, (DI)
+	VMOVDQU8   X1, K7, (SI)
 
 laneend:
 	MOVQ  ahead+24(FP), AX
@@ -246,76 +252,78 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VMOVUPS     (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VMOVUPS     (DX), Z0
 	VPANDD      Z14, Z0, Z1
 	VPMADDUBSW  Z15, Z1, Z1
 	VPMADDWD    Z13, Z1, Z1
 	VPMOVDB     Z1, X1
-	VMOVNTPS    X1, (DI)
-	ADDQ        $+16, DI
-	ADDQ        $+64, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    X1, (SI)
+	ADDQ        $+16, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 // func UnpackPacked2AVX512(y *uint8, x *uint8, sign int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·UnpackPacked2AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI y, SI x, DX elements left
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z0 sign, Z0 Narrow16, Z15 NarrowS8, Z1 table, Z14 0x3030303
 	// vector registers in use at once: 4
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS sign+16(FP), Z0
 	VPACKSSDW    Z0, Z0, Z0
 	VMOVUPS      constantsAVX512<>+8(SB), Z1
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z1, Z15
 	VBROADCASTSS constantsAVX512<>+76(SB), Z14
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXBD  (SI), Z0
+	VPMOVZXBD  (DX), Z0
 	VPSLLD     $0x06, Z0, Z1
 	VPORD      Z0, Z1, Z1
 	VPSLLD     $0x0c, Z1, Z0
 	VPTERNLOGD $0xa8, Z14, Z1, Z0
 	VPXORD     Z15, Z0, Z0
 	VPSUBB     Z15, Z0, Z0
-	VMOVUPS    Z0, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+16, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
+	VMOVUPS    Z0, (SI)
+	ADDQ       $+64, SI
+	ADDQ       $+16, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
 	JGE        laneloop
 
 lanetail:
-	TESTQ DX, DX
+	TESTQ DI, DI
 	JEQ   laneend
+
+lanerest:
 	MOVQ  $-1, AX
-	BZHIQ DX, AX, AX
+	BZHIQ DI, AX, AX
 	KMOVQ AX, K0
-	CMPQ  DX, $+17
+	CMPQ  DI, $+17
 	JLT   lanetailnarrow
-	CMPQ  DX, $+33
+	CMPQ  DI, $+33
 	JLT   lanetailnarrow
-	CMPQ  DX, $+49
+	CMPQ  DI, $+49
 	JLT   lanetailnarrow
 
 lanetailnarrow:
-	LEAQ        3(DX), CX
+	LEAQ        3(DI), CX
 	SHRQ        $0x02, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
 	KMOVQ       AX, K7
-	VPMOVZXBD.Z (SI), K7, Z0
+	VPMOVZXBD.Z (DX), K7, Z0
 	VPSLLD      $0x06, Z0, Z1
 	VPORD       Z0, Z1, Z1
 	VPSLLD      $0x0c, Z1, Z0
@@ -323,7 +331,7 @@ lanetailnarrow:
 	VPXORD      Z15, Z0, Z0
 	VPSUBB      Z15, Z0, Z0
 	KMOVQ       K0, K7
-	VMOVDQU8    Z0, K7, (DI)
+	VMOVDQU8    Z0, K7, (SI)
 
 laneend:
 	MOVQ  ahead+32(FP), AX
@@ -338,19 +346,19 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBD   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXBD   (DX), Z0
 	VPSLLD      $0x06, Z0, Z1
 	VPORD       Z0, Z1, Z1
 	VPSLLD      $0x0c, Z1, Z0
 	VPTERNLOGD  $0xa8, Z14, Z1, Z0
 	VPXORD      Z15, Z0, Z0
 	VPSUBB      Z15, Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+16, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z0, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+16, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 

@@ -6,100 +6,56 @@
 
 // func PackPacked4NEON(y *uint8, x *uint8, n int, ahead int)
 
-TEXT ·PackPacked4NEON(SB), NOSPLIT, $40-32
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·PackPacked4NEON(SB), NOSPLIT, $72-32
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: nothing
 	// vector registers in use at once: 2
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD n+16(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD n+16(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
-	ADD $8, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	FMOVD F1, (R1)
+	ADD $8, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R2, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R2, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	CMP $5, R2
-	BLT lanetailnarrow
-	CMP $9, R2
-	BLT lanetailnarrow
-	CMP $13, R2
-	BLT lanetailnarrow
-lanetailnarrow:
-	FMOVQ 32(RSP), F0
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	MOVD $0, R17
-	ADD R2<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 48(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R2, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R20, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R20, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R20, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	MOVD 56(RSP), R2
 laneend:
 	RET
+lanestage:
+	MOVD R1, 48(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 56(RSP)
+	ADD $32, RSP, R2
+	B laneloop
 
 // func UnpackPacked4NEON(y *uint8, x *uint8, sign int32, n int, ahead int)
 
-TEXT ·UnpackPacked4NEON(SB), NOSPLIT, $40-40
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·UnpackPacked4NEON(SB), NOSPLIT, $72-40
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: V0 sign, V1 Narrow16, V15 NarrowS8, V14 0xf0f0f0f
 	// vector registers in use at once: 4
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
 	FMOVS sign+16(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
@@ -108,180 +64,99 @@ TEXT ·UnpackPacked4NEON(SB), NOSPLIT, $40-40
 	WORD $0x4e21482f // sqxtn2 v15.16b, v1.8h
 	MOVD $252645135, R16
 	VDUP R16, V14.S4
-	MOVD n+24(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD n+24(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVD (R1), F0
+	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VAND V14.B16, V0.B16, V0.B16
 	VEOR V15.B16, V0.B16, V0.B16
 	VSUB V15.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-	ADD $16, R0, R0
-	ADD $8, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	ADD $8, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	ADD $1, R2, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R20, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R20, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R20, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	CMP $5, R2
-	BLT lanetailnarrow
-	CMP $9, R2
-	BLT lanetailnarrow
-	CMP $13, R2
-	BLT lanetailnarrow
-lanetailnarrow:
-	FMOVD 32(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V15.B16, V0.B16, V0.B16
-	VSUB V15.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 48(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R2, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 56(RSP), R2
 laneend:
 	RET
+lanestage:
+	MOVD R1, 48(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	MOVD R2, 56(RSP)
+	ADD $32, RSP, R2
+	B laneloop
 
 // func PackPacked2NEON(y *uint8, x *uint8, n int, ahead int)
 
-TEXT ·PackPacked2NEON(SB), NOSPLIT, $40-32
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·PackPacked2NEON(SB), NOSPLIT, $72-32
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: nothing
 	// vector registers in use at once: 2
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD n+16(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD n+16(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $2, V0.B16, V1.B16
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R0)
-	ADD $4, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R2, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R2, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	CMP $5, R2
-	BLT lanetailnarrow
-	CMP $9, R2
-	BLT lanetailnarrow
-	CMP $13, R2
-	BLT lanetailnarrow
-lanetailnarrow:
-	FMOVQ 32(RSP), F0
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, 16(RSP)
-	MOVD $0, R17
-	ADD R2<<1, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVWU 16(RSP), R19
-	AND R16, R19, R19
-	MOVW R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 48(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $3, R2, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece5
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece5:
-	TBZ $1, R20, piece6
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece6:
-	TBZ $0, R20, piece7
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece7:
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	MOVD 56(RSP), R2
 laneend:
 	RET
+lanestage:
+	MOVD R1, 48(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R2, 56(RSP)
+	ADD $32, RSP, R2
+	B laneloop
 
 // func UnpackPacked2NEON(y *uint8, x *uint8, sign int32, n int, ahead int)
 
-TEXT ·UnpackPacked2NEON(SB), NOSPLIT, $40-40
-	// pointers: R0 y, R1 x, R2 elements left
+TEXT ·UnpackPacked2NEON(SB), NOSPLIT, $72-40
+	// pointers: R1 y, R2 x, R0 elements left
 	// per call: V0 sign, V1 Narrow16, V15 NarrowS8, V14 0x3030303
 	// vector registers in use at once: 4
-	MOVD y+0(FP), R0
-	MOVD x+8(FP), R1
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
 	FMOVS sign+16(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
@@ -290,11 +165,11 @@ TEXT ·UnpackPacked2NEON(SB), NOSPLIT, $40-40
 	WORD $0x4e21482f // sqxtn2 v15.16b, v1.8h
 	MOVD $50529027, R16
 	VDUP R16, V14.S4
-	MOVD n+24(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD n+24(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVS (R1), F0
+	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
@@ -302,66 +177,30 @@ laneloop:
 	VAND V14.B16, V0.B16, V0.B16
 	VEOR V15.B16, V0.B16, V0.B16
 	VSUB V15.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-	ADD $16, R0, R0
-	ADD $4, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	ADD $4, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	ADD $3, R2, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece1
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece1:
-	TBZ $1, R20, piece2
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece2:
-	TBZ $0, R20, piece3
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece3:
-	CMP $5, R2
-	BLT lanetailnarrow
-	CMP $9, R2
-	BLT lanetailnarrow
-	CMP $13, R2
-	BLT lanetailnarrow
-lanetailnarrow:
-	FMOVS 32(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V15.B16, V0.B16, V0.B16
-	VSUB V15.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 48(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece4
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece4:
-	TBZ $2, R2, piece5
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece5:
-	TBZ $1, R2, piece6
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece6:
-	TBZ $0, R2, piece7
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece7:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 56(RSP), R2
 laneend:
 	RET
+lanestage:
+	MOVD R1, 48(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+	MOVD R2, 56(RSP)
+	ADD $32, RSP, R2
+	B laneloop

@@ -6,13 +6,13 @@
 
 // func ParamsScaleAVX2(scale *float32, recip *float32, most *float32, half float32, n int)
 // Requires: AVX, FMA3
-TEXT ·ParamsScaleAVX2(SB), $384-40
-	// pointers: DI scale, SI recip, DX most, BX elements left
+TEXT ·ParamsScaleAVX2(SB), $432-40
+	// pointers: SI scale, DX recip, BX most, DI elements left
 	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x34000000, Y11 0x7fc00000, Y10 0x17800000, Y9 0x71800000
 	// vector registers in use at once: 10
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         most+16(FP), DX
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         most+16(FP), BX
 	VBROADCASTSS half+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VDIVPS       Y15, Y14, Y13
@@ -20,12 +20,12 @@ TEXT ·ParamsScaleAVX2(SB), $384-40
 	VBROADCASTSS constantsAVX2<>+8(SB), Y11
 	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	MOVQ         n+32(FP), BX
-	CMPQ         BX, $+32
-	JLT          lanetail
+	MOVQ         n+32(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 
 laneloop:
-	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -35,14 +35,14 @@ laneloop:
 	VMAXPS       Y2, Y12, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VMAXPS       Y0, Y10, Y1
 	VMINPS       Y1, Y9, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, (SI)
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      Y1, (DX)
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -52,14 +52,14 @@ laneloop:
 	VMAXPS       Y2, Y12, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VMAXPS       Y0, Y10, Y1
 	VMINPS       Y1, Y9, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      Y1, 32(DX)
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -69,14 +69,14 @@ laneloop:
 	VMAXPS       Y2, Y12, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VMAXPS       Y0, Y10, Y1
 	VMINPS       Y1, Y9, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      Y1, 64(DX)
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -86,332 +86,61 @@ laneloop:
 	VMAXPS       Y2, Y12, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
 	VMAXPS       Y0, Y10, Y1
 	VMINPS       Y1, Y9, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 96(SI)
-	ADDQ         $+128, DI
+	VMOVUPS      Y1, 96(DX)
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         384(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         392(SP), DX
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         400(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece5:
-	VMOVUPS      256(SP), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMAXPS       Y2, Y12, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, (SP)
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 128(SP)
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      288(SP), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMAXPS       Y2, Y12, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 32(SP)
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 160(SP)
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      320(SP), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMAXPS       Y2, Y12, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 64(SP)
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 192(SP)
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      352(SP), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMAXPS       Y2, Y12, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 96(SP)
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 224(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece15:
 laneend:
 	VZEROUPPER
 	RET
+
+lanestage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 392(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
 
 // func ParamsSymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
 // Requires: AVX, FMA3
-TEXT ·ParamsSymmetricAVX2(SB), $640-56
-	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 most, R9 elements left
+TEXT ·ParamsSymmetricAVX2(SB), $704-56
+	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 most, DI elements left
 	// per call: Y15 half, Y14 middle, Y13 0x3f800000, Y12 Div, Y11 0x34000000, Y10 0x7fc00000, Y9 0x17800000, Y8 0x71800000, Y7 0x0
 	// vector registers in use at once: 12
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         zeroPoint+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	MOVQ         most+32(FP), R8
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         zeroPoint+16(FP), BX
+	MOVQ         minval+24(FP), R8
+	MOVQ         most+32(FP), R9
 	VBROADCASTSS half+40(FP), Y15
 	VBROADCASTSS middle+44(FP), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
@@ -421,12 +150,12 @@ TEXT ·ParamsSymmetricAVX2(SB), $640-56
 	VBROADCASTSS constantsAVX2<>+12(SB), Y9
 	VBROADCASTSS constantsAVX2<>+16(SB), Y8
 	VXORPS       Y7, Y7, Y7
-	MOVQ         n+48(FP), R9
-	CMPQ         R9, $+32
-	JLT          lanetail
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 
 laneloop:
-	VMOVUPS      (R8), Y0
+	VMOVUPS      (R9), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -436,19 +165,19 @@ laneloop:
 	VMAXPS       Y2, Y11, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VMAXPS       Y1, Y9, Y2
 	VMINPS       Y2, Y8, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y13, Y1
 	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, (SI)
-	VMOVUPS      Y14, (DX)
+	VMOVUPS      Y2, (DX)
+	VMOVUPS      Y14, (BX)
 	VSUBPS       Y0, Y7, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, (BX)
-	VMOVUPS      32(R8), Y0
+	VMOVUPS      Y1, (R8)
+	VMOVUPS      32(R9), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -458,19 +187,19 @@ laneloop:
 	VMAXPS       Y2, Y11, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y1, 32(SI)
 	VMAXPS       Y1, Y9, Y2
 	VMINPS       Y2, Y8, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y13, Y1
 	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 32(SI)
-	VMOVUPS      Y14, 32(DX)
+	VMOVUPS      Y2, 32(DX)
+	VMOVUPS      Y14, 32(BX)
 	VSUBPS       Y0, Y7, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 32(BX)
-	VMOVUPS      64(R8), Y0
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      64(R9), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -480,19 +209,19 @@ laneloop:
 	VMAXPS       Y2, Y11, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      Y1, 64(SI)
 	VMAXPS       Y1, Y9, Y2
 	VMINPS       Y2, Y8, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y13, Y1
 	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 64(SI)
-	VMOVUPS      Y14, 64(DX)
+	VMOVUPS      Y2, 64(DX)
+	VMOVUPS      Y14, 64(BX)
 	VSUBPS       Y0, Y7, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 64(BX)
-	VMOVUPS      96(R8), Y0
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(R9), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -502,494 +231,81 @@ laneloop:
 	VMAXPS       Y2, Y11, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 96(DI)
+	VMOVUPS      Y1, 96(SI)
 	VMAXPS       Y1, Y9, Y2
 	VMINPS       Y2, Y8, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y13, Y1
 	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 96(SI)
-	VMOVUPS      Y14, 96(DX)
+	VMOVUPS      Y2, 96(DX)
+	VMOVUPS      Y14, 96(BX)
 	VSUBPS       Y0, Y7, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 96(BX)
-	ADDQ         $+128, DI
+	VMOVUPS      Y1, 96(R8)
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
 	ADDQ         $+128, BX
 	ADDQ         $+128, R8
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	ADDQ         $+128, R9
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         640(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         648(SP), DX
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         656(SP), BX
+	LEAQ         256(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         664(SP), R8
+	LEAQ         384(SP), AX
+	MOVQ         R8, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         672(SP), R9
 
-lanetail:
-	TESTQ R9, R9
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece5:
-	VMOVUPS      512(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMAXPS       Y2, Y11, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, (SP)
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 128(SP)
-	VMOVUPS      Y14, 256(SP)
-	VSUBPS       Y0, Y7, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 384(SP)
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      544(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMAXPS       Y2, Y11, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 160(SP)
-	VMOVUPS      Y14, 288(SP)
-	VSUBPS       Y0, Y7, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 416(SP)
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      576(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMAXPS       Y2, Y11, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 192(SP)
-	VMOVUPS      Y14, 320(SP)
-	VSUBPS       Y0, Y7, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 448(SP)
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      608(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMAXPS       Y2, Y11, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 96(SP)
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 224(SP)
-	VMOVUPS      Y14, 352(SP)
-	VSUBPS       Y0, Y7, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 480(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece15:
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  272(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  280(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-	MOVQ  288(SP)(AX*1), CX
-	MOVQ  CX, 32(DX)(AX*1)
-	MOVQ  296(SP)(AX*1), CX
-	MOVQ  CX, 40(DX)(AX*1)
-	MOVQ  304(SP)(AX*1), CX
-	MOVQ  CX, 48(DX)(AX*1)
-	MOVQ  312(SP)(AX*1), CX
-	MOVQ  CX, 56(DX)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  272(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  280(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  256(SP)(AX*1), CX
-	MOVL  CX, (DX)(AX*1)
-
-piece20:
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-	MOVQ  400(SP)(AX*1), CX
-	MOVQ  CX, 16(BX)(AX*1)
-	MOVQ  408(SP)(AX*1), CX
-	MOVQ  CX, 24(BX)(AX*1)
-	MOVQ  416(SP)(AX*1), CX
-	MOVQ  CX, 32(BX)(AX*1)
-	MOVQ  424(SP)(AX*1), CX
-	MOVQ  CX, 40(BX)(AX*1)
-	MOVQ  432(SP)(AX*1), CX
-	MOVQ  CX, 48(BX)(AX*1)
-	MOVQ  440(SP)(AX*1), CX
-	MOVQ  CX, 56(BX)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-	MOVQ  400(SP)(AX*1), CX
-	MOVQ  CX, 16(BX)(AX*1)
-	MOVQ  408(SP)(AX*1), CX
-	MOVQ  CX, 24(BX)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  384(SP)(AX*1), CX
-	MOVL  CX, (BX)(AX*1)
-
-piece25:
 laneend:
 	VZEROUPPER
 	RET
 
+lanestage:
+	MOVQ SI, 640(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 648(SP)
+	LEAQ 128(SP), DX
+	MOVQ BX, 656(SP)
+	LEAQ 256(SP), BX
+	MOVQ R8, 664(SP)
+	LEAQ 384(SP), R8
+	LEAQ 512(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 672(SP)
+	LEAQ 512(SP), R9
+	JMP  laneloop
+
 // func ParamsAsymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
 // Requires: AVX, FMA3
-TEXT ·ParamsAsymmetricAVX2(SB), $768-72
-	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 min, R9 max, R10 elements left
+TEXT ·ParamsAsymmetricAVX2(SB), $832-72
+	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 min, R10 max, DI elements left
 	// per call: Y15 steps, Y14 least, Y13 greatest, Y12 0x0, Y11 0x3f800000, Y10 Div, Y9 0x34000000, Y8 0x7fc00000, Y7 0x17800000, Y6 0x71800000
 	// vector registers in use at once: 14
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         zeroPoint+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	MOVQ         min+32(FP), R8
-	MOVQ         max+40(FP), R9
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         zeroPoint+16(FP), BX
+	MOVQ         minval+24(FP), R8
+	MOVQ         min+32(FP), R9
+	MOVQ         max+40(FP), R10
 	VBROADCASTSS steps+48(FP), Y15
 	VBROADCASTSS least+52(FP), Y14
 	VBROADCASTSS greatest+56(FP), Y13
@@ -1000,14 +316,14 @@ TEXT ·ParamsAsymmetricAVX2(SB), $768-72
 	VBROADCASTSS constantsAVX2<>+8(SB), Y8
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	MOVQ         n+64(FP), R10
-	CMPQ         R10, $+32
-	JLT          lanetail
+	MOVQ         n+64(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 
 laneloop:
-	VMOVUPS      (R8), Y0
+	VMOVUPS      (R9), Y0
 	VMINPS       Y0, Y12, Y0
-	VMOVUPS      (R9), Y1
+	VMOVUPS      (R10), Y1
 	VMAXPS       Y1, Y12, Y1
 	VSUBPS       Y0, Y1, Y1
 	VMULPS       Y10, Y1, Y2
@@ -1019,29 +335,29 @@ laneloop:
 	VMAXPS       Y3, Y9, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
 	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VMAXPS       Y1, Y7, Y2
 	VMINPS       Y2, Y6, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y11, Y3
 	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, (SI)
-	VDIVPS       Y1, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
 	VMOVUPS      Y2, (DX)
+	VDIVPS       Y1, Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, (BX)
 	VADDPS       Y12, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, (BX)
-	VMOVUPS      32(R8), Y0
+	VMOVUPS      Y1, (R8)
+	VMOVUPS      32(R9), Y0
 	VMINPS       Y0, Y12, Y0
-	VMOVUPS      32(R9), Y1
+	VMOVUPS      32(R10), Y1
 	VMAXPS       Y1, Y12, Y1
 	VSUBPS       Y0, Y1, Y1
 	VMULPS       Y10, Y1, Y2
@@ -1053,29 +369,29 @@ laneloop:
 	VMAXPS       Y3, Y9, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
 	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y1, 32(SI)
 	VMAXPS       Y1, Y7, Y2
 	VMINPS       Y2, Y6, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y11, Y3
 	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 32(SI)
-	VDIVPS       Y1, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
 	VMOVUPS      Y2, 32(DX)
+	VDIVPS       Y1, Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 32(BX)
 	VADDPS       Y12, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 32(BX)
-	VMOVUPS      64(R8), Y0
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      64(R9), Y0
 	VMINPS       Y0, Y12, Y0
-	VMOVUPS      64(R9), Y1
+	VMOVUPS      64(R10), Y1
 	VMAXPS       Y1, Y12, Y1
 	VSUBPS       Y0, Y1, Y1
 	VMULPS       Y10, Y1, Y2
@@ -1087,29 +403,29 @@ laneloop:
 	VMAXPS       Y3, Y9, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
 	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      Y1, 64(SI)
 	VMAXPS       Y1, Y7, Y2
 	VMINPS       Y2, Y6, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y11, Y3
 	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 64(SI)
-	VDIVPS       Y1, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
 	VMOVUPS      Y2, 64(DX)
+	VDIVPS       Y1, Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 64(BX)
 	VADDPS       Y12, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 64(BX)
-	VMOVUPS      96(R8), Y0
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(R9), Y0
 	VMINPS       Y0, Y12, Y0
-	VMOVUPS      96(R9), Y1
+	VMOVUPS      96(R10), Y1
 	VMAXPS       Y1, Y12, Y1
 	VSUBPS       Y0, Y1, Y1
 	VMULPS       Y10, Y1, Y2
@@ -1121,13 +437,13 @@ laneloop:
 	VMAXPS       Y3, Y9, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
 	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 96(DI)
+	VMOVUPS      Y1, 96(SI)
 	VMAXPS       Y1, Y7, Y2
 	VMINPS       Y2, Y6, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y11, Y3
 	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 96(SI)
+	VMOVUPS      Y2, 96(DX)
 	VDIVPS       Y1, Y0, Y1
 	VROUNDPS     $0x08, Y1, Y1
 	VSUBPS       Y1, Y14, Y1
@@ -1136,617 +452,78 @@ laneloop:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VANDPS       Y1, Y2, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 96(DX)
+	VMOVUPS      Y2, 96(BX)
 	VADDPS       Y12, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 96(BX)
-	ADDQ         $+128, DI
+	VMOVUPS      Y1, 96(R8)
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
 	ADDQ         $+128, BX
 	ADDQ         $+128, R8
 	ADDQ         $+128, R9
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	ADDQ         $+128, R10
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         768(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         776(SP), DX
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         784(SP), BX
+	LEAQ         256(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         792(SP), R8
+	LEAQ         384(SP), AX
+	MOVQ         R8, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         800(SP), R9
+	MOVQ         808(SP), R10
 
-lanetail:
-	TESTQ R10, R10
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece1
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece5:
-	XORL  AX, AX
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	MOVQ  AX, 672(SP)
-	MOVQ  AX, 680(SP)
-	MOVQ  AX, 688(SP)
-	MOVQ  AX, 696(SP)
-	MOVQ  AX, 704(SP)
-	MOVQ  AX, 712(SP)
-	MOVQ  AX, 720(SP)
-	MOVQ  AX, 728(SP)
-	MOVQ  AX, 736(SP)
-	MOVQ  AX, 744(SP)
-	MOVQ  AX, 752(SP)
-	MOVQ  AX, 760(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 688(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 696(SP)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R10
-	JEQ   piece7
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R10
-	JEQ   piece8
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 640(SP)(AX*1)
-
-piece10:
-	VMOVUPS      512(SP), Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      640(SP), Y1
-	VMAXPS       Y1, Y12, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VMAXPS       Y3, Y9, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, (SP)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y11, Y3
-	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 128(SP)
-	VDIVPS       Y1, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 256(SP)
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 384(SP)
-	CMPQ         R10, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      544(SP), Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      672(SP), Y1
-	VMAXPS       Y1, Y12, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VMAXPS       Y3, Y9, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y11, Y3
-	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 160(SP)
-	VDIVPS       Y1, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 288(SP)
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 416(SP)
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      576(SP), Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      704(SP), Y1
-	VMAXPS       Y1, Y12, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VMAXPS       Y3, Y9, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y11, Y3
-	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 192(SP)
-	VDIVPS       Y1, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 320(SP)
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 448(SP)
-	CMPQ         R10, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      608(SP), Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      736(SP), Y1
-	VMAXPS       Y1, Y12, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VMAXPS       Y3, Y9, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 96(SP)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y11, Y3
-	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 224(SP)
-	VDIVPS       Y1, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 352(SP)
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 480(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R10
-	JEQ   piece11
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R10
-	JEQ   piece13
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R10
-	JEQ   piece14
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece15:
-	TESTQ $0x00000010, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece20:
-	TESTQ $0x00000010, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  272(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  280(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-	MOVQ  288(SP)(AX*1), CX
-	MOVQ  CX, 32(DX)(AX*1)
-	MOVQ  296(SP)(AX*1), CX
-	MOVQ  CX, 40(DX)(AX*1)
-	MOVQ  304(SP)(AX*1), CX
-	MOVQ  CX, 48(DX)(AX*1)
-	MOVQ  312(SP)(AX*1), CX
-	MOVQ  CX, 56(DX)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  272(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  280(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  256(SP)(AX*1), CX
-	MOVL  CX, (DX)(AX*1)
-
-piece25:
-	TESTQ $0x00000010, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-	MOVQ  400(SP)(AX*1), CX
-	MOVQ  CX, 16(BX)(AX*1)
-	MOVQ  408(SP)(AX*1), CX
-	MOVQ  CX, 24(BX)(AX*1)
-	MOVQ  416(SP)(AX*1), CX
-	MOVQ  CX, 32(BX)(AX*1)
-	MOVQ  424(SP)(AX*1), CX
-	MOVQ  CX, 40(BX)(AX*1)
-	MOVQ  432(SP)(AX*1), CX
-	MOVQ  CX, 48(BX)(AX*1)
-	MOVQ  440(SP)(AX*1), CX
-	MOVQ  CX, 56(BX)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-	MOVQ  400(SP)(AX*1), CX
-	MOVQ  CX, 16(BX)(AX*1)
-	MOVQ  408(SP)(AX*1), CX
-	MOVQ  CX, 24(BX)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  384(SP)(AX*1), CX
-	MOVL  CX, (BX)(AX*1)
-
-piece30:
 laneend:
 	VZEROUPPER
 	RET
 
+lanestage:
+	MOVQ SI, 768(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 776(SP)
+	LEAQ 128(SP), DX
+	MOVQ BX, 784(SP)
+	LEAQ 256(SP), BX
+	MOVQ R8, 792(SP)
+	LEAQ 384(SP), R8
+	LEAQ 512(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 800(SP)
+	LEAQ 512(SP), R9
+	LEAQ 640(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R10, 808(SP)
+	LEAQ 640(SP), R10
+	JMP  laneloop
+
 // func ParamsScaleF16AVX2(scale *float32, recip *float32, most *float32, half float32, n int)
 // Requires: AVX, F16C, FMA3
-TEXT ·ParamsScaleF16AVX2(SB), $384-40
-	// pointers: DI scale, SI recip, DX most, BX elements left
+TEXT ·ParamsScaleF16AVX2(SB), $432-40
+	// pointers: SI scale, DX recip, BX most, DI elements left
 	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x34000000, Y11 0x7fc00000, Y10 0x17800000, Y9 0x71800000
 	// vector registers in use at once: 10
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         most+16(FP), DX
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         most+16(FP), BX
 	VBROADCASTSS half+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VDIVPS       Y15, Y14, Y13
@@ -1754,12 +531,12 @@ TEXT ·ParamsScaleF16AVX2(SB), $384-40
 	VBROADCASTSS constantsAVX2<>+8(SB), Y11
 	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	MOVQ         n+32(FP), BX
-	CMPQ         BX, $+32
-	JLT          lanetail
+	MOVQ         n+32(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 
 laneloop:
-	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -1771,14 +548,14 @@ laneloop:
 	VMAXPS       Y2, Y12, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VMAXPS       Y0, Y10, Y1
 	VMINPS       Y1, Y9, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, (SI)
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      Y1, (DX)
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -1790,14 +567,14 @@ laneloop:
 	VMAXPS       Y2, Y12, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VMAXPS       Y0, Y10, Y1
 	VMINPS       Y1, Y9, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      Y1, 32(DX)
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -1809,14 +586,14 @@ laneloop:
 	VMAXPS       Y2, Y12, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VMAXPS       Y0, Y10, Y1
 	VMINPS       Y1, Y9, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      Y1, 64(DX)
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -1828,340 +605,61 @@ laneloop:
 	VMAXPS       Y2, Y12, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
 	VMAXPS       Y0, Y10, Y1
 	VMINPS       Y1, Y9, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 96(SI)
-	ADDQ         $+128, DI
+	VMOVUPS      Y1, 96(DX)
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         384(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         392(SP), DX
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         400(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece5:
-	VMOVUPS      256(SP), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMAXPS       Y2, Y12, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, (SP)
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 128(SP)
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      288(SP), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMAXPS       Y2, Y12, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 32(SP)
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 160(SP)
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      320(SP), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMAXPS       Y2, Y12, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 64(SP)
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 192(SP)
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      352(SP), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMAXPS       Y2, Y12, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 96(SP)
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 224(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece15:
 laneend:
 	VZEROUPPER
 	RET
 
+lanestage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 392(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
+
 // func ParamsSymmetricF16AVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
 // Requires: AVX, F16C, FMA3
-TEXT ·ParamsSymmetricF16AVX2(SB), $640-56
-	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 most, R9 elements left
+TEXT ·ParamsSymmetricF16AVX2(SB), $704-56
+	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 most, DI elements left
 	// per call: Y15 half, Y14 middle, Y13 0x3f800000, Y12 Div, Y11 0x34000000, Y10 0x7fc00000, Y9 0x17800000, Y8 0x71800000, Y7 0x0
 	// vector registers in use at once: 12
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         zeroPoint+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	MOVQ         most+32(FP), R8
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         zeroPoint+16(FP), BX
+	MOVQ         minval+24(FP), R8
+	MOVQ         most+32(FP), R9
 	VBROADCASTSS half+40(FP), Y15
 	VBROADCASTSS middle+44(FP), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
@@ -2171,12 +669,12 @@ TEXT ·ParamsSymmetricF16AVX2(SB), $640-56
 	VBROADCASTSS constantsAVX2<>+12(SB), Y9
 	VBROADCASTSS constantsAVX2<>+16(SB), Y8
 	VXORPS       Y7, Y7, Y7
-	MOVQ         n+48(FP), R9
-	CMPQ         R9, $+32
-	JLT          lanetail
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 
 laneloop:
-	VMOVUPS      (R8), Y0
+	VMOVUPS      (R9), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -2188,19 +686,19 @@ laneloop:
 	VMAXPS       Y2, Y11, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VMAXPS       Y1, Y9, Y2
 	VMINPS       Y2, Y8, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y13, Y1
 	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, (SI)
-	VMOVUPS      Y14, (DX)
+	VMOVUPS      Y2, (DX)
+	VMOVUPS      Y14, (BX)
 	VSUBPS       Y0, Y7, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, (BX)
-	VMOVUPS      32(R8), Y0
+	VMOVUPS      Y1, (R8)
+	VMOVUPS      32(R9), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -2212,19 +710,19 @@ laneloop:
 	VMAXPS       Y2, Y11, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y1, 32(SI)
 	VMAXPS       Y1, Y9, Y2
 	VMINPS       Y2, Y8, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y13, Y1
 	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 32(SI)
-	VMOVUPS      Y14, 32(DX)
+	VMOVUPS      Y2, 32(DX)
+	VMOVUPS      Y14, 32(BX)
 	VSUBPS       Y0, Y7, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 32(BX)
-	VMOVUPS      64(R8), Y0
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      64(R9), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -2236,19 +734,19 @@ laneloop:
 	VMAXPS       Y2, Y11, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      Y1, 64(SI)
 	VMAXPS       Y1, Y9, Y2
 	VMINPS       Y2, Y8, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y13, Y1
 	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 64(SI)
-	VMOVUPS      Y14, 64(DX)
+	VMOVUPS      Y2, 64(DX)
+	VMOVUPS      Y14, 64(BX)
 	VSUBPS       Y0, Y7, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 64(BX)
-	VMOVUPS      96(R8), Y0
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(R9), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -2260,502 +758,81 @@ laneloop:
 	VMAXPS       Y2, Y11, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 96(DI)
+	VMOVUPS      Y1, 96(SI)
 	VMAXPS       Y1, Y9, Y2
 	VMINPS       Y2, Y8, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y13, Y1
 	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 96(SI)
-	VMOVUPS      Y14, 96(DX)
+	VMOVUPS      Y2, 96(DX)
+	VMOVUPS      Y14, 96(BX)
 	VSUBPS       Y0, Y7, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 96(BX)
-	ADDQ         $+128, DI
+	VMOVUPS      Y1, 96(R8)
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
 	ADDQ         $+128, BX
 	ADDQ         $+128, R8
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	ADDQ         $+128, R9
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         640(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         648(SP), DX
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         656(SP), BX
+	LEAQ         256(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         664(SP), R8
+	LEAQ         384(SP), AX
+	MOVQ         R8, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         672(SP), R9
 
-lanetail:
-	TESTQ R9, R9
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece5:
-	VMOVUPS      512(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMAXPS       Y2, Y11, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, (SP)
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 128(SP)
-	VMOVUPS      Y14, 256(SP)
-	VSUBPS       Y0, Y7, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 384(SP)
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      544(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMAXPS       Y2, Y11, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 160(SP)
-	VMOVUPS      Y14, 288(SP)
-	VSUBPS       Y0, Y7, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 416(SP)
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      576(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMAXPS       Y2, Y11, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 192(SP)
-	VMOVUPS      Y14, 320(SP)
-	VSUBPS       Y0, Y7, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 448(SP)
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      608(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMAXPS       Y2, Y11, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 96(SP)
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 224(SP)
-	VMOVUPS      Y14, 352(SP)
-	VSUBPS       Y0, Y7, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 480(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece15:
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  272(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  280(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-	MOVQ  288(SP)(AX*1), CX
-	MOVQ  CX, 32(DX)(AX*1)
-	MOVQ  296(SP)(AX*1), CX
-	MOVQ  CX, 40(DX)(AX*1)
-	MOVQ  304(SP)(AX*1), CX
-	MOVQ  CX, 48(DX)(AX*1)
-	MOVQ  312(SP)(AX*1), CX
-	MOVQ  CX, 56(DX)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  272(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  280(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  256(SP)(AX*1), CX
-	MOVL  CX, (DX)(AX*1)
-
-piece20:
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-	MOVQ  400(SP)(AX*1), CX
-	MOVQ  CX, 16(BX)(AX*1)
-	MOVQ  408(SP)(AX*1), CX
-	MOVQ  CX, 24(BX)(AX*1)
-	MOVQ  416(SP)(AX*1), CX
-	MOVQ  CX, 32(BX)(AX*1)
-	MOVQ  424(SP)(AX*1), CX
-	MOVQ  CX, 40(BX)(AX*1)
-	MOVQ  432(SP)(AX*1), CX
-	MOVQ  CX, 48(BX)(AX*1)
-	MOVQ  440(SP)(AX*1), CX
-	MOVQ  CX, 56(BX)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-	MOVQ  400(SP)(AX*1), CX
-	MOVQ  CX, 16(BX)(AX*1)
-	MOVQ  408(SP)(AX*1), CX
-	MOVQ  CX, 24(BX)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  384(SP)(AX*1), CX
-	MOVL  CX, (BX)(AX*1)
-
-piece25:
 laneend:
 	VZEROUPPER
 	RET
 
+lanestage:
+	MOVQ SI, 640(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 648(SP)
+	LEAQ 128(SP), DX
+	MOVQ BX, 656(SP)
+	LEAQ 256(SP), BX
+	MOVQ R8, 664(SP)
+	LEAQ 384(SP), R8
+	LEAQ 512(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 672(SP)
+	LEAQ 512(SP), R9
+	JMP  laneloop
+
 // func ParamsAsymmetricF16AVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
 // Requires: AVX, F16C, FMA3
-TEXT ·ParamsAsymmetricF16AVX2(SB), $768-72
-	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 min, R9 max, R10 elements left
+TEXT ·ParamsAsymmetricF16AVX2(SB), $832-72
+	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 min, R10 max, DI elements left
 	// per call: Y15 steps, Y14 least, Y13 greatest, Y12 0x0, Y11 0x3f800000, Y10 Div, Y9 0x34000000, Y8 0x7fc00000, Y7 0x17800000, Y6 0x71800000
 	// vector registers in use at once: 14
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         zeroPoint+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	MOVQ         min+32(FP), R8
-	MOVQ         max+40(FP), R9
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         zeroPoint+16(FP), BX
+	MOVQ         minval+24(FP), R8
+	MOVQ         min+32(FP), R9
+	MOVQ         max+40(FP), R10
 	VBROADCASTSS steps+48(FP), Y15
 	VBROADCASTSS least+52(FP), Y14
 	VBROADCASTSS greatest+56(FP), Y13
@@ -2766,14 +843,14 @@ TEXT ·ParamsAsymmetricF16AVX2(SB), $768-72
 	VBROADCASTSS constantsAVX2<>+8(SB), Y8
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	MOVQ         n+64(FP), R10
-	CMPQ         R10, $+32
-	JLT          lanetail
+	MOVQ         n+64(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 
 laneloop:
-	VMOVUPS      (R8), Y0
+	VMOVUPS      (R9), Y0
 	VMINPS       Y0, Y12, Y0
-	VMOVUPS      (R9), Y1
+	VMOVUPS      (R10), Y1
 	VMAXPS       Y1, Y12, Y1
 	VSUBPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -2789,35 +866,35 @@ laneloop:
 	VMAXPS       Y3, Y9, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
 	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VMAXPS       Y1, Y7, Y2
 	VMINPS       Y2, Y6, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y11, Y3
 	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, (SI)
-	VDIVPS       Y1, Y0, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
 	VMOVUPS      Y2, (DX)
+	VDIVPS       Y1, Y0, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, (BX)
 	VADDPS       Y12, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, (BX)
-	VMOVUPS      32(R8), Y0
+	VMOVUPS      Y1, (R8)
+	VMOVUPS      32(R9), Y0
 	VMINPS       Y0, Y12, Y0
-	VMOVUPS      32(R9), Y1
+	VMOVUPS      32(R10), Y1
 	VMAXPS       Y1, Y12, Y1
 	VSUBPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -2833,35 +910,35 @@ laneloop:
 	VMAXPS       Y3, Y9, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
 	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y1, 32(SI)
 	VMAXPS       Y1, Y7, Y2
 	VMINPS       Y2, Y6, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y11, Y3
 	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 32(SI)
-	VDIVPS       Y1, Y0, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
 	VMOVUPS      Y2, 32(DX)
+	VDIVPS       Y1, Y0, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 32(BX)
 	VADDPS       Y12, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 32(BX)
-	VMOVUPS      64(R8), Y0
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      64(R9), Y0
 	VMINPS       Y0, Y12, Y0
-	VMOVUPS      64(R9), Y1
+	VMOVUPS      64(R10), Y1
 	VMAXPS       Y1, Y12, Y1
 	VSUBPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -2877,35 +954,35 @@ laneloop:
 	VMAXPS       Y3, Y9, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
 	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      Y1, 64(SI)
 	VMAXPS       Y1, Y7, Y2
 	VMINPS       Y2, Y6, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y11, Y3
 	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 64(SI)
-	VDIVPS       Y1, Y0, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
 	VMOVUPS      Y2, 64(DX)
+	VDIVPS       Y1, Y0, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 64(BX)
 	VADDPS       Y12, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 64(BX)
-	VMOVUPS      96(R8), Y0
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(R9), Y0
 	VMINPS       Y0, Y12, Y0
-	VMOVUPS      96(R9), Y1
+	VMOVUPS      96(R10), Y1
 	VMAXPS       Y1, Y12, Y1
 	VSUBPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -2921,13 +998,13 @@ laneloop:
 	VMAXPS       Y3, Y9, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
 	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 96(DI)
+	VMOVUPS      Y1, 96(SI)
 	VMAXPS       Y1, Y7, Y2
 	VMINPS       Y2, Y6, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y11, Y3
 	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 96(SI)
+	VMOVUPS      Y2, 96(DX)
 	VDIVPS       Y1, Y0, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VCVTPH2PS    X1, Y1
@@ -2942,657 +1019,78 @@ laneloop:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VANDPS       Y1, Y2, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 96(DX)
+	VMOVUPS      Y2, 96(BX)
 	VADDPS       Y12, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 96(BX)
-	ADDQ         $+128, DI
+	VMOVUPS      Y1, 96(R8)
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
 	ADDQ         $+128, BX
 	ADDQ         $+128, R8
 	ADDQ         $+128, R9
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	ADDQ         $+128, R10
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         768(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         776(SP), DX
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         784(SP), BX
+	LEAQ         256(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         792(SP), R8
+	LEAQ         384(SP), AX
+	MOVQ         R8, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         800(SP), R9
+	MOVQ         808(SP), R10
 
-lanetail:
-	TESTQ R10, R10
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece1
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece5:
-	XORL  AX, AX
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	MOVQ  AX, 672(SP)
-	MOVQ  AX, 680(SP)
-	MOVQ  AX, 688(SP)
-	MOVQ  AX, 696(SP)
-	MOVQ  AX, 704(SP)
-	MOVQ  AX, 712(SP)
-	MOVQ  AX, 720(SP)
-	MOVQ  AX, 728(SP)
-	MOVQ  AX, 736(SP)
-	MOVQ  AX, 744(SP)
-	MOVQ  AX, 752(SP)
-	MOVQ  AX, 760(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 688(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 696(SP)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R10
-	JEQ   piece7
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R10
-	JEQ   piece8
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 640(SP)(AX*1)
-
-piece10:
-	VMOVUPS      512(SP), Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      640(SP), Y1
-	VMAXPS       Y1, Y12, Y1
-	VSUBPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y10, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VMAXPS       Y3, Y9, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, (SP)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y11, Y3
-	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 128(SP)
-	VDIVPS       Y1, Y0, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 256(SP)
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 384(SP)
-	CMPQ         R10, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      544(SP), Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      672(SP), Y1
-	VMAXPS       Y1, Y12, Y1
-	VSUBPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y10, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VMAXPS       Y3, Y9, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y11, Y3
-	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 160(SP)
-	VDIVPS       Y1, Y0, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 288(SP)
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 416(SP)
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      576(SP), Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      704(SP), Y1
-	VMAXPS       Y1, Y12, Y1
-	VSUBPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y10, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VMAXPS       Y3, Y9, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y11, Y3
-	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 192(SP)
-	VDIVPS       Y1, Y0, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 320(SP)
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 448(SP)
-	CMPQ         R10, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      608(SP), Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      736(SP), Y1
-	VMAXPS       Y1, Y12, Y1
-	VSUBPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y10, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VMAXPS       Y3, Y9, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 96(SP)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y11, Y3
-	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 224(SP)
-	VDIVPS       Y1, Y0, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 352(SP)
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 480(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R10
-	JEQ   piece11
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R10
-	JEQ   piece13
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R10
-	JEQ   piece14
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece15:
-	TESTQ $0x00000010, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece20:
-	TESTQ $0x00000010, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  272(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  280(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-	MOVQ  288(SP)(AX*1), CX
-	MOVQ  CX, 32(DX)(AX*1)
-	MOVQ  296(SP)(AX*1), CX
-	MOVQ  CX, 40(DX)(AX*1)
-	MOVQ  304(SP)(AX*1), CX
-	MOVQ  CX, 48(DX)(AX*1)
-	MOVQ  312(SP)(AX*1), CX
-	MOVQ  CX, 56(DX)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  272(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  280(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  256(SP)(AX*1), CX
-	MOVL  CX, (DX)(AX*1)
-
-piece25:
-	TESTQ $0x00000010, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-	MOVQ  400(SP)(AX*1), CX
-	MOVQ  CX, 16(BX)(AX*1)
-	MOVQ  408(SP)(AX*1), CX
-	MOVQ  CX, 24(BX)(AX*1)
-	MOVQ  416(SP)(AX*1), CX
-	MOVQ  CX, 32(BX)(AX*1)
-	MOVQ  424(SP)(AX*1), CX
-	MOVQ  CX, 40(BX)(AX*1)
-	MOVQ  432(SP)(AX*1), CX
-	MOVQ  CX, 48(BX)(AX*1)
-	MOVQ  440(SP)(AX*1), CX
-	MOVQ  CX, 56(BX)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-	MOVQ  400(SP)(AX*1), CX
-	MOVQ  CX, 16(BX)(AX*1)
-	MOVQ  408(SP)(AX*1), CX
-	MOVQ  CX, 24(BX)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  384(SP)(AX*1), CX
-	MOVL  CX, (BX)(AX*1)
-
-piece30:
 laneend:
 	VZEROUPPER
 	RET
 
+lanestage:
+	MOVQ SI, 768(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 776(SP)
+	LEAQ 128(SP), DX
+	MOVQ BX, 784(SP)
+	LEAQ 256(SP), BX
+	MOVQ R8, 792(SP)
+	LEAQ 384(SP), R8
+	LEAQ 512(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 800(SP)
+	LEAQ 512(SP), R9
+	LEAQ 640(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R10, 808(SP)
+	LEAQ 640(SP), R10
+	JMP  laneloop
+
 // func ParamsScaleBF16AVX2(scale *float32, recip *float32, most *float32, half float32, n int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·ParamsScaleBF16AVX2(SB), $384-40
-	// pointers: DI scale, SI recip, DX most, BX elements left
+TEXT ·ParamsScaleBF16AVX2(SB), $432-40
+	// pointers: SI scale, DX recip, BX most, DI elements left
 	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x1, Y11 0x7fff, Y10 0xffff0000, Y9 0x7fc00000, Y8 0x34000000, Y7 0x17800000, Y6 0x71800000
 	// vector registers in use at once: 13
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         most+16(FP), DX
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         most+16(FP), BX
 	VBROADCASTSS half+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VDIVPS       Y15, Y14, Y13
@@ -3603,12 +1101,12 @@ TEXT ·ParamsScaleBF16AVX2(SB), $384-40
 	VBROADCASTSS constantsAVX2<>+4(SB), Y8
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	MOVQ         n+32(FP), BX
-	CMPQ         BX, $+32
-	JLT          lanetail
+	MOVQ         n+32(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 
 laneloop:
-	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -3625,14 +1123,14 @@ laneloop:
 	VMAXPS       Y2, Y8, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VMAXPS       Y0, Y7, Y1
 	VMINPS       Y1, Y6, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, (SI)
-	VMOVUPS      32(DX), Y0
+	VMOVUPS      Y1, (DX)
+	VMOVUPS      32(BX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -3649,14 +1147,14 @@ laneloop:
 	VMAXPS       Y2, Y8, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VMAXPS       Y0, Y7, Y1
 	VMINPS       Y1, Y6, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      64(DX), Y0
+	VMOVUPS      Y1, 32(DX)
+	VMOVUPS      64(BX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -3673,14 +1171,14 @@ laneloop:
 	VMAXPS       Y2, Y8, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VMAXPS       Y0, Y7, Y1
 	VMINPS       Y1, Y6, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMOVUPS      96(DX), Y0
+	VMOVUPS      Y1, 64(DX)
+	VMOVUPS      96(BX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -3697,360 +1195,61 @@ laneloop:
 	VMAXPS       Y2, Y8, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
 	VMAXPS       Y0, Y7, Y1
 	VMINPS       Y1, Y6, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 96(SI)
-	ADDQ         $+128, DI
+	VMOVUPS      Y1, 96(DX)
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         384(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         392(SP), DX
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         400(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece5:
-	VMOVUPS      256(SP), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y0
-	VPAND        Y12, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y0, Y9, Y2
-	VMAXPS       Y2, Y8, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, (SP)
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y6, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 128(SP)
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      288(SP), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y0
-	VPAND        Y12, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y0, Y9, Y2
-	VMAXPS       Y2, Y8, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 32(SP)
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y6, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 160(SP)
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      320(SP), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y0
-	VPAND        Y12, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y0, Y9, Y2
-	VMAXPS       Y2, Y8, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 64(SP)
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y6, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 192(SP)
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      352(SP), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y0
-	VPAND        Y12, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y0, Y9, Y2
-	VMAXPS       Y2, Y8, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 96(SP)
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y6, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 224(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece15:
 laneend:
 	VZEROUPPER
 	RET
 
+lanestage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 392(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
+
 // func ParamsSymmetricBF16AVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·ParamsSymmetricBF16AVX2(SB), $640-56
-	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 most, R9 elements left
+TEXT ·ParamsSymmetricBF16AVX2(SB), $704-56
+	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 most, DI elements left
 	// per call: Y15 half, Y14 middle, Y13 0x3f800000, Y12 Div, Y11 0x1, Y10 0x7fff, Y9 0xffff0000, Y8 0x7fc00000, Y7 0x34000000, Y6 0x17800000, Y5 0x71800000, Y4 0x0
 	// vector registers in use at once: 15
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         zeroPoint+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	MOVQ         most+32(FP), R8
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         zeroPoint+16(FP), BX
+	MOVQ         minval+24(FP), R8
+	MOVQ         most+32(FP), R9
 	VBROADCASTSS half+40(FP), Y15
 	VBROADCASTSS middle+44(FP), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
@@ -4063,12 +1262,12 @@ TEXT ·ParamsSymmetricBF16AVX2(SB), $640-56
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VXORPS       Y4, Y4, Y4
-	MOVQ         n+48(FP), R9
-	CMPQ         R9, $+32
-	JLT          lanetail
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 
 laneloop:
-	VMOVUPS      (R8), Y0
+	VMOVUPS      (R9), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -4085,19 +1284,19 @@ laneloop:
 	VMAXPS       Y2, Y7, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VMAXPS       Y1, Y6, Y2
 	VMINPS       Y2, Y5, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y13, Y1
 	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMOVUPS      Y2, (SI)
-	VMOVUPS      Y14, (DX)
+	VMOVUPS      Y2, (DX)
+	VMOVUPS      Y14, (BX)
 	VSUBPS       Y0, Y4, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, (BX)
-	VMOVUPS      32(R8), Y0
+	VMOVUPS      Y1, (R8)
+	VMOVUPS      32(R9), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -4114,19 +1313,19 @@ laneloop:
 	VMAXPS       Y2, Y7, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y1, 32(SI)
 	VMAXPS       Y1, Y6, Y2
 	VMINPS       Y2, Y5, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y13, Y1
 	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMOVUPS      Y2, 32(SI)
-	VMOVUPS      Y14, 32(DX)
+	VMOVUPS      Y2, 32(DX)
+	VMOVUPS      Y14, 32(BX)
 	VSUBPS       Y0, Y4, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 32(BX)
-	VMOVUPS      64(R8), Y0
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      64(R9), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -4143,19 +1342,19 @@ laneloop:
 	VMAXPS       Y2, Y7, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      Y1, 64(SI)
 	VMAXPS       Y1, Y6, Y2
 	VMINPS       Y2, Y5, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y13, Y1
 	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMOVUPS      Y2, 64(SI)
-	VMOVUPS      Y14, 64(DX)
+	VMOVUPS      Y2, 64(DX)
+	VMOVUPS      Y14, 64(BX)
 	VSUBPS       Y0, Y4, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 64(BX)
-	VMOVUPS      96(R8), Y0
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(R9), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -4172,523 +1371,82 @@ laneloop:
 	VMAXPS       Y2, Y7, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 96(DI)
+	VMOVUPS      Y1, 96(SI)
 	VMAXPS       Y1, Y6, Y2
 	VMINPS       Y2, Y5, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y13, Y1
 	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMOVUPS      Y2, 96(SI)
-	VMOVUPS      Y14, 96(DX)
+	VMOVUPS      Y2, 96(DX)
+	VMOVUPS      Y14, 96(BX)
 	VSUBPS       Y0, Y4, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 96(BX)
-	ADDQ         $+128, DI
+	VMOVUPS      Y1, 96(R8)
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
 	ADDQ         $+128, BX
 	ADDQ         $+128, R8
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	ADDQ         $+128, R9
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         640(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         648(SP), DX
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         656(SP), BX
+	LEAQ         256(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         664(SP), R8
+	LEAQ         384(SP), AX
+	MOVQ         R8, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         672(SP), R9
 
-lanetail:
-	TESTQ R9, R9
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece5:
-	VMOVUPS      512(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y1
-	VPAND        Y11, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y10, Y1, Y1
-	VPAND        Y9, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMAXPS       Y2, Y7, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, (SP)
-	VMAXPS       Y1, Y6, Y2
-	VMINPS       Y2, Y5, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMOVUPS      Y2, 128(SP)
-	VMOVUPS      Y14, 256(SP)
-	VSUBPS       Y0, Y4, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 384(SP)
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      544(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y1
-	VPAND        Y11, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y10, Y1, Y1
-	VPAND        Y9, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMAXPS       Y2, Y7, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMAXPS       Y1, Y6, Y2
-	VMINPS       Y2, Y5, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMOVUPS      Y2, 160(SP)
-	VMOVUPS      Y14, 288(SP)
-	VSUBPS       Y0, Y4, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 416(SP)
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      576(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y1
-	VPAND        Y11, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y10, Y1, Y1
-	VPAND        Y9, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMAXPS       Y2, Y7, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMAXPS       Y1, Y6, Y2
-	VMINPS       Y2, Y5, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMOVUPS      Y2, 192(SP)
-	VMOVUPS      Y14, 320(SP)
-	VSUBPS       Y0, Y4, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 448(SP)
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      608(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y1
-	VPAND        Y11, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y10, Y1, Y1
-	VPAND        Y9, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMAXPS       Y2, Y7, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 96(SP)
-	VMAXPS       Y1, Y6, Y2
-	VMINPS       Y2, Y5, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMOVUPS      Y2, 224(SP)
-	VMOVUPS      Y14, 352(SP)
-	VSUBPS       Y0, Y4, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 480(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece15:
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  272(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  280(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-	MOVQ  288(SP)(AX*1), CX
-	MOVQ  CX, 32(DX)(AX*1)
-	MOVQ  296(SP)(AX*1), CX
-	MOVQ  CX, 40(DX)(AX*1)
-	MOVQ  304(SP)(AX*1), CX
-	MOVQ  CX, 48(DX)(AX*1)
-	MOVQ  312(SP)(AX*1), CX
-	MOVQ  CX, 56(DX)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  272(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  280(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  256(SP)(AX*1), CX
-	MOVL  CX, (DX)(AX*1)
-
-piece20:
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-	MOVQ  400(SP)(AX*1), CX
-	MOVQ  CX, 16(BX)(AX*1)
-	MOVQ  408(SP)(AX*1), CX
-	MOVQ  CX, 24(BX)(AX*1)
-	MOVQ  416(SP)(AX*1), CX
-	MOVQ  CX, 32(BX)(AX*1)
-	MOVQ  424(SP)(AX*1), CX
-	MOVQ  CX, 40(BX)(AX*1)
-	MOVQ  432(SP)(AX*1), CX
-	MOVQ  CX, 48(BX)(AX*1)
-	MOVQ  440(SP)(AX*1), CX
-	MOVQ  CX, 56(BX)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-	MOVQ  400(SP)(AX*1), CX
-	MOVQ  CX, 16(BX)(AX*1)
-	MOVQ  408(SP)(AX*1), CX
-	MOVQ  CX, 24(BX)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  384(SP)(AX*1), CX
-	MOVL  CX, (BX)(AX*1)
-
-piece25:
 laneend:
 	VZEROUPPER
 	RET
 
+lanestage:
+	MOVQ SI, 640(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 648(SP)
+	LEAQ 128(SP), DX
+	MOVQ BX, 656(SP)
+	LEAQ 256(SP), BX
+	MOVQ R8, 664(SP)
+	LEAQ 384(SP), R8
+	LEAQ 512(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 672(SP)
+	LEAQ 512(SP), R9
+	JMP  laneloop
+
 // func ParamsAsymmetricBF16AVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·ParamsAsymmetricBF16AVX2(SB), $768-72
-	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 min, R9 max, R10 elements left
+TEXT ·ParamsAsymmetricBF16AVX2(SB), $832-72
+	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 min, R10 max, DI elements left
 	// per call: Y15 steps, Y14 least, Y13 0x0, Y12 0x1, Y11 0x7fff, Y10 0xffff0000, Y9 0x7fc00000, Y8 0x3f800000, Y7 Div, Y6 0x34000000, Y5 0x17800000, Y4 0x71800000
 	// loaded at each use: greatest
 	// vector registers in use at once: 16
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         zeroPoint+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	MOVQ         min+32(FP), R8
-	MOVQ         max+40(FP), R9
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         zeroPoint+16(FP), BX
+	MOVQ         minval+24(FP), R8
+	MOVQ         min+32(FP), R9
+	MOVQ         max+40(FP), R10
 	VBROADCASTSS steps+48(FP), Y15
 	VBROADCASTSS least+52(FP), Y14
 	VXORPS       Y13, Y13, Y13
@@ -4701,14 +1459,14 @@ TEXT ·ParamsAsymmetricBF16AVX2(SB), $768-72
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VBROADCASTSS constantsAVX2<>+12(SB), Y5
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	MOVQ         n+64(FP), R10
-	CMPQ         R10, $+32
-	JLT          lanetail
+	MOVQ         n+64(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 
 laneloop:
-	VMOVUPS      (R8), Y0
+	VMOVUPS      (R9), Y0
 	VMINPS       Y0, Y13, Y0
-	VMOVUPS      (R9), Y1
+	VMOVUPS      (R10), Y1
 	VMAXPS       Y1, Y13, Y1
 	VSUBPS       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y2
@@ -4734,83 +1492,13 @@ laneloop:
 	VMAXPS       Y3, Y6, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
 	VBLENDVPS    Y1, Y3, Y9, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 	VMAXPS       Y1, Y5, Y2
 	VMINPS       Y2, Y4, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y8, Y3
 	VBLENDVPS    Y2, Y3, Y9, Y2
-	VMOVUPS      Y2, (SI)
-	VDIVPS       Y1, Y0, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VSUBPS       Y1, Y14, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMAXPS       Y1, Y14, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
 	VMOVUPS      Y2, (DX)
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, (BX)
-	VMOVUPS      32(R8), Y0
-	VMINPS       Y0, Y13, Y0
-	VMOVUPS      32(R9), Y1
-	VMAXPS       Y1, Y13, Y1
-	VSUBPS       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMULPS       Y7, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y7, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y6, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y9, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMAXPS       Y1, Y5, Y2
-	VMINPS       Y2, Y4, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y8, Y3
-	VBLENDVPS    Y2, Y3, Y9, Y2
-	VMOVUPS      Y2, 32(SI)
 	VDIVPS       Y1, Y0, Y1
 	VPSRLD       $0x10, Y1, Y2
 	VPAND        Y12, Y2, Y2
@@ -4841,46 +1529,46 @@ laneloop:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VANDPS       Y1, Y2, Y2
 	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, (BX)
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, (R8)
+	VMOVUPS      32(R9), Y0
+	VMINPS       Y0, Y13, Y0
+	VMOVUPS      32(R10), Y1
+	VMAXPS       Y1, Y13, Y1
+	VSUBPS       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VMULPS       Y7, Y1, Y2
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS Y15, Y2, Y3
+	VFMADD231PS  Y7, Y3, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y3
+	VPSRLD       $0x10, Y3, Y1
+	VPAND        Y12, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y11, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y1, Y9, Y3
+	VMAXPS       Y3, Y6, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBLENDVPS    Y1, Y3, Y9, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMAXPS       Y1, Y5, Y2
+	VMINPS       Y2, Y4, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y8, Y3
+	VBLENDVPS    Y2, Y3, Y9, Y2
 	VMOVUPS      Y2, 32(DX)
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 32(BX)
-	VMOVUPS      64(R8), Y0
-	VMINPS       Y0, Y13, Y0
-	VMOVUPS      64(R9), Y1
-	VMAXPS       Y1, Y13, Y1
-	VSUBPS       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMULPS       Y7, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y7, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y6, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y9, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMAXPS       Y1, Y5, Y2
-	VMINPS       Y2, Y4, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y8, Y3
-	VBLENDVPS    Y2, Y3, Y9, Y2
-	VMOVUPS      Y2, 64(SI)
 	VDIVPS       Y1, Y0, Y1
 	VPSRLD       $0x10, Y1, Y2
 	VPAND        Y12, Y2, Y2
@@ -4911,46 +1599,46 @@ laneloop:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VANDPS       Y1, Y2, Y2
 	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 32(BX)
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      64(R9), Y0
+	VMINPS       Y0, Y13, Y0
+	VMOVUPS      64(R10), Y1
+	VMAXPS       Y1, Y13, Y1
+	VSUBPS       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VMULPS       Y7, Y1, Y2
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS Y15, Y2, Y3
+	VFMADD231PS  Y7, Y3, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y3
+	VPSRLD       $0x10, Y3, Y1
+	VPAND        Y12, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y11, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y1, Y9, Y3
+	VMAXPS       Y3, Y6, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBLENDVPS    Y1, Y3, Y9, Y1
+	VMOVUPS      Y1, 64(SI)
+	VMAXPS       Y1, Y5, Y2
+	VMINPS       Y2, Y4, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y8, Y3
+	VBLENDVPS    Y2, Y3, Y9, Y2
 	VMOVUPS      Y2, 64(DX)
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 64(BX)
-	VMOVUPS      96(R8), Y0
-	VMINPS       Y0, Y13, Y0
-	VMOVUPS      96(R9), Y1
-	VMAXPS       Y1, Y13, Y1
-	VSUBPS       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMULPS       Y7, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y7, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y6, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y9, Y1
-	VMOVUPS      Y1, 96(DI)
-	VMAXPS       Y1, Y5, Y2
-	VMINPS       Y2, Y4, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y8, Y3
-	VBLENDVPS    Y2, Y3, Y9, Y2
-	VMOVUPS      Y2, 96(SI)
 	VDIVPS       Y1, Y0, Y1
 	VPSRLD       $0x10, Y1, Y2
 	VPAND        Y12, Y2, Y2
@@ -4981,1089 +1669,233 @@ laneloop:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VANDPS       Y1, Y2, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 96(DX)
+	VMOVUPS      Y2, 64(BX)
 	VADDPS       Y13, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 96(BX)
-	ADDQ         $+128, DI
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(R9), Y0
+	VMINPS       Y0, Y13, Y0
+	VMOVUPS      96(R10), Y1
+	VMAXPS       Y1, Y13, Y1
+	VSUBPS       Y0, Y1, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VMULPS       Y7, Y1, Y2
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS Y15, Y2, Y3
+	VFMADD231PS  Y7, Y3, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y3
+	VPSRLD       $0x10, Y3, Y1
+	VPAND        Y12, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y11, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y1, Y9, Y3
+	VMAXPS       Y3, Y6, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBLENDVPS    Y1, Y3, Y9, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMAXPS       Y1, Y5, Y2
+	VMINPS       Y2, Y4, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y8, Y3
+	VBLENDVPS    Y2, Y3, Y9, Y2
+	VMOVUPS      Y2, 96(DX)
+	VDIVPS       Y1, Y0, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VSUBPS       Y1, Y14, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VMAXPS       Y1, Y14, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 96(BX)
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, 96(R8)
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
 	ADDQ         $+128, BX
 	ADDQ         $+128, R8
 	ADDQ         $+128, R9
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	ADDQ         $+128, R10
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         768(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         776(SP), DX
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         784(SP), BX
+	LEAQ         256(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         792(SP), R8
+	LEAQ         384(SP), AX
+	MOVQ         R8, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         800(SP), R9
+	MOVQ         808(SP), R10
 
-lanetail:
-	TESTQ R10, R10
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece1
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 544(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 552(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 560(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 568(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R10
-	JEQ   piece2
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R10
-	JEQ   piece3
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R10
-	JEQ   piece4
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R10
-	JEQ   piece5
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece5:
-	XORL  AX, AX
-	MOVQ  AX, 640(SP)
-	MOVQ  AX, 648(SP)
-	MOVQ  AX, 656(SP)
-	MOVQ  AX, 664(SP)
-	MOVQ  AX, 672(SP)
-	MOVQ  AX, 680(SP)
-	MOVQ  AX, 688(SP)
-	MOVQ  AX, 696(SP)
-	MOVQ  AX, 704(SP)
-	MOVQ  AX, 712(SP)
-	MOVQ  AX, 720(SP)
-	MOVQ  AX, 728(SP)
-	MOVQ  AX, 736(SP)
-	MOVQ  AX, 744(SP)
-	MOVQ  AX, 752(SP)
-	MOVQ  AX, 760(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece6
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-	MOVQ  32(R9)(AX*1), CX
-	MOVQ  CX, 672(SP)(AX*1)
-	MOVQ  40(R9)(AX*1), CX
-	MOVQ  CX, 680(SP)(AX*1)
-	MOVQ  48(R9)(AX*1), CX
-	MOVQ  CX, 688(SP)(AX*1)
-	MOVQ  56(R9)(AX*1), CX
-	MOVQ  CX, 696(SP)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R10
-	JEQ   piece7
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 656(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 664(SP)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R10
-	JEQ   piece8
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 648(SP)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R10
-	JEQ   piece9
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 640(SP)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R10
-	JEQ   piece10
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 640(SP)(AX*1)
-
-piece10:
-	VMOVUPS      512(SP), Y0
-	VMINPS       Y0, Y13, Y0
-	VMOVUPS      640(SP), Y1
-	VMAXPS       Y1, Y13, Y1
-	VSUBPS       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMULPS       Y7, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y7, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y6, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y9, Y1
-	VMOVUPS      Y1, (SP)
-	VMAXPS       Y1, Y5, Y2
-	VMINPS       Y2, Y4, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y8, Y3
-	VBLENDVPS    Y2, Y3, Y9, Y2
-	VMOVUPS      Y2, 128(SP)
-	VDIVPS       Y1, Y0, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VSUBPS       Y1, Y14, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMAXPS       Y1, Y14, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 256(SP)
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 384(SP)
-	CMPQ         R10, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      544(SP), Y0
-	VMINPS       Y0, Y13, Y0
-	VMOVUPS      672(SP), Y1
-	VMAXPS       Y1, Y13, Y1
-	VSUBPS       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMULPS       Y7, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y7, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y6, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y9, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMAXPS       Y1, Y5, Y2
-	VMINPS       Y2, Y4, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y8, Y3
-	VBLENDVPS    Y2, Y3, Y9, Y2
-	VMOVUPS      Y2, 160(SP)
-	VDIVPS       Y1, Y0, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VSUBPS       Y1, Y14, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMAXPS       Y1, Y14, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 288(SP)
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 416(SP)
-	CMPQ         R10, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      576(SP), Y0
-	VMINPS       Y0, Y13, Y0
-	VMOVUPS      704(SP), Y1
-	VMAXPS       Y1, Y13, Y1
-	VSUBPS       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMULPS       Y7, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y7, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y6, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y9, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMAXPS       Y1, Y5, Y2
-	VMINPS       Y2, Y4, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y8, Y3
-	VBLENDVPS    Y2, Y3, Y9, Y2
-	VMOVUPS      Y2, 192(SP)
-	VDIVPS       Y1, Y0, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VSUBPS       Y1, Y14, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMAXPS       Y1, Y14, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 320(SP)
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 448(SP)
-	CMPQ         R10, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      608(SP), Y0
-	VMINPS       Y0, Y13, Y0
-	VMOVUPS      736(SP), Y1
-	VMAXPS       Y1, Y13, Y1
-	VSUBPS       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMULPS       Y7, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y7, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y6, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y9, Y1
-	VMOVUPS      Y1, 96(SP)
-	VMAXPS       Y1, Y5, Y2
-	VMINPS       Y2, Y4, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y8, Y3
-	VBLENDVPS    Y2, Y3, Y9, Y2
-	VMOVUPS      Y2, 224(SP)
-	VDIVPS       Y1, Y0, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VSUBPS       Y1, Y14, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMAXPS       Y1, Y14, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 352(SP)
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 480(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R10
-	JEQ   piece11
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R10
-	JEQ   piece12
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R10
-	JEQ   piece13
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R10
-	JEQ   piece14
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R10
-	JEQ   piece15
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece15:
-	TESTQ $0x00000010, R10
-	JEQ   piece16
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R10
-	JEQ   piece17
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R10
-	JEQ   piece18
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R10
-	JEQ   piece19
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R10
-	JEQ   piece20
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece20:
-	TESTQ $0x00000010, R10
-	JEQ   piece21
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  272(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  280(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-	MOVQ  288(SP)(AX*1), CX
-	MOVQ  CX, 32(DX)(AX*1)
-	MOVQ  296(SP)(AX*1), CX
-	MOVQ  CX, 40(DX)(AX*1)
-	MOVQ  304(SP)(AX*1), CX
-	MOVQ  CX, 48(DX)(AX*1)
-	MOVQ  312(SP)(AX*1), CX
-	MOVQ  CX, 56(DX)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R10
-	JEQ   piece22
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-	MOVQ  272(SP)(AX*1), CX
-	MOVQ  CX, 16(DX)(AX*1)
-	MOVQ  280(SP)(AX*1), CX
-	MOVQ  CX, 24(DX)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R10
-	JEQ   piece23
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-	MOVQ  264(SP)(AX*1), CX
-	MOVQ  CX, 8(DX)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R10
-	JEQ   piece24
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  256(SP)(AX*1), CX
-	MOVQ  CX, (DX)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R10
-	JEQ   piece25
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  256(SP)(AX*1), CX
-	MOVL  CX, (DX)(AX*1)
-
-piece25:
-	TESTQ $0x00000010, R10
-	JEQ   piece26
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-	MOVQ  400(SP)(AX*1), CX
-	MOVQ  CX, 16(BX)(AX*1)
-	MOVQ  408(SP)(AX*1), CX
-	MOVQ  CX, 24(BX)(AX*1)
-	MOVQ  416(SP)(AX*1), CX
-	MOVQ  CX, 32(BX)(AX*1)
-	MOVQ  424(SP)(AX*1), CX
-	MOVQ  CX, 40(BX)(AX*1)
-	MOVQ  432(SP)(AX*1), CX
-	MOVQ  CX, 48(BX)(AX*1)
-	MOVQ  440(SP)(AX*1), CX
-	MOVQ  CX, 56(BX)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R10
-	JEQ   piece27
-	MOVQ  R10, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-	MOVQ  400(SP)(AX*1), CX
-	MOVQ  CX, 16(BX)(AX*1)
-	MOVQ  408(SP)(AX*1), CX
-	MOVQ  CX, 24(BX)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R10
-	JEQ   piece28
-	MOVQ  R10, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-	MOVQ  392(SP)(AX*1), CX
-	MOVQ  CX, 8(BX)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R10
-	JEQ   piece29
-	MOVQ  R10, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  384(SP)(AX*1), CX
-	MOVQ  CX, (BX)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R10
-	JEQ   piece30
-	MOVQ  R10, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  384(SP)(AX*1), CX
-	MOVL  CX, (BX)(AX*1)
-
-piece30:
 laneend:
 	VZEROUPPER
 	RET
 
+lanestage:
+	MOVQ SI, 768(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 776(SP)
+	LEAQ 128(SP), DX
+	MOVQ BX, 784(SP)
+	LEAQ 256(SP), BX
+	MOVQ R8, 792(SP)
+	LEAQ 384(SP), R8
+	LEAQ 512(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 800(SP)
+	LEAQ 512(SP), R9
+	LEAQ 640(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R10, 808(SP)
+	LEAQ 640(SP), R10
+	JMP  laneloop
+
 // func ParamsPowerOfTwoAVX2(scale *float32, recip *float32, most *float32, maxExp int32, n int)
 // Requires: AVX, AVX2
-TEXT ·ParamsPowerOfTwoAVX2(SB), $384-40
-	// pointers: DI scale, SI recip, DX most, BX elements left
+TEXT ·ParamsPowerOfTwoAVX2(SB), $432-40
+	// pointers: SI scale, DX recip, BX most, DI elements left
 	// per call: Y15 0x7fffffff, Y14 maxExp, Y13 0x1, Y12 0xfe
 	// vector registers in use at once: 6
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         most+16(FP), DX
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         most+16(FP), BX
 	VBROADCASTSS constantsAVX2<>+32(SB), Y15
 	VBROADCASTSS maxExp+24(FP), Y14
 	VBROADCASTSS constantsAVX2<>+20(SB), Y13
 	VBROADCASTSS constantsAVX2<>+36(SB), Y12
-	MOVQ         n+32(FP), BX
-	CMPQ         BX, $+32
-	JLT          lanetail
+	MOVQ         n+32(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 
 laneloop:
-	VMOVUPS (DX), Y0
+	VMOVUPS (BX), Y0
 	VPAND   Y15, Y0, Y0
 	VPSRLD  $0x17, Y0, Y0
 	VPSUBD  Y14, Y0, Y0
 	VPMAXSD Y13, Y0, Y0
 	VPSLLD  $0x17, Y0, Y1
-	VMOVUPS Y1, (DI)
+	VMOVUPS Y1, (SI)
 	VPSUBD  Y0, Y12, Y0
 	VPSLLD  $0x17, Y0, Y0
-	VMOVUPS Y0, (SI)
-	VMOVUPS 32(DX), Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(BX), Y0
 	VPAND   Y15, Y0, Y0
 	VPSRLD  $0x17, Y0, Y0
 	VPSUBD  Y14, Y0, Y0
 	VPMAXSD Y13, Y0, Y0
 	VPSLLD  $0x17, Y0, Y1
-	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y1, 32(SI)
 	VPSUBD  Y0, Y12, Y0
 	VPSLLD  $0x17, Y0, Y0
-	VMOVUPS Y0, 32(SI)
-	VMOVUPS 64(DX), Y0
+	VMOVUPS Y0, 32(DX)
+	VMOVUPS 64(BX), Y0
 	VPAND   Y15, Y0, Y0
 	VPSRLD  $0x17, Y0, Y0
 	VPSUBD  Y14, Y0, Y0
 	VPMAXSD Y13, Y0, Y0
 	VPSLLD  $0x17, Y0, Y1
-	VMOVUPS Y1, 64(DI)
+	VMOVUPS Y1, 64(SI)
 	VPSUBD  Y0, Y12, Y0
 	VPSLLD  $0x17, Y0, Y0
-	VMOVUPS Y0, 64(SI)
-	VMOVUPS 96(DX), Y0
+	VMOVUPS Y0, 64(DX)
+	VMOVUPS 96(BX), Y0
 	VPAND   Y15, Y0, Y0
 	VPSRLD  $0x17, Y0, Y0
 	VPSUBD  Y14, Y0, Y0
 	VPMAXSD Y13, Y0, Y0
 	VPSLLD  $0x17, Y0, Y1
-	VMOVUPS Y1, 96(DI)
+	VMOVUPS Y1, 96(SI)
 	VPSUBD  Y0, Y12, Y0
 	VPSLLD  $0x17, Y0, Y0
-	VMOVUPS Y0, 96(SI)
-	ADDQ    $+128, DI
+	VMOVUPS Y0, 96(DX)
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
-	SUBQ    $+32, BX
-	CMPQ    BX, $+32
+	ADDQ    $+128, BX
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
 	JGE     laneloop
+	TESTQ   DI, DI
+	JEQ     laneend
+	CMPQ    DI, $+0
+	JGE     lanestage
+	ADDQ    $+32, DI
+	MOVQ    384(SP), SI
+	LEAQ    (SP), AX
+	MOVQ    SI, CX
+	CALL    ·stageOut32AVX2(SB)
+	MOVQ    392(SP), DX
+	LEAQ    128(SP), AX
+	MOVQ    DX, CX
+	CALL    ·stageOut32AVX2(SB)
+	MOVQ    400(SP), BX
 
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece5:
-	VMOVUPS 256(SP), Y0
-	VPAND   Y15, Y0, Y0
-	VPSRLD  $0x17, Y0, Y0
-	VPSUBD  Y14, Y0, Y0
-	VPMAXSD Y13, Y0, Y0
-	VPSLLD  $0x17, Y0, Y1
-	VMOVUPS Y1, (SP)
-	VPSUBD  Y0, Y12, Y0
-	VPSLLD  $0x17, Y0, Y0
-	VMOVUPS Y0, 128(SP)
-	CMPQ    BX, $+9
-	JLT     lanetailnarrow
-	VMOVUPS 288(SP), Y0
-	VPAND   Y15, Y0, Y0
-	VPSRLD  $0x17, Y0, Y0
-	VPSUBD  Y14, Y0, Y0
-	VPMAXSD Y13, Y0, Y0
-	VPSLLD  $0x17, Y0, Y1
-	VMOVUPS Y1, 32(SP)
-	VPSUBD  Y0, Y12, Y0
-	VPSLLD  $0x17, Y0, Y0
-	VMOVUPS Y0, 160(SP)
-	CMPQ    BX, $+17
-	JLT     lanetailnarrow
-	VMOVUPS 320(SP), Y0
-	VPAND   Y15, Y0, Y0
-	VPSRLD  $0x17, Y0, Y0
-	VPSUBD  Y14, Y0, Y0
-	VPMAXSD Y13, Y0, Y0
-	VPSLLD  $0x17, Y0, Y1
-	VMOVUPS Y1, 64(SP)
-	VPSUBD  Y0, Y12, Y0
-	VPSLLD  $0x17, Y0, Y0
-	VMOVUPS Y0, 192(SP)
-	CMPQ    BX, $+25
-	JLT     lanetailnarrow
-	VMOVUPS 352(SP), Y0
-	VPAND   Y15, Y0, Y0
-	VPSRLD  $0x17, Y0, Y0
-	VPSUBD  Y14, Y0, Y0
-	VPMAXSD Y13, Y0, Y0
-	VPSLLD  $0x17, Y0, Y1
-	VMOVUPS Y1, 96(SP)
-	VPSUBD  Y0, Y12, Y0
-	VPSLLD  $0x17, Y0, Y0
-	VMOVUPS Y0, 224(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece15:
 laneend:
 	VZEROUPPER
 	RET
+
+lanestage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 392(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
 
 DATA constantsAVX2<>+0(SB)/4, $0x3f800000
 DATA constantsAVX2<>+4(SB)/4, $0x34000000

@@ -7,12 +7,12 @@
 // func ParamsScaleAVX512(scale *float32, recip *float32, most *float32, half float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsScaleAVX512(SB), NOSPLIT, $0-40
-	// pointers: DI scale, SI recip, DX most, BX elements left
+	// pointers: SI scale, DX recip, BX most, DI elements left
 	// per call: Z15 half, Z14 0x3f800000, Z13 Div, Z12 0x34000000, Z11 0x7fc00000, Z10 0x17800000, Z9 0x71800000
 	// vector registers in use at once: 10
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         most+16(FP), DX
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         most+16(FP), BX
 	VBROADCASTSS half+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VDIVPS       Z15, Z14, Z13
@@ -20,12 +20,12 @@ TEXT ·ParamsScaleAVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS constantsAVX512<>+8(SB), Z11
 	VBROADCASTSS constantsAVX512<>+12(SB), Z10
 	VBROADCASTSS constantsAVX512<>+16(SB), Z9
-	MOVQ         n+32(FP), BX
-	CMPQ         BX, $+64
-	JLT          lanetail
+	MOVQ         n+32(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -34,15 +34,15 @@ laneloop:
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, (DI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, (SI)
-	VMOVUPS      64(DX), Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z14, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, (DX)
+	VMOVUPS      64(BX), Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -51,15 +51,15 @@ laneloop:
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 64(SI)
-	VMOVUPS      128(DX), Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z14, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, 64(DX)
+	VMOVUPS      128(BX), Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -68,15 +68,15 @@ laneloop:
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 128(SI)
-	VMOVUPS      192(DX), Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z14, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, 128(DX)
+	VMOVUPS      192(BX), Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -85,29 +85,29 @@ laneloop:
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 192(DI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 192(SI)
-	ADDQ         $+256, DI
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z14, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, 192(DX)
 	ADDQ         $+256, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
+	ADDQ         $+256, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        BX, BX
+	TESTQ        DI, DI
 	JEQ          laneend
+
+lanerest:
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -116,18 +116,18 @@ lanetail:
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, (DI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, (SI)
-	CMPQ         BX, $+17
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z14, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, K7, (DX)
+	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -136,18 +136,18 @@ lanetail:
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 64(DI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, 64(SI)
-	CMPQ         BX, $+33
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z14, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, K7, 64(DX)
+	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -156,18 +156,18 @@ lanetail:
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 128(DI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, 128(SI)
-	CMPQ         BX, $+49
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z14, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, K7, 128(DX)
+	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -177,13 +177,13 @@ lanetail:
 	VMAXPS       Z1, Z12, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 192(DI)
+	VMOVUPS      Z1, K7, 192(SI)
 	VMAXPS       Z1, Z10, Z0
 	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 192(SI)
+	VMOVUPS      Z1, K7, 192(DX)
 
 lanetailnarrow:
 laneend:
@@ -193,14 +193,14 @@ laneend:
 // func ParamsSymmetricAVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsSymmetricAVX512(SB), NOSPLIT, $0-56
-	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 most, R9 elements left
+	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 most, DI elements left
 	// per call: Z15 half, Z14 middle, Z13 0x3f800000, Z12 Div, Z11 0x34000000, Z10 0x7fc00000, Z9 0x17800000, Z8 0x71800000, Z7 0x0
 	// vector registers in use at once: 12
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         zeroPoint+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	MOVQ         most+32(FP), R8
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         zeroPoint+16(FP), BX
+	MOVQ         minval+24(FP), R8
+	MOVQ         most+32(FP), R9
 	VBROADCASTSS half+40(FP), Z15
 	VBROADCASTSS middle+44(FP), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -210,12 +210,12 @@ TEXT ·ParamsSymmetricAVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+12(SB), Z9
 	VBROADCASTSS constantsAVX512<>+16(SB), Z8
 	VPXORD       Z7, Z7, Z7
-	MOVQ         n+48(FP), R9
-	CMPQ         R9, $+64
-	JLT          lanetail
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VMOVUPS      (R8), Z0
+	VMOVUPS      (R9), Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -224,20 +224,20 @@ laneloop:
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, (DI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, (SI)
-	VMOVUPS      Z14, (DX)
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VCMPPS       $0x00, Z1, Z2, K1
+	VDIVPS       Z1, Z13, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
+	VMOVUPS      Z1, (DX)
+	VMOVUPS      Z14, (BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, (BX)
-	VMOVUPS      64(R8), Z0
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      64(R9), Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -246,20 +246,20 @@ laneloop:
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, 64(SI)
-	VMOVUPS      Z14, 64(DX)
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VCMPPS       $0x00, Z1, Z2, K1
+	VDIVPS       Z1, Z13, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
+	VMOVUPS      Z1, 64(DX)
+	VMOVUPS      Z14, 64(BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, 64(BX)
-	VMOVUPS      128(R8), Z0
+	VMOVUPS      Z0, 64(R8)
+	VMOVUPS      128(R9), Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -268,20 +268,20 @@ laneloop:
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, 128(SI)
-	VMOVUPS      Z14, 128(DX)
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VCMPPS       $0x00, Z1, Z2, K1
+	VDIVPS       Z1, Z13, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
+	VMOVUPS      Z1, 128(DX)
+	VMOVUPS      Z14, 128(BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, 128(BX)
-	VMOVUPS      192(R8), Z0
+	VMOVUPS      Z0, 128(R8)
+	VMOVUPS      192(R9), Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -291,35 +291,35 @@ laneloop:
 	VMAXPS       Z1, Z11, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 192(DI)
+	VMOVUPS      Z1, 192(SI)
 	VMAXPS       Z1, Z9, Z2
 	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 192(SI)
-	VMOVUPS      Z14, 192(DX)
+	VMOVUPS      Z1, 192(DX)
+	VMOVUPS      Z14, 192(BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, 192(BX)
-	ADDQ         $+256, DI
+	VMOVUPS      Z0, 192(R8)
 	ADDQ         $+256, SI
 	ADDQ         $+256, DX
 	ADDQ         $+256, BX
 	ADDQ         $+256, R8
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	ADDQ         $+256, R9
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        R9, R9
+	TESTQ        DI, DI
 	JEQ          laneend
+
+lanerest:
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (R8), K7, Z0
+	VMOVUPS.Z    (R9), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -328,23 +328,23 @@ lanetail:
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, (DI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, (SI)
-	VMOVUPS      Z14, K7, (DX)
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VCMPPS       $0x00, Z1, Z2, K1
+	VDIVPS       Z1, Z13, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
+	VMOVUPS      Z1, K7, (DX)
+	VMOVUPS      Z14, K7, (BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, K7, (BX)
-	CMPQ         R9, $+17
+	VMOVUPS      Z0, K7, (R8)
+	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R8), K7, Z0
+	VMOVUPS.Z    64(R9), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -353,23 +353,23 @@ lanetail:
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 64(DI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, 64(SI)
-	VMOVUPS      Z14, K7, 64(DX)
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VCMPPS       $0x00, Z1, Z2, K1
+	VDIVPS       Z1, Z13, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
+	VMOVUPS      Z1, K7, 64(DX)
+	VMOVUPS      Z14, K7, 64(BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, K7, 64(BX)
-	CMPQ         R9, $+33
+	VMOVUPS      Z0, K7, 64(R8)
+	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R8), K7, Z0
+	VMOVUPS.Z    128(R9), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -378,23 +378,23 @@ lanetail:
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 128(DI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, 128(SI)
-	VMOVUPS      Z14, K7, 128(DX)
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VCMPPS       $0x00, Z1, Z2, K1
+	VDIVPS       Z1, Z13, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
+	VMOVUPS      Z1, K7, 128(DX)
+	VMOVUPS      Z14, K7, 128(BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, K7, 128(BX)
-	CMPQ         R9, $+49
+	VMOVUPS      Z0, K7, 128(R8)
+	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R8), K7, Z0
+	VMOVUPS.Z    192(R9), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -404,18 +404,18 @@ lanetail:
 	VMAXPS       Z1, Z11, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 192(DI)
+	VMOVUPS      Z1, K7, 192(SI)
 	VMAXPS       Z1, Z9, Z2
 	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 192(SI)
-	VMOVUPS      Z14, K7, 192(DX)
+	VMOVUPS      Z1, K7, 192(DX)
+	VMOVUPS      Z14, K7, 192(BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, K7, 192(BX)
+	VMOVUPS      Z0, K7, 192(R8)
 
 lanetailnarrow:
 laneend:
@@ -425,15 +425,15 @@ laneend:
 // func ParamsAsymmetricAVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsAsymmetricAVX512(SB), NOSPLIT, $0-72
-	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 min, R9 max, R10 elements left
+	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 min, R10 max, DI elements left
 	// per call: Z15 steps, Z14 least, Z13 greatest, Z12 0x0, Z11 0x3f800000, Z10 Div, Z9 0x34000000, Z8 0x7fc00000, Z7 0x17800000, Z6 0x71800000
 	// vector registers in use at once: 14
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         zeroPoint+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	MOVQ         min+32(FP), R8
-	MOVQ         max+40(FP), R9
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         zeroPoint+16(FP), BX
+	MOVQ         minval+24(FP), R8
+	MOVQ         min+32(FP), R9
+	MOVQ         max+40(FP), R10
 	VBROADCASTSS steps+48(FP), Z15
 	VBROADCASTSS least+52(FP), Z14
 	VBROADCASTSS greatest+56(FP), Z13
@@ -444,14 +444,14 @@ TEXT ·ParamsAsymmetricAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS constantsAVX512<>+8(SB), Z8
 	VBROADCASTSS constantsAVX512<>+12(SB), Z7
 	VBROADCASTSS constantsAVX512<>+16(SB), Z6
-	MOVQ         n+64(FP), R10
-	CMPQ         R10, $+64
-	JLT          lanetail
+	MOVQ         n+64(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VMOVUPS      (R8), Z0
+	VMOVUPS      (R9), Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS      (R9), Z1
+	VMOVUPS      (R10), Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VMULPS       Z10, Z1, Z2
@@ -463,13 +463,13 @@ laneloop:
 	VMAXPS       Z2, Z9, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
 	VMAXPS       Z2, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, (SI)
+	VMOVUPS      Z1, (DX)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VSUBPS       Z2, Z14, Z2
@@ -478,14 +478,14 @@ laneloop:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, (DX)
+	VMOVUPS      Z2, (BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, (BX)
-	VMOVUPS      64(R8), Z0
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      64(R9), Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS      64(R9), Z1
+	VMOVUPS      64(R10), Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VMULPS       Z10, Z1, Z2
@@ -497,13 +497,13 @@ laneloop:
 	VMAXPS       Z2, Z9, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 64(DI)
+	VMOVUPS      Z2, 64(SI)
 	VMAXPS       Z2, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 64(SI)
+	VMOVUPS      Z1, 64(DX)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VSUBPS       Z2, Z14, Z2
@@ -512,14 +512,14 @@ laneloop:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, 64(DX)
+	VMOVUPS      Z2, 64(BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 64(BX)
-	VMOVUPS      128(R8), Z0
+	VMOVUPS      Z0, 64(R8)
+	VMOVUPS      128(R9), Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS      128(R9), Z1
+	VMOVUPS      128(R10), Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VMULPS       Z10, Z1, Z2
@@ -531,13 +531,13 @@ laneloop:
 	VMAXPS       Z2, Z9, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z2, 128(SI)
 	VMAXPS       Z2, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 128(SI)
+	VMOVUPS      Z1, 128(DX)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VSUBPS       Z2, Z14, Z2
@@ -546,14 +546,14 @@ laneloop:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, 128(DX)
+	VMOVUPS      Z2, 128(BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 128(BX)
-	VMOVUPS      192(R8), Z0
+	VMOVUPS      Z0, 128(R8)
+	VMOVUPS      192(R9), Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS      192(R9), Z1
+	VMOVUPS      192(R10), Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VMULPS       Z10, Z1, Z2
@@ -565,13 +565,13 @@ laneloop:
 	VMAXPS       Z2, Z9, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 192(DI)
+	VMOVUPS      Z2, 192(SI)
 	VMAXPS       Z2, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 192(SI)
+	VMOVUPS      Z1, 192(DX)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VSUBPS       Z2, Z14, Z2
@@ -580,31 +580,31 @@ laneloop:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, 192(DX)
+	VMOVUPS      Z2, 192(BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 192(BX)
-	ADDQ         $+256, DI
+	VMOVUPS      Z0, 192(R8)
 	ADDQ         $+256, SI
 	ADDQ         $+256, DX
 	ADDQ         $+256, BX
 	ADDQ         $+256, R8
 	ADDQ         $+256, R9
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	ADDQ         $+256, R10
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        R10, R10
+	TESTQ        DI, DI
 	JEQ          laneend
+
+lanerest:
 	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (R8), K7, Z0
+	VMOVUPS.Z    (R9), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    (R9), K7, Z1
+	VMOVUPS.Z    (R10), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VMULPS       Z10, Z1, Z2
@@ -616,13 +616,13 @@ lanetail:
 	VMAXPS       Z2, Z9, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, (DI)
+	VMOVUPS      Z2, K7, (SI)
 	VMAXPS       Z2, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, (SI)
+	VMOVUPS      Z1, K7, (DX)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VSUBPS       Z2, Z14, Z2
@@ -631,17 +631,17 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K7, (DX)
+	VMOVUPS      Z2, K7, (BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, (BX)
-	CMPQ         R10, $+17
+	VMOVUPS      Z0, K7, (R8)
+	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R8), K7, Z0
+	VMOVUPS.Z    64(R9), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    64(R9), K7, Z1
+	VMOVUPS.Z    64(R10), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VMULPS       Z10, Z1, Z2
@@ -653,13 +653,13 @@ lanetail:
 	VMAXPS       Z2, Z9, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 64(DI)
+	VMOVUPS      Z2, K7, 64(SI)
 	VMAXPS       Z2, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 64(SI)
+	VMOVUPS      Z1, K7, 64(DX)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VSUBPS       Z2, Z14, Z2
@@ -668,17 +668,17 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K7, 64(DX)
+	VMOVUPS      Z2, K7, 64(BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 64(BX)
-	CMPQ         R10, $+33
+	VMOVUPS      Z0, K7, 64(R8)
+	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R8), K7, Z0
+	VMOVUPS.Z    128(R9), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    128(R9), K7, Z1
+	VMOVUPS.Z    128(R10), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VMULPS       Z10, Z1, Z2
@@ -690,13 +690,13 @@ lanetail:
 	VMAXPS       Z2, Z9, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 128(DI)
+	VMOVUPS      Z2, K7, 128(SI)
 	VMAXPS       Z2, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 128(SI)
+	VMOVUPS      Z1, K7, 128(DX)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VSUBPS       Z2, Z14, Z2
@@ -705,17 +705,17 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K7, 128(DX)
+	VMOVUPS      Z2, K7, 128(BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 128(BX)
-	CMPQ         R10, $+49
+	VMOVUPS      Z0, K7, 128(R8)
+	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R8), K7, Z0
+	VMOVUPS.Z    192(R9), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    192(R9), K7, Z1
+	VMOVUPS.Z    192(R10), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VMULPS       Z10, Z1, Z2
@@ -727,13 +727,13 @@ lanetail:
 	VMAXPS       Z2, Z9, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 192(DI)
+	VMOVUPS      Z2, K7, 192(SI)
 	VMAXPS       Z2, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 192(SI)
+	VMOVUPS      Z1, K7, 192(DX)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VSUBPS       Z2, Z14, Z2
@@ -742,11 +742,11 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K7, 192(DX)
+	VMOVUPS      Z2, K7, 192(BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 192(BX)
+	VMOVUPS      Z0, K7, 192(R8)
 
 lanetailnarrow:
 laneend:
@@ -756,12 +756,12 @@ laneend:
 // func ParamsScaleF16AVX512(scale *float32, recip *float32, most *float32, half float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsScaleF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI scale, SI recip, DX most, BX elements left
+	// pointers: SI scale, DX recip, BX most, DI elements left
 	// per call: Z15 half, Z14 0x3f800000, Z13 Div, Z12 0x34000000, Z11 0x7fc00000, Z10 0x17800000, Z9 0x71800000
 	// vector registers in use at once: 10
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         most+16(FP), DX
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         most+16(FP), BX
 	VBROADCASTSS half+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VDIVPS       Z15, Z14, Z13
@@ -769,12 +769,12 @@ TEXT ·ParamsScaleF16AVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS constantsAVX512<>+8(SB), Z11
 	VBROADCASTSS constantsAVX512<>+12(SB), Z10
 	VBROADCASTSS constantsAVX512<>+16(SB), Z9
-	MOVQ         n+32(FP), BX
-	CMPQ         BX, $+64
-	JLT          lanetail
+	MOVQ         n+32(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -785,15 +785,15 @@ laneloop:
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, (DI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, (SI)
-	VMOVUPS      64(DX), Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z14, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, (DX)
+	VMOVUPS      64(BX), Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -804,15 +804,15 @@ laneloop:
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 64(SI)
-	VMOVUPS      128(DX), Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z14, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, 64(DX)
+	VMOVUPS      128(BX), Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -823,15 +823,15 @@ laneloop:
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 128(SI)
-	VMOVUPS      192(DX), Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z14, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, 128(DX)
+	VMOVUPS      192(BX), Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -842,29 +842,29 @@ laneloop:
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 192(DI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 192(SI)
-	ADDQ         $+256, DI
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z14, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, 192(DX)
 	ADDQ         $+256, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
+	ADDQ         $+256, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        BX, BX
+	TESTQ        DI, DI
 	JEQ          laneend
+
+lanerest:
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -875,18 +875,18 @@ lanetail:
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, (DI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, (SI)
-	CMPQ         BX, $+17
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z14, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, K7, (DX)
+	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -897,18 +897,18 @@ lanetail:
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 64(DI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, 64(SI)
-	CMPQ         BX, $+33
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z14, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, K7, 64(DX)
+	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -919,18 +919,18 @@ lanetail:
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 128(DI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, 128(SI)
-	CMPQ         BX, $+49
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z14, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, K7, 128(DX)
+	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -942,13 +942,13 @@ lanetail:
 	VMAXPS       Z1, Z12, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 192(DI)
+	VMOVUPS      Z1, K7, 192(SI)
 	VMAXPS       Z1, Z10, Z0
 	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 192(SI)
+	VMOVUPS      Z1, K7, 192(DX)
 
 lanetailnarrow:
 laneend:
@@ -958,14 +958,14 @@ laneend:
 // func ParamsSymmetricF16AVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsSymmetricF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 most, R9 elements left
+	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 most, DI elements left
 	// per call: Z15 half, Z14 middle, Z13 0x3f800000, Z12 Div, Z11 0x34000000, Z10 0x7fc00000, Z9 0x17800000, Z8 0x71800000, Z7 0x0
 	// vector registers in use at once: 12
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         zeroPoint+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	MOVQ         most+32(FP), R8
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         zeroPoint+16(FP), BX
+	MOVQ         minval+24(FP), R8
+	MOVQ         most+32(FP), R9
 	VBROADCASTSS half+40(FP), Z15
 	VBROADCASTSS middle+44(FP), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -975,12 +975,12 @@ TEXT ·ParamsSymmetricF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+12(SB), Z9
 	VBROADCASTSS constantsAVX512<>+16(SB), Z8
 	VPXORD       Z7, Z7, Z7
-	MOVQ         n+48(FP), R9
-	CMPQ         R9, $+64
-	JLT          lanetail
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VMOVUPS      (R8), Z0
+	VMOVUPS      (R9), Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -991,20 +991,20 @@ laneloop:
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, (DI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, (SI)
-	VMOVUPS      Z14, (DX)
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VCMPPS       $0x00, Z1, Z2, K1
+	VDIVPS       Z1, Z13, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
+	VMOVUPS      Z1, (DX)
+	VMOVUPS      Z14, (BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, (BX)
-	VMOVUPS      64(R8), Z0
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      64(R9), Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1015,20 +1015,20 @@ laneloop:
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, 64(SI)
-	VMOVUPS      Z14, 64(DX)
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VCMPPS       $0x00, Z1, Z2, K1
+	VDIVPS       Z1, Z13, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
+	VMOVUPS      Z1, 64(DX)
+	VMOVUPS      Z14, 64(BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, 64(BX)
-	VMOVUPS      128(R8), Z0
+	VMOVUPS      Z0, 64(R8)
+	VMOVUPS      128(R9), Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1039,20 +1039,20 @@ laneloop:
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, 128(SI)
-	VMOVUPS      Z14, 128(DX)
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VCMPPS       $0x00, Z1, Z2, K1
+	VDIVPS       Z1, Z13, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
+	VMOVUPS      Z1, 128(DX)
+	VMOVUPS      Z14, 128(BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, 128(BX)
-	VMOVUPS      192(R8), Z0
+	VMOVUPS      Z0, 128(R8)
+	VMOVUPS      192(R9), Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1064,35 +1064,35 @@ laneloop:
 	VMAXPS       Z1, Z11, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 192(DI)
+	VMOVUPS      Z1, 192(SI)
 	VMAXPS       Z1, Z9, Z2
 	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 192(SI)
-	VMOVUPS      Z14, 192(DX)
+	VMOVUPS      Z1, 192(DX)
+	VMOVUPS      Z14, 192(BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, 192(BX)
-	ADDQ         $+256, DI
+	VMOVUPS      Z0, 192(R8)
 	ADDQ         $+256, SI
 	ADDQ         $+256, DX
 	ADDQ         $+256, BX
 	ADDQ         $+256, R8
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	ADDQ         $+256, R9
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        R9, R9
+	TESTQ        DI, DI
 	JEQ          laneend
+
+lanerest:
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (R8), K7, Z0
+	VMOVUPS.Z    (R9), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1103,23 +1103,23 @@ lanetail:
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, (DI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, (SI)
-	VMOVUPS      Z14, K7, (DX)
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VCMPPS       $0x00, Z1, Z2, K1
+	VDIVPS       Z1, Z13, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
+	VMOVUPS      Z1, K7, (DX)
+	VMOVUPS      Z14, K7, (BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, K7, (BX)
-	CMPQ         R9, $+17
+	VMOVUPS      Z0, K7, (R8)
+	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R8), K7, Z0
+	VMOVUPS.Z    64(R9), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1130,23 +1130,23 @@ lanetail:
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 64(DI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, 64(SI)
-	VMOVUPS      Z14, K7, 64(DX)
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VCMPPS       $0x00, Z1, Z2, K1
+	VDIVPS       Z1, Z13, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
+	VMOVUPS      Z1, K7, 64(DX)
+	VMOVUPS      Z14, K7, 64(BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, K7, 64(BX)
-	CMPQ         R9, $+33
+	VMOVUPS      Z0, K7, 64(R8)
+	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R8), K7, Z0
+	VMOVUPS.Z    128(R9), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1157,23 +1157,23 @@ lanetail:
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 128(DI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, 128(SI)
-	VMOVUPS      Z14, K7, 128(DX)
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
+	VCMPPS       $0x00, Z1, Z2, K1
+	VDIVPS       Z1, Z13, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
+	VMOVUPS      Z1, K7, 128(DX)
+	VMOVUPS      Z14, K7, 128(BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, K7, 128(BX)
-	CMPQ         R9, $+49
+	VMOVUPS      Z0, K7, 128(R8)
+	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R8), K7, Z0
+	VMOVUPS.Z    192(R9), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1185,18 +1185,18 @@ lanetail:
 	VMAXPS       Z1, Z11, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 192(DI)
+	VMOVUPS      Z1, K7, 192(SI)
 	VMAXPS       Z1, Z9, Z2
 	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 192(SI)
-	VMOVUPS      Z14, K7, 192(DX)
+	VMOVUPS      Z1, K7, 192(DX)
+	VMOVUPS      Z14, K7, 192(BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, K7, 192(BX)
+	VMOVUPS      Z0, K7, 192(R8)
 
 lanetailnarrow:
 laneend:
@@ -1206,15 +1206,15 @@ laneend:
 // func ParamsAsymmetricF16AVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsAsymmetricF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 min, R9 max, R10 elements left
+	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 min, R10 max, DI elements left
 	// per call: Z15 steps, Z14 least, Z13 greatest, Z12 0x0, Z11 0x3f800000, Z10 Div, Z9 0x34000000, Z8 0x7fc00000, Z7 0x17800000, Z6 0x71800000
 	// vector registers in use at once: 14
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         zeroPoint+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	MOVQ         min+32(FP), R8
-	MOVQ         max+40(FP), R9
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         zeroPoint+16(FP), BX
+	MOVQ         minval+24(FP), R8
+	MOVQ         min+32(FP), R9
+	MOVQ         max+40(FP), R10
 	VBROADCASTSS steps+48(FP), Z15
 	VBROADCASTSS least+52(FP), Z14
 	VBROADCASTSS greatest+56(FP), Z13
@@ -1225,14 +1225,14 @@ TEXT ·ParamsAsymmetricF16AVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS constantsAVX512<>+8(SB), Z8
 	VBROADCASTSS constantsAVX512<>+12(SB), Z7
 	VBROADCASTSS constantsAVX512<>+16(SB), Z6
-	MOVQ         n+64(FP), R10
-	CMPQ         R10, $+64
-	JLT          lanetail
+	MOVQ         n+64(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VMOVUPS      (R8), Z0
+	VMOVUPS      (R9), Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS      (R9), Z1
+	VMOVUPS      (R10), Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
@@ -1248,13 +1248,13 @@ laneloop:
 	VMAXPS       Z2, Z9, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
 	VMAXPS       Z2, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, (SI)
+	VMOVUPS      Z1, (DX)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
@@ -1269,14 +1269,14 @@ laneloop:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, (DX)
+	VMOVUPS      Z2, (BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, (BX)
-	VMOVUPS      64(R8), Z0
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      64(R9), Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS      64(R9), Z1
+	VMOVUPS      64(R10), Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
@@ -1292,13 +1292,13 @@ laneloop:
 	VMAXPS       Z2, Z9, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 64(DI)
+	VMOVUPS      Z2, 64(SI)
 	VMAXPS       Z2, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 64(SI)
+	VMOVUPS      Z1, 64(DX)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
@@ -1313,14 +1313,14 @@ laneloop:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, 64(DX)
+	VMOVUPS      Z2, 64(BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 64(BX)
-	VMOVUPS      128(R8), Z0
+	VMOVUPS      Z0, 64(R8)
+	VMOVUPS      128(R9), Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS      128(R9), Z1
+	VMOVUPS      128(R10), Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
@@ -1336,13 +1336,13 @@ laneloop:
 	VMAXPS       Z2, Z9, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z2, 128(SI)
 	VMAXPS       Z2, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 128(SI)
+	VMOVUPS      Z1, 128(DX)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
@@ -1357,14 +1357,14 @@ laneloop:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, 128(DX)
+	VMOVUPS      Z2, 128(BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 128(BX)
-	VMOVUPS      192(R8), Z0
+	VMOVUPS      Z0, 128(R8)
+	VMOVUPS      192(R9), Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS      192(R9), Z1
+	VMOVUPS      192(R10), Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
@@ -1380,13 +1380,13 @@ laneloop:
 	VMAXPS       Z2, Z9, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 192(DI)
+	VMOVUPS      Z2, 192(SI)
 	VMAXPS       Z2, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 192(SI)
+	VMOVUPS      Z1, 192(DX)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
@@ -1401,31 +1401,31 @@ laneloop:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, 192(DX)
+	VMOVUPS      Z2, 192(BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 192(BX)
-	ADDQ         $+256, DI
+	VMOVUPS      Z0, 192(R8)
 	ADDQ         $+256, SI
 	ADDQ         $+256, DX
 	ADDQ         $+256, BX
 	ADDQ         $+256, R8
 	ADDQ         $+256, R9
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	ADDQ         $+256, R10
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        R10, R10
+	TESTQ        DI, DI
 	JEQ          laneend
+
+lanerest:
 	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (R8), K7, Z0
+	VMOVUPS.Z    (R9), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    (R9), K7, Z1
+	VMOVUPS.Z    (R10), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
@@ -1441,13 +1441,13 @@ lanetail:
 	VMAXPS       Z2, Z9, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, (DI)
+	VMOVUPS      Z2, K7, (SI)
 	VMAXPS       Z2, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, (SI)
+	VMOVUPS      Z1, K7, (DX)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
@@ -1462,17 +1462,17 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K7, (DX)
+	VMOVUPS      Z2, K7, (BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, (BX)
-	CMPQ         R10, $+17
+	VMOVUPS      Z0, K7, (R8)
+	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R8), K7, Z0
+	VMOVUPS.Z    64(R9), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    64(R9), K7, Z1
+	VMOVUPS.Z    64(R10), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
@@ -1488,13 +1488,13 @@ lanetail:
 	VMAXPS       Z2, Z9, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 64(DI)
+	VMOVUPS      Z2, K7, 64(SI)
 	VMAXPS       Z2, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 64(SI)
+	VMOVUPS      Z1, K7, 64(DX)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
@@ -1509,17 +1509,17 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K7, 64(DX)
+	VMOVUPS      Z2, K7, 64(BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 64(BX)
-	CMPQ         R10, $+33
+	VMOVUPS      Z0, K7, 64(R8)
+	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R8), K7, Z0
+	VMOVUPS.Z    128(R9), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    128(R9), K7, Z1
+	VMOVUPS.Z    128(R10), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
@@ -1535,13 +1535,13 @@ lanetail:
 	VMAXPS       Z2, Z9, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 128(DI)
+	VMOVUPS      Z2, K7, 128(SI)
 	VMAXPS       Z2, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 128(SI)
+	VMOVUPS      Z1, K7, 128(DX)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
@@ -1556,17 +1556,17 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K7, 128(DX)
+	VMOVUPS      Z2, K7, 128(BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 128(BX)
-	CMPQ         R10, $+49
+	VMOVUPS      Z0, K7, 128(R8)
+	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R8), K7, Z0
+	VMOVUPS.Z    192(R9), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    192(R9), K7, Z1
+	VMOVUPS.Z    192(R10), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
@@ -1582,13 +1582,13 @@ lanetail:
 	VMAXPS       Z2, Z9, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 192(DI)
+	VMOVUPS      Z2, K7, 192(SI)
 	VMAXPS       Z2, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 192(SI)
+	VMOVUPS      Z1, K7, 192(DX)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
@@ -1603,11 +1603,11 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K7, 192(DX)
+	VMOVUPS      Z2, K7, 192(BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 192(BX)
+	VMOVUPS      Z0, K7, 192(R8)
 
 lanetailnarrow:
 laneend:
@@ -1617,12 +1617,12 @@ laneend:
 // func ParamsScaleBF16AVX512(scale *float32, recip *float32, most *float32, half float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsScaleBF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI scale, SI recip, DX most, BX elements left
+	// pointers: SI scale, DX recip, BX most, DI elements left
 	// per call: Z15 half, Z14 0x3f800000, Z13 Div, Z12 0x1, Z11 0x7fff, Z10 0xffff0000, Z9 0x7fc00000, Z8 0x34000000, Z7 0x17800000, Z6 0x71800000
 	// vector registers in use at once: 13
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         most+16(FP), DX
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         most+16(FP), BX
 	VBROADCASTSS half+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VDIVPS       Z15, Z14, Z13
@@ -1633,12 +1633,12 @@ TEXT ·ParamsScaleBF16AVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS constantsAVX512<>+4(SB), Z8
 	VBROADCASTSS constantsAVX512<>+12(SB), Z7
 	VBROADCASTSS constantsAVX512<>+16(SB), Z6
-	MOVQ         n+32(FP), BX
-	CMPQ         BX, $+64
-	JLT          lanetail
+	MOVQ         n+32(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1654,15 +1654,15 @@ laneloop:
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, (DI)
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(DX), Z0
+	VMAXPS       Z0, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z14, Z0
+	VBLENDMPS    Z0, Z9, K1, Z0
+	VMOVUPS      Z0, (DX)
+	VMOVUPS      64(BX), Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1678,15 +1678,15 @@ laneloop:
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(DX), Z0
+	VMAXPS       Z0, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z14, Z0
+	VBLENDMPS    Z0, Z9, K1, Z0
+	VMOVUPS      Z0, 64(DX)
+	VMOVUPS      128(BX), Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1702,15 +1702,15 @@ laneloop:
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(DX), Z0
+	VMAXPS       Z0, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z14, Z0
+	VBLENDMPS    Z0, Z9, K1, Z0
+	VMOVUPS      Z0, 128(DX)
+	VMOVUPS      192(BX), Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1726,29 +1726,29 @@ laneloop:
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, 192(DI)
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMOVUPS      Z0, 192(SI)
-	ADDQ         $+256, DI
+	VMAXPS       Z0, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z14, Z0
+	VBLENDMPS    Z0, Z9, K1, Z0
+	VMOVUPS      Z0, 192(DX)
 	ADDQ         $+256, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
+	ADDQ         $+256, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        BX, BX
+	TESTQ        DI, DI
 	JEQ          laneend
+
+lanerest:
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1764,18 +1764,18 @@ lanetail:
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, K7, (DI)
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMOVUPS      Z0, K7, (SI)
-	CMPQ         BX, $+17
+	VMAXPS       Z0, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z14, Z0
+	VBLENDMPS    Z0, Z9, K1, Z0
+	VMOVUPS      Z0, K7, (DX)
+	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1791,18 +1791,18 @@ lanetail:
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, K7, 64(DI)
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMOVUPS      Z0, K7, 64(SI)
-	CMPQ         BX, $+33
+	VMAXPS       Z0, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z14, Z0
+	VBLENDMPS    Z0, Z9, K1, Z0
+	VMOVUPS      Z0, K7, 64(DX)
+	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1818,18 +1818,18 @@ lanetail:
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, K7, 128(DI)
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMOVUPS      Z0, K7, 128(SI)
-	CMPQ         BX, $+49
+	VMAXPS       Z0, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z14, Z0
+	VBLENDMPS    Z0, Z9, K1, Z0
+	VMOVUPS      Z0, K7, 128(DX)
+	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1846,13 +1846,13 @@ lanetail:
 	VMAXPS       Z0, Z8, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, K7, 192(DI)
+	VMOVUPS      Z0, K7, 192(SI)
 	VMAXPS       Z0, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
 	VDIVPS       Z0, Z14, Z0
 	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, K7, 192(SI)
+	VMOVUPS      Z0, K7, 192(DX)
 
 lanetailnarrow:
 laneend:
@@ -1862,14 +1862,14 @@ laneend:
 // func ParamsSymmetricBF16AVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsSymmetricBF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 most, R9 elements left
+	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 most, DI elements left
 	// per call: Z15 half, Z14 middle, Z13 0x3f800000, Z12 Div, Z11 0x1, Z10 0x7fff, Z9 0xffff0000, Z8 0x7fc00000, Z7 0x34000000, Z6 0x17800000, Z5 0x71800000, Z4 0x0
 	// vector registers in use at once: 15
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         zeroPoint+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	MOVQ         most+32(FP), R8
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         zeroPoint+16(FP), BX
+	MOVQ         minval+24(FP), R8
+	MOVQ         most+32(FP), R9
 	VBROADCASTSS half+40(FP), Z15
 	VBROADCASTSS middle+44(FP), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -1882,12 +1882,12 @@ TEXT ·ParamsSymmetricBF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+12(SB), Z6
 	VBROADCASTSS constantsAVX512<>+16(SB), Z5
 	VPXORD       Z4, Z4, Z4
-	MOVQ         n+48(FP), R9
-	CMPQ         R9, $+64
-	JLT          lanetail
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VMOVUPS      (R8), Z0
+	VMOVUPS      (R9), Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1903,20 +1903,20 @@ laneloop:
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VMAXPS       Z2, Z6, Z1
-	VMINPS       Z1, Z5, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, (SI)
-	VMOVUPS      Z14, (DX)
+	VMAXPS       Z2, Z6, Z1
+	VMINPS       Z1, Z5, Z1
+	VCMPPS       $0x00, Z2, Z1, K1
+	VDIVPS       Z2, Z13, Z2
+	VBLENDMPS    Z2, Z8, K1, Z2
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      Z14, (BX)
 	VSUBPS       Z0, Z4, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, (BX)
-	VMOVUPS      64(R8), Z0
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      64(R9), Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1932,20 +1932,20 @@ laneloop:
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	VMAXPS       Z2, Z6, Z1
-	VMINPS       Z1, Z5, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, 64(SI)
-	VMOVUPS      Z14, 64(DX)
+	VMAXPS       Z2, Z6, Z1
+	VMINPS       Z1, Z5, Z1
+	VCMPPS       $0x00, Z2, Z1, K1
+	VDIVPS       Z2, Z13, Z2
+	VBLENDMPS    Z2, Z8, K1, Z2
+	VMOVUPS      Z2, 64(DX)
+	VMOVUPS      Z14, 64(BX)
 	VSUBPS       Z0, Z4, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 64(BX)
-	VMOVUPS      128(R8), Z0
+	VMOVUPS      Z0, 64(R8)
+	VMOVUPS      128(R9), Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1961,20 +1961,20 @@ laneloop:
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 128(DI)
-	VMAXPS       Z2, Z6, Z1
-	VMINPS       Z1, Z5, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, 128(SI)
-	VMOVUPS      Z14, 128(DX)
+	VMAXPS       Z2, Z6, Z1
+	VMINPS       Z1, Z5, Z1
+	VCMPPS       $0x00, Z2, Z1, K1
+	VDIVPS       Z2, Z13, Z2
+	VBLENDMPS    Z2, Z8, K1, Z2
+	VMOVUPS      Z2, 128(DX)
+	VMOVUPS      Z14, 128(BX)
 	VSUBPS       Z0, Z4, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 128(BX)
-	VMOVUPS      192(R8), Z0
+	VMOVUPS      Z0, 128(R8)
+	VMOVUPS      192(R9), Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1991,35 +1991,35 @@ laneloop:
 	VMAXPS       Z2, Z7, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 192(DI)
+	VMOVUPS      Z2, 192(SI)
 	VMAXPS       Z2, Z6, Z1
 	VMINPS       Z1, Z5, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z13, Z2
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 192(SI)
-	VMOVUPS      Z14, 192(DX)
+	VMOVUPS      Z2, 192(DX)
+	VMOVUPS      Z14, 192(BX)
 	VSUBPS       Z0, Z4, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 192(BX)
-	ADDQ         $+256, DI
+	VMOVUPS      Z0, 192(R8)
 	ADDQ         $+256, SI
 	ADDQ         $+256, DX
 	ADDQ         $+256, BX
 	ADDQ         $+256, R8
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	ADDQ         $+256, R9
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        R9, R9
+	TESTQ        DI, DI
 	JEQ          laneend
+
+lanerest:
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (R8), K7, Z0
+	VMOVUPS.Z    (R9), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -2035,23 +2035,23 @@ lanetail:
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, (DI)
-	VMAXPS       Z2, Z6, Z1
-	VMINPS       Z1, Z5, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, (SI)
-	VMOVUPS      Z14, K7, (DX)
+	VMAXPS       Z2, Z6, Z1
+	VMINPS       Z1, Z5, Z1
+	VCMPPS       $0x00, Z2, Z1, K1
+	VDIVPS       Z2, Z13, Z2
+	VBLENDMPS    Z2, Z8, K1, Z2
+	VMOVUPS      Z2, K7, (DX)
+	VMOVUPS      Z14, K7, (BX)
 	VSUBPS       Z0, Z4, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, (BX)
-	CMPQ         R9, $+17
+	VMOVUPS      Z0, K7, (R8)
+	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R8), K7, Z0
+	VMOVUPS.Z    64(R9), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -2067,23 +2067,23 @@ lanetail:
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 64(DI)
-	VMAXPS       Z2, Z6, Z1
-	VMINPS       Z1, Z5, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, 64(SI)
-	VMOVUPS      Z14, K7, 64(DX)
+	VMAXPS       Z2, Z6, Z1
+	VMINPS       Z1, Z5, Z1
+	VCMPPS       $0x00, Z2, Z1, K1
+	VDIVPS       Z2, Z13, Z2
+	VBLENDMPS    Z2, Z8, K1, Z2
+	VMOVUPS      Z2, K7, 64(DX)
+	VMOVUPS      Z14, K7, 64(BX)
 	VSUBPS       Z0, Z4, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 64(BX)
-	CMPQ         R9, $+33
+	VMOVUPS      Z0, K7, 64(R8)
+	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R8), K7, Z0
+	VMOVUPS.Z    128(R9), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -2099,23 +2099,23 @@ lanetail:
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 128(DI)
-	VMAXPS       Z2, Z6, Z1
-	VMINPS       Z1, Z5, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, 128(SI)
-	VMOVUPS      Z14, K7, 128(DX)
+	VMAXPS       Z2, Z6, Z1
+	VMINPS       Z1, Z5, Z1
+	VCMPPS       $0x00, Z2, Z1, K1
+	VDIVPS       Z2, Z13, Z2
+	VBLENDMPS    Z2, Z8, K1, Z2
+	VMOVUPS      Z2, K7, 128(DX)
+	VMOVUPS      Z14, K7, 128(BX)
 	VSUBPS       Z0, Z4, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 128(BX)
-	CMPQ         R9, $+49
+	VMOVUPS      Z0, K7, 128(R8)
+	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R8), K7, Z0
+	VMOVUPS.Z    192(R9), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -2132,18 +2132,18 @@ lanetail:
 	VMAXPS       Z2, Z7, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 192(DI)
+	VMOVUPS      Z2, K7, 192(SI)
 	VMAXPS       Z2, Z6, Z1
 	VMINPS       Z1, Z5, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z13, Z2
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 192(SI)
-	VMOVUPS      Z14, K7, 192(DX)
+	VMOVUPS      Z2, K7, 192(DX)
+	VMOVUPS      Z14, K7, 192(BX)
 	VSUBPS       Z0, Z4, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 192(BX)
+	VMOVUPS      Z0, K7, 192(R8)
 
 lanetailnarrow:
 laneend:
@@ -2153,15 +2153,15 @@ laneend:
 // func ParamsAsymmetricBF16AVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsAsymmetricBF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 min, R9 max, R10 elements left
+	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 min, R10 max, DI elements left
 	// per call: Z15 steps, Z14 least, Z13 greatest, Z12 0x0, Z11 0x1, Z10 0x7fff, Z9 0xffff0000, Z8 0x7fc00000, Z7 0x3f800000, Z6 Div, Z5 0x34000000, Z4 0x17800000, Z3 0x71800000
 	// vector registers in use at once: 17
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         zeroPoint+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	MOVQ         min+32(FP), R8
-	MOVQ         max+40(FP), R9
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         zeroPoint+16(FP), BX
+	MOVQ         minval+24(FP), R8
+	MOVQ         min+32(FP), R9
+	MOVQ         max+40(FP), R10
 	VBROADCASTSS steps+48(FP), Z15
 	VBROADCASTSS least+52(FP), Z14
 	VBROADCASTSS greatest+56(FP), Z13
@@ -2175,14 +2175,14 @@ TEXT ·ParamsAsymmetricBF16AVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS constantsAVX512<>+4(SB), Z5
 	VBROADCASTSS constantsAVX512<>+12(SB), Z4
 	VBROADCASTSS constantsAVX512<>+16(SB), Z3
-	MOVQ         n+64(FP), R10
-	CMPQ         R10, $+64
-	JLT          lanetail
+	MOVQ         n+64(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VMOVUPS      (R8), Z0
+	VMOVUPS      (R9), Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS      (R9), Z1
+	VMOVUPS      (R10), Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VPSRLD       $0x10, Z1, Z2
@@ -2208,82 +2208,13 @@ laneloop:
 	VMAXPS       Z2, Z5, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
 	VMAXPS       Z2, Z4, Z1
 	VMINPS       Z1, Z3, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z7, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, (SI)
-	VDIVPS       Z2, Z0, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VSUBPS       Z2, Z14, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMAXPS       Z1, Z14, Z1
-	VMINPS       Z1, Z13, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VMOVAPS.Z    Z1, K1, Z1
-	VCVTPS2DQ    Z1, Z1
 	VMOVUPS      Z1, (DX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, (BX)
-	VMOVUPS      64(R8), Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      64(R9), Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMULPS       Z6, Z2, Z1
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z15, Z1, Z16
-	VFMADD231PS  Z6, Z16, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z5, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	VMAXPS       Z2, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z7, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 64(SI)
 	VDIVPS       Z2, Z0, Z2
 	VPSRLD       $0x10, Z2, Z1
 	VPANDD       Z11, Z1, Z1
@@ -2313,46 +2244,46 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VMOVAPS.Z    Z1, K1, Z1
 	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      Z1, (BX)
+	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      64(R9), Z0
+	VMINPS       Z0, Z12, Z0
+	VMOVUPS      64(R10), Z1
+	VMAXPS       Z1, Z12, Z1
+	VSUBPS       Z0, Z1, Z1
+	VPSRLD       $0x10, Z1, Z2
+	VPANDD       Z11, Z2, Z2
+	VPADDD       Z2, Z1, Z2
+	VPADDD       Z10, Z2, Z2
+	VPANDD       Z9, Z2, Z2
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
+	VMULPS       Z6, Z2, Z1
+	VMOVAPS      Z2, Z16
+	VFNMADD231PS Z15, Z1, Z16
+	VFMADD231PS  Z6, Z16, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x10, Z1, Z2
+	VPANDD       Z11, Z2, Z2
+	VPADDD       Z2, Z1, Z2
+	VPADDD       Z10, Z2, Z2
+	VPANDD       Z9, Z2, Z2
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
+	VMAXPS       Z2, Z5, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z2, Z4, Z1
+	VMINPS       Z1, Z3, Z1
+	VCMPPS       $0x00, Z2, Z1, K1
+	VDIVPS       Z2, Z7, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, 64(DX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 64(BX)
-	VMOVUPS      128(R8), Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      128(R9), Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMULPS       Z6, Z2, Z1
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z15, Z1, Z16
-	VFMADD231PS  Z6, Z16, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z5, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 128(DI)
-	VMAXPS       Z2, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z7, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 128(SI)
 	VDIVPS       Z2, Z0, Z2
 	VPSRLD       $0x10, Z2, Z1
 	VPANDD       Z11, Z1, Z1
@@ -2382,46 +2313,46 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VMOVAPS.Z    Z1, K1, Z1
 	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      Z1, 64(BX)
+	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
+	VMOVUPS      Z0, 64(R8)
+	VMOVUPS      128(R9), Z0
+	VMINPS       Z0, Z12, Z0
+	VMOVUPS      128(R10), Z1
+	VMAXPS       Z1, Z12, Z1
+	VSUBPS       Z0, Z1, Z1
+	VPSRLD       $0x10, Z1, Z2
+	VPANDD       Z11, Z2, Z2
+	VPADDD       Z2, Z1, Z2
+	VPADDD       Z10, Z2, Z2
+	VPANDD       Z9, Z2, Z2
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
+	VMULPS       Z6, Z2, Z1
+	VMOVAPS      Z2, Z16
+	VFNMADD231PS Z15, Z1, Z16
+	VFMADD231PS  Z6, Z16, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x10, Z1, Z2
+	VPANDD       Z11, Z2, Z2
+	VPADDD       Z2, Z1, Z2
+	VPADDD       Z10, Z2, Z2
+	VPANDD       Z9, Z2, Z2
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
+	VMAXPS       Z2, Z5, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z2, Z4, Z1
+	VMINPS       Z1, Z3, Z1
+	VCMPPS       $0x00, Z2, Z1, K1
+	VDIVPS       Z2, Z7, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, 128(DX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 128(BX)
-	VMOVUPS      192(R8), Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      192(R9), Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMULPS       Z6, Z2, Z1
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z15, Z1, Z16
-	VFMADD231PS  Z6, Z16, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z5, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 192(DI)
-	VMAXPS       Z2, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z7, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 192(SI)
 	VDIVPS       Z2, Z0, Z2
 	VPSRLD       $0x10, Z2, Z1
 	VPANDD       Z11, Z1, Z1
@@ -2451,31 +2382,100 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VMOVAPS.Z    Z1, K1, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      Z1, 192(DX)
+	VMOVUPS      Z1, 128(BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 192(BX)
-	ADDQ         $+256, DI
+	VMOVUPS      Z0, 128(R8)
+	VMOVUPS      192(R9), Z0
+	VMINPS       Z0, Z12, Z0
+	VMOVUPS      192(R10), Z1
+	VMAXPS       Z1, Z12, Z1
+	VSUBPS       Z0, Z1, Z1
+	VPSRLD       $0x10, Z1, Z2
+	VPANDD       Z11, Z2, Z2
+	VPADDD       Z2, Z1, Z2
+	VPADDD       Z10, Z2, Z2
+	VPANDD       Z9, Z2, Z2
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
+	VMULPS       Z6, Z2, Z1
+	VMOVAPS      Z2, Z16
+	VFNMADD231PS Z15, Z1, Z16
+	VFMADD231PS  Z6, Z16, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x10, Z1, Z2
+	VPANDD       Z11, Z2, Z2
+	VPADDD       Z2, Z1, Z2
+	VPADDD       Z10, Z2, Z2
+	VPANDD       Z9, Z2, Z2
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
+	VMAXPS       Z2, Z5, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
+	VMOVUPS      Z2, 192(SI)
+	VMAXPS       Z2, Z4, Z1
+	VMINPS       Z1, Z3, Z1
+	VCMPPS       $0x00, Z2, Z1, K1
+	VDIVPS       Z2, Z7, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
+	VMOVUPS      Z1, 192(DX)
+	VDIVPS       Z2, Z0, Z2
+	VPSRLD       $0x10, Z2, Z1
+	VPANDD       Z11, Z1, Z1
+	VPADDD       Z1, Z2, Z1
+	VPADDD       Z10, Z1, Z1
+	VPANDD       Z9, Z1, Z1
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z1, Z8, K1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VPSRLD       $0x10, Z1, Z2
+	VPANDD       Z11, Z2, Z2
+	VPADDD       Z2, Z1, Z2
+	VPADDD       Z10, Z2, Z2
+	VPANDD       Z9, Z2, Z2
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
+	VSUBPS       Z2, Z14, Z2
+	VPSRLD       $0x10, Z2, Z1
+	VPANDD       Z11, Z1, Z1
+	VPADDD       Z1, Z2, Z1
+	VPADDD       Z10, Z1, Z1
+	VPANDD       Z9, Z1, Z1
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z1, Z8, K1, Z1
+	VMAXPS       Z1, Z14, Z1
+	VMINPS       Z1, Z13, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VMOVAPS.Z    Z1, K1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      Z1, 192(BX)
+	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
+	VMOVUPS      Z0, 192(R8)
 	ADDQ         $+256, SI
 	ADDQ         $+256, DX
 	ADDQ         $+256, BX
 	ADDQ         $+256, R8
 	ADDQ         $+256, R9
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	ADDQ         $+256, R10
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          laneloop
-
-lanetail:
-	TESTQ        R10, R10
+	TESTQ        DI, DI
 	JEQ          laneend
+
+lanerest:
 	MOVQ         $-1, AX
-	BZHIQ        R10, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (R8), K7, Z0
+	VMOVUPS.Z    (R9), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    (R9), K7, Z1
+	VMOVUPS.Z    (R10), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VPSRLD       $0x10, Z1, Z2
@@ -2501,13 +2501,13 @@ lanetail:
 	VMAXPS       Z2, Z5, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, (DI)
+	VMOVUPS      Z2, K7, (SI)
 	VMAXPS       Z2, Z4, Z1
 	VMINPS       Z1, Z3, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z7, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, (SI)
+	VMOVUPS      Z1, K7, (DX)
 	VDIVPS       Z2, Z0, Z2
 	VPSRLD       $0x10, Z2, Z1
 	VPANDD       Z11, Z1, Z1
@@ -2537,17 +2537,17 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VMOVAPS.Z    Z1, K1, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      Z1, K7, (DX)
+	VMOVUPS      Z1, K7, (BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, (BX)
-	CMPQ         R10, $+17
+	VMOVUPS      Z0, K7, (R8)
+	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R8), K7, Z0
+	VMOVUPS.Z    64(R9), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    64(R9), K7, Z1
+	VMOVUPS.Z    64(R10), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VPSRLD       $0x10, Z1, Z2
@@ -2573,13 +2573,13 @@ lanetail:
 	VMAXPS       Z2, Z5, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 64(DI)
+	VMOVUPS      Z2, K7, 64(SI)
 	VMAXPS       Z2, Z4, Z1
 	VMINPS       Z1, Z3, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z7, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 64(SI)
+	VMOVUPS      Z1, K7, 64(DX)
 	VDIVPS       Z2, Z0, Z2
 	VPSRLD       $0x10, Z2, Z1
 	VPANDD       Z11, Z1, Z1
@@ -2609,17 +2609,17 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VMOVAPS.Z    Z1, K1, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      Z1, K7, 64(DX)
+	VMOVUPS      Z1, K7, 64(BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 64(BX)
-	CMPQ         R10, $+33
+	VMOVUPS      Z0, K7, 64(R8)
+	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R8), K7, Z0
+	VMOVUPS.Z    128(R9), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    128(R9), K7, Z1
+	VMOVUPS.Z    128(R10), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VPSRLD       $0x10, Z1, Z2
@@ -2645,13 +2645,13 @@ lanetail:
 	VMAXPS       Z2, Z5, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 128(DI)
+	VMOVUPS      Z2, K7, 128(SI)
 	VMAXPS       Z2, Z4, Z1
 	VMINPS       Z1, Z3, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z7, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 128(SI)
+	VMOVUPS      Z1, K7, 128(DX)
 	VDIVPS       Z2, Z0, Z2
 	VPSRLD       $0x10, Z2, Z1
 	VPANDD       Z11, Z1, Z1
@@ -2681,17 +2681,17 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VMOVAPS.Z    Z1, K1, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      Z1, K7, 128(DX)
+	VMOVUPS      Z1, K7, 128(BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 128(BX)
-	CMPQ         R10, $+49
+	VMOVUPS      Z0, K7, 128(R8)
+	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R8), K7, Z0
+	VMOVUPS.Z    192(R9), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    192(R9), K7, Z1
+	VMOVUPS.Z    192(R10), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VPSRLD       $0x10, Z1, Z2
@@ -2717,13 +2717,13 @@ lanetail:
 	VMAXPS       Z2, Z5, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 192(DI)
+	VMOVUPS      Z2, K7, 192(SI)
 	VMAXPS       Z2, Z4, Z1
 	VMINPS       Z1, Z3, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z7, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 192(SI)
+	VMOVUPS      Z1, K7, 192(DX)
 	VDIVPS       Z2, Z0, Z2
 	VPSRLD       $0x10, Z2, Z1
 	VPANDD       Z11, Z1, Z1
@@ -2753,11 +2753,11 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VMOVAPS.Z    Z1, K1, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      Z1, K7, 192(DX)
+	VMOVUPS      Z1, K7, 192(BX)
 	VADDPS       Z12, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 192(BX)
+	VMOVUPS      Z0, K7, 192(R8)
 
 lanetailnarrow:
 laneend:
@@ -2767,124 +2767,124 @@ laneend:
 // func ParamsPowerOfTwoAVX512(scale *float32, recip *float32, most *float32, maxExp int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsPowerOfTwoAVX512(SB), NOSPLIT, $0-40
-	// pointers: DI scale, SI recip, DX most, BX elements left
+	// pointers: SI scale, DX recip, BX most, DI elements left
 	// per call: Z15 0x7fffffff, Z14 maxExp, Z13 0x1, Z12 0xfe
 	// vector registers in use at once: 6
-	MOVQ         scale+0(FP), DI
-	MOVQ         recip+8(FP), SI
-	MOVQ         most+16(FP), DX
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         most+16(FP), BX
 	VBROADCASTSS constantsAVX512<>+32(SB), Z15
 	VBROADCASTSS maxExp+24(FP), Z14
 	VBROADCASTSS constantsAVX512<>+20(SB), Z13
 	VBROADCASTSS constantsAVX512<>+36(SB), Z12
-	MOVQ         n+32(FP), BX
-	CMPQ         BX, $+64
-	JLT          lanetail
+	MOVQ         n+32(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VMOVUPS (DX), Z0
+	VMOVUPS (BX), Z0
 	VPANDD  Z15, Z0, Z0
 	VPSRLD  $0x17, Z0, Z0
 	VPSUBD  Z14, Z0, Z0
 	VPMAXSD Z13, Z0, Z0
 	VPSLLD  $0x17, Z0, Z1
-	VMOVUPS Z1, (DI)
+	VMOVUPS Z1, (SI)
 	VPSUBD  Z0, Z12, Z0
 	VPSLLD  $0x17, Z0, Z0
-	VMOVUPS Z0, (SI)
-	VMOVUPS 64(DX), Z0
+	VMOVUPS Z0, (DX)
+	VMOVUPS 64(BX), Z0
 	VPANDD  Z15, Z0, Z0
 	VPSRLD  $0x17, Z0, Z0
 	VPSUBD  Z14, Z0, Z0
 	VPMAXSD Z13, Z0, Z0
 	VPSLLD  $0x17, Z0, Z1
-	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z1, 64(SI)
 	VPSUBD  Z0, Z12, Z0
 	VPSLLD  $0x17, Z0, Z0
-	VMOVUPS Z0, 64(SI)
-	VMOVUPS 128(DX), Z0
+	VMOVUPS Z0, 64(DX)
+	VMOVUPS 128(BX), Z0
 	VPANDD  Z15, Z0, Z0
 	VPSRLD  $0x17, Z0, Z0
 	VPSUBD  Z14, Z0, Z0
 	VPMAXSD Z13, Z0, Z0
 	VPSLLD  $0x17, Z0, Z1
-	VMOVUPS Z1, 128(DI)
+	VMOVUPS Z1, 128(SI)
 	VPSUBD  Z0, Z12, Z0
 	VPSLLD  $0x17, Z0, Z0
-	VMOVUPS Z0, 128(SI)
-	VMOVUPS 192(DX), Z0
+	VMOVUPS Z0, 128(DX)
+	VMOVUPS 192(BX), Z0
 	VPANDD  Z15, Z0, Z0
 	VPSRLD  $0x17, Z0, Z0
 	VPSUBD  Z14, Z0, Z0
 	VPMAXSD Z13, Z0, Z0
 	VPSLLD  $0x17, Z0, Z1
-	VMOVUPS Z1, 192(DI)
+	VMOVUPS Z1, 192(SI)
 	VPSUBD  Z0, Z12, Z0
 	VPSLLD  $0x17, Z0, Z0
-	VMOVUPS Z0, 192(SI)
-	ADDQ    $+256, DI
+	VMOVUPS Z0, 192(DX)
 	ADDQ    $+256, SI
 	ADDQ    $+256, DX
-	SUBQ    $+64, BX
-	CMPQ    BX, $+64
+	ADDQ    $+256, BX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
 	JGE     laneloop
+	TESTQ   DI, DI
+	JEQ     laneend
 
-lanetail:
-	TESTQ     BX, BX
-	JEQ       laneend
+lanerest:
 	MOVQ      $-1, AX
-	BZHIQ     BX, AX, AX
+	BZHIQ     DI, AX, AX
 	KMOVQ     AX, K0
 	KMOVQ     K0, K7
-	VMOVUPS.Z (DX), K7, Z0
+	VMOVUPS.Z (BX), K7, Z0
 	VPANDD    Z15, Z0, Z0
 	VPSRLD    $0x17, Z0, Z0
 	VPSUBD    Z14, Z0, Z0
 	VPMAXSD   Z13, Z0, Z0
 	VPSLLD    $0x17, Z0, Z1
-	VMOVUPS   Z1, K7, (DI)
+	VMOVUPS   Z1, K7, (SI)
 	VPSUBD    Z0, Z12, Z0
 	VPSLLD    $0x17, Z0, Z0
-	VMOVUPS   Z0, K7, (SI)
-	CMPQ      BX, $+17
+	VMOVUPS   Z0, K7, (DX)
+	CMPQ      DI, $+17
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(DX), K7, Z0
+	VMOVUPS.Z 64(BX), K7, Z0
 	VPANDD    Z15, Z0, Z0
 	VPSRLD    $0x17, Z0, Z0
 	VPSUBD    Z14, Z0, Z0
 	VPMAXSD   Z13, Z0, Z0
 	VPSLLD    $0x17, Z0, Z1
-	VMOVUPS   Z1, K7, 64(DI)
+	VMOVUPS   Z1, K7, 64(SI)
 	VPSUBD    Z0, Z12, Z0
 	VPSLLD    $0x17, Z0, Z0
-	VMOVUPS   Z0, K7, 64(SI)
-	CMPQ      BX, $+33
+	VMOVUPS   Z0, K7, 64(DX)
+	CMPQ      DI, $+33
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(DX), K7, Z0
+	VMOVUPS.Z 128(BX), K7, Z0
 	VPANDD    Z15, Z0, Z0
 	VPSRLD    $0x17, Z0, Z0
 	VPSUBD    Z14, Z0, Z0
 	VPMAXSD   Z13, Z0, Z0
 	VPSLLD    $0x17, Z0, Z1
-	VMOVUPS   Z1, K7, 128(DI)
+	VMOVUPS   Z1, K7, 128(SI)
 	VPSUBD    Z0, Z12, Z0
 	VPSLLD    $0x17, Z0, Z0
-	VMOVUPS   Z0, K7, 128(SI)
-	CMPQ      BX, $+49
+	VMOVUPS   Z0, K7, 128(DX)
+	CMPQ      DI, $+49
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(DX), K7, Z0
+	VMOVUPS.Z 192(BX), K7, Z0
 	VPANDD    Z15, Z0, Z0
 	VPSRLD    $0x17, Z0, Z0
 	VPSUBD    Z14, Z0, Z0
 	VPMAXSD   Z13, Z0, Z0
 	VPSLLD    $0x17, Z0, Z1
-	VMOVUPS   Z1, K7, 192(DI)
+	VMOVUPS   Z1, K7, 192(SI)
 	VPSUBD    Z0, Z12, Z0
 	VPSLLD    $0x17, Z0, Z0
-	VMOVUPS   Z0, K7, 192(SI)
+	VMOVUPS   Z0, K7, 192(DX)
 
 lanetailnarrow:
 laneend:

@@ -6,13 +6,13 @@
 
 // func ParamsScaleNEON(scale *float32, recip *float32, most *float32, half float32, n int)
 
-TEXT ·ParamsScaleNEON(SB), NOSPLIT, $200-40
-	// pointers: R0 scale, R1 recip, R2 most, R3 elements left
+TEXT ·ParamsScaleNEON(SB), NOSPLIT, $248-40
+	// pointers: R1 scale, R2 recip, R3 most, R0 elements left
 	// per call: V15 half, V14 0x3f800000, V13 Div, V12 0x34000000, V11 0x7fc00000, V10 0x17800000, V9 0x71800000
 	// vector registers in use at once: 10
-	MOVD scale+0(FP), R0
-	MOVD recip+8(FP), R1
-	MOVD most+16(FP), R2
+	MOVD scale+0(FP), R1
+	MOVD recip+8(FP), R2
+	MOVD most+16(FP), R3
 	FMOVS half+24(FP), F15
 	VDUP V15.S[0], V15.S4
 	MOVD $1065353216, R16
@@ -26,11 +26,11 @@ TEXT ·ParamsScaleNEON(SB), NOSPLIT, $200-40
 	VDUP R16, V10.S4
 	MOVD $1904214016, R16
 	VDUP R16, V9.S4
-	MOVD n+32(FP), R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD n+32(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -40,14 +40,14 @@ laneloop:
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
 	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ 16(R2), F0
+	FMOVQ F1, (R2)
+	FMOVQ 16(R3), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -57,14 +57,14 @@ laneloop:
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
 	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	FMOVQ 32(R2), F0
+	FMOVQ F1, 16(R2)
+	FMOVQ 32(R3), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -74,14 +74,14 @@ laneloop:
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(R0)
+	FMOVQ F0, 32(R1)
 	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
 	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	FMOVQ 48(R2), F0
+	FMOVQ F1, 32(R2)
+	FMOVQ 48(R3), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -91,175 +91,58 @@ laneloop:
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(R0)
+	FMOVQ F0, 48(R1)
 	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
 	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	ADD $64, R0, R0
+	FMOVQ F1, 48(R2)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R2, R16
-	ADD $144, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 144(RSP), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 80(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	FMOVQ 160(RSP), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(RSP)
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 96(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	FMOVQ 176(RSP), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 112(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	FMOVQ 192(RSP), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 64(RSP)
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 128(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
+	CALL ·stageOut32NEON(SB)
+	MOVD 216(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 224(RSP), R3
 laneend:
 	RET
+lanestage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 216(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $144, RSP, R3
+	B laneloop
 
 // func ParamsSymmetricNEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
 
-TEXT ·ParamsSymmetricNEON(SB), NOSPLIT, $328-56
-	// pointers: R0 scale, R1 recip, R2 zeroPoint, R3 minval, R4 most, R5 elements left
+TEXT ·ParamsSymmetricNEON(SB), NOSPLIT, $392-56
+	// pointers: R1 scale, R2 recip, R3 zeroPoint, R4 minval, R5 most, R0 elements left
 	// per call: V15 half, V14 middle, V13 0x3f800000, V12 Div, V11 0x34000000, V10 0x7fc00000, V9 0x17800000, V8 0x71800000, V7 0x0
 	// vector registers in use at once: 12
-	MOVD scale+0(FP), R0
-	MOVD recip+8(FP), R1
-	MOVD zeroPoint+16(FP), R2
-	MOVD minval+24(FP), R3
-	MOVD most+32(FP), R4
+	MOVD scale+0(FP), R1
+	MOVD recip+8(FP), R2
+	MOVD zeroPoint+16(FP), R3
+	MOVD minval+24(FP), R4
+	MOVD most+32(FP), R5
 	FMOVS half+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS middle+44(FP), F14
@@ -276,11 +159,11 @@ TEXT ·ParamsSymmetricNEON(SB), NOSPLIT, $328-56
 	MOVD $1904214016, R16
 	VDUP R16, V8.S4
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	MOVD n+48(FP), R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD n+48(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R4), F0
+	FMOVQ (R5), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -290,19 +173,19 @@ laneloop:
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
 	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
 	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, (R1)
-	FMOVQ F14, (R2)
+	FMOVQ F2, (R2)
+	FMOVQ F14, (R3)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, (R3)
-	FMOVQ 16(R4), F0
+	FMOVQ F1, (R4)
+	FMOVQ 16(R5), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -312,19 +195,19 @@ laneloop:
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
 	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
 	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 16(R1)
-	FMOVQ F14, 16(R2)
+	FMOVQ F2, 16(R2)
+	FMOVQ F14, 16(R3)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R3)
-	FMOVQ 32(R4), F0
+	FMOVQ F1, 16(R4)
+	FMOVQ 32(R5), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -334,19 +217,19 @@ laneloop:
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
 	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
 	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 32(R1)
-	FMOVQ F14, 32(R2)
+	FMOVQ F2, 32(R2)
+	FMOVQ F14, 32(R3)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R3)
-	FMOVQ 48(R4), F0
+	FMOVQ F1, 32(R4)
+	FMOVQ 48(R5), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -356,243 +239,78 @@ laneloop:
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R0)
+	FMOVQ F1, 48(R1)
 	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
 	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
 	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 48(R1)
-	FMOVQ F14, 48(R2)
+	FMOVQ F2, 48(R2)
+	FMOVQ F14, 48(R3)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R3)
-	ADD $64, R0, R0
+	FMOVQ F1, 48(R4)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	MOVD R4, R16
-	ADD $272, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 272(RSP), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 80(RSP)
-	FMOVQ F14, 144(RSP)
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 208(RSP)
-	CMP $5, R5
-	BLT lanetailnarrow
-	FMOVQ 288(RSP), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 96(RSP)
-	FMOVQ F14, 160(RSP)
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 224(RSP)
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 304(RSP), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 112(RSP)
-	FMOVQ F14, 176(RSP)
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 240(RSP)
-	CMP $13, R5
-	BLT lanetailnarrow
-	FMOVQ 320(RSP), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 128(RSP)
-	FMOVQ F14, 192(RSP)
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 256(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 336(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	ADD $144, RSP, R16
+	CALL ·stageOut32NEON(SB)
+	MOVD 344(RSP), R2
+	ADD $80, RSP, R16
 	MOVD R2, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	ADD $208, RSP, R16
+	CALL ·stageOut32NEON(SB)
+	MOVD 352(RSP), R3
+	ADD $144, RSP, R16
 	MOVD R3, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
+	CALL ·stageOut32NEON(SB)
+	MOVD 360(RSP), R4
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 368(RSP), R5
 laneend:
 	RET
+lanestage:
+	MOVD R1, 336(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 344(RSP)
+	ADD $80, RSP, R2
+	MOVD R3, 352(RSP)
+	ADD $144, RSP, R3
+	MOVD R4, 360(RSP)
+	ADD $208, RSP, R4
+	ADD $272, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 368(RSP)
+	ADD $272, RSP, R5
+	B laneloop
 
 // func ParamsAsymmetricNEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
 
-TEXT ·ParamsAsymmetricNEON(SB), NOSPLIT, $392-72
-	// pointers: R0 scale, R1 recip, R2 zeroPoint, R3 minval, R4 min, R5 max, R6 elements left
+TEXT ·ParamsAsymmetricNEON(SB), NOSPLIT, $456-72
+	// pointers: R1 scale, R2 recip, R3 zeroPoint, R4 minval, R5 min, R6 max, R0 elements left
 	// per call: V15 steps, V14 least, V13 greatest, V12 0x0, V11 0x3f800000, V10 Div, V9 0x34000000, V8 0x7fc00000, V7 0x17800000, V6 0x71800000
 	// vector registers in use at once: 14
-	MOVD scale+0(FP), R0
-	MOVD recip+8(FP), R1
-	MOVD zeroPoint+16(FP), R2
-	MOVD minval+24(FP), R3
-	MOVD min+32(FP), R4
-	MOVD max+40(FP), R5
+	MOVD scale+0(FP), R1
+	MOVD recip+8(FP), R2
+	MOVD zeroPoint+16(FP), R3
+	MOVD minval+24(FP), R4
+	MOVD min+32(FP), R5
+	MOVD max+40(FP), R6
 	FMOVS steps+48(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS least+52(FP), F14
@@ -611,13 +329,13 @@ TEXT ·ParamsAsymmetricNEON(SB), NOSPLIT, $392-72
 	VDUP R16, V7.S4
 	MOVD $1904214016, R16
 	VDUP R16, V6.S4
-	MOVD n+64(FP), R6
-	CMP $16, R6
-	BLT lanetail
+	MOVD n+64(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R4), F0
+	FMOVQ (R5), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ (R5), F1
+	FMOVQ (R6), F1
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
@@ -629,29 +347,29 @@ laneloop:
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
 	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, (R1)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	FMOVQ F2, (R2)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, (R3)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, (R3)
-	FMOVQ 16(R4), F0
+	FMOVQ F1, (R4)
+	FMOVQ 16(R5), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 16(R5), F1
+	FMOVQ 16(R6), F1
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
@@ -663,29 +381,29 @@ laneloop:
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
 	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 16(R1)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	FMOVQ F2, 16(R2)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 16(R3)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R3)
-	FMOVQ 32(R4), F0
+	FMOVQ F1, 16(R4)
+	FMOVQ 32(R5), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 32(R5), F1
+	FMOVQ 32(R6), F1
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
@@ -697,29 +415,29 @@ laneloop:
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
 	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 32(R1)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	FMOVQ F2, 32(R2)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 32(R3)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R3)
-	FMOVQ 48(R4), F0
+	FMOVQ F1, 32(R4)
+	FMOVQ 48(R5), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R5), F1
+	FMOVQ 48(R6), F1
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
@@ -731,13 +449,13 @@ laneloop:
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 48(R0)
+	FMOVQ F1, 48(R1)
 	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
 	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 48(R1)
+	FMOVQ F2, 48(R2)
 	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
@@ -746,307 +464,75 @@ laneloop:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VAND V1.B16, V2.B16, V2.B16
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 48(R2)
+	FMOVQ F2, 48(R3)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R3)
-	ADD $64, R0, R0
+	FMOVQ F1, 48(R4)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
+	ADD $64, R6, R6
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R6, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	MOVD R4, R16
-	ADD $272, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 336(RSP)
-	FMOVQ F31, 352(RSP)
-	FMOVQ F31, 368(RSP)
-	FMOVQ F31, 384(RSP)
-	MOVD R5, R16
-	ADD $336, RSP, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	FMOVQ 272(RSP), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 336(RSP), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VMOV V1.B16, V3.B16
-	VFMLS V15.S4, V2.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V2.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V3.B16
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 80(RSP)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 144(RSP)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 208(RSP)
-	CMP $5, R6
-	BLT lanetailnarrow
-	FMOVQ 288(RSP), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 352(RSP), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VMOV V1.B16, V3.B16
-	VFMLS V15.S4, V2.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V2.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V3.B16
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 96(RSP)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 160(RSP)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 224(RSP)
-	CMP $9, R6
-	BLT lanetailnarrow
-	FMOVQ 304(RSP), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 368(RSP), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VMOV V1.B16, V3.B16
-	VFMLS V15.S4, V2.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V2.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V3.B16
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 112(RSP)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 176(RSP)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 240(RSP)
-	CMP $13, R6
-	BLT lanetailnarrow
-	FMOVQ 320(RSP), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 384(RSP), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VMOV V1.B16, V3.B16
-	VFMLS V15.S4, V2.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V2.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V3.B16
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 128(RSP)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 192(RSP)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 256(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 400(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R6, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R6, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R6, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R6, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	ADD $144, RSP, R16
+	CALL ·stageOut32NEON(SB)
+	MOVD 408(RSP), R2
+	ADD $80, RSP, R16
 	MOVD R2, R17
-	TBZ $3, R6, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R6, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R6, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R6, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	ADD $208, RSP, R16
+	CALL ·stageOut32NEON(SB)
+	MOVD 416(RSP), R3
+	ADD $144, RSP, R16
 	MOVD R3, R17
-	TBZ $3, R6, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
+	CALL ·stageOut32NEON(SB)
+	MOVD 424(RSP), R4
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 432(RSP), R5
+	MOVD 440(RSP), R6
 laneend:
 	RET
+lanestage:
+	MOVD R1, 400(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 408(RSP)
+	ADD $80, RSP, R2
+	MOVD R3, 416(RSP)
+	ADD $144, RSP, R3
+	MOVD R4, 424(RSP)
+	ADD $208, RSP, R4
+	ADD $272, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 432(RSP)
+	ADD $272, RSP, R5
+	ADD $336, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R6, 440(RSP)
+	ADD $336, RSP, R6
+	B laneloop
 
 // func ParamsScaleF16NEON(scale *float32, recip *float32, most *float32, half float32, n int)
 
-TEXT ·ParamsScaleF16NEON(SB), NOSPLIT, $200-40
-	// pointers: R0 scale, R1 recip, R2 most, R3 elements left
+TEXT ·ParamsScaleF16NEON(SB), NOSPLIT, $248-40
+	// pointers: R1 scale, R2 recip, R3 most, R0 elements left
 	// per call: V15 half, V14 0x3f800000, V13 Div, V12 0x34000000, V11 0x7fc00000, V10 0x17800000, V9 0x71800000
 	// vector registers in use at once: 10
-	MOVD scale+0(FP), R0
-	MOVD recip+8(FP), R1
-	MOVD most+16(FP), R2
+	MOVD scale+0(FP), R1
+	MOVD recip+8(FP), R2
+	MOVD most+16(FP), R3
 	FMOVS half+24(FP), F15
 	VDUP V15.S[0], V15.S4
 	MOVD $1065353216, R16
@@ -1060,11 +546,11 @@ TEXT ·ParamsScaleF16NEON(SB), NOSPLIT, $200-40
 	VDUP R16, V10.S4
 	MOVD $1904214016, R16
 	VDUP R16, V9.S4
-	MOVD n+32(FP), R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD n+32(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -1076,14 +562,14 @@ laneloop:
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
 	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ 16(R2), F0
+	FMOVQ F1, (R2)
+	FMOVQ 16(R3), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -1095,14 +581,14 @@ laneloop:
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
 	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	FMOVQ 32(R2), F0
+	FMOVQ F1, 16(R2)
+	FMOVQ 32(R3), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -1114,14 +600,14 @@ laneloop:
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(R0)
+	FMOVQ F0, 32(R1)
 	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
 	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	FMOVQ 48(R2), F0
+	FMOVQ F1, 32(R2)
+	FMOVQ 48(R3), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -1133,183 +619,58 @@ laneloop:
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(R0)
+	FMOVQ F0, 48(R1)
 	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
 	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	ADD $64, R0, R0
+	FMOVQ F1, 48(R2)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R2, R16
-	ADD $144, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 144(RSP), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 80(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	FMOVQ 160(RSP), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(RSP)
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 96(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	FMOVQ 176(RSP), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 112(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	FMOVQ 192(RSP), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 64(RSP)
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 128(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
+	CALL ·stageOut32NEON(SB)
+	MOVD 216(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 224(RSP), R3
 laneend:
 	RET
+lanestage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 216(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $144, RSP, R3
+	B laneloop
 
 // func ParamsSymmetricF16NEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
 
-TEXT ·ParamsSymmetricF16NEON(SB), NOSPLIT, $328-56
-	// pointers: R0 scale, R1 recip, R2 zeroPoint, R3 minval, R4 most, R5 elements left
+TEXT ·ParamsSymmetricF16NEON(SB), NOSPLIT, $392-56
+	// pointers: R1 scale, R2 recip, R3 zeroPoint, R4 minval, R5 most, R0 elements left
 	// per call: V15 half, V14 middle, V13 0x3f800000, V12 Div, V11 0x34000000, V10 0x7fc00000, V9 0x17800000, V8 0x71800000, V7 0x0
 	// vector registers in use at once: 12
-	MOVD scale+0(FP), R0
-	MOVD recip+8(FP), R1
-	MOVD zeroPoint+16(FP), R2
-	MOVD minval+24(FP), R3
-	MOVD most+32(FP), R4
+	MOVD scale+0(FP), R1
+	MOVD recip+8(FP), R2
+	MOVD zeroPoint+16(FP), R3
+	MOVD minval+24(FP), R4
+	MOVD most+32(FP), R5
 	FMOVS half+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS middle+44(FP), F14
@@ -1326,11 +687,11 @@ TEXT ·ParamsSymmetricF16NEON(SB), NOSPLIT, $328-56
 	MOVD $1904214016, R16
 	VDUP R16, V8.S4
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	MOVD n+48(FP), R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD n+48(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R4), F0
+	FMOVQ (R5), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -1342,19 +703,19 @@ laneloop:
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
 	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
 	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, (R1)
-	FMOVQ F14, (R2)
+	FMOVQ F2, (R2)
+	FMOVQ F14, (R3)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, (R3)
-	FMOVQ 16(R4), F0
+	FMOVQ F1, (R4)
+	FMOVQ 16(R5), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -1366,19 +727,19 @@ laneloop:
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
 	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
 	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 16(R1)
-	FMOVQ F14, 16(R2)
+	FMOVQ F2, 16(R2)
+	FMOVQ F14, 16(R3)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R3)
-	FMOVQ 32(R4), F0
+	FMOVQ F1, 16(R4)
+	FMOVQ 32(R5), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -1390,19 +751,19 @@ laneloop:
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
 	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
 	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 32(R1)
-	FMOVQ F14, 32(R2)
+	FMOVQ F2, 32(R2)
+	FMOVQ F14, 32(R3)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R3)
-	FMOVQ 48(R4), F0
+	FMOVQ F1, 32(R4)
+	FMOVQ 48(R5), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -1414,251 +775,78 @@ laneloop:
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R0)
+	FMOVQ F1, 48(R1)
 	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
 	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
 	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 48(R1)
-	FMOVQ F14, 48(R2)
+	FMOVQ F2, 48(R2)
+	FMOVQ F14, 48(R3)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R3)
-	ADD $64, R0, R0
+	FMOVQ F1, 48(R4)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	MOVD R4, R16
-	ADD $272, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 272(RSP), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 80(RSP)
-	FMOVQ F14, 144(RSP)
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 208(RSP)
-	CMP $5, R5
-	BLT lanetailnarrow
-	FMOVQ 288(RSP), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 96(RSP)
-	FMOVQ F14, 160(RSP)
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 224(RSP)
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 304(RSP), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 112(RSP)
-	FMOVQ F14, 176(RSP)
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 240(RSP)
-	CMP $13, R5
-	BLT lanetailnarrow
-	FMOVQ 320(RSP), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 128(RSP)
-	FMOVQ F14, 192(RSP)
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 256(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 336(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	ADD $144, RSP, R16
+	CALL ·stageOut32NEON(SB)
+	MOVD 344(RSP), R2
+	ADD $80, RSP, R16
 	MOVD R2, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	ADD $208, RSP, R16
+	CALL ·stageOut32NEON(SB)
+	MOVD 352(RSP), R3
+	ADD $144, RSP, R16
 	MOVD R3, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
+	CALL ·stageOut32NEON(SB)
+	MOVD 360(RSP), R4
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 368(RSP), R5
 laneend:
 	RET
+lanestage:
+	MOVD R1, 336(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 344(RSP)
+	ADD $80, RSP, R2
+	MOVD R3, 352(RSP)
+	ADD $144, RSP, R3
+	MOVD R4, 360(RSP)
+	ADD $208, RSP, R4
+	ADD $272, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 368(RSP)
+	ADD $272, RSP, R5
+	B laneloop
 
 // func ParamsAsymmetricF16NEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
 
-TEXT ·ParamsAsymmetricF16NEON(SB), NOSPLIT, $392-72
-	// pointers: R0 scale, R1 recip, R2 zeroPoint, R3 minval, R4 min, R5 max, R6 elements left
+TEXT ·ParamsAsymmetricF16NEON(SB), NOSPLIT, $456-72
+	// pointers: R1 scale, R2 recip, R3 zeroPoint, R4 minval, R5 min, R6 max, R0 elements left
 	// per call: V15 steps, V14 least, V13 greatest, V12 0x0, V11 0x3f800000, V10 Div, V9 0x34000000, V8 0x7fc00000, V7 0x17800000, V6 0x71800000
 	// vector registers in use at once: 14
-	MOVD scale+0(FP), R0
-	MOVD recip+8(FP), R1
-	MOVD zeroPoint+16(FP), R2
-	MOVD minval+24(FP), R3
-	MOVD min+32(FP), R4
-	MOVD max+40(FP), R5
+	MOVD scale+0(FP), R1
+	MOVD recip+8(FP), R2
+	MOVD zeroPoint+16(FP), R3
+	MOVD minval+24(FP), R4
+	MOVD min+32(FP), R5
+	MOVD max+40(FP), R6
 	FMOVS steps+48(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS least+52(FP), F14
@@ -1677,13 +865,13 @@ TEXT ·ParamsAsymmetricF16NEON(SB), NOSPLIT, $392-72
 	VDUP R16, V7.S4
 	MOVD $1904214016, R16
 	VDUP R16, V6.S4
-	MOVD n+64(FP), R6
-	CMP $16, R6
-	BLT lanetail
+	MOVD n+64(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R4), F0
+	FMOVQ (R5), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ (R5), F1
+	FMOVQ (R6), F1
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
@@ -1699,35 +887,35 @@ laneloop:
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
 	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, (R1)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	FMOVQ F2, (R2)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, (R3)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, (R3)
-	FMOVQ 16(R4), F0
+	FMOVQ F1, (R4)
+	FMOVQ 16(R5), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 16(R5), F1
+	FMOVQ 16(R6), F1
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
@@ -1743,35 +931,35 @@ laneloop:
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
 	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 16(R1)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	FMOVQ F2, 16(R2)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 16(R3)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R3)
-	FMOVQ 32(R4), F0
+	FMOVQ F1, 16(R4)
+	FMOVQ 32(R5), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 32(R5), F1
+	FMOVQ 32(R6), F1
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
@@ -1787,35 +975,35 @@ laneloop:
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
 	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 32(R1)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	FMOVQ F2, 32(R2)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 32(R3)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R3)
-	FMOVQ 48(R4), F0
+	FMOVQ F1, 32(R4)
+	FMOVQ 48(R5), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R5), F1
+	FMOVQ 48(R6), F1
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
@@ -1831,13 +1019,13 @@ laneloop:
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 48(R0)
+	FMOVQ F1, 48(R1)
 	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
 	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 48(R1)
+	FMOVQ F2, 48(R2)
 	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
@@ -1852,347 +1040,75 @@ laneloop:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VAND V1.B16, V2.B16, V2.B16
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 48(R2)
+	FMOVQ F2, 48(R3)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R3)
-	ADD $64, R0, R0
+	FMOVQ F1, 48(R4)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
+	ADD $64, R6, R6
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R6, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	MOVD R4, R16
-	ADD $272, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 336(RSP)
-	FMOVQ F31, 352(RSP)
-	FMOVQ F31, 368(RSP)
-	FMOVQ F31, 384(RSP)
-	MOVD R5, R16
-	ADD $336, RSP, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	FMOVQ 272(RSP), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 336(RSP), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VMOV V1.B16, V3.B16
-	VFMLS V15.S4, V2.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V2.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V3.B16
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 80(RSP)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 144(RSP)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 208(RSP)
-	CMP $5, R6
-	BLT lanetailnarrow
-	FMOVQ 288(RSP), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 352(RSP), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VMOV V1.B16, V3.B16
-	VFMLS V15.S4, V2.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V2.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V3.B16
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 96(RSP)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 160(RSP)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 224(RSP)
-	CMP $9, R6
-	BLT lanetailnarrow
-	FMOVQ 304(RSP), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 368(RSP), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VMOV V1.B16, V3.B16
-	VFMLS V15.S4, V2.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V2.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V3.B16
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 112(RSP)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 176(RSP)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 240(RSP)
-	CMP $13, R6
-	BLT lanetailnarrow
-	FMOVQ 320(RSP), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 384(RSP), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VMOV V1.B16, V3.B16
-	VFMLS V15.S4, V2.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V2.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V3.B16
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 128(RSP)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 192(RSP)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 256(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 400(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R6, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R6, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R6, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R6, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	ADD $144, RSP, R16
+	CALL ·stageOut32NEON(SB)
+	MOVD 408(RSP), R2
+	ADD $80, RSP, R16
 	MOVD R2, R17
-	TBZ $3, R6, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R6, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R6, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R6, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	ADD $208, RSP, R16
+	CALL ·stageOut32NEON(SB)
+	MOVD 416(RSP), R3
+	ADD $144, RSP, R16
 	MOVD R3, R17
-	TBZ $3, R6, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
+	CALL ·stageOut32NEON(SB)
+	MOVD 424(RSP), R4
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 432(RSP), R5
+	MOVD 440(RSP), R6
 laneend:
 	RET
+lanestage:
+	MOVD R1, 400(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 408(RSP)
+	ADD $80, RSP, R2
+	MOVD R3, 416(RSP)
+	ADD $144, RSP, R3
+	MOVD R4, 424(RSP)
+	ADD $208, RSP, R4
+	ADD $272, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 432(RSP)
+	ADD $272, RSP, R5
+	ADD $336, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R6, 440(RSP)
+	ADD $336, RSP, R6
+	B laneloop
 
 // func ParamsScaleBF16NEON(scale *float32, recip *float32, most *float32, half float32, n int)
 
-TEXT ·ParamsScaleBF16NEON(SB), NOSPLIT, $200-40
-	// pointers: R0 scale, R1 recip, R2 most, R3 elements left
+TEXT ·ParamsScaleBF16NEON(SB), NOSPLIT, $248-40
+	// pointers: R1 scale, R2 recip, R3 most, R0 elements left
 	// per call: V15 half, V14 0x3f800000, V13 Div, V12 0x1, V11 0x7fff, V10 0xffff0000, V9 0x7fc00000, V8 0x34000000, V7 0x17800000, V6 0x71800000
 	// vector registers in use at once: 13
-	MOVD scale+0(FP), R0
-	MOVD recip+8(FP), R1
-	MOVD most+16(FP), R2
+	MOVD scale+0(FP), R1
+	MOVD recip+8(FP), R2
+	MOVD most+16(FP), R3
 	FMOVS half+24(FP), F15
 	VDUP V15.S[0], V15.S4
 	MOVD $1065353216, R16
@@ -2212,11 +1128,11 @@ TEXT ·ParamsScaleBF16NEON(SB), NOSPLIT, $200-40
 	VDUP R16, V7.S4
 	MOVD $1904214016, R16
 	VDUP R16, V6.S4
-	MOVD n+32(FP), R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD n+32(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -2233,14 +1149,14 @@ laneloop:
 	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
 	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V9.B16, V0.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ 16(R2), F0
+	FMOVQ F1, (R2)
+	FMOVQ 16(R3), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -2257,14 +1173,14 @@ laneloop:
 	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(R0)
+	FMOVQ F0, 16(R1)
 	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
 	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V9.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	FMOVQ 32(R2), F0
+	FMOVQ F1, 16(R2)
+	FMOVQ 32(R3), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -2281,14 +1197,14 @@ laneloop:
 	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(R0)
+	FMOVQ F0, 32(R1)
 	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
 	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V9.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	FMOVQ 48(R2), F0
+	FMOVQ F1, 32(R2)
+	FMOVQ 48(R3), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -2305,203 +1221,58 @@ laneloop:
 	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(R0)
+	FMOVQ F0, 48(R1)
 	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
 	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V9.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	ADD $64, R0, R0
+	FMOVQ F1, 48(R2)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R2, R16
-	ADD $144, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 144(RSP), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V0.S4
-	VAND V12.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V11.S4, V0.S4, V0.S4
-	VAND V10.B16, V0.B16, V0.B16
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V9.B16, V0.B16, V2.B16
-	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V9.B16, V0.B16, V1.B16
-	FMOVQ F1, 80(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	FMOVQ 160(RSP), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V0.S4
-	VAND V12.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V11.S4, V0.S4, V0.S4
-	VAND V10.B16, V0.B16, V0.B16
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V9.B16, V0.B16, V2.B16
-	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(RSP)
-	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V9.B16, V0.B16, V1.B16
-	FMOVQ F1, 96(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	FMOVQ 176(RSP), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V0.S4
-	VAND V12.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V11.S4, V0.S4, V0.S4
-	VAND V10.B16, V0.B16, V0.B16
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V9.B16, V0.B16, V2.B16
-	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(RSP)
-	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V9.B16, V0.B16, V1.B16
-	FMOVQ F1, 112(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	FMOVQ 192(RSP), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V0.S4
-	VAND V12.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V11.S4, V0.S4, V0.S4
-	VAND V10.B16, V0.B16, V0.B16
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V9.B16, V0.B16, V2.B16
-	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 64(RSP)
-	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V9.B16, V0.B16, V1.B16
-	FMOVQ F1, 128(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
+	CALL ·stageOut32NEON(SB)
+	MOVD 216(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 224(RSP), R3
 laneend:
 	RET
+lanestage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 216(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $144, RSP, R3
+	B laneloop
 
 // func ParamsSymmetricBF16NEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
 
-TEXT ·ParamsSymmetricBF16NEON(SB), NOSPLIT, $328-56
-	// pointers: R0 scale, R1 recip, R2 zeroPoint, R3 minval, R4 most, R5 elements left
+TEXT ·ParamsSymmetricBF16NEON(SB), NOSPLIT, $392-56
+	// pointers: R1 scale, R2 recip, R3 zeroPoint, R4 minval, R5 most, R0 elements left
 	// per call: V15 half, V14 middle, V13 0x3f800000, V12 Div, V11 0x1, V10 0x7fff, V9 0xffff0000, V8 0x7fc00000, V7 0x34000000, V6 0x17800000, V5 0x71800000, V4 0x0
 	// vector registers in use at once: 15
-	MOVD scale+0(FP), R0
-	MOVD recip+8(FP), R1
-	MOVD zeroPoint+16(FP), R2
-	MOVD minval+24(FP), R3
-	MOVD most+32(FP), R4
+	MOVD scale+0(FP), R1
+	MOVD recip+8(FP), R2
+	MOVD zeroPoint+16(FP), R3
+	MOVD minval+24(FP), R4
+	MOVD most+32(FP), R5
 	FMOVS half+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS middle+44(FP), F14
@@ -2524,11 +1295,11 @@ TEXT ·ParamsSymmetricBF16NEON(SB), NOSPLIT, $328-56
 	MOVD $1904214016, R16
 	VDUP R16, V5.S4
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	MOVD n+48(FP), R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD n+48(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R4), F0
+	FMOVQ (R5), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -2545,19 +1316,19 @@ laneloop:
 	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
 	VBSL V8.B16, V1.B16, V2.B16
-	FMOVQ F2, (R1)
-	FMOVQ F14, (R2)
+	FMOVQ F2, (R2)
+	FMOVQ F14, (R3)
 	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, (R3)
-	FMOVQ 16(R4), F0
+	FMOVQ F1, (R4)
+	FMOVQ 16(R5), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -2574,19 +1345,19 @@ laneloop:
 	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
 	VBSL V8.B16, V1.B16, V2.B16
-	FMOVQ F2, 16(R1)
-	FMOVQ F14, 16(R2)
+	FMOVQ F2, 16(R2)
+	FMOVQ F14, 16(R3)
 	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R3)
-	FMOVQ 32(R4), F0
+	FMOVQ F1, 16(R4)
+	FMOVQ 32(R5), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -2603,19 +1374,19 @@ laneloop:
 	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
 	VBSL V8.B16, V1.B16, V2.B16
-	FMOVQ F2, 32(R1)
-	FMOVQ F14, 32(R2)
+	FMOVQ F2, 32(R2)
+	FMOVQ F14, 32(R3)
 	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R3)
-	FMOVQ 48(R4), F0
+	FMOVQ F1, 32(R4)
+	FMOVQ 48(R5), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -2632,271 +1403,78 @@ laneloop:
 	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R0)
+	FMOVQ F1, 48(R1)
 	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
 	VBSL V8.B16, V1.B16, V2.B16
-	FMOVQ F2, 48(R1)
-	FMOVQ F14, 48(R2)
+	FMOVQ F2, 48(R2)
+	FMOVQ F14, 48(R3)
 	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R3)
-	ADD $64, R0, R0
+	FMOVQ F1, 48(R4)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	MOVD R4, R16
-	ADD $272, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 272(RSP), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	FMOVQ F2, 80(RSP)
-	FMOVQ F14, 144(RSP)
-	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 208(RSP)
-	CMP $5, R5
-	BLT lanetailnarrow
-	FMOVQ 288(RSP), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	FMOVQ F2, 96(RSP)
-	FMOVQ F14, 160(RSP)
-	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 224(RSP)
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 304(RSP), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	FMOVQ F2, 112(RSP)
-	FMOVQ F14, 176(RSP)
-	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 240(RSP)
-	CMP $13, R5
-	BLT lanetailnarrow
-	FMOVQ 320(RSP), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	FMOVQ F2, 128(RSP)
-	FMOVQ F14, 192(RSP)
-	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 256(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 336(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R5, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	ADD $144, RSP, R16
+	CALL ·stageOut32NEON(SB)
+	MOVD 344(RSP), R2
+	ADD $80, RSP, R16
 	MOVD R2, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	ADD $208, RSP, R16
+	CALL ·stageOut32NEON(SB)
+	MOVD 352(RSP), R3
+	ADD $144, RSP, R16
 	MOVD R3, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
+	CALL ·stageOut32NEON(SB)
+	MOVD 360(RSP), R4
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 368(RSP), R5
 laneend:
 	RET
+lanestage:
+	MOVD R1, 336(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 344(RSP)
+	ADD $80, RSP, R2
+	MOVD R3, 352(RSP)
+	ADD $144, RSP, R3
+	MOVD R4, 360(RSP)
+	ADD $208, RSP, R4
+	ADD $272, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 368(RSP)
+	ADD $272, RSP, R5
+	B laneloop
 
 // func ParamsAsymmetricBF16NEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
 
-TEXT ·ParamsAsymmetricBF16NEON(SB), NOSPLIT, $392-72
-	// pointers: R0 scale, R1 recip, R2 zeroPoint, R3 minval, R4 min, R5 max, R6 elements left
+TEXT ·ParamsAsymmetricBF16NEON(SB), NOSPLIT, $456-72
+	// pointers: R1 scale, R2 recip, R3 zeroPoint, R4 minval, R5 min, R6 max, R0 elements left
 	// per call: V15 steps, V14 least, V13 greatest, V12 0x0, V11 0x1, V10 0x7fff, V9 0xffff0000, V8 0x7fc00000, V7 0x3f800000, V6 Div, V5 0x34000000, V4 0x17800000, V3 0x71800000
 	// vector registers in use at once: 17
-	MOVD scale+0(FP), R0
-	MOVD recip+8(FP), R1
-	MOVD zeroPoint+16(FP), R2
-	MOVD minval+24(FP), R3
-	MOVD min+32(FP), R4
-	MOVD max+40(FP), R5
+	MOVD scale+0(FP), R1
+	MOVD recip+8(FP), R2
+	MOVD zeroPoint+16(FP), R3
+	MOVD minval+24(FP), R4
+	MOVD min+32(FP), R5
+	MOVD max+40(FP), R6
 	FMOVS steps+48(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS least+52(FP), F14
@@ -2921,13 +1499,13 @@ TEXT ·ParamsAsymmetricBF16NEON(SB), NOSPLIT, $392-72
 	VDUP R16, V4.S4
 	MOVD $1904214016, R16
 	VDUP R16, V3.S4
-	MOVD n+64(FP), R6
-	CMP $16, R6
-	BLT lanetail
+	MOVD n+64(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R4), F0
+	FMOVQ (R5), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ (R5), F1
+	FMOVQ (R6), F1
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
 	VUSHR $16, V1.S4, V2.S4
@@ -2953,82 +1531,13 @@ laneloop:
 	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
 	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
 	VBSL V8.B16, V16.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
 	VBSL V8.B16, V16.B16, V2.B16
-	FMOVQ F2, (R1)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	FMOVQ F2, (R2)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, (R3)
-	FMOVQ 16(R4), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 16(R5), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
-	VMOV V1.B16, V16.B16
-	VFMLS V15.S4, V2.S4, V16.S4
-	VFMLA V6.S4, V16.S4, V2.S4
-	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V16.B16
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V8.B16, V16.B16, V1.B16
-	FMOVQ F1, 16(R0)
-	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
-	VBSL V8.B16, V16.B16, V2.B16
-	FMOVQ F2, 16(R1)
 	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
 	VUSHR $16, V1.S4, V2.S4
 	VAND V11.B16, V2.B16, V2.B16
@@ -3058,46 +1567,46 @@ laneloop:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VAND V1.B16, V2.B16, V2.B16
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, (R3)
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, (R4)
+	FMOVQ 16(R5), F0
+	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
+	FMOVQ 16(R6), F1
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
+	VMOV V1.B16, V16.B16
+	VFMLS V15.S4, V2.S4, V16.S4
+	VFMLA V6.S4, V16.S4, V2.S4
+	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
+	VBSL V1.B16, V2.B16, V16.B16
+	VUSHR $16, V16.S4, V1.S4
+	VAND V11.B16, V1.B16, V1.B16
+	VADD V1.S4, V16.S4, V1.S4
+	VADD V10.S4, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
+	VBSL V8.B16, V1.B16, V16.B16
+	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
+	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
+	VBSL V8.B16, V16.B16, V1.B16
+	FMOVQ F1, 16(R1)
+	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
+	VBSL V8.B16, V16.B16, V2.B16
 	FMOVQ F2, 16(R2)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R3)
-	FMOVQ 32(R4), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 32(R5), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
-	VMOV V1.B16, V16.B16
-	VFMLS V15.S4, V2.S4, V16.S4
-	VFMLA V6.S4, V16.S4, V2.S4
-	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V16.B16
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V8.B16, V16.B16, V1.B16
-	FMOVQ F1, 32(R0)
-	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
-	VBSL V8.B16, V16.B16, V2.B16
-	FMOVQ F2, 32(R1)
 	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
 	VUSHR $16, V1.S4, V2.S4
 	VAND V11.B16, V2.B16, V2.B16
@@ -3127,46 +1636,46 @@ laneloop:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VAND V1.B16, V2.B16, V2.B16
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 16(R3)
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R4)
+	FMOVQ 32(R5), F0
+	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
+	FMOVQ 32(R6), F1
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
+	VMOV V1.B16, V16.B16
+	VFMLS V15.S4, V2.S4, V16.S4
+	VFMLA V6.S4, V16.S4, V2.S4
+	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
+	VBSL V1.B16, V2.B16, V16.B16
+	VUSHR $16, V16.S4, V1.S4
+	VAND V11.B16, V1.B16, V1.B16
+	VADD V1.S4, V16.S4, V1.S4
+	VADD V10.S4, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
+	VBSL V8.B16, V1.B16, V16.B16
+	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
+	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
+	VBSL V8.B16, V16.B16, V1.B16
+	FMOVQ F1, 32(R1)
+	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
+	VBSL V8.B16, V16.B16, V2.B16
 	FMOVQ F2, 32(R2)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R3)
-	FMOVQ 48(R4), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R5), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
-	VMOV V1.B16, V16.B16
-	VFMLS V15.S4, V2.S4, V16.S4
-	VFMLA V6.S4, V16.S4, V2.S4
-	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V16.B16
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V8.B16, V16.B16, V1.B16
-	FMOVQ F1, 48(R0)
-	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
-	VBSL V8.B16, V16.B16, V2.B16
-	FMOVQ F2, 48(R1)
 	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
 	VUSHR $16, V1.S4, V2.S4
 	VAND V11.B16, V2.B16, V2.B16
@@ -3196,447 +1705,144 @@ laneloop:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VAND V1.B16, V2.B16, V2.B16
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 48(R2)
+	FMOVQ F2, 32(R3)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R3)
-	ADD $64, R0, R0
+	FMOVQ F1, 32(R4)
+	FMOVQ 48(R5), F0
+	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
+	FMOVQ 48(R6), F1
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
+	VMOV V1.B16, V16.B16
+	VFMLS V15.S4, V2.S4, V16.S4
+	VFMLA V6.S4, V16.S4, V2.S4
+	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
+	VBSL V1.B16, V2.B16, V16.B16
+	VUSHR $16, V16.S4, V1.S4
+	VAND V11.B16, V1.B16, V1.B16
+	VADD V1.S4, V16.S4, V1.S4
+	VADD V10.S4, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
+	VBSL V8.B16, V1.B16, V16.B16
+	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
+	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
+	VBSL V8.B16, V16.B16, V1.B16
+	FMOVQ F1, 48(R1)
+	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
+	VBSL V8.B16, V16.B16, V2.B16
+	FMOVQ F2, 48(R2)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 48(R3)
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R4)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
-	SUB $16, R6, R6
-	CMP $16, R6
+	ADD $64, R6, R6
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R6, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	MOVD R4, R16
-	ADD $272, RSP, R17
-	TBZ $3, R6, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R6, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R6, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R6, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 336(RSP)
-	FMOVQ F31, 352(RSP)
-	FMOVQ F31, 368(RSP)
-	FMOVQ F31, 384(RSP)
-	MOVD R5, R16
-	ADD $336, RSP, R17
-	TBZ $3, R6, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R6, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R6, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R6, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	FMOVQ 272(RSP), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 336(RSP), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
-	VMOV V1.B16, V16.B16
-	VFMLS V15.S4, V2.S4, V16.S4
-	VFMLA V6.S4, V16.S4, V2.S4
-	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V16.B16
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V8.B16, V16.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
-	VBSL V8.B16, V16.B16, V2.B16
-	FMOVQ F2, 80(RSP)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 144(RSP)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 208(RSP)
-	CMP $5, R6
-	BLT lanetailnarrow
-	FMOVQ 288(RSP), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 352(RSP), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
-	VMOV V1.B16, V16.B16
-	VFMLS V15.S4, V2.S4, V16.S4
-	VFMLA V6.S4, V16.S4, V2.S4
-	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V16.B16
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V8.B16, V16.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
-	VBSL V8.B16, V16.B16, V2.B16
-	FMOVQ F2, 96(RSP)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 160(RSP)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 224(RSP)
-	CMP $9, R6
-	BLT lanetailnarrow
-	FMOVQ 304(RSP), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 368(RSP), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
-	VMOV V1.B16, V16.B16
-	VFMLS V15.S4, V2.S4, V16.S4
-	VFMLA V6.S4, V16.S4, V2.S4
-	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V16.B16
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V8.B16, V16.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
-	VBSL V8.B16, V16.B16, V2.B16
-	FMOVQ F2, 112(RSP)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 176(RSP)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 240(RSP)
-	CMP $13, R6
-	BLT lanetailnarrow
-	FMOVQ 320(RSP), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 384(RSP), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
-	VMOV V1.B16, V16.B16
-	VFMLS V15.S4, V2.S4, V16.S4
-	VFMLA V6.S4, V16.S4, V2.S4
-	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V16.B16
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V8.B16, V16.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
-	VBSL V8.B16, V16.B16, V2.B16
-	FMOVQ F2, 128(RSP)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 192(RSP)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 256(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 400(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R6, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R6, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R6, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R6, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R6, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R6, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R6, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R6, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	ADD $144, RSP, R16
+	CALL ·stageOut32NEON(SB)
+	MOVD 408(RSP), R2
+	ADD $80, RSP, R16
 	MOVD R2, R17
-	TBZ $3, R6, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R6, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R6, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R6, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	ADD $208, RSP, R16
+	CALL ·stageOut32NEON(SB)
+	MOVD 416(RSP), R3
+	ADD $144, RSP, R16
 	MOVD R3, R17
-	TBZ $3, R6, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R6, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R6, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
+	CALL ·stageOut32NEON(SB)
+	MOVD 424(RSP), R4
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 432(RSP), R5
+	MOVD 440(RSP), R6
 laneend:
 	RET
+lanestage:
+	MOVD R1, 400(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 408(RSP)
+	ADD $80, RSP, R2
+	MOVD R3, 416(RSP)
+	ADD $144, RSP, R3
+	MOVD R4, 424(RSP)
+	ADD $208, RSP, R4
+	ADD $272, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 432(RSP)
+	ADD $272, RSP, R5
+	ADD $336, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R6, 440(RSP)
+	ADD $336, RSP, R6
+	B laneloop
 
 // func ParamsPowerOfTwoNEON(scale *float32, recip *float32, most *float32, maxExp int32, n int)
 
-TEXT ·ParamsPowerOfTwoNEON(SB), NOSPLIT, $200-40
-	// pointers: R0 scale, R1 recip, R2 most, R3 elements left
+TEXT ·ParamsPowerOfTwoNEON(SB), NOSPLIT, $248-40
+	// pointers: R1 scale, R2 recip, R3 most, R0 elements left
 	// per call: V15 0x7fffffff, V14 maxExp, V13 0x1, V12 0xfe
 	// vector registers in use at once: 6
-	MOVD scale+0(FP), R0
-	MOVD recip+8(FP), R1
-	MOVD most+16(FP), R2
+	MOVD scale+0(FP), R1
+	MOVD recip+8(FP), R2
+	MOVD most+16(FP), R3
 	MOVD $2147483647, R16
 	VDUP R16, V15.S4
 	FMOVS maxExp+24(FP), F14
@@ -3645,169 +1851,80 @@ TEXT ·ParamsPowerOfTwoNEON(SB), NOSPLIT, $200-40
 	VDUP R16, V13.S4
 	MOVD $254, R16
 	VDUP R16, V12.S4
-	MOVD n+32(FP), R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD n+32(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R2), F0
+	FMOVQ (R3), F0
 	VAND V15.B16, V0.B16, V0.B16
 	VUSHR $23, V0.S4, V0.S4
 	VSUB V14.S4, V0.S4, V0.S4
 	WORD $0x4ead6400 // smax v0.4s, v0.4s, v13.4s
 	VSHL $23, V0.S4, V1.S4
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 	VSUB V0.S4, V12.S4, V0.S4
 	VSHL $23, V0.S4, V0.S4
-	FMOVQ F0, (R1)
-	FMOVQ 16(R2), F0
+	FMOVQ F0, (R2)
+	FMOVQ 16(R3), F0
 	VAND V15.B16, V0.B16, V0.B16
 	VUSHR $23, V0.S4, V0.S4
 	VSUB V14.S4, V0.S4, V0.S4
 	WORD $0x4ead6400 // smax v0.4s, v0.4s, v13.4s
 	VSHL $23, V0.S4, V1.S4
-	FMOVQ F1, 16(R0)
+	FMOVQ F1, 16(R1)
 	VSUB V0.S4, V12.S4, V0.S4
 	VSHL $23, V0.S4, V0.S4
-	FMOVQ F0, 16(R1)
-	FMOVQ 32(R2), F0
+	FMOVQ F0, 16(R2)
+	FMOVQ 32(R3), F0
 	VAND V15.B16, V0.B16, V0.B16
 	VUSHR $23, V0.S4, V0.S4
 	VSUB V14.S4, V0.S4, V0.S4
 	WORD $0x4ead6400 // smax v0.4s, v0.4s, v13.4s
 	VSHL $23, V0.S4, V1.S4
-	FMOVQ F1, 32(R0)
+	FMOVQ F1, 32(R1)
 	VSUB V0.S4, V12.S4, V0.S4
 	VSHL $23, V0.S4, V0.S4
-	FMOVQ F0, 32(R1)
-	FMOVQ 48(R2), F0
+	FMOVQ F0, 32(R2)
+	FMOVQ 48(R3), F0
 	VAND V15.B16, V0.B16, V0.B16
 	VUSHR $23, V0.S4, V0.S4
 	VSUB V14.S4, V0.S4, V0.S4
 	WORD $0x4ead6400 // smax v0.4s, v0.4s, v13.4s
 	VSHL $23, V0.S4, V1.S4
-	FMOVQ F1, 48(R0)
+	FMOVQ F1, 48(R1)
 	VSUB V0.S4, V12.S4, V0.S4
 	VSHL $23, V0.S4, V0.S4
-	FMOVQ F0, 48(R1)
-	ADD $64, R0, R0
+	FMOVQ F0, 48(R2)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R2, R16
-	ADD $144, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 144(RSP), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUSHR $23, V0.S4, V0.S4
-	VSUB V14.S4, V0.S4, V0.S4
-	WORD $0x4ead6400 // smax v0.4s, v0.4s, v13.4s
-	VSHL $23, V0.S4, V1.S4
-	FMOVQ F1, 16(RSP)
-	VSUB V0.S4, V12.S4, V0.S4
-	VSHL $23, V0.S4, V0.S4
-	FMOVQ F0, 80(RSP)
-	CMP $5, R3
-	BLT lanetailnarrow
-	FMOVQ 160(RSP), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUSHR $23, V0.S4, V0.S4
-	VSUB V14.S4, V0.S4, V0.S4
-	WORD $0x4ead6400 // smax v0.4s, v0.4s, v13.4s
-	VSHL $23, V0.S4, V1.S4
-	FMOVQ F1, 32(RSP)
-	VSUB V0.S4, V12.S4, V0.S4
-	VSHL $23, V0.S4, V0.S4
-	FMOVQ F0, 96(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	FMOVQ 176(RSP), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUSHR $23, V0.S4, V0.S4
-	VSUB V14.S4, V0.S4, V0.S4
-	WORD $0x4ead6400 // smax v0.4s, v0.4s, v13.4s
-	VSHL $23, V0.S4, V1.S4
-	FMOVQ F1, 48(RSP)
-	VSUB V0.S4, V12.S4, V0.S4
-	VSHL $23, V0.S4, V0.S4
-	FMOVQ F0, 112(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
-	FMOVQ 192(RSP), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUSHR $23, V0.S4, V0.S4
-	VSUB V14.S4, V0.S4, V0.S4
-	WORD $0x4ead6400 // smax v0.4s, v0.4s, v13.4s
-	VSHL $23, V0.S4, V1.S4
-	FMOVQ F1, 64(RSP)
-	VSUB V0.S4, V12.S4, V0.S4
-	VSHL $23, V0.S4, V0.S4
-	FMOVQ F0, 128(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	ADD $80, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
+	CALL ·stageOut32NEON(SB)
+	MOVD 216(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 224(RSP), R3
 laneend:
 	RET
+lanestage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 216(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $144, RSP, R3
+	B laneloop

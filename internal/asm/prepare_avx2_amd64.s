@@ -6,248 +6,78 @@
 
 // func PrepareAVX2(recip *float32, scale *float32, n int)
 // Requires: AVX
-TEXT ·PrepareAVX2(SB), NOSPLIT, $256-24
-	// pointers: DI recip, SI scale, DX elements left
+TEXT ·PrepareAVX2(SB), $288-24
+	// pointers: SI recip, DX scale, DI elements left
 	// per call: Y15 0x17800000, Y14 0x71800000, Y13 0x3f800000, Y12 0x7fc00000
 	// vector registers in use at once: 6
-	MOVQ         recip+0(FP), DI
-	MOVQ         scale+8(FP), SI
+	MOVQ         recip+0(FP), SI
+	MOVQ         scale+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS constantsAVX2<>+4(SB), Y14
 	VBROADCASTSS constantsAVX2<>+8(SB), Y13
 	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
 
 laneloop:
-	VMOVUPS   (SI), Y0
+	VMOVUPS   (DX), Y0
 	VMAXPS    Y0, Y15, Y1
 	VMINPS    Y1, Y14, Y1
 	VCMPPS    $0x00, Y0, Y1, Y1
 	VDIVPS    Y0, Y13, Y0
 	VBLENDVPS Y1, Y0, Y12, Y1
-	VMOVUPS   Y1, (DI)
-	VMOVUPS   32(SI), Y0
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   32(DX), Y0
 	VMAXPS    Y0, Y15, Y1
 	VMINPS    Y1, Y14, Y1
 	VCMPPS    $0x00, Y0, Y1, Y1
 	VDIVPS    Y0, Y13, Y0
 	VBLENDVPS Y1, Y0, Y12, Y1
-	VMOVUPS   Y1, 32(DI)
-	VMOVUPS   64(SI), Y0
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   64(DX), Y0
 	VMAXPS    Y0, Y15, Y1
 	VMINPS    Y1, Y14, Y1
 	VCMPPS    $0x00, Y0, Y1, Y1
 	VDIVPS    Y0, Y13, Y0
 	VBLENDVPS Y1, Y0, Y12, Y1
-	VMOVUPS   Y1, 64(DI)
-	VMOVUPS   96(SI), Y0
+	VMOVUPS   Y1, 64(SI)
+	VMOVUPS   96(DX), Y0
 	VMAXPS    Y0, Y15, Y1
 	VMINPS    Y1, Y14, Y1
 	VCMPPS    $0x00, Y0, Y1, Y1
 	VDIVPS    Y0, Y13, Y0
 	VBLENDVPS Y1, Y0, Y12, Y1
-	VMOVUPS   Y1, 96(DI)
-	ADDQ      $+128, DI
+	VMOVUPS   Y1, 96(SI)
 	ADDQ      $+128, SI
-	SUBQ      $+32, DX
-	CMPQ      DX, $+32
+	ADDQ      $+128, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      256(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      264(SP), DX
 
-lanetail:
-	TESTQ DX, DX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece5:
-	VMOVUPS   128(SP), Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VDIVPS    Y0, Y13, Y0
-	VBLENDVPS Y1, Y0, Y12, Y1
-	VMOVUPS   Y1, (SP)
-	CMPQ      DX, $+9
-	JLT       lanetailnarrow
-	VMOVUPS   160(SP), Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VDIVPS    Y0, Y13, Y0
-	VBLENDVPS Y1, Y0, Y12, Y1
-	VMOVUPS   Y1, 32(SP)
-	CMPQ      DX, $+17
-	JLT       lanetailnarrow
-	VMOVUPS   192(SP), Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VDIVPS    Y0, Y13, Y0
-	VBLENDVPS Y1, Y0, Y12, Y1
-	VMOVUPS   Y1, 64(SP)
-	CMPQ      DX, $+25
-	JLT       lanetailnarrow
-	VMOVUPS   224(SP), Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VDIVPS    Y0, Y13, Y0
-	VBLENDVPS Y1, Y0, Y12, Y1
-	VMOVUPS   Y1, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
 laneend:
 	VZEROUPPER
 	RET
+
+lanestage:
+	MOVQ SI, 256(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 264(SP)
+	LEAQ 128(SP), DX
+	JMP  laneloop
 
 DATA constantsAVX2<>+0(SB)/4, $0x17800000
 DATA constantsAVX2<>+4(SB)/4, $0x71800000

@@ -7,98 +7,98 @@
 // func PrepareAVX512(recip *float32, scale *float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·PrepareAVX512(SB), NOSPLIT, $0-24
-	// pointers: DI recip, SI scale, DX elements left
+	// pointers: SI recip, DX scale, DI elements left
 	// per call: Z15 0x17800000, Z14 0x71800000, Z13 0x3f800000, Z12 0x7fc00000
 	// vector registers in use at once: 6
-	MOVQ         recip+0(FP), DI
-	MOVQ         scale+8(FP), SI
+	MOVQ         recip+0(FP), SI
+	MOVQ         scale+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
 	VBROADCASTSS constantsAVX512<>+8(SB), Z13
 	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+16(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VMOVUPS   (SI), Z0
+	VMOVUPS   (DX), Z0
 	VMAXPS    Z0, Z15, Z1
 	VMINPS    Z1, Z14, Z1
 	VCMPPS    $0x00, Z0, Z1, K1
 	VDIVPS    Z0, Z13, Z0
 	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, (DI)
-	VMOVUPS   64(SI), Z0
+	VMOVUPS   Z0, (SI)
+	VMOVUPS   64(DX), Z0
 	VMAXPS    Z0, Z15, Z1
 	VMINPS    Z1, Z14, Z1
 	VCMPPS    $0x00, Z0, Z1, K1
 	VDIVPS    Z0, Z13, Z0
 	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, 64(DI)
-	VMOVUPS   128(SI), Z0
+	VMOVUPS   Z0, 64(SI)
+	VMOVUPS   128(DX), Z0
 	VMAXPS    Z0, Z15, Z1
 	VMINPS    Z1, Z14, Z1
 	VCMPPS    $0x00, Z0, Z1, K1
 	VDIVPS    Z0, Z13, Z0
 	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, 128(DI)
-	VMOVUPS   192(SI), Z0
+	VMOVUPS   Z0, 128(SI)
+	VMOVUPS   192(DX), Z0
 	VMAXPS    Z0, Z15, Z1
 	VMINPS    Z1, Z14, Z1
 	VCMPPS    $0x00, Z0, Z1, K1
 	VDIVPS    Z0, Z13, Z0
 	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
+	VMOVUPS   Z0, 192(SI)
 	ADDQ      $+256, SI
-	SUBQ      $+64, DX
-	CMPQ      DX, $+64
+	ADDQ      $+256, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
 	JGE       laneloop
-
-lanetail:
-	TESTQ     DX, DX
+	TESTQ     DI, DI
 	JEQ       laneend
+
+lanerest:
 	MOVQ      $-1, AX
-	BZHIQ     DX, AX, AX
+	BZHIQ     DI, AX, AX
 	KMOVQ     AX, K0
 	KMOVQ     K0, K7
-	VMOVUPS.Z (SI), K7, Z0
+	VMOVUPS.Z (DX), K7, Z0
 	VMAXPS    Z0, Z15, Z1
 	VMINPS    Z1, Z14, Z1
 	VCMPPS    $0x00, Z0, Z1, K1
 	VDIVPS    Z0, Z13, Z0
 	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, K7, (DI)
-	CMPQ      DX, $+17
+	VMOVUPS   Z0, K7, (SI)
+	CMPQ      DI, $+17
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(SI), K7, Z0
+	VMOVUPS.Z 64(DX), K7, Z0
 	VMAXPS    Z0, Z15, Z1
 	VMINPS    Z1, Z14, Z1
 	VCMPPS    $0x00, Z0, Z1, K1
 	VDIVPS    Z0, Z13, Z0
 	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, K7, 64(DI)
-	CMPQ      DX, $+33
+	VMOVUPS   Z0, K7, 64(SI)
+	CMPQ      DI, $+33
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(SI), K7, Z0
+	VMOVUPS.Z 128(DX), K7, Z0
 	VMAXPS    Z0, Z15, Z1
 	VMINPS    Z1, Z14, Z1
 	VCMPPS    $0x00, Z0, Z1, K1
 	VDIVPS    Z0, Z13, Z0
 	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, K7, 128(DI)
-	CMPQ      DX, $+49
+	VMOVUPS   Z0, K7, 128(SI)
+	CMPQ      DI, $+49
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(SI), K7, Z0
+	VMOVUPS.Z 192(DX), K7, Z0
 	VMAXPS    Z0, Z15, Z1
 	VMINPS    Z1, Z14, Z1
 	VCMPPS    $0x00, Z0, Z1, K1
 	VDIVPS    Z0, Z13, Z0
 	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, K7, 192(DI)
+	VMOVUPS   Z0, K7, 192(SI)
 
 lanetailnarrow:
 laneend:

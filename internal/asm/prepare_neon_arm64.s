@@ -6,12 +6,12 @@
 
 // func PrepareNEON(recip *float32, scale *float32, n int)
 
-TEXT ·PrepareNEON(SB), NOSPLIT, $136-24
-	// pointers: R0 recip, R1 scale, R2 elements left
+TEXT ·PrepareNEON(SB), NOSPLIT, $168-24
+	// pointers: R1 recip, R2 scale, R0 elements left
 	// per call: V15 0x17800000, V14 0x71800000, V13 0x3f800000, V12 0x7fc00000
 	// vector registers in use at once: 6
-	MOVD recip+0(FP), R0
-	MOVD scale+8(FP), R1
+	MOVD recip+0(FP), R1
+	MOVD scale+8(FP), R2
 	MOVD $394264576, R16
 	VDUP R16, V15.S4
 	MOVD $1904214016, R16
@@ -20,124 +20,61 @@ TEXT ·PrepareNEON(SB), NOSPLIT, $136-24
 	VDUP R16, V13.S4
 	MOVD $2143289344, R16
 	VDUP R16, V12.S4
-	MOVD n+16(FP), R2
-	CMP $16, R2
-	BLT lanetail
+	MOVD n+16(FP), R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
 	VBSL V12.B16, V0.B16, V1.B16
-	FMOVQ F1, (R0)
-	FMOVQ 16(R1), F0
+	FMOVQ F1, (R1)
+	FMOVQ 16(R2), F0
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
 	VBSL V12.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R0)
-	FMOVQ 32(R1), F0
+	FMOVQ F1, 16(R1)
+	FMOVQ 32(R2), F0
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
 	VBSL V12.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R0)
-	FMOVQ 48(R1), F0
+	FMOVQ F1, 32(R1)
+	FMOVQ 48(R2), F0
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
 	VBSL V12.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R0)
-	ADD $64, R0, R0
+	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
-	SUB $16, R2, R2
-	CMP $16, R2
+	ADD $64, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R2, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 80(RSP), F0
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
-	VBSL V12.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-	CMP $5, R2
-	BLT lanetailnarrow
-	FMOVQ 96(RSP), F0
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
-	VBSL V12.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(RSP)
-	CMP $9, R2
-	BLT lanetailnarrow
-	FMOVQ 112(RSP), F0
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
-	VBSL V12.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	CMP $13, R2
-	BLT lanetailnarrow
-	FMOVQ 128(RSP), F0
-	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
-	VBSL V12.B16, V0.B16, V1.B16
-	FMOVQ F1, 64(RSP)
-lanetailnarrow:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 144(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R2, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R2, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R2, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R2, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 152(RSP), R2
 laneend:
 	RET
+lanestage:
+	MOVD R1, 144(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 152(RSP)
+	ADD $80, RSP, R2
+	B laneloop

@@ -5,13 +5,13 @@
 #include "textflag.h"
 
 // func FakeQuantizeProductBF16AVX512(y *uint16, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeProductBF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI x, DX elements left
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeProductBF16AVX512(SB), $288-56
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x7f7f7f7f, Z9 0x0, Z8 table, Z7 table, K6 Uppers, Z6 0x10001, Z5 0x80008000, Z4 table, Z3 table
 	// vector registers in use at once: 30
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS high+16(FP), Z15
 	VBROADCASTSS low+20(FP), Z14
 	VBROADCASTSS scale+24(FP), Z13
@@ -27,38 +27,38 @@ TEXT ·FakeQuantizeProductBF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+140(SB), Z5
 	VMOVUPS      constantsAVX512<>+144(SB), Z4
 	VMOVUPS      constantsAVX512<>+208(SB), Z3
-	MOVQ         n+40(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VMOVUPS      (SI), Z2
-	VPMINSW      Z15, Z2, Z19
-	VPMINUW      Z14, Z19, Z19
-	VPERMW.Z     Z19, Z8, K6, Z20
-	VMULPS       Z12, Z20, Z1
-	VMOVUPS      64(SI), Z0
-	VPERMW.Z     Z19, Z7, K6, Z19
-	VMULPS       Z12, Z19, Z16
-	VPMINSW      Z15, Z0, Z19
-	VPMINUW      Z14, Z19, Z19
-	VPERMW.Z     Z19, Z8, K6, Z20
-	VMULPS       Z12, Z20, Z17
-	VPERMW.Z     Z19, Z7, K6, Z19
-	VMULPS       Z12, Z19, Z18
+	VMOVUPS      (DX), Z2
+	VPMINSW      Z15, Z2, Z0
+	VPMINUW      Z14, Z0, Z0
+	VPERMW.Z     Z0, Z8, K6, Z1
+	VMULPS       Z12, Z1, Z16
+	VMOVUPS      64(DX), Z17
+	VPERMW.Z     Z0, Z7, K6, Z0
+	VMULPS       Z12, Z0, Z18
+	VPMINSW      Z15, Z17, Z0
+	VPMINUW      Z14, Z0, Z0
+	VPERMW.Z     Z0, Z8, K6, Z1
+	VMULPS       Z12, Z1, Z19
+	VPERMW.Z     Z0, Z7, K6, Z0
+	VMULPS       Z12, Z0, Z20
 
 laneahead:
-	VMOVUPS     128(SI), Z19
-	VPMINSW     Z15, Z19, Z20
-	VPMINUW     Z14, Z20, Z20
-	VPERMW.Z    Z20, Z8, K6, Z21
+	VMOVUPS     128(DX), Z0
+	VPMINSW     Z15, Z0, Z1
+	VPMINUW     Z14, Z1, Z1
+	VPERMW.Z    Z1, Z8, K6, Z21
 	VMULPS      Z12, Z21, Z21
-	VMOVUPS     192(SI), Z22
-	VPERMW.Z    Z20, Z7, K6, Z20
-	VMULPS      Z12, Z20, Z20
+	VMOVUPS     192(DX), Z22
+	VPERMW.Z    Z1, Z7, K6, Z1
+	VMULPS      Z12, Z1, Z1
 	VPMINSW     Z15, Z22, Z23
 	VPMINUW     Z14, Z23, Z23
 	VPERMW.Z    Z23, Z8, K6, Z24
@@ -66,15 +66,15 @@ laneahead:
 	VPERMW.Z    Z23, Z7, K6, Z23
 	VMULPS      Z12, Z23, Z23
 	VPANDD      Z11, Z2, Z25
-	VPANDD      Z11, Z0, Z26
+	VPANDD      Z11, Z17, Z26
 	VPMAXUW     Z26, Z25, Z25
 	VPCMPUW     $0x06, Z10, Z25, K1
 	KORTESTQ    K1, K1
 	JNE         laneloop
-	VRNDSCALEPS $0x08, Z1, Z25
-	VRNDSCALEPS $0x08, Z16, Z26
-	VRNDSCALEPS $0x08, Z17, Z27
-	VRNDSCALEPS $0x08, Z18, Z28
+	VRNDSCALEPS $0x08, Z16, Z25
+	VRNDSCALEPS $0x08, Z18, Z26
+	VRNDSCALEPS $0x08, Z19, Z27
+	VRNDSCALEPS $0x08, Z20, Z28
 	VFMADD213PS Z9, Z13, Z25
 	VFMADD213PS Z9, Z13, Z26
 	VFMADD213PS Z9, Z13, Z27
@@ -85,30 +85,30 @@ laneahead:
 	VPTERNLOGD  $0xf8, Z6, Z29, Z25
 	VPCMPUW     $0x06, Z5, Z25, K1
 	VPADDW      Z6, Z29, K1, Z29
-	VMOVUPS     Z29, (DI)
+	VMOVUPS     Z29, (SI)
 	VMOVDQA64   Z27, Z25
 	VPERMT2W    Z28, Z3, Z25
 	VPERMT2W    Z28, Z4, Z27
 	VPTERNLOGD  $0xf8, Z6, Z25, Z27
 	VPCMPUW     $0x06, Z5, Z27, K1
 	VPADDW      Z6, Z25, K1, Z25
-	VMOVUPS     Z25, 64(DI)
-	VMOVAPS     Z19, Z2
-	VMOVAPS     Z21, Z1
-	VMOVAPS     Z22, Z0
-	VMOVAPS     Z20, Z16
-	VMOVAPS     Z24, Z17
-	VMOVAPS     Z23, Z18
-	ADDQ        $+128, DI
+	VMOVUPS     Z25, 64(SI)
+	VMOVAPS     Z0, Z2
+	VMOVAPS     Z21, Z16
+	VMOVAPS     Z22, Z17
+	VMOVAPS     Z1, Z18
+	VMOVAPS     Z24, Z19
+	VMOVAPS     Z23, Z20
 	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+128
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         laneahead
 
 laneloop:
-	VMOVUPS     (SI), Z0
+	VMOVUPS     (DX), Z0
 	VPANDD      Z11, Z0, Z1
-	VMOVUPS     64(SI), Z2
+	VMOVUPS     64(DX), Z2
 	VPANDD      Z11, Z2, Z16
 	VPMINSW     Z15, Z0, Z0
 	VPMINUW     Z14, Z0, Z0
@@ -136,7 +136,7 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z6, Z1, Z17
 	VPCMPUW     $0x06, Z5, Z17, K1
 	VPADDW      Z6, Z1, K1, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
 	VRNDSCALEPS $0x08, Z18, Z18
 	VFMADD213PS Z9, Z13, Z18
 	VRNDSCALEPS $0x08, Z2, Z2
@@ -147,26 +147,30 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z6, Z0, Z18
 	VPCMPUW     $0x06, Z5, Z18, K1
 	VPADDW      Z6, Z0, K1, Z0
-	VMOVUPS     Z0, 64(DI)
+	VMOVUPS     Z0, 64(SI)
 
 laneback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Z0
+	VMOVDQU16.Z (DX), K7, Z0
 	VPANDD      Z11, Z0, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Z2
+	VMOVDQU16.Z 64(DX), K7, Z2
 	VPANDD      Z11, Z2, Z16
 	VPMINSW     Z15, Z0, Z0
 	VPMINUW     Z14, Z0, Z0
@@ -183,18 +187,18 @@ lanetail:
 	VPMAXUW     Z16, Z1, Z1
 	VPCMPUW     $0x06, Z10, Z1, K1
 	KORTESTQ    K1, K1
-	JNE         lanetailrare
+	JNE         lanestage
 	VRNDSCALEPS $0x08, Z17, Z17
 	VFMADD213PS Z9, Z13, Z17
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	VRNDSCALEPS $0x08, Z0, Z0
 	VFMADD213PS Z9, Z13, Z0
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	VRNDSCALEPS $0x08, Z18, Z18
 	VFMADD213PS Z9, Z13, Z18
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	VRNDSCALEPS $0x08, Z2, Z2
 	VFMADD213PS Z9, Z13, Z2
@@ -207,7 +211,7 @@ lanetailnarrow:
 	VPCMPUW    $0x06, Z5, Z17, K1
 	VPADDW     Z6, Z1, K1, Z1
 	KMOVQ      K0, K7
-	VMOVDQU16  Z1, K7, (DI)
+	VMOVDQU16  Z1, K7, (SI)
 	VMOVDQA64  Z18, Z0
 	VPERMT2W   Z2, Z3, Z0
 	VPERMT2W   Z2, Z4, Z18
@@ -215,944 +219,10 @@ lanetailnarrow:
 	VPCMPUW    $0x06, Z5, Z18, K1
 	VPADDW     Z6, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	VMOVDQU16  Z0, K7, 64(SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VPANDD      Z11, Z0, Z1
-	VMOVUPS     64(SI), Z2
-	VPANDD      Z11, Z2, Z16
-	VPMINSW     Z15, Z0, Z0
-	VPMINUW     Z14, Z0, Z0
-	VPERMW.Z    Z0, Z8, K6, Z17
-	VMULPS      Z12, Z17, Z17
-	VPERMW.Z    Z0, Z7, K6, Z0
-	VMULPS      Z12, Z0, Z0
-	VPMINSW     Z15, Z2, Z2
-	VPMINUW     Z14, Z2, Z2
-	VPERMW.Z    Z2, Z8, K6, Z18
-	VMULPS      Z12, Z18, Z18
-	VPERMW.Z    Z2, Z7, K6, Z2
-	VMULPS      Z12, Z2, Z2
-	VPMAXUW     Z16, Z1, Z1
-	VPCMPUW     $0x06, Z10, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         lanerare
-	VRNDSCALEPS $0x08, Z17, Z17
-	VFMADD213PS Z9, Z13, Z17
-	VRNDSCALEPS $0x08, Z0, Z0
-	VFMADD213PS Z9, Z13, Z0
-	VMOVDQA64   Z17, Z1
-	VPERMT2W    Z0, Z3, Z1
-	VPERMT2W    Z0, Z4, Z17
-	VPTERNLOGD  $0xf8, Z6, Z1, Z17
-	VPCMPUW     $0x06, Z5, Z17, K1
-	VPADDW      Z6, Z1, K1, Z1
-	VMOVNTPS    Z1, (DI)
-	VRNDSCALEPS $0x08, Z18, Z18
-	VFMADD213PS Z9, Z13, Z18
-	VRNDSCALEPS $0x08, Z2, Z2
-	VFMADD213PS Z9, Z13, Z2
-	VMOVDQA64   Z18, Z0
-	VPERMT2W    Z2, Z3, Z0
-	VPERMT2W    Z2, Z4, Z18
-	VPTERNLOGD  $0xf8, Z6, Z0, Z18
-	VPCMPUW     $0x06, Z5, Z18, K1
-	VPADDW      Z6, Z0, K1, Z0
-	VMOVNTPS    Z0, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
-	JGE         lanestream
-	JMP         lanetail
-
-lanerare:
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VBROADCASTSS least+32(FP), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMAXPS       Z0, Z1, Z0
-	VBROADCASTSS most+36(FP), Z2
-	VCVTDQ2PS    Z2, Z2
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+272(SB), Z16
-	VBLENDMPS    Z0, Z16, K1, Z0
-	VPERMW.Z     (SI), Z7, K6, Z17
-	VDIVPS       Z13, Z17, Z17
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z1, Z17
-	VMINPS       Z17, Z2, Z17
-	VADDPS       Z9, Z17, Z17
-	VMULPS       Z13, Z17, Z17
-	VADDPS       Z9, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z16, K1, Z17
-	VMOVDQA64    Z0, Z18
-	VPERMT2W     Z17, Z3, Z18
-	VPERMT2W     Z17, Z4, Z0
-	VPTERNLOGD   $0xf8, Z6, Z18, Z0
-	VPCMPUW      $0x06, Z5, Z0, K1
-	VPADDW       Z6, Z18, K1, Z18
-	VMOVUPS      Z18, (DI)
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z16, K1, Z0
-	VPERMW.Z     64(SI), Z7, K6, Z17
-	VDIVPS       Z13, Z17, Z17
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z1, Z17
-	VMINPS       Z17, Z2, Z17
-	VADDPS       Z9, Z17, Z17
-	VMULPS       Z13, Z17, Z17
-	VADDPS       Z9, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z16, K1, Z17
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z17, Z3, Z1
-	VPERMT2W     Z17, Z4, Z0
-	VPTERNLOGD   $0xf8, Z6, Z1, Z0
-	VPCMPUW      $0x06, Z5, Z0, K1
-	VPADDW       Z6, Z1, K1, Z1
-	VMOVUPS      Z1, 64(DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VBROADCASTSS least+32(FP), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMAXPS       Z0, Z1, Z0
-	VBROADCASTSS most+36(FP), Z2
-	VCVTDQ2PS    Z2, Z2
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+272(SB), Z16
-	VBLENDMPS    Z0, Z16, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y17
-	VPMOVZXWD    Y17, Z17
-	VPSLLD       $0x10, Z17, Z17
-	VDIVPS       Z13, Z17, Z17
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z1, Z17
-	VMINPS       Z17, Z2, Z17
-	VADDPS       Z9, Z17, Z17
-	VMULPS       Z13, Z17, Z17
-	VADDPS       Z9, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z16, K1, Z17
-	VMOVDQA64    Z0, Z18
-	VPERMT2W     Z17, Z3, Z18
-	VPERMT2W     Z17, Z4, Z0
-	VPTERNLOGD   $0xf8, Z6, Z18, Z0
-	VPCMPUW      $0x06, Z5, Z0, K1
-	VPADDW       Z6, Z18, K1, Z18
-	KMOVQ        K0, K7
-	VMOVDQU16    Z18, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z16, K1, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y17
-	VPMOVZXWD    Y17, Z17
-	VPSLLD       $0x10, Z17, Z17
-	VDIVPS       Z13, Z17, Z17
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z1, Z17
-	VMINPS       Z17, Z2, Z17
-	VADDPS       Z9, Z17, Z17
-	VMULPS       Z13, Z17, Z17
-	VADDPS       Z9, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z16, K1, Z17
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z17, Z3, Z1
-	VPERMT2W     Z17, Z4, Z0
-	VPTERNLOGD   $0xf8, Z6, Z1, Z0
-	VPCMPUW      $0x06, Z5, Z0, K1
-	VPADDW       Z6, Z1, K1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z1, K7, 64(DI)
-	JMP          lanetailback
-
-// func FakeQuantizeProductBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeProductBytesBF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI mask, DX x, BX elements left
-	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x0, Z9 table, Z8 table, K6 Uppers, Z7 0x10001, Z6 0x80008000, Z5 table, Z4 table, Z3 0x1010101
-	// loaded at each use: 0x7f7f7f7f
-	// vector registers in use at once: 32
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	VBROADCASTSS high+24(FP), Z15
-	VBROADCASTSS low+28(FP), Z14
-	VBROADCASTSS scale+32(FP), Z13
-	VBROADCASTSS recip+36(FP), Z12
-	VBROADCASTSS constantsAVX512<>+0(SB), Z11
-	VPXORD       Z10, Z10, Z10
-	VMOVUPS      constantsAVX512<>+8(SB), Z9
-	VMOVUPS      constantsAVX512<>+72(SB), Z8
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+136(SB), Z7
-	VBROADCASTSS constantsAVX512<>+140(SB), Z6
-	VMOVUPS      constantsAVX512<>+144(SB), Z5
-	VMOVUPS      constantsAVX512<>+208(SB), Z4
-	VBROADCASTSS constantsAVX512<>+276(SB), Z3
-	MOVQ         n+48(FP), BX
-	CMPQ         BX, $+64
-	JLT          lanetail
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         BX, $+256
-	JLT          laneloop
-	VMOVUPS      (DX), Z2
-	VPMINSW      Z15, Z2, Z21
-	VPMINUW      Z14, Z21, Z1
-	VPERMW.Z     Z1, Z9, K6, Z21
-	VMULPS       Z12, Z21, Z0
-	VMOVUPS      64(DX), Z16
-	VPERMW.Z     Z1, Z8, K6, Z21
-	VMULPS       Z12, Z21, Z17
-	VPMINSW      Z15, Z16, Z21
-	VPMINUW      Z14, Z21, Z18
-	VPERMW.Z     Z18, Z9, K6, Z21
-	VMULPS       Z12, Z21, Z19
-	VPERMW.Z     Z18, Z8, K6, Z21
-	VMULPS       Z12, Z21, Z20
-
-laneahead:
-	VMOVUPS      128(DX), Z21
-	VPMINSW      Z15, Z21, Z22
-	VPMINUW      Z14, Z22, Z22
-	VPERMW.Z     Z22, Z9, K6, Z23
-	VMULPS       Z12, Z23, Z23
-	VMOVUPS      192(DX), Z24
-	VPERMW.Z     Z22, Z8, K6, Z25
-	VMULPS       Z12, Z25, Z25
-	VPMINSW      Z15, Z24, Z26
-	VPMINUW      Z14, Z26, Z26
-	VPERMW.Z     Z26, Z9, K6, Z27
-	VMULPS       Z12, Z27, Z27
-	VPERMW.Z     Z26, Z8, K6, Z28
-	VMULPS       Z12, Z28, Z28
-	VPANDD       Z11, Z2, Z29
-	VPANDD       Z11, Z16, Z30
-	VBROADCASTSS constantsAVX512<>+4(SB), Z31
-	VPMAXUW      Z30, Z29, Z29
-	VPCMPUW      $0x06, Z31, Z29, K1
-	KORTESTQ     K1, K1
-	JNE          laneloop
-	VRNDSCALEPS  $0x08, Z0, Z29
-	VFMADD213PS  Z10, Z13, Z29
-	VRNDSCALEPS  $0x08, Z17, Z30
-	VFMADD213PS  Z10, Z13, Z30
-	VMOVDQA64    Z29, Z31
-	VPERMT2W     Z30, Z4, Z31
-	VPERMT2W     Z30, Z5, Z29
-	VPTERNLOGD   $0xf8, Z7, Z31, Z29
-	VPCMPUW      $0x06, Z6, Z29, K1
-	VPADDW       Z7, Z31, K1, Z31
-	VMOVUPS      Z31, (DI)
-	VPCMPEQW     Z1, Z2, K1
-	VRNDSCALEPS  $0x08, Z19, Z29
-	VFMADD213PS  Z10, Z13, Z29
-	VRNDSCALEPS  $0x08, Z20, Z30
-	VFMADD213PS  Z10, Z13, Z30
-	VMOVDQA64    Z29, Z31
-	VPERMT2W     Z30, Z4, Z31
-	VPERMT2W     Z30, Z5, Z29
-	VPTERNLOGD   $0xf8, Z7, Z31, Z29
-	VPCMPUW      $0x06, Z6, Z29, K2
-	VPADDW       Z7, Z31, K2, Z31
-	VMOVUPS      Z31, 64(DI)
-	VPCMPEQW     Z18, Z16, K2
-	KUNPCKDQ     K1, K2, K1
-	VMOVDQU8.Z   Z3, K1, Z29
-	VMOVUPS      Z29, (SI)
-	VMOVAPS      Z21, Z2
-	VMOVAPS      Z23, Z0
-	VMOVAPS      Z22, Z1
-	VMOVAPS      Z24, Z16
-	VMOVAPS      Z25, Z17
-	VMOVAPS      Z26, Z18
-	VMOVAPS      Z27, Z19
-	VMOVAPS      Z28, Z20
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+128
-	JGE          laneahead
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VPANDD       Z11, Z0, Z1
-	VMOVUPS      64(DX), Z2
-	VPANDD       Z11, Z2, Z16
-	VBROADCASTSS constantsAVX512<>+4(SB), Z17
-	VPMINSW      Z15, Z0, Z18
-	VPMINUW      Z14, Z18, Z18
-	VPERMW.Z     Z18, Z9, K6, Z19
-	VMULPS       Z12, Z19, Z19
-	VPERMW.Z     Z18, Z8, K6, Z20
-	VMULPS       Z12, Z20, Z20
-	VPMINSW      Z15, Z2, Z21
-	VPMINUW      Z14, Z21, Z21
-	VPERMW.Z     Z21, Z9, K6, Z22
-	VMULPS       Z12, Z22, Z22
-	VPERMW.Z     Z21, Z8, K6, Z23
-	VMULPS       Z12, Z23, Z23
-	VPMAXUW      Z16, Z1, Z1
-	VPCMPUW      $0x06, Z17, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VFMADD213PS  Z10, Z13, Z19
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VFMADD213PS  Z10, Z13, Z20
-	VMOVDQA64    Z19, Z1
-	VPERMT2W     Z20, Z4, Z1
-	VPERMT2W     Z20, Z5, Z19
-	VPTERNLOGD   $0xf8, Z7, Z1, Z19
-	VPCMPUW      $0x06, Z6, Z19, K1
-	VPADDW       Z7, Z1, K1, Z1
-	VMOVUPS      Z1, (DI)
-	VPCMPEQW     Z18, Z0, K1
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VFMADD213PS  Z10, Z13, Z22
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VFMADD213PS  Z10, Z13, Z23
-	VMOVDQA64    Z22, Z0
-	VPERMT2W     Z23, Z4, Z0
-	VPERMT2W     Z23, Z5, Z22
-	VPTERNLOGD   $0xf8, Z7, Z0, Z22
-	VPCMPUW      $0x06, Z6, Z22, K2
-	VPADDW       Z7, Z0, K2, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPCMPEQW     Z21, Z2, K2
-	KUNPCKDQ     K1, K2, K1
-	VMOVDQU8.Z   Z3, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-laneback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        BX, BX
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Z0
-	VPANDD       Z11, Z0, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Z2
-	VPANDD       Z11, Z2, Z16
-	VBROADCASTSS constantsAVX512<>+4(SB), Z17
-	VPMINSW      Z15, Z0, Z18
-	VPMINUW      Z14, Z18, Z18
-	VPERMW.Z     Z18, Z9, K6, Z19
-	VMULPS       Z12, Z19, Z19
-	VPERMW.Z     Z18, Z8, K6, Z20
-	VMULPS       Z12, Z20, Z20
-	VPMINSW      Z15, Z2, Z21
-	VPMINUW      Z14, Z21, Z21
-	VPERMW.Z     Z21, Z9, K6, Z22
-	VMULPS       Z12, Z22, Z22
-	VPERMW.Z     Z21, Z8, K6, Z23
-	VMULPS       Z12, Z23, Z23
-	VPMAXUW      Z16, Z1, Z1
-	VPCMPUW      $0x06, Z17, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          lanetailrare
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VFMADD213PS  Z10, Z13, Z19
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VFMADD213PS  Z10, Z13, Z20
-	CMPQ         BX, $+33
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VFMADD213PS  Z10, Z13, Z22
-	CMPQ         BX, $+49
-	JLT          lanetailnarrow
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VFMADD213PS  Z10, Z13, Z23
-
-lanetailnarrow:
-	VMOVDQA64  Z19, Z1
-	VPERMT2W   Z20, Z4, Z1
-	VPERMT2W   Z20, Z5, Z19
-	VPTERNLOGD $0xf8, Z7, Z1, Z19
-	VPCMPUW    $0x06, Z6, Z19, K1
-	VPADDW     Z7, Z1, K1, Z1
-	KMOVQ      K0, K7
-	VMOVDQU16  Z1, K7, (DI)
-	VPCMPEQW   Z18, Z0, K1
-	VMOVDQA64  Z22, Z0
-	VPERMT2W   Z23, Z4, Z0
-	VPERMT2W   Z23, Z5, Z22
-	VPTERNLOGD $0xf8, Z7, Z0, Z22
-	VPCMPUW    $0x06, Z6, Z22, K2
-	VPADDW     Z7, Z0, K2, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	VPCMPEQW   Z21, Z2, K2
-	KUNPCKDQ   K1, K2, K1
-	VMOVDQU8.Z Z3, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VMOVUPS      (DX), Z0
-	VPANDD       Z11, Z0, Z1
-	VMOVUPS      64(DX), Z2
-	VPANDD       Z11, Z2, Z16
-	VBROADCASTSS constantsAVX512<>+4(SB), Z17
-	VPMINSW      Z15, Z0, Z18
-	VPMINUW      Z14, Z18, Z18
-	VPERMW.Z     Z18, Z9, K6, Z19
-	VMULPS       Z12, Z19, Z19
-	VPERMW.Z     Z18, Z8, K6, Z20
-	VMULPS       Z12, Z20, Z20
-	VPMINSW      Z15, Z2, Z21
-	VPMINUW      Z14, Z21, Z21
-	VPERMW.Z     Z21, Z9, K6, Z22
-	VMULPS       Z12, Z22, Z22
-	VPERMW.Z     Z21, Z8, K6, Z23
-	VMULPS       Z12, Z23, Z23
-	VPMAXUW      Z16, Z1, Z1
-	VPCMPUW      $0x06, Z17, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VFMADD213PS  Z10, Z13, Z19
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VFMADD213PS  Z10, Z13, Z20
-	VMOVDQA64    Z19, Z1
-	VPERMT2W     Z20, Z4, Z1
-	VPERMT2W     Z20, Z5, Z19
-	VPTERNLOGD   $0xf8, Z7, Z1, Z19
-	VPCMPUW      $0x06, Z6, Z19, K1
-	VPADDW       Z7, Z1, K1, Z1
-	VMOVNTPS     Z1, (DI)
-	VPCMPEQW     Z18, Z0, K1
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VFMADD213PS  Z10, Z13, Z22
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VFMADD213PS  Z10, Z13, Z23
-	VMOVDQA64    Z22, Z0
-	VPERMT2W     Z23, Z4, Z0
-	VPERMT2W     Z23, Z5, Z22
-	VPTERNLOGD   $0xf8, Z7, Z0, Z22
-	VPCMPUW      $0x06, Z6, Z22, K2
-	VPADDW       Z7, Z0, K2, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPCMPEQW     Z21, Z2, K2
-	KUNPCKDQ     K1, K2, K1
-	VMOVDQU8.Z   Z3, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
-	JGE          lanestream
-	JMP          lanetail
-
-lanerare:
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VBROADCASTSS least+40(FP), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMAXPS       Z0, Z1, Z2
-	VBROADCASTSS most+44(FP), Z16
-	VCVTDQ2PS    Z16, Z16
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z10, Z2, Z17
-	VMULPS       Z13, Z17, Z17
-	VADDPS       Z10, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBROADCASTSS constantsAVX512<>+272(SB), Z18
-	VBLENDMPS    Z17, Z18, K1, Z17
-	VCMPPS       $0x00, Z0, Z2, K1
-	VPERMW.Z     (DX), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z10, Z2, Z19
-	VMULPS       Z13, Z19, Z19
-	VADDPS       Z10, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K2
-	VBLENDMPS    Z19, Z18, K2, Z19
-	VCMPPS       $0x00, Z0, Z2, K2
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z19, Z4, Z0
-	VPERMT2W     Z19, Z5, Z17
-	VPTERNLOGD   $0xf8, Z7, Z0, Z17
-	VPCMPUW      $0x06, Z6, Z17, K3
-	VPADDW       Z7, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z10, Z2, Z17
-	VMULPS       Z13, Z17, Z17
-	VADDPS       Z10, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K3
-	VBLENDMPS    Z17, Z18, K3, Z17
-	VCMPPS       $0x00, Z0, Z2, K3
-	VPERMW.Z     64(DX), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z1
-	VMINPS       Z1, Z16, Z1
-	VADDPS       Z10, Z1, Z2
-	VMULPS       Z13, Z2, Z2
-	VADDPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z18, K4, Z2
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z2, Z4, Z0
-	VPERMT2W     Z2, Z5, Z17
-	VPTERNLOGD   $0xf8, Z7, Z0, Z17
-	VPCMPUW      $0x06, Z6, Z17, K5
-	VPADDW       Z7, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z3, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VBROADCASTSS least+40(FP), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMAXPS       Z0, Z1, Z2
-	VBROADCASTSS most+44(FP), Z16
-	VCVTDQ2PS    Z16, Z16
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z10, Z2, Z17
-	VMULPS       Z13, Z17, Z17
-	VADDPS       Z10, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBROADCASTSS constantsAVX512<>+272(SB), Z18
-	VBLENDMPS    Z17, Z18, K1, Z17
-	VCMPPS       $0x00, Z0, Z2, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z10, Z2, Z19
-	VMULPS       Z13, Z19, Z19
-	VADDPS       Z10, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K2
-	VBLENDMPS    Z19, Z18, K2, Z19
-	VCMPPS       $0x00, Z0, Z2, K2
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z19, Z4, Z0
-	VPERMT2W     Z19, Z5, Z17
-	VPTERNLOGD   $0xf8, Z7, Z0, Z17
-	VPCMPUW      $0x06, Z6, Z17, K3
-	VPADDW       Z7, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z10, Z2, Z17
-	VMULPS       Z13, Z17, Z17
-	VADDPS       Z10, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K3
-	VBLENDMPS    Z17, Z18, K3, Z17
-	VCMPPS       $0x00, Z0, Z2, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z1
-	VMINPS       Z1, Z16, Z1
-	VADDPS       Z10, Z1, Z2
-	VMULPS       Z13, Z2, Z2
-	VADDPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z18, K4, Z2
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z2, Z4, Z0
-	VPERMT2W     Z2, Z5, Z17
-	VPTERNLOGD   $0xf8, Z7, Z0, Z17
-	VPCMPUW      $0x06, Z6, Z17, K5
-	VPADDW       Z7, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z3, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          lanetailback
-
-// func FakeQuantizeProductBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeProductBitsBF16AVX512(SB), NOSPLIT, $16-64
-	// pointers: DI y, SI mask, DX x, BX elements left
-	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x7f7f7f7f, Z9 0x0, Z8 table, Z7 table, K6 Uppers, Z6 0x10001, Z5 0x80008000, Z4 table, Z3 table
-	// vector registers in use at once: 32
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	VBROADCASTSS high+24(FP), Z15
-	VBROADCASTSS low+28(FP), Z14
-	VBROADCASTSS scale+32(FP), Z13
-	VBROADCASTSS recip+36(FP), Z12
-	VBROADCASTSS constantsAVX512<>+0(SB), Z11
-	VBROADCASTSS constantsAVX512<>+4(SB), Z10
-	VPXORD       Z9, Z9, Z9
-	VMOVUPS      constantsAVX512<>+8(SB), Z8
-	VMOVUPS      constantsAVX512<>+72(SB), Z7
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+136(SB), Z6
-	VBROADCASTSS constantsAVX512<>+140(SB), Z5
-	VMOVUPS      constantsAVX512<>+144(SB), Z4
-	VMOVUPS      constantsAVX512<>+208(SB), Z3
-	MOVQ         n+48(FP), BX
-	CMPQ         BX, $+64
-	JLT          lanetail
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         BX, $+256
-	JLT          laneloop
-	VMOVUPS      (DX), Z2
-	VPMINSW      Z15, Z2, Z21
-	VPMINUW      Z14, Z21, Z1
-	VPERMW.Z     Z1, Z8, K6, Z21
-	VMULPS       Z12, Z21, Z0
-	VMOVUPS      64(DX), Z16
-	VPERMW.Z     Z1, Z7, K6, Z21
-	VMULPS       Z12, Z21, Z17
-	VPMINSW      Z15, Z16, Z21
-	VPMINUW      Z14, Z21, Z18
-	VPERMW.Z     Z18, Z8, K6, Z21
-	VMULPS       Z12, Z21, Z19
-	VPERMW.Z     Z18, Z7, K6, Z21
-	VMULPS       Z12, Z21, Z20
-
-laneahead:
-	VMOVUPS     128(DX), Z21
-	VPMINSW     Z15, Z21, Z22
-	VPMINUW     Z14, Z22, Z22
-	VPERMW.Z    Z22, Z8, K6, Z23
-	VMULPS      Z12, Z23, Z23
-	VMOVUPS     192(DX), Z24
-	VPERMW.Z    Z22, Z7, K6, Z25
-	VMULPS      Z12, Z25, Z25
-	VPMINSW     Z15, Z24, Z26
-	VPMINUW     Z14, Z26, Z26
-	VPERMW.Z    Z26, Z8, K6, Z27
-	VMULPS      Z12, Z27, Z27
-	VPERMW.Z    Z26, Z7, K6, Z28
-	VMULPS      Z12, Z28, Z28
-	VPANDD      Z11, Z2, Z29
-	VPANDD      Z11, Z16, Z30
-	VPMAXUW     Z30, Z29, Z29
-	VPCMPUW     $0x06, Z10, Z29, K1
-	KORTESTQ    K1, K1
-	JNE         laneloop
-	VRNDSCALEPS $0x08, Z0, Z29
-	VFMADD213PS Z9, Z13, Z29
-	VRNDSCALEPS $0x08, Z17, Z30
-	VFMADD213PS Z9, Z13, Z30
-	VMOVDQA64   Z29, Z31
-	VPERMT2W    Z30, Z3, Z31
-	VPERMT2W    Z30, Z4, Z29
-	VPTERNLOGD  $0xf8, Z6, Z31, Z29
-	VPCMPUW     $0x06, Z5, Z29, K1
-	VPADDW      Z6, Z31, K1, Z31
-	VMOVUPS     Z31, (DI)
-	VPCMPEQW    Z1, Z2, K1
-	VRNDSCALEPS $0x08, Z19, Z29
-	VFMADD213PS Z9, Z13, Z29
-	VRNDSCALEPS $0x08, Z20, Z30
-	VFMADD213PS Z9, Z13, Z30
-	VMOVDQA64   Z29, Z31
-	VPERMT2W    Z30, Z3, Z31
-	VPERMT2W    Z30, Z4, Z29
-	VPTERNLOGD  $0xf8, Z6, Z31, Z29
-	VPCMPUW     $0x06, Z5, Z29, K2
-	VPADDW      Z6, Z31, K2, Z31
-	VMOVUPS     Z31, 64(DI)
-	VPCMPEQW    Z18, Z16, K2
-	KUNPCKDQ    K1, K2, K1
-	KMOVQ       K1, (SI)
-	VMOVAPS     Z21, Z2
-	VMOVAPS     Z23, Z0
-	VMOVAPS     Z22, Z1
-	VMOVAPS     Z24, Z16
-	VMOVAPS     Z25, Z17
-	VMOVAPS     Z26, Z18
-	VMOVAPS     Z27, Z19
-	VMOVAPS     Z28, Z20
-	ADDQ        $+128, DI
-	ADDQ        $+8, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+128
-	JGE         laneahead
-
-laneloop:
-	VMOVUPS     (DX), Z0
-	VPANDD      Z11, Z0, Z1
-	VMOVUPS     64(DX), Z2
-	VPANDD      Z11, Z2, Z16
-	VPMINSW     Z15, Z0, Z17
-	VPMINUW     Z14, Z17, Z17
-	VPERMW.Z    Z17, Z8, K6, Z18
-	VMULPS      Z12, Z18, Z18
-	VPERMW.Z    Z17, Z7, K6, Z19
-	VMULPS      Z12, Z19, Z19
-	VPMINSW     Z15, Z2, Z20
-	VPMINUW     Z14, Z20, Z20
-	VPERMW.Z    Z20, Z8, K6, Z21
-	VMULPS      Z12, Z21, Z21
-	VPERMW.Z    Z20, Z7, K6, Z22
-	VMULPS      Z12, Z22, Z22
-	VPMAXUW     Z16, Z1, Z1
-	VPCMPUW     $0x06, Z10, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         lanerare
-	VRNDSCALEPS $0x08, Z18, Z18
-	VFMADD213PS Z9, Z13, Z18
-	VRNDSCALEPS $0x08, Z19, Z19
-	VFMADD213PS Z9, Z13, Z19
-	VMOVDQA64   Z18, Z1
-	VPERMT2W    Z19, Z3, Z1
-	VPERMT2W    Z19, Z4, Z18
-	VPTERNLOGD  $0xf8, Z6, Z1, Z18
-	VPCMPUW     $0x06, Z5, Z18, K1
-	VPADDW      Z6, Z1, K1, Z1
-	VMOVUPS     Z1, (DI)
-	VPCMPEQW    Z17, Z0, K1
-	VRNDSCALEPS $0x08, Z21, Z21
-	VFMADD213PS Z9, Z13, Z21
-	VRNDSCALEPS $0x08, Z22, Z22
-	VFMADD213PS Z9, Z13, Z22
-	VMOVDQA64   Z21, Z0
-	VPERMT2W    Z22, Z3, Z0
-	VPERMT2W    Z22, Z4, Z21
-	VPTERNLOGD  $0xf8, Z6, Z0, Z21
-	VPCMPUW     $0x06, Z5, Z21, K2
-	VPADDW      Z6, Z0, K2, Z0
-	VMOVUPS     Z0, 64(DI)
-	VPCMPEQW    Z20, Z2, K2
-	KUNPCKDQ    K1, K2, K1
-	KMOVQ       K1, (SI)
-
-laneback:
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Z0
-	VPANDD      Z11, Z0, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Z2
-	VPANDD      Z11, Z2, Z16
-	VPMINSW     Z15, Z0, Z17
-	VPMINUW     Z14, Z17, Z17
-	VPERMW.Z    Z17, Z8, K6, Z18
-	VMULPS      Z12, Z18, Z18
-	VPERMW.Z    Z17, Z7, K6, Z19
-	VMULPS      Z12, Z19, Z19
-	VPMINSW     Z15, Z2, Z20
-	VPMINUW     Z14, Z20, Z20
-	VPERMW.Z    Z20, Z8, K6, Z21
-	VMULPS      Z12, Z21, Z21
-	VPERMW.Z    Z20, Z7, K6, Z22
-	VMULPS      Z12, Z22, Z22
-	VPMAXUW     Z16, Z1, Z1
-	VPCMPUW     $0x06, Z10, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         lanetailrare
-	VRNDSCALEPS $0x08, Z18, Z18
-	VFMADD213PS Z9, Z13, Z18
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VRNDSCALEPS $0x08, Z19, Z19
-	VFMADD213PS Z9, Z13, Z19
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	VRNDSCALEPS $0x08, Z21, Z21
-	VFMADD213PS Z9, Z13, Z21
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	VRNDSCALEPS $0x08, Z22, Z22
-	VFMADD213PS Z9, Z13, Z22
-
-lanetailnarrow:
-	VMOVDQA64  Z18, Z1
-	VPERMT2W   Z19, Z3, Z1
-	VPERMT2W   Z19, Z4, Z18
-	VPTERNLOGD $0xf8, Z6, Z1, Z18
-	VPCMPUW    $0x06, Z5, Z18, K1
-	VPADDW     Z6, Z1, K1, Z1
-	KMOVQ      K0, K7
-	VMOVDQU16  Z1, K7, (DI)
-	VPCMPEQW   Z17, Z0, K1
-	VMOVDQA64  Z21, Z0
-	VPERMT2W   Z22, Z3, Z0
-	VPERMT2W   Z22, Z4, Z21
-	VPTERNLOGD $0xf8, Z6, Z0, Z21
-	VPCMPUW    $0x06, Z5, Z21, K2
-	VPADDW     Z6, Z0, K2, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	VPCMPEQW   Z20, Z2, K2
-	KUNPCKDQ   K1, K2, K1
-	KMOVQ      K1, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	BZHIQ BX, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  BX, $+9
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  BX, $+17
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  BX, $+25
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  BX, $+33
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  BX, $+41
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  BX, $+49
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  BX, $+57
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged1:
-laneend:
-	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -1170,6 +240,661 @@ lanestream:
 	VPANDD      Z11, Z0, Z1
 	VMOVUPS     64(DX), Z2
 	VPANDD      Z11, Z2, Z16
+	VPMINSW     Z15, Z0, Z0
+	VPMINUW     Z14, Z0, Z0
+	VPERMW.Z    Z0, Z8, K6, Z17
+	VMULPS      Z12, Z17, Z17
+	VPERMW.Z    Z0, Z7, K6, Z0
+	VMULPS      Z12, Z0, Z0
+	VPMINSW     Z15, Z2, Z2
+	VPMINUW     Z14, Z2, Z2
+	VPERMW.Z    Z2, Z8, K6, Z18
+	VMULPS      Z12, Z18, Z18
+	VPERMW.Z    Z2, Z7, K6, Z2
+	VMULPS      Z12, Z2, Z2
+	VPMAXUW     Z16, Z1, Z1
+	VPCMPUW     $0x06, Z10, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         lanerare
+	VRNDSCALEPS $0x08, Z17, Z17
+	VFMADD213PS Z9, Z13, Z17
+	VRNDSCALEPS $0x08, Z0, Z0
+	VFMADD213PS Z9, Z13, Z0
+	VMOVDQA64   Z17, Z1
+	VPERMT2W    Z0, Z3, Z1
+	VPERMT2W    Z0, Z4, Z17
+	VPTERNLOGD  $0xf8, Z6, Z1, Z17
+	VPCMPUW     $0x06, Z5, Z17, K1
+	VPADDW      Z6, Z1, K1, Z1
+	VMOVNTPS    Z1, (SI)
+	VRNDSCALEPS $0x08, Z18, Z18
+	VFMADD213PS Z9, Z13, Z18
+	VRNDSCALEPS $0x08, Z2, Z2
+	VFMADD213PS Z9, Z13, Z2
+	VMOVDQA64   Z18, Z0
+	VPERMT2W    Z2, Z3, Z0
+	VPERMT2W    Z2, Z4, Z18
+	VPTERNLOGD  $0xf8, Z6, Z0, Z18
+	VPCMPUW     $0x06, Z5, Z18, K1
+	VPADDW      Z6, Z0, K1, Z0
+	VMOVNTPS    Z0, 64(SI)
+	ADDQ        $+128, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
+	JGE         lanestream
+	JMP         lanetail
+
+lanerare:
+	JMP rare
+
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 256(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 264(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 256(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 264(SP)
+	LEAQ 128(SP), DX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VBROADCASTSS least+32(FP), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS most+36(FP), Z2
+	VCVTDQ2PS    Z2, Z2
+	VMINPS       Z0, Z2, Z0
+	VADDPS       Z9, Z0, Z0
+	VMULPS       Z13, Z0, Z0
+	VADDPS       Z9, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+272(SB), Z16
+	VBLENDMPS    Z0, Z16, K1, Z0
+	VPERMW.Z     (DX), Z7, K6, Z17
+	VDIVPS       Z13, Z17, Z17
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z1, Z17
+	VMINPS       Z17, Z2, Z17
+	VADDPS       Z9, Z17, Z17
+	VMULPS       Z13, Z17, Z17
+	VADDPS       Z9, Z17, Z17
+	VCMPPS       $0x07, Z17, Z17, K1
+	VBLENDMPS    Z17, Z16, K1, Z17
+	VMOVDQA64    Z0, Z18
+	VPERMT2W     Z17, Z3, Z18
+	VPERMT2W     Z17, Z4, Z0
+	VPTERNLOGD   $0xf8, Z6, Z18, Z0
+	VPCMPUW      $0x06, Z5, Z0, K1
+	VPADDW       Z6, Z18, K1, Z18
+	VMOVUPS      Z18, (SI)
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z1, Z0
+	VMINPS       Z0, Z2, Z0
+	VADDPS       Z9, Z0, Z0
+	VMULPS       Z13, Z0, Z0
+	VADDPS       Z9, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z16, K1, Z0
+	VPERMW.Z     64(DX), Z7, K6, Z17
+	VDIVPS       Z13, Z17, Z17
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z1, Z17
+	VMINPS       Z17, Z2, Z17
+	VADDPS       Z9, Z17, Z17
+	VMULPS       Z13, Z17, Z17
+	VADDPS       Z9, Z17, Z17
+	VCMPPS       $0x07, Z17, Z17, K1
+	VBLENDMPS    Z17, Z16, K1, Z17
+	VMOVDQA64    Z0, Z1
+	VPERMT2W     Z17, Z3, Z1
+	VPERMT2W     Z17, Z4, Z0
+	VPTERNLOGD   $0xf8, Z6, Z1, Z0
+	VPCMPUW      $0x06, Z5, Z0, K1
+	VPADDW       Z6, Z1, K1, Z1
+	VMOVUPS      Z1, 64(SI)
+	JMP          laneback
+
+// func FakeQuantizeProductBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeProductBytesBF16AVX512(SB), $368-64
+	// pointers: SI y, DX mask, BX x, DI elements left
+	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x0, Z9 table, Z8 table, K6 Uppers, Z7 0x10001, Z6 0x80008000, Z5 table, Z4 table, Z3 0x1010101
+	// loaded at each use: 0x7f7f7f7f
+	// vector registers in use at once: 32
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	VBROADCASTSS high+24(FP), Z15
+	VBROADCASTSS low+28(FP), Z14
+	VBROADCASTSS scale+32(FP), Z13
+	VBROADCASTSS recip+36(FP), Z12
+	VBROADCASTSS constantsAVX512<>+0(SB), Z11
+	VPXORD       Z10, Z10, Z10
+	VMOVUPS      constantsAVX512<>+8(SB), Z9
+	VMOVUPS      constantsAVX512<>+72(SB), Z8
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+136(SB), Z7
+	VBROADCASTSS constantsAVX512<>+140(SB), Z6
+	VMOVUPS      constantsAVX512<>+144(SB), Z5
+	VMOVUPS      constantsAVX512<>+208(SB), Z4
+	VBROADCASTSS constantsAVX512<>+276(SB), Z3
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+	CMPQ         DI, $+256
+	JLT          laneloop
+	VMOVUPS      (BX), Z2
+	VPMINSW      Z15, Z2, Z0
+	VPMINUW      Z14, Z0, Z16
+	VPERMW.Z     Z16, Z9, K6, Z0
+	VMULPS       Z12, Z0, Z17
+	VMOVUPS      64(BX), Z18
+	VPERMW.Z     Z16, Z8, K6, Z0
+	VMULPS       Z12, Z0, Z19
+	VPMINSW      Z15, Z18, Z0
+	VPMINUW      Z14, Z0, Z20
+	VPERMW.Z     Z20, Z9, K6, Z0
+	VMULPS       Z12, Z0, Z21
+	VPERMW.Z     Z20, Z8, K6, Z0
+	VMULPS       Z12, Z0, Z22
+
+laneahead:
+	VMOVUPS      128(BX), Z0
+	VPMINSW      Z15, Z0, Z1
+	VPMINUW      Z14, Z1, Z1
+	VPERMW.Z     Z1, Z9, K6, Z23
+	VMULPS       Z12, Z23, Z23
+	VMOVUPS      192(BX), Z24
+	VPERMW.Z     Z1, Z8, K6, Z25
+	VMULPS       Z12, Z25, Z25
+	VPMINSW      Z15, Z24, Z26
+	VPMINUW      Z14, Z26, Z26
+	VPERMW.Z     Z26, Z9, K6, Z27
+	VMULPS       Z12, Z27, Z27
+	VPERMW.Z     Z26, Z8, K6, Z28
+	VMULPS       Z12, Z28, Z28
+	VPANDD       Z11, Z2, Z29
+	VPANDD       Z11, Z18, Z30
+	VBROADCASTSS constantsAVX512<>+4(SB), Z31
+	VPMAXUW      Z30, Z29, Z29
+	VPCMPUW      $0x06, Z31, Z29, K1
+	KORTESTQ     K1, K1
+	JNE          laneloop
+	VRNDSCALEPS  $0x08, Z17, Z29
+	VFMADD213PS  Z10, Z13, Z29
+	VRNDSCALEPS  $0x08, Z19, Z30
+	VFMADD213PS  Z10, Z13, Z30
+	VMOVDQA64    Z29, Z31
+	VPERMT2W     Z30, Z4, Z31
+	VPERMT2W     Z30, Z5, Z29
+	VPTERNLOGD   $0xf8, Z7, Z31, Z29
+	VPCMPUW      $0x06, Z6, Z29, K1
+	VPADDW       Z7, Z31, K1, Z31
+	VMOVUPS      Z31, (SI)
+	VPCMPEQW     Z16, Z2, K1
+	VRNDSCALEPS  $0x08, Z21, Z29
+	VFMADD213PS  Z10, Z13, Z29
+	VRNDSCALEPS  $0x08, Z22, Z30
+	VFMADD213PS  Z10, Z13, Z30
+	VMOVDQA64    Z29, Z31
+	VPERMT2W     Z30, Z4, Z31
+	VPERMT2W     Z30, Z5, Z29
+	VPTERNLOGD   $0xf8, Z7, Z31, Z29
+	VPCMPUW      $0x06, Z6, Z29, K2
+	VPADDW       Z7, Z31, K2, Z31
+	VMOVUPS      Z31, 64(SI)
+	VPCMPEQW     Z20, Z18, K2
+	KUNPCKDQ     K1, K2, K1
+	VMOVDQU8.Z   Z3, K1, Z29
+	VMOVUPS      Z29, (DX)
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z23, Z17
+	VMOVAPS      Z1, Z16
+	VMOVAPS      Z24, Z18
+	VMOVAPS      Z25, Z19
+	VMOVAPS      Z26, Z20
+	VMOVAPS      Z27, Z21
+	VMOVAPS      Z28, Z22
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+128
+	JGE          laneahead
+
+laneloop:
+	VMOVUPS      (BX), Z0
+	VPANDD       Z11, Z0, Z1
+	VMOVUPS      64(BX), Z2
+	VPANDD       Z11, Z2, Z16
+	VBROADCASTSS constantsAVX512<>+4(SB), Z17
+	VPMINSW      Z15, Z0, Z18
+	VPMINUW      Z14, Z18, Z18
+	VPERMW.Z     Z18, Z9, K6, Z19
+	VMULPS       Z12, Z19, Z19
+	VPERMW.Z     Z18, Z8, K6, Z20
+	VMULPS       Z12, Z20, Z20
+	VPMINSW      Z15, Z2, Z21
+	VPMINUW      Z14, Z21, Z21
+	VPERMW.Z     Z21, Z9, K6, Z22
+	VMULPS       Z12, Z22, Z22
+	VPERMW.Z     Z21, Z8, K6, Z23
+	VMULPS       Z12, Z23, Z23
+	VPMAXUW      Z16, Z1, Z1
+	VPCMPUW      $0x06, Z17, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          lanerare
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VFMADD213PS  Z10, Z13, Z19
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VFMADD213PS  Z10, Z13, Z20
+	VMOVDQA64    Z19, Z1
+	VPERMT2W     Z20, Z4, Z1
+	VPERMT2W     Z20, Z5, Z19
+	VPTERNLOGD   $0xf8, Z7, Z1, Z19
+	VPCMPUW      $0x06, Z6, Z19, K1
+	VPADDW       Z7, Z1, K1, Z1
+	VMOVUPS      Z1, (SI)
+	VPCMPEQW     Z18, Z0, K1
+	VRNDSCALEPS  $0x08, Z22, Z22
+	VFMADD213PS  Z10, Z13, Z22
+	VRNDSCALEPS  $0x08, Z23, Z23
+	VFMADD213PS  Z10, Z13, Z23
+	VMOVDQA64    Z22, Z0
+	VPERMT2W     Z23, Z4, Z0
+	VPERMT2W     Z23, Z5, Z22
+	VPTERNLOGD   $0xf8, Z7, Z0, Z22
+	VPCMPUW      $0x06, Z6, Z22, K2
+	VPADDW       Z7, Z0, K2, Z0
+	VMOVUPS      Z0, 64(SI)
+	VPCMPEQW     Z21, Z2, K2
+	KUNPCKDQ     K1, K2, K1
+	VMOVDQU8.Z   Z3, K1, Z0
+	VMOVUPS      Z0, (DX)
+
+laneback:
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (BX), K7, Z0
+	VPANDD       Z11, Z0, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(BX), K7, Z2
+	VPANDD       Z11, Z2, Z16
+	VBROADCASTSS constantsAVX512<>+4(SB), Z17
+	VPMINSW      Z15, Z0, Z18
+	VPMINUW      Z14, Z18, Z18
+	VPERMW.Z     Z18, Z9, K6, Z19
+	VMULPS       Z12, Z19, Z19
+	VPERMW.Z     Z18, Z8, K6, Z20
+	VMULPS       Z12, Z20, Z20
+	VPMINSW      Z15, Z2, Z21
+	VPMINUW      Z14, Z21, Z21
+	VPERMW.Z     Z21, Z9, K6, Z22
+	VMULPS       Z12, Z22, Z22
+	VPERMW.Z     Z21, Z8, K6, Z23
+	VMULPS       Z12, Z23, Z23
+	VPMAXUW      Z16, Z1, Z1
+	VPCMPUW      $0x06, Z17, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          lanestage
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VFMADD213PS  Z10, Z13, Z19
+	CMPQ         DI, $+17
+	JLT          lanetailnarrow
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VFMADD213PS  Z10, Z13, Z20
+	CMPQ         DI, $+33
+	JLT          lanetailnarrow
+	VRNDSCALEPS  $0x08, Z22, Z22
+	VFMADD213PS  Z10, Z13, Z22
+	CMPQ         DI, $+49
+	JLT          lanetailnarrow
+	VRNDSCALEPS  $0x08, Z23, Z23
+	VFMADD213PS  Z10, Z13, Z23
+
+lanetailnarrow:
+	VMOVDQA64  Z19, Z1
+	VPERMT2W   Z20, Z4, Z1
+	VPERMT2W   Z20, Z5, Z19
+	VPTERNLOGD $0xf8, Z7, Z1, Z19
+	VPCMPUW    $0x06, Z6, Z19, K1
+	VPADDW     Z7, Z1, K1, Z1
+	KMOVQ      K0, K7
+	VMOVDQU16  Z1, K7, (SI)
+	VPCMPEQW   Z18, Z0, K1
+	VMOVDQA64  Z22, Z0
+	VPERMT2W   Z23, Z4, Z0
+	VPERMT2W   Z23, Z5, Z22
+	VPTERNLOGD $0xf8, Z7, Z0, Z22
+	VPCMPUW    $0x06, Z6, Z22, K2
+	VPADDW     Z7, Z0, K2, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(SI)
+	VPCMPEQW   Z21, Z2, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z3, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (DX)
+
+laneend:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VMOVUPS      (BX), Z0
+	VPANDD       Z11, Z0, Z1
+	VMOVUPS      64(BX), Z2
+	VPANDD       Z11, Z2, Z16
+	VBROADCASTSS constantsAVX512<>+4(SB), Z17
+	VPMINSW      Z15, Z0, Z18
+	VPMINUW      Z14, Z18, Z18
+	VPERMW.Z     Z18, Z9, K6, Z19
+	VMULPS       Z12, Z19, Z19
+	VPERMW.Z     Z18, Z8, K6, Z20
+	VMULPS       Z12, Z20, Z20
+	VPMINSW      Z15, Z2, Z21
+	VPMINUW      Z14, Z21, Z21
+	VPERMW.Z     Z21, Z9, K6, Z22
+	VMULPS       Z12, Z22, Z22
+	VPERMW.Z     Z21, Z8, K6, Z23
+	VMULPS       Z12, Z23, Z23
+	VPMAXUW      Z16, Z1, Z1
+	VPCMPUW      $0x06, Z17, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          lanerare
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VFMADD213PS  Z10, Z13, Z19
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VFMADD213PS  Z10, Z13, Z20
+	VMOVDQA64    Z19, Z1
+	VPERMT2W     Z20, Z4, Z1
+	VPERMT2W     Z20, Z5, Z19
+	VPTERNLOGD   $0xf8, Z7, Z1, Z19
+	VPCMPUW      $0x06, Z6, Z19, K1
+	VPADDW       Z7, Z1, K1, Z1
+	VMOVNTPS     Z1, (SI)
+	VPCMPEQW     Z18, Z0, K1
+	VRNDSCALEPS  $0x08, Z22, Z22
+	VFMADD213PS  Z10, Z13, Z22
+	VRNDSCALEPS  $0x08, Z23, Z23
+	VFMADD213PS  Z10, Z13, Z23
+	VMOVDQA64    Z22, Z0
+	VPERMT2W     Z23, Z4, Z0
+	VPERMT2W     Z23, Z5, Z22
+	VPTERNLOGD   $0xf8, Z7, Z0, Z22
+	VPCMPUW      $0x06, Z6, Z22, K2
+	VPADDW       Z7, Z0, K2, Z0
+	VMOVNTPS     Z0, 64(SI)
+	VPCMPEQW     Z21, Z2, K2
+	KUNPCKDQ     K1, K2, K1
+	VMOVDQU8.Z   Z3, K1, Z0
+	VMOVNTPS     Z0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          lanestream
+	JMP          lanetail
+
+lanerare:
+	JMP rare
+
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 320(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 328(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 336(SP), BX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 320(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 328(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 336(SP)
+	LEAQ 192(SP), BX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (BX), Z9, K6, Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VBROADCASTSS least+40(FP), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMAXPS       Z0, Z1, Z2
+	VBROADCASTSS most+44(FP), Z16
+	VCVTDQ2PS    Z16, Z16
+	VMINPS       Z2, Z16, Z2
+	VADDPS       Z10, Z2, Z17
+	VMULPS       Z13, Z17, Z17
+	VADDPS       Z10, Z17, Z17
+	VCMPPS       $0x07, Z17, Z17, K1
+	VBROADCASTSS constantsAVX512<>+272(SB), Z18
+	VBLENDMPS    Z17, Z18, K1, Z17
+	VCMPPS       $0x00, Z0, Z2, K1
+	VPERMW.Z     (BX), Z8, K6, Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z1, Z2
+	VMINPS       Z2, Z16, Z2
+	VADDPS       Z10, Z2, Z19
+	VMULPS       Z13, Z19, Z19
+	VADDPS       Z10, Z19, Z19
+	VCMPPS       $0x07, Z19, Z19, K2
+	VBLENDMPS    Z19, Z18, K2, Z19
+	VCMPPS       $0x00, Z0, Z2, K2
+	VMOVDQA64    Z17, Z0
+	VPERMT2W     Z19, Z4, Z0
+	VPERMT2W     Z19, Z5, Z17
+	VPTERNLOGD   $0xf8, Z7, Z0, Z17
+	VPCMPUW      $0x06, Z6, Z17, K3
+	VPADDW       Z7, Z0, K3, Z0
+	VMOVUPS      Z0, (SI)
+	VPERMW.Z     64(BX), Z9, K6, Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z1, Z2
+	VMINPS       Z2, Z16, Z2
+	VADDPS       Z10, Z2, Z17
+	VMULPS       Z13, Z17, Z17
+	VADDPS       Z10, Z17, Z17
+	VCMPPS       $0x07, Z17, Z17, K3
+	VBLENDMPS    Z17, Z18, K3, Z17
+	VCMPPS       $0x00, Z0, Z2, K3
+	VPERMW.Z     64(BX), Z8, K6, Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z1, Z1
+	VMINPS       Z1, Z16, Z1
+	VADDPS       Z10, Z1, Z2
+	VMULPS       Z13, Z2, Z2
+	VADDPS       Z10, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z18, K4, Z2
+	VCMPPS       $0x00, Z0, Z1, K4
+	VMOVDQA64    Z17, Z0
+	VPERMT2W     Z2, Z4, Z0
+	VPERMT2W     Z2, Z5, Z17
+	VPTERNLOGD   $0xf8, Z7, Z0, Z17
+	VPCMPUW      $0x06, Z6, Z17, K5
+	VPADDW       Z7, Z0, K5, Z0
+	VMOVUPS      Z0, 64(SI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z0
+	VMOVUPS      Z0, (DX)
+	JMP          laneback
+
+// func FakeQuantizeProductBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeProductBitsBF16AVX512(SB), $320-64
+	// pointers: SI y, DX mask, BX x, DI elements left
+	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x7f7f7f7f, Z9 0x0, Z8 table, Z7 table, K6 Uppers, Z6 0x10001, Z5 0x80008000, Z4 table, Z3 table
+	// vector registers in use at once: 32
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	VBROADCASTSS high+24(FP), Z15
+	VBROADCASTSS low+28(FP), Z14
+	VBROADCASTSS scale+32(FP), Z13
+	VBROADCASTSS recip+36(FP), Z12
+	VBROADCASTSS constantsAVX512<>+0(SB), Z11
+	VBROADCASTSS constantsAVX512<>+4(SB), Z10
+	VPXORD       Z9, Z9, Z9
+	VMOVUPS      constantsAVX512<>+8(SB), Z8
+	VMOVUPS      constantsAVX512<>+72(SB), Z7
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+136(SB), Z6
+	VBROADCASTSS constantsAVX512<>+140(SB), Z5
+	VMOVUPS      constantsAVX512<>+144(SB), Z4
+	VMOVUPS      constantsAVX512<>+208(SB), Z3
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+	CMPQ         DI, $+256
+	JLT          laneloop
+	VMOVUPS      (BX), Z2
+	VPMINSW      Z15, Z2, Z0
+	VPMINUW      Z14, Z0, Z16
+	VPERMW.Z     Z16, Z8, K6, Z0
+	VMULPS       Z12, Z0, Z17
+	VMOVUPS      64(BX), Z18
+	VPERMW.Z     Z16, Z7, K6, Z0
+	VMULPS       Z12, Z0, Z19
+	VPMINSW      Z15, Z18, Z0
+	VPMINUW      Z14, Z0, Z20
+	VPERMW.Z     Z20, Z8, K6, Z0
+	VMULPS       Z12, Z0, Z21
+	VPERMW.Z     Z20, Z7, K6, Z0
+	VMULPS       Z12, Z0, Z22
+
+laneahead:
+	VMOVUPS     128(BX), Z0
+	VPMINSW     Z15, Z0, Z1
+	VPMINUW     Z14, Z1, Z1
+	VPERMW.Z    Z1, Z8, K6, Z23
+	VMULPS      Z12, Z23, Z23
+	VMOVUPS     192(BX), Z24
+	VPERMW.Z    Z1, Z7, K6, Z25
+	VMULPS      Z12, Z25, Z25
+	VPMINSW     Z15, Z24, Z26
+	VPMINUW     Z14, Z26, Z26
+	VPERMW.Z    Z26, Z8, K6, Z27
+	VMULPS      Z12, Z27, Z27
+	VPERMW.Z    Z26, Z7, K6, Z28
+	VMULPS      Z12, Z28, Z28
+	VPANDD      Z11, Z2, Z29
+	VPANDD      Z11, Z18, Z30
+	VPMAXUW     Z30, Z29, Z29
+	VPCMPUW     $0x06, Z10, Z29, K1
+	KORTESTQ    K1, K1
+	JNE         laneloop
+	VRNDSCALEPS $0x08, Z17, Z29
+	VFMADD213PS Z9, Z13, Z29
+	VRNDSCALEPS $0x08, Z19, Z30
+	VFMADD213PS Z9, Z13, Z30
+	VMOVDQA64   Z29, Z31
+	VPERMT2W    Z30, Z3, Z31
+	VPERMT2W    Z30, Z4, Z29
+	VPTERNLOGD  $0xf8, Z6, Z31, Z29
+	VPCMPUW     $0x06, Z5, Z29, K1
+	VPADDW      Z6, Z31, K1, Z31
+	VMOVUPS     Z31, (SI)
+	VPCMPEQW    Z16, Z2, K1
+	VRNDSCALEPS $0x08, Z21, Z29
+	VFMADD213PS Z9, Z13, Z29
+	VRNDSCALEPS $0x08, Z22, Z30
+	VFMADD213PS Z9, Z13, Z30
+	VMOVDQA64   Z29, Z31
+	VPERMT2W    Z30, Z3, Z31
+	VPERMT2W    Z30, Z4, Z29
+	VPTERNLOGD  $0xf8, Z6, Z31, Z29
+	VPCMPUW     $0x06, Z5, Z29, K2
+	VPADDW      Z6, Z31, K2, Z31
+	VMOVUPS     Z31, 64(SI)
+	VPCMPEQW    Z20, Z18, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	VMOVAPS     Z0, Z2
+	VMOVAPS     Z23, Z17
+	VMOVAPS     Z1, Z16
+	VMOVAPS     Z24, Z18
+	VMOVAPS     Z25, Z19
+	VMOVAPS     Z26, Z20
+	VMOVAPS     Z27, Z21
+	VMOVAPS     Z28, Z22
+	ADDQ        $+128, SI
+	ADDQ        $+8, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
+	JGE         laneahead
+
+laneloop:
+	VMOVUPS     (BX), Z0
+	VPANDD      Z11, Z0, Z1
+	VMOVUPS     64(BX), Z2
+	VPANDD      Z11, Z2, Z16
 	VPMINSW     Z15, Z0, Z17
 	VPMINUW     Z14, Z17, Z17
 	VPERMW.Z    Z17, Z8, K6, Z18
@@ -1196,7 +921,7 @@ lanestream:
 	VPTERNLOGD  $0xf8, Z6, Z1, Z18
 	VPCMPUW     $0x06, Z5, Z18, K1
 	VPADDW      Z6, Z1, K1, Z1
-	VMOVNTPS    Z1, (DI)
+	VMOVUPS     Z1, (SI)
 	VPCMPEQW    Z17, Z0, K1
 	VRNDSCALEPS $0x08, Z21, Z21
 	VFMADD213PS Z9, Z13, Z21
@@ -1208,93 +933,190 @@ lanestream:
 	VPTERNLOGD  $0xf8, Z6, Z0, Z21
 	VPCMPUW     $0x06, Z5, Z21, K2
 	VPADDW      Z6, Z0, K2, Z0
-	VMOVNTPS    Z0, 64(DI)
+	VMOVUPS     Z0, 64(SI)
 	VPCMPEQW    Z20, Z2, K2
 	KUNPCKDQ    K1, K2, K1
-	KMOVQ       K1, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+8, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	KMOVQ       K1, (DX)
+
+laneback:
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (BX), K7, Z0
+	VPANDD      Z11, Z0, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(BX), K7, Z2
+	VPANDD      Z11, Z2, Z16
+	VPMINSW     Z15, Z0, Z17
+	VPMINUW     Z14, Z17, Z17
+	VPERMW.Z    Z17, Z8, K6, Z18
+	VMULPS      Z12, Z18, Z18
+	VPERMW.Z    Z17, Z7, K6, Z19
+	VMULPS      Z12, Z19, Z19
+	VPMINSW     Z15, Z2, Z20
+	VPMINUW     Z14, Z20, Z20
+	VPERMW.Z    Z20, Z8, K6, Z21
+	VMULPS      Z12, Z21, Z21
+	VPERMW.Z    Z20, Z7, K6, Z22
+	VMULPS      Z12, Z22, Z22
+	VPMAXUW     Z16, Z1, Z1
+	VPCMPUW     $0x06, Z10, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         lanestage
+	VRNDSCALEPS $0x08, Z18, Z18
+	VFMADD213PS Z9, Z13, Z18
+	CMPQ        DI, $+17
+	JLT         lanetailnarrow
+	VRNDSCALEPS $0x08, Z19, Z19
+	VFMADD213PS Z9, Z13, Z19
+	CMPQ        DI, $+33
+	JLT         lanetailnarrow
+	VRNDSCALEPS $0x08, Z21, Z21
+	VFMADD213PS Z9, Z13, Z21
+	CMPQ        DI, $+49
+	JLT         lanetailnarrow
+	VRNDSCALEPS $0x08, Z22, Z22
+	VFMADD213PS Z9, Z13, Z22
+
+lanetailnarrow:
+	VMOVDQA64  Z18, Z1
+	VPERMT2W   Z19, Z3, Z1
+	VPERMT2W   Z19, Z4, Z18
+	VPTERNLOGD $0xf8, Z6, Z1, Z18
+	VPCMPUW    $0x06, Z5, Z18, K1
+	VPADDW     Z6, Z1, K1, Z1
+	KMOVQ      K0, K7
+	VMOVDQU16  Z1, K7, (SI)
+	VPCMPEQW   Z17, Z0, K1
+	VMOVDQA64  Z21, Z0
+	VPERMT2W   Z22, Z3, Z0
+	VPERMT2W   Z22, Z4, Z21
+	VPTERNLOGD $0xf8, Z6, Z0, Z21
+	VPCMPUW    $0x06, Z5, Z21, K2
+	VPADDW     Z6, Z0, K2, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(SI)
+	VPCMPEQW   Z20, Z2, K2
+	KUNPCKDQ   K1, K2, K1
+	KMOVQ      K1, 128(SP)
+	LEAQ       128(SP), AX
+	MOVQ       DX, CX
+	CALL       ·stageOut1AVX512(SB)
+
+laneend:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	VMOVUPS     (BX), Z0
+	VPANDD      Z11, Z0, Z1
+	VMOVUPS     64(BX), Z2
+	VPANDD      Z11, Z2, Z16
+	VPMINSW     Z15, Z0, Z17
+	VPMINUW     Z14, Z17, Z17
+	VPERMW.Z    Z17, Z8, K6, Z18
+	VMULPS      Z12, Z18, Z18
+	VPERMW.Z    Z17, Z7, K6, Z19
+	VMULPS      Z12, Z19, Z19
+	VPMINSW     Z15, Z2, Z20
+	VPMINUW     Z14, Z20, Z20
+	VPERMW.Z    Z20, Z8, K6, Z21
+	VMULPS      Z12, Z21, Z21
+	VPERMW.Z    Z20, Z7, K6, Z22
+	VMULPS      Z12, Z22, Z22
+	VPMAXUW     Z16, Z1, Z1
+	VPCMPUW     $0x06, Z10, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         lanerare
+	VRNDSCALEPS $0x08, Z18, Z18
+	VFMADD213PS Z9, Z13, Z18
+	VRNDSCALEPS $0x08, Z19, Z19
+	VFMADD213PS Z9, Z13, Z19
+	VMOVDQA64   Z18, Z1
+	VPERMT2W    Z19, Z3, Z1
+	VPERMT2W    Z19, Z4, Z18
+	VPTERNLOGD  $0xf8, Z6, Z1, Z18
+	VPCMPUW     $0x06, Z5, Z18, K1
+	VPADDW      Z6, Z1, K1, Z1
+	VMOVNTPS    Z1, (SI)
+	VPCMPEQW    Z17, Z0, K1
+	VRNDSCALEPS $0x08, Z21, Z21
+	VFMADD213PS Z9, Z13, Z21
+	VRNDSCALEPS $0x08, Z22, Z22
+	VFMADD213PS Z9, Z13, Z22
+	VMOVDQA64   Z21, Z0
+	VPERMT2W    Z22, Z3, Z0
+	VPERMT2W    Z22, Z4, Z21
+	VPTERNLOGD  $0xf8, Z6, Z0, Z21
+	VPCMPUW     $0x06, Z5, Z21, K2
+	VPADDW      Z6, Z0, K2, Z0
+	VMOVNTPS    Z0, 64(SI)
+	VPCMPEQW    Z20, Z2, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+128, SI
+	ADDQ        $+8, DX
+	ADDQ        $+128, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VPERMW.Z     (DX), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VBROADCASTSS least+40(FP), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMAXPS       Z0, Z1, Z2
-	VBROADCASTSS most+44(FP), Z16
-	VCVTDQ2PS    Z16, Z16
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z9, Z2, Z17
-	VMULPS       Z13, Z17, Z17
-	VADDPS       Z9, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBROADCASTSS constantsAVX512<>+272(SB), Z18
-	VBLENDMPS    Z17, Z18, K1, Z17
-	VCMPPS       $0x00, Z0, Z2, K1
-	VPERMW.Z     (DX), Z7, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z9, Z2, Z19
-	VMULPS       Z13, Z19, Z19
-	VADDPS       Z9, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K2
-	VBLENDMPS    Z19, Z18, K2, Z19
-	VCMPPS       $0x00, Z0, Z2, K2
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z19, Z3, Z0
-	VPERMT2W     Z19, Z4, Z17
-	VPTERNLOGD   $0xf8, Z6, Z0, Z17
-	VPCMPUW      $0x06, Z5, Z17, K3
-	VPADDW       Z6, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
-	VPERMW.Z     64(DX), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z9, Z2, Z17
-	VMULPS       Z13, Z17, Z17
-	VADDPS       Z9, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K3
-	VBLENDMPS    Z17, Z18, K3, Z17
-	VCMPPS       $0x00, Z0, Z2, K3
-	VPERMW.Z     64(DX), Z7, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z1
-	VMINPS       Z1, Z16, Z1
-	VADDPS       Z9, Z1, Z2
-	VMULPS       Z13, Z2, Z2
-	VADDPS       Z9, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z18, K4, Z2
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z2, Z3, Z0
-	VPERMT2W     Z2, Z4, Z17
-	VPTERNLOGD   $0xf8, Z6, Z0, Z17
-	VPCMPUW      $0x06, Z5, Z17, K5
-	VPADDW       Z6, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 272(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 280(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	MOVQ 288(SP), BX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 272(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 280(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 144(SP), BX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (BX), Z8, K6, Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VBROADCASTSS least+40(FP), Z1
@@ -1310,10 +1132,7 @@ lanetailrare:
 	VBROADCASTSS constantsAVX512<>+272(SB), Z18
 	VBLENDMPS    Z17, Z18, K1, Z17
 	VCMPPS       $0x00, Z0, Z2, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (BX), Z7, K6, Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z1, Z2
@@ -1330,12 +1149,8 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z6, Z0, Z17
 	VPCMPUW      $0x06, Z5, Z17, K3
 	VPADDW       Z6, Z0, K3, Z0
-	KMOVQ        K0, K7
-	VMOVDQU16    Z0, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VPERMW.Z     64(BX), Z8, K6, Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z1, Z2
@@ -1346,10 +1161,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z17, Z17, K3
 	VBLENDMPS    Z17, Z18, K3, Z17
 	VCMPPS       $0x00, Z0, Z2, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(BX), Z7, K6, Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z1, Z1
@@ -1366,22 +1178,21 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z6, Z0, Z17
 	VPCMPUW      $0x06, Z5, Z17, K5
 	VPADDW       Z6, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          lanetailback
+	KMOVQ        K1, (DX)
+	JMP          laneback
 
 // func QuantizeWholeProductInt8BF16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeWholeProductInt8BF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI q, SI x, DX elements left
+TEXT ·QuantizeWholeProductInt8BF16AVX512(SB), NOSPLIT, $224-40
+	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 table, Z13 table, K6 Uppers, Z12 0x80008000, Z11 table
 	// vector registers in use at once: 12
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
 	VMOVUPS      constantsAVX512<>+8(SB), Z14
 	VMOVUPS      constantsAVX512<>+72(SB), Z13
@@ -1389,41 +1200,41 @@ TEXT ·QuantizeWholeProductInt8BF16AVX512(SB), NOSPLIT, $0-40
 	KMOVD        AX, K6
 	VBROADCASTSS constantsAVX512<>+140(SB), Z12
 	VMOVUPS      constantsAVX512<>+280(SB), Z11
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VPERMW.Z     (SI), Z14, K6, Z0
+	VPERMW.Z     (DX), Z14, K6, Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VPERMW.Z     (SI), Z13, K6, Z1
+	VPERMW.Z     (DX), Z13, K6, Z1
 	VMULPS       Z15, Z1, Z1
 	VCVTPS2DQ    Z1, Z1
 	VPACKSSDW    Z1, Z0, Z10
-	VPERMW.Z     64(SI), Z14, K6, Z0
+	VPERMW.Z     64(DX), Z14, K6, Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VPERMW.Z     64(SI), Z13, K6, Z1
+	VPERMW.Z     64(DX), Z13, K6, Z1
 	VMULPS       Z15, Z1, Z1
 	VCVTPS2DQ    Z1, Z1
 	VPACKSSDW    Z1, Z0, Z9
 
 laneahead:
-	VPERMW.Z  128(SI), Z14, K6, Z0
+	VPERMW.Z  128(DX), Z14, K6, Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
-	VPERMW.Z  128(SI), Z13, K6, Z1
+	VPERMW.Z  128(DX), Z13, K6, Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
 	VPACKSSDW Z1, Z0, Z0
-	VPERMW.Z  192(SI), Z14, K6, Z1
+	VPERMW.Z  192(DX), Z14, K6, Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
-	VPERMW.Z  192(SI), Z13, K6, Z2
+	VPERMW.Z  192(DX), Z13, K6, Z2
 	VMULPS    Z15, Z2, Z2
 	VCVTPS2DQ Z2, Z2
 	VPACKSSDW Z2, Z1, Z1
@@ -1433,27 +1244,27 @@ laneahead:
 	JNE       laneloop
 	VPACKSSWB Z9, Z10, Z2
 	VPERMD    Z2, Z11, Z2
-	VMOVUPS   Z2, (DI)
+	VMOVUPS   Z2, (SI)
 	VMOVAPS   Z0, Z10
 	VMOVAPS   Z1, Z9
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
-	SUBQ      $+64, DX
-	CMPQ      DX, $+128
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+128
 	JGE       laneahead
 
 laneloop:
-	VPERMW.Z  (SI), Z14, K6, Z0
+	VPERMW.Z  (DX), Z14, K6, Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
-	VPERMW.Z  (SI), Z13, K6, Z1
+	VPERMW.Z  (DX), Z13, K6, Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
 	VPACKSSDW Z1, Z0, Z0
-	VPERMW.Z  64(SI), Z14, K6, Z1
+	VPERMW.Z  64(DX), Z14, K6, Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
-	VPERMW.Z  64(SI), Z13, K6, Z2
+	VPERMW.Z  64(DX), Z13, K6, Z2
 	VMULPS    Z15, Z2, Z2
 	VCVTPS2DQ Z2, Z2
 	VPACKSSDW Z2, Z1, Z1
@@ -1463,47 +1274,51 @@ laneloop:
 	JNE       lanerare
 	VPACKSSWB Z1, Z0, Z0
 	VPERMD    Z0, Z11, Z0
-	VMOVUPS   Z0, (DI)
+	VMOVUPS   Z0, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
 	VMULPS      Z15, Z3, Z3
@@ -1515,13 +1330,12 @@ lanetailnarrow:
 	VPMINSW   Z2, Z0, Z1
 	VPCMPEQW  Z12, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       lanetailrare
+	JNE       lanestage
 	VPACKSSWB Z2, Z0, Z0
 	VPERMD    Z0, Z11, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VMOVDQU8  Z0, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -1535,19 +1349,19 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z14, K6, Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z14, K6, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	VPERMW.Z    (SI), Z13, K6, Z1
+	VPERMW.Z    (DX), Z13, K6, Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
 	VPACKSSDW   Z1, Z0, Z0
-	VPERMW.Z    64(SI), Z14, K6, Z1
+	VPERMW.Z    64(DX), Z14, K6, Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    64(SI), Z13, K6, Z2
+	VPERMW.Z    64(DX), Z13, K6, Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
@@ -1557,72 +1371,38 @@ lanestream:
 	JNE         lanerare
 	VPACKSSWB   Z1, Z0, Z0
 	VPERMD      Z0, Z11, Z0
-	VMOVNTPS    Z0, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z0, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VPERMW.Z     (SI), Z14, K6, Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VBROADCASTSS constantsAVX512<>+344(SB), Z3
-	VCVTDQ2PS    Z3, Z3
-	VPXORD       Z4, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z4, Z3, Z3
-	VMAXPS       Z2, Z3, Z2
-	VBROADCASTSS constantsAVX512<>+348(SB), Z5
-	VCVTDQ2PS    Z5, Z5
-	VSUBPS       Z4, Z5, Z5
-	VMINPS       Z2, Z5, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPERMW.Z     (SI), Z13, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z4, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z2, Z2
-	VPERMW.Z     64(SI), Z14, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z4, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPERMW.Z     64(SI), Z13, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z3, Z1
-	VMINPS       Z1, Z5, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z6, Z6
-	VPACKSSWB    Z6, Z2, Z2
-	VPERMD       Z2, Z11, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 192(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 200(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z14, K6, Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z2
@@ -1640,10 +1420,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z2, Z2
 	VMOVAPS.Z    Z2, K1, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (DX), Z13, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z3, Z6
@@ -1653,10 +1430,7 @@ lanetailrare:
 	VCVTPS2DQ    Z6, Z6
 	VMOVAPS.Z    Z6, K1, Z6
 	VPACKSSDW    Z6, Z2, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(DX), Z14, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z3, Z6
@@ -1665,10 +1439,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z6, Z6
 	VMOVAPS.Z    Z6, K1, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(DX), Z13, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VMAXPS       Z1, Z3, Z1
@@ -1680,18 +1451,17 @@ lanetailrare:
 	VPACKSSDW    Z1, Z6, Z6
 	VPACKSSWB    Z6, Z2, Z2
 	VPERMD       Z2, Z11, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+	VMOVUPS      Z2, (SI)
+	JMP          laneback
 
 // func QuantizeProductInt8BF16AVX512(q *int8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductInt8BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX elements left
+TEXT ·QuantizeProductInt8BF16AVX512(SB), NOSPLIT, $224-56
+	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z9 most, Z13 Narrow16, Z0 Narrow16, Z10 NarrowS8, Z0 Narrow16, Z8 NarrowS8, Z7 table, Z6 table, K6 Uppers, Z5 0x80008000, Z11 table
 	// vector registers in use at once: 18
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS zeroPoint+24(FP), Z14
 	VPACKSSDW    Z14, Z14, Z13
@@ -1709,41 +1479,41 @@ TEXT ·QuantizeProductInt8BF16AVX512(SB), NOSPLIT, $0-56
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
 	VBROADCASTSS constantsAVX512<>+140(SB), Z5
-	MOVQ         n+40(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VPERMW.Z     (SI), Z7, K6, Z0
+	VPERMW.Z     (DX), Z7, K6, Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VPERMW.Z     (SI), Z6, K6, Z1
+	VPERMW.Z     (DX), Z6, K6, Z1
 	VMULPS       Z15, Z1, Z1
 	VCVTPS2DQ    Z1, Z1
 	VPACKSSDW    Z1, Z0, Z4
-	VPERMW.Z     64(SI), Z7, K6, Z0
+	VPERMW.Z     64(DX), Z7, K6, Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VPERMW.Z     64(SI), Z6, K6, Z1
+	VPERMW.Z     64(DX), Z6, K6, Z1
 	VMULPS       Z15, Z1, Z1
 	VCVTPS2DQ    Z1, Z1
 	VPACKSSDW    Z1, Z0, Z3
 
 laneahead:
-	VPERMW.Z  128(SI), Z7, K6, Z0
+	VPERMW.Z  128(DX), Z7, K6, Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
-	VPERMW.Z  128(SI), Z6, K6, Z1
+	VPERMW.Z  128(DX), Z6, K6, Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
 	VPACKSSDW Z1, Z0, Z0
-	VPERMW.Z  192(SI), Z7, K6, Z1
+	VPERMW.Z  192(DX), Z7, K6, Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
-	VPERMW.Z  192(SI), Z6, K6, Z2
+	VPERMW.Z  192(DX), Z6, K6, Z2
 	VMULPS    Z15, Z2, Z2
 	VCVTPS2DQ Z2, Z2
 	VPACKSSDW Z2, Z1, Z1
@@ -1757,28 +1527,28 @@ laneahead:
 	VPERMD    Z2, Z11, Z2
 	VPMAXSB   Z10, Z2, Z2
 	VPMINSB   Z8, Z2, Z2
-	VMOVUPS   Z2, (DI)
+	VMOVUPS   Z2, (SI)
 	VMOVAPS   Z0, Z4
 	VMOVAPS   Z1, Z3
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
-	SUBQ      $+64, DX
-	CMPQ      DX, $+128
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+128
 	JGE       laneahead
 
 laneloop:
-	VPERMW.Z  (SI), Z7, K6, Z0
+	VPERMW.Z  (DX), Z7, K6, Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
-	VPERMW.Z  (SI), Z6, K6, Z1
+	VPERMW.Z  (DX), Z6, K6, Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
 	VPACKSSDW Z1, Z0, Z0
 	VPADDSW   Z13, Z0, Z1
-	VPERMW.Z  64(SI), Z7, K6, Z2
+	VPERMW.Z  64(DX), Z7, K6, Z2
 	VMULPS    Z15, Z2, Z2
 	VCVTPS2DQ Z2, Z2
-	VPERMW.Z  64(SI), Z6, K6, Z3
+	VPERMW.Z  64(DX), Z6, K6, Z3
 	VMULPS    Z15, Z3, Z3
 	VCVTPS2DQ Z3, Z3
 	VPACKSSDW Z3, Z2, Z2
@@ -1791,47 +1561,51 @@ laneloop:
 	VPERMD    Z1, Z11, Z1
 	VPMAXSB   Z10, Z1, Z1
 	VPMINSB   Z8, Z1, Z1
-	VMOVUPS   Z1, (DI)
+	VMOVUPS   Z1, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
 	VMULPS      Z15, Z3, Z3
@@ -1845,15 +1619,14 @@ lanetailnarrow:
 	VPMINSW   Z2, Z0, Z0
 	VPCMPEQW  Z5, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       lanetailrare
+	JNE       lanestage
 	VPACKSSWB Z3, Z1, Z1
 	VPERMD    Z1, Z11, Z1
 	VPMAXSB   Z10, Z1, Z1
 	VPMINSB   Z8, Z1, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
+	VMOVDQU8  Z1, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -1867,20 +1640,20 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z7, K6, Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z7, K6, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	VPERMW.Z    (SI), Z6, K6, Z1
+	VPERMW.Z    (DX), Z6, K6, Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPADDSW     Z13, Z0, Z1
-	VPERMW.Z    64(SI), Z7, K6, Z2
+	VPERMW.Z    64(DX), Z7, K6, Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(SI), Z6, K6, Z3
+	VPERMW.Z    64(DX), Z6, K6, Z3
 	VMULPS      Z15, Z3, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -1893,69 +1666,38 @@ lanestream:
 	VPERMD      Z1, Z11, Z1
 	VPMAXSB     Z10, Z1, Z1
 	VPMINSB     Z8, Z1, Z1
-	VMOVNTPS    Z1, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z1, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VPERMW.Z     (SI), Z7, K6, Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VCVTDQ2PS    Z12, Z3
-	VCVTDQ2PS    Z14, Z4
-	VSUBPS       Z4, Z3, Z3
-	VMAXPS       Z2, Z3, Z2
-	VCVTDQ2PS    Z9, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPERMW.Z     (SI), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z17
-	VMAXPS       Z17, Z3, Z17
-	VMINPS       Z17, Z16, Z17
-	VADDPS       Z4, Z17, Z17
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z17, Z17
-	VMOVAPS.Z    Z17, K1, Z17
-	VPACKSSDW    Z17, Z2, Z2
-	VPERMW.Z     64(SI), Z7, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z17
-	VMAXPS       Z17, Z3, Z17
-	VMINPS       Z17, Z16, Z17
-	VADDPS       Z4, Z17, Z17
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z17, Z17
-	VMOVAPS.Z    Z17, K1, Z17
-	VPERMW.Z     64(SI), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z3, Z1
-	VMINPS       Z1, Z16, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z17, Z17
-	VPACKSSWB    Z17, Z2, Z2
-	VPERMD       Z2, Z11, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 192(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 200(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z7, K6, Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z2
@@ -1970,10 +1712,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z2, Z2
 	VMOVAPS.Z    Z2, K1, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (DX), Z6, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z17
 	VMAXPS       Z17, Z3, Z17
@@ -1983,10 +1722,7 @@ lanetailrare:
 	VCVTPS2DQ    Z17, Z17
 	VMOVAPS.Z    Z17, K1, Z17
 	VPACKSSDW    Z17, Z2, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(DX), Z7, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z17
 	VMAXPS       Z17, Z3, Z17
@@ -1995,10 +1731,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z17, Z17
 	VMOVAPS.Z    Z17, K1, Z17
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(DX), Z6, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VMAXPS       Z1, Z3, Z1
@@ -2010,18 +1743,17 @@ lanetailrare:
 	VPACKSSDW    Z1, Z17, Z17
 	VPACKSSWB    Z17, Z2, Z2
 	VPERMD       Z2, Z11, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+	VMOVUPS      Z2, (SI)
+	JMP          laneback
 
 // func QuantizeProductUint8BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductUint8BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX elements left
+TEXT ·QuantizeProductUint8BF16AVX512(SB), NOSPLIT, $224-56
+	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z9 most, Z13 Narrow16, Z0 Narrow16, Z10 NarrowU8, Z0 Narrow16, Z8 NarrowU8, Z7 table, Z6 table, K6 Uppers, Z5 0x80008000, Z11 table
 	// vector registers in use at once: 18
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS zeroPoint+24(FP), Z14
 	VPACKSSDW    Z14, Z14, Z13
@@ -2039,41 +1771,41 @@ TEXT ·QuantizeProductUint8BF16AVX512(SB), NOSPLIT, $0-56
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
 	VBROADCASTSS constantsAVX512<>+140(SB), Z5
-	MOVQ         n+40(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VPERMW.Z     (SI), Z7, K6, Z0
+	VPERMW.Z     (DX), Z7, K6, Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VPERMW.Z     (SI), Z6, K6, Z1
+	VPERMW.Z     (DX), Z6, K6, Z1
 	VMULPS       Z15, Z1, Z1
 	VCVTPS2DQ    Z1, Z1
 	VPACKSSDW    Z1, Z0, Z4
-	VPERMW.Z     64(SI), Z7, K6, Z0
+	VPERMW.Z     64(DX), Z7, K6, Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VPERMW.Z     64(SI), Z6, K6, Z1
+	VPERMW.Z     64(DX), Z6, K6, Z1
 	VMULPS       Z15, Z1, Z1
 	VCVTPS2DQ    Z1, Z1
 	VPACKSSDW    Z1, Z0, Z3
 
 laneahead:
-	VPERMW.Z  128(SI), Z7, K6, Z0
+	VPERMW.Z  128(DX), Z7, K6, Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
-	VPERMW.Z  128(SI), Z6, K6, Z1
+	VPERMW.Z  128(DX), Z6, K6, Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
 	VPACKSSDW Z1, Z0, Z0
-	VPERMW.Z  192(SI), Z7, K6, Z1
+	VPERMW.Z  192(DX), Z7, K6, Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
-	VPERMW.Z  192(SI), Z6, K6, Z2
+	VPERMW.Z  192(DX), Z6, K6, Z2
 	VMULPS    Z15, Z2, Z2
 	VCVTPS2DQ Z2, Z2
 	VPACKSSDW Z2, Z1, Z1
@@ -2087,28 +1819,28 @@ laneahead:
 	VPERMD    Z2, Z11, Z2
 	VPMAXUB   Z10, Z2, Z2
 	VPMINUB   Z8, Z2, Z2
-	VMOVUPS   Z2, (DI)
+	VMOVUPS   Z2, (SI)
 	VMOVAPS   Z0, Z4
 	VMOVAPS   Z1, Z3
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
-	SUBQ      $+64, DX
-	CMPQ      DX, $+128
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+128
 	JGE       laneahead
 
 laneloop:
-	VPERMW.Z  (SI), Z7, K6, Z0
+	VPERMW.Z  (DX), Z7, K6, Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
-	VPERMW.Z  (SI), Z6, K6, Z1
+	VPERMW.Z  (DX), Z6, K6, Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
 	VPACKSSDW Z1, Z0, Z0
 	VPADDSW   Z13, Z0, Z1
-	VPERMW.Z  64(SI), Z7, K6, Z2
+	VPERMW.Z  64(DX), Z7, K6, Z2
 	VMULPS    Z15, Z2, Z2
 	VCVTPS2DQ Z2, Z2
-	VPERMW.Z  64(SI), Z6, K6, Z3
+	VPERMW.Z  64(DX), Z6, K6, Z3
 	VMULPS    Z15, Z3, Z3
 	VCVTPS2DQ Z3, Z3
 	VPACKSSDW Z3, Z2, Z2
@@ -2121,47 +1853,51 @@ laneloop:
 	VPERMD    Z1, Z11, Z1
 	VPMAXUB   Z10, Z1, Z1
 	VPMINUB   Z8, Z1, Z1
-	VMOVUPS   Z1, (DI)
+	VMOVUPS   Z1, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
 	VMULPS      Z15, Z3, Z3
@@ -2175,15 +1911,14 @@ lanetailnarrow:
 	VPMINSW   Z2, Z0, Z0
 	VPCMPEQW  Z5, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       lanetailrare
+	JNE       lanestage
 	VPACKUSWB Z3, Z1, Z1
 	VPERMD    Z1, Z11, Z1
 	VPMAXUB   Z10, Z1, Z1
 	VPMINUB   Z8, Z1, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
+	VMOVDQU8  Z1, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -2197,20 +1932,20 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z7, K6, Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z7, K6, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	VPERMW.Z    (SI), Z6, K6, Z1
+	VPERMW.Z    (DX), Z6, K6, Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPADDSW     Z13, Z0, Z1
-	VPERMW.Z    64(SI), Z7, K6, Z2
+	VPERMW.Z    64(DX), Z7, K6, Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(SI), Z6, K6, Z3
+	VPERMW.Z    64(DX), Z6, K6, Z3
 	VMULPS      Z15, Z3, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -2223,69 +1958,38 @@ lanestream:
 	VPERMD      Z1, Z11, Z1
 	VPMAXUB     Z10, Z1, Z1
 	VPMINUB     Z8, Z1, Z1
-	VMOVNTPS    Z1, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z1, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VPERMW.Z     (SI), Z7, K6, Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VCVTDQ2PS    Z12, Z3
-	VCVTDQ2PS    Z14, Z4
-	VSUBPS       Z4, Z3, Z3
-	VMAXPS       Z2, Z3, Z2
-	VCVTDQ2PS    Z9, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPERMW.Z     (SI), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z17
-	VMAXPS       Z17, Z3, Z17
-	VMINPS       Z17, Z16, Z17
-	VADDPS       Z4, Z17, Z17
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z17, Z17
-	VMOVAPS.Z    Z17, K1, Z17
-	VPACKSSDW    Z17, Z2, Z2
-	VPERMW.Z     64(SI), Z7, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z17
-	VMAXPS       Z17, Z3, Z17
-	VMINPS       Z17, Z16, Z17
-	VADDPS       Z4, Z17, Z17
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z17, Z17
-	VMOVAPS.Z    Z17, K1, Z17
-	VPERMW.Z     64(SI), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z3, Z1
-	VMINPS       Z1, Z16, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z17, Z17
-	VPACKUSWB    Z17, Z2, Z2
-	VPERMD       Z2, Z11, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 192(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 200(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z7, K6, Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z2
@@ -2300,10 +2004,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z2, Z2
 	VMOVAPS.Z    Z2, K1, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (DX), Z6, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z17
 	VMAXPS       Z17, Z3, Z17
@@ -2313,10 +2014,7 @@ lanetailrare:
 	VCVTPS2DQ    Z17, Z17
 	VMOVAPS.Z    Z17, K1, Z17
 	VPACKSSDW    Z17, Z2, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(DX), Z7, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z17
 	VMAXPS       Z17, Z3, Z17
@@ -2325,10 +2023,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z17, Z17
 	VMOVAPS.Z    Z17, K1, Z17
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(DX), Z6, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VMAXPS       Z1, Z3, Z1
@@ -2340,18 +2035,17 @@ lanetailrare:
 	VPACKSSDW    Z1, Z17, Z17
 	VPACKUSWB    Z17, Z2, Z2
 	VPERMD       Z2, Z11, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+	VMOVUPS      Z2, (SI)
+	JMP          laneback
 
 // func QuantizeProductPacked4BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductPacked4BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX elements left
+TEXT ·QuantizeProductPacked4BF16AVX512(SB), NOSPLIT, $192-56
+	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z9 most, Z13 Narrow16, Z0 Narrow16, Z10 NarrowS8, Z0 Narrow16, Z8 NarrowS8, Z7 table, Z6 table, K6 Uppers, Z5 0x80008000, Z11 table, Z4 0x10011001, Z3 0xf0f0f0f
 	// vector registers in use at once: 20
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS zeroPoint+24(FP), Z14
 	VPACKSSDW    Z14, Z14, Z13
@@ -2371,50 +2065,50 @@ TEXT ·QuantizeProductPacked4BF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+140(SB), Z5
 	VBROADCASTSS constantsAVX512<>+352(SB), Z4
 	VBROADCASTSS constantsAVX512<>+356(SB), Z3
-	MOVQ         n+40(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VPERMW.Z     (SI), Z7, K6, Z0
+	VPERMW.Z     (DX), Z7, K6, Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VPERMW.Z     (SI), Z6, K6, Z16
-	VMULPS       Z15, Z16, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z0, Z2
-	VPERMW.Z     64(SI), Z7, K6, Z0
+	VPERMW.Z     (DX), Z6, K6, Z1
+	VMULPS       Z15, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z0, Z2
+	VPERMW.Z     64(DX), Z7, K6, Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VPERMW.Z     64(SI), Z6, K6, Z16
-	VMULPS       Z15, Z16, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z0, Z1
+	VPERMW.Z     64(DX), Z6, K6, Z1
+	VMULPS       Z15, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z0, Z16
 
 laneahead:
-	VPERMW.Z   128(SI), Z7, K6, Z0
+	VPERMW.Z   128(DX), Z7, K6, Z0
 	VMULPS     Z15, Z0, Z0
 	VCVTPS2DQ  Z0, Z0
-	VPERMW.Z   128(SI), Z6, K6, Z16
-	VMULPS     Z15, Z16, Z16
-	VCVTPS2DQ  Z16, Z16
-	VPACKSSDW  Z16, Z0, Z0
-	VPERMW.Z   192(SI), Z7, K6, Z16
-	VMULPS     Z15, Z16, Z16
-	VCVTPS2DQ  Z16, Z16
-	VPERMW.Z   192(SI), Z6, K6, Z17
+	VPERMW.Z   128(DX), Z6, K6, Z1
+	VMULPS     Z15, Z1, Z1
+	VCVTPS2DQ  Z1, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPERMW.Z   192(DX), Z7, K6, Z1
+	VMULPS     Z15, Z1, Z1
+	VCVTPS2DQ  Z1, Z1
+	VPERMW.Z   192(DX), Z6, K6, Z17
 	VMULPS     Z15, Z17, Z17
 	VCVTPS2DQ  Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPMINSW    Z1, Z2, Z17
+	VPACKSSDW  Z17, Z1, Z1
+	VPMINSW    Z16, Z2, Z17
 	VPCMPEQW   Z5, Z17, K1
 	KORTESTQ   K1, K1
 	JNE        laneloop
 	VPADDSW    Z13, Z2, Z17
-	VPADDSW    Z13, Z1, Z18
+	VPADDSW    Z13, Z16, Z18
 	VPACKSSWB  Z18, Z17, Z17
 	VPERMD     Z17, Z11, Z17
 	VPMAXSB    Z10, Z17, Z17
@@ -2422,28 +2116,28 @@ laneahead:
 	VPANDD     Z3, Z17, Z18
 	VPMADDUBSW Z4, Z18, Z18
 	VPMOVWB    Z18, Y18
-	VMOVUPS    Y18, (DI)
+	VMOVUPS    Y18, (SI)
 	VMOVAPS    Z0, Z2
-	VMOVAPS    Z16, Z1
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+128
+	VMOVAPS    Z1, Z16
+	ADDQ       $+32, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+128
 	JGE        laneahead
 
 laneloop:
-	VPERMW.Z   (SI), Z7, K6, Z0
+	VPERMW.Z   (DX), Z7, K6, Z0
 	VMULPS     Z15, Z0, Z0
 	VCVTPS2DQ  Z0, Z0
-	VPERMW.Z   (SI), Z6, K6, Z1
+	VPERMW.Z   (DX), Z6, K6, Z1
 	VMULPS     Z15, Z1, Z1
 	VCVTPS2DQ  Z1, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPADDSW    Z13, Z0, Z1
-	VPERMW.Z   64(SI), Z7, K6, Z2
+	VPERMW.Z   64(DX), Z7, K6, Z2
 	VMULPS     Z15, Z2, Z2
 	VCVTPS2DQ  Z2, Z2
-	VPERMW.Z   64(SI), Z6, K6, Z16
+	VPERMW.Z   64(DX), Z6, K6, Z16
 	VMULPS     Z15, Z16, Z16
 	VCVTPS2DQ  Z16, Z16
 	VPACKSSDW  Z16, Z2, Z2
@@ -2459,47 +2153,51 @@ laneloop:
 	VPANDD     Z3, Z1, Z0
 	VPMADDUBSW Z4, Z0, Z0
 	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
+	VMOVUPS    Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y16
+	VMOVDQU16.Z 96(DX), K7, Y16
 	VPMOVZXWD   Y16, Z16
 	VPSLLD      $0x10, Z16, Z16
 	VMULPS      Z15, Z16, Z16
@@ -2513,7 +2211,7 @@ lanetailnarrow:
 	VPMINSW    Z2, Z0, Z0
 	VPCMPEQW   Z5, Z0, K1
 	KORTESTQ   K1, K1
-	JNE        lanetailrare
+	JNE        lanestage
 	VPACKSSWB  Z16, Z1, Z1
 	VPERMD     Z1, Z11, Z1
 	VPMAXSB    Z10, Z1, Z1
@@ -2523,14 +2221,13 @@ lanetailnarrow:
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z4, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(DX), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
+	VMOVDQU8   Y0, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -2544,20 +2241,20 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z7, K6, Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z7, K6, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	VPERMW.Z    (SI), Z6, K6, Z1
+	VPERMW.Z    (DX), Z6, K6, Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPADDSW     Z13, Z0, Z1
-	VPERMW.Z    64(SI), Z7, K6, Z2
+	VPERMW.Z    64(DX), Z7, K6, Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(SI), Z6, K6, Z16
+	VPERMW.Z    64(DX), Z6, K6, Z16
 	VMULPS      Z15, Z16, Z16
 	VCVTPS2DQ   Z16, Z16
 	VPACKSSDW   Z16, Z2, Z2
@@ -2573,72 +2270,38 @@ lanestream:
 	VPANDD      Z3, Z1, Z0
 	VPMADDUBSW  Z4, Z0, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VPERMW.Z     (SI), Z7, K6, Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VCVTDQ2PS    Z12, Z16
-	VCVTDQ2PS    Z14, Z17
-	VSUBPS       Z17, Z16, Z16
-	VMAXPS       Z2, Z16, Z2
-	VCVTDQ2PS    Z9, Z18
-	VSUBPS       Z17, Z18, Z18
-	VMINPS       Z2, Z18, Z2
-	VADDPS       Z17, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPERMW.Z     (SI), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z19
-	VMAXPS       Z19, Z16, Z19
-	VMINPS       Z19, Z18, Z19
-	VADDPS       Z17, Z19, Z19
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z19, Z19
-	VMOVAPS.Z    Z19, K1, Z19
-	VPACKSSDW    Z19, Z2, Z2
-	VPERMW.Z     64(SI), Z7, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z19
-	VMAXPS       Z19, Z16, Z19
-	VMINPS       Z19, Z18, Z19
-	VADDPS       Z17, Z19, Z19
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z19, Z19
-	VMOVAPS.Z    Z19, K1, Z19
-	VPERMW.Z     64(SI), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z16, Z1
-	VMINPS       Z1, Z18, Z1
-	VADDPS       Z17, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z19, Z19
-	VPACKSSWB    Z19, Z2, Z2
-	VPERMD       Z2, Z11, Z2
-	VPANDD       Z3, Z2, Z0
-	VPMADDUBSW   Z4, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 160(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ 168(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 32(SP), DX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z7, K6, Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z2
@@ -2653,10 +2316,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z2, Z2
 	VMOVAPS.Z    Z2, K1, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (DX), Z6, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z19
 	VMAXPS       Z19, Z16, Z19
@@ -2666,10 +2326,7 @@ lanetailrare:
 	VCVTPS2DQ    Z19, Z19
 	VMOVAPS.Z    Z19, K1, Z19
 	VPACKSSDW    Z19, Z2, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(DX), Z7, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z19
 	VMAXPS       Z19, Z16, Z19
@@ -2678,10 +2335,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z19, Z19
 	VMOVAPS.Z    Z19, K1, Z19
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(DX), Z6, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VMAXPS       Z1, Z16, Z1
@@ -2694,26 +2348,19 @@ lanetailrare:
 	VPACKSSWB    Z19, Z2, Z2
 	VPERMD       Z2, Z11, Z2
 	VPANDD       Z3, Z2, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8.Z   Z0, K7, Z0
 	VPMADDUBSW   Z4, Z0, Z0
 	VPMOVWB      Z0, Y0
-	LEAQ         1(DX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8     Y0, K7, (DI)
-	JMP          lanetailback
+	VMOVUPS      Y0, (SI)
+	JMP          laneback
 
 // func QuantizeProductPacked2BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductPacked2BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX elements left
+TEXT ·QuantizeProductPacked2BF16AVX512(SB), NOSPLIT, $176-56
+	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z9 most, Z13 Narrow16, Z0 Narrow16, Z10 NarrowS8, Z0 Narrow16, Z8 NarrowS8, Z7 table, Z6 table, K6 Uppers, Z5 0x80008000, Z11 table, Z4 0x4010401, Z3 0x3030303, Z2 0x100001
 	// vector registers in use at once: 21
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS zeroPoint+24(FP), Z14
 	VPACKSSDW    Z14, Z14, Z13
@@ -2734,50 +2381,50 @@ TEXT ·QuantizeProductPacked2BF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+360(SB), Z4
 	VBROADCASTSS constantsAVX512<>+364(SB), Z3
 	VBROADCASTSS constantsAVX512<>+368(SB), Z2
-	MOVQ         n+40(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VPERMW.Z     (SI), Z7, K6, Z16
-	VMULPS       Z15, Z16, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     (SI), Z6, K6, Z17
-	VMULPS       Z15, Z17, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z16
-	VMULPS       Z15, Z16, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     64(SI), Z6, K6, Z17
-	VMULPS       Z15, Z17, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z0
+	VPERMW.Z     (DX), Z7, K6, Z0
+	VMULPS       Z15, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPERMW.Z     (DX), Z6, K6, Z1
+	VMULPS       Z15, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z0, Z16
+	VPERMW.Z     64(DX), Z7, K6, Z0
+	VMULPS       Z15, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPERMW.Z     64(DX), Z6, K6, Z1
+	VMULPS       Z15, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z0, Z17
 
 laneahead:
-	VPERMW.Z   128(SI), Z7, K6, Z16
-	VMULPS     Z15, Z16, Z16
-	VCVTPS2DQ  Z16, Z16
-	VPERMW.Z   128(SI), Z6, K6, Z17
-	VMULPS     Z15, Z17, Z17
-	VCVTPS2DQ  Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPERMW.Z   192(SI), Z7, K6, Z17
-	VMULPS     Z15, Z17, Z17
-	VCVTPS2DQ  Z17, Z17
-	VPERMW.Z   192(SI), Z6, K6, Z18
+	VPERMW.Z   128(DX), Z7, K6, Z0
+	VMULPS     Z15, Z0, Z0
+	VCVTPS2DQ  Z0, Z0
+	VPERMW.Z   128(DX), Z6, K6, Z1
+	VMULPS     Z15, Z1, Z1
+	VCVTPS2DQ  Z1, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPERMW.Z   192(DX), Z7, K6, Z1
+	VMULPS     Z15, Z1, Z1
+	VCVTPS2DQ  Z1, Z1
+	VPERMW.Z   192(DX), Z6, K6, Z18
 	VMULPS     Z15, Z18, Z18
 	VCVTPS2DQ  Z18, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPMINSW    Z0, Z1, Z18
+	VPACKSSDW  Z18, Z1, Z1
+	VPMINSW    Z17, Z16, Z18
 	VPCMPEQW   Z5, Z18, K1
 	KORTESTQ   K1, K1
 	JNE        laneloop
-	VPADDSW    Z13, Z1, Z18
-	VPADDSW    Z13, Z0, Z19
+	VPADDSW    Z13, Z16, Z18
+	VPADDSW    Z13, Z17, Z19
 	VPACKSSWB  Z19, Z18, Z18
 	VPERMD     Z18, Z11, Z18
 	VPMAXSB    Z10, Z18, Z18
@@ -2786,28 +2433,28 @@ laneahead:
 	VPMADDUBSW Z4, Z19, Z19
 	VPMADDWD   Z2, Z19, Z19
 	VPMOVDB    Z19, X19
-	VMOVUPS    X19, (DI)
-	VMOVAPS    Z16, Z1
-	VMOVAPS    Z17, Z0
-	ADDQ       $+16, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+128
+	VMOVUPS    X19, (SI)
+	VMOVAPS    Z0, Z16
+	VMOVAPS    Z1, Z17
+	ADDQ       $+16, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+128
 	JGE        laneahead
 
 laneloop:
-	VPERMW.Z   (SI), Z7, K6, Z0
+	VPERMW.Z   (DX), Z7, K6, Z0
 	VMULPS     Z15, Z0, Z0
 	VCVTPS2DQ  Z0, Z0
-	VPERMW.Z   (SI), Z6, K6, Z1
+	VPERMW.Z   (DX), Z6, K6, Z1
 	VMULPS     Z15, Z1, Z1
 	VCVTPS2DQ  Z1, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPADDSW    Z13, Z0, Z1
-	VPERMW.Z   64(SI), Z7, K6, Z16
+	VPERMW.Z   64(DX), Z7, K6, Z16
 	VMULPS     Z15, Z16, Z16
 	VCVTPS2DQ  Z16, Z16
-	VPERMW.Z   64(SI), Z6, K6, Z17
+	VPERMW.Z   64(DX), Z6, K6, Z17
 	VMULPS     Z15, Z17, Z17
 	VCVTPS2DQ  Z17, Z17
 	VPACKSSDW  Z17, Z16, Z16
@@ -2824,47 +2471,51 @@ laneloop:
 	VPMADDUBSW Z4, Z0, Z0
 	VPMADDWD   Z2, Z0, Z0
 	VPMOVDB    Z0, X0
-	VMOVUPS    X0, (DI)
+	VMOVUPS    X0, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+16, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y16
+	VMOVDQU16.Z 64(DX), K7, Y16
 	VPMOVZXWD   Y16, Z16
 	VPSLLD      $0x10, Z16, Z16
 	VMULPS      Z15, Z16, Z16
 	VCVTPS2DQ   Z16, Z16
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y17
+	VMOVDQU16.Z 96(DX), K7, Y17
 	VPMOVZXWD   Y17, Z17
 	VPSLLD      $0x10, Z17, Z17
 	VMULPS      Z15, Z17, Z17
@@ -2878,7 +2529,7 @@ lanetailnarrow:
 	VPMINSW    Z16, Z0, Z0
 	VPCMPEQW   Z5, Z0, K1
 	KORTESTQ   K1, K1
-	JNE        lanetailrare
+	JNE        lanestage
 	VPACKSSWB  Z17, Z1, Z1
 	VPERMD     Z1, Z11, Z1
 	VPMAXSB    Z10, Z1, Z1
@@ -2889,14 +2540,13 @@ lanetailnarrow:
 	VPMADDUBSW Z4, Z0, Z0
 	VPMADDWD   Z2, Z0, Z0
 	VPMOVDB    Z0, X0
-	LEAQ       3(DX), CX
+	LEAQ       3(DI), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
+	VMOVDQU8   X0, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -2910,20 +2560,20 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z7, K6, Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z7, K6, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	VPERMW.Z    (SI), Z6, K6, Z1
+	VPERMW.Z    (DX), Z6, K6, Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPADDSW     Z13, Z0, Z1
-	VPERMW.Z    64(SI), Z7, K6, Z16
+	VPERMW.Z    64(DX), Z7, K6, Z16
 	VMULPS      Z15, Z16, Z16
 	VCVTPS2DQ   Z16, Z16
-	VPERMW.Z    64(SI), Z6, K6, Z17
+	VPERMW.Z    64(DX), Z6, K6, Z17
 	VMULPS      Z15, Z17, Z17
 	VCVTPS2DQ   Z17, Z17
 	VPACKSSDW   Z17, Z16, Z16
@@ -2940,73 +2590,38 @@ lanestream:
 	VPMADDUBSW  Z4, Z0, Z0
 	VPMADDWD    Z2, Z0, Z0
 	VPMOVDB     Z0, X0
-	VMOVNTPS    X0, (DI)
-	ADDQ        $+16, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    X0, (SI)
+	ADDQ        $+16, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VPERMW.Z     (SI), Z7, K6, Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z16
-	VCVTDQ2PS    Z12, Z17
-	VCVTDQ2PS    Z14, Z18
-	VSUBPS       Z18, Z17, Z17
-	VMAXPS       Z16, Z17, Z16
-	VCVTDQ2PS    Z9, Z19
-	VSUBPS       Z18, Z19, Z19
-	VMINPS       Z16, Z19, Z16
-	VADDPS       Z18, Z16, Z16
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z16, Z16
-	VMOVAPS.Z    Z16, K1, Z16
-	VPERMW.Z     (SI), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z20
-	VMAXPS       Z20, Z17, Z20
-	VMINPS       Z20, Z19, Z20
-	VADDPS       Z18, Z20, Z20
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z20, Z20
-	VMOVAPS.Z    Z20, K1, Z20
-	VPACKSSDW    Z20, Z16, Z16
-	VPERMW.Z     64(SI), Z7, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z20
-	VMAXPS       Z20, Z17, Z20
-	VMINPS       Z20, Z19, Z20
-	VADDPS       Z18, Z20, Z20
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z20, Z20
-	VMOVAPS.Z    Z20, K1, Z20
-	VPERMW.Z     64(SI), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z17, Z1
-	VMINPS       Z1, Z19, Z1
-	VADDPS       Z18, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z20, Z20
-	VPACKSSWB    Z20, Z16, Z16
-	VPERMD       Z16, Z11, Z16
-	VPANDD       Z3, Z16, Z0
-	VPMADDUBSW   Z4, Z0, Z0
-	VPMADDWD     Z2, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 144(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	MOVQ 152(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 144(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 152(SP)
+	LEAQ 16(SP), DX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z7, K6, Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z16
@@ -3021,10 +2636,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z16, Z16
 	VMOVAPS.Z    Z16, K1, Z16
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (DX), Z6, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z20
 	VMAXPS       Z20, Z17, Z20
@@ -3034,10 +2646,7 @@ lanetailrare:
 	VCVTPS2DQ    Z20, Z20
 	VMOVAPS.Z    Z20, K1, Z20
 	VPACKSSDW    Z20, Z16, Z16
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(DX), Z7, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z20
 	VMAXPS       Z20, Z17, Z20
@@ -3046,10 +2655,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z20, Z20
 	VMOVAPS.Z    Z20, K1, Z20
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(DX), Z6, K6, Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VMAXPS       Z1, Z17, Z1
@@ -3062,27 +2668,20 @@ lanetailrare:
 	VPACKSSWB    Z20, Z16, Z16
 	VPERMD       Z16, Z11, Z16
 	VPANDD       Z3, Z16, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8.Z   Z0, K7, Z0
 	VPMADDUBSW   Z4, Z0, Z0
 	VPMADDWD     Z2, Z0, Z0
 	VPMOVDB      Z0, X0
-	LEAQ         3(DX), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8     X0, K7, (DI)
-	JMP          lanetailback
+	VMOVUPS      X0, (SI)
+	JMP          laneback
 
 // func FakeQuantizeFpProductBF16AVX512(y *uint16, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpProductBF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI x, DX elements left
+TEXT ·FakeQuantizeFpProductBF16AVX512(SB), $288-56
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 least, Z14 most, Z13 scale, Z12 recip, Z11 unit, Z10 0x7f800000, Z9 0x80000000, Z8 table, Z7 table, K6 Uppers, Z6 0x10001, Z5 0x80008000, Z4 table, Z3 table
 	// vector registers in use at once: 29
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS least+16(FP), Z15
 	VBROADCASTSS most+24(FP), Z14
 	VBROADCASTSS scale+28(FP), Z13
@@ -3098,40 +2697,40 @@ TEXT ·FakeQuantizeFpProductBF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+140(SB), Z5
 	VMOVUPS      constantsAVX512<>+144(SB), Z4
 	VMOVUPS      constantsAVX512<>+208(SB), Z3
-	MOVQ         n+40(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VPERMW.Z     (SI), Z8, K6, Z17
-	VMULPS       Z12, Z17, Z2
-	VPERMW.Z     (SI), Z7, K6, Z17
-	VMULPS       Z12, Z17, Z1
-	VPERMW.Z     64(SI), Z8, K6, Z17
-	VMULPS       Z12, Z17, Z0
-	VPERMW.Z     64(SI), Z7, K6, Z17
-	VMULPS       Z12, Z17, Z16
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMULPS       Z12, Z0, Z2
+	VPERMW.Z     (DX), Z7, K6, Z0
+	VMULPS       Z12, Z0, Z16
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMULPS       Z12, Z0, Z17
+	VPERMW.Z     64(DX), Z7, K6, Z0
+	VMULPS       Z12, Z0, Z18
 
 laneahead:
-	VPERMW.Z     128(SI), Z8, K6, Z17
-	VMULPS       Z12, Z17, Z17
-	VPERMW.Z     128(SI), Z7, K6, Z18
-	VMULPS       Z12, Z18, Z18
-	VPERMW.Z     192(SI), Z8, K6, Z19
+	VPERMW.Z     128(DX), Z8, K6, Z0
+	VMULPS       Z12, Z0, Z0
+	VPERMW.Z     128(DX), Z7, K6, Z1
+	VMULPS       Z12, Z1, Z1
+	VPERMW.Z     192(DX), Z8, K6, Z19
 	VMULPS       Z12, Z19, Z19
-	VPERMW.Z     192(SI), Z7, K6, Z20
+	VPERMW.Z     192(DX), Z7, K6, Z20
 	VMULPS       Z12, Z20, Z20
-	VCMPPS       $0x03, Z1, Z2, K1
-	VCMPPS       $0x03, Z16, Z0, K2
+	VCMPPS       $0x03, Z16, Z2, K1
+	VCMPPS       $0x03, Z18, Z17, K2
 	KORTESTQ     K1, K2
 	JNE          laneloop
 	VRANGEPS     $0x02, Z14, Z2, Z21
-	VRANGEPS     $0x02, Z14, Z1, Z22
-	VRANGEPS     $0x02, Z14, Z0, Z23
-	VRANGEPS     $0x02, Z14, Z16, Z24
+	VRANGEPS     $0x02, Z14, Z16, Z22
+	VRANGEPS     $0x02, Z14, Z17, Z23
+	VRANGEPS     $0x02, Z14, Z18, Z24
 	VPANDD       Z10, Z21, Z25
 	VPANDD       Z10, Z22, Z26
 	VPANDD       Z10, Z23, Z27
@@ -3149,9 +2748,9 @@ laneahead:
 	VFNMADD231PS Z11, Z27, Z23
 	VFNMADD231PS Z11, Z28, Z24
 	VPTERNLOGD   $0xf8, Z9, Z2, Z21
-	VPTERNLOGD   $0xf8, Z9, Z1, Z22
-	VPTERNLOGD   $0xf8, Z9, Z0, Z23
-	VPTERNLOGD   $0xf8, Z9, Z16, Z24
+	VPTERNLOGD   $0xf8, Z9, Z16, Z22
+	VPTERNLOGD   $0xf8, Z9, Z17, Z23
+	VPTERNLOGD   $0xf8, Z9, Z18, Z24
 	VMULPS       Z13, Z21, Z21
 	VMULPS       Z13, Z22, Z22
 	VMULPS       Z13, Z23, Z23
@@ -3162,32 +2761,32 @@ laneahead:
 	VPTERNLOGD   $0xf8, Z6, Z25, Z21
 	VPCMPUW      $0x06, Z5, Z21, K1
 	VPADDW       Z6, Z25, K1, Z25
-	VMOVUPS      Z25, (DI)
+	VMOVUPS      Z25, (SI)
 	VMOVDQA64    Z23, Z21
 	VPERMT2W     Z24, Z3, Z21
 	VPERMT2W     Z24, Z4, Z23
 	VPTERNLOGD   $0xf8, Z6, Z21, Z23
 	VPCMPUW      $0x06, Z5, Z23, K1
 	VPADDW       Z6, Z21, K1, Z21
-	VMOVUPS      Z21, 64(DI)
-	VMOVAPS      Z17, Z2
-	VMOVAPS      Z18, Z1
-	VMOVAPS      Z19, Z0
-	VMOVAPS      Z20, Z16
-	ADDQ         $+128, DI
+	VMOVUPS      Z21, 64(SI)
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z1, Z16
+	VMOVAPS      Z19, Z17
+	VMOVAPS      Z20, Z18
 	ADDQ         $+128, SI
-	SUBQ         $+64, DX
-	CMPQ         DX, $+128
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+128
 	JGE          laneahead
 
 laneloop:
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VMULPS       Z12, Z0, Z0
-	VPERMW.Z     (SI), Z7, K6, Z1
+	VPERMW.Z     (DX), Z7, K6, Z1
 	VMULPS       Z12, Z1, Z1
-	VPERMW.Z     64(SI), Z8, K6, Z2
+	VPERMW.Z     64(DX), Z8, K6, Z2
 	VMULPS       Z12, Z2, Z2
-	VPERMW.Z     64(SI), Z7, K6, Z16
+	VPERMW.Z     64(DX), Z7, K6, Z16
 	VMULPS       Z12, Z16, Z16
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z16, Z2, K2
@@ -3213,7 +2812,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z6, Z1, Z17
 	VPCMPUW      $0x06, Z5, Z17, K1
 	VPADDW       Z6, Z1, K1, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z10, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -3234,45 +2833,49 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z6, Z2, Z0
 	VPCMPUW      $0x06, Z5, Z0, K1
 	VPADDW       Z6, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
+	VMOVUPS      Z2, 64(SI)
 
 laneback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ        DX, DX
-	JEQ          laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ         $-1, AX
-	BZHIQ        DX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
+	VMOVDQU16.Z  32(DX), K7, Y1
 	VPMOVZXWD    Y1, Z1
 	VPSLLD       $0x10, Z1, Z1
 	VMULPS       Z12, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
+	VMOVDQU16.Z  64(DX), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
 	VMULPS       Z12, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y16
+	VMOVDQU16.Z  96(DX), K7, Y16
 	VPMOVZXWD    Y16, Z16
 	VPSLLD       $0x10, Z16, Z16
 	VMULPS       Z12, Z16, Z16
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z16, Z2, K2
 	KORTESTQ     K1, K2
-	JNE          lanetailrare
+	JNE          lanestage
 	VRANGEPS     $0x02, Z14, Z0, Z17
 	VPANDD       Z10, Z17, Z18
 	VPMAXUD      Z15, Z18, Z18
@@ -3280,7 +2883,7 @@ lanetail:
 	VFNMADD231PS Z11, Z18, Z17
 	VPTERNLOGD   $0xf8, Z9, Z0, Z17
 	VMULPS       Z13, Z17, Z17
-	CMPQ         DX, $+17
+	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z10, Z0, Z18
@@ -3289,7 +2892,7 @@ lanetail:
 	VFNMADD231PS Z11, Z18, Z0
 	VPTERNLOGD   $0xf8, Z9, Z1, Z0
 	VMULPS       Z13, Z0, Z0
-	CMPQ         DX, $+33
+	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z2, Z1
 	VPANDD       Z10, Z1, Z18
@@ -3298,7 +2901,7 @@ lanetail:
 	VFNMADD231PS Z11, Z18, Z1
 	VPTERNLOGD   $0xf8, Z9, Z2, Z1
 	VMULPS       Z13, Z1, Z1
-	CMPQ         DX, $+49
+	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z16, Z2
 	VPANDD       Z10, Z2, Z18
@@ -3316,7 +2919,7 @@ lanetailnarrow:
 	VPCMPUW    $0x06, Z5, Z17, K1
 	VPADDW     Z6, Z16, K1, Z16
 	KMOVQ      K0, K7
-	VMOVDQU16  Z16, K7, (DI)
+	VMOVDQU16  Z16, K7, (SI)
 	VMOVDQA64  Z1, Z0
 	VPERMT2W   Z2, Z3, Z0
 	VPERMT2W   Z2, Z4, Z1
@@ -3324,9 +2927,8 @@ lanetailnarrow:
 	VPCMPUW    $0x06, Z5, Z1, K1
 	VPADDW     Z6, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	VMOVDQU16  Z0, K7, 64(SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -3340,15 +2942,15 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z8, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VMULPS       Z12, Z0, Z0
-	VPERMW.Z     (SI), Z7, K6, Z1
+	VPERMW.Z     (DX), Z7, K6, Z1
 	VMULPS       Z12, Z1, Z1
-	VPERMW.Z     64(SI), Z8, K6, Z2
+	VPERMW.Z     64(DX), Z8, K6, Z2
 	VMULPS       Z12, Z2, Z2
-	VPERMW.Z     64(SI), Z7, K6, Z16
+	VPERMW.Z     64(DX), Z7, K6, Z16
 	VMULPS       Z12, Z16, Z16
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z16, Z2, K2
@@ -3374,7 +2976,7 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z6, Z1, Z17
 	VPCMPUW      $0x06, Z5, Z17, K1
 	VPADDW       Z6, Z1, K1, Z1
-	VMOVNTPS     Z1, (DI)
+	VMOVNTPS     Z1, (SI)
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z10, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -3395,93 +2997,38 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z6, Z2, Z0
 	VPCMPUW      $0x06, Z5, Z0, K1
 	VPADDW       Z6, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+128, DI
+	VMOVNTPS     Z2, 64(SI)
 	ADDQ         $+128, SI
-	SUBQ         $+64, DX
-	CMPQ         DX, $+64
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          lanestream
 	JMP          lanetail
 
 lanerare:
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+380(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z10, Z2, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VBROADCASTSS step+20(FP), Z17
-	VBROADCASTSS constantsAVX512<>+384(SB), Z18
-	VPADDD       Z18, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VADDPS       Z16, Z2, Z2
-	VSUBPS       Z16, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VMULPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+272(SB), Z0
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VPERMW.Z     (SI), Z7, K6, Z16
-	VDIVPS       Z13, Z16, Z16
-	VPANDD       Z1, Z16, Z18
-	VMINPS       Z18, Z14, Z18
-	VPANDD       Z10, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z17, Z19, Z19
-	VADDPS       Z19, Z18, Z18
-	VSUBPS       Z19, Z18, Z18
-	VPTERNLOGD   $0xf8, Z9, Z16, Z18
-	VMULPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K1
-	VBLENDMPS    Z18, Z0, K1, Z18
-	VMOVDQA64    Z2, Z16
-	VPERMT2W     Z18, Z3, Z16
-	VPERMT2W     Z18, Z4, Z2
-	VPTERNLOGD   $0xf8, Z6, Z16, Z2
-	VPCMPUW      $0x06, Z5, Z2, K1
-	VPADDW       Z6, Z16, K1, Z16
-	VMOVUPS      Z16, (DI)
-	VPERMW.Z     64(SI), Z8, K6, Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z16
-	VMINPS       Z16, Z14, Z16
-	VPANDD       Z10, Z16, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z17, Z18, Z18
-	VADDPS       Z18, Z16, Z16
-	VSUBPS       Z18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z2, Z16
-	VMULPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z0, K1, Z16
-	VPERMW.Z     64(SI), Z7, K6, Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z10, Z1, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z17, Z18, Z18
-	VADDPS       Z18, Z1, Z1
-	VSUBPS       Z18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
-	VMULPS       Z13, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z1, Z3, Z0
-	VPERMT2W     Z1, Z4, Z16
-	VPTERNLOGD   $0xf8, Z6, Z0, Z16
-	VPCMPUW      $0x06, Z5, Z16, K1
-	VPADDW       Z6, Z0, K1, Z0
-	VMOVUPS      Z0, 64(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 256(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 264(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 256(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 264(SP)
+	LEAQ 128(SP), DX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VDIVPS       Z13, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+380(SB), Z1
 	VPANDD       Z1, Z0, Z2
@@ -3499,10 +3046,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBROADCASTSS constantsAVX512<>+272(SB), Z0
 	VBLENDMPS    Z2, Z0, K1, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y16
-	VPMOVZXWD    Y16, Z16
-	VPSLLD       $0x10, Z16, Z16
+	VPERMW.Z     (DX), Z7, K6, Z16
 	VDIVPS       Z13, Z16, Z16
 	VPANDD       Z1, Z16, Z18
 	VMINPS       Z18, Z14, Z18
@@ -3521,12 +3065,8 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z6, Z16, Z2
 	VPCMPUW      $0x06, Z5, Z2, K1
 	VPADDW       Z6, Z16, K1, Z16
-	KMOVQ        K0, K7
-	VMOVDQU16    Z16, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS      Z16, (SI)
+	VPERMW.Z     64(DX), Z8, K6, Z2
 	VDIVPS       Z13, Z2, Z2
 	VPANDD       Z1, Z2, Z16
 	VMINPS       Z16, Z14, Z16
@@ -3539,10 +3079,7 @@ lanetailrare:
 	VMULPS       Z13, Z16, Z16
 	VCMPPS       $0x07, Z16, Z16, K1
 	VBLENDMPS    Z16, Z0, K1, Z16
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(DX), Z7, K6, Z2
 	VDIVPS       Z13, Z2, Z2
 	VPANDD       Z1, Z2, Z1
 	VMINPS       Z1, Z14, Z1
@@ -3561,19 +3098,18 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z6, Z0, Z16
 	VPCMPUW      $0x06, Z5, Z16, K1
 	VPADDW       Z6, Z0, K1, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
-	JMP          lanetailback
+	VMOVUPS      Z0, 64(SI)
+	JMP          laneback
 
 // func FakeQuantizeFpProductBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpProductBytesBF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI mask, DX x, BX elements left
+TEXT ·FakeQuantizeFpProductBytesBF16AVX512(SB), $368-64
+	// pointers: SI y, DX mask, BX x, DI elements left
 	// per call: Z15 least, Z14 most, Z13 scale, Z12 recip, Z11 unit, Z10 0x7f800000, Z9 0x80000000, Z8 table, Z7 table, K6 Uppers, Z6 0x10001, Z5 0x80008000, Z4 table, Z3 table, Z2 0x1010101
 	// vector registers in use at once: 26
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
 	VBROADCASTSS least+24(FP), Z15
 	VBROADCASTSS most+32(FP), Z14
 	VBROADCASTSS scale+36(FP), Z13
@@ -3590,61 +3126,36 @@ TEXT ·FakeQuantizeFpProductBytesBF16AVX512(SB), NOSPLIT, $0-64
 	VMOVUPS      constantsAVX512<>+144(SB), Z4
 	VMOVUPS      constantsAVX512<>+208(SB), Z3
 	VBROADCASTSS constantsAVX512<>+276(SB), Z2
-	MOVQ         n+48(FP), BX
-	CMPQ         BX, $+64
-	JLT          lanetail
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VPERMW.Z     (DX), Z8, K6, Z18
-	VMULPS       Z12, Z18, Z1
-	VPERMW.Z     (DX), Z7, K6, Z18
-	VMULPS       Z12, Z18, Z0
-	VPERMW.Z     64(DX), Z8, K6, Z18
-	VMULPS       Z12, Z18, Z16
-	VPERMW.Z     64(DX), Z7, K6, Z18
-	VMULPS       Z12, Z18, Z17
+	VPERMW.Z     (BX), Z8, K6, Z0
+	VMULPS       Z12, Z0, Z16
+	VPERMW.Z     (BX), Z7, K6, Z0
+	VMULPS       Z12, Z0, Z17
+	VPERMW.Z     64(BX), Z8, K6, Z0
+	VMULPS       Z12, Z0, Z18
+	VPERMW.Z     64(BX), Z7, K6, Z0
+	VMULPS       Z12, Z0, Z19
 
 laneahead:
-	VPERMW.Z     128(DX), Z8, K6, Z18
-	VMULPS       Z12, Z18, Z18
-	VPERMW.Z     128(DX), Z7, K6, Z19
-	VMULPS       Z12, Z19, Z19
-	VPERMW.Z     192(DX), Z8, K6, Z20
+	VPERMW.Z     128(BX), Z8, K6, Z0
+	VMULPS       Z12, Z0, Z0
+	VPERMW.Z     128(BX), Z7, K6, Z1
+	VMULPS       Z12, Z1, Z1
+	VPERMW.Z     192(BX), Z8, K6, Z20
 	VMULPS       Z12, Z20, Z20
-	VPERMW.Z     192(DX), Z7, K6, Z21
+	VPERMW.Z     192(BX), Z7, K6, Z21
 	VMULPS       Z12, Z21, Z21
-	VCMPPS       $0x03, Z0, Z1, K1
-	VCMPPS       $0x03, Z17, Z16, K2
+	VCMPPS       $0x03, Z17, Z16, K1
+	VCMPPS       $0x03, Z19, Z18, K2
 	KORTESTQ     K1, K2
 	JNE          laneloop
-	VRANGEPS     $0x02, Z14, Z1, Z22
-	VPANDD       Z10, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VMOVAPS      Z22, Z24
-	VFMADD231PS  Z11, Z23, Z24
-	VFNMADD231PS Z11, Z23, Z24
-	VPTERNLOGD   $0xf8, Z9, Z1, Z24
-	VMULPS       Z13, Z24, Z24
-	VPCMPEQD     Z1, Z22, K1
-	VRANGEPS     $0x02, Z14, Z0, Z22
-	VPANDD       Z10, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VMOVAPS      Z22, Z25
-	VFMADD231PS  Z11, Z23, Z25
-	VFNMADD231PS Z11, Z23, Z25
-	VPTERNLOGD   $0xf8, Z9, Z0, Z25
-	VMULPS       Z13, Z25, Z25
-	VPCMPEQD     Z0, Z22, K2
-	VMOVDQA64    Z24, Z22
-	VPERMT2W     Z25, Z3, Z22
-	VPERMT2W     Z25, Z4, Z24
-	VPTERNLOGD   $0xf8, Z6, Z22, Z24
-	VPCMPUW      $0x06, Z5, Z24, K3
-	VPADDW       Z6, Z22, K3, Z22
-	VMOVUPS      Z22, (DI)
 	VRANGEPS     $0x02, Z14, Z16, Z22
 	VPANDD       Z10, Z22, Z23
 	VPMAXUD      Z15, Z23, Z23
@@ -3653,7 +3164,7 @@ laneahead:
 	VFNMADD231PS Z11, Z23, Z24
 	VPTERNLOGD   $0xf8, Z9, Z16, Z24
 	VMULPS       Z13, Z24, Z24
-	VPCMPEQD     Z16, Z22, K3
+	VPCMPEQD     Z16, Z22, K1
 	VRANGEPS     $0x02, Z14, Z17, Z22
 	VPANDD       Z10, Z22, Z23
 	VPMAXUD      Z15, Z23, Z23
@@ -3662,38 +3173,63 @@ laneahead:
 	VFNMADD231PS Z11, Z23, Z25
 	VPTERNLOGD   $0xf8, Z9, Z17, Z25
 	VMULPS       Z13, Z25, Z25
-	VPCMPEQD     Z17, Z22, K4
+	VPCMPEQD     Z17, Z22, K2
+	VMOVDQA64    Z24, Z22
+	VPERMT2W     Z25, Z3, Z22
+	VPERMT2W     Z25, Z4, Z24
+	VPTERNLOGD   $0xf8, Z6, Z22, Z24
+	VPCMPUW      $0x06, Z5, Z24, K3
+	VPADDW       Z6, Z22, K3, Z22
+	VMOVUPS      Z22, (SI)
+	VRANGEPS     $0x02, Z14, Z18, Z22
+	VPANDD       Z10, Z22, Z23
+	VPMAXUD      Z15, Z23, Z23
+	VMOVAPS      Z22, Z24
+	VFMADD231PS  Z11, Z23, Z24
+	VFNMADD231PS Z11, Z23, Z24
+	VPTERNLOGD   $0xf8, Z9, Z18, Z24
+	VMULPS       Z13, Z24, Z24
+	VPCMPEQD     Z18, Z22, K3
+	VRANGEPS     $0x02, Z14, Z19, Z22
+	VPANDD       Z10, Z22, Z23
+	VPMAXUD      Z15, Z23, Z23
+	VMOVAPS      Z22, Z25
+	VFMADD231PS  Z11, Z23, Z25
+	VFNMADD231PS Z11, Z23, Z25
+	VPTERNLOGD   $0xf8, Z9, Z19, Z25
+	VMULPS       Z13, Z25, Z25
+	VPCMPEQD     Z19, Z22, K4
 	VMOVDQA64    Z24, Z22
 	VPERMT2W     Z25, Z3, Z22
 	VPERMT2W     Z25, Z4, Z24
 	VPTERNLOGD   $0xf8, Z6, Z22, Z24
 	VPCMPUW      $0x06, Z5, Z24, K5
 	VPADDW       Z6, Z22, K5, Z22
-	VMOVUPS      Z22, 64(DI)
+	VMOVUPS      Z22, 64(SI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z2, K1, Z22
-	VMOVUPS      Z22, (SI)
-	VMOVAPS      Z18, Z1
-	VMOVAPS      Z19, Z0
-	VMOVAPS      Z20, Z16
-	VMOVAPS      Z21, Z17
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+128
+	VMOVUPS      Z22, (DX)
+	VMOVAPS      Z0, Z16
+	VMOVAPS      Z1, Z17
+	VMOVAPS      Z20, Z18
+	VMOVAPS      Z21, Z19
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+128
 	JGE          laneahead
 
 laneloop:
-	VPERMW.Z     (DX), Z8, K6, Z0
+	VPERMW.Z     (BX), Z8, K6, Z0
 	VMULPS       Z12, Z0, Z0
-	VPERMW.Z     (DX), Z7, K6, Z1
+	VPERMW.Z     (BX), Z7, K6, Z1
 	VMULPS       Z12, Z1, Z1
-	VPERMW.Z     64(DX), Z8, K6, Z16
+	VPERMW.Z     64(BX), Z8, K6, Z16
 	VMULPS       Z12, Z16, Z16
-	VPERMW.Z     64(DX), Z7, K6, Z17
+	VPERMW.Z     64(BX), Z7, K6, Z17
 	VMULPS       Z12, Z17, Z17
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z17, Z16, K2
@@ -3723,7 +3259,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z6, Z0, Z20
 	VPCMPUW      $0x06, Z5, Z20, K3
 	VPADDW       Z6, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VRANGEPS     $0x02, Z14, Z16, Z0
 	VPANDD       Z10, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -3748,51 +3284,55 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z6, Z0, Z18
 	VPCMPUW      $0x06, Z5, Z18, K5
 	VPADDW       Z6, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z2, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (DX)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ        BX, BX
-	JEQ          laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
+	VMOVDQU16.Z  (BX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y1
+	VMOVDQU16.Z  32(BX), K7, Y1
 	VPMOVZXWD    Y1, Z1
 	VPSLLD       $0x10, Z1, Z1
 	VMULPS       Z12, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y16
+	VMOVDQU16.Z  64(BX), K7, Y16
 	VPMOVZXWD    Y16, Z16
 	VPSLLD       $0x10, Z16, Z16
 	VMULPS       Z12, Z16, Z16
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y17
+	VMOVDQU16.Z  96(BX), K7, Y17
 	VPMOVZXWD    Y17, Z17
 	VPSLLD       $0x10, Z17, Z17
 	VMULPS       Z12, Z17, Z17
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z17, Z16, K2
 	KORTESTQ     K1, K2
-	JNE          lanetailrare
+	JNE          lanestage
 	VRANGEPS     $0x02, Z14, Z0, Z18
 	VPANDD       Z10, Z18, Z19
 	VPMAXUD      Z15, Z19, Z19
@@ -3802,7 +3342,7 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z9, Z0, Z20
 	VMULPS       Z13, Z20, Z20
 	VPCMPEQD     Z0, Z18, K1
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z10, Z0, Z18
@@ -3813,7 +3353,7 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z9, Z1, Z19
 	VMULPS       Z13, Z19, Z19
 	VPCMPEQD     Z1, Z0, K2
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z16, Z0
 	VPANDD       Z10, Z0, Z1
@@ -3824,7 +3364,7 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z9, Z16, Z18
 	VMULPS       Z13, Z18, Z18
 	VPCMPEQD     Z16, Z0, K3
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z17, Z0
 	VPANDD       Z10, Z0, Z1
@@ -3844,7 +3384,7 @@ lanetailnarrow:
 	VPCMPUW    $0x06, Z5, Z20, K5
 	VPADDW     Z6, Z0, K5, Z0
 	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
+	VMOVDQU16  Z0, K7, (SI)
 	VMOVDQA64  Z18, Z0
 	VPERMT2W   Z16, Z3, Z0
 	VPERMT2W   Z16, Z4, Z18
@@ -3852,15 +3392,14 @@ lanetailnarrow:
 	VPCMPUW    $0x06, Z5, Z18, K5
 	VPADDW     Z6, Z0, K5, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	VMOVDQU16  Z0, K7, 64(SI)
 	KUNPCKWD   K1, K2, K1
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z2, K1, Z0
 	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
+	VMOVDQU8   Z0, K7, (DX)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -3874,15 +3413,15 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VPERMW.Z     (DX), Z8, K6, Z0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VPERMW.Z     (BX), Z8, K6, Z0
 	VMULPS       Z12, Z0, Z0
-	VPERMW.Z     (DX), Z7, K6, Z1
+	VPERMW.Z     (BX), Z7, K6, Z1
 	VMULPS       Z12, Z1, Z1
-	VPERMW.Z     64(DX), Z8, K6, Z16
+	VPERMW.Z     64(BX), Z8, K6, Z16
 	VMULPS       Z12, Z16, Z16
-	VPERMW.Z     64(DX), Z7, K6, Z17
+	VPERMW.Z     64(BX), Z7, K6, Z17
 	VMULPS       Z12, Z17, Z17
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z17, Z16, K2
@@ -3912,7 +3451,7 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z6, Z0, Z20
 	VPCMPUW      $0x06, Z5, Z20, K3
 	VPADDW       Z6, Z0, K3, Z0
-	VMOVNTPS     Z0, (DI)
+	VMOVNTPS     Z0, (SI)
 	VRANGEPS     $0x02, Z14, Z16, Z0
 	VPANDD       Z10, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -3937,108 +3476,50 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z6, Z0, Z18
 	VPCMPUW      $0x06, Z5, Z18, K5
 	VPADDW       Z6, Z0, K5, Z0
-	VMOVNTPS     Z0, 64(DI)
+	VMOVNTPS     Z0, 64(SI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z2, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
+	VMOVNTPS     Z0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          lanestream
 	JMP          lanetail
 
 lanerare:
-	VPERMW.Z     (DX), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+380(SB), Z1
-	VPANDD       Z1, Z0, Z16
-	VMINPS       Z16, Z14, Z17
-	VPANDD       Z10, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VBROADCASTSS step+28(FP), Z19
-	VBROADCASTSS constantsAVX512<>+384(SB), Z20
-	VPADDD       Z20, Z19, Z19
-	VPADDD       Z19, Z18, Z18
-	VADDPS       Z18, Z17, Z20
-	VSUBPS       Z18, Z20, Z20
-	VPTERNLOGD   $0xf8, Z9, Z0, Z20
-	VMULPS       Z13, Z20, Z20
-	VCMPPS       $0x07, Z20, Z20, K1
-	VBROADCASTSS constantsAVX512<>+272(SB), Z0
-	VBLENDMPS    Z20, Z0, K1, Z20
-	VCMPPS       $0x00, Z16, Z17, K1
-	VPERMW.Z     (DX), Z7, K6, Z16
-	VDIVPS       Z13, Z16, Z16
-	VPANDD       Z1, Z16, Z17
-	VMINPS       Z17, Z14, Z18
-	VPANDD       Z10, Z18, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z19, Z21, Z21
-	VADDPS       Z21, Z18, Z22
-	VSUBPS       Z21, Z22, Z22
-	VPTERNLOGD   $0xf8, Z9, Z16, Z22
-	VMULPS       Z13, Z22, Z22
-	VCMPPS       $0x07, Z22, Z22, K2
-	VBLENDMPS    Z22, Z0, K2, Z22
-	VCMPPS       $0x00, Z17, Z18, K2
-	VMOVDQA64    Z20, Z16
-	VPERMT2W     Z22, Z3, Z16
-	VPERMT2W     Z22, Z4, Z20
-	VPTERNLOGD   $0xf8, Z6, Z16, Z20
-	VPCMPUW      $0x06, Z5, Z20, K3
-	VPADDW       Z6, Z16, K3, Z16
-	VMOVUPS      Z16, (DI)
-	VPERMW.Z     64(DX), Z8, K6, Z16
-	VDIVPS       Z13, Z16, Z16
-	VPANDD       Z1, Z16, Z17
-	VMINPS       Z17, Z14, Z18
-	VPANDD       Z10, Z18, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z19, Z20, Z20
-	VADDPS       Z20, Z18, Z21
-	VSUBPS       Z20, Z21, Z21
-	VPTERNLOGD   $0xf8, Z9, Z16, Z21
-	VMULPS       Z13, Z21, Z21
-	VCMPPS       $0x07, Z21, Z21, K3
-	VBLENDMPS    Z21, Z0, K3, Z21
-	VCMPPS       $0x00, Z17, Z18, K3
-	VPERMW.Z     64(DX), Z7, K6, Z16
-	VDIVPS       Z13, Z16, Z16
-	VPANDD       Z1, Z16, Z1
-	VMINPS       Z1, Z14, Z17
-	VPANDD       Z10, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z19, Z18, Z18
-	VADDPS       Z18, Z17, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z9, Z16, Z19
-	VMULPS       Z13, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K4
-	VBLENDMPS    Z19, Z0, K4, Z19
-	VCMPPS       $0x00, Z1, Z17, K4
-	VMOVDQA64    Z21, Z0
-	VPERMT2W     Z19, Z3, Z0
-	VPERMT2W     Z19, Z4, Z21
-	VPTERNLOGD   $0xf8, Z6, Z0, Z21
-	VPCMPUW      $0x06, Z5, Z21, K5
-	VPADDW       Z6, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z2, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 320(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 328(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 336(SP), BX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 320(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 328(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 336(SP)
+	LEAQ 192(SP), BX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (BX), Z8, K6, Z0
 	VDIVPS       Z13, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+380(SB), Z1
 	VPANDD       Z1, Z0, Z16
@@ -4057,10 +3538,7 @@ lanetailrare:
 	VBROADCASTSS constantsAVX512<>+272(SB), Z0
 	VBLENDMPS    Z20, Z0, K1, Z20
 	VCMPPS       $0x00, Z16, Z17, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y16
-	VPMOVZXWD    Y16, Z16
-	VPSLLD       $0x10, Z16, Z16
+	VPERMW.Z     (BX), Z7, K6, Z16
 	VDIVPS       Z13, Z16, Z16
 	VPANDD       Z1, Z16, Z17
 	VMINPS       Z17, Z14, Z18
@@ -4080,12 +3558,8 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z6, Z16, Z20
 	VPCMPUW      $0x06, Z5, Z20, K3
 	VPADDW       Z6, Z16, K3, Z16
-	KMOVQ        K0, K7
-	VMOVDQU16    Z16, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y16
-	VPMOVZXWD    Y16, Z16
-	VPSLLD       $0x10, Z16, Z16
+	VMOVUPS      Z16, (SI)
+	VPERMW.Z     64(BX), Z8, K6, Z16
 	VDIVPS       Z13, Z16, Z16
 	VPANDD       Z1, Z16, Z17
 	VMINPS       Z17, Z14, Z18
@@ -4099,10 +3573,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z21, Z21, K3
 	VBLENDMPS    Z21, Z0, K3, Z21
 	VCMPPS       $0x00, Z17, Z18, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y16
-	VPMOVZXWD    Y16, Z16
-	VPSLLD       $0x10, Z16, Z16
+	VPERMW.Z     64(BX), Z7, K6, Z16
 	VDIVPS       Z13, Z16, Z16
 	VPANDD       Z1, Z16, Z1
 	VMINPS       Z1, Z14, Z17
@@ -4122,25 +3593,23 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z6, Z0, Z21
 	VPCMPUW      $0x06, Z5, Z21, K5
 	VPADDW       Z6, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z2, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          lanetailback
+	VMOVUPS      Z0, (DX)
+	JMP          laneback
 
 // func FakeQuantizeFpProductBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpProductBitsBF16AVX512(SB), NOSPLIT, $16-64
-	// pointers: DI y, SI mask, DX x, BX elements left
+TEXT ·FakeQuantizeFpProductBitsBF16AVX512(SB), $320-64
+	// pointers: SI y, DX mask, BX x, DI elements left
 	// per call: Z15 least, Z14 most, Z13 scale, Z12 recip, Z11 unit, Z10 0x7f800000, Z9 0x80000000, Z8 table, Z7 table, K6 Uppers, Z6 0x10001, Z5 0x80008000, Z4 table, Z3 table
 	// vector registers in use at once: 25
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
 	VBROADCASTSS least+24(FP), Z15
 	VBROADCASTSS most+32(FP), Z14
 	VBROADCASTSS scale+36(FP), Z13
@@ -4156,34 +3625,34 @@ TEXT ·FakeQuantizeFpProductBitsBF16AVX512(SB), NOSPLIT, $16-64
 	VBROADCASTSS constantsAVX512<>+140(SB), Z5
 	VMOVUPS      constantsAVX512<>+144(SB), Z4
 	VMOVUPS      constantsAVX512<>+208(SB), Z3
-	MOVQ         n+48(FP), BX
-	CMPQ         BX, $+64
-	JLT          lanetail
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VPERMW.Z     (DX), Z8, K6, Z17
-	VMULPS       Z12, Z17, Z2
-	VPERMW.Z     (DX), Z7, K6, Z17
-	VMULPS       Z12, Z17, Z1
-	VPERMW.Z     64(DX), Z8, K6, Z17
-	VMULPS       Z12, Z17, Z0
-	VPERMW.Z     64(DX), Z7, K6, Z17
-	VMULPS       Z12, Z17, Z16
+	VPERMW.Z     (BX), Z8, K6, Z0
+	VMULPS       Z12, Z0, Z2
+	VPERMW.Z     (BX), Z7, K6, Z0
+	VMULPS       Z12, Z0, Z16
+	VPERMW.Z     64(BX), Z8, K6, Z0
+	VMULPS       Z12, Z0, Z17
+	VPERMW.Z     64(BX), Z7, K6, Z0
+	VMULPS       Z12, Z0, Z18
 
 laneahead:
-	VPERMW.Z     128(DX), Z8, K6, Z17
-	VMULPS       Z12, Z17, Z17
-	VPERMW.Z     128(DX), Z7, K6, Z18
-	VMULPS       Z12, Z18, Z18
-	VPERMW.Z     192(DX), Z8, K6, Z19
+	VPERMW.Z     128(BX), Z8, K6, Z0
+	VMULPS       Z12, Z0, Z0
+	VPERMW.Z     128(BX), Z7, K6, Z1
+	VMULPS       Z12, Z1, Z1
+	VPERMW.Z     192(BX), Z8, K6, Z19
 	VMULPS       Z12, Z19, Z19
-	VPERMW.Z     192(DX), Z7, K6, Z20
+	VPERMW.Z     192(BX), Z7, K6, Z20
 	VMULPS       Z12, Z20, Z20
-	VCMPPS       $0x03, Z1, Z2, K1
-	VCMPPS       $0x03, Z16, Z0, K2
+	VCMPPS       $0x03, Z16, Z2, K1
+	VCMPPS       $0x03, Z18, Z17, K2
 	KORTESTQ     K1, K2
 	JNE          laneloop
 	VRANGEPS     $0x02, Z14, Z2, Z21
@@ -4195,31 +3664,6 @@ laneahead:
 	VPTERNLOGD   $0xf8, Z9, Z2, Z23
 	VMULPS       Z13, Z23, Z23
 	VPCMPEQD     Z2, Z21, K1
-	VRANGEPS     $0x02, Z14, Z1, Z21
-	VPANDD       Z10, Z21, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VMOVAPS      Z21, Z24
-	VFMADD231PS  Z11, Z22, Z24
-	VFNMADD231PS Z11, Z22, Z24
-	VPTERNLOGD   $0xf8, Z9, Z1, Z24
-	VMULPS       Z13, Z24, Z24
-	VPCMPEQD     Z1, Z21, K2
-	VMOVDQA64    Z23, Z21
-	VPERMT2W     Z24, Z3, Z21
-	VPERMT2W     Z24, Z4, Z23
-	VPTERNLOGD   $0xf8, Z6, Z21, Z23
-	VPCMPUW      $0x06, Z5, Z23, K3
-	VPADDW       Z6, Z21, K3, Z21
-	VMOVUPS      Z21, (DI)
-	VRANGEPS     $0x02, Z14, Z0, Z21
-	VPANDD       Z10, Z21, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VMOVAPS      Z21, Z23
-	VFMADD231PS  Z11, Z22, Z23
-	VFNMADD231PS Z11, Z22, Z23
-	VPTERNLOGD   $0xf8, Z9, Z0, Z23
-	VMULPS       Z13, Z23, Z23
-	VPCMPEQD     Z0, Z21, K3
 	VRANGEPS     $0x02, Z14, Z16, Z21
 	VPANDD       Z10, Z21, Z22
 	VPMAXUD      Z15, Z22, Z22
@@ -4228,37 +3672,62 @@ laneahead:
 	VFNMADD231PS Z11, Z22, Z24
 	VPTERNLOGD   $0xf8, Z9, Z16, Z24
 	VMULPS       Z13, Z24, Z24
-	VPCMPEQD     Z16, Z21, K4
+	VPCMPEQD     Z16, Z21, K2
+	VMOVDQA64    Z23, Z21
+	VPERMT2W     Z24, Z3, Z21
+	VPERMT2W     Z24, Z4, Z23
+	VPTERNLOGD   $0xf8, Z6, Z21, Z23
+	VPCMPUW      $0x06, Z5, Z23, K3
+	VPADDW       Z6, Z21, K3, Z21
+	VMOVUPS      Z21, (SI)
+	VRANGEPS     $0x02, Z14, Z17, Z21
+	VPANDD       Z10, Z21, Z22
+	VPMAXUD      Z15, Z22, Z22
+	VMOVAPS      Z21, Z23
+	VFMADD231PS  Z11, Z22, Z23
+	VFNMADD231PS Z11, Z22, Z23
+	VPTERNLOGD   $0xf8, Z9, Z17, Z23
+	VMULPS       Z13, Z23, Z23
+	VPCMPEQD     Z17, Z21, K3
+	VRANGEPS     $0x02, Z14, Z18, Z21
+	VPANDD       Z10, Z21, Z22
+	VPMAXUD      Z15, Z22, Z22
+	VMOVAPS      Z21, Z24
+	VFMADD231PS  Z11, Z22, Z24
+	VFNMADD231PS Z11, Z22, Z24
+	VPTERNLOGD   $0xf8, Z9, Z18, Z24
+	VMULPS       Z13, Z24, Z24
+	VPCMPEQD     Z18, Z21, K4
 	VMOVDQA64    Z23, Z21
 	VPERMT2W     Z24, Z3, Z21
 	VPERMT2W     Z24, Z4, Z23
 	VPTERNLOGD   $0xf8, Z6, Z21, Z23
 	VPCMPUW      $0x06, Z5, Z23, K5
 	VPADDW       Z6, Z21, K5, Z21
-	VMOVUPS      Z21, 64(DI)
+	VMOVUPS      Z21, 64(SI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z17, Z2
-	VMOVAPS      Z18, Z1
-	VMOVAPS      Z19, Z0
-	VMOVAPS      Z20, Z16
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+128
+	KMOVQ        K1, (DX)
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z1, Z16
+	VMOVAPS      Z19, Z17
+	VMOVAPS      Z20, Z18
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+128
 	JGE          laneahead
 
 laneloop:
-	VPERMW.Z     (DX), Z8, K6, Z0
+	VPERMW.Z     (BX), Z8, K6, Z0
 	VMULPS       Z12, Z0, Z0
-	VPERMW.Z     (DX), Z7, K6, Z1
+	VPERMW.Z     (BX), Z7, K6, Z1
 	VMULPS       Z12, Z1, Z1
-	VPERMW.Z     64(DX), Z8, K6, Z2
+	VPERMW.Z     64(BX), Z8, K6, Z2
 	VMULPS       Z12, Z2, Z2
-	VPERMW.Z     64(DX), Z7, K6, Z16
+	VPERMW.Z     64(BX), Z7, K6, Z16
 	VMULPS       Z12, Z16, Z16
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z16, Z2, K2
@@ -4288,7 +3757,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z6, Z0, Z19
 	VPCMPUW      $0x06, Z5, Z19, K3
 	VPADDW       Z6, Z0, K3, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z10, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -4313,50 +3782,54 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z6, Z0, Z17
 	VPCMPUW      $0x06, Z5, Z17, K5
 	VPADDW       Z6, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	KMOVQ        K1, (DX)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ        BX, BX
-	JEQ          laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
+	VMOVDQU16.Z  (BX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y1
+	VMOVDQU16.Z  32(BX), K7, Y1
 	VPMOVZXWD    Y1, Z1
 	VPSLLD       $0x10, Z1, Z1
 	VMULPS       Z12, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
+	VMOVDQU16.Z  64(BX), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
 	VMULPS       Z12, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y16
+	VMOVDQU16.Z  96(BX), K7, Y16
 	VPMOVZXWD    Y16, Z16
 	VPSLLD       $0x10, Z16, Z16
 	VMULPS       Z12, Z16, Z16
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z16, Z2, K2
 	KORTESTQ     K1, K2
-	JNE          lanetailrare
+	JNE          lanestage
 	VRANGEPS     $0x02, Z14, Z0, Z17
 	VPANDD       Z10, Z17, Z18
 	VPMAXUD      Z15, Z18, Z18
@@ -4366,7 +3839,7 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z9, Z0, Z19
 	VMULPS       Z13, Z19, Z19
 	VPCMPEQD     Z0, Z17, K1
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z10, Z0, Z17
@@ -4377,7 +3850,7 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z9, Z1, Z18
 	VMULPS       Z13, Z18, Z18
 	VPCMPEQD     Z1, Z0, K2
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z10, Z0, Z1
@@ -4388,7 +3861,7 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z9, Z2, Z17
 	VMULPS       Z13, Z17, Z17
 	VPCMPEQD     Z2, Z0, K3
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z16, Z0
 	VPANDD       Z10, Z0, Z1
@@ -4408,7 +3881,7 @@ lanetailnarrow:
 	VPCMPUW    $0x06, Z5, Z19, K5
 	VPADDW     Z6, Z0, K5, Z0
 	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
+	VMOVDQU16  Z0, K7, (SI)
 	VMOVDQA64  Z17, Z0
 	VPERMT2W   Z2, Z3, Z0
 	VPERMT2W   Z2, Z4, Z17
@@ -4416,46 +3889,15 @@ lanetailnarrow:
 	VPCMPUW    $0x06, Z5, Z17, K5
 	VPADDW     Z6, Z0, K5, Z0
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
+	VMOVDQU16  Z0, K7, 64(SI)
 	KUNPCKWD   K1, K2, K1
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SP)
+	KMOVQ      K1, 128(SP)
+	LEAQ       128(SP), AX
+	MOVQ       DX, CX
+	CALL       ·stageOut1AVX512(SB)
 
-lanetailback:
-	MOVQ  (SP), AX
-	BZHIQ BX, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  BX, $+9
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  BX, $+17
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  BX, $+25
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  BX, $+33
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  BX, $+41
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  BX, $+49
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  BX, $+57
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged1:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -4469,15 +3911,15 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VPERMW.Z     (DX), Z8, K6, Z0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VPERMW.Z     (BX), Z8, K6, Z0
 	VMULPS       Z12, Z0, Z0
-	VPERMW.Z     (DX), Z7, K6, Z1
+	VPERMW.Z     (BX), Z7, K6, Z1
 	VMULPS       Z12, Z1, Z1
-	VPERMW.Z     64(DX), Z8, K6, Z2
+	VPERMW.Z     64(BX), Z8, K6, Z2
 	VMULPS       Z12, Z2, Z2
-	VPERMW.Z     64(DX), Z7, K6, Z16
+	VPERMW.Z     64(BX), Z7, K6, Z16
 	VMULPS       Z12, Z16, Z16
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z16, Z2, K2
@@ -4507,7 +3949,7 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z6, Z0, Z19
 	VPCMPUW      $0x06, Z5, Z19, K3
 	VPADDW       Z6, Z0, K3, Z0
-	VMOVNTPS     Z0, (DI)
+	VMOVNTPS     Z0, (SI)
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z10, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -4532,106 +3974,49 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z6, Z0, Z17
 	VPCMPUW      $0x06, Z5, Z17, K5
 	VPADDW       Z6, Z0, K5, Z0
-	VMOVNTPS     Z0, 64(DI)
+	VMOVNTPS     Z0, 64(SI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
+	KMOVQ        K1, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          lanestream
 	JMP          lanetail
 
 lanerare:
-	VPERMW.Z     (DX), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+380(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z16
-	VPANDD       Z10, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VBROADCASTSS step+28(FP), Z18
-	VBROADCASTSS constantsAVX512<>+384(SB), Z19
-	VPADDD       Z19, Z18, Z18
-	VPADDD       Z18, Z17, Z17
-	VADDPS       Z17, Z16, Z19
-	VSUBPS       Z17, Z19, Z19
-	VPTERNLOGD   $0xf8, Z9, Z0, Z19
-	VMULPS       Z13, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K1
-	VBROADCASTSS constantsAVX512<>+272(SB), Z0
-	VBLENDMPS    Z19, Z0, K1, Z19
-	VCMPPS       $0x00, Z2, Z16, K1
-	VPERMW.Z     (DX), Z7, K6, Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z16
-	VMINPS       Z16, Z14, Z17
-	VPANDD       Z10, Z17, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z18, Z20, Z20
-	VADDPS       Z20, Z17, Z21
-	VSUBPS       Z20, Z21, Z21
-	VPTERNLOGD   $0xf8, Z9, Z2, Z21
-	VMULPS       Z13, Z21, Z21
-	VCMPPS       $0x07, Z21, Z21, K2
-	VBLENDMPS    Z21, Z0, K2, Z21
-	VCMPPS       $0x00, Z16, Z17, K2
-	VMOVDQA64    Z19, Z2
-	VPERMT2W     Z21, Z3, Z2
-	VPERMT2W     Z21, Z4, Z19
-	VPTERNLOGD   $0xf8, Z6, Z2, Z19
-	VPCMPUW      $0x06, Z5, Z19, K3
-	VPADDW       Z6, Z2, K3, Z2
-	VMOVUPS      Z2, (DI)
-	VPERMW.Z     64(DX), Z8, K6, Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z16
-	VMINPS       Z16, Z14, Z17
-	VPANDD       Z10, Z17, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z18, Z19, Z19
-	VADDPS       Z19, Z17, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z9, Z2, Z20
-	VMULPS       Z13, Z20, Z20
-	VCMPPS       $0x07, Z20, Z20, K3
-	VBLENDMPS    Z20, Z0, K3, Z20
-	VCMPPS       $0x00, Z16, Z17, K3
-	VPERMW.Z     64(DX), Z7, K6, Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z16
-	VPANDD       Z10, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z18, Z17, Z17
-	VADDPS       Z17, Z16, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z9, Z2, Z18
-	VMULPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K4
-	VBLENDMPS    Z18, Z0, K4, Z18
-	VCMPPS       $0x00, Z1, Z16, K4
-	VMOVDQA64    Z20, Z0
-	VPERMT2W     Z18, Z3, Z0
-	VPERMT2W     Z18, Z4, Z20
-	VPTERNLOGD   $0xf8, Z6, Z0, Z20
-	VPCMPUW      $0x06, Z5, Z20, K5
-	VPADDW       Z6, Z0, K5, Z0
-	VMOVUPS      Z0, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 272(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 280(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	MOVQ 288(SP), BX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 272(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 280(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 144(SP), BX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (BX), Z8, K6, Z0
 	VDIVPS       Z13, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+380(SB), Z1
 	VPANDD       Z1, Z0, Z2
@@ -4650,10 +4035,7 @@ lanetailrare:
 	VBROADCASTSS constantsAVX512<>+272(SB), Z0
 	VBLENDMPS    Z19, Z0, K1, Z19
 	VCMPPS       $0x00, Z2, Z16, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     (BX), Z7, K6, Z2
 	VDIVPS       Z13, Z2, Z2
 	VPANDD       Z1, Z2, Z16
 	VMINPS       Z16, Z14, Z17
@@ -4673,12 +4055,8 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z6, Z2, Z19
 	VPCMPUW      $0x06, Z5, Z19, K3
 	VPADDW       Z6, Z2, K3, Z2
-	KMOVQ        K0, K7
-	VMOVDQU16    Z2, K7, (DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS      Z2, (SI)
+	VPERMW.Z     64(BX), Z8, K6, Z2
 	VDIVPS       Z13, Z2, Z2
 	VPANDD       Z1, Z2, Z16
 	VMINPS       Z16, Z14, Z17
@@ -4692,10 +4070,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z20, Z20, K3
 	VBLENDMPS    Z20, Z0, K3, Z20
 	VCMPPS       $0x00, Z16, Z17, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(BX), Z7, K6, Z2
 	VDIVPS       Z13, Z2, Z2
 	VPANDD       Z1, Z2, Z1
 	VMINPS       Z1, Z14, Z16
@@ -4715,22 +4090,21 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z6, Z0, Z20
 	VPCMPUW      $0x06, Z5, Z20, K5
 	VPADDW       Z6, Z0, K5, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
+	VMOVUPS      Z0, 64(SI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          lanetailback
+	KMOVQ        K1, (DX)
+	JMP          laneback
 
 // func QuantizeFpProductFloat8BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpProductFloat8BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX elements left
+TEXT ·QuantizeFpProductFloat8BF16AVX512(SB), NOSPLIT, $224-64
+	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 least, Z13 ruler, Z12 weights, Z11 top, Z10 0x7f800000, Z9 0x7fffffff, Z8 0x80808080, Z7 table, Z6 table, K6 Uppers, Z5 table
 	// vector registers in use at once: 27
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS least+24(FP), Z14
 	VBROADCASTSS ruler+28(FP), Z13
@@ -4744,40 +4118,40 @@ TEXT ·QuantizeFpProductFloat8BF16AVX512(SB), NOSPLIT, $0-64
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
 	VMOVUPS      constantsAVX512<>+280(SB), Z5
-	MOVQ         n+48(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VPERMW.Z     (SI), Z7, K6, Z0
+	VPERMW.Z     (DX), Z7, K6, Z0
 	VMULPS       Z15, Z0, Z4
-	VPERMW.Z     (SI), Z6, K6, Z0
+	VPERMW.Z     (DX), Z6, K6, Z0
 	VMULPS       Z15, Z0, Z3
-	VPERMW.Z     64(SI), Z7, K6, Z0
+	VPERMW.Z     64(DX), Z7, K6, Z0
 	VMULPS       Z15, Z0, Z2
-	VPERMW.Z     64(SI), Z6, K6, Z0
-	VMULPS       Z15, Z0, Z1
+	VPERMW.Z     64(DX), Z6, K6, Z0
+	VMULPS       Z15, Z0, Z16
 
 laneahead:
-	VPERMW.Z    128(SI), Z7, K6, Z0
+	VPERMW.Z    128(DX), Z7, K6, Z0
 	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    128(SI), Z6, K6, Z16
-	VMULPS      Z15, Z16, Z16
-	VPERMW.Z    192(SI), Z7, K6, Z17
+	VPERMW.Z    128(DX), Z6, K6, Z1
+	VMULPS      Z15, Z1, Z1
+	VPERMW.Z    192(DX), Z7, K6, Z17
 	VMULPS      Z15, Z17, Z17
-	VPERMW.Z    192(SI), Z6, K6, Z18
+	VPERMW.Z    192(DX), Z6, K6, Z18
 	VMULPS      Z15, Z18, Z18
 	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
+	VCMPPS      $0x03, Z16, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         laneloop
 	VPANDD      Z10, Z4, Z19
 	VPANDD      Z10, Z3, Z20
 	VPANDD      Z10, Z2, Z21
-	VPANDD      Z10, Z1, Z22
+	VPANDD      Z10, Z16, Z22
 	VPMAXUD     Z14, Z19, Z19
 	VPMAXUD     Z14, Z20, Z20
 	VPMAXUD     Z14, Z21, Z21
@@ -4785,7 +4159,7 @@ laneahead:
 	VPANDD      Z9, Z4, Z23
 	VPANDD      Z9, Z3, Z24
 	VPANDD      Z9, Z2, Z25
-	VPANDD      Z9, Z1, Z26
+	VPANDD      Z9, Z16, Z26
 	VFMADD231PS Z13, Z19, Z23
 	VFMADD231PS Z13, Z20, Z24
 	VFMADD231PS Z13, Z21, Z25
@@ -4801,29 +4175,29 @@ laneahead:
 	VPACKUSWB   Z25, Z23, Z23
 	VPMINUB     Z11, Z23, Z23
 	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z1, Z2, Z20
+	VPACKSSDW   Z16, Z2, Z20
 	VPACKSSWB   Z20, Z19, Z19
 	VPTERNLOGD  $0xf8, Z8, Z19, Z23
 	VPERMD      Z23, Z5, Z23
-	VMOVUPS     Z23, (DI)
+	VMOVUPS     Z23, (SI)
 	VMOVAPS     Z0, Z4
-	VMOVAPS     Z16, Z3
+	VMOVAPS     Z1, Z3
 	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z1
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+128
+	VMOVAPS     Z18, Z16
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         laneahead
 
 laneloop:
-	VPERMW.Z    (SI), Z7, K6, Z0
+	VPERMW.Z    (DX), Z7, K6, Z0
 	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    (SI), Z6, K6, Z1
+	VPERMW.Z    (DX), Z6, K6, Z1
 	VMULPS      Z15, Z1, Z1
-	VPERMW.Z    64(SI), Z7, K6, Z2
+	VPERMW.Z    64(DX), Z7, K6, Z2
 	VMULPS      Z15, Z2, Z2
-	VPERMW.Z    64(SI), Z6, K6, Z3
+	VPERMW.Z    64(DX), Z6, K6, Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -4860,62 +4234,66 @@ laneloop:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z8, Z0, Z16
 	VPERMD      Z16, Z5, Z16
-	VMOVUPS     Z16, (DI)
+	VMOVUPS     Z16, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z15, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VMULPS      Z15, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
 	VMULPS      Z15, Z2, Z2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
-	JNE         lanetailrare
+	JNE         lanestage
 	VPANDD      Z10, Z0, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z9, Z0, Z16
 	VFMADD231PS Z13, Z4, Z16
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	VPANDD      Z10, Z1, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z9, Z1, Z17
 	VFMADD231PS Z13, Z4, Z17
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	VPANDD      Z10, Z2, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z9, Z2, Z18
 	VFMADD231PS Z13, Z4, Z18
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	VPANDD      Z10, Z3, Z4
 	VPMAXUD     Z14, Z4, Z4
@@ -4939,9 +4317,8 @@ lanetailnarrow:
 	VPTERNLOGD $0xf8, Z8, Z0, Z16
 	VPERMD     Z16, Z5, Z16
 	KMOVQ      K0, K7
-	VMOVDQU8   Z16, K7, (DI)
+	VMOVDQU8   Z16, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -4955,15 +4332,15 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z7, K6, Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z7, K6, Z0
 	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    (SI), Z6, K6, Z1
+	VPERMW.Z    (DX), Z6, K6, Z1
 	VMULPS      Z15, Z1, Z1
-	VPERMW.Z    64(SI), Z7, K6, Z2
+	VPERMW.Z    64(DX), Z7, K6, Z2
 	VMULPS      Z15, Z2, Z2
-	VPERMW.Z    64(SI), Z6, K6, Z3
+	VPERMW.Z    64(DX), Z6, K6, Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -5000,84 +4377,38 @@ lanestream:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z8, Z0, Z16
 	VPERMD      Z16, Z5, Z16
-	VMOVNTPS    Z16, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z16, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VPERMW.Z     (SI), Z7, K6, Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z10, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPANDD       Z9, Z0, Z3
-	VFMADD231PS  Z13, Z2, Z3
-	VMOVAPS.Z    Z3, K1, Z3
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z6, K6, Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VPANDD       Z10, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z9, Z2, Z16
-	VFMADD231PS  Z13, Z4, Z16
-	VMOVAPS.Z    Z16, K2, Z16
-	VMOVAPS.Z    Z2, K2, Z2
-	VPMADDWD     Z12, Z3, Z3
-	VPMADDWD     Z12, Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPSRLW       $0x07, Z3, Z3
-	VPACKSSDW    Z2, Z0, Z0
-	VPERMW.Z     64(SI), Z7, K6, Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VPANDD       Z10, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z9, Z2, Z16
-	VFMADD231PS  Z13, Z4, Z16
-	VMOVAPS.Z    Z16, K3, Z16
-	VMOVAPS.Z    Z2, K3, Z2
-	VPERMW.Z     64(SI), Z6, K6, Z4
-	VDIVPS       Z1, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VPANDD       Z10, Z4, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPANDD       Z9, Z4, Z17
-	VFMADD231PS  Z13, Z1, Z17
-	VMOVAPS.Z    Z17, K4, Z17
-	VMOVAPS.Z    Z4, K4, Z4
-	VPMADDWD     Z12, Z16, Z16
-	VPMADDWD     Z12, Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPSRLW       $0x07, Z16, Z16
-	VPACKSSDW    Z4, Z2, Z2
-	VPACKUSWB    Z16, Z3, Z3
-	VPMINUB      Z11, Z3, Z3
-	VPACKSSWB    Z2, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	VPERMD       Z3, Z5, Z3
-	VBROADCASTSS constantsAVX512<>+276(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z3
-	VMOVUPS      Z3, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 192(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 200(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z7, K6, Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -5087,10 +4418,7 @@ lanetailrare:
 	VFMADD231PS  Z13, Z2, Z3
 	VMOVAPS.Z    Z3, K1, Z3
 	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     (DX), Z6, K6, Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K2
 	VPANDD       Z10, Z2, Z4
@@ -5104,10 +4432,7 @@ lanetailrare:
 	VPACKSSDW    Z16, Z3, Z3
 	VPSRLW       $0x07, Z3, Z3
 	VPACKSSDW    Z2, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(DX), Z7, K6, Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K3
 	VPANDD       Z10, Z2, Z4
@@ -5116,10 +4441,7 @@ lanetailrare:
 	VFMADD231PS  Z13, Z4, Z16
 	VMOVAPS.Z    Z16, K3, Z16
 	VMOVAPS.Z    Z2, K3, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y4
-	VPMOVZXWD    Y4, Z4
-	VPSLLD       $0x10, Z4, Z4
+	VPERMW.Z     64(DX), Z6, K6, Z4
 	VDIVPS       Z1, Z4, Z4
 	VCMPPS       $0x07, Z4, Z4, K4
 	VPANDD       Z10, Z4, Z1
@@ -5147,18 +4469,17 @@ lanetailrare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z3
-	KMOVQ        K0, K7
-	VMOVDQU8     Z3, K7, (DI)
-	JMP          lanetailback
+	VMOVUPS      Z3, (SI)
+	JMP          laneback
 
 // func QuantizeFpProductE2M1BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpProductE2M1BF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI q, SI x, DX elements left
+TEXT ·QuantizeFpProductE2M1BF16AVX512(SB), NOSPLIT, $224-40
+	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 0x3f800000, Z13 0x4a80fed6, Z12 0x7f800000, Z11 0x7fffffff, Z10 0x8080808, Z9 table, Z8 table, K6 Uppers, Z7 0x401000, Z6 table, Z5 table
 	// vector registers in use at once: 27
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS constantsAVX512<>+392(SB), Z14
 	VBROADCASTSS constantsAVX512<>+396(SB), Z13
@@ -5172,40 +4493,40 @@ TEXT ·QuantizeFpProductE2M1BF16AVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS constantsAVX512<>+404(SB), Z7
 	VMOVUPS      constantsAVX512<>+408(SB), Z6
 	VMOVUPS      constantsAVX512<>+280(SB), Z5
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z15, Z0, Z4
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VMULPS       Z15, Z0, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z15, Z0, Z2
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMULPS       Z15, Z0, Z1
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMULPS       Z15, Z0, Z16
 
 laneahead:
-	VPERMW.Z    128(SI), Z9, K6, Z0
+	VPERMW.Z    128(DX), Z9, K6, Z0
 	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    128(SI), Z8, K6, Z16
-	VMULPS      Z15, Z16, Z16
-	VPERMW.Z    192(SI), Z9, K6, Z17
+	VPERMW.Z    128(DX), Z8, K6, Z1
+	VMULPS      Z15, Z1, Z1
+	VPERMW.Z    192(DX), Z9, K6, Z17
 	VMULPS      Z15, Z17, Z17
-	VPERMW.Z    192(SI), Z8, K6, Z18
+	VPERMW.Z    192(DX), Z8, K6, Z18
 	VMULPS      Z15, Z18, Z18
 	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
+	VCMPPS      $0x03, Z16, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         laneloop
 	VPANDD      Z12, Z4, Z19
 	VPANDD      Z12, Z3, Z20
 	VPANDD      Z12, Z2, Z21
-	VPANDD      Z12, Z1, Z22
+	VPANDD      Z12, Z16, Z22
 	VPMAXUD     Z14, Z19, Z19
 	VPMAXUD     Z14, Z20, Z20
 	VPMAXUD     Z14, Z21, Z21
@@ -5213,7 +4534,7 @@ laneahead:
 	VPANDD      Z11, Z4, Z23
 	VPANDD      Z11, Z3, Z24
 	VPANDD      Z11, Z2, Z25
-	VPANDD      Z11, Z1, Z26
+	VPANDD      Z11, Z16, Z26
 	VFMADD231PS Z13, Z19, Z23
 	VFMADD231PS Z13, Z20, Z24
 	VFMADD231PS Z13, Z21, Z25
@@ -5228,31 +4549,31 @@ laneahead:
 	VPSRLW      $0x0c, Z25, Z25
 	VPACKUSWB   Z25, Z23, Z23
 	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z1, Z2, Z20
+	VPACKSSDW   Z16, Z2, Z20
 	VPACKSSWB   Z20, Z19, Z19
 	VPSRLW      $0x04, Z19, Z19
 	VPTERNLOGD  $0xf8, Z10, Z19, Z23
 	VPSHUFB     Z23, Z6, Z23
 	VPERMD      Z23, Z5, Z23
-	VMOVUPS     Z23, (DI)
+	VMOVUPS     Z23, (SI)
 	VMOVAPS     Z0, Z4
-	VMOVAPS     Z16, Z3
+	VMOVAPS     Z1, Z3
 	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z1
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+128
+	VMOVAPS     Z18, Z16
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         laneahead
 
 laneloop:
-	VPERMW.Z    (SI), Z9, K6, Z0
+	VPERMW.Z    (DX), Z9, K6, Z0
 	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
+	VPERMW.Z    (DX), Z8, K6, Z1
 	VMULPS      Z15, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
+	VPERMW.Z    64(DX), Z9, K6, Z2
 	VMULPS      Z15, Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
+	VPERMW.Z    64(DX), Z8, K6, Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -5290,62 +4611,66 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z16
 	VPSHUFB     Z16, Z6, Z16
 	VPERMD      Z16, Z5, Z16
-	VMOVUPS     Z16, (DI)
+	VMOVUPS     Z16, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z15, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VMULPS      Z15, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
 	VMULPS      Z15, Z2, Z2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
-	JNE         lanetailrare
+	JNE         lanestage
 	VPANDD      Z12, Z0, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z11, Z0, Z16
 	VFMADD231PS Z13, Z4, Z16
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	VPANDD      Z12, Z1, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z11, Z1, Z17
 	VFMADD231PS Z13, Z4, Z17
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	VPANDD      Z12, Z2, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z11, Z2, Z18
 	VFMADD231PS Z13, Z4, Z18
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	VPANDD      Z12, Z3, Z4
 	VPMAXUD     Z14, Z4, Z4
@@ -5370,9 +4695,8 @@ lanetailnarrow:
 	VPSHUFB    Z16, Z6, Z16
 	VPERMD     Z16, Z5, Z16
 	KMOVQ      K0, K7
-	VMOVDQU8   Z16, K7, (DI)
+	VMOVDQU8   Z16, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -5386,15 +4710,15 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z9, K6, Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z9, K6, Z0
 	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
+	VPERMW.Z    (DX), Z8, K6, Z1
 	VMULPS      Z15, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
+	VPERMW.Z    64(DX), Z9, K6, Z2
 	VMULPS      Z15, Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
+	VPERMW.Z    64(DX), Z8, K6, Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -5432,85 +4756,38 @@ lanestream:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z16
 	VPSHUFB     Z16, Z6, Z16
 	VPERMD      Z16, Z5, Z16
-	VMOVNTPS    Z16, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z16, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z12, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPANDD       Z11, Z0, Z3
-	VFMADD231PS  Z13, Z2, Z3
-	VMOVAPS.Z    Z3, K1, Z3
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z8, K6, Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VPANDD       Z12, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z11, Z2, Z16
-	VFMADD231PS  Z13, Z4, Z16
-	VMOVAPS.Z    Z16, K2, Z16
-	VMOVAPS.Z    Z2, K2, Z2
-	VPMADDWD     Z7, Z3, Z3
-	VPMADDWD     Z7, Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSDW    Z2, Z0, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VPANDD       Z12, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z11, Z2, Z16
-	VFMADD231PS  Z13, Z4, Z16
-	VMOVAPS.Z    Z16, K3, Z16
-	VMOVAPS.Z    Z2, K3, Z2
-	VPERMW.Z     64(SI), Z8, K6, Z4
-	VDIVPS       Z1, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VPANDD       Z12, Z4, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPANDD       Z11, Z4, Z17
-	VFMADD231PS  Z13, Z1, Z17
-	VMOVAPS.Z    Z17, K4, Z17
-	VMOVAPS.Z    Z4, K4, Z4
-	VPMADDWD     Z7, Z16, Z16
-	VPMADDWD     Z7, Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPSRLW       $0x0c, Z16, Z16
-	VPACKSSDW    Z4, Z2, Z2
-	VPACKUSWB    Z16, Z3, Z3
-	VPACKSSWB    Z2, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPSHUFB      Z3, Z6, Z3
-	VPERMD       Z3, Z5, Z3
-	VBROADCASTSS constantsAVX512<>+276(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+4(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z3
-	VMOVUPS      Z3, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 192(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 200(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -5520,10 +4797,7 @@ lanetailrare:
 	VFMADD231PS  Z13, Z2, Z3
 	VMOVAPS.Z    Z3, K1, Z3
 	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     (DX), Z8, K6, Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K2
 	VPANDD       Z12, Z2, Z4
@@ -5537,10 +4811,7 @@ lanetailrare:
 	VPACKSSDW    Z16, Z3, Z3
 	VPSRLW       $0x0c, Z3, Z3
 	VPACKSSDW    Z2, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K3
 	VPANDD       Z12, Z2, Z4
@@ -5549,10 +4820,7 @@ lanetailrare:
 	VFMADD231PS  Z13, Z4, Z16
 	VMOVAPS.Z    Z16, K3, Z16
 	VMOVAPS.Z    Z2, K3, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y4
-	VPMOVZXWD    Y4, Z4
-	VPSLLD       $0x10, Z4, Z4
+	VPERMW.Z     64(DX), Z8, K6, Z4
 	VDIVPS       Z1, Z4, Z4
 	VCMPPS       $0x07, Z4, Z4, K4
 	VPANDD       Z12, Z4, Z1
@@ -5581,18 +4849,17 @@ lanetailrare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+4(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z3
-	KMOVQ        K0, K7
-	VMOVDQU8     Z3, K7, (DI)
-	JMP          lanetailback
+	VMOVUPS      Z3, (SI)
+	JMP          laneback
 
 // func QuantizeFpProductE2M1PackedBF16AVX512(q *uint8, x *uint16, scale float32, recip float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpProductE2M1PackedBF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI q, SI x, DX elements left
+TEXT ·QuantizeFpProductE2M1PackedBF16AVX512(SB), NOSPLIT, $192-40
+	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 0x3f800000, Z13 0x4a80fed6, Z12 0x7f800000, Z11 0x7fffffff, Z10 0x8080808, Z9 table, Z8 table, K6 Uppers, Z7 0x401000, Z6 table, Z5 0x10011001
 	// vector registers in use at once: 27
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS constantsAVX512<>+392(SB), Z14
 	VBROADCASTSS constantsAVX512<>+396(SB), Z13
@@ -5606,40 +4873,40 @@ TEXT ·QuantizeFpProductE2M1PackedBF16AVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS constantsAVX512<>+404(SB), Z7
 	VMOVUPS      constantsAVX512<>+280(SB), Z6
 	VBROADCASTSS constantsAVX512<>+352(SB), Z5
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z15, Z0, Z4
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VMULPS       Z15, Z0, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z15, Z0, Z2
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMULPS       Z15, Z0, Z1
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMULPS       Z15, Z0, Z16
 
 laneahead:
-	VPERMW.Z    128(SI), Z9, K6, Z0
+	VPERMW.Z    128(DX), Z9, K6, Z0
 	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    128(SI), Z8, K6, Z16
-	VMULPS      Z15, Z16, Z16
-	VPERMW.Z    192(SI), Z9, K6, Z17
+	VPERMW.Z    128(DX), Z8, K6, Z1
+	VMULPS      Z15, Z1, Z1
+	VPERMW.Z    192(DX), Z9, K6, Z17
 	VMULPS      Z15, Z17, Z17
-	VPERMW.Z    192(SI), Z8, K6, Z18
+	VPERMW.Z    192(DX), Z8, K6, Z18
 	VMULPS      Z15, Z18, Z18
 	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
+	VCMPPS      $0x03, Z16, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         laneloop
 	VPANDD      Z12, Z4, Z19
 	VPANDD      Z12, Z3, Z20
 	VPANDD      Z12, Z2, Z21
-	VPANDD      Z12, Z1, Z22
+	VPANDD      Z12, Z16, Z22
 	VPMAXUD     Z14, Z19, Z19
 	VPMAXUD     Z14, Z20, Z20
 	VPMAXUD     Z14, Z21, Z21
@@ -5647,7 +4914,7 @@ laneahead:
 	VPANDD      Z11, Z4, Z23
 	VPANDD      Z11, Z3, Z24
 	VPANDD      Z11, Z2, Z25
-	VPANDD      Z11, Z1, Z26
+	VPANDD      Z11, Z16, Z26
 	VFMADD231PS Z13, Z19, Z23
 	VFMADD231PS Z13, Z20, Z24
 	VFMADD231PS Z13, Z21, Z25
@@ -5662,32 +4929,32 @@ laneahead:
 	VPSRLW      $0x0c, Z25, Z25
 	VPACKUSWB   Z25, Z23, Z23
 	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z1, Z2, Z20
+	VPACKSSDW   Z16, Z2, Z20
 	VPACKSSWB   Z20, Z19, Z19
 	VPSRLW      $0x04, Z19, Z19
 	VPTERNLOGD  $0xf8, Z10, Z19, Z23
 	VPERMD      Z23, Z6, Z23
 	VPMADDUBSW  Z5, Z23, Z19
 	VPMOVWB     Z19, Y19
-	VMOVUPS     Y19, (DI)
+	VMOVUPS     Y19, (SI)
 	VMOVAPS     Z0, Z4
-	VMOVAPS     Z16, Z3
+	VMOVAPS     Z1, Z3
 	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z1
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+128
+	VMOVAPS     Z18, Z16
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         laneahead
 
 laneloop:
-	VPERMW.Z    (SI), Z9, K6, Z0
+	VPERMW.Z    (DX), Z9, K6, Z0
 	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
+	VPERMW.Z    (DX), Z8, K6, Z1
 	VMULPS      Z15, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
+	VPERMW.Z    64(DX), Z9, K6, Z2
 	VMULPS      Z15, Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
+	VPERMW.Z    64(DX), Z8, K6, Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -5726,62 +4993,66 @@ laneloop:
 	VPERMD      Z16, Z6, Z16
 	VPMADDUBSW  Z5, Z16, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z15, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VMULPS      Z15, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
 	VMULPS      Z15, Z2, Z2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
-	JNE         lanetailrare
+	JNE         lanestage
 	VPANDD      Z12, Z0, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z11, Z0, Z16
 	VFMADD231PS Z13, Z4, Z16
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	VPANDD      Z12, Z1, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z11, Z1, Z17
 	VFMADD231PS Z13, Z4, Z17
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	VPANDD      Z12, Z2, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z11, Z2, Z18
 	VFMADD231PS Z13, Z4, Z18
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	VPANDD      Z12, Z3, Z4
 	VPMAXUD     Z14, Z4, Z4
@@ -5808,14 +5079,13 @@ lanetailnarrow:
 	VMOVDQU8.Z Z16, K7, Z0
 	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(DX), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
+	VMOVDQU8   Y0, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -5829,15 +5099,15 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z9, K6, Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z9, K6, Z0
 	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
+	VPERMW.Z    (DX), Z8, K6, Z1
 	VMULPS      Z15, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
+	VPERMW.Z    64(DX), Z9, K6, Z2
 	VMULPS      Z15, Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
+	VPERMW.Z    64(DX), Z8, K6, Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -5876,16 +5146,38 @@ lanestream:
 	VPERMD      Z16, Z6, Z16
 	VPMADDUBSW  Z5, Z16, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	JMP rare
+
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 160(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ 168(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 32(SP), DX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -5895,7 +5187,7 @@ lanerare:
 	VFMADD231PS  Z13, Z2, Z3
 	VMOVAPS.Z    Z3, K1, Z3
 	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z8, K6, Z2
+	VPERMW.Z     (DX), Z8, K6, Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VPANDD       Z12, Z2, Z4
@@ -5909,7 +5201,7 @@ lanerare:
 	VPACKSSDW    Z16, Z3, Z3
 	VPSRLW       $0x0c, Z3, Z3
 	VPACKSSDW    Z2, Z0, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VPANDD       Z12, Z2, Z4
@@ -5918,7 +5210,7 @@ lanerare:
 	VFMADD231PS  Z13, Z4, Z16
 	VMOVAPS.Z    Z16, K1, Z16
 	VMOVAPS.Z    Z2, K1, Z2
-	VPERMW.Z     64(SI), Z8, K6, Z4
+	VPERMW.Z     64(DX), Z8, K6, Z4
 	VDIVPS       Z1, Z4, Z4
 	VCMPPS       $0x07, Z4, Z4, K1
 	VPANDD       Z12, Z4, Z1
@@ -5939,94 +5231,17 @@ lanerare:
 	VPERMD       Z3, Z6, Z3
 	VPMADDUBSW   Z5, Z3, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z12, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPANDD       Z11, Z0, Z3
-	VFMADD231PS  Z13, Z2, Z3
-	VMOVAPS.Z    Z3, K1, Z3
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VPANDD       Z12, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z11, Z2, Z16
-	VFMADD231PS  Z13, Z4, Z16
-	VMOVAPS.Z    Z16, K1, Z16
-	VMOVAPS.Z    Z2, K1, Z2
-	VPMADDWD     Z7, Z3, Z3
-	VPMADDWD     Z7, Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSDW    Z2, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VPANDD       Z12, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z11, Z2, Z16
-	VFMADD231PS  Z13, Z4, Z16
-	VMOVAPS.Z    Z16, K1, Z16
-	VMOVAPS.Z    Z2, K1, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y4
-	VPMOVZXWD    Y4, Z4
-	VPSLLD       $0x10, Z4, Z4
-	VDIVPS       Z1, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VPANDD       Z12, Z4, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPANDD       Z11, Z4, Z17
-	VFMADD231PS  Z13, Z1, Z17
-	VMOVAPS.Z    Z17, K1, Z17
-	VMOVAPS.Z    Z4, K1, Z4
-	VPMADDWD     Z7, Z16, Z16
-	VPMADDWD     Z7, Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPSRLW       $0x0c, Z16, Z16
-	VPACKSSDW    Z4, Z2, Z2
-	VPACKUSWB    Z16, Z3, Z3
-	VPACKSSWB    Z2, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPERMD       Z3, Z6, Z3
-	KMOVQ        K0, K7
-	VMOVDQU8.Z   Z3, K7, Z0
-	VPMADDUBSW   Z5, Z0, Z0
-	VPMOVWB      Z0, Y0
-	LEAQ         1(DX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8     Y0, K7, (DI)
-	JMP          lanetailback
 
 // func ProductTiesBF16AVX512(same *uint8, tie *float32, scale float32, recip float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ProductTiesBF16AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI same, SI tie, DX elements left
+	// pointers: SI same, DX tie, DI elements left
 	// per call: Z15 scale, Z14 recip, Z13 0x1, Z12 0x7fff, Z11 0xffff0000, Z10 0x7fc00000, Z9 0x1010101
 	// vector registers in use at once: 9
-	MOVQ         same+0(FP), DI
-	MOVQ         tie+8(FP), SI
+	MOVQ         same+0(FP), SI
+	MOVQ         tie+8(FP), DX
 	VBROADCASTSS scale+16(FP), Z15
 	VBROADCASTSS recip+20(FP), Z14
 	VBROADCASTSS constantsAVX512<>+472(SB), Z13
@@ -6034,12 +5249,12 @@ TEXT ·ProductTiesBF16AVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS constantsAVX512<>+480(SB), Z11
 	VBROADCASTSS constantsAVX512<>+272(SB), Z10
 	VBROADCASTSS constantsAVX512<>+276(SB), Z9
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VMOVUPS     (SI), Z0
+	VMOVUPS     (DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VPSRLD      $0x10, Z0, Z1
 	VPANDD      Z13, Z1, Z1
@@ -6053,7 +5268,7 @@ laneloop:
 	VDIVPS      Z15, Z1, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VCMPPS      $0x00, Z1, Z0, K1
-	VMOVUPS     64(SI), Z0
+	VMOVUPS     64(DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VPSRLD      $0x10, Z0, Z1
 	VPANDD      Z13, Z1, Z1
@@ -6067,7 +5282,7 @@ laneloop:
 	VDIVPS      Z15, Z1, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VCMPPS      $0x00, Z1, Z0, K2
-	VMOVUPS     128(SI), Z0
+	VMOVUPS     128(DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VPSRLD      $0x10, Z0, Z1
 	VPANDD      Z13, Z1, Z1
@@ -6081,7 +5296,7 @@ laneloop:
 	VDIVPS      Z15, Z1, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VCMPPS      $0x00, Z1, Z0, K3
-	VMOVUPS     192(SI), Z0
+	VMOVUPS     192(DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VPSRLD      $0x10, Z0, Z1
 	VPANDD      Z13, Z1, Z1
@@ -6099,21 +5314,21 @@ laneloop:
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
 	VMOVDQU8.Z  Z9, K1, Z0
-	VMOVUPS     Z0, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVUPS     Z0, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       DX, DX
+	TESTQ       DI, DI
 	JEQ         laneend
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
+	VMOVUPS.Z   (DX), K7, Z0
 	VMULPS      Z15, Z0, Z0
 	VPSRLD      $0x10, Z0, Z1
 	VPANDD      Z13, Z1, Z1
@@ -6127,10 +5342,10 @@ lanetail:
 	VDIVPS      Z15, Z1, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VCMPPS      $0x00, Z1, Z0, K1
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z0
 	VMULPS      Z15, Z0, Z0
 	VPSRLD      $0x10, Z0, Z1
 	VPANDD      Z13, Z1, Z1
@@ -6144,10 +5359,10 @@ lanetail:
 	VDIVPS      Z15, Z1, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VCMPPS      $0x00, Z1, Z0, K2
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z0
 	VMULPS      Z15, Z0, Z0
 	VPSRLD      $0x10, Z0, Z1
 	VPANDD      Z13, Z1, Z1
@@ -6161,10 +5376,10 @@ lanetail:
 	VDIVPS      Z15, Z1, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VCMPPS      $0x00, Z1, Z0, K3
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z0
 	VMULPS      Z15, Z0, Z0
 	VPSRLD      $0x10, Z0, Z1
 	VPANDD      Z13, Z1, Z1
@@ -6185,7 +5400,7 @@ lanetailnarrow:
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z9, K1, Z0
 	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DI)
+	VMOVDQU8   Z0, K7, (SI)
 
 laneend:
 	VZEROUPPER

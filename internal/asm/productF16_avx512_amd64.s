@@ -6,12 +6,12 @@
 
 // func FakeQuantizeProductF16AVX512(y *uint16, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeProductF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI x, DX elements left
+TEXT ·FakeQuantizeProductF16AVX512(SB), $288-56
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x7bff7bff, Z9 0x0
 	// vector registers in use at once: 23
-	MOVQ          y+0(FP), DI
-	MOVQ          x+8(FP), SI
+	MOVQ          y+0(FP), SI
+	MOVQ          x+8(FP), DX
 	VBROADCASTSS  high+16(FP), Z15
 	VBROADCASTSS  low+20(FP), Z14
 	VBROADCASTSS  scale+24(FP), Z13
@@ -19,20 +19,20 @@ TEXT ·FakeQuantizeProductF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS  constantsAVX512<>+0(SB), Z11
 	VBROADCASTSS  constantsAVX512<>+4(SB), Z10
 	VPXORD        Z9, Z9, Z9
-	MOVQ          n+40(FP), DX
-	CMPQ          DX, $+64
-	JLT           lanetail
+	MOVQ          n+40(FP), DI
+	CMPQ          DI, $+64
+	JLT           lanerest
 	MOVQ          ahead+48(FP), CX
 	CMPQ          CX, $+1
 	JGT           lanestream
-	CMPQ          DX, $+256
+	CMPQ          DI, $+256
 	JLT           laneloop
-	VMOVUPS       (SI), Z8
+	VMOVUPS       (DX), Z8
 	VPMINSW       Z15, Z8, Z0
 	VPMINUW       Z14, Z0, Z0
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z12, Z1, Z7
-	VMOVUPS       64(SI), Z6
+	VMOVUPS       64(DX), Z6
 	VEXTRACTI64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z12, Z0, Z5
@@ -45,12 +45,12 @@ TEXT ·FakeQuantizeProductF16AVX512(SB), NOSPLIT, $0-56
 	VMULPS        Z12, Z0, Z3
 
 laneahead:
-	VMOVUPS       128(SI), Z0
+	VMOVUPS       128(DX), Z0
 	VPMINSW       Z15, Z0, Z1
 	VPMINUW       Z14, Z1, Z1
 	VCVTPH2PS     Y1, Z2
 	VMULPS        Z12, Z2, Z2
-	VMOVUPS       192(SI), Z16
+	VMOVUPS       192(DX), Z16
 	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
 	VMULPS        Z12, Z1, Z1
@@ -76,410 +76,23 @@ laneahead:
 	VFMADD213PS   Z9, Z13, Z21
 	VFMADD213PS   Z9, Z13, Z22
 	VCVTPS2PH     $0x00, Z19, Y19
-	VMOVUPS       Y19, (DI)
+	VMOVUPS       Y19, (SI)
 	VCVTPS2PH     $0x00, Z20, Y20
-	VMOVUPS       Y20, 32(DI)
+	VMOVUPS       Y20, 32(SI)
 	VCVTPS2PH     $0x00, Z21, Y21
-	VMOVUPS       Y21, 64(DI)
+	VMOVUPS       Y21, 64(SI)
 	VCVTPS2PH     $0x00, Z22, Y22
-	VMOVUPS       Y22, 96(DI)
+	VMOVUPS       Y22, 96(SI)
 	VMOVAPS       Z0, Z8
 	VMOVAPS       Z2, Z7
 	VMOVAPS       Z16, Z6
 	VMOVAPS       Z1, Z5
 	VMOVAPS       Z18, Z4
 	VMOVAPS       Z17, Z3
-	ADDQ          $+128, DI
 	ADDQ          $+128, SI
-	SUBQ          $+64, DX
-	CMPQ          DX, $+128
-	JGE           laneahead
-
-laneloop:
-	VMOVUPS       (SI), Z0
-	VPANDD        Z11, Z0, Z1
-	VMOVUPS       64(SI), Z2
-	VPANDD        Z11, Z2, Z3
-	VPMINSW       Z15, Z0, Z0
-	VPMINUW       Z14, Z0, Z0
-	VCVTPH2PS     Y0, Z4
-	VMULPS        Z12, Z4, Z4
-	VEXTRACTI64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z12, Z0, Z0
-	VPMINSW       Z15, Z2, Z2
-	VPMINUW       Z14, Z2, Z2
-	VCVTPH2PS     Y2, Z5
-	VMULPS        Z12, Z5, Z5
-	VEXTRACTI64X4 $0x01, Z2, Y2
-	VCVTPH2PS     Y2, Z2
-	VMULPS        Z12, Z2, Z2
-	VPMAXUW       Z3, Z1, Z1
-	VPCMPUW       $0x06, Z10, Z1, K1
-	KORTESTQ      K1, K1
-	JNE           lanerare
-	VRNDSCALEPS   $0x08, Z4, Z4
-	VFMADD213PS   Z9, Z13, Z4
-	VCVTPS2PH     $0x00, Z4, Y4
-	VMOVUPS       Y4, (DI)
-	VRNDSCALEPS   $0x08, Z0, Z0
-	VFMADD213PS   Z9, Z13, Z0
-	VCVTPS2PH     $0x00, Z0, Y0
-	VMOVUPS       Y0, 32(DI)
-	VRNDSCALEPS   $0x08, Z5, Z5
-	VFMADD213PS   Z9, Z13, Z5
-	VCVTPS2PH     $0x00, Z5, Y5
-	VMOVUPS       Y5, 64(DI)
-	VRNDSCALEPS   $0x08, Z2, Z2
-	VFMADD213PS   Z9, Z13, Z2
-	VCVTPS2PH     $0x00, Z2, Y2
-	VMOVUPS       Y2, 96(DI)
-
-laneback:
-	ADDQ $+128, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ         DX, DX
-	JEQ           laneend
-	MOVQ          $-1, AX
-	BZHIQ         DX, AX, AX
-	KMOVQ         AX, K0
-	KMOVQ         K0, K7
-	VMOVDQU16.Z   (SI), K7, Z0
-	VPANDD        Z11, Z0, Z1
-	KSHIFTRQ      $0x20, K0, K7
-	VMOVDQU16.Z   64(SI), K7, Z2
-	VPANDD        Z11, Z2, Z3
-	VPMINSW       Z15, Z0, Z0
-	VPMINUW       Z14, Z0, Z0
-	VCVTPH2PS     Y0, Z4
-	VMULPS        Z12, Z4, Z4
-	VEXTRACTI64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z12, Z0, Z0
-	VPMINSW       Z15, Z2, Z2
-	VPMINUW       Z14, Z2, Z2
-	VCVTPH2PS     Y2, Z5
-	VMULPS        Z12, Z5, Z5
-	VEXTRACTI64X4 $0x01, Z2, Y2
-	VCVTPH2PS     Y2, Z2
-	VMULPS        Z12, Z2, Z2
-	VPMAXUW       Z3, Z1, Z1
-	VPCMPUW       $0x06, Z10, Z1, K1
-	KORTESTQ      K1, K1
-	JNE           lanetailrare
-	VRNDSCALEPS   $0x08, Z4, Z4
-	VFMADD213PS   Z9, Z13, Z4
-	VCVTPS2PH     $0x00, Z4, Y4
-	KMOVQ         K0, K7
-	VMOVDQU16     Y4, K7, (DI)
-	CMPQ          DX, $+17
-	JLT           lanetailnarrow
-	VRNDSCALEPS   $0x08, Z0, Z0
-	VFMADD213PS   Z9, Z13, Z0
-	VCVTPS2PH     $0x00, Z0, Y0
-	KSHIFTRQ      $0x10, K0, K7
-	VMOVDQU16     Y0, K7, 32(DI)
-	CMPQ          DX, $+33
-	JLT           lanetailnarrow
-	VRNDSCALEPS   $0x08, Z5, Z5
-	VFMADD213PS   Z9, Z13, Z5
-	VCVTPS2PH     $0x00, Z5, Y5
-	KSHIFTRQ      $0x20, K0, K7
-	VMOVDQU16     Y5, K7, 64(DI)
-	CMPQ          DX, $+49
-	JLT           lanetailnarrow
-	VRNDSCALEPS   $0x08, Z2, Z2
-	VFMADD213PS   Z9, Z13, Z2
-	VCVTPS2PH     $0x00, Z2, Y2
-	KSHIFTRQ      $0x30, K0, K7
-	VMOVDQU16     Y2, K7, 96(DI)
-
-lanetailnarrow:
-lanetailback:
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA   (SI)(CX*1)
-	PREFETCHNTA   64(SI)(CX*1)
-	VMOVUPS       (SI), Z0
-	VPANDD        Z11, Z0, Z1
-	VMOVUPS       64(SI), Z2
-	VPANDD        Z11, Z2, Z3
-	VPMINSW       Z15, Z0, Z0
-	VPMINUW       Z14, Z0, Z0
-	VCVTPH2PS     Y0, Z4
-	VMULPS        Z12, Z4, Z4
-	VEXTRACTI64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z12, Z0, Z0
-	VPMINSW       Z15, Z2, Z2
-	VPMINUW       Z14, Z2, Z2
-	VCVTPH2PS     Y2, Z5
-	VMULPS        Z12, Z5, Z5
-	VEXTRACTI64X4 $0x01, Z2, Y2
-	VCVTPH2PS     Y2, Z2
-	VMULPS        Z12, Z2, Z2
-	VPMAXUW       Z3, Z1, Z1
-	VPCMPUW       $0x06, Z10, Z1, K1
-	KORTESTQ      K1, K1
-	JNE           lanerare
-	VRNDSCALEPS   $0x08, Z4, Z4
-	VFMADD213PS   Z9, Z13, Z4
-	VCVTPS2PH     $0x00, Z4, Y4
-	VMOVNTPS      Y4, (DI)
-	VRNDSCALEPS   $0x08, Z0, Z0
-	VFMADD213PS   Z9, Z13, Z0
-	VCVTPS2PH     $0x00, Z0, Y0
-	VMOVNTPS      Y0, 32(DI)
-	VRNDSCALEPS   $0x08, Z5, Z5
-	VFMADD213PS   Z9, Z13, Z5
-	VCVTPS2PH     $0x00, Z5, Y5
-	VMOVNTPS      Y5, 64(DI)
-	VRNDSCALEPS   $0x08, Z2, Z2
-	VFMADD213PS   Z9, Z13, Z2
-	VCVTPS2PH     $0x00, Z2, Y2
-	VMOVNTPS      Y2, 96(DI)
-	ADDQ          $+128, DI
-	ADDQ          $+128, SI
-	SUBQ          $+64, DX
-	CMPQ          DX, $+64
-	JGE           lanestream
-	JMP           lanetail
-
-lanerare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VBROADCASTSS least+32(FP), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMAXPS       Z0, Z1, Z0
-	VBROADCASTSS most+36(FP), Z2
-	VCVTDQ2PS    Z2, Z2
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z3
-	VBLENDMPS    Z0, Z3, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VCVTPH2PS    32(SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z3, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VCVTPH2PS    64(SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z3, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z3, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VBROADCASTSS least+32(FP), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMAXPS       Z0, Z1, Z0
-	VBROADCASTSS most+36(FP), Z2
-	VCVTDQ2PS    Z2, Z2
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z3
-	VBLENDMPS    Z0, Z3, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z3, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 32(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z3, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 64(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z3, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 96(DI)
-	JMP          lanetailback
-
-// func FakeQuantizeProductBytesF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeProductBytesF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI mask, DX x, BX elements left
-	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x7bff7bff, Z9 0x0, Z8 0x1010101
-	// vector registers in use at once: 28
-	MOVQ          y+0(FP), DI
-	MOVQ          mask+8(FP), SI
-	MOVQ          x+16(FP), DX
-	VBROADCASTSS  high+24(FP), Z15
-	VBROADCASTSS  low+28(FP), Z14
-	VBROADCASTSS  scale+32(FP), Z13
-	VBROADCASTSS  recip+36(FP), Z12
-	VBROADCASTSS  constantsAVX512<>+0(SB), Z11
-	VBROADCASTSS  constantsAVX512<>+4(SB), Z10
-	VPXORD        Z9, Z9, Z9
-	VBROADCASTSS  constantsAVX512<>+12(SB), Z8
-	MOVQ          n+48(FP), BX
-	CMPQ          BX, $+64
-	JLT           lanetail
-	MOVQ          ahead+56(FP), CX
-	CMPQ          CX, $+1
-	JGT           lanestream
-	CMPQ          BX, $+256
-	JLT           laneloop
-	VMOVUPS       (DX), Z7
-	VPMINSW       Z15, Z7, Z16
-	VPMINUW       Z14, Z16, Z6
-	VCVTPH2PS     Y6, Z16
-	VMULPS        Z12, Z16, Z5
-	VMOVUPS       64(DX), Z4
-	VEXTRACTI64X4 $0x01, Z6, Y16
-	VCVTPH2PS     Y16, Z16
-	VMULPS        Z12, Z16, Z3
-	VPMINSW       Z15, Z4, Z16
-	VPMINUW       Z14, Z16, Z2
-	VCVTPH2PS     Y2, Z16
-	VMULPS        Z12, Z16, Z1
-	VEXTRACTI64X4 $0x01, Z2, Y16
-	VCVTPH2PS     Y16, Z16
-	VMULPS        Z12, Z16, Z0
-
-laneahead:
-	VMOVUPS       128(DX), Z16
-	VPMINSW       Z15, Z16, Z17
-	VPMINUW       Z14, Z17, Z17
-	VCVTPH2PS     Y17, Z18
-	VMULPS        Z12, Z18, Z18
-	VMOVUPS       192(DX), Z19
-	VEXTRACTI64X4 $0x01, Z17, Y20
-	VCVTPH2PS     Y20, Z20
-	VMULPS        Z12, Z20, Z20
-	VPMINSW       Z15, Z19, Z21
-	VPMINUW       Z14, Z21, Z21
-	VCVTPH2PS     Y21, Z22
-	VMULPS        Z12, Z22, Z22
-	VEXTRACTI64X4 $0x01, Z21, Y23
-	VCVTPH2PS     Y23, Z23
-	VMULPS        Z12, Z23, Z23
-	VPANDD        Z11, Z7, Z24
-	VPANDD        Z11, Z4, Z25
-	VPMAXUW       Z25, Z24, Z24
-	VPCMPUW       $0x06, Z10, Z24, K1
-	KORTESTQ      K1, K1
-	JNE           laneloop
-	VRNDSCALEPS   $0x08, Z5, Z24
-	VRNDSCALEPS   $0x08, Z3, Z25
-	VRNDSCALEPS   $0x08, Z1, Z26
-	VRNDSCALEPS   $0x08, Z0, Z27
-	VFMADD213PS   Z9, Z13, Z24
-	VFMADD213PS   Z9, Z13, Z25
-	VFMADD213PS   Z9, Z13, Z26
-	VFMADD213PS   Z9, Z13, Z27
-	VCVTPS2PH     $0x00, Z24, Y24
-	VMOVUPS       Y24, (DI)
-	VCVTPS2PH     $0x00, Z25, Y25
-	VMOVUPS       Y25, 32(DI)
-	VCVTPS2PH     $0x00, Z26, Y26
-	VMOVUPS       Y26, 64(DI)
-	VCVTPS2PH     $0x00, Z27, Y27
-	VMOVUPS       Y27, 96(DI)
-	VPCMPEQW      Z6, Z7, K1
-	VPCMPEQW      Z2, Z4, K2
-	KUNPCKDQ      K1, K2, K1
-	VMOVDQU8.Z    Z8, K1, Z24
-	VMOVUPS       Z24, (SI)
-	VMOVAPS       Z16, Z7
-	VMOVAPS       Z18, Z5
-	VMOVAPS       Z17, Z6
-	VMOVAPS       Z19, Z4
-	VMOVAPS       Z20, Z3
-	VMOVAPS       Z21, Z2
-	VMOVAPS       Z22, Z1
-	VMOVAPS       Z23, Z0
-	ADDQ          $+128, DI
-	ADDQ          $+64, SI
 	ADDQ          $+128, DX
-	SUBQ          $+64, BX
-	CMPQ          BX, $+128
+	SUBQ          $+64, DI
+	CMPQ          DI, $+128
 	JGE           laneahead
 
 laneloop:
@@ -487,59 +100,57 @@ laneloop:
 	VPANDD        Z11, Z0, Z1
 	VMOVUPS       64(DX), Z2
 	VPANDD        Z11, Z2, Z3
-	VPMINSW       Z15, Z0, Z4
-	VPMINUW       Z14, Z4, Z4
-	VCVTPH2PS     Y4, Z5
+	VPMINSW       Z15, Z0, Z0
+	VPMINUW       Z14, Z0, Z0
+	VCVTPH2PS     Y0, Z4
+	VMULPS        Z12, Z4, Z4
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z12, Z0, Z0
+	VPMINSW       Z15, Z2, Z2
+	VPMINUW       Z14, Z2, Z2
+	VCVTPH2PS     Y2, Z5
 	VMULPS        Z12, Z5, Z5
-	VEXTRACTI64X4 $0x01, Z4, Y6
-	VCVTPH2PS     Y6, Z6
-	VMULPS        Z12, Z6, Z6
-	VPMINSW       Z15, Z2, Z7
-	VPMINUW       Z14, Z7, Z7
-	VCVTPH2PS     Y7, Z16
-	VMULPS        Z12, Z16, Z16
-	VEXTRACTI64X4 $0x01, Z7, Y17
-	VCVTPH2PS     Y17, Z17
-	VMULPS        Z12, Z17, Z17
+	VEXTRACTI64X4 $0x01, Z2, Y2
+	VCVTPH2PS     Y2, Z2
+	VMULPS        Z12, Z2, Z2
 	VPMAXUW       Z3, Z1, Z1
 	VPCMPUW       $0x06, Z10, Z1, K1
 	KORTESTQ      K1, K1
 	JNE           lanerare
+	VRNDSCALEPS   $0x08, Z4, Z4
+	VFMADD213PS   Z9, Z13, Z4
+	VCVTPS2PH     $0x00, Z4, Y4
+	VMOVUPS       Y4, (SI)
+	VRNDSCALEPS   $0x08, Z0, Z0
+	VFMADD213PS   Z9, Z13, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	VMOVUPS       Y0, 32(SI)
 	VRNDSCALEPS   $0x08, Z5, Z5
 	VFMADD213PS   Z9, Z13, Z5
 	VCVTPS2PH     $0x00, Z5, Y5
-	VMOVUPS       Y5, (DI)
-	VRNDSCALEPS   $0x08, Z6, Z6
-	VFMADD213PS   Z9, Z13, Z6
-	VCVTPS2PH     $0x00, Z6, Y6
-	VMOVUPS       Y6, 32(DI)
-	VPCMPEQW      Z4, Z0, K1
-	VRNDSCALEPS   $0x08, Z16, Z16
-	VFMADD213PS   Z9, Z13, Z16
-	VCVTPS2PH     $0x00, Z16, Y16
-	VMOVUPS       Y16, 64(DI)
-	VRNDSCALEPS   $0x08, Z17, Z17
-	VFMADD213PS   Z9, Z13, Z17
-	VCVTPS2PH     $0x00, Z17, Y17
-	VMOVUPS       Y17, 96(DI)
-	VPCMPEQW      Z7, Z2, K2
-	KUNPCKDQ      K1, K2, K1
-	VMOVDQU8.Z    Z8, K1, Z0
-	VMOVUPS       Z0, (SI)
+	VMOVUPS       Y5, 64(SI)
+	VRNDSCALEPS   $0x08, Z2, Z2
+	VFMADD213PS   Z9, Z13, Z2
+	VCVTPS2PH     $0x00, Z2, Y2
+	VMOVUPS       Y2, 96(SI)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
+	ADDQ $+128, SI
 	ADDQ $+128, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ         BX, BX
-	JEQ           laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ          $-1, AX
-	BZHIQ         BX, AX, AX
+	BZHIQ         DI, AX, AX
 	KMOVQ         AX, K0
 	KMOVQ         K0, K7
 	VMOVDQU16.Z   (DX), K7, Z0
@@ -547,62 +158,54 @@ lanetail:
 	KSHIFTRQ      $0x20, K0, K7
 	VMOVDQU16.Z   64(DX), K7, Z2
 	VPANDD        Z11, Z2, Z3
-	VPMINSW       Z15, Z0, Z4
-	VPMINUW       Z14, Z4, Z4
-	VCVTPH2PS     Y4, Z5
+	VPMINSW       Z15, Z0, Z0
+	VPMINUW       Z14, Z0, Z0
+	VCVTPH2PS     Y0, Z4
+	VMULPS        Z12, Z4, Z4
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z12, Z0, Z0
+	VPMINSW       Z15, Z2, Z2
+	VPMINUW       Z14, Z2, Z2
+	VCVTPH2PS     Y2, Z5
 	VMULPS        Z12, Z5, Z5
-	VEXTRACTI64X4 $0x01, Z4, Y6
-	VCVTPH2PS     Y6, Z6
-	VMULPS        Z12, Z6, Z6
-	VPMINSW       Z15, Z2, Z7
-	VPMINUW       Z14, Z7, Z7
-	VCVTPH2PS     Y7, Z16
-	VMULPS        Z12, Z16, Z16
-	VEXTRACTI64X4 $0x01, Z7, Y17
-	VCVTPH2PS     Y17, Z17
-	VMULPS        Z12, Z17, Z17
+	VEXTRACTI64X4 $0x01, Z2, Y2
+	VCVTPH2PS     Y2, Z2
+	VMULPS        Z12, Z2, Z2
 	VPMAXUW       Z3, Z1, Z1
 	VPCMPUW       $0x06, Z10, Z1, K1
 	KORTESTQ      K1, K1
-	JNE           lanetailrare
+	JNE           lanestage
+	VRNDSCALEPS   $0x08, Z4, Z4
+	VFMADD213PS   Z9, Z13, Z4
+	VCVTPS2PH     $0x00, Z4, Y4
+	KMOVQ         K0, K7
+	VMOVDQU16     Y4, K7, (SI)
+	CMPQ          DI, $+17
+	JLT           lanetailnarrow
+	VRNDSCALEPS   $0x08, Z0, Z0
+	VFMADD213PS   Z9, Z13, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	KSHIFTRQ      $0x10, K0, K7
+	VMOVDQU16     Y0, K7, 32(SI)
+	CMPQ          DI, $+33
+	JLT           lanetailnarrow
 	VRNDSCALEPS   $0x08, Z5, Z5
 	VFMADD213PS   Z9, Z13, Z5
 	VCVTPS2PH     $0x00, Z5, Y5
-	KMOVQ         K0, K7
-	VMOVDQU16     Y5, K7, (DI)
-	CMPQ          BX, $+17
-	JLT           lanetailnarrow
-	VRNDSCALEPS   $0x08, Z6, Z6
-	VFMADD213PS   Z9, Z13, Z6
-	VCVTPS2PH     $0x00, Z6, Y6
-	KSHIFTRQ      $0x10, K0, K7
-	VMOVDQU16     Y6, K7, 32(DI)
-	CMPQ          BX, $+33
-	JLT           lanetailnarrow
-	VRNDSCALEPS   $0x08, Z16, Z16
-	VFMADD213PS   Z9, Z13, Z16
-	VCVTPS2PH     $0x00, Z16, Y16
 	KSHIFTRQ      $0x20, K0, K7
-	VMOVDQU16     Y16, K7, 64(DI)
-	CMPQ          BX, $+49
+	VMOVDQU16     Y5, K7, 64(SI)
+	CMPQ          DI, $+49
 	JLT           lanetailnarrow
-	VRNDSCALEPS   $0x08, Z17, Z17
-	VFMADD213PS   Z9, Z13, Z17
-	VCVTPS2PH     $0x00, Z17, Y17
+	VRNDSCALEPS   $0x08, Z2, Z2
+	VFMADD213PS   Z9, Z13, Z2
+	VCVTPS2PH     $0x00, Z2, Y2
 	KSHIFTRQ      $0x30, K0, K7
-	VMOVDQU16     Y17, K7, 96(DI)
+	VMOVDQU16     Y2, K7, 96(SI)
 
 lanetailnarrow:
-	VPCMPEQW   Z4, Z0, K1
-	VPCMPEQW   Z7, Z2, K2
-	KUNPCKDQ   K1, K2, K1
-	VMOVDQU8.Z Z8, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-lanetailback:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -620,6 +223,231 @@ lanestream:
 	VPANDD        Z11, Z0, Z1
 	VMOVUPS       64(DX), Z2
 	VPANDD        Z11, Z2, Z3
+	VPMINSW       Z15, Z0, Z0
+	VPMINUW       Z14, Z0, Z0
+	VCVTPH2PS     Y0, Z4
+	VMULPS        Z12, Z4, Z4
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z12, Z0, Z0
+	VPMINSW       Z15, Z2, Z2
+	VPMINUW       Z14, Z2, Z2
+	VCVTPH2PS     Y2, Z5
+	VMULPS        Z12, Z5, Z5
+	VEXTRACTI64X4 $0x01, Z2, Y2
+	VCVTPH2PS     Y2, Z2
+	VMULPS        Z12, Z2, Z2
+	VPMAXUW       Z3, Z1, Z1
+	VPCMPUW       $0x06, Z10, Z1, K1
+	KORTESTQ      K1, K1
+	JNE           lanerare
+	VRNDSCALEPS   $0x08, Z4, Z4
+	VFMADD213PS   Z9, Z13, Z4
+	VCVTPS2PH     $0x00, Z4, Y4
+	VMOVNTPS      Y4, (SI)
+	VRNDSCALEPS   $0x08, Z0, Z0
+	VFMADD213PS   Z9, Z13, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	VMOVNTPS      Y0, 32(SI)
+	VRNDSCALEPS   $0x08, Z5, Z5
+	VFMADD213PS   Z9, Z13, Z5
+	VCVTPS2PH     $0x00, Z5, Y5
+	VMOVNTPS      Y5, 64(SI)
+	VRNDSCALEPS   $0x08, Z2, Z2
+	VFMADD213PS   Z9, Z13, Z2
+	VCVTPS2PH     $0x00, Z2, Y2
+	VMOVNTPS      Y2, 96(SI)
+	ADDQ          $+128, SI
+	ADDQ          $+128, DX
+	SUBQ          $+64, DI
+	CMPQ          DI, $+64
+	JGE           lanestream
+	JMP           lanetail
+
+lanerare:
+	JMP rare
+
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 256(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 264(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 256(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 264(SP)
+	LEAQ 128(SP), DX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VBROADCASTSS least+32(FP), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS most+36(FP), Z2
+	VCVTDQ2PS    Z2, Z2
+	VMINPS       Z0, Z2, Z0
+	VADDPS       Z9, Z0, Z0
+	VMULPS       Z13, Z0, Z0
+	VADDPS       Z9, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z3
+	VBLENDMPS    Z0, Z3, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (SI)
+	VCVTPH2PS    32(DX), Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z1, Z0
+	VMINPS       Z0, Z2, Z0
+	VADDPS       Z9, Z0, Z0
+	VMULPS       Z13, Z0, Z0
+	VADDPS       Z9, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z3, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VCVTPH2PS    64(DX), Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z1, Z0
+	VMINPS       Z0, Z2, Z0
+	VADDPS       Z9, Z0, Z0
+	VMULPS       Z13, Z0, Z0
+	VADDPS       Z9, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z3, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(SI)
+	VCVTPH2PS    96(DX), Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z1, Z0
+	VMINPS       Z0, Z2, Z0
+	VADDPS       Z9, Z0, Z0
+	VMULPS       Z13, Z0, Z0
+	VADDPS       Z9, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z3, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(SI)
+	JMP          laneback
+
+// func FakeQuantizeProductBytesF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeProductBytesF16AVX512(SB), $368-64
+	// pointers: SI y, DX mask, BX x, DI elements left
+	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x7bff7bff, Z9 0x0, Z8 0x1010101
+	// vector registers in use at once: 28
+	MOVQ          y+0(FP), SI
+	MOVQ          mask+8(FP), DX
+	MOVQ          x+16(FP), BX
+	VBROADCASTSS  high+24(FP), Z15
+	VBROADCASTSS  low+28(FP), Z14
+	VBROADCASTSS  scale+32(FP), Z13
+	VBROADCASTSS  recip+36(FP), Z12
+	VBROADCASTSS  constantsAVX512<>+0(SB), Z11
+	VBROADCASTSS  constantsAVX512<>+4(SB), Z10
+	VPXORD        Z9, Z9, Z9
+	VBROADCASTSS  constantsAVX512<>+12(SB), Z8
+	MOVQ          n+48(FP), DI
+	CMPQ          DI, $+64
+	JLT           lanerest
+	MOVQ          ahead+56(FP), CX
+	CMPQ          CX, $+1
+	JGT           lanestream
+	CMPQ          DI, $+256
+	JLT           laneloop
+	VMOVUPS       (BX), Z7
+	VPMINSW       Z15, Z7, Z0
+	VPMINUW       Z14, Z0, Z6
+	VCVTPH2PS     Y6, Z0
+	VMULPS        Z12, Z0, Z5
+	VMOVUPS       64(BX), Z4
+	VEXTRACTI64X4 $0x01, Z6, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z12, Z0, Z3
+	VPMINSW       Z15, Z4, Z0
+	VPMINUW       Z14, Z0, Z2
+	VCVTPH2PS     Y2, Z0
+	VMULPS        Z12, Z0, Z16
+	VEXTRACTI64X4 $0x01, Z2, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z12, Z0, Z17
+
+laneahead:
+	VMOVUPS       128(BX), Z0
+	VPMINSW       Z15, Z0, Z1
+	VPMINUW       Z14, Z1, Z1
+	VCVTPH2PS     Y1, Z18
+	VMULPS        Z12, Z18, Z18
+	VMOVUPS       192(BX), Z19
+	VEXTRACTI64X4 $0x01, Z1, Y20
+	VCVTPH2PS     Y20, Z20
+	VMULPS        Z12, Z20, Z20
+	VPMINSW       Z15, Z19, Z21
+	VPMINUW       Z14, Z21, Z21
+	VCVTPH2PS     Y21, Z22
+	VMULPS        Z12, Z22, Z22
+	VEXTRACTI64X4 $0x01, Z21, Y23
+	VCVTPH2PS     Y23, Z23
+	VMULPS        Z12, Z23, Z23
+	VPANDD        Z11, Z7, Z24
+	VPANDD        Z11, Z4, Z25
+	VPMAXUW       Z25, Z24, Z24
+	VPCMPUW       $0x06, Z10, Z24, K1
+	KORTESTQ      K1, K1
+	JNE           laneloop
+	VRNDSCALEPS   $0x08, Z5, Z24
+	VRNDSCALEPS   $0x08, Z3, Z25
+	VRNDSCALEPS   $0x08, Z16, Z26
+	VRNDSCALEPS   $0x08, Z17, Z27
+	VFMADD213PS   Z9, Z13, Z24
+	VFMADD213PS   Z9, Z13, Z25
+	VFMADD213PS   Z9, Z13, Z26
+	VFMADD213PS   Z9, Z13, Z27
+	VCVTPS2PH     $0x00, Z24, Y24
+	VMOVUPS       Y24, (SI)
+	VCVTPS2PH     $0x00, Z25, Y25
+	VMOVUPS       Y25, 32(SI)
+	VCVTPS2PH     $0x00, Z26, Y26
+	VMOVUPS       Y26, 64(SI)
+	VCVTPS2PH     $0x00, Z27, Y27
+	VMOVUPS       Y27, 96(SI)
+	VPCMPEQW      Z6, Z7, K1
+	VPCMPEQW      Z2, Z4, K2
+	KUNPCKDQ      K1, K2, K1
+	VMOVDQU8.Z    Z8, K1, Z24
+	VMOVUPS       Z24, (DX)
+	VMOVAPS       Z0, Z7
+	VMOVAPS       Z18, Z5
+	VMOVAPS       Z1, Z6
+	VMOVAPS       Z19, Z4
+	VMOVAPS       Z20, Z3
+	VMOVAPS       Z21, Z2
+	VMOVAPS       Z22, Z16
+	VMOVAPS       Z23, Z17
+	ADDQ          $+128, SI
+	ADDQ          $+64, DX
+	ADDQ          $+128, BX
+	SUBQ          $+64, DI
+	CMPQ          DI, $+128
+	JGE           laneahead
+
+laneloop:
+	VMOVUPS       (BX), Z0
+	VPANDD        Z11, Z0, Z1
+	VMOVUPS       64(BX), Z2
+	VPANDD        Z11, Z2, Z3
 	VPMINSW       Z15, Z0, Z4
 	VPMINUW       Z14, Z4, Z4
 	VCVTPH2PS     Y4, Z5
@@ -641,101 +469,198 @@ lanestream:
 	VRNDSCALEPS   $0x08, Z5, Z5
 	VFMADD213PS   Z9, Z13, Z5
 	VCVTPS2PH     $0x00, Z5, Y5
-	VMOVNTPS      Y5, (DI)
+	VMOVUPS       Y5, (SI)
 	VRNDSCALEPS   $0x08, Z6, Z6
 	VFMADD213PS   Z9, Z13, Z6
 	VCVTPS2PH     $0x00, Z6, Y6
-	VMOVNTPS      Y6, 32(DI)
+	VMOVUPS       Y6, 32(SI)
 	VPCMPEQW      Z4, Z0, K1
 	VRNDSCALEPS   $0x08, Z16, Z16
 	VFMADD213PS   Z9, Z13, Z16
 	VCVTPS2PH     $0x00, Z16, Y16
-	VMOVNTPS      Y16, 64(DI)
+	VMOVUPS       Y16, 64(SI)
 	VRNDSCALEPS   $0x08, Z17, Z17
 	VFMADD213PS   Z9, Z13, Z17
 	VCVTPS2PH     $0x00, Z17, Y17
-	VMOVNTPS      Y17, 96(DI)
+	VMOVUPS       Y17, 96(SI)
 	VPCMPEQW      Z7, Z2, K2
 	KUNPCKDQ      K1, K2, K1
 	VMOVDQU8.Z    Z8, K1, Z0
-	VMOVNTPS      Z0, (SI)
-	ADDQ          $+128, DI
-	ADDQ          $+64, SI
-	ADDQ          $+128, DX
-	SUBQ          $+64, BX
-	CMPQ          BX, $+64
+	VMOVUPS       Z0, (DX)
+
+laneback:
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
+	MOVQ          $-1, AX
+	BZHIQ         DI, AX, AX
+	KMOVQ         AX, K0
+	KMOVQ         K0, K7
+	VMOVDQU16.Z   (BX), K7, Z0
+	VPANDD        Z11, Z0, Z1
+	KSHIFTRQ      $0x20, K0, K7
+	VMOVDQU16.Z   64(BX), K7, Z2
+	VPANDD        Z11, Z2, Z3
+	VPMINSW       Z15, Z0, Z4
+	VPMINUW       Z14, Z4, Z4
+	VCVTPH2PS     Y4, Z5
+	VMULPS        Z12, Z5, Z5
+	VEXTRACTI64X4 $0x01, Z4, Y6
+	VCVTPH2PS     Y6, Z6
+	VMULPS        Z12, Z6, Z6
+	VPMINSW       Z15, Z2, Z7
+	VPMINUW       Z14, Z7, Z7
+	VCVTPH2PS     Y7, Z16
+	VMULPS        Z12, Z16, Z16
+	VEXTRACTI64X4 $0x01, Z7, Y17
+	VCVTPH2PS     Y17, Z17
+	VMULPS        Z12, Z17, Z17
+	VPMAXUW       Z3, Z1, Z1
+	VPCMPUW       $0x06, Z10, Z1, K1
+	KORTESTQ      K1, K1
+	JNE           lanestage
+	VRNDSCALEPS   $0x08, Z5, Z5
+	VFMADD213PS   Z9, Z13, Z5
+	VCVTPS2PH     $0x00, Z5, Y5
+	KMOVQ         K0, K7
+	VMOVDQU16     Y5, K7, (SI)
+	CMPQ          DI, $+17
+	JLT           lanetailnarrow
+	VRNDSCALEPS   $0x08, Z6, Z6
+	VFMADD213PS   Z9, Z13, Z6
+	VCVTPS2PH     $0x00, Z6, Y6
+	KSHIFTRQ      $0x10, K0, K7
+	VMOVDQU16     Y6, K7, 32(SI)
+	CMPQ          DI, $+33
+	JLT           lanetailnarrow
+	VRNDSCALEPS   $0x08, Z16, Z16
+	VFMADD213PS   Z9, Z13, Z16
+	VCVTPS2PH     $0x00, Z16, Y16
+	KSHIFTRQ      $0x20, K0, K7
+	VMOVDQU16     Y16, K7, 64(SI)
+	CMPQ          DI, $+49
+	JLT           lanetailnarrow
+	VRNDSCALEPS   $0x08, Z17, Z17
+	VFMADD213PS   Z9, Z13, Z17
+	VCVTPS2PH     $0x00, Z17, Y17
+	KSHIFTRQ      $0x30, K0, K7
+	VMOVDQU16     Y17, K7, 96(SI)
+
+lanetailnarrow:
+	VPCMPEQW   Z4, Z0, K1
+	VPCMPEQW   Z7, Z2, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z8, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (DX)
+
+laneend:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHNTA   (BX)(CX*1)
+	PREFETCHNTA   64(BX)(CX*1)
+	VMOVUPS       (BX), Z0
+	VPANDD        Z11, Z0, Z1
+	VMOVUPS       64(BX), Z2
+	VPANDD        Z11, Z2, Z3
+	VPMINSW       Z15, Z0, Z4
+	VPMINUW       Z14, Z4, Z4
+	VCVTPH2PS     Y4, Z5
+	VMULPS        Z12, Z5, Z5
+	VEXTRACTI64X4 $0x01, Z4, Y6
+	VCVTPH2PS     Y6, Z6
+	VMULPS        Z12, Z6, Z6
+	VPMINSW       Z15, Z2, Z7
+	VPMINUW       Z14, Z7, Z7
+	VCVTPH2PS     Y7, Z16
+	VMULPS        Z12, Z16, Z16
+	VEXTRACTI64X4 $0x01, Z7, Y17
+	VCVTPH2PS     Y17, Z17
+	VMULPS        Z12, Z17, Z17
+	VPMAXUW       Z3, Z1, Z1
+	VPCMPUW       $0x06, Z10, Z1, K1
+	KORTESTQ      K1, K1
+	JNE           lanerare
+	VRNDSCALEPS   $0x08, Z5, Z5
+	VFMADD213PS   Z9, Z13, Z5
+	VCVTPS2PH     $0x00, Z5, Y5
+	VMOVNTPS      Y5, (SI)
+	VRNDSCALEPS   $0x08, Z6, Z6
+	VFMADD213PS   Z9, Z13, Z6
+	VCVTPS2PH     $0x00, Z6, Y6
+	VMOVNTPS      Y6, 32(SI)
+	VPCMPEQW      Z4, Z0, K1
+	VRNDSCALEPS   $0x08, Z16, Z16
+	VFMADD213PS   Z9, Z13, Z16
+	VCVTPS2PH     $0x00, Z16, Y16
+	VMOVNTPS      Y16, 64(SI)
+	VRNDSCALEPS   $0x08, Z17, Z17
+	VFMADD213PS   Z9, Z13, Z17
+	VCVTPS2PH     $0x00, Z17, Y17
+	VMOVNTPS      Y17, 96(SI)
+	VPCMPEQW      Z7, Z2, K2
+	KUNPCKDQ      K1, K2, K1
+	VMOVDQU8.Z    Z8, K1, Z0
+	VMOVNTPS      Z0, (DX)
+	ADDQ          $+128, SI
+	ADDQ          $+64, DX
+	ADDQ          $+128, BX
+	SUBQ          $+64, DI
+	CMPQ          DI, $+64
 	JGE           lanestream
 	JMP           lanetail
 
 lanerare:
-	VCVTPH2PS    (DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VBROADCASTSS least+40(FP), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMAXPS       Z0, Z1, Z2
-	VBROADCASTSS most+44(FP), Z3
-	VCVTDQ2PS    Z3, Z3
-	VMINPS       Z2, Z3, Z2
-	VADDPS       Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VADDPS       Z9, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z5
-	VBLENDMPS    Z4, Z5, K1, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, (DI)
-	VCMPPS       $0x00, Z0, Z2, K1
-	VCVTPH2PS    32(DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z3, Z2
-	VADDPS       Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VADDPS       Z9, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z5, K2, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VCMPPS       $0x00, Z0, Z2, K2
-	VCVTPH2PS    64(DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z3, Z2
-	VADDPS       Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VADDPS       Z9, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K3
-	VBLENDMPS    Z4, Z5, K3, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 64(DI)
-	VCMPPS       $0x00, Z0, Z2, K3
-	VCVTPH2PS    96(DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z1
-	VMINPS       Z1, Z3, Z1
-	VADDPS       Z9, Z1, Z2
-	VMULPS       Z13, Z2, Z2
-	VADDPS       Z9, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z5, K4, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 320(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 328(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 336(SP), BX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 320(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 328(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 336(SP)
+	LEAQ 192(SP), BX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (BX), Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VBROADCASTSS least+40(FP), Z1
@@ -751,11 +676,9 @@ lanetailrare:
 	VBROADCASTSS constantsAVX512<>+8(SB), Z5
 	VBLENDMPS    Z4, Z5, K1, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVDQU16    Y4, K7, (DI)
+	VMOVUPS      Y4, (SI)
 	VCMPPS       $0x00, Z0, Z2, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(BX), Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z1, Z2
@@ -766,11 +689,9 @@ lanetailrare:
 	VCMPPS       $0x07, Z4, Z4, K2
 	VBLENDMPS    Z4, Z5, K2, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVDQU16    Y4, K7, 32(DI)
+	VMOVUPS      Y4, 32(SI)
 	VCMPPS       $0x00, Z0, Z2, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(BX), Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z1, Z2
@@ -781,11 +702,9 @@ lanetailrare:
 	VCMPPS       $0x07, Z4, Z4, K3
 	VBLENDMPS    Z4, Z5, K3, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVDQU16    Y4, K7, 64(DI)
+	VMOVUPS      Y4, 64(SI)
 	VCMPPS       $0x00, Z0, Z2, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(BX), Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z1, Z1
@@ -796,25 +715,24 @@ lanetailrare:
 	VCMPPS       $0x07, Z2, Z2, K4
 	VBLENDMPS    Z2, Z5, K4, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVDQU16    Y2, K7, 96(DI)
+	VMOVUPS      Y2, 96(SI)
 	VCMPPS       $0x00, Z0, Z1, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z8, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          lanetailback
+	VMOVUPS      Z0, (DX)
+	JMP          laneback
 
 // func FakeQuantizeProductBitsF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeProductBitsF16AVX512(SB), NOSPLIT, $16-64
-	// pointers: DI y, SI mask, DX x, BX elements left
+TEXT ·FakeQuantizeProductBitsF16AVX512(SB), $320-64
+	// pointers: SI y, DX mask, BX x, DI elements left
 	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x7bff7bff, Z9 0x0
 	// vector registers in use at once: 27
-	MOVQ          y+0(FP), DI
-	MOVQ          mask+8(FP), SI
-	MOVQ          x+16(FP), DX
+	MOVQ          y+0(FP), SI
+	MOVQ          mask+8(FP), DX
+	MOVQ          x+16(FP), BX
 	VBROADCASTSS  high+24(FP), Z15
 	VBROADCASTSS  low+28(FP), Z14
 	VBROADCASTSS  scale+32(FP), Z13
@@ -822,20 +740,20 @@ TEXT ·FakeQuantizeProductBitsF16AVX512(SB), NOSPLIT, $16-64
 	VBROADCASTSS  constantsAVX512<>+0(SB), Z11
 	VBROADCASTSS  constantsAVX512<>+4(SB), Z10
 	VPXORD        Z9, Z9, Z9
-	MOVQ          n+48(FP), BX
-	CMPQ          BX, $+64
-	JLT           lanetail
+	MOVQ          n+48(FP), DI
+	CMPQ          DI, $+64
+	JLT           lanerest
 	MOVQ          ahead+56(FP), CX
 	CMPQ          CX, $+1
 	JGT           lanestream
-	CMPQ          BX, $+256
+	CMPQ          DI, $+256
 	JLT           laneloop
-	VMOVUPS       (DX), Z8
+	VMOVUPS       (BX), Z8
 	VPMINSW       Z15, Z8, Z0
 	VPMINUW       Z14, Z0, Z7
 	VCVTPH2PS     Y7, Z0
 	VMULPS        Z12, Z0, Z6
-	VMOVUPS       64(DX), Z5
+	VMOVUPS       64(BX), Z5
 	VEXTRACTI64X4 $0x01, Z7, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z12, Z0, Z4
@@ -845,16 +763,16 @@ TEXT ·FakeQuantizeProductBitsF16AVX512(SB), NOSPLIT, $16-64
 	VMULPS        Z12, Z0, Z2
 	VEXTRACTI64X4 $0x01, Z3, Y0
 	VCVTPH2PS     Y0, Z0
-	VMULPS        Z12, Z0, Z1
+	VMULPS        Z12, Z0, Z16
 
 laneahead:
-	VMOVUPS       128(DX), Z0
-	VPMINSW       Z15, Z0, Z16
-	VPMINUW       Z14, Z16, Z16
-	VCVTPH2PS     Y16, Z17
+	VMOVUPS       128(BX), Z0
+	VPMINSW       Z15, Z0, Z1
+	VPMINUW       Z14, Z1, Z1
+	VCVTPH2PS     Y1, Z17
 	VMULPS        Z12, Z17, Z17
-	VMOVUPS       192(DX), Z18
-	VEXTRACTI64X4 $0x01, Z16, Y19
+	VMOVUPS       192(BX), Z18
+	VEXTRACTI64X4 $0x01, Z1, Y19
 	VCVTPH2PS     Y19, Z19
 	VMULPS        Z12, Z19, Z19
 	VPMINSW       Z15, Z18, Z20
@@ -873,42 +791,42 @@ laneahead:
 	VRNDSCALEPS   $0x08, Z6, Z23
 	VRNDSCALEPS   $0x08, Z4, Z24
 	VRNDSCALEPS   $0x08, Z2, Z25
-	VRNDSCALEPS   $0x08, Z1, Z26
+	VRNDSCALEPS   $0x08, Z16, Z26
 	VFMADD213PS   Z9, Z13, Z23
 	VFMADD213PS   Z9, Z13, Z24
 	VFMADD213PS   Z9, Z13, Z25
 	VFMADD213PS   Z9, Z13, Z26
 	VCVTPS2PH     $0x00, Z23, Y23
-	VMOVUPS       Y23, (DI)
+	VMOVUPS       Y23, (SI)
 	VCVTPS2PH     $0x00, Z24, Y24
-	VMOVUPS       Y24, 32(DI)
+	VMOVUPS       Y24, 32(SI)
 	VCVTPS2PH     $0x00, Z25, Y25
-	VMOVUPS       Y25, 64(DI)
+	VMOVUPS       Y25, 64(SI)
 	VCVTPS2PH     $0x00, Z26, Y26
-	VMOVUPS       Y26, 96(DI)
+	VMOVUPS       Y26, 96(SI)
 	VPCMPEQW      Z7, Z8, K1
 	VPCMPEQW      Z3, Z5, K2
 	KUNPCKDQ      K1, K2, K1
-	KMOVQ         K1, (SI)
+	KMOVQ         K1, (DX)
 	VMOVAPS       Z0, Z8
 	VMOVAPS       Z17, Z6
-	VMOVAPS       Z16, Z7
+	VMOVAPS       Z1, Z7
 	VMOVAPS       Z18, Z5
 	VMOVAPS       Z19, Z4
 	VMOVAPS       Z20, Z3
 	VMOVAPS       Z21, Z2
-	VMOVAPS       Z22, Z1
-	ADDQ          $+128, DI
-	ADDQ          $+8, SI
-	ADDQ          $+128, DX
-	SUBQ          $+64, BX
-	CMPQ          BX, $+128
+	VMOVAPS       Z22, Z16
+	ADDQ          $+128, SI
+	ADDQ          $+8, DX
+	ADDQ          $+128, BX
+	SUBQ          $+64, DI
+	CMPQ          DI, $+128
 	JGE           laneahead
 
 laneloop:
-	VMOVUPS       (DX), Z0
+	VMOVUPS       (BX), Z0
 	VPANDD        Z11, Z0, Z1
-	VMOVUPS       64(DX), Z2
+	VMOVUPS       64(BX), Z2
 	VPANDD        Z11, Z2, Z3
 	VPMINSW       Z15, Z0, Z4
 	VPMINUW       Z14, Z4, Z4
@@ -931,43 +849,47 @@ laneloop:
 	VRNDSCALEPS   $0x08, Z5, Z5
 	VFMADD213PS   Z9, Z13, Z5
 	VCVTPS2PH     $0x00, Z5, Y5
-	VMOVUPS       Y5, (DI)
+	VMOVUPS       Y5, (SI)
 	VRNDSCALEPS   $0x08, Z6, Z6
 	VFMADD213PS   Z9, Z13, Z6
 	VCVTPS2PH     $0x00, Z6, Y6
-	VMOVUPS       Y6, 32(DI)
+	VMOVUPS       Y6, 32(SI)
 	VPCMPEQW      Z4, Z0, K1
 	VRNDSCALEPS   $0x08, Z8, Z8
 	VFMADD213PS   Z9, Z13, Z8
 	VCVTPS2PH     $0x00, Z8, Y8
-	VMOVUPS       Y8, 64(DI)
+	VMOVUPS       Y8, 64(SI)
 	VRNDSCALEPS   $0x08, Z16, Z16
 	VFMADD213PS   Z9, Z13, Z16
 	VCVTPS2PH     $0x00, Z16, Y16
-	VMOVUPS       Y16, 96(DI)
+	VMOVUPS       Y16, 96(SI)
 	VPCMPEQW      Z7, Z2, K2
 	KUNPCKDQ      K1, K2, K1
-	KMOVQ         K1, (SI)
+	KMOVQ         K1, (DX)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ         BX, BX
-	JEQ           laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ          $-1, AX
-	BZHIQ         BX, AX, AX
+	BZHIQ         DI, AX, AX
 	KMOVQ         AX, K0
 	KMOVQ         K0, K7
-	VMOVDQU16.Z   (DX), K7, Z0
+	VMOVDQU16.Z   (BX), K7, Z0
 	VPANDD        Z11, Z0, Z1
 	KSHIFTRQ      $0x20, K0, K7
-	VMOVDQU16.Z   64(DX), K7, Z2
+	VMOVDQU16.Z   64(BX), K7, Z2
 	VPANDD        Z11, Z2, Z3
 	VPMINSW       Z15, Z0, Z4
 	VPMINUW       Z14, Z4, Z4
@@ -986,74 +908,43 @@ lanetail:
 	VPMAXUW       Z3, Z1, Z1
 	VPCMPUW       $0x06, Z10, Z1, K1
 	KORTESTQ      K1, K1
-	JNE           lanetailrare
+	JNE           lanestage
 	VRNDSCALEPS   $0x08, Z5, Z5
 	VFMADD213PS   Z9, Z13, Z5
 	VCVTPS2PH     $0x00, Z5, Y5
 	KMOVQ         K0, K7
-	VMOVDQU16     Y5, K7, (DI)
-	CMPQ          BX, $+17
+	VMOVDQU16     Y5, K7, (SI)
+	CMPQ          DI, $+17
 	JLT           lanetailnarrow
 	VRNDSCALEPS   $0x08, Z6, Z6
 	VFMADD213PS   Z9, Z13, Z6
 	VCVTPS2PH     $0x00, Z6, Y6
 	KSHIFTRQ      $0x10, K0, K7
-	VMOVDQU16     Y6, K7, 32(DI)
-	CMPQ          BX, $+33
+	VMOVDQU16     Y6, K7, 32(SI)
+	CMPQ          DI, $+33
 	JLT           lanetailnarrow
 	VRNDSCALEPS   $0x08, Z8, Z8
 	VFMADD213PS   Z9, Z13, Z8
 	VCVTPS2PH     $0x00, Z8, Y8
 	KSHIFTRQ      $0x20, K0, K7
-	VMOVDQU16     Y8, K7, 64(DI)
-	CMPQ          BX, $+49
+	VMOVDQU16     Y8, K7, 64(SI)
+	CMPQ          DI, $+49
 	JLT           lanetailnarrow
 	VRNDSCALEPS   $0x08, Z16, Z16
 	VFMADD213PS   Z9, Z13, Z16
 	VCVTPS2PH     $0x00, Z16, Y16
 	KSHIFTRQ      $0x30, K0, K7
-	VMOVDQU16     Y16, K7, 96(DI)
+	VMOVDQU16     Y16, K7, 96(SI)
 
 lanetailnarrow:
 	VPCMPEQW Z4, Z0, K1
 	VPCMPEQW Z7, Z2, K2
 	KUNPCKDQ K1, K2, K1
-	KMOVQ    K1, (SP)
+	KMOVQ    K1, 128(SP)
+	LEAQ     128(SP), AX
+	MOVQ     DX, CX
+	CALL     ·stageOut1AVX512(SB)
 
-lanetailback:
-	MOVQ  (SP), AX
-	BZHIQ BX, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  BX, $+9
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  BX, $+17
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  BX, $+25
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  BX, $+33
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  BX, $+41
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  BX, $+49
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  BX, $+57
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged1:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -1067,11 +958,11 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA   (DX)(CX*1)
-	PREFETCHNTA   64(DX)(CX*1)
-	VMOVUPS       (DX), Z0
+	PREFETCHNTA   (BX)(CX*1)
+	PREFETCHNTA   64(BX)(CX*1)
+	VMOVUPS       (BX), Z0
 	VPANDD        Z11, Z0, Z1
-	VMOVUPS       64(DX), Z2
+	VMOVUPS       64(BX), Z2
 	VPANDD        Z11, Z2, Z3
 	VPMINSW       Z15, Z0, Z4
 	VPMINUW       Z14, Z4, Z4
@@ -1094,99 +985,61 @@ lanestream:
 	VRNDSCALEPS   $0x08, Z5, Z5
 	VFMADD213PS   Z9, Z13, Z5
 	VCVTPS2PH     $0x00, Z5, Y5
-	VMOVNTPS      Y5, (DI)
+	VMOVNTPS      Y5, (SI)
 	VRNDSCALEPS   $0x08, Z6, Z6
 	VFMADD213PS   Z9, Z13, Z6
 	VCVTPS2PH     $0x00, Z6, Y6
-	VMOVNTPS      Y6, 32(DI)
+	VMOVNTPS      Y6, 32(SI)
 	VPCMPEQW      Z4, Z0, K1
 	VRNDSCALEPS   $0x08, Z8, Z8
 	VFMADD213PS   Z9, Z13, Z8
 	VCVTPS2PH     $0x00, Z8, Y8
-	VMOVNTPS      Y8, 64(DI)
+	VMOVNTPS      Y8, 64(SI)
 	VRNDSCALEPS   $0x08, Z16, Z16
 	VFMADD213PS   Z9, Z13, Z16
 	VCVTPS2PH     $0x00, Z16, Y16
-	VMOVNTPS      Y16, 96(DI)
+	VMOVNTPS      Y16, 96(SI)
 	VPCMPEQW      Z7, Z2, K2
 	KUNPCKDQ      K1, K2, K1
-	KMOVQ         K1, (SI)
-	ADDQ          $+128, DI
-	ADDQ          $+8, SI
-	ADDQ          $+128, DX
-	SUBQ          $+64, BX
-	CMPQ          BX, $+64
+	KMOVQ         K1, (DX)
+	ADDQ          $+128, SI
+	ADDQ          $+8, DX
+	ADDQ          $+128, BX
+	SUBQ          $+64, DI
+	CMPQ          DI, $+64
 	JGE           lanestream
 	JMP           lanetail
 
 lanerare:
-	VCVTPH2PS    (DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VBROADCASTSS least+40(FP), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMAXPS       Z0, Z1, Z2
-	VBROADCASTSS most+44(FP), Z3
-	VCVTDQ2PS    Z3, Z3
-	VMINPS       Z2, Z3, Z2
-	VADDPS       Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VADDPS       Z9, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z5
-	VBLENDMPS    Z4, Z5, K1, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, (DI)
-	VCMPPS       $0x00, Z0, Z2, K1
-	VCVTPH2PS    32(DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z3, Z2
-	VADDPS       Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VADDPS       Z9, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z5, K2, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VCMPPS       $0x00, Z0, Z2, K2
-	VCVTPH2PS    64(DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z3, Z2
-	VADDPS       Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VADDPS       Z9, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K3
-	VBLENDMPS    Z4, Z5, K3, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 64(DI)
-	VCMPPS       $0x00, Z0, Z2, K3
-	VCVTPH2PS    96(DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z1
-	VMINPS       Z1, Z3, Z1
-	VADDPS       Z9, Z1, Z2
-	VMULPS       Z13, Z2, Z2
-	VADDPS       Z9, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z5, K4, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 272(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 280(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	MOVQ 288(SP), BX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 272(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 280(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 144(SP), BX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (BX), Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VBROADCASTSS least+40(FP), Z1
@@ -1202,11 +1055,9 @@ lanetailrare:
 	VBROADCASTSS constantsAVX512<>+8(SB), Z5
 	VBLENDMPS    Z4, Z5, K1, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVDQU16    Y4, K7, (DI)
+	VMOVUPS      Y4, (SI)
 	VCMPPS       $0x00, Z0, Z2, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(BX), Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z1, Z2
@@ -1217,11 +1068,9 @@ lanetailrare:
 	VCMPPS       $0x07, Z4, Z4, K2
 	VBLENDMPS    Z4, Z5, K2, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVDQU16    Y4, K7, 32(DI)
+	VMOVUPS      Y4, 32(SI)
 	VCMPPS       $0x00, Z0, Z2, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(BX), Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z1, Z2
@@ -1232,11 +1081,9 @@ lanetailrare:
 	VCMPPS       $0x07, Z4, Z4, K3
 	VBLENDMPS    Z4, Z5, K3, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVDQU16    Y4, K7, 64(DI)
+	VMOVUPS      Y4, 64(SI)
 	VCMPPS       $0x00, Z0, Z2, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(BX), Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z1, Z1
@@ -1247,60 +1094,60 @@ lanetailrare:
 	VCMPPS       $0x07, Z2, Z2, K4
 	VBLENDMPS    Z2, Z5, K4, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVDQU16    Y2, K7, 96(DI)
+	VMOVUPS      Y2, 96(SI)
 	VCMPPS       $0x00, Z0, Z1, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          lanetailback
+	KMOVQ        K1, (DX)
+	JMP          laneback
 
 // func QuantizeWholeProductInt8F16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeWholeProductInt8F16AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI q, SI x, DX elements left
+TEXT ·QuantizeWholeProductInt8F16AVX512(SB), NOSPLIT, $224-40
+	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 0x80008000, Z13 table
 	// vector registers in use at once: 10
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS constantsAVX512<>+16(SB), Z14
 	VMOVUPS      constantsAVX512<>+20(SB), Z13
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    32(SI), Z1
+	VCVTPH2PS    32(DX), Z1
 	VMULPS       Z15, Z1, Z1
 	VCVTPS2DQ    Z1, Z1
 	VPACKSSDW    Z1, Z0, Z12
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    96(SI), Z1
+	VCVTPH2PS    96(DX), Z1
 	VMULPS       Z15, Z1, Z1
 	VCVTPS2DQ    Z1, Z1
 	VPACKSSDW    Z1, Z0, Z11
 
 laneahead:
-	VCVTPH2PS 128(SI), Z0
+	VCVTPH2PS 128(DX), Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
-	VCVTPH2PS 160(SI), Z1
+	VCVTPH2PS 160(DX), Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
 	VPACKSSDW Z1, Z0, Z0
-	VCVTPH2PS 192(SI), Z1
+	VCVTPH2PS 192(DX), Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
-	VCVTPH2PS 224(SI), Z2
+	VCVTPH2PS 224(DX), Z2
 	VMULPS    Z15, Z2, Z2
 	VCVTPS2DQ Z2, Z2
 	VPACKSSDW Z2, Z1, Z1
@@ -1310,27 +1157,27 @@ laneahead:
 	JNE       laneloop
 	VPACKSSWB Z11, Z12, Z2
 	VPERMD    Z2, Z13, Z2
-	VMOVUPS   Z2, (DI)
+	VMOVUPS   Z2, (SI)
 	VMOVAPS   Z0, Z12
 	VMOVAPS   Z1, Z11
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
-	SUBQ      $+64, DX
-	CMPQ      DX, $+128
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+128
 	JGE       laneahead
 
 laneloop:
-	VCVTPH2PS (SI), Z0
+	VCVTPH2PS (DX), Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
-	VCVTPH2PS 32(SI), Z1
+	VCVTPH2PS 32(DX), Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
 	VPACKSSDW Z1, Z0, Z0
-	VCVTPH2PS 64(SI), Z1
+	VCVTPH2PS 64(DX), Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
-	VCVTPH2PS 96(SI), Z2
+	VCVTPH2PS 96(DX), Z2
 	VMULPS    Z15, Z2, Z2
 	VCVTPS2DQ Z2, Z2
 	VPACKSSDW Z2, Z1, Z1
@@ -1340,44 +1187,48 @@ laneloop:
 	JNE       lanerare
 	VPACKSSWB Z1, Z0, Z0
 	VPERMD    Z0, Z13, Z0
-	VMOVUPS   Z0, (DI)
+	VMOVUPS   Z0, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VCVTPH2PS   Y2, Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VCVTPH2PS   Y3, Z3
 	VMULPS      Z15, Z3, Z3
 	VCVTPS2DQ   Z3, Z3
@@ -1388,13 +1239,12 @@ lanetailnarrow:
 	VPMINSW   Z2, Z0, Z1
 	VPCMPEQW  Z14, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       lanetailrare
+	JNE       lanestage
 	VPACKSSWB Z2, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VMOVDQU8  Z0, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -1408,19 +1258,19 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
 	VPACKSSDW   Z1, Z0, Z0
-	VCVTPH2PS   64(SI), Z1
+	VCVTPH2PS   64(DX), Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   96(SI), Z2
+	VCVTPH2PS   96(DX), Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
@@ -1430,71 +1280,38 @@ lanestream:
 	JNE         lanerare
 	VPACKSSWB   Z1, Z0, Z0
 	VPERMD      Z0, Z13, Z0
-	VMOVNTPS    Z0, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z0, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VBROADCASTSS constantsAVX512<>+84(SB), Z3
-	VCVTDQ2PS    Z3, Z3
-	VPXORD       Z4, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z4, Z3, Z3
-	VMAXPS       Z2, Z3, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z5
-	VCVTDQ2PS    Z5, Z5
-	VSUBPS       Z4, Z5, Z5
-	VMINPS       Z2, Z5, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPH2PS    32(SI), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z4, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z2, Z2
-	VCVTPH2PS    64(SI), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z4, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z3, Z1
-	VMINPS       Z1, Z5, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z6, Z6
-	VPACKSSWB    Z6, Z2, Z2
-	VPERMD       Z2, Z13, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 192(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 200(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z2
@@ -1512,9 +1329,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z2, Z2
 	VMOVAPS.Z    Z2, K1, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z3, Z6
@@ -1524,9 +1339,7 @@ lanetailrare:
 	VCVTPS2DQ    Z6, Z6
 	VMOVAPS.Z    Z6, K1, Z6
 	VPACKSSDW    Z6, Z2, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z3, Z6
@@ -1535,9 +1348,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z6, Z6
 	VMOVAPS.Z    Z6, K1, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VMAXPS       Z1, Z3, Z1
@@ -1549,18 +1360,17 @@ lanetailrare:
 	VPACKSSDW    Z1, Z6, Z6
 	VPACKSSWB    Z6, Z2, Z2
 	VPERMD       Z2, Z13, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+	VMOVUPS      Z2, (SI)
+	JMP          laneback
 
 // func QuantizeProductInt8F16AVX512(q *int8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductInt8F16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX elements left
+TEXT ·QuantizeProductInt8F16AVX512(SB), NOSPLIT, $224-56
+	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z9 most, Z13 Narrow16, Z0 Narrow16, Z10 NarrowS8, Z0 Narrow16, Z8 NarrowS8, Z7 0x80008000, Z11 table
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS zeroPoint+24(FP), Z14
 	VPACKSSDW    Z14, Z14, Z13
@@ -1574,41 +1384,41 @@ TEXT ·QuantizeProductInt8F16AVX512(SB), NOSPLIT, $0-56
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z11, Z8
 	VBROADCASTSS constantsAVX512<>+16(SB), Z7
-	MOVQ         n+40(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    32(SI), Z1
+	VCVTPH2PS    32(DX), Z1
 	VMULPS       Z15, Z1, Z1
 	VCVTPS2DQ    Z1, Z1
 	VPACKSSDW    Z1, Z0, Z6
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    96(SI), Z1
+	VCVTPH2PS    96(DX), Z1
 	VMULPS       Z15, Z1, Z1
 	VCVTPS2DQ    Z1, Z1
 	VPACKSSDW    Z1, Z0, Z5
 
 laneahead:
-	VCVTPH2PS 128(SI), Z0
+	VCVTPH2PS 128(DX), Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
-	VCVTPH2PS 160(SI), Z1
+	VCVTPH2PS 160(DX), Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
 	VPACKSSDW Z1, Z0, Z0
-	VCVTPH2PS 192(SI), Z1
+	VCVTPH2PS 192(DX), Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
-	VCVTPH2PS 224(SI), Z2
+	VCVTPH2PS 224(DX), Z2
 	VMULPS    Z15, Z2, Z2
 	VCVTPS2DQ Z2, Z2
 	VPACKSSDW Z2, Z1, Z1
@@ -1622,28 +1432,28 @@ laneahead:
 	VPERMD    Z2, Z11, Z2
 	VPMAXSB   Z10, Z2, Z2
 	VPMINSB   Z8, Z2, Z2
-	VMOVUPS   Z2, (DI)
+	VMOVUPS   Z2, (SI)
 	VMOVAPS   Z0, Z6
 	VMOVAPS   Z1, Z5
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
-	SUBQ      $+64, DX
-	CMPQ      DX, $+128
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+128
 	JGE       laneahead
 
 laneloop:
-	VCVTPH2PS (SI), Z0
+	VCVTPH2PS (DX), Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
-	VCVTPH2PS 32(SI), Z1
+	VCVTPH2PS 32(DX), Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
 	VPACKSSDW Z1, Z0, Z0
 	VPADDSW   Z13, Z0, Z1
-	VCVTPH2PS 64(SI), Z2
+	VCVTPH2PS 64(DX), Z2
 	VMULPS    Z15, Z2, Z2
 	VCVTPS2DQ Z2, Z2
-	VCVTPH2PS 96(SI), Z3
+	VCVTPH2PS 96(DX), Z3
 	VMULPS    Z15, Z3, Z3
 	VCVTPS2DQ Z3, Z3
 	VPACKSSDW Z3, Z2, Z2
@@ -1656,44 +1466,48 @@ laneloop:
 	VPERMD    Z1, Z11, Z1
 	VPMAXSB   Z10, Z1, Z1
 	VPMINSB   Z8, Z1, Z1
-	VMOVUPS   Z1, (DI)
+	VMOVUPS   Z1, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VCVTPH2PS   Y2, Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VCVTPH2PS   Y3, Z3
 	VMULPS      Z15, Z3, Z3
 	VCVTPS2DQ   Z3, Z3
@@ -1706,15 +1520,14 @@ lanetailnarrow:
 	VPMINSW   Z2, Z0, Z0
 	VPCMPEQW  Z7, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       lanetailrare
+	JNE       lanestage
 	VPACKSSWB Z3, Z1, Z1
 	VPERMD    Z1, Z11, Z1
 	VPMAXSB   Z10, Z1, Z1
 	VPMINSB   Z8, Z1, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
+	VMOVDQU8  Z1, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -1728,20 +1541,20 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPADDSW     Z13, Z0, Z1
-	VCVTPH2PS   64(SI), Z2
+	VCVTPH2PS   64(DX), Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z15, Z3, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -1754,68 +1567,38 @@ lanestream:
 	VPERMD      Z1, Z11, Z1
 	VPMAXSB     Z10, Z1, Z1
 	VPMINSB     Z8, Z1, Z1
-	VMOVNTPS    Z1, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z1, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VCVTDQ2PS    Z12, Z3
-	VCVTDQ2PS    Z14, Z4
-	VSUBPS       Z4, Z3, Z3
-	VMAXPS       Z2, Z3, Z2
-	VCVTDQ2PS    Z9, Z5
-	VSUBPS       Z4, Z5, Z5
-	VMINPS       Z2, Z5, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPH2PS    32(SI), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z4, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z2, Z2
-	VCVTPH2PS    64(SI), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z4, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z3, Z1
-	VMINPS       Z1, Z5, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z6, Z6
-	VPACKSSWB    Z6, Z2, Z2
-	VPERMD       Z2, Z11, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 192(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 200(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z2
@@ -1830,9 +1613,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z2, Z2
 	VMOVAPS.Z    Z2, K1, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z3, Z6
@@ -1842,9 +1623,7 @@ lanetailrare:
 	VCVTPS2DQ    Z6, Z6
 	VMOVAPS.Z    Z6, K1, Z6
 	VPACKSSDW    Z6, Z2, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z3, Z6
@@ -1853,9 +1632,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z6, Z6
 	VMOVAPS.Z    Z6, K1, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VMAXPS       Z1, Z3, Z1
@@ -1867,18 +1644,17 @@ lanetailrare:
 	VPACKSSDW    Z1, Z6, Z6
 	VPACKSSWB    Z6, Z2, Z2
 	VPERMD       Z2, Z11, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+	VMOVUPS      Z2, (SI)
+	JMP          laneback
 
 // func QuantizeProductUint8F16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductUint8F16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX elements left
+TEXT ·QuantizeProductUint8F16AVX512(SB), NOSPLIT, $224-56
+	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z9 most, Z13 Narrow16, Z0 Narrow16, Z10 NarrowU8, Z0 Narrow16, Z8 NarrowU8, Z7 0x80008000, Z11 table
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS zeroPoint+24(FP), Z14
 	VPACKSSDW    Z14, Z14, Z13
@@ -1892,41 +1668,41 @@ TEXT ·QuantizeProductUint8F16AVX512(SB), NOSPLIT, $0-56
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z11, Z8
 	VBROADCASTSS constantsAVX512<>+16(SB), Z7
-	MOVQ         n+40(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    32(SI), Z1
+	VCVTPH2PS    32(DX), Z1
 	VMULPS       Z15, Z1, Z1
 	VCVTPS2DQ    Z1, Z1
 	VPACKSSDW    Z1, Z0, Z6
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    96(SI), Z1
+	VCVTPH2PS    96(DX), Z1
 	VMULPS       Z15, Z1, Z1
 	VCVTPS2DQ    Z1, Z1
 	VPACKSSDW    Z1, Z0, Z5
 
 laneahead:
-	VCVTPH2PS 128(SI), Z0
+	VCVTPH2PS 128(DX), Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
-	VCVTPH2PS 160(SI), Z1
+	VCVTPH2PS 160(DX), Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
 	VPACKSSDW Z1, Z0, Z0
-	VCVTPH2PS 192(SI), Z1
+	VCVTPH2PS 192(DX), Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
-	VCVTPH2PS 224(SI), Z2
+	VCVTPH2PS 224(DX), Z2
 	VMULPS    Z15, Z2, Z2
 	VCVTPS2DQ Z2, Z2
 	VPACKSSDW Z2, Z1, Z1
@@ -1940,28 +1716,28 @@ laneahead:
 	VPERMD    Z2, Z11, Z2
 	VPMAXUB   Z10, Z2, Z2
 	VPMINUB   Z8, Z2, Z2
-	VMOVUPS   Z2, (DI)
+	VMOVUPS   Z2, (SI)
 	VMOVAPS   Z0, Z6
 	VMOVAPS   Z1, Z5
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
-	SUBQ      $+64, DX
-	CMPQ      DX, $+128
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+128
 	JGE       laneahead
 
 laneloop:
-	VCVTPH2PS (SI), Z0
+	VCVTPH2PS (DX), Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
-	VCVTPH2PS 32(SI), Z1
+	VCVTPH2PS 32(DX), Z1
 	VMULPS    Z15, Z1, Z1
 	VCVTPS2DQ Z1, Z1
 	VPACKSSDW Z1, Z0, Z0
 	VPADDSW   Z13, Z0, Z1
-	VCVTPH2PS 64(SI), Z2
+	VCVTPH2PS 64(DX), Z2
 	VMULPS    Z15, Z2, Z2
 	VCVTPS2DQ Z2, Z2
-	VCVTPH2PS 96(SI), Z3
+	VCVTPH2PS 96(DX), Z3
 	VMULPS    Z15, Z3, Z3
 	VCVTPS2DQ Z3, Z3
 	VPACKSSDW Z3, Z2, Z2
@@ -1974,44 +1750,48 @@ laneloop:
 	VPERMD    Z1, Z11, Z1
 	VPMAXUB   Z10, Z1, Z1
 	VPMINUB   Z8, Z1, Z1
-	VMOVUPS   Z1, (DI)
+	VMOVUPS   Z1, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VCVTPH2PS   Y2, Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VCVTPH2PS   Y3, Z3
 	VMULPS      Z15, Z3, Z3
 	VCVTPS2DQ   Z3, Z3
@@ -2024,15 +1804,14 @@ lanetailnarrow:
 	VPMINSW   Z2, Z0, Z0
 	VPCMPEQW  Z7, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       lanetailrare
+	JNE       lanestage
 	VPACKUSWB Z3, Z1, Z1
 	VPERMD    Z1, Z11, Z1
 	VPMAXUB   Z10, Z1, Z1
 	VPMINUB   Z8, Z1, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
+	VMOVDQU8  Z1, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -2046,20 +1825,20 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPADDSW     Z13, Z0, Z1
-	VCVTPH2PS   64(SI), Z2
+	VCVTPH2PS   64(DX), Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z15, Z3, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -2072,68 +1851,38 @@ lanestream:
 	VPERMD      Z1, Z11, Z1
 	VPMAXUB     Z10, Z1, Z1
 	VPMINUB     Z8, Z1, Z1
-	VMOVNTPS    Z1, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z1, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VCVTDQ2PS    Z12, Z3
-	VCVTDQ2PS    Z14, Z4
-	VSUBPS       Z4, Z3, Z3
-	VMAXPS       Z2, Z3, Z2
-	VCVTDQ2PS    Z9, Z5
-	VSUBPS       Z4, Z5, Z5
-	VMINPS       Z2, Z5, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPH2PS    32(SI), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z4, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z2, Z2
-	VCVTPH2PS    64(SI), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z4, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z3, Z1
-	VMINPS       Z1, Z5, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z6, Z6
-	VPACKUSWB    Z6, Z2, Z2
-	VPERMD       Z2, Z11, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 192(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 200(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z2
@@ -2148,9 +1897,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z2, Z2
 	VMOVAPS.Z    Z2, K1, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z3, Z6
@@ -2160,9 +1907,7 @@ lanetailrare:
 	VCVTPS2DQ    Z6, Z6
 	VMOVAPS.Z    Z6, K1, Z6
 	VPACKSSDW    Z6, Z2, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z3, Z6
@@ -2171,9 +1916,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z6, Z6
 	VMOVAPS.Z    Z6, K1, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VMAXPS       Z1, Z3, Z1
@@ -2185,18 +1928,17 @@ lanetailrare:
 	VPACKSSDW    Z1, Z6, Z6
 	VPACKUSWB    Z6, Z2, Z2
 	VPERMD       Z2, Z11, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+	VMOVUPS      Z2, (SI)
+	JMP          laneback
 
 // func QuantizeProductPacked4F16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductPacked4F16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX elements left
+TEXT ·QuantizeProductPacked4F16AVX512(SB), NOSPLIT, $192-56
+	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z9 most, Z13 Narrow16, Z0 Narrow16, Z10 NarrowS8, Z0 Narrow16, Z8 NarrowS8, Z7 0x80008000, Z11 table, Z6 0x10011001, Z5 0xf0f0f0f
 	// vector registers in use at once: 18
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS zeroPoint+24(FP), Z14
 	VPACKSSDW    Z14, Z14, Z13
@@ -2212,41 +1954,41 @@ TEXT ·QuantizeProductPacked4F16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+16(SB), Z7
 	VBROADCASTSS constantsAVX512<>+92(SB), Z6
 	VBROADCASTSS constantsAVX512<>+96(SB), Z5
-	MOVQ         n+40(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    32(SI), Z1
+	VCVTPH2PS    32(DX), Z1
 	VMULPS       Z15, Z1, Z1
 	VCVTPS2DQ    Z1, Z1
 	VPACKSSDW    Z1, Z0, Z4
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    96(SI), Z1
+	VCVTPH2PS    96(DX), Z1
 	VMULPS       Z15, Z1, Z1
 	VCVTPS2DQ    Z1, Z1
 	VPACKSSDW    Z1, Z0, Z3
 
 laneahead:
-	VCVTPH2PS  128(SI), Z0
+	VCVTPH2PS  128(DX), Z0
 	VMULPS     Z15, Z0, Z0
 	VCVTPS2DQ  Z0, Z0
-	VCVTPH2PS  160(SI), Z1
+	VCVTPH2PS  160(DX), Z1
 	VMULPS     Z15, Z1, Z1
 	VCVTPS2DQ  Z1, Z1
 	VPACKSSDW  Z1, Z0, Z0
-	VCVTPH2PS  192(SI), Z1
+	VCVTPH2PS  192(DX), Z1
 	VMULPS     Z15, Z1, Z1
 	VCVTPS2DQ  Z1, Z1
-	VCVTPH2PS  224(SI), Z2
+	VCVTPH2PS  224(DX), Z2
 	VMULPS     Z15, Z2, Z2
 	VCVTPS2DQ  Z2, Z2
 	VPACKSSDW  Z2, Z1, Z1
@@ -2263,28 +2005,28 @@ laneahead:
 	VPANDD     Z5, Z2, Z16
 	VPMADDUBSW Z6, Z16, Z16
 	VPMOVWB    Z16, Y16
-	VMOVUPS    Y16, (DI)
+	VMOVUPS    Y16, (SI)
 	VMOVAPS    Z0, Z4
 	VMOVAPS    Z1, Z3
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+128
+	ADDQ       $+32, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+128
 	JGE        laneahead
 
 laneloop:
-	VCVTPH2PS  (SI), Z0
+	VCVTPH2PS  (DX), Z0
 	VMULPS     Z15, Z0, Z0
 	VCVTPS2DQ  Z0, Z0
-	VCVTPH2PS  32(SI), Z1
+	VCVTPH2PS  32(DX), Z1
 	VMULPS     Z15, Z1, Z1
 	VCVTPS2DQ  Z1, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPADDSW    Z13, Z0, Z1
-	VCVTPH2PS  64(SI), Z2
+	VCVTPH2PS  64(DX), Z2
 	VMULPS     Z15, Z2, Z2
 	VCVTPS2DQ  Z2, Z2
-	VCVTPH2PS  96(SI), Z3
+	VCVTPH2PS  96(DX), Z3
 	VMULPS     Z15, Z3, Z3
 	VCVTPS2DQ  Z3, Z3
 	VPACKSSDW  Z3, Z2, Z2
@@ -2300,44 +2042,48 @@ laneloop:
 	VPANDD     Z5, Z1, Z0
 	VPMADDUBSW Z6, Z0, Z0
 	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
+	VMOVUPS    Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VCVTPH2PS   Y2, Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VCVTPH2PS   Y3, Z3
 	VMULPS      Z15, Z3, Z3
 	VCVTPS2DQ   Z3, Z3
@@ -2350,7 +2096,7 @@ lanetailnarrow:
 	VPMINSW    Z2, Z0, Z0
 	VPCMPEQW   Z7, Z0, K1
 	KORTESTQ   K1, K1
-	JNE        lanetailrare
+	JNE        lanestage
 	VPACKSSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z11, Z1
 	VPMAXSB    Z10, Z1, Z1
@@ -2360,14 +2106,13 @@ lanetailnarrow:
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z6, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(DX), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
+	VMOVDQU8   Y0, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -2381,20 +2126,20 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPADDSW     Z13, Z0, Z1
-	VCVTPH2PS   64(SI), Z2
+	VCVTPH2PS   64(DX), Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z15, Z3, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -2410,71 +2155,38 @@ lanestream:
 	VPANDD      Z5, Z1, Z0
 	VPMADDUBSW  Z6, Z0, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VCVTDQ2PS    Z12, Z3
-	VCVTDQ2PS    Z14, Z4
-	VSUBPS       Z4, Z3, Z3
-	VMAXPS       Z2, Z3, Z2
-	VCVTDQ2PS    Z9, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPH2PS    32(SI), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z17
-	VMAXPS       Z17, Z3, Z17
-	VMINPS       Z17, Z16, Z17
-	VADDPS       Z4, Z17, Z17
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z17, Z17
-	VMOVAPS.Z    Z17, K1, Z17
-	VPACKSSDW    Z17, Z2, Z2
-	VCVTPH2PS    64(SI), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z17
-	VMAXPS       Z17, Z3, Z17
-	VMINPS       Z17, Z16, Z17
-	VADDPS       Z4, Z17, Z17
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z17, Z17
-	VMOVAPS.Z    Z17, K1, Z17
-	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z3, Z1
-	VMINPS       Z1, Z16, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z17, Z17
-	VPACKSSWB    Z17, Z2, Z2
-	VPERMD       Z2, Z11, Z2
-	VPANDD       Z5, Z2, Z0
-	VPMADDUBSW   Z6, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 160(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ 168(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 32(SP), DX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z2
@@ -2489,9 +2201,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z2, Z2
 	VMOVAPS.Z    Z2, K1, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z17
 	VMAXPS       Z17, Z3, Z17
@@ -2501,9 +2211,7 @@ lanetailrare:
 	VCVTPS2DQ    Z17, Z17
 	VMOVAPS.Z    Z17, K1, Z17
 	VPACKSSDW    Z17, Z2, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z17
 	VMAXPS       Z17, Z3, Z17
@@ -2512,9 +2220,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z17, Z17
 	VMOVAPS.Z    Z17, K1, Z17
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VMAXPS       Z1, Z3, Z1
@@ -2527,26 +2233,19 @@ lanetailrare:
 	VPACKSSWB    Z17, Z2, Z2
 	VPERMD       Z2, Z11, Z2
 	VPANDD       Z5, Z2, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8.Z   Z0, K7, Z0
 	VPMADDUBSW   Z6, Z0, Z0
 	VPMOVWB      Z0, Y0
-	LEAQ         1(DX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8     Y0, K7, (DI)
-	JMP          lanetailback
+	VMOVUPS      Y0, (SI)
+	JMP          laneback
 
 // func QuantizeProductPacked2F16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductPacked2F16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX elements left
+TEXT ·QuantizeProductPacked2F16AVX512(SB), NOSPLIT, $176-56
+	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z9 most, Z13 Narrow16, Z0 Narrow16, Z10 NarrowS8, Z0 Narrow16, Z8 NarrowS8, Z7 0x80008000, Z11 table, Z6 0x4010401, Z5 0x3030303, Z4 0x100001
 	// vector registers in use at once: 19
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS zeroPoint+24(FP), Z14
 	VPACKSSDW    Z14, Z14, Z13
@@ -2563,41 +2262,41 @@ TEXT ·QuantizeProductPacked2F16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+100(SB), Z6
 	VBROADCASTSS constantsAVX512<>+104(SB), Z5
 	VBROADCASTSS constantsAVX512<>+108(SB), Z4
-	MOVQ         n+40(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    32(SI), Z1
+	VCVTPH2PS    32(DX), Z1
 	VMULPS       Z15, Z1, Z1
 	VCVTPS2DQ    Z1, Z1
 	VPACKSSDW    Z1, Z0, Z3
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z15, Z0, Z0
 	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    96(SI), Z1
+	VCVTPH2PS    96(DX), Z1
 	VMULPS       Z15, Z1, Z1
 	VCVTPS2DQ    Z1, Z1
 	VPACKSSDW    Z1, Z0, Z2
 
 laneahead:
-	VCVTPH2PS  128(SI), Z0
+	VCVTPH2PS  128(DX), Z0
 	VMULPS     Z15, Z0, Z0
 	VCVTPS2DQ  Z0, Z0
-	VCVTPH2PS  160(SI), Z1
+	VCVTPH2PS  160(DX), Z1
 	VMULPS     Z15, Z1, Z1
 	VCVTPS2DQ  Z1, Z1
 	VPACKSSDW  Z1, Z0, Z0
-	VCVTPH2PS  192(SI), Z1
+	VCVTPH2PS  192(DX), Z1
 	VMULPS     Z15, Z1, Z1
 	VCVTPS2DQ  Z1, Z1
-	VCVTPH2PS  224(SI), Z16
+	VCVTPH2PS  224(DX), Z16
 	VMULPS     Z15, Z16, Z16
 	VCVTPS2DQ  Z16, Z16
 	VPACKSSDW  Z16, Z1, Z1
@@ -2615,28 +2314,28 @@ laneahead:
 	VPMADDUBSW Z6, Z17, Z17
 	VPMADDWD   Z4, Z17, Z17
 	VPMOVDB    Z17, X17
-	VMOVUPS    X17, (DI)
+	VMOVUPS    X17, (SI)
 	VMOVAPS    Z0, Z3
 	VMOVAPS    Z1, Z2
-	ADDQ       $+16, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+128
+	ADDQ       $+16, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+128
 	JGE        laneahead
 
 laneloop:
-	VCVTPH2PS  (SI), Z0
+	VCVTPH2PS  (DX), Z0
 	VMULPS     Z15, Z0, Z0
 	VCVTPS2DQ  Z0, Z0
-	VCVTPH2PS  32(SI), Z1
+	VCVTPH2PS  32(DX), Z1
 	VMULPS     Z15, Z1, Z1
 	VCVTPS2DQ  Z1, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPADDSW    Z13, Z0, Z1
-	VCVTPH2PS  64(SI), Z2
+	VCVTPH2PS  64(DX), Z2
 	VMULPS     Z15, Z2, Z2
 	VCVTPS2DQ  Z2, Z2
-	VCVTPH2PS  96(SI), Z3
+	VCVTPH2PS  96(DX), Z3
 	VMULPS     Z15, Z3, Z3
 	VCVTPS2DQ  Z3, Z3
 	VPACKSSDW  Z3, Z2, Z2
@@ -2653,44 +2352,48 @@ laneloop:
 	VPMADDUBSW Z6, Z0, Z0
 	VPMADDWD   Z4, Z0, Z0
 	VPMOVDB    Z0, X0
-	VMOVUPS    X0, (DI)
+	VMOVUPS    X0, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+16, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VCVTPH2PS   Y2, Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VCVTPH2PS   Y3, Z3
 	VMULPS      Z15, Z3, Z3
 	VCVTPS2DQ   Z3, Z3
@@ -2703,7 +2406,7 @@ lanetailnarrow:
 	VPMINSW    Z2, Z0, Z0
 	VPCMPEQW   Z7, Z0, K1
 	KORTESTQ   K1, K1
-	JNE        lanetailrare
+	JNE        lanestage
 	VPACKSSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z11, Z1
 	VPMAXSB    Z10, Z1, Z1
@@ -2714,14 +2417,13 @@ lanetailnarrow:
 	VPMADDUBSW Z6, Z0, Z0
 	VPMADDWD   Z4, Z0, Z0
 	VPMOVDB    Z0, X0
-	LEAQ       3(DX), CX
+	LEAQ       3(DI), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
+	VMOVDQU8   X0, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -2735,20 +2437,20 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z15, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPADDSW     Z13, Z0, Z1
-	VCVTPH2PS   64(SI), Z2
+	VCVTPH2PS   64(DX), Z2
 	VMULPS      Z15, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z15, Z3, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -2765,72 +2467,38 @@ lanestream:
 	VPMADDUBSW  Z6, Z0, Z0
 	VPMADDWD    Z4, Z0, Z0
 	VPMOVDB     Z0, X0
-	VMOVNTPS    X0, (DI)
-	ADDQ        $+16, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    X0, (SI)
+	ADDQ        $+16, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VCVTDQ2PS    Z12, Z3
-	VCVTDQ2PS    Z14, Z16
-	VSUBPS       Z16, Z3, Z3
-	VMAXPS       Z2, Z3, Z2
-	VCVTDQ2PS    Z9, Z17
-	VSUBPS       Z16, Z17, Z17
-	VMINPS       Z2, Z17, Z2
-	VADDPS       Z16, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPH2PS    32(SI), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z18
-	VMAXPS       Z18, Z3, Z18
-	VMINPS       Z18, Z17, Z18
-	VADDPS       Z16, Z18, Z18
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z18, Z18
-	VMOVAPS.Z    Z18, K1, Z18
-	VPACKSSDW    Z18, Z2, Z2
-	VCVTPH2PS    64(SI), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z18
-	VMAXPS       Z18, Z3, Z18
-	VMINPS       Z18, Z17, Z18
-	VADDPS       Z16, Z18, Z18
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z18, Z18
-	VMOVAPS.Z    Z18, K1, Z18
-	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z3, Z1
-	VMINPS       Z1, Z17, Z1
-	VADDPS       Z16, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z18, Z18
-	VPACKSSWB    Z18, Z2, Z2
-	VPERMD       Z2, Z11, Z2
-	VPANDD       Z5, Z2, Z0
-	VPMADDUBSW   Z6, Z0, Z0
-	VPMADDWD     Z4, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 144(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	MOVQ 152(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 144(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 152(SP)
+	LEAQ 16(SP), DX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z2
@@ -2845,9 +2513,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z2, Z2
 	VMOVAPS.Z    Z2, K1, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    32(DX), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z18
 	VMAXPS       Z18, Z3, Z18
@@ -2857,9 +2523,7 @@ lanetailrare:
 	VCVTPS2DQ    Z18, Z18
 	VMOVAPS.Z    Z18, K1, Z18
 	VPACKSSDW    Z18, Z2, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    64(DX), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z18
 	VMAXPS       Z18, Z3, Z18
@@ -2868,9 +2532,7 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z18, Z18
 	VMOVAPS.Z    Z18, K1, Z18
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+	VCVTPH2PS    96(DX), Z0
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VMAXPS       Z1, Z3, Z1
@@ -2883,27 +2545,20 @@ lanetailrare:
 	VPACKSSWB    Z18, Z2, Z2
 	VPERMD       Z2, Z11, Z2
 	VPANDD       Z5, Z2, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8.Z   Z0, K7, Z0
 	VPMADDUBSW   Z6, Z0, Z0
 	VPMADDWD     Z4, Z0, Z0
 	VPMOVDB      Z0, X0
-	LEAQ         3(DX), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8     X0, K7, (DI)
-	JMP          lanetailback
+	VMOVUPS      X0, (SI)
+	JMP          laneback
 
 // func FakeQuantizeFpProductF16AVX512(y *uint16, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpProductF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI y, SI x, DX elements left
+TEXT ·FakeQuantizeFpProductF16AVX512(SB), $288-56
+	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 least, Z14 most, Z13 scale, Z12 recip, Z11 unit, Z10 0x7f800000, Z9 0x80000000
 	// vector registers in use at once: 23
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS least+16(FP), Z15
 	VBROADCASTSS most+24(FP), Z14
 	VBROADCASTSS scale+28(FP), Z13
@@ -2911,31 +2566,31 @@ TEXT ·FakeQuantizeFpProductF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS unit+36(FP), Z11
 	VBROADCASTSS constantsAVX512<>+112(SB), Z10
 	VBROADCASTSS constantsAVX512<>+116(SB), Z9
-	MOVQ         n+40(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z12, Z0, Z8
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z12, Z0, Z7
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z12, Z0, Z6
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z12, Z0, Z5
 
 laneahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VMULPS       Z12, Z0, Z0
-	VCVTPH2PS    160(SI), Z1
+	VCVTPH2PS    160(DX), Z1
 	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    192(SI), Z2
+	VCVTPH2PS    192(DX), Z2
 	VMULPS       Z12, Z2, Z2
-	VCVTPH2PS    224(SI), Z3
+	VCVTPH2PS    224(DX), Z3
 	VMULPS       Z12, Z3, Z3
 	VCMPPS       $0x03, Z7, Z8, K1
 	VCMPPS       $0x03, Z5, Z6, K2
@@ -2970,31 +2625,31 @@ laneahead:
 	VMULPS       Z13, Z17, Z17
 	VMULPS       Z13, Z18, Z18
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, (DI)
+	VMOVUPS      Y4, (SI)
 	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 32(DI)
+	VMOVUPS      Y16, 32(SI)
 	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 64(DI)
+	VMOVUPS      Y17, 64(SI)
 	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 96(DI)
+	VMOVUPS      Y18, 96(SI)
 	VMOVAPS      Z0, Z8
 	VMOVAPS      Z1, Z7
 	VMOVAPS      Z2, Z6
 	VMOVAPS      Z3, Z5
-	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, DX
-	CMPQ         DX, $+128
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+128
 	JGE          laneahead
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z12, Z0, Z0
-	VCVTPH2PS    32(SI), Z1
+	VCVTPH2PS    32(DX), Z1
 	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(SI), Z2
+	VCVTPH2PS    64(DX), Z2
 	VMULPS       Z12, Z2, Z2
-	VCVTPH2PS    96(SI), Z3
+	VCVTPH2PS    96(DX), Z3
 	VMULPS       Z12, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
@@ -3008,7 +2663,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z9, Z0, Z4
 	VMULPS       Z13, Z4, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, (DI)
+	VMOVUPS      Y4, (SI)
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z10, Z0, Z4
 	VPMAXUD      Z15, Z4, Z4
@@ -3017,7 +2672,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z9, Z1, Z0
 	VMULPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y0, 32(SI)
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z10, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -3026,7 +2681,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z9, Z2, Z0
 	VMULPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, 64(SI)
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z10, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -3035,41 +2690,45 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z9, Z3, Z0
 	VMULPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      Y0, 96(SI)
 
 laneback:
-	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ        DX, DX
-	JEQ          laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ         $-1, AX
-	BZHIQ        DX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z12, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
+	VMOVDQU16.Z  32(DX), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z12, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
+	VMOVDQU16.Z  64(DX), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z12, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
+	VMOVDQU16.Z  96(DX), K7, Y3
 	VCVTPH2PS    Y3, Z3
 	VMULPS       Z12, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
-	JNE          lanetailrare
+	JNE          lanestage
 	VRANGEPS     $0x02, Z14, Z0, Z4
 	VPANDD       Z10, Z4, Z5
 	VPMAXUD      Z15, Z5, Z5
@@ -3079,8 +2738,8 @@ lanetail:
 	VMULPS       Z13, Z4, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	KMOVQ        K0, K7
-	VMOVDQU16    Y4, K7, (DI)
-	CMPQ         DX, $+17
+	VMOVDQU16    Y4, K7, (SI)
+	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z10, Z0, Z4
@@ -3091,8 +2750,8 @@ lanetail:
 	VMULPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y0, K7, 32(DI)
-	CMPQ         DX, $+33
+	VMOVDQU16    Y0, K7, 32(SI)
+	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z10, Z0, Z1
@@ -3103,8 +2762,8 @@ lanetail:
 	VMULPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y0, K7, 64(DI)
-	CMPQ         DX, $+49
+	VMOVDQU16    Y0, K7, 64(SI)
+	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z10, Z0, Z1
@@ -3115,10 +2774,9 @@ lanetail:
 	VMULPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y0, K7, 96(DI)
+	VMOVDQU16    Y0, K7, 96(SI)
 
 lanetailnarrow:
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -3132,15 +2790,15 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z12, Z0, Z0
-	VCVTPH2PS    32(SI), Z1
+	VCVTPH2PS    32(DX), Z1
 	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(SI), Z2
+	VCVTPH2PS    64(DX), Z2
 	VMULPS       Z12, Z2, Z2
-	VCVTPH2PS    96(SI), Z3
+	VCVTPH2PS    96(DX), Z3
 	VMULPS       Z12, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
@@ -3154,7 +2812,7 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z9, Z0, Z4
 	VMULPS       Z13, Z4, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVNTPS     Y4, (DI)
+	VMOVNTPS     Y4, (SI)
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z10, Z0, Z4
 	VPMAXUD      Z15, Z4, Z4
@@ -3163,7 +2821,7 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z9, Z1, Z0
 	VMULPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
+	VMOVNTPS     Y0, 32(SI)
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z10, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -3172,7 +2830,7 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z9, Z2, Z0
 	VMULPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
+	VMOVNTPS     Y0, 64(SI)
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z10, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -3181,86 +2839,38 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z9, Z3, Z0
 	VMULPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+128, DI
+	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+128, SI
-	SUBQ         $+64, DX
-	CMPQ         DX, $+64
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          lanestream
 	JMP          lanetail
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+120(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z10, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VBROADCASTSS step+20(FP), Z4
-	VBROADCASTSS constantsAVX512<>+124(SB), Z5
-	VPADDD       Z5, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VMULPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z0
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, (DI)
-	VCVTPH2PS    32(SI), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z10, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z4, Z5, Z5
-	VADDPS       Z5, Z3, Z3
-	VSUBPS       Z5, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z2, Z3
-	VMULPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 32(DI)
-	VCVTPH2PS    64(SI), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z10, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z4, Z5, Z5
-	VADDPS       Z5, Z3, Z3
-	VSUBPS       Z5, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z2, Z3
-	VMULPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(DI)
-	VCVTPH2PS    96(SI), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z10, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z4, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
-	VMULPS       Z13, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 256(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 264(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 256(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 264(SP)
+	LEAQ 128(SP), DX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
 	VDIVPS       Z13, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+120(SB), Z1
 	VPANDD       Z1, Z0, Z2
@@ -3279,10 +2889,8 @@ lanetailrare:
 	VBROADCASTSS constantsAVX512<>+8(SB), Z0
 	VBLENDMPS    Z2, Z0, K1, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVDQU16    Y2, K7, (DI)
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VCVTPH2PS    Y2, Z2
+	VMOVUPS      Y2, (SI)
+	VCVTPH2PS    32(DX), Z2
 	VDIVPS       Z13, Z2, Z2
 	VPANDD       Z1, Z2, Z3
 	VMINPS       Z3, Z14, Z3
@@ -3296,10 +2904,8 @@ lanetailrare:
 	VCMPPS       $0x07, Z3, Z3, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVDQU16    Y3, K7, 32(DI)
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VCVTPH2PS    Y2, Z2
+	VMOVUPS      Y3, 32(SI)
+	VCVTPH2PS    64(DX), Z2
 	VDIVPS       Z13, Z2, Z2
 	VPANDD       Z1, Z2, Z3
 	VMINPS       Z3, Z14, Z3
@@ -3313,10 +2919,8 @@ lanetailrare:
 	VCMPPS       $0x07, Z3, Z3, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVDQU16    Y3, K7, 64(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VCVTPH2PS    Y2, Z2
+	VMOVUPS      Y3, 64(SI)
+	VCVTPH2PS    96(DX), Z2
 	VDIVPS       Z13, Z2, Z2
 	VPANDD       Z1, Z2, Z1
 	VMINPS       Z1, Z14, Z1
@@ -3330,18 +2934,18 @@ lanetailrare:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVDQU16    Y1, K7, 96(DI)
-	JMP          lanetailback
+	VMOVUPS      Y1, 96(SI)
+	JMP          laneback
 
 // func FakeQuantizeFpProductBytesF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpProductBytesF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI y, SI mask, DX x, BX elements left
+TEXT ·FakeQuantizeFpProductBytesF16AVX512(SB), $368-64
+	// pointers: SI y, DX mask, BX x, DI elements left
 	// per call: Z15 least, Z14 most, Z13 scale, Z12 recip, Z11 unit, Z10 0x7f800000, Z9 0x80000000, Z8 0x1010101
 	// vector registers in use at once: 28
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
 	VBROADCASTSS least+24(FP), Z15
 	VBROADCASTSS most+32(FP), Z14
 	VBROADCASTSS scale+36(FP), Z13
@@ -3350,31 +2954,31 @@ TEXT ·FakeQuantizeFpProductBytesF16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS constantsAVX512<>+112(SB), Z10
 	VBROADCASTSS constantsAVX512<>+116(SB), Z9
 	VBROADCASTSS constantsAVX512<>+12(SB), Z8
-	MOVQ         n+48(FP), BX
-	CMPQ         BX, $+64
-	JLT          lanetail
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    (BX), Z0
 	VMULPS       Z12, Z0, Z7
-	VCVTPH2PS    32(DX), Z0
+	VCVTPH2PS    32(BX), Z0
 	VMULPS       Z12, Z0, Z6
-	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    64(BX), Z0
 	VMULPS       Z12, Z0, Z5
-	VCVTPH2PS    96(DX), Z0
+	VCVTPH2PS    96(BX), Z0
 	VMULPS       Z12, Z0, Z4
 
 laneahead:
-	VCVTPH2PS    128(DX), Z0
+	VCVTPH2PS    128(BX), Z0
 	VMULPS       Z12, Z0, Z0
-	VCVTPH2PS    160(DX), Z1
+	VCVTPH2PS    160(BX), Z1
 	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    192(DX), Z2
+	VCVTPH2PS    192(BX), Z2
 	VMULPS       Z12, Z2, Z2
-	VCVTPH2PS    224(DX), Z3
+	VCVTPH2PS    224(BX), Z3
 	VMULPS       Z12, Z3, Z3
 	VCMPPS       $0x03, Z6, Z7, K1
 	VCMPPS       $0x03, Z4, Z5, K2
@@ -3413,13 +3017,13 @@ laneahead:
 	VMULPS       Z13, Z26, Z26
 	VMULPS       Z13, Z27, Z27
 	VCVTPS2PH    $0x00, Z24, Y24
-	VMOVUPS      Y24, (DI)
+	VMOVUPS      Y24, (SI)
 	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, 32(DI)
+	VMOVUPS      Y25, 32(SI)
 	VCVTPS2PH    $0x00, Z26, Y26
-	VMOVUPS      Y26, 64(DI)
+	VMOVUPS      Y26, 64(SI)
 	VCVTPS2PH    $0x00, Z27, Y27
-	VMOVUPS      Y27, 96(DI)
+	VMOVUPS      Y27, 96(SI)
 	VPCMPEQD     Z7, Z16, K1
 	VPCMPEQD     Z6, Z17, K2
 	VPCMPEQD     Z5, Z18, K3
@@ -3428,26 +3032,26 @@ laneahead:
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z8, K1, Z16
-	VMOVUPS      Z16, (SI)
+	VMOVUPS      Z16, (DX)
 	VMOVAPS      Z0, Z7
 	VMOVAPS      Z1, Z6
 	VMOVAPS      Z2, Z5
 	VMOVAPS      Z3, Z4
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+128
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+128
 	JGE          laneahead
 
 laneloop:
-	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    (BX), Z0
 	VMULPS       Z12, Z0, Z0
-	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    32(BX), Z1
 	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(DX), Z2
+	VCVTPH2PS    64(BX), Z2
 	VMULPS       Z12, Z2, Z2
-	VCVTPH2PS    96(DX), Z3
+	VCVTPH2PS    96(BX), Z3
 	VMULPS       Z12, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
@@ -3462,7 +3066,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z9, Z0, Z6
 	VMULPS       Z13, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, (DI)
+	VMOVUPS      Y6, (SI)
 	VPCMPEQD     Z0, Z4, K1
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z10, Z0, Z4
@@ -3473,7 +3077,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z9, Z1, Z5
 	VMULPS       Z13, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VPCMPEQD     Z1, Z0, K2
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z10, Z0, Z1
@@ -3484,7 +3088,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 64(DI)
+	VMOVUPS      Y4, 64(SI)
 	VPCMPEQD     Z2, Z0, K3
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z10, Z0, Z1
@@ -3495,48 +3099,52 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z9, Z3, Z2
 	VMULPS       Z13, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(DI)
+	VMOVUPS      Y2, 96(SI)
 	VPCMPEQD     Z3, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z8, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (DX)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ        BX, BX
-	JEQ          laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
+	VMOVDQU16.Z  (BX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z12, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y1
+	VMOVDQU16.Z  32(BX), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z12, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
+	VMOVDQU16.Z  64(BX), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z12, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y3
+	VMOVDQU16.Z  96(BX), K7, Y3
 	VCVTPH2PS    Y3, Z3
 	VMULPS       Z12, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
-	JNE          lanetailrare
+	JNE          lanestage
 	VRANGEPS     $0x02, Z14, Z0, Z4
 	VPANDD       Z10, Z4, Z5
 	VPMAXUD      Z15, Z5, Z5
@@ -3547,9 +3155,9 @@ lanetail:
 	VMULPS       Z13, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
 	KMOVQ        K0, K7
-	VMOVDQU16    Y6, K7, (DI)
+	VMOVDQU16    Y6, K7, (SI)
 	VPCMPEQD     Z0, Z4, K1
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z10, Z0, Z4
@@ -3561,9 +3169,9 @@ lanetail:
 	VMULPS       Z13, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y5, K7, 32(DI)
+	VMOVDQU16    Y5, K7, 32(SI)
 	VPCMPEQD     Z1, Z0, K2
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z10, Z0, Z1
@@ -3575,9 +3183,9 @@ lanetail:
 	VMULPS       Z13, Z4, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y4, K7, 64(DI)
+	VMOVDQU16    Y4, K7, 64(SI)
 	VPCMPEQD     Z2, Z0, K3
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z10, Z0, Z1
@@ -3589,7 +3197,7 @@ lanetail:
 	VMULPS       Z13, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y2, K7, 96(DI)
+	VMOVDQU16    Y2, K7, 96(SI)
 	VPCMPEQD     Z3, Z0, K4
 
 lanetailnarrow:
@@ -3598,9 +3206,8 @@ lanetailnarrow:
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z8, K1, Z0
 	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
+	VMOVDQU8   Z0, K7, (DX)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -3614,15 +3221,15 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VCVTPH2PS    (DX), Z0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VCVTPH2PS    (BX), Z0
 	VMULPS       Z12, Z0, Z0
-	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    32(BX), Z1
 	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(DX), Z2
+	VCVTPH2PS    64(BX), Z2
 	VMULPS       Z12, Z2, Z2
-	VCVTPH2PS    96(DX), Z3
+	VCVTPH2PS    96(BX), Z3
 	VMULPS       Z12, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
@@ -3637,7 +3244,7 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z9, Z0, Z6
 	VMULPS       Z13, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVNTPS     Y6, (DI)
+	VMOVNTPS     Y6, (SI)
 	VPCMPEQD     Z0, Z4, K1
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z10, Z0, Z4
@@ -3648,7 +3255,7 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z9, Z1, Z5
 	VMULPS       Z13, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VPCMPEQD     Z1, Z0, K2
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z10, Z0, Z1
@@ -3659,7 +3266,7 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVNTPS     Y4, 64(DI)
+	VMOVNTPS     Y4, 64(SI)
 	VPCMPEQD     Z2, Z0, K3
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z10, Z0, Z1
@@ -3670,102 +3277,51 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z9, Z3, Z2
 	VMULPS       Z13, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 96(DI)
+	VMOVNTPS     Y2, 96(SI)
 	VPCMPEQD     Z3, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z8, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
+	VMOVNTPS     Z0, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+64, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          lanestream
 	JMP          lanetail
 
 lanerare:
-	VCVTPH2PS    (DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+120(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z10, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VBROADCASTSS step+28(FP), Z5
-	VBROADCASTSS constantsAVX512<>+124(SB), Z6
-	VPADDD       Z6, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VADDPS       Z4, Z3, Z6
-	VSUBPS       Z4, Z6, Z6
-	VPTERNLOGD   $0xf8, Z9, Z0, Z6
-	VMULPS       Z13, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z0
-	VBLENDMPS    Z6, Z0, K1, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VCVTPH2PS    32(DX), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z10, Z4, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z5, Z6, Z6
-	VADDPS       Z6, Z4, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z9, Z2, Z7
-	VMULPS       Z13, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K2
-	VBLENDMPS    Z7, Z0, K2, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VCVTPH2PS    64(DX), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z10, Z4, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z5, Z6, Z6
-	VADDPS       Z6, Z4, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z9, Z2, Z7
-	VMULPS       Z13, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K3
-	VBLENDMPS    Z7, Z0, K3, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VCVTPH2PS    96(DX), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z10, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z5, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z2, Z5
-	VMULPS       Z13, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 96(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z0
-	VMOVUPS      Z0, (SI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 320(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 328(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 336(SP), BX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 320(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 328(SP)
+	LEAQ 128(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 336(SP)
+	LEAQ 192(SP), BX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (BX), Z0
 	VDIVPS       Z13, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+120(SB), Z1
 	VPANDD       Z1, Z0, Z2
@@ -3784,11 +3340,9 @@ lanetailrare:
 	VBROADCASTSS constantsAVX512<>+8(SB), Z0
 	VBLENDMPS    Z6, Z0, K1, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, (DI)
+	VMOVUPS      Y6, (SI)
 	VCMPPS       $0x00, Z2, Z3, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(BX), Z2
 	VDIVPS       Z13, Z2, Z2
 	VPANDD       Z1, Z2, Z3
 	VMINPS       Z3, Z14, Z4
@@ -3802,11 +3356,9 @@ lanetailrare:
 	VCMPPS       $0x07, Z7, Z7, K2
 	VBLENDMPS    Z7, Z0, K2, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVDQU16    Y7, K7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VCMPPS       $0x00, Z3, Z4, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    64(BX), Z2
 	VDIVPS       Z13, Z2, Z2
 	VPANDD       Z1, Z2, Z3
 	VMINPS       Z3, Z14, Z4
@@ -3820,11 +3372,9 @@ lanetailrare:
 	VCMPPS       $0x07, Z7, Z7, K3
 	VBLENDMPS    Z7, Z0, K3, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVDQU16    Y7, K7, 64(DI)
+	VMOVUPS      Y7, 64(SI)
 	VCMPPS       $0x00, Z3, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    96(BX), Z2
 	VDIVPS       Z13, Z2, Z2
 	VPANDD       Z1, Z2, Z1
 	VMINPS       Z1, Z14, Z3
@@ -3838,25 +3388,24 @@ lanetailrare:
 	VCMPPS       $0x07, Z5, Z5, K4
 	VBLENDMPS    Z5, Z0, K4, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVDQU16    Y5, K7, 96(DI)
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Z1, Z3, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z8, K1, Z0
-	KMOVQ        K0, K7
-	VMOVDQU8     Z0, K7, (SI)
-	JMP          lanetailback
+	VMOVUPS      Z0, (DX)
+	JMP          laneback
 
 // func FakeQuantizeFpProductBitsF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpProductBitsF16AVX512(SB), NOSPLIT, $16-64
-	// pointers: DI y, SI mask, DX x, BX elements left
+TEXT ·FakeQuantizeFpProductBitsF16AVX512(SB), $320-64
+	// pointers: SI y, DX mask, BX x, DI elements left
 	// per call: Z15 least, Z14 most, Z13 scale, Z12 recip, Z11 unit, Z10 0x7f800000, Z9 0x80000000
 	// vector registers in use at once: 27
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
+	MOVQ         y+0(FP), SI
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
 	VBROADCASTSS least+24(FP), Z15
 	VBROADCASTSS most+32(FP), Z14
 	VBROADCASTSS scale+36(FP), Z13
@@ -3864,31 +3413,31 @@ TEXT ·FakeQuantizeFpProductBitsF16AVX512(SB), NOSPLIT, $16-64
 	VBROADCASTSS unit+44(FP), Z11
 	VBROADCASTSS constantsAVX512<>+112(SB), Z10
 	VBROADCASTSS constantsAVX512<>+116(SB), Z9
-	MOVQ         n+48(FP), BX
-	CMPQ         BX, $+64
-	JLT          lanetail
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    (BX), Z0
 	VMULPS       Z12, Z0, Z8
-	VCVTPH2PS    32(DX), Z0
+	VCVTPH2PS    32(BX), Z0
 	VMULPS       Z12, Z0, Z7
-	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    64(BX), Z0
 	VMULPS       Z12, Z0, Z6
-	VCVTPH2PS    96(DX), Z0
+	VCVTPH2PS    96(BX), Z0
 	VMULPS       Z12, Z0, Z5
 
 laneahead:
-	VCVTPH2PS    128(DX), Z0
+	VCVTPH2PS    128(BX), Z0
 	VMULPS       Z12, Z0, Z0
-	VCVTPH2PS    160(DX), Z1
+	VCVTPH2PS    160(BX), Z1
 	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    192(DX), Z2
+	VCVTPH2PS    192(BX), Z2
 	VMULPS       Z12, Z2, Z2
-	VCVTPH2PS    224(DX), Z3
+	VCVTPH2PS    224(BX), Z3
 	VMULPS       Z12, Z3, Z3
 	VCMPPS       $0x03, Z7, Z8, K1
 	VCMPPS       $0x03, Z5, Z6, K2
@@ -3927,13 +3476,13 @@ laneahead:
 	VMULPS       Z13, Z25, Z25
 	VMULPS       Z13, Z26, Z26
 	VCVTPS2PH    $0x00, Z23, Y23
-	VMOVUPS      Y23, (DI)
+	VMOVUPS      Y23, (SI)
 	VCVTPS2PH    $0x00, Z24, Y24
-	VMOVUPS      Y24, 32(DI)
+	VMOVUPS      Y24, 32(SI)
 	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, 64(DI)
+	VMOVUPS      Y25, 64(SI)
 	VCVTPS2PH    $0x00, Z26, Y26
-	VMOVUPS      Y26, 96(DI)
+	VMOVUPS      Y26, 96(SI)
 	VPCMPEQD     Z8, Z4, K1
 	VPCMPEQD     Z7, Z16, K2
 	VPCMPEQD     Z6, Z17, K3
@@ -3941,26 +3490,26 @@ laneahead:
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	KMOVQ        K1, (DX)
 	VMOVAPS      Z0, Z8
 	VMOVAPS      Z1, Z7
 	VMOVAPS      Z2, Z6
 	VMOVAPS      Z3, Z5
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+128
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+128
 	JGE          laneahead
 
 laneloop:
-	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    (BX), Z0
 	VMULPS       Z12, Z0, Z0
-	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    32(BX), Z1
 	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(DX), Z2
+	VCVTPH2PS    64(BX), Z2
 	VMULPS       Z12, Z2, Z2
-	VCVTPH2PS    96(DX), Z3
+	VCVTPH2PS    96(BX), Z3
 	VMULPS       Z12, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
@@ -3975,7 +3524,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z9, Z0, Z6
 	VMULPS       Z13, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, (DI)
+	VMOVUPS      Y6, (SI)
 	VPCMPEQD     Z0, Z4, K1
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z10, Z0, Z4
@@ -3986,7 +3535,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z9, Z1, Z5
 	VMULPS       Z13, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y5, 32(SI)
 	VPCMPEQD     Z1, Z0, K2
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z10, Z0, Z1
@@ -3997,7 +3546,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 64(DI)
+	VMOVUPS      Y4, 64(SI)
 	VPCMPEQD     Z2, Z0, K3
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z10, Z0, Z1
@@ -4008,47 +3557,51 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z9, Z3, Z2
 	VMULPS       Z13, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(DI)
+	VMOVUPS      Y2, 96(SI)
 	VPCMPEQD     Z3, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	KMOVQ        K1, (DX)
 
 laneback:
-	ADDQ $+128, DI
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ        BX, BX
-	JEQ          laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
+	VMOVDQU16.Z  (BX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z12, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y1
+	VMOVDQU16.Z  32(BX), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z12, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
+	VMOVDQU16.Z  64(BX), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z12, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y3
+	VMOVDQU16.Z  96(BX), K7, Y3
 	VCVTPH2PS    Y3, Z3
 	VMULPS       Z12, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
-	JNE          lanetailrare
+	JNE          lanestage
 	VRANGEPS     $0x02, Z14, Z0, Z4
 	VPANDD       Z10, Z4, Z5
 	VPMAXUD      Z15, Z5, Z5
@@ -4059,9 +3612,9 @@ lanetail:
 	VMULPS       Z13, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
 	KMOVQ        K0, K7
-	VMOVDQU16    Y6, K7, (DI)
+	VMOVDQU16    Y6, K7, (SI)
 	VPCMPEQD     Z0, Z4, K1
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z10, Z0, Z4
@@ -4073,9 +3626,9 @@ lanetail:
 	VMULPS       Z13, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y5, K7, 32(DI)
+	VMOVDQU16    Y5, K7, 32(SI)
 	VPCMPEQD     Z1, Z0, K2
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z10, Z0, Z1
@@ -4087,9 +3640,9 @@ lanetail:
 	VMULPS       Z13, Z4, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y4, K7, 64(DI)
+	VMOVDQU16    Y4, K7, 64(SI)
 	VPCMPEQD     Z2, Z0, K3
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z10, Z0, Z1
@@ -4101,49 +3654,18 @@ lanetail:
 	VMULPS       Z13, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y2, K7, 96(DI)
+	VMOVDQU16    Y2, K7, 96(SI)
 	VPCMPEQD     Z3, Z0, K4
 
 lanetailnarrow:
 	KUNPCKWD K1, K2, K1
 	KUNPCKWD K3, K4, K3
 	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
+	KMOVQ    K1, 128(SP)
+	LEAQ     128(SP), AX
+	MOVQ     DX, CX
+	CALL     ·stageOut1AVX512(SB)
 
-lanetailback:
-	MOVQ  (SP), AX
-	BZHIQ BX, AX, AX
-	MOVB  AL, (SI)
-	CMPQ  BX, $+9
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 1(SI)
-	CMPQ  BX, $+17
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 2(SI)
-	CMPQ  BX, $+25
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 3(SI)
-	CMPQ  BX, $+33
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 4(SI)
-	CMPQ  BX, $+41
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 5(SI)
-	CMPQ  BX, $+49
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 6(SI)
-	CMPQ  BX, $+57
-	JLT   staged1
-	SHRQ  $0x08, AX
-	MOVB  AL, 7(SI)
-
-staged1:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -4157,15 +3679,15 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VCVTPH2PS    (DX), Z0
+	PREFETCHNTA  (BX)(CX*1)
+	PREFETCHNTA  64(BX)(CX*1)
+	VCVTPH2PS    (BX), Z0
 	VMULPS       Z12, Z0, Z0
-	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    32(BX), Z1
 	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(DX), Z2
+	VCVTPH2PS    64(BX), Z2
 	VMULPS       Z12, Z2, Z2
-	VCVTPH2PS    96(DX), Z3
+	VCVTPH2PS    96(BX), Z3
 	VMULPS       Z12, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
@@ -4180,7 +3702,7 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z9, Z0, Z6
 	VMULPS       Z13, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVNTPS     Y6, (DI)
+	VMOVNTPS     Y6, (SI)
 	VPCMPEQD     Z0, Z4, K1
 	VRANGEPS     $0x02, Z14, Z1, Z0
 	VPANDD       Z10, Z0, Z4
@@ -4191,7 +3713,7 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z9, Z1, Z5
 	VMULPS       Z13, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, 32(DI)
+	VMOVNTPS     Y5, 32(SI)
 	VPCMPEQD     Z1, Z0, K2
 	VRANGEPS     $0x02, Z14, Z2, Z0
 	VPANDD       Z10, Z0, Z1
@@ -4202,7 +3724,7 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVNTPS     Y4, 64(DI)
+	VMOVNTPS     Y4, 64(SI)
 	VPCMPEQD     Z2, Z0, K3
 	VRANGEPS     $0x02, Z14, Z3, Z0
 	VPANDD       Z10, Z0, Z1
@@ -4213,100 +3735,50 @@ lanestream:
 	VPTERNLOGD   $0xf8, Z9, Z3, Z2
 	VMULPS       Z13, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 96(DI)
+	VMOVNTPS     Y2, 96(SI)
 	VPCMPEQD     Z3, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
+	KMOVQ        K1, (DX)
+	ADDQ         $+128, SI
+	ADDQ         $+8, DX
+	ADDQ         $+128, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
 	JGE          lanestream
 	JMP          lanetail
 
 lanerare:
-	VCVTPH2PS    (DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+120(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z10, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VBROADCASTSS step+28(FP), Z5
-	VBROADCASTSS constantsAVX512<>+124(SB), Z6
-	VPADDD       Z6, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VADDPS       Z4, Z3, Z6
-	VSUBPS       Z4, Z6, Z6
-	VPTERNLOGD   $0xf8, Z9, Z0, Z6
-	VMULPS       Z13, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z0
-	VBLENDMPS    Z6, Z0, K1, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, (DI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VCVTPH2PS    32(DX), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z10, Z4, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z5, Z6, Z6
-	VADDPS       Z6, Z4, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z9, Z2, Z7
-	VMULPS       Z13, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K2
-	VBLENDMPS    Z7, Z0, K2, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VCVTPH2PS    64(DX), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z10, Z4, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z5, Z6, Z6
-	VADDPS       Z6, Z4, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z9, Z2, Z7
-	VMULPS       Z13, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K3
-	VBLENDMPS    Z7, Z0, K3, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VCVTPH2PS    96(DX), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z10, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z5, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z2, Z5
-	VMULPS       Z13, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 96(DI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 272(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	MOVQ 280(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	MOVQ 288(SP), BX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 272(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 280(SP)
+	LEAQ 128(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 144(SP), BX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (BX), Z0
 	VDIVPS       Z13, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+120(SB), Z1
 	VPANDD       Z1, Z0, Z2
@@ -4325,11 +3797,9 @@ lanetailrare:
 	VBROADCASTSS constantsAVX512<>+8(SB), Z0
 	VBLENDMPS    Z6, Z0, K1, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, (DI)
+	VMOVUPS      Y6, (SI)
 	VCMPPS       $0x00, Z2, Z3, K1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(BX), Z2
 	VDIVPS       Z13, Z2, Z2
 	VPANDD       Z1, Z2, Z3
 	VMINPS       Z3, Z14, Z4
@@ -4343,11 +3813,9 @@ lanetailrare:
 	VCMPPS       $0x07, Z7, Z7, K2
 	VBLENDMPS    Z7, Z0, K2, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVDQU16    Y7, K7, 32(DI)
+	VMOVUPS      Y7, 32(SI)
 	VCMPPS       $0x00, Z3, Z4, K2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    64(BX), Z2
 	VDIVPS       Z13, Z2, Z2
 	VPANDD       Z1, Z2, Z3
 	VMINPS       Z3, Z14, Z4
@@ -4361,11 +3829,9 @@ lanetailrare:
 	VCMPPS       $0x07, Z7, Z7, K3
 	VBLENDMPS    Z7, Z0, K3, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVDQU16    Y7, K7, 64(DI)
+	VMOVUPS      Y7, 64(SI)
 	VCMPPS       $0x00, Z3, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    96(BX), Z2
 	VDIVPS       Z13, Z2, Z2
 	VPANDD       Z1, Z2, Z1
 	VMINPS       Z1, Z14, Z3
@@ -4379,22 +3845,22 @@ lanetailrare:
 	VCMPPS       $0x07, Z5, Z5, K4
 	VBLENDMPS    Z5, Z0, K4, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVDQU16    Y5, K7, 96(DI)
+	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Z1, Z3, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SP)
-	JMP          lanetailback
+	KMOVQ        K1, (DX)
+	JMP          laneback
 
 // func QuantizeFpProductFloat8F16AVX512(q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpProductFloat8F16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX elements left
+TEXT ·QuantizeFpProductFloat8F16AVX512(SB), NOSPLIT, $224-64
+	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 least, Z13 ruler, Z12 weights, Z11 top, Z10 0x7f800000, Z9 0x7fffffff, Z8 0x80808080, Z7 table
 	// vector registers in use at once: 25
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS least+24(FP), Z14
 	VBROADCASTSS ruler+28(FP), Z13
@@ -4404,31 +3870,31 @@ TEXT ·QuantizeFpProductFloat8F16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS constantsAVX512<>+120(SB), Z9
 	VBROADCASTSS constantsAVX512<>+128(SB), Z8
 	VMOVUPS      constantsAVX512<>+20(SB), Z7
-	MOVQ         n+48(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z15, Z0, Z6
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z15, Z0, Z5
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z15, Z0, Z4
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z15, Z0, Z3
 
 laneahead:
-	VCVTPH2PS   128(SI), Z0
+	VCVTPH2PS   128(DX), Z0
 	VMULPS      Z15, Z0, Z0
-	VCVTPH2PS   160(SI), Z1
+	VCVTPH2PS   160(DX), Z1
 	VMULPS      Z15, Z1, Z1
-	VCVTPH2PS   192(SI), Z2
+	VCVTPH2PS   192(DX), Z2
 	VMULPS      Z15, Z2, Z2
-	VCVTPH2PS   224(SI), Z16
+	VCVTPH2PS   224(DX), Z16
 	VMULPS      Z15, Z16, Z16
 	VCMPPS      $0x03, Z5, Z6, K1
 	VCMPPS      $0x03, Z3, Z4, K2
@@ -4465,25 +3931,25 @@ laneahead:
 	VPACKSSWB   Z18, Z17, Z17
 	VPTERNLOGD  $0xf8, Z8, Z17, Z21
 	VPERMD      Z21, Z7, Z21
-	VMOVUPS     Z21, (DI)
+	VMOVUPS     Z21, (SI)
 	VMOVAPS     Z0, Z6
 	VMOVAPS     Z1, Z5
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+128
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         laneahead
 
 laneloop:
-	VCVTPH2PS   (SI), Z0
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z15, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
+	VCVTPH2PS   64(DX), Z2
 	VMULPS      Z15, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -4520,58 +3986,62 @@ laneloop:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z8, Z0, Z5
 	VPERMD      Z5, Z7, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z15, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z15, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VCVTPH2PS   Y2, Z2
 	VMULPS      Z15, Z2, Z2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VCVTPH2PS   Y3, Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
-	JNE         lanetailrare
+	JNE         lanestage
 	VPANDD      Z10, Z0, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z9, Z0, Z5
 	VFMADD231PS Z13, Z4, Z5
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	VPANDD      Z10, Z1, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z9, Z1, Z6
 	VFMADD231PS Z13, Z4, Z6
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	VPANDD      Z10, Z2, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z9, Z2, Z16
 	VFMADD231PS Z13, Z4, Z16
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	VPANDD      Z10, Z3, Z4
 	VPMAXUD     Z14, Z4, Z4
@@ -4595,9 +4065,8 @@ lanetailnarrow:
 	VPTERNLOGD $0xf8, Z8, Z0, Z5
 	VPERMD     Z5, Z7, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
+	VMOVDQU8   Z5, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -4611,15 +4080,15 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z15, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
+	VCVTPH2PS   64(DX), Z2
 	VMULPS      Z15, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -4656,83 +4125,38 @@ lanestream:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z8, Z0, Z5
 	VPERMD      Z5, Z7, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z10, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPANDD       Z9, Z0, Z3
-	VFMADD231PS  Z13, Z2, Z3
-	VMOVAPS.Z    Z3, K1, Z3
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VPANDD       Z10, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z9, Z2, Z5
-	VFMADD231PS  Z13, Z4, Z5
-	VMOVAPS.Z    Z5, K2, Z5
-	VMOVAPS.Z    Z2, K2, Z2
-	VPMADDWD     Z12, Z3, Z3
-	VPMADDWD     Z12, Z5, Z5
-	VPACKSSDW    Z5, Z3, Z3
-	VPSRLW       $0x07, Z3, Z3
-	VPACKSSDW    Z2, Z0, Z0
-	VCVTPH2PS    64(SI), Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VPANDD       Z10, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z9, Z2, Z5
-	VFMADD231PS  Z13, Z4, Z5
-	VMOVAPS.Z    Z5, K3, Z5
-	VMOVAPS.Z    Z2, K3, Z2
-	VCVTPH2PS    96(SI), Z4
-	VDIVPS       Z1, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VPANDD       Z10, Z4, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPANDD       Z9, Z4, Z6
-	VFMADD231PS  Z13, Z1, Z6
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z4, K4, Z4
-	VPMADDWD     Z12, Z5, Z5
-	VPMADDWD     Z12, Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPSRLW       $0x07, Z5, Z5
-	VPACKSSDW    Z4, Z2, Z2
-	VPACKUSWB    Z5, Z3, Z3
-	VPMINUB      Z11, Z3, Z3
-	VPACKSSWB    Z2, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	VPERMD       Z3, Z7, Z3
-	VBROADCASTSS constantsAVX512<>+12(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z3
-	VMOVUPS      Z3, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 192(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 200(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -4742,9 +4166,7 @@ lanetailrare:
 	VFMADD231PS  Z13, Z2, Z3
 	VMOVAPS.Z    Z3, K1, Z3
 	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(DX), Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K2
 	VPANDD       Z10, Z2, Z4
@@ -4758,9 +4180,7 @@ lanetailrare:
 	VPACKSSDW    Z5, Z3, Z3
 	VPSRLW       $0x07, Z3, Z3
 	VPACKSSDW    Z2, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    64(DX), Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K3
 	VPANDD       Z10, Z2, Z4
@@ -4769,9 +4189,7 @@ lanetailrare:
 	VFMADD231PS  Z13, Z4, Z5
 	VMOVAPS.Z    Z5, K3, Z5
 	VMOVAPS.Z    Z2, K3, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y4
-	VCVTPH2PS    Y4, Z4
+	VCVTPH2PS    96(DX), Z4
 	VDIVPS       Z1, Z4, Z4
 	VCMPPS       $0x07, Z4, Z4, K4
 	VPANDD       Z10, Z4, Z1
@@ -4799,18 +4217,17 @@ lanetailrare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z3
-	KMOVQ        K0, K7
-	VMOVDQU8     Z3, K7, (DI)
-	JMP          lanetailback
+	VMOVUPS      Z3, (SI)
+	JMP          laneback
 
 // func QuantizeFpProductE2M1F16AVX512(q *uint8, x *uint16, scale float32, recip float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpProductE2M1F16AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI q, SI x, DX elements left
+TEXT ·QuantizeFpProductE2M1F16AVX512(SB), NOSPLIT, $224-40
+	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 0x3f800000, Z13 0x4a80fed6, Z12 0x7f800000, Z11 0x7fffffff, Z10 0x8080808, Z9 0x401000, Z8 table, Z7 table
 	// vector registers in use at once: 25
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS constantsAVX512<>+132(SB), Z14
 	VBROADCASTSS constantsAVX512<>+136(SB), Z13
@@ -4820,31 +4237,31 @@ TEXT ·QuantizeFpProductE2M1F16AVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS constantsAVX512<>+144(SB), Z9
 	VMOVUPS      constantsAVX512<>+148(SB), Z8
 	VMOVUPS      constantsAVX512<>+20(SB), Z7
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z15, Z0, Z6
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z15, Z0, Z5
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z15, Z0, Z4
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z15, Z0, Z3
 
 laneahead:
-	VCVTPH2PS   128(SI), Z0
+	VCVTPH2PS   128(DX), Z0
 	VMULPS      Z15, Z0, Z0
-	VCVTPH2PS   160(SI), Z1
+	VCVTPH2PS   160(DX), Z1
 	VMULPS      Z15, Z1, Z1
-	VCVTPH2PS   192(SI), Z2
+	VCVTPH2PS   192(DX), Z2
 	VMULPS      Z15, Z2, Z2
-	VCVTPH2PS   224(SI), Z16
+	VCVTPH2PS   224(DX), Z16
 	VMULPS      Z15, Z16, Z16
 	VCMPPS      $0x03, Z5, Z6, K1
 	VCMPPS      $0x03, Z3, Z4, K2
@@ -4882,25 +4299,25 @@ laneahead:
 	VPTERNLOGD  $0xf8, Z10, Z17, Z21
 	VPSHUFB     Z21, Z8, Z21
 	VPERMD      Z21, Z7, Z21
-	VMOVUPS     Z21, (DI)
+	VMOVUPS     Z21, (SI)
 	VMOVAPS     Z0, Z6
 	VMOVAPS     Z1, Z5
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+128
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         laneahead
 
 laneloop:
-	VCVTPH2PS   (SI), Z0
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z15, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
+	VCVTPH2PS   64(DX), Z2
 	VMULPS      Z15, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -4938,58 +4355,62 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z5
 	VPSHUFB     Z5, Z8, Z5
 	VPERMD      Z5, Z7, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z15, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z15, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VCVTPH2PS   Y2, Z2
 	VMULPS      Z15, Z2, Z2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VCVTPH2PS   Y3, Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
-	JNE         lanetailrare
+	JNE         lanestage
 	VPANDD      Z12, Z0, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z11, Z0, Z5
 	VFMADD231PS Z13, Z4, Z5
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	VPANDD      Z12, Z1, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z11, Z1, Z6
 	VFMADD231PS Z13, Z4, Z6
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	VPANDD      Z12, Z2, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z11, Z2, Z16
 	VFMADD231PS Z13, Z4, Z16
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	VPANDD      Z12, Z3, Z4
 	VPMAXUD     Z14, Z4, Z4
@@ -5014,9 +4435,8 @@ lanetailnarrow:
 	VPSHUFB    Z5, Z8, Z5
 	VPERMD     Z5, Z7, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
+	VMOVDQU8   Z5, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -5030,15 +4450,15 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z15, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
+	VCVTPH2PS   64(DX), Z2
 	VMULPS      Z15, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -5076,84 +4496,38 @@ lanestream:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z5
 	VPSHUFB     Z5, Z8, Z5
 	VPERMD      Z5, Z7, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z12, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPANDD       Z11, Z0, Z3
-	VFMADD231PS  Z13, Z2, Z3
-	VMOVAPS.Z    Z3, K1, Z3
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VPANDD       Z12, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z11, Z2, Z5
-	VFMADD231PS  Z13, Z4, Z5
-	VMOVAPS.Z    Z5, K2, Z5
-	VMOVAPS.Z    Z2, K2, Z2
-	VPMADDWD     Z9, Z3, Z3
-	VPMADDWD     Z9, Z5, Z5
-	VPACKSSDW    Z5, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSDW    Z2, Z0, Z0
-	VCVTPH2PS    64(SI), Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VPANDD       Z12, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z11, Z2, Z5
-	VFMADD231PS  Z13, Z4, Z5
-	VMOVAPS.Z    Z5, K3, Z5
-	VMOVAPS.Z    Z2, K3, Z2
-	VCVTPH2PS    96(SI), Z4
-	VDIVPS       Z1, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VPANDD       Z12, Z4, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPANDD       Z11, Z4, Z6
-	VFMADD231PS  Z13, Z1, Z6
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z4, K4, Z4
-	VPMADDWD     Z9, Z5, Z5
-	VPMADDWD     Z9, Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPSRLW       $0x0c, Z5, Z5
-	VPACKSSDW    Z4, Z2, Z2
-	VPACKUSWB    Z5, Z3, Z3
-	VPACKSSWB    Z2, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPSHUFB      Z3, Z8, Z3
-	VPERMD       Z3, Z7, Z3
-	VBROADCASTSS constantsAVX512<>+12(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+212(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z3
-	VMOVUPS      Z3, (DI)
-	JMP          laneback
+	JMP rare
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 192(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	MOVQ 200(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -5163,9 +4537,7 @@ lanetailrare:
 	VFMADD231PS  Z13, Z2, Z3
 	VMOVAPS.Z    Z3, K1, Z3
 	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    32(DX), Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K2
 	VPANDD       Z12, Z2, Z4
@@ -5179,9 +4551,7 @@ lanetailrare:
 	VPACKSSDW    Z5, Z3, Z3
 	VPSRLW       $0x0c, Z3, Z3
 	VPACKSSDW    Z2, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VCVTPH2PS    Y2, Z2
+	VCVTPH2PS    64(DX), Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K3
 	VPANDD       Z12, Z2, Z4
@@ -5190,9 +4560,7 @@ lanetailrare:
 	VFMADD231PS  Z13, Z4, Z5
 	VMOVAPS.Z    Z5, K3, Z5
 	VMOVAPS.Z    Z2, K3, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y4
-	VCVTPH2PS    Y4, Z4
+	VCVTPH2PS    96(DX), Z4
 	VDIVPS       Z1, Z4, Z4
 	VCMPPS       $0x07, Z4, Z4, K4
 	VPANDD       Z12, Z4, Z1
@@ -5221,18 +4589,17 @@ lanetailrare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+212(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z3
-	KMOVQ        K0, K7
-	VMOVDQU8     Z3, K7, (DI)
-	JMP          lanetailback
+	VMOVUPS      Z3, (SI)
+	JMP          laneback
 
 // func QuantizeFpProductE2M1PackedF16AVX512(q *uint8, x *uint16, scale float32, recip float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpProductE2M1PackedF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI q, SI x, DX elements left
+TEXT ·QuantizeFpProductE2M1PackedF16AVX512(SB), NOSPLIT, $192-40
+	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 0x3f800000, Z13 0x4a80fed6, Z12 0x7f800000, Z11 0x7fffffff, Z10 0x8080808, Z9 0x401000, Z8 table, Z7 0x10011001
 	// vector registers in use at once: 25
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS constantsAVX512<>+132(SB), Z14
 	VBROADCASTSS constantsAVX512<>+136(SB), Z13
@@ -5242,31 +4609,31 @@ TEXT ·QuantizeFpProductE2M1PackedF16AVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS constantsAVX512<>+144(SB), Z9
 	VMOVUPS      constantsAVX512<>+20(SB), Z8
 	VBROADCASTSS constantsAVX512<>+92(SB), Z7
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
-	CMPQ         DX, $+256
+	CMPQ         DI, $+256
 	JLT          laneloop
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z15, Z0, Z6
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z15, Z0, Z5
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z15, Z0, Z4
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z15, Z0, Z3
 
 laneahead:
-	VCVTPH2PS   128(SI), Z0
+	VCVTPH2PS   128(DX), Z0
 	VMULPS      Z15, Z0, Z0
-	VCVTPH2PS   160(SI), Z1
+	VCVTPH2PS   160(DX), Z1
 	VMULPS      Z15, Z1, Z1
-	VCVTPH2PS   192(SI), Z2
+	VCVTPH2PS   192(DX), Z2
 	VMULPS      Z15, Z2, Z2
-	VCVTPH2PS   224(SI), Z16
+	VCVTPH2PS   224(DX), Z16
 	VMULPS      Z15, Z16, Z16
 	VCMPPS      $0x03, Z5, Z6, K1
 	VCMPPS      $0x03, Z3, Z4, K2
@@ -5305,25 +4672,25 @@ laneahead:
 	VPERMD      Z21, Z8, Z21
 	VPMADDUBSW  Z7, Z21, Z17
 	VPMOVWB     Z17, Y17
-	VMOVUPS     Y17, (DI)
+	VMOVUPS     Y17, (SI)
 	VMOVAPS     Z0, Z6
 	VMOVAPS     Z1, Z5
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+128
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         laneahead
 
 laneloop:
-	VCVTPH2PS   (SI), Z0
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z15, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
+	VCVTPH2PS   64(DX), Z2
 	VMULPS      Z15, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -5362,58 +4729,62 @@ laneloop:
 	VPERMD      Z5, Z8, Z5
 	VPMADDUBSW  Z7, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  laneloop
 
 lanetail:
-	TESTQ       DX, DX
-	JEQ         laneend
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z15, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z15, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VCVTPH2PS   Y2, Z2
 	VMULPS      Z15, Z2, Z2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VCVTPH2PS   Y3, Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
-	JNE         lanetailrare
+	JNE         lanestage
 	VPANDD      Z12, Z0, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z11, Z0, Z5
 	VFMADD231PS Z13, Z4, Z5
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	VPANDD      Z12, Z1, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z11, Z1, Z6
 	VFMADD231PS Z13, Z4, Z6
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	VPANDD      Z12, Z2, Z4
 	VPMAXUD     Z14, Z4, Z4
 	VPANDD      Z11, Z2, Z16
 	VFMADD231PS Z13, Z4, Z16
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	VPANDD      Z12, Z3, Z4
 	VPMAXUD     Z14, Z4, Z4
@@ -5440,14 +4811,13 @@ lanetailnarrow:
 	VMOVDQU8.Z Z5, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(DX), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
+	VMOVDQU8   Y0, K7, (SI)
 
-lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -5461,15 +4831,15 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z15, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
+	VCVTPH2PS   64(DX), Z2
 	VMULPS      Z15, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -5508,16 +4878,38 @@ lanestream:
 	VPERMD      Z5, Z8, Z5
 	VPMADDUBSW  Z7, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         lanestream
 	JMP         lanetail
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
+	JMP rare
+
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 160(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ 168(SP), DX
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 32(SP), DX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -5527,7 +4919,7 @@ lanerare:
 	VFMADD231PS  Z13, Z2, Z3
 	VMOVAPS.Z    Z3, K1, Z3
 	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z2
+	VCVTPH2PS    32(DX), Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VPANDD       Z12, Z2, Z4
@@ -5541,7 +4933,7 @@ lanerare:
 	VPACKSSDW    Z5, Z3, Z3
 	VPSRLW       $0x0c, Z3, Z3
 	VPACKSSDW    Z2, Z0, Z0
-	VCVTPH2PS    64(SI), Z2
+	VCVTPH2PS    64(DX), Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
 	VPANDD       Z12, Z2, Z4
@@ -5550,7 +4942,7 @@ lanerare:
 	VFMADD231PS  Z13, Z4, Z5
 	VMOVAPS.Z    Z5, K1, Z5
 	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPH2PS    96(SI), Z4
+	VCVTPH2PS    96(DX), Z4
 	VDIVPS       Z1, Z4, Z4
 	VCMPPS       $0x07, Z4, Z4, K1
 	VPANDD       Z12, Z4, Z1
@@ -5571,99 +4963,26 @@ lanerare:
 	VPERMD       Z3, Z8, Z3
 	VPMADDUBSW   Z7, Z3, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z12, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPANDD       Z11, Z0, Z3
-	VFMADD231PS  Z13, Z2, Z3
-	VMOVAPS.Z    Z3, K1, Z3
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VPANDD       Z12, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z11, Z2, Z5
-	VFMADD231PS  Z13, Z4, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVAPS.Z    Z2, K1, Z2
-	VPMADDWD     Z9, Z3, Z3
-	VPMADDWD     Z9, Z5, Z5
-	VPACKSSDW    Z5, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSDW    Z2, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VPANDD       Z12, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z11, Z2, Z5
-	VFMADD231PS  Z13, Z4, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVAPS.Z    Z2, K1, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y4
-	VCVTPH2PS    Y4, Z4
-	VDIVPS       Z1, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VPANDD       Z12, Z4, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPANDD       Z11, Z4, Z6
-	VFMADD231PS  Z13, Z1, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VMOVAPS.Z    Z4, K1, Z4
-	VPMADDWD     Z9, Z5, Z5
-	VPMADDWD     Z9, Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPSRLW       $0x0c, Z5, Z5
-	VPACKSSDW    Z4, Z2, Z2
-	VPACKUSWB    Z5, Z3, Z3
-	VPACKSSWB    Z2, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPERMD       Z3, Z8, Z3
-	KMOVQ        K0, K7
-	VMOVDQU8.Z   Z3, K7, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMOVWB      Z0, Y0
-	LEAQ         1(DX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8     Y0, K7, (DI)
-	JMP          lanetailback
 
 // func ProductTiesF16AVX512(same *uint8, tie *float32, scale float32, recip float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ProductTiesF16AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI same, SI tie, DX elements left
+	// pointers: SI same, DX tie, DI elements left
 	// per call: Z15 scale, Z14 recip, Z13 0x1010101
 	// vector registers in use at once: 5
-	MOVQ         same+0(FP), DI
-	MOVQ         tie+8(FP), SI
+	MOVQ         same+0(FP), SI
+	MOVQ         tie+8(FP), DX
 	VBROADCASTSS scale+16(FP), Z15
 	VBROADCASTSS recip+20(FP), Z14
 	VBROADCASTSS constantsAVX512<>+12(SB), Z13
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
 
 laneloop:
-	VMOVUPS     (SI), Z0
+	VMOVUPS     (DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VCVTPH2PS   Y0, Z0
@@ -5672,7 +4991,7 @@ laneloop:
 	VDIVPS      Z15, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(SI), Z0
+	VMOVUPS     64(DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VCVTPH2PS   Y0, Z0
@@ -5681,7 +5000,7 @@ laneloop:
 	VDIVPS      Z15, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(SI), Z0
+	VMOVUPS     128(DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VCVTPH2PS   Y0, Z0
@@ -5690,7 +5009,7 @@ laneloop:
 	VDIVPS      Z15, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(SI), Z0
+	VMOVUPS     192(DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VCVTPH2PS   Y0, Z0
@@ -5703,21 +5022,21 @@ laneloop:
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
 	VMOVDQU8.Z  Z13, K1, Z0
-	VMOVUPS     Z0, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, DX
-	CMPQ        DX, $+64
+	VMOVUPS     Z0, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         laneloop
-
-lanetail:
-	TESTQ       DX, DX
+	TESTQ       DI, DI
 	JEQ         laneend
+
+lanerest:
 	MOVQ        $-1, AX
-	BZHIQ       DX, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
+	VMOVUPS.Z   (DX), K7, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VCVTPH2PS   Y0, Z0
@@ -5726,10 +5045,10 @@ lanetail:
 	VDIVPS      Z15, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        DX, $+17
+	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VCVTPH2PS   Y0, Z0
@@ -5738,10 +5057,10 @@ lanetail:
 	VDIVPS      Z15, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        DX, $+33
+	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VCVTPH2PS   Y0, Z0
@@ -5750,10 +5069,10 @@ lanetail:
 	VDIVPS      Z15, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        DX, $+49
+	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VCVTPH2PS   Y0, Z0
@@ -5769,7 +5088,7 @@ lanetailnarrow:
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z13, K1, Z0
 	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DI)
+	VMOVDQU8   Z0, K7, (SI)
 
 laneend:
 	VZEROUPPER

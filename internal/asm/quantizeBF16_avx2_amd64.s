@@ -6,16 +6,16 @@
 
 // func QuantizeWholeInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeWholeInt8BF16AVX2(SB), $352-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeWholeInt8BF16AVX2(SB), $400-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 13
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 10
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	MOVQ         groups+32(FP), R9
@@ -32,43 +32,43 @@ TEXT ·QuantizeWholeInt8BF16AVX2(SB), $352-56
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y12, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
@@ -82,34 +82,36 @@ grouploop:
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
@@ -119,7 +121,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
@@ -130,7 +132,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
@@ -140,7 +142,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y13, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
@@ -154,208 +156,78 @@ groupmeet3:
 	JNE          groupmeetrare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R9, 384(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPMINSW   Y3, Y1, Y0
-	VPCMPEQW  Y15, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y14, Y1
-	VMOVUPS   Y1, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  384(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -366,42 +238,42 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y12, Y13, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y11
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y13, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y13, Y1, Y12
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD   (SI), Y0
+	VPMOVZXWD   (DX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y1
+	VMULPS      Y12, Y0, Y1
 	VFMADD231PS Y13, Y0, Y1
 	VCVTPS2DQ   Y1, Y1
-	VPMOVZXWD   16(SI), Y0
+	VPMOVZXWD   16(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y2
+	VMULPS      Y12, Y0, Y2
 	VFMADD231PS Y13, Y0, Y2
 	VCVTPS2DQ   Y2, Y2
 	VPACKSSDW   Y2, Y1, Y1
-	VPMOVZXWD   32(SI), Y0
+	VPMOVZXWD   32(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y2
+	VMULPS      Y12, Y0, Y2
 	VFMADD231PS Y13, Y0, Y2
 	VCVTPS2DQ   Y2, Y2
-	VPMOVZXWD   48(SI), Y0
+	VPMOVZXWD   48(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y3
+	VMULPS      Y12, Y0, Y3
 	VFMADD231PS Y13, Y0, Y3
 	VCVTPS2DQ   Y3, Y3
 	VPACKSSDW   Y3, Y2, Y2
@@ -412,168 +284,32 @@ longloop:
 	JNE         longrare
 	VPACKSSWB   Y2, Y1, Y1
 	VPERMD      Y1, Y14, Y1
-	VMOVUPS     Y1, (DI)
+	VMOVUPS     Y1, (SI)
 
 longback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	VPMOVZXWD   32(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y1
-	VFMADD231PS Y13, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R8, $+9
-	JLT         longtailnarrow
-	VPMOVZXWD   48(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y2
-	VFMADD231PS Y13, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VPMOVZXWD   64(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y3
-	VFMADD231PS Y13, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R8, $+25
-	JLT         longtailnarrow
-	VPMOVZXWD   80(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y4
-	VFMADD231PS Y13, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPMINSW   Y3, Y1, Y0
-	VPCMPEQW  Y15, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       longtailrare
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y14, Y1
-	VMOVUPS   Y1, (SP)
-
-longtailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -591,30 +327,30 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VPMOVZXWD    (SI), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
@@ -628,13 +364,13 @@ short2loop:
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -649,40 +385,40 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VMULPS       Y2, Y0, Y5
 	VFNMADD231PS Y1, Y5, Y0
 	VFMADD231PS  Y2, Y0, Y5
@@ -695,344 +431,29 @@ laneloop:
 	JNE          lanerare
 	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y14, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  360(SP), DX
+	MOVQ  368(SP), BX
+	MOVQ  376(SP), R8
 
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece35:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSDW Y6, Y5, Y5
-	VPMINSW   Y5, Y3, Y0
-	VPCMPEQW  Y15, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPACKSSWB Y5, Y3, Y3
-	VPERMD    Y3, Y14, Y3
-	VMOVUPS   Y3, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R8
-	JEQ   piece38
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece40:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -1046,27 +467,27 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y12, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
@@ -1080,87 +501,45 @@ groupstream:
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VCVTDQ2PS    Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          groupback
+	MOVQ $+1, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1169,12 +548,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1182,18 +561,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1202,12 +581,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1215,18 +594,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1235,12 +614,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1248,107 +627,51 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VCVTDQ2PS    Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    64(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    80(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXWD   (SI), Y0
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXWD   (DX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y1
+	VMULPS      Y12, Y0, Y1
 	VFMADD231PS Y13, Y0, Y1
 	VCVTPS2DQ   Y1, Y1
-	VPMOVZXWD   16(SI), Y0
+	VPMOVZXWD   16(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y2
+	VMULPS      Y12, Y0, Y2
 	VFMADD231PS Y13, Y0, Y2
 	VCVTPS2DQ   Y2, Y2
 	VPACKSSDW   Y2, Y1, Y1
-	VPMOVZXWD   32(SI), Y0
+	VPMOVZXWD   32(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y2
+	VMULPS      Y12, Y0, Y2
 	VFMADD231PS Y13, Y0, Y2
 	VCVTPS2DQ   Y2, Y2
-	VPMOVZXWD   48(SI), Y0
+	VPMOVZXWD   48(DX), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y3
+	VMULPS      Y12, Y0, Y3
 	VFMADD231PS Y13, Y0, Y3
 	VCVTPS2DQ   Y3, Y3
 	VPACKSSDW   Y3, Y2, Y2
@@ -1359,152 +682,64 @@ longstream:
 	JNE         longrare
 	VPACKSSWB   Y2, Y1, Y1
 	VPERMD      Y1, Y14, Y1
-	VMOVNTPS    Y1, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+64, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	VMOVNTPS    Y1, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VCVTDQ2PS    Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          longback
+	MOVQ $+2, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
-longtailrare:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VCVTDQ2PS    Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    64(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    80(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
@@ -1518,85 +753,67 @@ short2stream:
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y1, (SI)
 	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R8
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VCVTDQ2PS    Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          short2back
+	MOVQ $+3, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (SI), Y0
+	MOVQ $+4, 392(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -1604,9 +821,9 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
+	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y5
+	VMOVUPS      32(BX), Y5
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
 	VMAXPS       Y5, Y2, Y5
@@ -1616,9 +833,9 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
+	VPMOVZXWD    32(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(DX), Y5
+	VMOVUPS      64(BX), Y5
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
 	VMAXPS       Y5, Y2, Y5
@@ -1627,9 +844,9 @@ lanerare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
+	VPMOVZXWD    48(DX), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      96(DX), Y6
+	VMOVUPS      96(BX), Y6
 	VDIVPS       Y6, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -1641,81 +858,53 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
+	CMPQ         392(SP), $+1
+	JEQ          groupresume
+	CMPQ         392(SP), $+2
+	JEQ          longresume
+	CMPQ         392(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VCVTDQ2PS    Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      128(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    64(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      160(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    80(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      192(SP), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	JMP          groupback
+
+longresume:
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y13
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y13, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y13, Y1, Y12
+	JMP          longback
+
+short2resume:
+	MOVQ 368(SP), BX
+	MOVQ 376(SP), R8
+	JMP  short2back
 
 // func QuantizeInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeInt8BF16AVX2(SB), $352-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+TEXT ·QuantizeInt8BF16AVX2(SB), $400-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y10 0x80008000, Y14 table
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 14
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
@@ -1725,6 +914,7 @@ TEXT ·QuantizeInt8BF16AVX2(SB), $352-64
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -1739,339 +929,206 @@ TEXT ·QuantizeInt8BF16AVX2(SB), $352-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R9, R8
+	VBROADCASTSS (R8), Y8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R9, 384(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  384(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2082,220 +1139,80 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y9, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y8
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
+	VPSUBD       Y1, Y0, Y9
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y9, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y8
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VPMOVZXWD   (DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y9, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VPMOVZXWD   16(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VPMOVZXWD   32(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPMOVZXWD   48(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y9, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y10, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPACKSSWB   Y2, Y1, Y1
+	VPERMD      Y1, Y14, Y1
+	VPMAXSB     Y13, Y1, Y1
+	VPMINSB     Y11, Y1, Y1
+	VMOVUPS     Y1, (SI)
 
 longback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	VPMOVZXWD   32(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R8, $+9
-	JLT         longtailnarrow
-	VPMOVZXWD   48(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VPMOVZXWD   64(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R8, $+25
-	JLT         longtailnarrow
-	VPMOVZXWD   80(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SP)
-
-longtailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -2313,53 +1230,52 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (SI), Y0
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y2
 	VFNMADD231PS Y9, Y2, Y0
 	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -2374,396 +1290,77 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VMULPS       Y2, Y0, Y5
 	VFNMADD231PS Y1, Y5, Y0
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y4, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
+	VPMINSW      Y4, Y3, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
 	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  360(SP), DX
+	MOVQ  368(SP), BX
+	MOVQ  376(SP), R8
 
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece35:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y5, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VMOVUPS      Y3, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R8
-	JEQ   piece38
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -2777,122 +1374,81 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 32(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 48(SI), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       groupback
+	MOVQ $+1, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2901,12 +1457,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -2914,18 +1470,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2934,12 +1490,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -2947,18 +1503,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2967,12 +1523,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -2980,344 +1536,188 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 48(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 64(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 80(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          longstream
-	JMP          longtail
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXWD   (DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y9, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VPMOVZXWD   16(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VPMOVZXWD   32(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPMOVZXWD   48(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y9, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y10, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPACKSSWB   Y2, Y1, Y1
+	VPERMD      Y1, Y14, Y1
+	VPMAXSB     Y13, Y1, Y1
+	VPMINSB     Y11, Y1, Y1
+	VMOVNTPS    Y1, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
+	JGE         longstream
+	JMP         longtail
 
 longrare:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y9, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 32(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 48(SI), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       longback
+	MOVQ $+2, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
-longtailrare:
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y9, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 48(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 64(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 80(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       longtailback
+longstage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y2
 	VFNMADD231PS Y9, Y2, Y0
 	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y1, (SI)
 	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R8
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 32(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 48(SI), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       short2back
+	MOVQ $+3, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD (SI), Y0
+	MOVQ $+4, 392(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   (DX), Y1
+	VMOVUPS   (BX), Y1
 	VDIVPS    Y1, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y1
 	VCVTDQ2PS Y15, Y2
@@ -3332,9 +1732,9 @@ lanerare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
+	VPMOVZXWD 16(DX), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   32(DX), Y5
+	VMOVUPS   32(BX), Y5
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
 	VMAXPS    Y5, Y2, Y5
@@ -3344,9 +1744,9 @@ lanerare:
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 32(SI), Y1
+	VPMOVZXWD 32(DX), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   64(DX), Y5
+	VMOVUPS   64(BX), Y5
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
 	VMAXPS    Y5, Y2, Y5
@@ -3355,9 +1755,9 @@ lanerare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 48(SI), Y5
+	VPMOVZXWD 48(DX), Y5
 	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   96(DX), Y6
+	VMOVUPS   96(BX), Y6
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
 	VMAXPS    Y6, Y2, Y6
@@ -3369,90 +1769,63 @@ lanerare:
 	VPACKSSDW Y5, Y1, Y1
 	VPACKSSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
+	VMOVUPS   Y0, (SI)
+	CMPQ      392(SP), $+1
+	JEQ       groupresume
+	CMPQ      392(SP), $+2
+	JEQ       longresume
+	CMPQ      392(SP), $+3
+	JEQ       short2resume
 	JMP       laneback
 
-lanetailrare:
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 48(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   128(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 64(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   160(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 80(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   192(SP), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+groupresume:
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+longresume:
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y9
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y9, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y8
+	JMP          longback
+
+short2resume:
+	MOVQ 368(SP), BX
+	MOVQ 376(SP), R8
+	JMP  short2back
 
 // func QuantizeZeroPointInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeZeroPointInt8BF16AVX2(SB), $480-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
-	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table
+TEXT ·QuantizeZeroPointInt8BF16AVX2(SB), $544-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
+	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y14
+	VPERMD       Y0, Y14, Y11
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -3467,110 +1840,110 @@ TEXT ·QuantizeZeroPointInt8BF16AVX2(SB), $480-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y8, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y11, Y0
-	VPMOVZXWD    (SI), Y1
+	VMOVAPS      Y8, Y0
+	VPMOVZXWD    (DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
+	VMULPS       Y10, Y1, Y2
+	VFNMADD231PS Y9, Y2, Y1
+	VFMADD231PS  Y10, Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y11, Y1
-	VPMOVZXWD    16(SI), Y3
+	VMOVAPS      Y8, Y1
+	VPMOVZXWD    16(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPACKSSDW    Y1, Y0, Y0
@@ -3579,23 +1952,23 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y11, Y1
-	VPMOVZXWD    32(SI), Y3
+	VMOVAPS      Y8, Y1
+	VPMOVZXWD    32(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y11, Y3
-	VPMOVZXWD    48(SI), Y5
+	VMOVAPS      Y8, Y3
+	VPMOVZXWD    48(DX), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
+	VMULPS       Y10, Y5, Y6
+	VFNMADD231PS Y9, Y6, Y5
+	VFMADD231PS  Y10, Y5, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
@@ -3606,224 +1979,86 @@ groupmeet3:
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         SI, 480(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 488(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R10, 520(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  488(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  520(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3834,230 +2069,86 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y12, Y13, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y11
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y10
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y8, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y11, Y2, Y3
-	VFMADD231PS  Y13, Y2, Y3
+	VMULPS       Y9, Y2, Y3
+	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y11, Y2, Y4
-	VFMADD231PS  Y13, Y2, Y4
+	VMULPS       Y9, Y2, Y4
+	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 longback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	VPMOVZXWD   32(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y1
-	VFMADD231PS Y13, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R9, $+9
-	JLT         longtailnarrow
-	VPMOVZXWD   48(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y2
-	VFMADD231PS Y13, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
-	VPMOVZXWD   64(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y3
-	VFMADD231PS Y13, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R9, $+25
-	JLT         longtailnarrow
-	VPMOVZXWD   80(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y4
-	VFMADD231PS Y13, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-longtailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  488(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -4075,63 +2166,60 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VPMOVZXWD    (SI), Y0
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y6, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
-	VFMADD231PS  Y10, Y2, Y3
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
-	VFMADD231PS  Y10, Y2, Y4
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
+	VPADDSW      Y5, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -4146,25 +2234,25 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y5
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
@@ -4172,20 +2260,20 @@ laneloop:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y3, Y4, Y3
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      64(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y7
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R9), Y7
 	VMULPS       Y2, Y0, Y8
 	VFNMADD231PS Y1, Y8, Y0
 	VFMADD231PS  Y2, Y0, Y8
@@ -4199,446 +2287,35 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VPERMD       Y3, Y14, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VMOVUPS      Y3, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  488(SP), DX
+	MOVQ  496(SP), BX
+	MOVQ  504(SP), R8
+	MOVQ  512(SP), R9
 
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 352(SP)(AX*1)
-
-piece40:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMOVUPS      384(SP), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y9
-	VMULPS       Y2, Y0, Y10
-	VFNMADD231PS Y1, Y10, Y0
-	VFMADD231PS  Y2, Y0, Y10
-	VCVTPS2DQ    Y10, Y10
-
-lanetailnarrow:
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VPACKSSDW    Y10, Y8, Y8
-	VPACKSSDW    Y9, Y7, Y7
-	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y8, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y7, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
-	VMOVUPS      Y3, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R9
-	JEQ   piece43
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R9
-	JEQ   piece44
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R9
-	JEQ   piece45
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece45:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -4652,131 +2329,92 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y8, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          groupback
+	MOVQ $+1, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4785,14 +2423,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -4800,21 +2438,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4823,14 +2461,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -4838,21 +2476,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4861,14 +2499,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -4876,286 +2514,56 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y5
+	VMOVDQU      constantsAVX2<>+48(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(DX), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
 	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y9, Y9
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    64(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    80(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y8, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y11, Y2, Y3
-	VFMADD231PS  Y13, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y11, Y2, Y4
-	VFMADD231PS  Y13, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          longback
-
-longtailrare:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    64(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    80(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
+	VMULPS       Y9, Y2, Y3
 	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
+	VMULPS       Y9, Y2, Y4
 	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
@@ -5165,253 +2573,286 @@ short2stream:
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	JNE          longrare
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+8, DX
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	MOVQ $+2, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
+
+longstage:
+	MOVQ SI, 480(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 488(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R9
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y3, Y5, Y6
-	VMINPS       Y1, Y6, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y7
-	VMAXPS       Y7, Y4, Y7
-	VMINPS       Y7, Y6, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y3
-	VBROADCASTSS 4(R8), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VMAXPS       Y3, Y2, Y3
-	VSUBPS       Y4, Y5, Y5
-	VMINPS       Y3, Y5, Y3
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y3, Y3
-	VANDPS       Y3, Y1, Y1
-	VPMOVZXWD    48(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VDIVPS       Y12, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y5, Y6
-	VADDPS       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          short2back
+	MOVQ $+3, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(R8), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(R8), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(R8), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          laneback
+	MOVQ $+4, 528(SP)
+	JMP  rare
 
-lanetailrare:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      128(SP), Y2
-	VMOVUPS      384(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    64(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      160(SP), Y2
-	VMOVUPS      416(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPMOVZXWD    80(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      192(SP), Y5
-	VMOVUPS      448(SP), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          lanetailback
+lanestage:
+	MOVQ SI, 480(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 488(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD (DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
+	VDIVPS    Y1, Y0, Y0
+	VCVTDQ2PS Y2, Y2
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y3
+	VSUBPS    Y2, Y3, Y4
+	VMAXPS    Y1, Y4, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y2, Y4, Y5
+	VMINPS    Y1, Y5, Y1
+	VADDPS    Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VPMOVZXWD 16(DX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VPMOVZXWD 32(DX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   64(BX), Y2
+	VMOVUPS   64(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VPMOVZXWD 48(DX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMOVUPS   96(BX), Y5
+	VMOVUPS   96(R9), Y6
+	VDIVPS    Y5, Y2, Y2
+	VCVTDQ2PS Y6, Y6
+	VROUNDPS  $0x08, Y2, Y5
+	VSUBPS    Y6, Y3, Y3
+	VMAXPS    Y5, Y3, Y5
+	VSUBPS    Y6, Y4, Y4
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y6, Y5, Y5
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y2, Y2
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SI)
+	CMPQ      528(SP), $+1
+	JEQ       groupresume
+	CMPQ      528(SP), $+2
+	JEQ       longresume
+	CMPQ      528(SP), $+3
+	JEQ       short2resume
+	JMP       laneback
+
+groupresume:
+	MOVQ         496(SP), BX
+	MOVQ         504(SP), R8
+	MOVQ         512(SP), R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          groupback
+
+longresume:
+	MOVQ         496(SP), BX
+	MOVQ         504(SP), R8
+	MOVQ         512(SP), R9
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          longback
+
+short2resume:
+	MOVQ 496(SP), BX
+	MOVQ 504(SP), R8
+	MOVQ 512(SP), R9
+	JMP  short2back
 
 // func QuantizeMinvalInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeMinvalInt8BF16AVX2(SB), $480-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+TEXT ·QuantizeMinvalInt8BF16AVX2(SB), $544-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowS8, Y0 Narrow16, Y10 NarrowS8, Y13 table
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: minval, 0x80008000
+	// vector registers in use at once: 15
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y14, Y14, Y1
-	VPERMD       Y1, Y0, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VPACKSSWB    Y14, Y14, Y0
+	VPERMD       Y0, Y13, Y12
+	VBROADCASTSS most+44(FP), Y11
+	VPACKSSDW    Y11, Y11, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y11
+	VPERMD       Y0, Y13, Y10
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -5420,56 +2861,56 @@ TEXT ·QuantizeMinvalInt8BF16AVX2(SB), $480-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -5479,56 +2920,57 @@ grouploop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
@@ -5536,23 +2978,23 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -5562,229 +3004,84 @@ groupmeet3:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 480(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 488(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R10, 520(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  488(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  520(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -5802,43 +3099,43 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (SI), Y0
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -5848,19 +3145,18 @@ short2loop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -5875,26 +3171,26 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y4
 	VSUBPS       Y4, Y0, Y0
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
@@ -5902,21 +3198,21 @@ laneloop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y0
-	VPMOVZXWD    32(SI), Y1
+	VPMOVZXWD    32(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y5
 	VSUBPS       Y5, Y1, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD231PS Y2, Y5, Y1
 	VFMADD231PS  Y4, Y1, Y5
 	VCVTPS2DQ    Y5, Y5
-	VPMOVZXWD    48(SI), Y1
+	VPMOVZXWD    48(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y6
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VMULPS       Y4, Y1, Y6
 	VFNMADD231PS Y2, Y6, Y1
@@ -5930,448 +3226,35 @@ laneloop:
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  488(SP), DX
+	MOVQ  496(SP), BX
+	MOVQ  504(SP), R8
+	MOVQ  512(SP), R9
 
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 352(SP)(AX*1)
-
-piece30:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMOVUPS      384(SP), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y6
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece35:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -6385,40 +3268,40 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -6428,100 +3311,57 @@ groupstream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          groupback
+	MOVQ $+1, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6530,14 +3370,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -6545,21 +3385,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6568,14 +3408,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -6583,21 +3423,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6606,14 +3446,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -6621,134 +3461,73 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y2, Y4, Y10, Y10
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y8, Y8
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    64(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    80(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -6758,105 +3537,91 @@ short2stream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+8, DX
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R9
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS 4(R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS 4(R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          short2back
+	MOVQ $+2, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD (SI), Y0
+	MOVQ $+3, 528(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 480(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 488(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   (DX), Y1
-	VMOVUPS   (R8), Y2
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y1
 	VCVTDQ2PS Y15, Y2
 	VSUBPS    Y2, Y2, Y3
 	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
+	VCVTDQ2PS Y11, Y4
 	VSUBPS    Y2, Y4, Y4
 	VMINPS    Y1, Y4, Y1
 	VADDPS    Y2, Y1, Y1
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
+	VPMOVZXWD 16(DX), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   32(DX), Y5
-	VMOVUPS   32(R8), Y6
+	VMOVUPS   32(BX), Y5
+	VMOVUPS   32(R9), Y6
 	VSUBPS    Y6, Y1, Y1
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -6867,10 +3632,10 @@ lanerare:
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 32(SI), Y1
+	VPMOVZXWD 32(DX), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   64(DX), Y5
-	VMOVUPS   64(R8), Y6
+	VMOVUPS   64(BX), Y5
+	VMOVUPS   64(R9), Y6
 	VSUBPS    Y6, Y1, Y1
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -6880,10 +3645,10 @@ lanerare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 48(SI), Y5
+	VPMOVZXWD 48(DX), Y5
 	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   96(DX), Y6
-	VMOVUPS   96(R8), Y7
+	VMOVUPS   96(BX), Y6
+	VMOVUPS   96(R9), Y7
 	VSUBPS    Y7, Y5, Y5
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
@@ -6894,89 +3659,41 @@ lanerare:
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
 	VPACKSSDW Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+4(SB), Y2
 	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y2, Y0
-	VMOVUPS   Y0, (DI)
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	CMPQ      528(SP), $+1
+	JEQ       groupresume
+	CMPQ      528(SP), $+2
+	JEQ       short2resume
 	JMP       laneback
 
-lanetailrare:
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VMOVUPS   352(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VSUBPS    Y2, Y2, Y3
-	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 48(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   128(SP), Y5
-	VMOVUPS   384(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 64(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   160(SP), Y5
-	VMOVUPS   416(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 80(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   192(SP), Y6
-	VMOVUPS   448(SP), Y7
-	VSUBPS    Y7, Y5, Y5
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y3, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y2, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+4(SB), Y2
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y2, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+groupresume:
+	MOVQ         496(SP), BX
+	MOVQ         504(SP), R8
+	MOVQ         512(SP), R9
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 496(SP), BX
+	MOVQ 504(SP), R8
+	MOVQ 512(SP), R9
+	JMP  short2back
 
 // func QuantizeUint8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeUint8BF16AVX2(SB), $352-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y14 table
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+TEXT ·QuantizeUint8BF16AVX2(SB), $400-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y10 0x80008000, Y14 table
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 14
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
@@ -6986,6 +3703,7 @@ TEXT ·QuantizeUint8BF16AVX2(SB), $352-64
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -7000,339 +3718,206 @@ TEXT ·QuantizeUint8BF16AVX2(SB), $352-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R9, R8
+	VBROADCASTSS (R8), Y8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXUB      Y13, Y1, Y1
 	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXUB      Y13, Y1, Y1
 	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R9, 384(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  384(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -7343,220 +3928,80 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y9, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y8
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
+	VPSUBD       Y1, Y0, Y9
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y9, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y8
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VPMOVZXWD   (DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y9, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VPMOVZXWD   16(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VPMOVZXWD   32(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPMOVZXWD   48(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y9, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y10, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPACKUSWB   Y2, Y1, Y1
+	VPERMD      Y1, Y14, Y1
+	VPMAXUB     Y13, Y1, Y1
+	VPMINUB     Y11, Y1, Y1
+	VMOVUPS     Y1, (SI)
 
 longback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	VPMOVZXWD   32(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R8, $+9
-	JLT         longtailnarrow
-	VPMOVZXWD   48(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VPMOVZXWD   64(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R8, $+25
-	JLT         longtailnarrow
-	VPMOVZXWD   80(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SP)
-
-longtailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -7574,53 +4019,52 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (SI), Y0
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y2
 	VFNMADD231PS Y9, Y2, Y0
 	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXUB      Y13, Y1, Y1
 	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -7635,398 +4079,1034 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VMULPS       Y2, Y0, Y5
 	VFNMADD231PS Y1, Y5, Y0
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y4, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
+	VPMINSW      Y4, Y3, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
 	VPACKUSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y14, Y3
 	VPMAXUB      Y13, Y3, Y3
 	VPMINUB      Y11, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  360(SP), DX
+	MOVQ  368(SP), BX
+	MOVQ  376(SP), R8
 
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+laneend:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
 
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
 
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece35:
-	VPMOVZXWD    32(SP), Y0
+groupstream:
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPMOVZXWD    48(SP), Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	MOVQ $+1, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ BX, R12
+	ADDQ R12, BX
+	ADDQ R12, R8
+	MOVQ DI, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXWD   (DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y9, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VPMOVZXWD   16(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VPMOVZXWD   32(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPMOVZXWD   48(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y9, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y10, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPACKUSWB   Y2, Y1, Y1
+	VPERMD      Y1, Y14, Y1
+	VPMAXUB     Y13, Y1, Y1
+	VPMINUB     Y11, Y1, Y1
+	VMOVNTPS    Y1, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	MOVQ $+2, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
+
+longstage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	MOVQ $+3, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
+
+lanerare:
+	MOVQ $+4, 392(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD (DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   (BX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VPMOVZXWD 16(DX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   32(BX), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VPMOVZXWD 32(DX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   64(BX), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPMOVZXWD 48(DX), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VMOVUPS   96(BX), Y6
+	VDIVPS    Y6, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	VPACKSSDW Y5, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SI)
+	CMPQ      392(SP), $+1
+	JEQ       groupresume
+	CMPQ      392(SP), $+2
+	JEQ       longresume
+	CMPQ      392(SP), $+3
+	JEQ       short2resume
+	JMP       laneback
+
+groupresume:
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+longresume:
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y9
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y9, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y8
+	JMP          longback
+
+short2resume:
+	MOVQ 368(SP), BX
+	MOVQ 376(SP), R8
+	JMP  short2back
+
+// func QuantizeZeroPointUint8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeZeroPointUint8BF16AVX2(SB), $544-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y14 table
+	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y14, Y11
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R11, DI
+	IMULQ R10, DI
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	SUBQ         R10, DI
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y8, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+groupback:
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  DI, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y8, Y0
+	VPMOVZXWD    (DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y10, Y1, Y2
+	VFNMADD231PS Y9, Y2, Y1
+	VFMADD231PS  Y10, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y8, Y1
+	VPMOVZXWD    16(DX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y0, Y2, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y8, Y1
+	VPMOVZXWD    32(DX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y8, Y3
+	VPMOVZXWD    48(DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMULPS       Y10, Y5, Y6
+	VFNMADD231PS Y9, Y6, Y5
+	VFMADD231PS  Y10, Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y3, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R12
+	MOVQ DI, R13
+
+grouppieces:
+	MOVQ R13, DI
+	CMPQ R10, DI
+	JGE  grouppiece
+	MOVQ R10, DI
+
+grouppiece:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         SI, 480(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 488(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R10, 520(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
+
+groupstaged:
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  488(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  520(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y8, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFMADD231PS  Y10, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFMADD231PS  Y10, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+longback:
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  488(SP), DX
+	LEAQ  (DX)(DI*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
+
+laneloop:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPMOVZXWD    64(SP), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPADDSW      Y3, Y4, Y3
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      64(R9), Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R9), Y7
+	VMULPS       Y2, Y0, Y8
+	VFNMADD231PS Y1, Y8, Y0
+	VFMADD231PS  Y2, Y0, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSDW    Y7, Y5, Y5
+	VPADDSW      Y5, Y6, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y5, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
+	VPMINSW      Y6, Y4, Y4
+	VPCMPEQW     Y0, Y4, Y4
+	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
-	JNE          lanetailrare
+	JNE          lanerare
 	VPACKUSWB    Y5, Y3, Y3
 	VPERMD       Y3, Y14, Y3
 	VPMAXUB      Y13, Y3, Y3
 	VPMINUB      Y11, Y3, Y3
-	VMOVUPS      Y3, (SP)
+	VMOVUPS      Y3, (SI)
 
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
+laneback:
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  488(SP), DX
+	MOVQ  496(SP), BX
+	MOVQ  504(SP), R8
+	MOVQ  512(SP), R9
 
-piece36:
-	TESTQ $0x00000008, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R8
-	JEQ   piece38
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece40:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8038,1339 +5118,32 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
 	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y2
 	VFNMADD231PS Y10, Y2, Y0
 	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 32(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 48(SI), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 48(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 64(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 80(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y9, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 32(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 48(SI), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       longback
-
-longtailrare:
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y9, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 48(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 64(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 80(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       longtailback
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 32(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 48(SI), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       short2back
-
-lanerare:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   (DX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   32(DX), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 32(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   64(DX), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 48(SI), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   96(DX), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       laneback
-
-lanetailrare:
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 48(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   128(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 64(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   160(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 80(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   192(SP), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
-
-// func QuantizeZeroPointUint8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeZeroPointUint8BF16AVX2(SB), $480-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 Narrow16, Y15 NarrowU8, Y0 Narrow16, Y14 NarrowU8
-	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y14
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+16
-	JEQ          short2
-	CMPQ         R11, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R11
-	JEQ          longs
-	CMPQ         R10, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         R9, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	SUBQ         R10, R9
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y8, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
-
-groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R10, R9
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  R9, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ DX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y11, Y0
-	VPMOVZXWD    (SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y11, Y1
-	VPMOVZXWD    16(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y1, Y0, Y0
-	VPADDSW      Y0, Y2, Y0
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y11, Y1
-	VPMOVZXWD    32(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y11, Y3
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPMINSW      Y4, Y2, Y2
-	VPCMPEQW     Y3, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, R9
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y12, Y13, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y11
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y10
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y11, Y2, Y3
-	VFMADD231PS  Y13, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y11, Y2, Y4
-	VFMADD231PS  Y13, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
-
-longback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ R9, R9
-	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	VPMOVZXWD   32(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y1
-	VFMADD231PS Y13, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R9, $+9
-	JLT         longtailnarrow
-	VPMOVZXWD   48(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y2
-	VFMADD231PS Y13, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
-	VPMOVZXWD   64(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y3
-	VFMADD231PS Y13, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R9, $+25
-	JLT         longtailnarrow
-	VPMOVZXWD   80(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y4
-	VFMADD231PS Y13, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-longtailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-longend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   longs
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
-	VFMADD231PS  Y10, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
-	VFMADD231PS  Y10, Y2, Y4
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
@@ -9379,665 +5152,58 @@ short2loop:
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSDW    Y7, Y5, Y5
-	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y6, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKUSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXUB      Y15, Y3, Y3
-	VPMINUB      Y14, Y3, Y3
-	VMOVUPS      Y3, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 352(SP)(AX*1)
-
-piece40:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMOVUPS      384(SP), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y9
-	VMULPS       Y2, Y0, Y10
-	VFNMADD231PS Y1, Y10, Y0
-	VFMADD231PS  Y2, Y0, Y10
-	VCVTPS2DQ    Y10, Y10
-
-lanetailnarrow:
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VPACKSSDW    Y10, Y8, Y8
-	VPACKSSDW    Y9, Y7, Y7
-	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y8, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKUSWB    Y7, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXUB      Y15, Y3, Y3
-	VPMINUB      Y14, Y3, Y3
-	VMOVUPS      Y3, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R9
-	JEQ   piece43
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R9
-	JEQ   piece44
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R9
-	JEQ   piece45
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece45:
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          groupback
+	MOVQ $+1, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -10046,14 +5212,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -10061,21 +5227,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -10084,14 +5250,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -10099,21 +5265,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -10122,14 +5288,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -10137,286 +5303,56 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y5
+	VMOVDQU      constantsAVX2<>+48(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(DX), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
 	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y9, Y9
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    64(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    80(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y8, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y11, Y2, Y3
-	VFMADD231PS  Y13, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y11, Y2, Y4
-	VFMADD231PS  Y13, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          longback
-
-longtailrare:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    64(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    80(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
+	VMULPS       Y9, Y2, Y3
 	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
+	VMULPS       Y9, Y2, Y4
 	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
@@ -10426,253 +5362,286 @@ short2stream:
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	JNE          longrare
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+8, DX
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	MOVQ $+2, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
+
+longstage:
+	MOVQ SI, 480(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 488(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R9
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y3, Y5, Y6
-	VMINPS       Y1, Y6, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y7
-	VMAXPS       Y7, Y4, Y7
-	VMINPS       Y7, Y6, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y3
-	VBROADCASTSS 4(R8), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VMAXPS       Y3, Y2, Y3
-	VSUBPS       Y4, Y5, Y5
-	VMINPS       Y3, Y5, Y3
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y3, Y3
-	VANDPS       Y3, Y1, Y1
-	VPMOVZXWD    48(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VDIVPS       Y12, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y5, Y6
-	VADDPS       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          short2back
+	MOVQ $+3, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(R8), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(R8), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(R8), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          laneback
+	MOVQ $+4, 528(SP)
+	JMP  rare
 
-lanetailrare:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      128(SP), Y2
-	VMOVUPS      384(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    64(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      160(SP), Y2
-	VMOVUPS      416(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPMOVZXWD    80(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      192(SP), Y5
-	VMOVUPS      448(SP), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          lanetailback
+lanestage:
+	MOVQ SI, 480(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 488(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD (DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
+	VDIVPS    Y1, Y0, Y0
+	VCVTDQ2PS Y2, Y2
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y3
+	VSUBPS    Y2, Y3, Y4
+	VMAXPS    Y1, Y4, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y2, Y4, Y5
+	VMINPS    Y1, Y5, Y1
+	VADDPS    Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VPMOVZXWD 16(DX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VPMOVZXWD 32(DX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   64(BX), Y2
+	VMOVUPS   64(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VPMOVZXWD 48(DX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMOVUPS   96(BX), Y5
+	VMOVUPS   96(R9), Y6
+	VDIVPS    Y5, Y2, Y2
+	VCVTDQ2PS Y6, Y6
+	VROUNDPS  $0x08, Y2, Y5
+	VSUBPS    Y6, Y3, Y3
+	VMAXPS    Y5, Y3, Y5
+	VSUBPS    Y6, Y4, Y4
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y6, Y5, Y5
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y2, Y2
+	VPACKSSDW Y2, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SI)
+	CMPQ      528(SP), $+1
+	JEQ       groupresume
+	CMPQ      528(SP), $+2
+	JEQ       longresume
+	CMPQ      528(SP), $+3
+	JEQ       short2resume
+	JMP       laneback
+
+groupresume:
+	MOVQ         496(SP), BX
+	MOVQ         504(SP), R8
+	MOVQ         512(SP), R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          groupback
+
+longresume:
+	MOVQ         496(SP), BX
+	MOVQ         504(SP), R8
+	MOVQ         512(SP), R9
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          longback
+
+short2resume:
+	MOVQ 496(SP), BX
+	MOVQ 504(SP), R8
+	MOVQ 512(SP), R9
+	JMP  short2back
 
 // func QuantizeMinvalUint8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeMinvalUint8BF16AVX2(SB), $480-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+TEXT ·QuantizeMinvalUint8BF16AVX2(SB), $544-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowU8, Y0 Narrow16, Y10 NarrowU8, Y13 table
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: minval, 0x80008000
+	// vector registers in use at once: 15
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKUSWB    Y14, Y14, Y1
-	VPERMD       Y1, Y0, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VPACKUSWB    Y14, Y14, Y0
+	VPERMD       Y0, Y13, Y12
+	VBROADCASTSS most+44(FP), Y11
+	VPACKSSDW    Y11, Y11, Y0
 	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y11
+	VPERMD       Y0, Y13, Y10
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -10681,56 +5650,56 @@ TEXT ·QuantizeMinvalUint8BF16AVX2(SB), $480-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -10740,56 +5709,57 @@ grouploop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
@@ -10797,23 +5767,23 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -10823,229 +5793,84 @@ groupmeet3:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 480(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 488(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R10, 520(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  488(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  520(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -11063,43 +5888,43 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (SI), Y0
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -11109,19 +5934,18 @@ short2loop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -11136,26 +5960,26 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y4
 	VSUBPS       Y4, Y0, Y0
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
@@ -11163,21 +5987,21 @@ laneloop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y0
-	VPMOVZXWD    32(SI), Y1
+	VPMOVZXWD    32(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y5
 	VSUBPS       Y5, Y1, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD231PS Y2, Y5, Y1
 	VFMADD231PS  Y4, Y1, Y5
 	VCVTPS2DQ    Y5, Y5
-	VPMOVZXWD    48(SI), Y1
+	VPMOVZXWD    48(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y6
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VMULPS       Y4, Y1, Y6
 	VFNMADD231PS Y2, Y6, Y1
@@ -11191,448 +6015,35 @@ laneloop:
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  488(SP), DX
+	MOVQ  496(SP), BX
+	MOVQ  504(SP), R8
+	MOVQ  512(SP), R9
 
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 352(SP)(AX*1)
-
-piece30:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMOVUPS      384(SP), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y6
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece35:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -11646,40 +6057,40 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -11689,100 +6100,57 @@ groupstream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          groupback
+	MOVQ $+1, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -11791,14 +6159,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -11806,21 +6174,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -11829,14 +6197,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -11844,21 +6212,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -11867,14 +6235,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -11882,134 +6250,73 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y2, Y4, Y10, Y10
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y8, Y8
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    64(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    80(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -12019,105 +6326,91 @@ short2stream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+8, DX
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R9
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS 4(R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS 4(R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          short2back
+	MOVQ $+2, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD (SI), Y0
+	MOVQ $+3, 528(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 480(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 488(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   (DX), Y1
-	VMOVUPS   (R8), Y2
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y1
 	VCVTDQ2PS Y15, Y2
 	VSUBPS    Y2, Y2, Y3
 	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
+	VCVTDQ2PS Y11, Y4
 	VSUBPS    Y2, Y4, Y4
 	VMINPS    Y1, Y4, Y1
 	VADDPS    Y2, Y1, Y1
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
+	VPMOVZXWD 16(DX), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   32(DX), Y5
-	VMOVUPS   32(R8), Y6
+	VMOVUPS   32(BX), Y5
+	VMOVUPS   32(R9), Y6
 	VSUBPS    Y6, Y1, Y1
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -12128,10 +6421,10 @@ lanerare:
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 32(SI), Y1
+	VPMOVZXWD 32(DX), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   64(DX), Y5
-	VMOVUPS   64(R8), Y6
+	VMOVUPS   64(BX), Y5
+	VMOVUPS   64(R9), Y6
 	VSUBPS    Y6, Y1, Y1
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -12141,10 +6434,10 @@ lanerare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 48(SI), Y5
+	VPMOVZXWD 48(DX), Y5
 	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   96(DX), Y6
-	VMOVUPS   96(R8), Y7
+	VMOVUPS   96(BX), Y6
+	VMOVUPS   96(R9), Y7
 	VSUBPS    Y7, Y5, Y5
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
@@ -12155,89 +6448,41 @@ lanerare:
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
 	VPACKSSDW Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+4(SB), Y2
 	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y2, Y0
-	VMOVUPS   Y0, (DI)
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	CMPQ      528(SP), $+1
+	JEQ       groupresume
+	CMPQ      528(SP), $+2
+	JEQ       short2resume
 	JMP       laneback
 
-lanetailrare:
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VMOVUPS   352(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VSUBPS    Y2, Y2, Y3
-	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 48(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   128(SP), Y5
-	VMOVUPS   384(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 64(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   160(SP), Y5
-	VMOVUPS   416(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 80(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   192(SP), Y6
-	VMOVUPS   448(SP), Y7
-	VSUBPS    Y7, Y5, Y5
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y3, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y2, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+4(SB), Y2
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y2, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+groupresume:
+	MOVQ         496(SP), BX
+	MOVQ         504(SP), R8
+	MOVQ         512(SP), R9
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 496(SP), BX
+	MOVQ 504(SP), R8
+	MOVQ 512(SP), R9
+	JMP  short2back
 
 // func QuantizePacked4BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizePacked4BF16AVX2(SB), $336-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x10011001, 0xf0f0f0f
+TEXT ·QuantizePacked4BF16AVX2(SB), $384-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y10 0x80008000, Y14 table, Y9 0x10011001, Y8 0xf0f0f0f
+	// per group: Y7 scale, Y6 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
@@ -12247,6 +6492,9 @@ TEXT ·QuantizePacked4BF16AVX2(SB), $336-64
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VBROADCASTSS constantsAVX2<>+92(SB), Y8
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -12261,368 +6509,216 @@ TEXT ·QuantizePacked4BF16AVX2(SB), $336-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y7, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y8, Y1, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
+	ADDQ $+16, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y6, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
+	VPAND        Y8, Y1, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	MOVQ         SI, 336(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 344(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R9, 368(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-
-grouptailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	JCC  even6
-	ANDB $0x0f, (SP)(AX*1)
-
-even6:
-	TESTQ $0x00000010, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece11:
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, SI
+	MOVQ  344(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  368(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -12633,243 +6729,86 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y9, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y8
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
+	VPSUBD       Y1, Y0, Y7
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y7, Y1, Y6
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPMOVZXWD   (DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y6, Y0, Y1
+	VFMADD231PS Y7, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VPMOVZXWD   16(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y6, Y0, Y2
+	VFMADD231PS Y7, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VPMOVZXWD   32(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y6, Y0, Y2
+	VFMADD231PS Y7, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPMOVZXWD   48(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y6, Y0, Y3
+	VFMADD231PS Y7, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y10, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPACKSSWB   Y2, Y1, Y1
+	VPERMD      Y1, Y14, Y1
+	VPMAXSB     Y13, Y1, Y1
+	VPMINSB     Y11, Y1, Y1
+	VPAND       Y8, Y1, Y0
+	VPMADDUBSW  Y9, Y0, Y0
+	VPACKUSWB   Y0, Y0, Y0
+	VPERMQ      $0x08, Y0, Y0
+	VMOVUPS     X0, (SI)
 
 longback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	ADDQ $+16, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000008, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece16:
-	VPMOVZXWD   16(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R8, $+9
-	JLT         longtailnarrow
-	VPMOVZXWD   32(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VPMOVZXWD   48(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R8, $+25
-	JLT         longtailnarrow
-	VPMOVZXWD   64(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-
-longtailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	JCC  even17
-	ANDB $0x0f, (SP)(AX*1)
-
-even17:
-	TESTQ $0x00000010, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000008, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000004, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece20:
-	TESTQ $0x00000002, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000001, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece22:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
+	ADDQ  AX, SI
+	MOVQ  344(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -12887,59 +6826,56 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (SI), Y0
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS 4(R8), Y4
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y5, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y5, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
+	VMULPS       Y4, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y4, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VMULPS       Y4, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y4, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y8, Y1, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+16, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R8
+	ADDQ $+16, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -12954,417 +6890,81 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VMULPS       Y2, Y0, Y5
 	VFNMADD231PS Y1, Y5, Y0
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y4, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
+	VPMINSW      Y4, Y3, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
 	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y3, Y2
-	VPMADDUBSW   Y0, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VPAND        Y8, Y3, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+16, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  344(SP), DX
+	MOVQ  352(SP), BX
+	MOVQ  360(SP), R8
 
-piece23:
-	TESTQ $0x00000008, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000004, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000002, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000001, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece27:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000008, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000004, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000002, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000001, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece32:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000008, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000004, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000002, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000001, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece37:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y5, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y3, Y2
-	VPMADDUBSW   Y0, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
-
-lanetailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	JCC  even38
-	ANDB $0x0f, (SP)(AX*1)
-
-even38:
-	TESTQ $0x00000010, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000008, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece40:
-	TESTQ $0x00000004, R8
-	JEQ   piece41
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000002, R8
-	JEQ   piece42
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000001, R8
-	JEQ   piece43
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece43:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -13378,134 +6978,85 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y7, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
+	VPAND        Y8, Y1, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          groupback
+	MOVQ $+1, 376(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -13514,12 +7065,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -13527,18 +7078,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -13547,12 +7098,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -13560,18 +7111,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -13580,12 +7131,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -13593,527 +7144,308 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y7, Y7
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          longstream
-	JMP          longtail
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXWD   (DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y6, Y0, Y1
+	VFMADD231PS Y7, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VPMOVZXWD   16(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y6, Y0, Y2
+	VFMADD231PS Y7, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VPMOVZXWD   32(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y6, Y0, Y2
+	VFMADD231PS Y7, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPMOVZXWD   48(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y6, Y0, Y3
+	VFMADD231PS Y7, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y10, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPACKSSWB   Y2, Y1, Y1
+	VPERMD      Y1, Y14, Y1
+	VPMAXSB     Y13, Y1, Y1
+	VPMINSB     Y11, Y1, Y1
+	VPAND       Y8, Y1, Y0
+	VPMADDUBSW  Y9, Y0, Y0
+	VPACKUSWB   Y0, Y0, Y0
+	VPERMQ      $0x08, Y0, Y0
+	VMOVNTPS    X0, (SI)
+	ADDQ        $+16, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
+	JGE         longstream
+	JMP         longtail
 
 longrare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          longback
+	MOVQ $+2, 376(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  rare
 
-longtailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 16(SP), DX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS 4(R8), Y4
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y5, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y5, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
+	VMULPS       Y4, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y4, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VMULPS       Y4, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y4, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+8, DX
+	VPAND        Y8, Y1, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (SI)
 	ADDQ         $+8, BX
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R8
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          short2back
+	MOVQ $+3, 376(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(DX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      96(DX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          laneback
+	MOVQ $+4, 376(SP)
+	JMP  rare
 
-lanetailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      112(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      144(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      176(SP), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          lanetailback
+lanestage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 16(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVUPS    (BX), Y1
+	VDIVPS     Y1, Y0, Y0
+	VROUNDPS   $0x08, Y0, Y1
+	VCVTDQ2PS  Y15, Y2
+	VXORPS     Y3, Y3, Y3
+	VCVTDQ2PS  Y3, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMAXPS     Y1, Y2, Y1
+	VCVTDQ2PS  Y12, Y4
+	VSUBPS     Y3, Y4, Y4
+	VMINPS     Y1, Y4, Y1
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x07, Y0, Y0, Y0
+	VCVTPS2DQ  Y1, Y1
+	VANDPS     Y1, Y0, Y0
+	VPMOVZXWD  16(DX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VMOVUPS    32(BX), Y5
+	VDIVPS     Y5, Y1, Y1
+	VROUNDPS   $0x08, Y1, Y5
+	VMAXPS     Y5, Y2, Y5
+	VMINPS     Y5, Y4, Y5
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x07, Y1, Y1, Y1
+	VCVTPS2DQ  Y5, Y5
+	VANDPS     Y5, Y1, Y1
+	VPACKSSDW  Y1, Y0, Y0
+	VPMOVZXWD  32(DX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VMOVUPS    64(BX), Y5
+	VDIVPS     Y5, Y1, Y1
+	VROUNDPS   $0x08, Y1, Y5
+	VMAXPS     Y5, Y2, Y5
+	VMINPS     Y5, Y4, Y5
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x07, Y1, Y1, Y1
+	VCVTPS2DQ  Y5, Y5
+	VANDPS     Y5, Y1, Y1
+	VPMOVZXWD  48(DX), Y5
+	VPSLLD     $0x10, Y5, Y5
+	VMOVUPS    96(BX), Y6
+	VDIVPS     Y6, Y5, Y5
+	VROUNDPS   $0x08, Y5, Y6
+	VMAXPS     Y6, Y2, Y6
+	VMINPS     Y6, Y4, Y6
+	VADDPS     Y3, Y6, Y6
+	VCMPPS     $0x07, Y5, Y5, Y5
+	VCVTPS2DQ  Y6, Y6
+	VANDPS     Y6, Y5, Y5
+	VPACKSSDW  Y5, Y1, Y1
+	VPACKSSWB  Y1, Y0, Y0
+	VPERMD     Y0, Y14, Y0
+	VPAND      Y8, Y0, Y1
+	VPMADDUBSW Y9, Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
+	CMPQ       376(SP), $+1
+	JEQ        groupresume
+	CMPQ       376(SP), $+2
+	JEQ        longresume
+	CMPQ       376(SP), $+3
+	JEQ        short2resume
+	JMP        laneback
+
+groupresume:
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	JMP          groupback
+
+longresume:
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y7
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y7, Y1, Y6
+	JMP          longback
+
+short2resume:
+	MOVQ 352(SP), BX
+	MOVQ 360(SP), R8
+	JMP  short2back
 
 // func QuantizeZeroPointPacked4BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeZeroPointPacked4BF16AVX2(SB), $464-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
-	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table, 0x10011001, 0xf0f0f0f
+TEXT ·QuantizeZeroPointPacked4BF16AVX2(SB), $528-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
+	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x10011001, 0xf0f0f0f
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y14
+	VPERMD       Y0, Y14, Y11
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -14128,116 +7460,116 @@ TEXT ·QuantizeZeroPointPacked4BF16AVX2(SB), $464-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y8, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
+	ADDQ $+16, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y11, Y0
-	VPMOVZXWD    (SI), Y1
+	VMOVAPS      Y8, Y0
+	VPMOVZXWD    (DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
+	VMULPS       Y10, Y1, Y2
+	VFNMADD231PS Y9, Y2, Y1
+	VFMADD231PS  Y10, Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y11, Y1
-	VPMOVZXWD    16(SI), Y3
+	VMOVAPS      Y8, Y1
+	VPMOVZXWD    16(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPACKSSDW    Y1, Y0, Y0
@@ -14246,23 +7578,23 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y11, Y1
-	VPMOVZXWD    32(SI), Y3
+	VMOVAPS      Y8, Y1
+	VPMOVZXWD    32(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y11, Y3
-	VPMOVZXWD    48(SI), Y5
+	VMOVAPS      Y8, Y3
+	VPMOVZXWD    48(DX), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
+	VMULPS       Y10, Y5, Y6
+	VFNMADD231PS Y9, Y6, Y5
+	VFMADD231PS  Y10, Y5, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
@@ -14273,247 +7605,94 @@ groupmeet3:
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	VMOVUPS      X3, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         SI, 464(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 472(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R10, 504(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-
-grouptailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	JCC  even6
-	ANDB $0x0f, (SP)(AX*1)
-
-even6:
-	TESTQ $0x00000010, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece11:
-	MOVQ  R9, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, SI
+	MOVQ  472(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  504(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -14524,253 +7703,94 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y12, Y13, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y11
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y10
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y8, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y11, Y2, Y3
-	VFMADD231PS  Y13, Y2, Y3
+	VMULPS       Y9, Y2, Y3
+	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y11, Y2, Y4
-	VFMADD231PS  Y13, Y2, Y4
+	VMULPS       Y9, Y2, Y4
+	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 longback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	ADDQ $+16, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000008, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece16:
-	VPMOVZXWD   16(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y1
-	VFMADD231PS Y13, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R9, $+9
-	JLT         longtailnarrow
-	VPMOVZXWD   32(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y2
-	VFMADD231PS Y13, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
-	VPMOVZXWD   48(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y3
-	VFMADD231PS Y13, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R9, $+25
-	JLT         longtailnarrow
-	VPMOVZXWD   64(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y4
-	VFMADD231PS Y13, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-
-longtailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	JCC  even17
-	ANDB $0x0f, (SP)(AX*1)
-
-even17:
-	TESTQ $0x00000010, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000008, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000004, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece20:
-	TESTQ $0x00000002, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000001, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece22:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
+	ADDQ  AX, SI
+	MOVQ  472(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -14788,69 +7808,66 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VPMOVZXWD    (SI), Y0
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y6, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
-	VFMADD231PS  Y10, Y2, Y3
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
-	VFMADD231PS  Y10, Y2, Y4
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
+	VPADDSW      Y5, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+16, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R9
+	ADDQ $+16, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -14865,25 +7882,25 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y5
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
@@ -14891,20 +7908,20 @@ laneloop:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y3, Y4, Y3
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      64(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y7
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R9), Y7
 	VMULPS       Y2, Y0, Y8
 	VFNMADD231PS Y1, Y8, Y0
 	VFMADD231PS  Y2, Y0, Y8
@@ -14918,467 +7935,41 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y3, Y2
 	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VMOVUPS      X2, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+16, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  472(SP), DX
+	MOVQ  480(SP), BX
+	MOVQ  488(SP), R8
+	MOVQ  496(SP), R9
 
-piece23:
-	TESTQ $0x00000008, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000004, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000002, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000001, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece27:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000008, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000004, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000002, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000001, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece32:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000008, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000004, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000002, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000001, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece37:
-	XORL  AX, AX
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000008, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000004, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece40:
-	TESTQ $0x00000002, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000001, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 336(SP)(AX*1)
-
-piece42:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VMOVUPS      336(SP), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VMOVUPS      368(SP), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMOVUPS      432(SP), Y9
-	VMULPS       Y2, Y0, Y10
-	VFNMADD231PS Y1, Y10, Y0
-	VFMADD231PS  Y2, Y0, Y10
-	VCVTPS2DQ    Y10, Y10
-
-lanetailnarrow:
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VPACKSSDW    Y10, Y8, Y8
-	VPACKSSDW    Y9, Y7, Y7
-	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y8, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y7, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y3, Y2
-	VPMADDUBSW   Y0, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
-
-lanetailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	JCC  even43
-	ANDB $0x0f, (SP)(AX*1)
-
-even43:
-	TESTQ $0x00000010, R9
-	JEQ   piece44
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000008, R9
-	JEQ   piece45
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece45:
-	TESTQ $0x00000004, R9
-	JEQ   piece46
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece46:
-	TESTQ $0x00000002, R9
-	JEQ   piece47
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece47:
-	TESTQ $0x00000001, R9
-	JEQ   piece48
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece48:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -15392,143 +7983,98 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y8, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
+	VMOVNTPS     X3, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          groupback
+	MOVQ $+1, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -15537,14 +8083,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -15552,21 +8098,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -15575,14 +8121,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -15590,21 +8136,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -15613,14 +8159,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -15628,310 +8174,56 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y5
+	VMOVDQU      constantsAVX2<>+48(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(DX), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
 	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y9, Y9
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y8, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y11, Y2, Y3
-	VFMADD231PS  Y13, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y11, Y2, Y4
-	VFMADD231PS  Y13, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          longback
-
-longtailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
+	VMULPS       Y9, Y2, Y3
 	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
+	VMULPS       Y9, Y2, Y4
 	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
@@ -15941,120 +8233,189 @@ short2stream:
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	JNE          longrare
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X3, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	MOVQ $+2, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
+
+longstage:
+	MOVQ SI, 464(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 472(SP)
+	LEAQ 16(SP), DX
+	JMP  longloop
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R9
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y3, Y5, Y6
-	VMINPS       Y1, Y6, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y7
-	VMAXPS       Y7, Y4, Y7
-	VMINPS       Y7, Y6, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y3
-	VBROADCASTSS 4(R8), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VMAXPS       Y3, Y2, Y3
-	VSUBPS       Y4, Y5, Y5
-	VMINPS       Y3, Y5, Y3
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y3, Y3
-	VANDPS       Y3, Y1, Y1
-	VPMOVZXWD    48(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VDIVPS       Y12, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y5, Y6
-	VADDPS       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          short2back
+	MOVQ $+3, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (SI), Y0
+	MOVQ $+4, 512(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 464(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 472(SP)
+	LEAQ 16(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VDIVPS       Y1, Y0, Y0
 	VCVTDQ2PS    Y2, Y2
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y15, Y3
 	VSUBPS       Y2, Y3, Y4
 	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y12, Y4
 	VSUBPS       Y2, Y4, Y5
 	VMINPS       Y1, Y5, Y1
 	VADDPS       Y2, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
+	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(R8), Y5
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R9), Y5
 	VDIVPS       Y2, Y1, Y1
 	VCVTDQ2PS    Y5, Y5
 	VROUNDPS     $0x08, Y1, Y2
@@ -16067,10 +8428,10 @@ lanerare:
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
+	VPMOVZXWD    32(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R9), Y5
 	VDIVPS       Y2, Y1, Y1
 	VCVTDQ2PS    Y5, Y5
 	VROUNDPS     $0x08, Y1, Y2
@@ -16082,10 +8443,10 @@ lanerare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(R8), Y6
+	VMOVUPS      96(BX), Y5
+	VMOVUPS      96(R9), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
@@ -16098,120 +8459,78 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
+	CMPQ         512(SP), $+1
+	JEQ          groupresume
+	CMPQ         512(SP), $+2
+	JEQ          longresume
+	CMPQ         512(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      112(SP), Y2
-	VMOVUPS      368(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      144(SP), Y2
-	VMOVUPS      400(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPMOVZXWD    64(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      176(SP), Y5
-	VMOVUPS      432(SP), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         480(SP), BX
+	MOVQ         488(SP), R8
+	MOVQ         496(SP), R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          groupback
+
+longresume:
+	MOVQ         480(SP), BX
+	MOVQ         488(SP), R8
+	MOVQ         496(SP), R9
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          longback
+
+short2resume:
+	MOVQ 480(SP), BX
+	MOVQ 488(SP), R8
+	MOVQ 496(SP), R9
+	JMP  short2back
 
 // func QuantizeMinvalPacked4BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeMinvalPacked4BF16AVX2(SB), $464-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table, 0x10011001, 0xf0f0f0f
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+TEXT ·QuantizeMinvalPacked4BF16AVX2(SB), $528-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowS8, Y0 Narrow16, Y10 NarrowS8, Y13 table
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: minval, 0x80008000, 0x10011001, 0xf0f0f0f
+	// vector registers in use at once: 15
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y14, Y14, Y1
-	VPERMD       Y1, Y0, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VPACKSSWB    Y14, Y14, Y0
+	VPERMD       Y0, Y13, Y12
+	VBROADCASTSS most+44(FP), Y11
+	VPACKSSDW    Y11, Y11, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y11
+	VPERMD       Y0, Y13, Y10
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -16220,56 +8539,56 @@ TEXT ·QuantizeMinvalPacked4BF16AVX2(SB), $464-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -16279,62 +8598,63 @@ grouploop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
+	ADDQ $+16, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
@@ -16342,23 +8662,23 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -16368,252 +8688,92 @@ groupmeet3:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	VMOVUPS      X3, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 464(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 472(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R10, 504(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-
-grouptailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	JCC  even6
-	ANDB $0x0f, (SP)(AX*1)
-
-even6:
-	TESTQ $0x00000010, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece11:
-	MOVQ  R9, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, SI
+	MOVQ  472(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  504(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -16631,43 +8791,43 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (SI), Y0
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -16677,25 +8837,24 @@ short2loop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+16, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R9
+	ADDQ $+16, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -16710,26 +8869,26 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y4
 	VSUBPS       Y4, Y0, Y0
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
@@ -16737,21 +8896,21 @@ laneloop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y0
-	VPMOVZXWD    32(SI), Y1
+	VPMOVZXWD    32(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y5
 	VSUBPS       Y5, Y1, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD231PS Y2, Y5, Y1
 	VFMADD231PS  Y4, Y1, Y5
 	VCVTPS2DQ    Y5, Y5
-	VPMOVZXWD    48(SI), Y1
+	VPMOVZXWD    48(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y6
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VMULPS       Y4, Y1, Y6
 	VFNMADD231PS Y2, Y6, Y1
@@ -16765,469 +8924,41 @@ laneloop:
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+16, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  472(SP), DX
+	MOVQ  480(SP), BX
+	MOVQ  488(SP), R8
+	MOVQ  496(SP), R9
 
-piece12:
-	TESTQ $0x00000008, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece21:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000008, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000004, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000002, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000001, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece26:
-	XORL  AX, AX
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000008, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000004, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000002, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000001, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 336(SP)(AX*1)
-
-piece31:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VMOVUPS      336(SP), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VMOVUPS      368(SP), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMOVUPS      432(SP), Y6
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-
-lanetailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	JCC  even32
-	ANDB $0x0f, (SP)(AX*1)
-
-even32:
-	TESTQ $0x00000010, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000008, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000004, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece35:
-	TESTQ $0x00000002, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000001, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece37:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -17241,40 +8972,40 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -17284,112 +9015,63 @@ groupstream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
+	VMOVNTPS     X3, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          groupback
+	MOVQ $+1, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -17398,14 +9080,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -17413,21 +9095,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -17436,14 +9118,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -17451,21 +9133,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -17474,14 +9156,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -17489,140 +9171,73 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y2, Y4, Y10, Y10
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y8, Y8
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -17632,117 +9247,97 @@ short2stream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X3, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R9
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS 4(R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS 4(R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          short2back
+	MOVQ $+2, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (SI), Y0
+	MOVQ $+3, 512(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 464(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 472(SP)
+	LEAQ 16(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
 	VCVTDQ2PS    Y15, Y2
 	VSUBPS       Y2, Y2, Y3
 	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
+	VCVTDQ2PS    Y11, Y4
 	VSUBPS       Y2, Y4, Y4
 	VMINPS       Y1, Y4, Y1
 	VADDPS       Y2, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
+	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y5
-	VMOVUPS      32(R8), Y6
+	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -17753,10 +9348,10 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
+	VPMOVZXWD    32(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(DX), Y5
-	VMOVUPS      64(R8), Y6
+	VMOVUPS      64(BX), Y5
+	VMOVUPS      64(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -17766,10 +9361,10 @@ lanerare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
+	VPMOVZXWD    48(DX), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      96(DX), Y6
-	VMOVUPS      96(R8), Y7
+	VMOVUPS      96(BX), Y6
+	VMOVUPS      96(R9), Y7
 	VSUBPS       Y7, Y5, Y5
 	VDIVPS       Y6, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
@@ -17780,101 +9375,47 @@ lanerare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y13, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
+	CMPQ         512(SP), $+1
+	JEQ          groupresume
+	CMPQ         512(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      112(SP), Y5
-	VMOVUPS      368(SP), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      144(SP), Y5
-	VMOVUPS      400(SP), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      176(SP), Y6
-	VMOVUPS      432(SP), Y7
-	VSUBPS       Y7, Y5, Y5
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         480(SP), BX
+	MOVQ         488(SP), R8
+	MOVQ         496(SP), R9
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 480(SP), BX
+	MOVQ 488(SP), R8
+	MOVQ 496(SP), R9
+	JMP  short2back
 
 // func QuantizePacked2BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·QuantizePacked2BF16AVX2(SB), $336-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x4010401, 0x3030303, 0x100001
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizePacked2BF16AVX2(SB), $384-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table, Y10 0x4010401, Y9 0x3030303, Y8 0x100001
+	// per group: Y7 scale, Y6 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
@@ -17884,6 +9425,9 @@ TEXT ·QuantizePacked2BF16AVX2(SB), $336-64
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
+	VBROADCASTSS constantsAVX2<>+96(SB), Y10
+	VBROADCASTSS constantsAVX2<>+100(SB), Y9
+	VBROADCASTSS constantsAVX2<>+104(SB), Y8
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -17898,47 +9442,47 @@ TEXT ·QuantizePacked2BF16AVX2(SB), $336-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y7, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -17951,78 +9495,77 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
 
 groupback:
-	ADDQ $+8, DI
-	ADDQ $+64, SI
+	ADDQ $+8, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y6, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -18035,238 +9578,86 @@ groupmeet3:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	MOVQ         SI, 336(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 344(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R9, 368(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-grouptailback:
-	MOVQ  (SP), AX
-	LEAQ  (R8)(R8*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	MOVQ  R8, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, SI
+	MOVQ  344(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  368(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -18277,43 +9668,43 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y9, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y8
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
+	VPSUBD       Y1, Y0, Y7
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y7, Y1, Y6
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y6, Y0, Y1
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y6, Y0, Y2
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y6, Y0, Y2
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y6, Y0, Y3
+	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -18326,198 +9717,40 @@ longloop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
 
 longback:
-	ADDQ $+8, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	ADDQ $+8, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece15:
-	VPMOVZXWD   16(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R8, $+9
-	JLT         longtailnarrow
-	VPMOVZXWD   32(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VPMOVZXWD   48(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R8, $+25
-	JLT         longtailnarrow
-	VPMOVZXWD   64(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-longtailback:
-	MOVQ  (SP), AX
-	LEAQ  (R8)(R8*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	MOVQ R8, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
+	ADDQ  AX, SI
+	MOVQ  344(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -18535,34 +9768,34 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (SI), Y0
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS 4(R8), Y4
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y5, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y5, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
+	VMULPS       Y4, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y4, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VMULPS       Y4, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y4, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -18575,22 +9808,19 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+8, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R8
+	ADDQ $+8, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -18605,40 +9835,40 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VMULPS       Y2, Y0, Y5
 	VFNMADD231PS Y1, Y5, Y0
 	VFMADD231PS  Y2, Y0, Y5
@@ -18654,372 +9884,35 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VBROADCASTSS constantsAVX2<>+104(SB), Y2
-	VPAND        Y1, Y3, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y2, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VPAND        Y9, Y3, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
 
 laneback:
-	ADDQ $+8, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+8, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  344(SP), DX
+	MOVQ  352(SP), BX
+	MOVQ  360(SP), R8
 
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece35:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y5, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VBROADCASTSS constantsAVX2<>+104(SB), Y2
-	VPAND        Y1, Y3, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y2, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	LEAQ  (R8)(R8*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R8
-	JEQ   piece38
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -19033,31 +9926,31 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y7, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -19070,103 +9963,51 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          groupback
+	MOVQ $+1, 376(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -19175,12 +10016,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -19188,18 +10029,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -19208,12 +10049,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -19221,18 +10062,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -19241,12 +10082,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -19254,115 +10095,52 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y7, Y7
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y6, Y0, Y1
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y6, Y0, Y2
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y6, Y0, Y2
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y6, Y0, Y3
+	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -19375,179 +10153,74 @@ longstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          longstream
 	JMP          longtail
 
 longrare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          longback
+	MOVQ $+2, 376(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  rare
 
-longtailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 16(SP), DX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS 4(R8), Y4
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y5, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y5, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
+	VMULPS       Y4, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y4, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VMULPS       Y4, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y4, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -19560,245 +10233,178 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DX
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
 	ADDQ         $+8, BX
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          short2back
+	MOVQ $+3, 376(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(DX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      96(DX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          laneback
+	MOVQ $+4, 376(SP)
+	JMP  rare
 
-lanetailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      112(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      144(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      176(SP), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          lanetailback
+lanestage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 16(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVUPS    (BX), Y1
+	VDIVPS     Y1, Y0, Y0
+	VROUNDPS   $0x08, Y0, Y1
+	VCVTDQ2PS  Y15, Y2
+	VXORPS     Y3, Y3, Y3
+	VCVTDQ2PS  Y3, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMAXPS     Y1, Y2, Y1
+	VCVTDQ2PS  Y12, Y4
+	VSUBPS     Y3, Y4, Y4
+	VMINPS     Y1, Y4, Y1
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x07, Y0, Y0, Y0
+	VCVTPS2DQ  Y1, Y1
+	VANDPS     Y1, Y0, Y0
+	VPMOVZXWD  16(DX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VMOVUPS    32(BX), Y5
+	VDIVPS     Y5, Y1, Y1
+	VROUNDPS   $0x08, Y1, Y5
+	VMAXPS     Y5, Y2, Y5
+	VMINPS     Y5, Y4, Y5
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x07, Y1, Y1, Y1
+	VCVTPS2DQ  Y5, Y5
+	VANDPS     Y5, Y1, Y1
+	VPACKSSDW  Y1, Y0, Y0
+	VPMOVZXWD  32(DX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VMOVUPS    64(BX), Y5
+	VDIVPS     Y5, Y1, Y1
+	VROUNDPS   $0x08, Y1, Y5
+	VMAXPS     Y5, Y2, Y5
+	VMINPS     Y5, Y4, Y5
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x07, Y1, Y1, Y1
+	VCVTPS2DQ  Y5, Y5
+	VANDPS     Y5, Y1, Y1
+	VPMOVZXWD  48(DX), Y5
+	VPSLLD     $0x10, Y5, Y5
+	VMOVUPS    96(BX), Y6
+	VDIVPS     Y6, Y5, Y5
+	VROUNDPS   $0x08, Y5, Y6
+	VMAXPS     Y6, Y2, Y6
+	VMINPS     Y6, Y4, Y6
+	VADDPS     Y3, Y6, Y6
+	VCMPPS     $0x07, Y5, Y5, Y5
+	VCVTPS2DQ  Y6, Y6
+	VANDPS     Y6, Y5, Y5
+	VPACKSSDW  Y5, Y1, Y1
+	VPACKSSWB  Y1, Y0, Y0
+	VPERMD     Y0, Y14, Y0
+	VPAND      Y9, Y0, Y1
+	VPMADDUBSW Y10, Y1, Y1
+	VPMADDWD   Y8, Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
+	CMPQ       376(SP), $+1
+	JEQ        groupresume
+	CMPQ       376(SP), $+2
+	JEQ        longresume
+	CMPQ       376(SP), $+3
+	JEQ        short2resume
+	JMP        laneback
+
+groupresume:
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	JMP          groupback
+
+longresume:
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y7
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y7, Y1, Y6
+	JMP          longback
+
+short2resume:
+	MOVQ 352(SP), BX
+	MOVQ 360(SP), R8
+	JMP  short2back
 
 // func QuantizeZeroPointPacked2BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·QuantizeZeroPointPacked2BF16AVX2(SB), $464-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
-	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table, 0x4010401, 0x3030303, 0x100001
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeZeroPointPacked2BF16AVX2(SB), $528-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
+	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x4010401, 0x3030303, 0x100001
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y14
+	VPERMD       Y0, Y14, Y11
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -19813,65 +10419,63 @@ TEXT ·QuantizeZeroPointPacked2BF16AVX2(SB), $464-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y8, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -19881,51 +10485,53 @@ grouploop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 groupback:
-	ADDQ $+8, DI
-	ADDQ $+64, SI
+	ADDQ $+8, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y11, Y0
-	VPMOVZXWD    (SI), Y1
+	VMOVAPS      Y8, Y0
+	VPMOVZXWD    (DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
+	VMULPS       Y10, Y1, Y2
+	VFNMADD231PS Y9, Y2, Y1
+	VFMADD231PS  Y10, Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y11, Y1
-	VPMOVZXWD    16(SI), Y3
+	VMOVAPS      Y8, Y1
+	VPMOVZXWD    16(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPACKSSDW    Y1, Y0, Y0
@@ -19934,23 +10540,23 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y11, Y1
-	VPMOVZXWD    32(SI), Y3
+	VMOVAPS      Y8, Y1
+	VPMOVZXWD    32(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y11, Y3
-	VPMOVZXWD    48(SI), Y5
+	VMOVAPS      Y8, Y3
+	VPMOVZXWD    48(DX), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
+	VMULPS       Y10, Y5, Y6
+	VFNMADD231PS Y9, Y6, Y5
+	VFMADD231PS  Y10, Y5, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
@@ -19961,11 +10567,10 @@ groupmeet3:
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -19975,237 +10580,84 @@ groupmeet3:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	VMOVQ        X4, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         SI, 464(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 472(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R10, 504(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-grouptailback:
-	MOVQ  (SP), AX
-	LEAQ  (R9)(R9*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	MOVQ  R9, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, SI
+	MOVQ  472(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  504(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -20216,61 +10668,59 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y12, Y13, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y11
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y10
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y8, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y11, Y2, Y3
-	VFMADD231PS  Y13, Y2, Y3
+	VMULPS       Y9, Y2, Y3
+	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y11, Y2, Y4
-	VFMADD231PS  Y13, Y2, Y4
+	VMULPS       Y9, Y2, Y4
+	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -20280,193 +10730,35 @@ longloop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 longback:
-	ADDQ $+8, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	ADDQ $+8, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece15:
-	VPMOVZXWD   16(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y1
-	VFMADD231PS Y13, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R9, $+9
-	JLT         longtailnarrow
-	VPMOVZXWD   32(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y2
-	VFMADD231PS Y13, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
-	VPMOVZXWD   48(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y3
-	VFMADD231PS Y13, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R9, $+25
-	JLT         longtailnarrow
-	VPMOVZXWD   64(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y4
-	VFMADD231PS Y13, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-longtailback:
-	MOVQ  (SP), AX
-	LEAQ  (R9)(R9*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	MOVQ R9, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
+	ADDQ  AX, SI
+	MOVQ  472(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -20484,55 +10776,52 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VPMOVZXWD    (SI), Y0
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y6, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
-	VFMADD231PS  Y10, Y2, Y3
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
-	VFMADD231PS  Y10, Y2, Y4
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
+	VPADDSW      Y5, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -20542,14 +10831,14 @@ short2loop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+8, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R9
+	ADDQ $+8, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -20564,25 +10853,25 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y5
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
@@ -20590,20 +10879,20 @@ laneloop:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y3, Y4, Y3
-	VPMOVZXWD    32(SI), Y0
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      64(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-	VPMOVZXWD    48(SI), Y0
+	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y7
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R9), Y7
 	VMULPS       Y2, Y0, Y8
 	VFNMADD231PS Y1, Y8, Y0
 	VFMADD231PS  Y2, Y0, Y8
@@ -20617,11 +10906,10 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VBROADCASTSS constantsAVX2<>+104(SB), Y2
@@ -20631,457 +10919,31 @@ laneloop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 laneback:
-	ADDQ $+8, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+8, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  472(SP), DX
+	MOVQ  480(SP), BX
+	MOVQ  488(SP), R8
+	MOVQ  496(SP), R9
 
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 336(SP)(AX*1)
-
-piece40:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VMOVUPS      336(SP), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VMOVUPS      368(SP), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMOVUPS      432(SP), Y9
-	VMULPS       Y2, Y0, Y10
-	VFNMADD231PS Y1, Y10, Y0
-	VFMADD231PS  Y2, Y0, Y10
-	VCVTPS2DQ    Y10, Y10
-
-lanetailnarrow:
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VPACKSSDW    Y10, Y8, Y8
-	VPACKSSDW    Y9, Y7, Y7
-	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y8, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y7, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VBROADCASTSS constantsAVX2<>+104(SB), Y2
-	VPAND        Y1, Y3, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y2, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	LEAQ  (R9)(R9*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R9
-	JEQ   piece43
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R9
-	JEQ   piece44
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R9
-	JEQ   piece45
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece45:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -21095,46 +10957,45 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y8, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -21144,100 +11005,53 @@ groupstream:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
+	VMOVQ        X4, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          groupback
+	MOVQ $+1, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -21246,14 +11060,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -21261,21 +11075,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -21284,14 +11098,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -21299,21 +11113,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -21322,14 +11136,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -21337,322 +11151,56 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y5
+	VMOVDQU      constantsAVX2<>+48(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(DX), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
 	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y9, Y9
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPADDSW      Y8, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y11, Y2, Y3
-	VFMADD231PS  Y13, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y11, Y2, Y4
-	VFMADD231PS  Y13, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          longback
-
-longtailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
+	VMULPS       Y9, Y2, Y3
 	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
+	VMULPS       Y9, Y2, Y4
 	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
@@ -21662,12 +11210,11 @@ short2stream:
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	JNE          longrare
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -21677,111 +11224,181 @@ short2stream:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DX
+	VMOVQ        X4, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	MOVQ $+2, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
+
+longstage:
+	MOVQ SI, 464(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 472(SP)
+	LEAQ 16(SP), DX
+	JMP  longloop
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R9
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y3, Y5, Y6
-	VMINPS       Y1, Y6, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y7
-	VMAXPS       Y7, Y4, Y7
-	VMINPS       Y7, Y6, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y3
-	VBROADCASTSS 4(R8), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VMAXPS       Y3, Y2, Y3
-	VSUBPS       Y4, Y5, Y5
-	VMINPS       Y3, Y5, Y3
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y3, Y3
-	VANDPS       Y3, Y1, Y1
-	VPMOVZXWD    48(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VDIVPS       Y12, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y5, Y6
-	VADDPS       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          short2back
+	MOVQ $+3, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (SI), Y0
+	MOVQ $+4, 512(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 464(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 472(SP)
+	LEAQ 16(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VDIVPS       Y1, Y0, Y0
 	VCVTDQ2PS    Y2, Y2
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y15, Y3
 	VSUBPS       Y2, Y3, Y4
 	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y12, Y4
 	VSUBPS       Y2, Y4, Y5
 	VMINPS       Y1, Y5, Y1
 	VADDPS       Y2, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
+	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(R8), Y5
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R9), Y5
 	VDIVPS       Y2, Y1, Y1
 	VCVTDQ2PS    Y5, Y5
 	VROUNDPS     $0x08, Y1, Y2
@@ -21794,10 +11411,10 @@ lanerare:
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
+	VPMOVZXWD    32(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R9), Y5
 	VDIVPS       Y2, Y1, Y1
 	VCVTDQ2PS    Y5, Y5
 	VROUNDPS     $0x08, Y1, Y2
@@ -21809,10 +11426,10 @@ lanerare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(R8), Y6
+	VMOVUPS      96(BX), Y5
+	VMOVUPS      96(R9), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
@@ -21825,9 +11442,8 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -21837,114 +11453,70 @@ lanerare:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
+	CMPQ         512(SP), $+1
+	JEQ          groupresume
+	CMPQ         512(SP), $+2
+	JEQ          longresume
+	CMPQ         512(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      112(SP), Y2
-	VMOVUPS      368(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      144(SP), Y2
-	VMOVUPS      400(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPMOVZXWD    64(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      176(SP), Y5
-	VMOVUPS      432(SP), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         480(SP), BX
+	MOVQ         488(SP), R8
+	MOVQ         496(SP), R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          groupback
+
+longresume:
+	MOVQ         480(SP), BX
+	MOVQ         488(SP), R8
+	MOVQ         496(SP), R9
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          longback
+
+short2resume:
+	MOVQ 480(SP), BX
+	MOVQ 488(SP), R8
+	MOVQ 496(SP), R9
+	JMP  short2back
 
 // func QuantizeMinvalPacked2BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·QuantizeMinvalPacked2BF16AVX2(SB), $464-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table, 0x4010401, 0x3030303, 0x100001
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeMinvalPacked2BF16AVX2(SB), $528-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowS8, Y0 Narrow16, Y10 NarrowS8, Y13 table
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: minval, 0x80008000, 0x4010401, 0x3030303, 0x100001
+	// vector registers in use at once: 15
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y14, Y14, Y1
-	VPERMD       Y1, Y0, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VPACKSSWB    Y14, Y14, Y0
+	VPERMD       Y0, Y13, Y12
+	VBROADCASTSS most+44(FP), Y11
+	VPACKSSDW    Y11, Y11, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y11
+	VPERMD       Y0, Y13, Y10
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -21953,56 +11525,56 @@ TEXT ·QuantizeMinvalPacked2BF16AVX2(SB), $464-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -22012,11 +11584,10 @@ grouploop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -22026,51 +11597,53 @@ grouploop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 groupback:
-	ADDQ $+8, DI
-	ADDQ $+64, SI
+	ADDQ $+8, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
@@ -22078,23 +11651,23 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -22104,11 +11677,10 @@ groupmeet3:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -22118,242 +11690,82 @@ groupmeet3:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	VMOVQ        X4, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 464(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 472(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R10, 504(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-grouptailback:
-	MOVQ  (SP), AX
-	LEAQ  (R9)(R9*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	MOVQ  R9, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, SI
+	MOVQ  472(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  504(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -22371,43 +11783,43 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (SI), Y0
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -22417,11 +11829,10 @@ short2loop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -22431,14 +11842,14 @@ short2loop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+8, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R9
+	ADDQ $+8, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -22453,26 +11864,26 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VPMOVZXWD    (SI), Y0
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y4
 	VSUBPS       Y4, Y0, Y0
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
@@ -22480,21 +11891,21 @@ laneloop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y0
-	VPMOVZXWD    32(SI), Y1
+	VPMOVZXWD    32(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y5
 	VSUBPS       Y5, Y1, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD231PS Y2, Y5, Y1
 	VFMADD231PS  Y4, Y1, Y5
 	VCVTPS2DQ    Y5, Y5
-	VPMOVZXWD    48(SI), Y1
+	VPMOVZXWD    48(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y6
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VMULPS       Y4, Y1, Y6
 	VFNMADD231PS Y2, Y6, Y1
@@ -22508,11 +11919,10 @@ laneloop:
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -22522,459 +11932,31 @@ laneloop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 laneback:
-	ADDQ $+8, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+8, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  472(SP), DX
+	MOVQ  480(SP), BX
+	MOVQ  488(SP), R8
+	MOVQ  496(SP), R9
 
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 336(SP)(AX*1)
-
-piece30:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VMOVUPS      336(SP), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VMOVUPS      368(SP), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMOVUPS      432(SP), Y6
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	LEAQ  (R9)(R9*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece35:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -22988,40 +11970,40 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -23031,11 +12013,10 @@ groupstream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -23045,104 +12026,53 @@ groupstream:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
+	VMOVQ        X4, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          groupback
+	MOVQ $+1, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -23151,14 +12081,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -23166,21 +12096,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -23189,14 +12119,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -23204,21 +12134,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -23227,14 +12157,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -23242,143 +12172,73 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y2, Y4, Y10, Y10
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y8, Y8
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VPMOVZXWD    16(SI), Y0
+	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VPMOVZXWD    32(SI), Y2
+	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R8), Y3
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPMOVZXWD    48(SI), Y2
+	VPMOVZXWD    48(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(R8), Y4
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -23388,11 +12248,10 @@ short2stream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -23402,109 +12261,87 @@ short2stream:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DX
+	VMOVQ        X4, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R9
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS 4(R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VBROADCASTSS 4(R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          short2back
+	MOVQ $+2, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
 
 lanerare:
-	VPMOVZXWD    (SI), Y0
+	MOVQ $+3, 512(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 464(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 472(SP)
+	LEAQ 16(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
 	VCVTDQ2PS    Y15, Y2
 	VSUBPS       Y2, Y2, Y3
 	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
+	VCVTDQ2PS    Y11, Y4
 	VSUBPS       Y2, Y4, Y4
 	VMINPS       Y1, Y4, Y1
 	VADDPS       Y2, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
+	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y5
-	VMOVUPS      32(R8), Y6
+	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -23515,10 +12352,10 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
+	VPMOVZXWD    32(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(DX), Y5
-	VMOVUPS      64(R8), Y6
+	VMOVUPS      64(BX), Y5
+	VMOVUPS      64(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -23528,10 +12365,10 @@ lanerare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    48(SI), Y5
+	VPMOVZXWD    48(DX), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      96(DX), Y6
-	VMOVUPS      96(R8), Y7
+	VMOVUPS      96(BX), Y6
+	VMOVUPS      96(R9), Y7
 	VSUBPS       Y7, Y5, Y5
 	VDIVPS       Y6, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
@@ -23542,9 +12379,8 @@ lanerare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y13, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -23554,82 +12390,26 @@ lanerare:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
+	CMPQ         512(SP), $+1
+	JEQ          groupresume
+	CMPQ         512(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      112(SP), Y5
-	VMOVUPS      368(SP), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      144(SP), Y5
-	VMOVUPS      400(SP), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      176(SP), Y6
-	VMOVUPS      432(SP), Y7
-	VSUBPS       Y7, Y5, Y5
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         480(SP), BX
+	MOVQ         488(SP), R8
+	MOVQ         496(SP), R9
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 480(SP), BX
+	MOVQ 488(SP), R8
+	MOVQ 496(SP), R9
+	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x80008000
 DATA constantsAVX2<>+4(SB)/4, $0x00000000
@@ -23643,16 +12423,16 @@ DATA constantsAVX2<>+32(SB)/4, $0x00000007
 DATA constantsAVX2<>+36(SB)/4, $0x00000001
 DATA constantsAVX2<>+40(SB)/4, $0x3f800000
 DATA constantsAVX2<>+44(SB)/4, $0x34800000
-DATA constantsAVX2<>+48(SB)/4, $0xffffff80
-DATA constantsAVX2<>+52(SB)/4, $0x0000007f
-DATA constantsAVX2<>+56(SB)/4, $0x00000000
-DATA constantsAVX2<>+60(SB)/4, $0x00000001
-DATA constantsAVX2<>+64(SB)/4, $0x00000002
-DATA constantsAVX2<>+68(SB)/4, $0x00000003
-DATA constantsAVX2<>+72(SB)/4, $0x00000004
-DATA constantsAVX2<>+76(SB)/4, $0x00000005
-DATA constantsAVX2<>+80(SB)/4, $0x00000006
-DATA constantsAVX2<>+84(SB)/4, $0x00000007
+DATA constantsAVX2<>+48(SB)/4, $0x00000000
+DATA constantsAVX2<>+52(SB)/4, $0x00000001
+DATA constantsAVX2<>+56(SB)/4, $0x00000002
+DATA constantsAVX2<>+60(SB)/4, $0x00000003
+DATA constantsAVX2<>+64(SB)/4, $0x00000004
+DATA constantsAVX2<>+68(SB)/4, $0x00000005
+DATA constantsAVX2<>+72(SB)/4, $0x00000006
+DATA constantsAVX2<>+76(SB)/4, $0x00000007
+DATA constantsAVX2<>+80(SB)/4, $0xffffff80
+DATA constantsAVX2<>+84(SB)/4, $0x0000007f
 DATA constantsAVX2<>+88(SB)/4, $0x10011001
 DATA constantsAVX2<>+92(SB)/4, $0x0f0f0f0f
 DATA constantsAVX2<>+96(SB)/4, $0x04010401

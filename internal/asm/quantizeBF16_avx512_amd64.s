@@ -6,16 +6,16 @@
 
 // func QuantizeWholeInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeWholeInt8BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeWholeInt8BF16AVX512(SB), $752-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 table, Z14 table, K6 Uppers, Z13 0x80008000, Z12 table
 	// per group: Z11 scale, Z10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 15
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 12
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VMOVUPS      constantsAVX512<>+0(SB), Z15
 	VMOVUPS      constantsAVX512<>+64(SB), Z14
 	MOVL         $0xaaaaaaaa, AX
@@ -38,47 +38,47 @@ TEXT ·QuantizeWholeInt8BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z11
-	VBROADCASTSS (BX), Z10
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z15, K6, Z0
+	VPERMW.Z     (DX), Z15, K6, Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
 	VFMADD231PS  Z10, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z14, K6, Z0
+	VPERMW.Z     (DX), Z14, K6, Z0
 	VMULPS       Z10, Z0, Z2
 	VFNMADD231PS Z11, Z2, Z0
 	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z9
-	VPERMW.Z     64(SI), Z15, K6, Z0
+	VPERMW.Z     64(DX), Z15, K6, Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
 	VFMADD231PS  Z10, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(SI), Z14, K6, Z0
+	VPERMW.Z     64(DX), Z14, K6, Z0
 	VMULPS       Z10, Z0, Z2
 	VFNMADD231PS Z11, Z2, Z0
 	VFMADD231PS  Z10, Z0, Z2
@@ -88,23 +88,23 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z15, K6, Z0
+	VPERMW.Z     128(DX), Z15, K6, Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
 	VFMADD231PS  Z10, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     128(SI), Z14, K6, Z0
+	VPERMW.Z     128(DX), Z14, K6, Z0
 	VMULPS       Z10, Z0, Z2
 	VFNMADD231PS Z11, Z2, Z0
 	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     192(SI), Z15, K6, Z0
+	VPERMW.Z     192(DX), Z15, K6, Z0
 	VMULPS       Z10, Z0, Z2
 	VFNMADD231PS Z11, Z2, Z0
 	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     192(SI), Z14, K6, Z0
+	VPERMW.Z     192(DX), Z14, K6, Z0
 	VMULPS       Z10, Z0, Z3
 	VFNMADD231PS Z11, Z3, Z0
 	VFMADD231PS  Z10, Z0, Z3
@@ -116,11 +116,11 @@ groupahead:
 	JNE          grouploop
 	VPACKSSWB    Z8, Z9, Z0
 	VPERMD       Z0, Z12, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z9
 	VMOVAPS      Z2, Z8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -128,30 +128,30 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z15, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z15, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z14, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          128(DX), Z14, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(SI), Z15, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          192(DX), Z15, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(SI), Z14, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPERMW.Z          192(DX), Z14, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z8, Z9, Z0
@@ -160,44 +160,44 @@ groupturn:
 	JNE               groupturned
 	VPACKSSWB         Z8, Z9, Z0
 	VPERMD            Z0, Z12, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z9
 	VMOVAPS           Z2, Z8
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z11
-	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z15, K6, Z0
+	VPERMW.Z     (DX), Z15, K6, Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
 	VFMADD231PS  Z10, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z14, K6, Z0
+	VPERMW.Z     (DX), Z14, K6, Z0
 	VMULPS       Z10, Z0, Z2
 	VFNMADD231PS Z11, Z2, Z0
 	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(SI), Z15, K6, Z0
+	VPERMW.Z     64(DX), Z15, K6, Z0
 	VMULPS       Z10, Z0, Z2
 	VFNMADD231PS Z11, Z2, Z0
 	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(SI), Z14, K6, Z0
+	VPERMW.Z     64(DX), Z14, K6, Z0
 	VMULPS       Z10, Z0, Z3
 	VFNMADD231PS Z11, Z3, Z0
 	VFMADD231PS  Z10, Z0, Z3
@@ -209,34 +209,36 @@ grouploop:
 	JNE          grouprare
 	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z12, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z     (SI), Z15, K6, Z0
+	VPERMW.Z     (DX), Z15, K6, Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z10, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
@@ -245,7 +247,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z     (SI), Z14, K6, Z0
+	VPERMW.Z     (DX), Z14, K6, Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z10, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
@@ -255,7 +257,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z     64(SI), Z15, K6, Z0
+	VPERMW.Z     64(DX), Z15, K6, Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z10, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
@@ -264,7 +266,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z     64(SI), Z14, K6, Z0
+	VPERMW.Z     64(DX), Z14, K6, Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z10, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
@@ -276,78 +278,78 @@ groupmeet3:
 	JNE          groupmeetrare
 	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z12, Z1
-	VMOVUPS      Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z11
-	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
 	VFMADD231PS  Z10, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z10, Z0, Z2
 	VFNMADD231PS Z11, Z2, Z0
 	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z10, Z0, Z3
 	VFNMADD231PS Z11, Z3, Z0
 	VFMADD231PS  Z10, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z10, Z0, Z4
@@ -361,30 +363,30 @@ grouptailnarrow:
 	VPMINSW   Z3, Z1, Z0
 	VPCMPEQW  Z13, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKSSWB Z3, Z1, Z1
 	VPERMD    Z1, Z12, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
+	VMOVDQU8  Z1, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -395,92 +397,92 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+196(SB), Z1
 	VPSUBD       Z1, Z0, Z11
-	VBROADCASTSS (DX), Z10
-	VBROADCASTSS constantsAVX512<>+200(SB), Z0
-	VFNMADD231PS Z10, Z11, Z0
-	VBROADCASTSS constantsAVX512<>+204(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z11, Z0, Z9
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z11, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z11, Z1, Z10
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VPERMW.Z     (SI), Z15, K6, Z0
-	VMULPS       Z9, Z0, Z1
+	VPERMW.Z     (DX), Z15, K6, Z0
+	VMULPS       Z10, Z0, Z1
 	VFMADD231PS  Z11, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z14, K6, Z0
-	VMULPS       Z9, Z0, Z2
+	VPERMW.Z     (DX), Z14, K6, Z0
+	VMULPS       Z10, Z0, Z2
+	VFMADD231PS  Z11, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z9
+	VPERMW.Z     64(DX), Z15, K6, Z0
+	VMULPS       Z10, Z0, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z14, K6, Z0
+	VMULPS       Z10, Z0, Z2
 	VFMADD231PS  Z11, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z8
-	VPERMW.Z     64(SI), Z15, K6, Z0
-	VMULPS       Z9, Z0, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(SI), Z14, K6, Z0
-	VMULPS       Z9, Z0, Z2
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z7
 
 longahead:
-	VPERMW.Z    128(SI), Z15, K6, Z0
-	VMULPS      Z9, Z0, Z1
+	VPERMW.Z    128(DX), Z15, K6, Z0
+	VMULPS      Z10, Z0, Z1
 	VFMADD231PS Z11, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    128(SI), Z14, K6, Z0
-	VMULPS      Z9, Z0, Z2
+	VPERMW.Z    128(DX), Z14, K6, Z0
+	VMULPS      Z10, Z0, Z2
 	VFMADD231PS Z11, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    192(SI), Z15, K6, Z0
-	VMULPS      Z9, Z0, Z2
+	VPERMW.Z    192(DX), Z15, K6, Z0
+	VMULPS      Z10, Z0, Z2
 	VFMADD231PS Z11, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    192(SI), Z14, K6, Z0
-	VMULPS      Z9, Z0, Z3
+	VPERMW.Z    192(DX), Z14, K6, Z0
+	VMULPS      Z10, Z0, Z3
 	VFMADD231PS Z11, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
-	VPMINSW     Z7, Z8, Z0
+	VPMINSW     Z8, Z9, Z0
 	VPCMPEQW    Z13, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
-	VPACKSSWB   Z7, Z8, Z0
+	VPACKSSWB   Z8, Z9, Z0
 	VPERMD      Z0, Z12, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVAPS     Z1, Z8
-	VMOVAPS     Z2, Z7
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	VMOVUPS     Z0, (SI)
+	VMOVAPS     Z1, Z9
+	VMOVAPS     Z2, Z8
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VPERMW.Z    (SI), Z15, K6, Z0
-	VMULPS      Z9, Z0, Z1
+	VPERMW.Z    (DX), Z15, K6, Z0
+	VMULPS      Z10, Z0, Z1
 	VFMADD231PS Z11, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (SI), Z14, K6, Z0
-	VMULPS      Z9, Z0, Z2
+	VPERMW.Z    (DX), Z14, K6, Z0
+	VMULPS      Z10, Z0, Z2
 	VFMADD231PS Z11, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z15, K6, Z0
-	VMULPS      Z9, Z0, Z2
+	VPERMW.Z    64(DX), Z15, K6, Z0
+	VMULPS      Z10, Z0, Z2
 	VFMADD231PS Z11, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(SI), Z14, K6, Z0
-	VMULPS      Z9, Z0, Z3
+	VPERMW.Z    64(DX), Z14, K6, Z0
+	VMULPS      Z10, Z0, Z3
 	VFMADD231PS Z11, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -490,53 +492,57 @@ longloop:
 	JNE         longrare
 	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z12, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z9, Z0, Z1
+	VMULPS      Z10, Z0, Z1
 	VFMADD231PS Z11, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R8, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z9, Z0, Z2
+	VMULPS      Z10, Z0, Z2
 	VFMADD231PS Z11, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        R8, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z9, Z0, Z3
+	VMULPS      Z10, Z0, Z3
 	VFMADD231PS Z11, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
-	CMPQ        R8, $+49
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z9, Z0, Z4
+	VMULPS      Z10, Z0, Z4
 	VFMADD231PS Z11, Z0, Z4
 	VCVTPS2DQ   Z4, Z4
 
@@ -546,19 +552,17 @@ longtailnarrow:
 	VPMINSW   Z3, Z1, Z0
 	VPCMPEQW  Z13, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       longtailrare
+	JNE       longstage
 	VPACKSSWB Z3, Z1, Z1
 	VPERMD    Z1, Z12, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU8  Z1, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -576,92 +580,90 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z15, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z15, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z14, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z14, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z9
-	VPERMW.Z          64(SI), Z15, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z11
+	VPERMW.Z          64(DX), Z15, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(SI), Z14, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z14, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z8
+	VPACKSSDW         Z2, Z1, Z10
 
 short2ahead:
-	VPERMW.Z          128(SI), Z15, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z15, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z14, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VPERMW.Z          128(DX), Z14, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(SI), Z15, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VPERMW.Z          192(DX), Z15, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(SI), Z14, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VPERMW.Z          192(DX), Z14, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z8, Z9, Z0
+	VPMINSW           Z10, Z11, Z0
 	VPCMPEQW          Z13, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z8, Z9, Z0
+	VPACKSSWB         Z10, Z11, Z0
 	VPERMD            Z0, Z12, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z11
+	VMOVAPS           Z2, Z10
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z11
-	VBROADCASTSS      4(DX), Z10
-	VPERMW.Z          (SI), Z15, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z15, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z14, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z14, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(SI), Z15, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z15, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(SI), Z14, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPERMW.Z          64(DX), Z14, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -670,13 +672,13 @@ short2loop:
 	JNE               short2rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z12, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -698,94 +700,90 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z15, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z15, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z14, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          (DX), Z14, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VPERMW.Z          64(SI), Z15, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z11
+	VPERMW.Z          64(DX), Z15, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(SI), Z14, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z14, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
+	VPACKSSDW         Z2, Z1, Z10
 
 short4ahead:
-	VPERMW.Z          128(SI), Z15, K6, Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z15, K6, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z14, K6, Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VPERMW.Z          128(DX), Z14, K6, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(SI), Z15, K6, Z0
-	VMULPS.BCST       24(BX), Z0, Z2
-	VFNMADD231PS.BCST 24(DX), Z2, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VPERMW.Z          192(DX), Z15, K6, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(SI), Z14, K6, Z0
-	VMULPS.BCST       28(BX), Z0, Z3
-	VFNMADD231PS.BCST 28(DX), Z3, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z3
+	VPERMW.Z          192(DX), Z14, K6, Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
+	VPMINSW           Z10, Z11, Z0
 	VPCMPEQW          Z13, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z6, Z7, Z0
+	VPACKSSWB         Z10, Z11, Z0
 	VPERMD            Z0, Z12, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+16, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z11
+	VMOVAPS           Z2, Z10
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z11
-	VBROADCASTSS      4(DX), Z10
-	VBROADCASTSS      8(DX), Z9
-	VBROADCASTSS      12(DX), Z8
-	VPERMW.Z          (SI), Z15, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z15, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z14, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          (DX), Z14, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(SI), Z15, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z15, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(SI), Z14, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VPERMW.Z          64(DX), Z14, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -794,13 +792,13 @@ short4loop:
 	JNE               short4rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z12, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -815,36 +813,36 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z15, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VPERMW.Z     (DX), Z15, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     (SI), Z14, K6, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VPERMW.Z     (DX), Z14, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VPERMW.Z     64(SI), Z15, K6, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VPERMW.Z     64(DX), Z15, K6, Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     64(SI), Z14, K6, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VPERMW.Z     64(DX), Z14, K6, Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
@@ -856,83 +854,29 @@ laneloop:
 	JNE          lanerare
 	VPACKSSWB    Z4, Z3, Z3
 	VPERMD       Z3, Z12, Z3
-	VMOVUPS      Z3, (DI)
+	VMOVUPS      Z3, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  704(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  712(SP), DX
+	MOVQ  720(SP), BX
+	MOVQ  728(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPACKSSDW Z6, Z5, Z5
-	VPMINSW   Z5, Z3, Z0
-	VPCMPEQW  Z13, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKSSWB Z5, Z3, Z3
-	VPERMD    Z3, Z12, Z3
-	KMOVQ     K0, K7
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -946,25 +890,25 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z15, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z15, K6, Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
 	VFMADD231PS  Z10, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z14, K6, Z0
+	VPERMW.Z     (DX), Z14, K6, Z0
 	VMULPS       Z10, Z0, Z2
 	VFNMADD231PS Z11, Z2, Z0
 	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(SI), Z15, K6, Z0
+	VPERMW.Z     64(DX), Z15, K6, Z0
 	VMULPS       Z10, Z0, Z2
 	VFNMADD231PS Z11, Z2, Z0
 	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(SI), Z14, K6, Z0
+	VPERMW.Z     64(DX), Z14, K6, Z0
 	VMULPS       Z10, Z0, Z3
 	VFNMADD231PS Z11, Z3, Z0
 	VFMADD231PS  Z10, Z0, Z3
@@ -976,9 +920,9 @@ groupstream:
 	JNE          grouprare
 	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z12, Z1
-	VMOVNTPS     Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -991,63 +935,25 @@ grouplast:
 	JNE       grouploop
 	VPACKSSWB Z8, Z9, Z0
 	VPERMD    Z0, Z12, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
 	SUBQ      $+64, R9
 	JMP       groupwhole
 
 grouprare:
-	VPERMW.Z     (SI), Z15, K6, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+208(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+212(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPERMW.Z     (SI), Z14, K6, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VPERMW.Z     64(SI), Z15, K6, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPERMW.Z     64(SI), Z14, K6, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z12, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          groupback
+	MOVQ $+1, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1055,14 +961,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z11
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1071,12 +977,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1085,14 +991,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z11
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1101,12 +1007,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1115,14 +1021,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z11
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1131,12 +1037,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1145,109 +1051,67 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z11
-	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+208(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+212(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z12, Z1
-	KMOVQ        K0, K7
-	VMOVDQU8     Z1, K7, (DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	MOVQ R9, 736(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 736(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z15, K6, Z0
-	VMULPS      Z9, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z15, K6, Z0
+	VMULPS      Z10, Z0, Z1
 	VFMADD231PS Z11, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (SI), Z14, K6, Z0
-	VMULPS      Z9, Z0, Z2
+	VPERMW.Z    (DX), Z14, K6, Z0
+	VMULPS      Z10, Z0, Z2
 	VFMADD231PS Z11, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z15, K6, Z0
-	VMULPS      Z9, Z0, Z2
+	VPERMW.Z    64(DX), Z15, K6, Z0
+	VMULPS      Z10, Z0, Z2
 	VFMADD231PS Z11, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(SI), Z14, K6, Z0
-	VMULPS      Z9, Z0, Z3
+	VPERMW.Z    64(DX), Z14, K6, Z0
+	VMULPS      Z10, Z0, Z3
 	VFMADD231PS Z11, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -1257,156 +1121,62 @@ longstream:
 	JNE         longrare
 	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z12, Z1
-	VMOVNTPS    Z1, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	VMOVNTPS    Z1, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPERMW.Z     (SI), Z15, K6, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+208(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+212(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPERMW.Z     (SI), Z14, K6, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VPERMW.Z     64(SI), Z15, K6, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPERMW.Z     64(SI), Z14, K6, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z12, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          longback
+	MOVQ $+2, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+208(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+212(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z12, Z1
-	KMOVQ        K0, K7
-	VMOVDQU8     Z1, K7, (DI)
-	JMP          longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z11
-	VBROADCASTSS      4(DX), Z10
-	VPERMW.Z          (SI), Z15, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z15, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z14, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z14, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(SI), Z15, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z15, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(SI), Z14, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPERMW.Z          64(DX), Z14, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -1415,95 +1185,53 @@ short2stream:
 	JNE               short2rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z12, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z     (SI), Z15, K6, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+208(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+212(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPERMW.Z     (SI), Z14, K6, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VPERMW.Z     64(SI), Z15, K6, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPERMW.Z     64(SI), Z14, K6, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z12, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short2back
+	MOVQ $+3, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z11
-	VBROADCASTSS      4(DX), Z10
-	VBROADCASTSS      8(DX), Z9
-	VBROADCASTSS      12(DX), Z8
-	VPERMW.Z          (SI), Z15, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z15, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z14, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          (DX), Z14, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(SI), Z15, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z15, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(SI), Z14, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VPERMW.Z          64(DX), Z14, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -1512,71 +1240,67 @@ short4stream:
 	JNE               short4rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z12, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z     (SI), Z15, K6, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+208(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+212(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPERMW.Z     (SI), Z14, K6, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VPERMW.Z     64(SI), Z15, K6, Z0
-	VDIVPS       Z9, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPERMW.Z     64(SI), Z14, K6, Z0
-	VDIVPS       Z8, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z12, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short4back
+	MOVQ $+4, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 lanerare:
-	VPERMW.Z     (SI), Z15, K6, Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+5, 744(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+rare:
+	VPERMW.Z     (DX), Z15, K6, Z0
+	VMOVUPS      (BX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VBROADCASTSS constantsAVX512<>+208(SB), Z2
@@ -1593,8 +1317,8 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	VPERMW.Z     (SI), Z14, K6, Z0
-	VMOVUPS      64(DX), Z5
+	VPERMW.Z     (DX), Z14, K6, Z0
+	VMOVUPS      64(BX), Z5
 	VDIVPS       Z5, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
@@ -1604,8 +1328,8 @@ lanerare:
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
 	VPACKSSDW    Z5, Z1, Z1
-	VPERMW.Z     64(SI), Z15, K6, Z0
-	VMOVUPS      128(DX), Z5
+	VPERMW.Z     64(DX), Z15, K6, Z0
+	VMOVUPS      128(BX), Z5
 	VDIVPS       Z5, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
@@ -1614,8 +1338,8 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
-	VPERMW.Z     64(SI), Z14, K6, Z0
-	VMOVUPS      192(DX), Z6
+	VPERMW.Z     64(DX), Z14, K6, Z0
+	VMOVUPS      192(BX), Z6
 	VDIVPS       Z6, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z2, Z6
@@ -1627,90 +1351,60 @@ lanerare:
 	VPACKSSDW    Z6, Z5, Z5
 	VPACKSSWB    Z5, Z1, Z1
 	VPERMD       Z1, Z12, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
+	CMPQ         744(SP), $+1
+	JEQ          groupresume
+	CMPQ         744(SP), $+2
+	JEQ          longresume
+	CMPQ         744(SP), $+3
+	JEQ          short2resume
+	CMPQ         744(SP), $+4
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+208(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+212(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K7, Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z6
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z12, Z1
-	KMOVQ        K0, K7
-	VMOVDQU8     Z1, K7, (DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
+	JMP          groupback
+
+longresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z11
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z11, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z11, Z1, Z10
+	JMP          longback
+
+short2resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short4back
 
 // func QuantizeInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeInt8BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeInt8BF16AVX512(SB), $752-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table
 	// per group: Z7 scale, Z6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 19
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+132(SB), Z14
@@ -1741,47 +1435,47 @@ TEXT ·QuantizeInt8BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
@@ -1791,23 +1485,23 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z10, K6, Z0
+	VPERMW.Z     128(DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     128(SI), Z9, K6, Z0
+	VPERMW.Z     128(DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     192(SI), Z10, K6, Z0
+	VPERMW.Z     192(DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     192(SI), Z9, K6, Z0
+	VPERMW.Z     192(DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
@@ -1821,11 +1515,11 @@ groupahead:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z5
 	VMOVAPS      Z2, Z4
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -1833,30 +1527,30 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z4, Z5, Z0
@@ -1867,44 +1561,44 @@ groupturn:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z5
 	VMOVAPS           Z2, Z4
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
@@ -1918,34 +1612,36 @@ grouploop:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
@@ -1954,7 +1650,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
@@ -1964,7 +1660,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
@@ -1973,7 +1669,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z7, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z7, Z0, Z3
@@ -1987,78 +1683,78 @@ groupmeet3:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z4
@@ -2072,32 +1768,32 @@ grouptailnarrow:
 	VPMINSW   Z3, Z1, Z0
 	VPCMPEQW  Z8, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKSSWB Z3, Z1, Z1
 	VPERMD    Z1, Z14, Z1
 	VPMAXSB   Z13, Z1, Z1
 	VPMINSB   Z11, Z1, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
+	VMOVDQU8  Z1, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2108,94 +1804,94 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+196(SB), Z1
 	VPSUBD       Z1, Z0, Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS constantsAVX512<>+200(SB), Z0
-	VFNMADD231PS Z6, Z7, Z0
-	VBROADCASTSS constantsAVX512<>+204(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z7, Z0, Z5
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMULPS       Z5, Z0, Z1
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z2
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z5
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z4
-	VPERMW.Z     64(SI), Z10, K6, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z3
 
 longahead:
-	VPERMW.Z    128(SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z1
+	VPERMW.Z    128(DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    128(SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z2
+	VPERMW.Z    128(DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    192(SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z2
+	VPERMW.Z    192(DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    192(SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z16
-	VFMADD231PS Z7, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPMINSW     Z3, Z4, Z0
+	VPERMW.Z    192(DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z4, Z5, Z0
 	VPCMPEQW    Z8, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
-	VPACKSSWB   Z3, Z4, Z0
+	VPACKSSWB   Z4, Z5, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVAPS     Z1, Z4
-	VMOVAPS     Z2, Z3
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	VMOVUPS     Z0, (SI)
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z1
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z2
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z2
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -2207,53 +1903,57 @@ longloop:
 	VPERMD      Z1, Z14, Z1
 	VPMAXSB     Z13, Z1, Z1
 	VPMINSB     Z11, Z1, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z1
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R8, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z2
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        R8, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z3
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
-	CMPQ        R8, $+49
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z4
+	VMULPS      Z6, Z0, Z4
 	VFMADD231PS Z7, Z0, Z4
 	VCVTPS2DQ   Z4, Z4
 
@@ -2263,21 +1963,19 @@ longtailnarrow:
 	VPMINSW   Z3, Z1, Z0
 	VPCMPEQW  Z8, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       longtailrare
+	JNE       longstage
 	VPACKSSWB Z3, Z1, Z1
 	VPERMD    Z1, Z14, Z1
 	VPMAXSB   Z13, Z1, Z1
 	VPMINSB   Z11, Z1, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU8  Z1, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -2295,94 +1993,92 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z7
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
+	VPACKSSDW         Z2, Z1, Z6
 
 short2ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(SI), Z10, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
+	VPMINSW           Z6, Z7, Z0
 	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z4, Z5, Z0
+	VPACKSSWB         Z6, Z7, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -2393,13 +2089,13 @@ short2loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -2421,96 +2117,92 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z3
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z7
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z2
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
 
 short4ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VMULPS.BCST       20(BX), Z0, Z16
-	VFNMADD231PS.BCST 20(DX), Z16, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPERMW.Z          192(SI), Z10, K6, Z0
-	VMULPS.BCST       24(BX), Z0, Z16
-	VFNMADD231PS.BCST 24(DX), Z16, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VMULPS.BCST       28(BX), Z0, Z17
-	VFNMADD231PS.BCST 28(DX), Z17, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z6, Z7, Z0
 	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z2, Z3, Z0
+	VPACKSSWB         Z6, Z7, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+16, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -2521,13 +2213,13 @@ short4loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -2542,36 +2234,36 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VPERMW.Z     64(SI), Z10, K6, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
@@ -2585,85 +2277,29 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VMOVUPS      Z3, (DI)
+	VMOVUPS      Z3, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  704(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  712(SP), DX
+	MOVQ  720(SP), BX
+	MOVQ  728(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPACKSSDW Z6, Z5, Z5
-	VPMINSW   Z5, Z3, Z0
-	VPCMPEQW  Z8, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKSSWB Z5, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	VPMAXSB   Z13, Z3, Z3
-	VPMINSB   Z11, Z3, Z3
-	KMOVQ     K0, K7
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -2677,25 +2313,25 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z10, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
@@ -2709,9 +2345,9 @@ groupstream:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -2726,61 +2362,25 @@ grouplast:
 	VPERMD    Z0, Z14, Z0
 	VPMAXSB   Z13, Z0, Z0
 	VPMINSB   Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
 	SUBQ      $+64, R9
 	JMP       groupwhole
 
 grouprare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2788,14 +2388,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2804,12 +2404,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -2818,14 +2418,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2834,12 +2434,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -2848,14 +2448,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2864,12 +2464,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -2878,107 +2478,67 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	MOVQ R9, 736(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 736(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z2
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z2
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -2990,152 +2550,62 @@ longstream:
 	VPERMD      Z1, Z14, Z1
 	VPMAXSB     Z13, Z1, Z1
 	VPMINSB     Z11, Z1, Z1
-	VMOVNTPS    Z1, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	VMOVNTPS    Z1, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         longback
+	MOVQ $+2, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -3146,93 +2616,53 @@ short2stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+3, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -3243,69 +2673,67 @@ short4stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short4back
+	MOVQ $+4, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 lanerare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+5, 744(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+rare:
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMOVUPS     (BX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
@@ -3320,8 +2748,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMOVUPS     64(DX), Z5
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMOVUPS     64(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -3331,8 +2759,8 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMOVUPS     128(DX), Z5
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMOVUPS     128(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -3341,8 +2769,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMOVUPS     192(DX), Z6
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMOVUPS     192(BX), Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -3354,89 +2782,61 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        744(SP), $+1
+	JEQ         groupresume
+	CMPQ        744(SP), $+2
+	JEQ         longresume
+	CMPQ        744(SP), $+3
+	JEQ         short2resume
+	CMPQ        744(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	JMP          groupback
+
+longresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z7
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	JMP          longback
+
+short2resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short4back
 
 // func QuantizeZeroPointInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointInt8BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeZeroPointInt8BF16AVX512(SB), $1024-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table
-	// per group: Z7 scale, Z6 recip, Z5 zeroPoint, Z4 Narrow16
+	// per group: Z7 scale, Z6 recip, Z0 zeroPoint, Z5 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 25
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	// vector registers in use at once: 18
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+132(SB), Z14
@@ -3467,95 +2867,95 @@ TEXT ·QuantizeZeroPointInt8BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VPACKSSDW    Z5, Z5, Z4
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z3
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z4
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z3
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z10, K6, Z0
+	VPERMW.Z     128(DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     128(SI), Z9, K6, Z0
+	VPERMW.Z     128(DX), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPERMW.Z     192(DX), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPERMW.Z     192(DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z16
 	VFNMADD231PS Z7, Z16, Z0
 	VFMADD231PS  Z6, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VPERMW.Z     192(SI), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     192(SI), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z17
-	VFNMADD231PS Z7, Z17, Z0
-	VFMADD231PS  Z6, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPMINSW      Z2, Z3, Z0
+	VPACKSSDW    Z16, Z2, Z2
+	VPMINSW      Z3, Z4, Z0
 	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPADDSW      Z4, Z3, Z0
-	VPADDSW      Z4, Z2, Z17
-	VPACKSSWB    Z17, Z0, Z0
+	VPADDSW      Z5, Z4, Z0
+	VPADDSW      Z5, Z3, Z16
+	VPACKSSWB    Z16, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z3
-	VMOVAPS      Z16, Z2
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVUPS      Z0, (SI)
+	VMOVAPS      Z1, Z4
+	VMOVAPS      Z2, Z3
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -3563,92 +2963,92 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPERMW.Z          192(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
+	VPACKSSDW         Z16, Z2, Z2
+	VPMINSW           Z3, Z4, Z0
 	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z3, Z17
-	VPADDSW           Z0, Z2, Z0
-	VPACKSSWB         Z0, Z17, Z17
-	VPERMD            Z17, Z14, Z17
-	VPMAXSB           Z13, Z17, Z17
-	VPMINSB           Z11, Z17, Z17
-	VMOVUPS           Z17, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+4, DX
+	VPADDSW           Z0, Z4, Z16
+	VPADDSW           Z0, Z3, Z0
+	VPACKSSWB         Z0, Z16, Z16
+	VPERMD            Z16, Z14, Z16
+	VPMAXSB           Z13, Z16, Z16
+	VPMINSB           Z11, Z16, Z16
+	VMOVUPS           Z16, (SI)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z2, Z3
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VPACKSSDW    Z5, Z5, Z4
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z4, Z1, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z2
+	VPADDSW      Z5, Z1, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z2
 	VMULPS       Z6, Z2, Z3
 	VFNMADD231PS Z7, Z3, Z2
 	VFMADD231PS  Z6, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z2
-	VMULPS       Z6, Z2, Z16
-	VFNMADD231PS Z7, Z16, Z2
-	VFMADD231PS  Z6, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPADDSW      Z4, Z3, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z2
+	VMULPS       Z6, Z2, Z4
+	VFNMADD231PS Z7, Z4, Z2
+	VFMADD231PS  Z6, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z5, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z8, Z1, K1
 	KORTESTQ     K1, K1
@@ -3657,36 +3057,38 @@ grouploop:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z5
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z5, Z0
-	VPERMW.Z     (SI), Z10, K6, Z1
+	VPERMW.Z     (DX), Z10, K6, Z1
 	VMULPS       Z7, Z1, Z2
 	VFNMADD231PS Z6, Z2, Z1
 	VFMADD231PS  Z7, Z1, Z2
@@ -3696,7 +3098,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z5, Z1
-	VPERMW.Z     (SI), Z9, K6, Z3
+	VPERMW.Z     (DX), Z9, K6, Z3
 	VMULPS       Z7, Z3, Z4
 	VFNMADD231PS Z6, Z4, Z3
 	VFMADD231PS  Z7, Z3, Z4
@@ -3709,7 +3111,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z5, Z1
-	VPERMW.Z     64(SI), Z10, K6, Z3
+	VPERMW.Z     64(DX), Z10, K6, Z3
 	VMULPS       Z7, Z3, Z4
 	VFNMADD231PS Z6, Z4, Z3
 	VFMADD231PS  Z7, Z3, Z4
@@ -3719,7 +3121,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z5, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z16
+	VPERMW.Z     64(DX), Z9, K6, Z16
 	VMULPS       Z7, Z16, Z17
 	VFNMADD231PS Z6, Z17, Z16
 	VFMADD231PS  Z7, Z16, Z17
@@ -3735,123 +3137,123 @@ groupmeet3:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VPACKSSDW    Z5, Z5, Z4
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
+	VMULPS       Z6, Z0, Z4
+	VFNMADD231PS Z7, Z4, Z0
+	VFMADD231PS  Z6, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
 
 grouptailnarrow:
 	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z4, Z1, Z0
-	VPACKSSDW Z16, Z3, Z3
-	VPADDSW   Z4, Z3, Z2
+	VPADDSW   Z5, Z1, Z0
+	VPACKSSDW Z4, Z3, Z3
+	VPADDSW   Z5, Z3, Z2
 	VPMINSW   Z3, Z1, Z1
 	VPCMPEQW  Z8, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKSSWB Z2, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXSB   Z13, Z0, Z0
 	VPMINSB   Z11, Z0, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VMOVDQU8  Z0, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3862,104 +3264,104 @@ groupdone:
 	RET
 
 longs:
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z7
 	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z16
-	VPSUBD       Z16, Z0, Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS constantsAVX512<>+200(SB), Z0
-	VFNMADD231PS Z6, Z7, Z0
-	VBROADCASTSS constantsAVX512<>+204(SB), Z16
-	VFMADD231PS  Z16, Z0, Z0
-	VMULPS       Z7, Z0, Z5
-	VBROADCASTSS (R8), Z4
-	VPACKSSDW    Z4, Z4, Z3
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          longtail
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
+	MOVQ         R11, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMADD231PS  Z7, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z17
-	VFMADD231PS  Z7, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z2
-	VPERMW.Z     64(SI), Z10, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMADD231PS  Z7, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z17
-	VFMADD231PS  Z7, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z1
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z4
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z3
 
 longahead:
-	VPERMW.Z    128(SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z16
-	VFMADD231PS Z7, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPERMW.Z    128(SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z17
-	VFMADD231PS Z7, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPERMW.Z    192(SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z17
-	VFMADD231PS Z7, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPERMW.Z    192(SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z18
-	VFMADD231PS Z7, Z0, Z18
-	VCVTPS2DQ   Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPMINSW     Z1, Z2, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPADDSW     Z3, Z2, Z0
-	VPADDSW     Z3, Z1, Z18
-	VPACKSSWB   Z18, Z0, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXSB     Z13, Z0, Z0
-	VPMINSB     Z11, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVAPS     Z16, Z2
-	VMOVAPS     Z17, Z1
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z1
+	VPERMW.Z    128(DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z2
+	VPERMW.Z    128(DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPADDSW     Z3, Z1, Z0
-	VPERMW.Z    64(SI), Z10, K6, Z2
-	VMULPS      Z5, Z2, Z16
-	VFMADD231PS Z7, Z2, Z16
+	VPERMW.Z    192(DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPERMW.Z    192(DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z16
+	VFMADD231PS Z7, Z0, Z16
 	VCVTPS2DQ   Z16, Z16
-	VPERMW.Z    64(SI), Z9, K6, Z2
-	VMULPS      Z5, Z2, Z17
-	VFMADD231PS Z7, Z2, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPADDSW     Z3, Z16, Z2
-	VPMINSW     Z16, Z1, Z1
+	VPACKSSDW   Z16, Z2, Z2
+	VPMINSW     Z3, Z4, Z0
+	VPCMPEQW    Z8, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPADDSW     Z5, Z4, Z0
+	VPADDSW     Z5, Z3, Z16
+	VPACKSSWB   Z16, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z2, Z3
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z5, Z1, Z0
+	VPERMW.Z    64(DX), Z10, K6, Z2
+	VMULPS      Z6, Z2, Z3
+	VFMADD231PS Z7, Z2, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z2
+	VMULPS      Z6, Z2, Z4
+	VFMADD231PS Z7, Z2, Z4
+	VCVTPS2DQ   Z4, Z4
+	VPACKSSDW   Z4, Z3, Z3
+	VPADDSW     Z5, Z3, Z2
+	VPMINSW     Z3, Z1, Z1
 	VPCMPEQW    Z8, Z1, K1
 	KORTESTQ    K1, K1
 	JNE         longrare
@@ -3967,80 +3369,82 @@ longloop:
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VMOVUPS     Z0, (DI)
+	VMOVUPS     Z0, (SI)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R9, R9
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R9, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z1
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R9, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z2
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        R9, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z16
-	VFMADD231PS Z7, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	CMPQ        R9, $+49
+	VMULPS      Z6, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z17
-	VFMADD231PS Z7, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
+	VMULPS      Z6, Z0, Z4
+	VFMADD231PS Z7, Z0, Z4
+	VCVTPS2DQ   Z4, Z4
 
 longtailnarrow:
 	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z3, Z1, Z0
-	VPACKSSDW Z17, Z16, Z16
-	VPADDSW   Z3, Z16, Z2
-	VPMINSW   Z16, Z1, Z1
+	VPADDSW   Z5, Z1, Z0
+	VPACKSSDW Z4, Z3, Z3
+	VPADDSW   Z5, Z3, Z2
+	VPMINSW   Z3, Z1, Z1
 	VPCMPEQW  Z8, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       longtailrare
+	JNE       longstage
 	VPACKSSWB Z2, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXSB   Z13, Z0, Z0
 	VPMINSB   Z11, Z0, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
+	VMOVDQU8  Z0, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -4058,125 +3462,123 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z10, K6, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          (SI), Z9, K6, Z16
-	VMULPS.BCST       (BX), Z16, Z18
-	VFNMADD231PS.BCST (DX), Z18, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          64(SI), Z9, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z0
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
 
 short2ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          128(SI), Z9, K6, Z16
-	VMULPS.BCST       8(BX), Z16, Z18
-	VFNMADD231PS.BCST 8(DX), Z18, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPERMW.Z          192(SI), Z10, K6, Z16
-	VMULPS.BCST       12(BX), Z16, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          192(SI), Z9, K6, Z16
-	VMULPS.BCST       12(BX), Z16, Z19
-	VFNMADD231PS.BCST 12(DX), Z19, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPMINSW           Z0, Z1, Z16
-	VPCMPEQW          Z8, Z16, K1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VBROADCASTSS      (R8), Z16
-	VPACKSSDW         Z16, Z16, Z16
-	VPADDSW           Z16, Z1, Z16
-	VBROADCASTSS      4(R8), Z19
-	VPACKSSDW         Z19, Z19, Z19
-	VPADDSW           Z19, Z0, Z19
-	VPACKSSWB         Z19, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXSB           Z13, Z16, Z16
-	VPMINSB           Z11, Z16, Z16
-	VMOVUPS           Z16, (DI)
-	VMOVAPS           Z17, Z1
-	VMOVAPS           Z18, Z0
-	ADDQ              $+8, DX
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z5, Z0
+	VBROADCASTSS      4(R9), Z3
+	VPACKSSDW         Z3, Z3, Z3
+	VPADDSW           Z3, Z4, Z3
+	VPACKSSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VBROADCASTSS      4(R8), Z3
-	VPACKSSDW         Z3, Z3, Z2
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z7
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z6
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPADDSW           Z4, Z1, Z0
-	VPERMW.Z          64(SI), Z10, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          64(SI), Z9, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z2, Z17, Z16
-	VPMINSW           Z17, Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z7, Z1, Z0
+	VPERMW.Z          64(DX), Z10, K6, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z6, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z16, Z0, Z0
+	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -4198,131 +3600,127 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z10, K6, Z20
-	VMULPS.BCST       (BX), Z20, Z21
-	VFNMADD231PS.BCST (DX), Z21, Z20
-	VFMADD231PS.BCST  (BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPERMW.Z          (SI), Z9, K6, Z20
-	VMULPS.BCST       4(BX), Z20, Z22
-	VFNMADD231PS.BCST 4(DX), Z22, Z20
-	VFMADD231PS.BCST  4(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z18
-	VPERMW.Z          64(SI), Z10, K6, Z20
-	VMULPS.BCST       8(BX), Z20, Z21
-	VFNMADD231PS.BCST 8(DX), Z21, Z20
-	VFMADD231PS.BCST  8(BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPERMW.Z          64(SI), Z9, K6, Z20
-	VMULPS.BCST       12(BX), Z20, Z22
-	VFNMADD231PS.BCST 12(DX), Z22, Z20
-	VFMADD231PS.BCST  12(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z19
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
 
 short4ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z20
-	VMULPS.BCST       16(BX), Z20, Z21
-	VFNMADD231PS.BCST 16(DX), Z21, Z20
-	VFMADD231PS.BCST  16(BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPERMW.Z          128(SI), Z9, K6, Z20
-	VMULPS.BCST       20(BX), Z20, Z22
-	VFNMADD231PS.BCST 20(DX), Z22, Z20
-	VFMADD231PS.BCST  20(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPERMW.Z          192(SI), Z10, K6, Z20
-	VMULPS.BCST       24(BX), Z20, Z22
-	VFNMADD231PS.BCST 24(DX), Z22, Z20
-	VFMADD231PS.BCST  24(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPERMW.Z          192(SI), Z9, K6, Z20
-	VMULPS.BCST       28(BX), Z20, Z23
-	VFNMADD231PS.BCST 28(DX), Z23, Z20
-	VFMADD231PS.BCST  28(BX), Z20, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPMINSW           Z19, Z18, Z20
-	VPCMPEQW          Z8, Z20, K1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VBROADCASTSS      (R8), Z20
-	VBROADCASTSS      4(R8), Z23
-	VPACKSSDW         Z23, Z20, Z20
-	VPADDSW           Z20, Z18, Z20
-	VBROADCASTSS      8(R8), Z23
-	VBROADCASTSS      12(R8), Z24
-	VPACKSSDW         Z24, Z23, Z23
-	VPADDSW           Z23, Z19, Z23
-	VPACKSSWB         Z23, Z20, Z20
-	VPERMD            Z20, Z14, Z20
-	VPMAXSB           Z13, Z20, Z20
-	VPMINSB           Z11, Z20, Z20
-	VMOVUPS           Z20, (DI)
-	VMOVAPS           Z21, Z18
-	VMOVAPS           Z22, Z19
-	ADDQ              $+16, DX
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z3
+	VPACKSSDW         Z3, Z0, Z0
+	VPADDSW           Z0, Z5, Z0
+	VBROADCASTSS      8(R9), Z3
+	VBROADCASTSS      12(R9), Z16
+	VPACKSSDW         Z16, Z3, Z3
+	VPADDSW           Z3, Z4, Z3
+	VPACKSSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VBROADCASTSS      (R8), Z3
-	VBROADCASTSS      4(R8), Z2
-	VPACKSSDW         Z2, Z3, Z1
-	VBROADCASTSS      8(R8), Z0
-	VBROADCASTSS      12(R8), Z16
-	VPACKSSDW         Z16, Z0, Z17
-	VPERMW.Z          (SI), Z10, K6, Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          (SI), Z9, K6, Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z1, Z19, Z18
-	VPERMW.Z          64(SI), Z10, K6, Z20
-	VMULPS.BCST       8(BX), Z20, Z21
-	VFNMADD231PS.BCST 8(DX), Z21, Z20
-	VFMADD231PS.BCST  8(BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPERMW.Z          64(SI), Z9, K6, Z20
-	VMULPS.BCST       12(BX), Z20, Z22
-	VFNMADD231PS.BCST 12(DX), Z22, Z20
-	VFMADD231PS.BCST  12(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPADDSW           Z17, Z21, Z20
-	VPMINSW           Z21, Z19, Z19
-	VPCMPEQW          Z8, Z19, K1
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z7
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z6
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z7, Z1, Z0
+	VPERMW.Z          64(DX), Z10, K6, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z6, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z20, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXSB           Z13, Z18, Z18
-	VPMINSB           Z11, Z18, Z18
-	VMOVUPS           Z18, (DI)
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R9
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -4337,23 +3735,23 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z5
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -4361,18 +3759,18 @@ laneloop:
 	VPACKSSDW    Z6, Z4, Z4
 	VPACKSSDW    Z5, Z3, Z3
 	VPADDSW      Z3, Z4, Z3
-	VPERMW.Z     64(SI), Z10, K6, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z5
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z7
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R9), Z7
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
 	VFMADD231PS  Z2, Z0, Z16
@@ -4388,94 +3786,31 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VMOVUPS      Z3, (DI)
+	VMOVUPS      Z3, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  960(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  968(SP), DX
+	MOVQ  976(SP), BX
+	MOVQ  984(SP), R8
+	MOVQ  992(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z7
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z17
-	VMULPS       Z2, Z0, Z18
-	VFNMADD231PS Z1, Z18, Z0
-	VFMADD231PS  Z2, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-
-lanetailnarrow:
-	VPACKSSDW Z6, Z4, Z4
-	VPACKSSDW Z5, Z3, Z3
-	VPADDSW   Z3, Z4, Z3
-	VPACKSSDW Z18, Z16, Z16
-	VPACKSSDW Z17, Z7, Z7
-	VPADDSW   Z7, Z16, Z7
-	VPMINSW   Z16, Z4, Z4
-	VPCMPEQW  Z8, Z4, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKSSWB Z7, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	VPMAXSB   Z13, Z3, Z3
-	VPMINSB   Z11, Z3, Z3
-	KMOVQ     K0, K7
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -4489,32 +3824,32 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z10, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z4, Z1, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z2
+	VPADDSW      Z5, Z1, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z2
 	VMULPS       Z6, Z2, Z3
 	VFNMADD231PS Z7, Z3, Z2
 	VFMADD231PS  Z6, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z2
-	VMULPS       Z6, Z2, Z16
-	VFNMADD231PS Z7, Z16, Z2
-	VFMADD231PS  Z6, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPADDSW      Z4, Z3, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z2
+	VMULPS       Z6, Z2, Z4
+	VFNMADD231PS Z7, Z4, Z2
+	VFMADD231PS  Z6, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z5, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z8, Z1, K1
 	KORTESTQ     K1, K1
@@ -4523,79 +3858,49 @@ groupstream:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW   Z2, Z3, Z0
+	VPMINSW   Z3, Z4, Z0
 	VPCMPEQW  Z8, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
-	VPADDSW   Z4, Z3, Z0
-	VPADDSW   Z4, Z2, Z1
+	VPADDSW   Z5, Z4, Z0
+	VPADDSW   Z5, Z3, Z1
 	VPACKSSWB Z1, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXSB   Z13, Z0, Z0
 	VPMINSB   Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
 	SUBQ      $+64, R10
 	JMP       groupwhole
 
 grouprare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z5, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -4603,16 +3908,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4621,14 +3926,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z5
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -4637,16 +3942,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4655,14 +3960,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z5
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -4671,16 +3976,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4689,14 +3994,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z5
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -4705,115 +4010,76 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z5, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	MOVQ R10, 1000(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 960(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 968(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 1000(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z2
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPADDSW     Z3, Z1, Z0
-	VPERMW.Z    64(SI), Z10, K6, Z2
-	VMULPS      Z5, Z2, Z16
-	VFMADD231PS Z7, Z2, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPERMW.Z    64(SI), Z9, K6, Z2
-	VMULPS      Z5, Z2, Z17
-	VFMADD231PS Z7, Z2, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPADDSW     Z3, Z16, Z2
-	VPMINSW     Z16, Z1, Z1
+	VPADDSW     Z5, Z1, Z0
+	VPERMW.Z    64(DX), Z10, K6, Z2
+	VMULPS      Z6, Z2, Z3
+	VFMADD231PS Z7, Z2, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z2
+	VMULPS      Z6, Z2, Z4
+	VFMADD231PS Z7, Z2, Z4
+	VCVTPS2DQ   Z4, Z4
+	VPACKSSDW   Z4, Z3, Z3
+	VPADDSW     Z5, Z3, Z2
+	VPMINSW     Z3, Z1, Z1
 	VPCMPEQW    Z8, Z1, K1
 	KORTESTQ    K1, K1
 	JNE         longrare
@@ -4821,347 +4087,227 @@ longstream:
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	VMOVNTPS    Z0, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z4, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         longback
+	MOVQ $+2, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z4, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 960(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 968(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VBROADCASTSS      4(R8), Z3
-	VPACKSSDW         Z3, Z3, Z2
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z7
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z6
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPADDSW           Z4, Z1, Z0
-	VPERMW.Z          64(SI), Z10, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          64(SI), Z9, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z2, Z17, Z16
-	VPMINSW           Z17, Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z7, Z1, Z0
+	VPERMW.Z          64(DX), Z10, K6, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z6, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z16, Z0, Z0
+	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z16
-	VCVTDQ2PS   Z5, Z17
-	VSUBPS      Z17, Z16, Z18
-	VMAXPS      Z1, Z18, Z1
-	VCVTDQ2PS   Z12, Z19
-	VSUBPS      Z17, Z19, Z20
-	VMINPS      Z1, Z20, Z1
-	VADDPS      Z17, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z18, Z21
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z17, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VCVTDQ2PS   Z3, Z18
-	VSUBPS      Z18, Z16, Z16
-	VMAXPS      Z17, Z16, Z17
-	VSUBPS      Z18, Z19, Z19
-	VMINPS      Z17, Z19, Z17
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z16, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z18, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+3, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VBROADCASTSS      (R8), Z3
-	VBROADCASTSS      4(R8), Z2
-	VPACKSSDW         Z2, Z3, Z1
-	VBROADCASTSS      8(R8), Z0
-	VBROADCASTSS      12(R8), Z16
-	VPACKSSDW         Z16, Z0, Z17
-	VPERMW.Z          (SI), Z10, K6, Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          (SI), Z9, K6, Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z1, Z19, Z18
-	VPERMW.Z          64(SI), Z10, K6, Z20
-	VMULPS.BCST       8(BX), Z20, Z21
-	VFNMADD231PS.BCST 8(DX), Z21, Z20
-	VFMADD231PS.BCST  8(BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPERMW.Z          64(SI), Z9, K6, Z20
-	VMULPS.BCST       12(BX), Z20, Z22
-	VFNMADD231PS.BCST 12(DX), Z22, Z20
-	VFMADD231PS.BCST  12(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPADDSW           Z17, Z21, Z20
-	VPMINSW           Z21, Z19, Z19
-	VPCMPEQW          Z8, Z19, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z7
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z6
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z7, Z1, Z0
+	VPERMW.Z          64(DX), Z10, K6, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z6, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z20, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXSB           Z13, Z18, Z18
-	VPMINSB           Z11, Z18, Z18
-	VMOVNTPS          Z18, (DI)
-	ADDQ              $+16, DX
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z    (SI), Z10, K6, Z18
-	VDIVPS      Z7, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z19
-	VCVTDQ2PS   Z15, Z20
-	VCVTDQ2PS   Z3, Z21
-	VSUBPS      Z21, Z20, Z22
-	VMAXPS      Z19, Z22, Z19
-	VCVTDQ2PS   Z12, Z22
-	VSUBPS      Z21, Z22, Z23
-	VMINPS      Z19, Z23, Z19
-	VADDPS      Z21, Z19, Z19
-	VCMPPS      $0x07, Z18, Z18, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPERMW.Z    (SI), Z9, K6, Z18
-	VDIVPS      Z6, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z21
-	VCVTDQ2PS   Z2, Z23
-	VSUBPS      Z23, Z20, Z24
-	VMAXPS      Z21, Z24, Z21
-	VSUBPS      Z23, Z22, Z24
-	VMINPS      Z21, Z24, Z21
-	VADDPS      Z23, Z21, Z21
-	VCMPPS      $0x07, Z18, Z18, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z19, Z19
-	VPERMW.Z    64(SI), Z10, K6, Z18
-	VDIVPS      Z5, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z21
-	VCVTDQ2PS   Z0, Z23
-	VSUBPS      Z23, Z20, Z24
-	VMAXPS      Z21, Z24, Z21
-	VSUBPS      Z23, Z22, Z24
-	VMINPS      Z21, Z24, Z21
-	VADDPS      Z23, Z21, Z21
-	VCMPPS      $0x07, Z18, Z18, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPERMW.Z    64(SI), Z9, K6, Z18
-	VDIVPS      Z4, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z23
-	VCVTDQ2PS   Z16, Z24
-	VSUBPS      Z24, Z20, Z20
-	VMAXPS      Z23, Z20, Z23
-	VSUBPS      Z24, Z22, Z22
-	VMINPS      Z23, Z22, Z23
-	VADDPS      Z24, Z23, Z23
-	VCMPPS      $0x07, Z18, Z18, K1
-	VCVTPS2DQ   Z23, Z23
-	VMOVAPS.Z   Z23, K1, Z23
-	VPACKSSDW   Z23, Z21, Z21
-	VPACKSSWB   Z21, Z19, Z19
-	VPERMD      Z19, Z14, Z19
-	VMOVUPS     Z19, (DI)
-	JMP         short4back
+	MOVQ $+4, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 lanerare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+5, 1008(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+rare:
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VDIVPS      Z1, Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -5175,9 +4321,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(R8), Z5
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -5190,9 +4336,9 @@ lanerare:
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(R8), Z5
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -5204,9 +4350,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMOVUPS     192(DX), Z5
-	VMOVUPS     192(R8), Z6
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMOVUPS     192(BX), Z5
+	VMOVUPS     192(R9), Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -5221,100 +4367,68 @@ lanerare:
 	VPACKSSDW   Z5, Z2, Z2
 	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        1008(SP), $+1
+	JEQ         groupresume
+	CMPQ        1008(SP), $+2
+	JEQ         longresume
+	CMPQ        1008(SP), $+3
+	JEQ         short2resume
+	CMPQ        1008(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z2
-	VMOVUPS.Z   128(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z5
-	VMOVUPS.Z   192(R8), K7, Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         976(SP), BX
+	MOVQ         984(SP), R8
+	MOVQ         992(SP), R9
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
+	JMP          groupback
+
+longresume:
+	MOVQ         976(SP), BX
+	MOVQ         984(SP), R8
+	MOVQ         992(SP), R9
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z7
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
+	JMP          longback
+
+short2resume:
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+	JMP  short4back
 
 // func QuantizeMinvalInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeMinvalInt8BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeMinvalInt8BF16AVX512(SB), $1024-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 table, Z8 table, K6 Uppers, Z7 0x80008000, Z13 table
 	// per group: Z6 scale, Z5 recip, Z4 minval
-	// vector registers in use at once: 20
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+	// vector registers in use at once: 18
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
 	VMOVUPS      constantsAVX512<>+132(SB), Z13
@@ -5339,51 +4453,51 @@ TEXT ·QuantizeMinvalInt8BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(SI), Z8, K6, Z0
+	VPERMW.Z     64(DX), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
@@ -5394,26 +4508,26 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z9, K6, Z0
+	VPERMW.Z     128(DX), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     128(SI), Z8, K6, Z0
+	VPERMW.Z     128(DX), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z1
-	VPERMW.Z     192(SI), Z9, K6, Z0
+	VPERMW.Z     192(DX), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     192(SI), Z8, K6, Z0
+	VPERMW.Z     192(DX), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z17
 	VFNMADD231PS Z6, Z17, Z0
@@ -5430,11 +4544,11 @@ groupahead:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z3
 	VMOVAPS      Z16, Z2
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -5442,34 +4556,34 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z8, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z1, Z1
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          192(SI), Z8, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
 	VPMINSW           Z2, Z3, Z0
@@ -5482,36 +4596,36 @@ groupturn:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z3
 	VMOVAPS           Z16, Z2
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
@@ -5519,13 +4633,13 @@ grouploop:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z3
 	VFNMADD231PS Z6, Z3, Z2
 	VFMADD231PS  Z5, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z2
+	VPERMW.Z     64(DX), Z8, K6, Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z6, Z16, Z2
@@ -5541,35 +4655,37 @@ grouploop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z4, Z1, Z0
@@ -5579,7 +4695,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z4, Z2, Z0
@@ -5591,7 +4707,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z     64(SI), Z9, K6, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z5, Z2, Z3
 	VFNMADD231PS Z4, Z3, Z2
@@ -5601,7 +4717,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z     64(SI), Z8, K6, Z2
+	VPERMW.Z     64(DX), Z8, K6, Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z4, Z16, Z2
@@ -5617,50 +4733,50 @@ groupmeet3:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -5668,10 +4784,10 @@ grouppiece:
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -5679,10 +4795,10 @@ grouppiece:
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -5690,10 +4806,10 @@ grouppiece:
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -5710,33 +4826,33 @@ grouptailnarrow:
 	VPMINSW   Z3, Z1, Z1
 	VPCMPEQW  Z7, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKSSWB Z2, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VPMAXSB   Z12, Z0, Z0
 	VPMINSB   Z10, Z0, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VMOVDQU8  Z0, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -5754,110 +4870,108 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z6
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
+	VPACKSSDW         Z2, Z1, Z5
 
 short2ahead:
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z8, K6, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(SI), Z8, K6, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z5, Z6, Z0
 	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPACKSSWB         Z16, Z0, Z0
+	VPADDSW           Z14, Z6, Z0
+	VPADDSW           Z14, Z5, Z3
+	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VPERMW.Z          64(SI), Z9, K6, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VPERMW.Z          64(SI), Z8, K6, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VPERMW.Z          64(DX), Z8, K6, Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -5869,14 +4983,14 @@ short2loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -5898,116 +5012,112 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
 
 short4ahead:
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VSUBPS.BCST       16(R8), Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z16
-	VFNMADD231PS.BCST 16(DX), Z16, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          128(SI), Z8, K6, Z0
-	VSUBPS.BCST       20(R8), Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z17
-	VFNMADD231PS.BCST 20(DX), Z17, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VSUBPS.BCST       24(R8), Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z17
-	VFNMADD231PS.BCST 24(DX), Z17, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          192(SI), Z8, K6, Z0
-	VSUBPS.BCST       28(R8), Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z18
-	VFNMADD231PS.BCST 28(DX), Z18, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z1, Z2, Z0
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z5, Z6, Z0
 	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z1, Z18
-	VPACKSSWB         Z18, Z0, Z0
+	VPADDSW           Z14, Z6, Z0
+	VPADDSW           Z14, Z5, Z3
+	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
-	ADDQ              $+16, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VPERMW.Z          64(SI), Z9, K6, Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z16, Z2
-	VPMINSW           Z16, Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z8, K6, Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z7, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
@@ -6015,14 +5125,14 @@ short4loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R9
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -6037,24 +5147,24 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -6062,19 +5172,19 @@ laneloop:
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPADDSW      Z14, Z3, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z1
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
+	VPERMW.Z     64(DX), Z9, K6, Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z4
+	VMOVUPS      128(R9), Z5
 	VSUBPS       Z5, Z1, Z1
 	VMULPS       Z4, Z1, Z5
 	VFNMADD231PS Z2, Z5, Z1
 	VFMADD231PS  Z4, Z1, Z5
 	VCVTPS2DQ    Z5, Z5
-	VPERMW.Z     64(SI), Z8, K6, Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z6
+	VPERMW.Z     64(DX), Z8, K6, Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z4
+	VMOVUPS      192(R9), Z6
 	VSUBPS       Z6, Z1, Z1
 	VMULPS       Z4, Z1, Z6
 	VFNMADD231PS Z2, Z6, Z1
@@ -6090,96 +5200,31 @@ laneloop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  960(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  968(SP), DX
+	MOVQ  976(SP), BX
+	MOVQ  984(SP), R8
+	MOVQ  992(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z6
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z14, Z3, Z0
-	VPACKSSDW Z6, Z5, Z5
-	VPADDSW   Z14, Z5, Z1
-	VPMINSW   Z5, Z3, Z3
-	VPCMPEQW  Z7, Z3, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKSSWB Z1, Z0, Z0
-	VPERMD    Z0, Z13, Z0
-	VPMAXSB   Z12, Z0, Z0
-	VPMINSB   Z10, Z0, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -6193,15 +5238,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z9, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
@@ -6209,13 +5254,13 @@ groupstream:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z3
 	VFNMADD231PS Z6, Z3, Z2
 	VFMADD231PS  Z5, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z2
+	VPERMW.Z     64(DX), Z8, K6, Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z6, Z16, Z2
@@ -6231,9 +5276,9 @@ groupstream:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
@@ -6250,63 +5295,30 @@ grouplast:
 	VPERMD    Z0, Z13, Z0
 	VPMAXSB   Z12, Z0, Z0
 	VPMINSB   Z10, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
 	SUBQ      $+64, R10
 	JMP       groupwhole
 
 grouprare:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z16
-	VSUBPS      Z2, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z3, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -6314,16 +5326,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6332,14 +5344,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -6348,16 +5360,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6366,14 +5378,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -6382,16 +5394,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6400,14 +5412,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -6416,124 +5428,80 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z16
-	VSUBPS      Z2, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z3, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	MOVQ R10, 1000(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 960(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 968(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 1000(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VPERMW.Z          64(SI), Z9, K6, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VPERMW.Z          64(SI), Z8, K6, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VPERMW.Z          64(DX), Z8, K6, Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -6545,105 +5513,68 @@ short2stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+2, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VPERMW.Z          64(SI), Z9, K6, Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z16, Z2
-	VPMINSW           Z16, Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z8, K6, Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z7, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
@@ -6651,73 +5582,69 @@ short4stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z11, Z17
-	VSUBPS      Z2, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VSUBPS.BCST 8(R8), Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VSUBPS.BCST 12(R8), Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short4back
+	MOVQ $+3, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 lanerare:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+4, 1008(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  laneloop
+
+rare:
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -6731,9 +5658,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMOVUPS     64(DX), Z5
-	VMOVUPS     64(R8), Z6
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMOVUPS     64(BX), Z5
+	VMOVUPS     64(R9), Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -6744,9 +5671,9 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMOVUPS     128(DX), Z5
-	VMOVUPS     128(R8), Z6
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMOVUPS     128(BX), Z5
+	VMOVUPS     128(R9), Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -6756,9 +5683,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMOVUPS     192(DX), Z6
-	VMOVUPS     192(R8), Z16
+	VPERMW.Z    64(DX), Z8, K6, Z0
+	VMOVUPS     192(BX), Z6
+	VMOVUPS     192(R9), Z16
 	VSUBPS      Z16, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -6771,94 +5698,48 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        1008(SP), $+1
+	JEQ         groupresume
+	CMPQ        1008(SP), $+2
+	JEQ         short2resume
+	CMPQ        1008(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VMOVUPS.Z   64(R8), K7, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z16
-	VSUBPS      Z16, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         976(SP), BX
+	MOVQ         984(SP), R8
+	MOVQ         992(SP), R9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	JMP          groupback
+
+short2resume:
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+	JMP  short4back
 
 // func QuantizeUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeUint8BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeUint8BF16AVX512(SB), $752-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table
 	// per group: Z7 scale, Z6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 19
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+132(SB), Z14
@@ -6889,47 +5770,47 @@ TEXT ·QuantizeUint8BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
@@ -6939,23 +5820,23 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z10, K6, Z0
+	VPERMW.Z     128(DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     128(SI), Z9, K6, Z0
+	VPERMW.Z     128(DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     192(SI), Z10, K6, Z0
+	VPERMW.Z     192(DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     192(SI), Z9, K6, Z0
+	VPERMW.Z     192(DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
@@ -6969,11 +5850,11 @@ groupahead:
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
 	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z5
 	VMOVAPS      Z2, Z4
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -6981,30 +5862,30 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z4, Z5, Z0
@@ -7015,44 +5896,44 @@ groupturn:
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z5
 	VMOVAPS           Z2, Z4
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
@@ -7066,34 +5947,36 @@ grouploop:
 	VPERMD       Z1, Z14, Z1
 	VPMAXUB      Z13, Z1, Z1
 	VPMINUB      Z11, Z1, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
@@ -7102,7 +5985,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
@@ -7112,7 +5995,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
@@ -7121,7 +6004,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z7, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z7, Z0, Z3
@@ -7135,78 +6018,78 @@ groupmeet3:
 	VPERMD       Z1, Z14, Z1
 	VPMAXUB      Z13, Z1, Z1
 	VPMINUB      Z11, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z4
@@ -7220,32 +6103,32 @@ grouptailnarrow:
 	VPMINSW   Z3, Z1, Z0
 	VPCMPEQW  Z8, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKUSWB Z3, Z1, Z1
 	VPERMD    Z1, Z14, Z1
 	VPMAXUB   Z13, Z1, Z1
 	VPMINUB   Z11, Z1, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
+	VMOVDQU8  Z1, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -7256,94 +6139,94 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+196(SB), Z1
 	VPSUBD       Z1, Z0, Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS constantsAVX512<>+200(SB), Z0
-	VFNMADD231PS Z6, Z7, Z0
-	VBROADCASTSS constantsAVX512<>+204(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z7, Z0, Z5
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMULPS       Z5, Z0, Z1
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z2
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z5
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z4
-	VPERMW.Z     64(SI), Z10, K6, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z3
 
 longahead:
-	VPERMW.Z    128(SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z1
+	VPERMW.Z    128(DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    128(SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z2
+	VPERMW.Z    128(DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    192(SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z2
+	VPERMW.Z    192(DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    192(SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z16
-	VFMADD231PS Z7, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPMINSW     Z3, Z4, Z0
+	VPERMW.Z    192(DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z4, Z5, Z0
 	VPCMPEQW    Z8, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
-	VPACKUSWB   Z3, Z4, Z0
+	VPACKUSWB   Z4, Z5, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXUB     Z13, Z0, Z0
 	VPMINUB     Z11, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVAPS     Z1, Z4
-	VMOVAPS     Z2, Z3
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	VMOVUPS     Z0, (SI)
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z1
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z2
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z2
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -7355,53 +6238,57 @@ longloop:
 	VPERMD      Z1, Z14, Z1
 	VPMAXUB     Z13, Z1, Z1
 	VPMINUB     Z11, Z1, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z1
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R8, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z2
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        R8, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z3
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
-	CMPQ        R8, $+49
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z4
+	VMULPS      Z6, Z0, Z4
 	VFMADD231PS Z7, Z0, Z4
 	VCVTPS2DQ   Z4, Z4
 
@@ -7411,21 +6298,19 @@ longtailnarrow:
 	VPMINSW   Z3, Z1, Z0
 	VPCMPEQW  Z8, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       longtailrare
+	JNE       longstage
 	VPACKUSWB Z3, Z1, Z1
 	VPERMD    Z1, Z14, Z1
 	VPMAXUB   Z13, Z1, Z1
 	VPMINUB   Z11, Z1, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU8  Z1, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -7443,94 +6328,92 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z7
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
+	VPACKSSDW         Z2, Z1, Z6
 
 short2ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(SI), Z10, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
+	VPMINSW           Z6, Z7, Z0
 	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKUSWB         Z4, Z5, Z0
+	VPACKUSWB         Z6, Z7, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -7541,13 +6424,13 @@ short2loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXUB           Z13, Z1, Z1
 	VPMINUB           Z11, Z1, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -7569,96 +6452,92 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z3
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z7
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z2
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
 
 short4ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VMULPS.BCST       20(BX), Z0, Z16
-	VFNMADD231PS.BCST 20(DX), Z16, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPERMW.Z          192(SI), Z10, K6, Z0
-	VMULPS.BCST       24(BX), Z0, Z16
-	VFNMADD231PS.BCST 24(DX), Z16, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VMULPS.BCST       28(BX), Z0, Z17
-	VFNMADD231PS.BCST 28(DX), Z17, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z6, Z7, Z0
 	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKUSWB         Z2, Z3, Z0
+	VPACKUSWB         Z6, Z7, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+16, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -7669,13 +6548,13 @@ short4loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXUB           Z13, Z1, Z1
 	VPMINUB           Z11, Z1, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -7690,36 +6569,36 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VPERMW.Z     64(SI), Z10, K6, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
@@ -7733,85 +6612,29 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXUB      Z13, Z3, Z3
 	VPMINUB      Z11, Z3, Z3
-	VMOVUPS      Z3, (DI)
+	VMOVUPS      Z3, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  704(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  712(SP), DX
+	MOVQ  720(SP), BX
+	MOVQ  728(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPACKSSDW Z6, Z5, Z5
-	VPMINSW   Z5, Z3, Z0
-	VPCMPEQW  Z8, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKUSWB Z5, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	VPMAXUB   Z13, Z3, Z3
-	VPMINUB   Z11, Z3, Z3
-	KMOVQ     K0, K7
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -7825,25 +6648,25 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z10, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
@@ -7857,9 +6680,9 @@ groupstream:
 	VPERMD       Z1, Z14, Z1
 	VPMAXUB      Z13, Z1, Z1
 	VPMINUB      Z11, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -7874,61 +6697,25 @@ grouplast:
 	VPERMD    Z0, Z14, Z0
 	VPMAXUB   Z13, Z0, Z0
 	VPMINUB   Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
 	SUBQ      $+64, R9
 	JMP       groupwhole
 
 grouprare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -7936,14 +6723,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -7952,12 +6739,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -7966,14 +6753,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -7982,12 +6769,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -7996,14 +6783,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -8012,12 +6799,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -8026,107 +6813,67 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	MOVQ R9, 736(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 736(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z2
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z2
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -8138,152 +6885,62 @@ longstream:
 	VPERMD      Z1, Z14, Z1
 	VPMAXUB     Z13, Z1, Z1
 	VPMINUB     Z11, Z1, Z1
-	VMOVNTPS    Z1, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	VMOVNTPS    Z1, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         longback
+	MOVQ $+2, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -8294,93 +6951,53 @@ short2stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXUB           Z13, Z1, Z1
 	VPMINUB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+3, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -8391,69 +7008,67 @@ short4stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXUB           Z13, Z1, Z1
 	VPMINUB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short4back
+	MOVQ $+4, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 lanerare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+5, 744(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+rare:
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMOVUPS     (BX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
@@ -8468,8 +7083,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMOVUPS     64(DX), Z5
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMOVUPS     64(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -8479,8 +7094,8 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMOVUPS     128(DX), Z5
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMOVUPS     128(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -8489,8 +7104,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMOVUPS     192(DX), Z6
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMOVUPS     192(BX), Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -8502,89 +7117,61 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKUSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        744(SP), $+1
+	JEQ         groupresume
+	CMPQ        744(SP), $+2
+	JEQ         longresume
+	CMPQ        744(SP), $+3
+	JEQ         short2resume
+	CMPQ        744(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	JMP          groupback
+
+longresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z7
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	JMP          longback
+
+short2resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short4back
 
 // func QuantizeZeroPointUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointUint8BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeZeroPointUint8BF16AVX512(SB), $1024-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table
-	// per group: Z7 scale, Z6 recip, Z5 zeroPoint, Z4 Narrow16
+	// per group: Z7 scale, Z6 recip, Z0 zeroPoint, Z5 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 25
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	// vector registers in use at once: 18
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+132(SB), Z14
@@ -8615,95 +7202,95 @@ TEXT ·QuantizeZeroPointUint8BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VPACKSSDW    Z5, Z5, Z4
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z3
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z4
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z3
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z10, K6, Z0
+	VPERMW.Z     128(DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     128(SI), Z9, K6, Z0
+	VPERMW.Z     128(DX), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPERMW.Z     192(DX), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPERMW.Z     192(DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z16
 	VFNMADD231PS Z7, Z16, Z0
 	VFMADD231PS  Z6, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VPERMW.Z     192(SI), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     192(SI), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z17
-	VFNMADD231PS Z7, Z17, Z0
-	VFMADD231PS  Z6, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPMINSW      Z2, Z3, Z0
+	VPACKSSDW    Z16, Z2, Z2
+	VPMINSW      Z3, Z4, Z0
 	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPADDSW      Z4, Z3, Z0
-	VPADDSW      Z4, Z2, Z17
-	VPACKUSWB    Z17, Z0, Z0
+	VPADDSW      Z5, Z4, Z0
+	VPADDSW      Z5, Z3, Z16
+	VPACKUSWB    Z16, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
 	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z3
-	VMOVAPS      Z16, Z2
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVUPS      Z0, (SI)
+	VMOVAPS      Z1, Z4
+	VMOVAPS      Z2, Z3
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -8711,92 +7298,92 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPERMW.Z          192(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
+	VPACKSSDW         Z16, Z2, Z2
+	VPMINSW           Z3, Z4, Z0
 	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z3, Z17
-	VPADDSW           Z0, Z2, Z0
-	VPACKUSWB         Z0, Z17, Z17
-	VPERMD            Z17, Z14, Z17
-	VPMAXUB           Z13, Z17, Z17
-	VPMINUB           Z11, Z17, Z17
-	VMOVUPS           Z17, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+4, DX
+	VPADDSW           Z0, Z4, Z16
+	VPADDSW           Z0, Z3, Z0
+	VPACKUSWB         Z0, Z16, Z16
+	VPERMD            Z16, Z14, Z16
+	VPMAXUB           Z13, Z16, Z16
+	VPMINUB           Z11, Z16, Z16
+	VMOVUPS           Z16, (SI)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z2, Z3
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VPACKSSDW    Z5, Z5, Z4
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z4, Z1, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z2
+	VPADDSW      Z5, Z1, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z2
 	VMULPS       Z6, Z2, Z3
 	VFNMADD231PS Z7, Z3, Z2
 	VFMADD231PS  Z6, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z2
-	VMULPS       Z6, Z2, Z16
-	VFNMADD231PS Z7, Z16, Z2
-	VFMADD231PS  Z6, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPADDSW      Z4, Z3, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z2
+	VMULPS       Z6, Z2, Z4
+	VFNMADD231PS Z7, Z4, Z2
+	VFMADD231PS  Z6, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z5, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z8, Z1, K1
 	KORTESTQ     K1, K1
@@ -8805,36 +7392,38 @@ grouploop:
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
 	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z5
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z5, Z0
-	VPERMW.Z     (SI), Z10, K6, Z1
+	VPERMW.Z     (DX), Z10, K6, Z1
 	VMULPS       Z7, Z1, Z2
 	VFNMADD231PS Z6, Z2, Z1
 	VFMADD231PS  Z7, Z1, Z2
@@ -8844,7 +7433,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z5, Z1
-	VPERMW.Z     (SI), Z9, K6, Z3
+	VPERMW.Z     (DX), Z9, K6, Z3
 	VMULPS       Z7, Z3, Z4
 	VFNMADD231PS Z6, Z4, Z3
 	VFMADD231PS  Z7, Z3, Z4
@@ -8857,7 +7446,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z5, Z1
-	VPERMW.Z     64(SI), Z10, K6, Z3
+	VPERMW.Z     64(DX), Z10, K6, Z3
 	VMULPS       Z7, Z3, Z4
 	VFNMADD231PS Z6, Z4, Z3
 	VFMADD231PS  Z7, Z3, Z4
@@ -8867,7 +7456,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z5, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z16
+	VPERMW.Z     64(DX), Z9, K6, Z16
 	VMULPS       Z7, Z16, Z17
 	VFNMADD231PS Z6, Z17, Z16
 	VFMADD231PS  Z7, Z16, Z17
@@ -8883,123 +7472,123 @@ groupmeet3:
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
 	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VPACKSSDW    Z5, Z5, Z4
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
+	VMULPS       Z6, Z0, Z4
+	VFNMADD231PS Z7, Z4, Z0
+	VFMADD231PS  Z6, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
 
 grouptailnarrow:
 	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z4, Z1, Z0
-	VPACKSSDW Z16, Z3, Z3
-	VPADDSW   Z4, Z3, Z2
+	VPADDSW   Z5, Z1, Z0
+	VPACKSSDW Z4, Z3, Z3
+	VPADDSW   Z5, Z3, Z2
 	VPMINSW   Z3, Z1, Z1
 	VPCMPEQW  Z8, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXUB   Z13, Z0, Z0
 	VPMINUB   Z11, Z0, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VMOVDQU8  Z0, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -9010,104 +7599,104 @@ groupdone:
 	RET
 
 longs:
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z7
 	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z16
-	VPSUBD       Z16, Z0, Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS constantsAVX512<>+200(SB), Z0
-	VFNMADD231PS Z6, Z7, Z0
-	VBROADCASTSS constantsAVX512<>+204(SB), Z16
-	VFMADD231PS  Z16, Z0, Z0
-	VMULPS       Z7, Z0, Z5
-	VBROADCASTSS (R8), Z4
-	VPACKSSDW    Z4, Z4, Z3
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          longtail
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
+	MOVQ         R11, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMADD231PS  Z7, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z17
-	VFMADD231PS  Z7, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z2
-	VPERMW.Z     64(SI), Z10, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMADD231PS  Z7, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z17
-	VFMADD231PS  Z7, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z1
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z4
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z3
 
 longahead:
-	VPERMW.Z    128(SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z16
-	VFMADD231PS Z7, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPERMW.Z    128(SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z17
-	VFMADD231PS Z7, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPERMW.Z    192(SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z17
-	VFMADD231PS Z7, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPERMW.Z    192(SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z18
-	VFMADD231PS Z7, Z0, Z18
-	VCVTPS2DQ   Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPMINSW     Z1, Z2, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPADDSW     Z3, Z2, Z0
-	VPADDSW     Z3, Z1, Z18
-	VPACKUSWB   Z18, Z0, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXUB     Z13, Z0, Z0
-	VPMINUB     Z11, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVAPS     Z16, Z2
-	VMOVAPS     Z17, Z1
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z1
+	VPERMW.Z    128(DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z2
+	VPERMW.Z    128(DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPADDSW     Z3, Z1, Z0
-	VPERMW.Z    64(SI), Z10, K6, Z2
-	VMULPS      Z5, Z2, Z16
-	VFMADD231PS Z7, Z2, Z16
+	VPERMW.Z    192(DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPERMW.Z    192(DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z16
+	VFMADD231PS Z7, Z0, Z16
 	VCVTPS2DQ   Z16, Z16
-	VPERMW.Z    64(SI), Z9, K6, Z2
-	VMULPS      Z5, Z2, Z17
-	VFMADD231PS Z7, Z2, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPADDSW     Z3, Z16, Z2
-	VPMINSW     Z16, Z1, Z1
+	VPACKSSDW   Z16, Z2, Z2
+	VPMINSW     Z3, Z4, Z0
+	VPCMPEQW    Z8, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPADDSW     Z5, Z4, Z0
+	VPADDSW     Z5, Z3, Z16
+	VPACKUSWB   Z16, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXUB     Z13, Z0, Z0
+	VPMINUB     Z11, Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z2, Z3
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z5, Z1, Z0
+	VPERMW.Z    64(DX), Z10, K6, Z2
+	VMULPS      Z6, Z2, Z3
+	VFMADD231PS Z7, Z2, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z2
+	VMULPS      Z6, Z2, Z4
+	VFMADD231PS Z7, Z2, Z4
+	VCVTPS2DQ   Z4, Z4
+	VPACKSSDW   Z4, Z3, Z3
+	VPADDSW     Z5, Z3, Z2
+	VPMINSW     Z3, Z1, Z1
 	VPCMPEQW    Z8, Z1, K1
 	KORTESTQ    K1, K1
 	JNE         longrare
@@ -9115,80 +7704,82 @@ longloop:
 	VPERMD      Z0, Z14, Z0
 	VPMAXUB     Z13, Z0, Z0
 	VPMINUB     Z11, Z0, Z0
-	VMOVUPS     Z0, (DI)
+	VMOVUPS     Z0, (SI)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R9, R9
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R9, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z1
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R9, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z2
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        R9, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z16
-	VFMADD231PS Z7, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	CMPQ        R9, $+49
+	VMULPS      Z6, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z17
-	VFMADD231PS Z7, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
+	VMULPS      Z6, Z0, Z4
+	VFMADD231PS Z7, Z0, Z4
+	VCVTPS2DQ   Z4, Z4
 
 longtailnarrow:
 	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z3, Z1, Z0
-	VPACKSSDW Z17, Z16, Z16
-	VPADDSW   Z3, Z16, Z2
-	VPMINSW   Z16, Z1, Z1
+	VPADDSW   Z5, Z1, Z0
+	VPACKSSDW Z4, Z3, Z3
+	VPADDSW   Z5, Z3, Z2
+	VPMINSW   Z3, Z1, Z1
 	VPCMPEQW  Z8, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       longtailrare
+	JNE       longstage
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXUB   Z13, Z0, Z0
 	VPMINUB   Z11, Z0, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
+	VMOVDQU8  Z0, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -9206,125 +7797,123 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z10, K6, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          (SI), Z9, K6, Z16
-	VMULPS.BCST       (BX), Z16, Z18
-	VFNMADD231PS.BCST (DX), Z18, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          64(SI), Z9, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z0
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
 
 short2ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          128(SI), Z9, K6, Z16
-	VMULPS.BCST       8(BX), Z16, Z18
-	VFNMADD231PS.BCST 8(DX), Z18, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPERMW.Z          192(SI), Z10, K6, Z16
-	VMULPS.BCST       12(BX), Z16, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          192(SI), Z9, K6, Z16
-	VMULPS.BCST       12(BX), Z16, Z19
-	VFNMADD231PS.BCST 12(DX), Z19, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPMINSW           Z0, Z1, Z16
-	VPCMPEQW          Z8, Z16, K1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VBROADCASTSS      (R8), Z16
-	VPACKSSDW         Z16, Z16, Z16
-	VPADDSW           Z16, Z1, Z16
-	VBROADCASTSS      4(R8), Z19
-	VPACKSSDW         Z19, Z19, Z19
-	VPADDSW           Z19, Z0, Z19
-	VPACKUSWB         Z19, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXUB           Z13, Z16, Z16
-	VPMINUB           Z11, Z16, Z16
-	VMOVUPS           Z16, (DI)
-	VMOVAPS           Z17, Z1
-	VMOVAPS           Z18, Z0
-	ADDQ              $+8, DX
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z5, Z0
+	VBROADCASTSS      4(R9), Z3
+	VPACKSSDW         Z3, Z3, Z3
+	VPADDSW           Z3, Z4, Z3
+	VPACKUSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXUB           Z13, Z0, Z0
+	VPMINUB           Z11, Z0, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VBROADCASTSS      4(R8), Z3
-	VPACKSSDW         Z3, Z3, Z2
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z7
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z6
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPADDSW           Z4, Z1, Z0
-	VPERMW.Z          64(SI), Z10, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          64(SI), Z9, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z2, Z17, Z16
-	VPMINSW           Z17, Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z7, Z1, Z0
+	VPERMW.Z          64(DX), Z10, K6, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z6, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKUSWB         Z16, Z0, Z0
+	VPACKUSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -9346,131 +7935,127 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z10, K6, Z20
-	VMULPS.BCST       (BX), Z20, Z21
-	VFNMADD231PS.BCST (DX), Z21, Z20
-	VFMADD231PS.BCST  (BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPERMW.Z          (SI), Z9, K6, Z20
-	VMULPS.BCST       4(BX), Z20, Z22
-	VFNMADD231PS.BCST 4(DX), Z22, Z20
-	VFMADD231PS.BCST  4(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z18
-	VPERMW.Z          64(SI), Z10, K6, Z20
-	VMULPS.BCST       8(BX), Z20, Z21
-	VFNMADD231PS.BCST 8(DX), Z21, Z20
-	VFMADD231PS.BCST  8(BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPERMW.Z          64(SI), Z9, K6, Z20
-	VMULPS.BCST       12(BX), Z20, Z22
-	VFNMADD231PS.BCST 12(DX), Z22, Z20
-	VFMADD231PS.BCST  12(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z19
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
 
 short4ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z20
-	VMULPS.BCST       16(BX), Z20, Z21
-	VFNMADD231PS.BCST 16(DX), Z21, Z20
-	VFMADD231PS.BCST  16(BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPERMW.Z          128(SI), Z9, K6, Z20
-	VMULPS.BCST       20(BX), Z20, Z22
-	VFNMADD231PS.BCST 20(DX), Z22, Z20
-	VFMADD231PS.BCST  20(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPERMW.Z          192(SI), Z10, K6, Z20
-	VMULPS.BCST       24(BX), Z20, Z22
-	VFNMADD231PS.BCST 24(DX), Z22, Z20
-	VFMADD231PS.BCST  24(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPERMW.Z          192(SI), Z9, K6, Z20
-	VMULPS.BCST       28(BX), Z20, Z23
-	VFNMADD231PS.BCST 28(DX), Z23, Z20
-	VFMADD231PS.BCST  28(BX), Z20, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPMINSW           Z19, Z18, Z20
-	VPCMPEQW          Z8, Z20, K1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VBROADCASTSS      (R8), Z20
-	VBROADCASTSS      4(R8), Z23
-	VPACKSSDW         Z23, Z20, Z20
-	VPADDSW           Z20, Z18, Z20
-	VBROADCASTSS      8(R8), Z23
-	VBROADCASTSS      12(R8), Z24
-	VPACKSSDW         Z24, Z23, Z23
-	VPADDSW           Z23, Z19, Z23
-	VPACKUSWB         Z23, Z20, Z20
-	VPERMD            Z20, Z14, Z20
-	VPMAXUB           Z13, Z20, Z20
-	VPMINUB           Z11, Z20, Z20
-	VMOVUPS           Z20, (DI)
-	VMOVAPS           Z21, Z18
-	VMOVAPS           Z22, Z19
-	ADDQ              $+16, DX
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z3
+	VPACKSSDW         Z3, Z0, Z0
+	VPADDSW           Z0, Z5, Z0
+	VBROADCASTSS      8(R9), Z3
+	VBROADCASTSS      12(R9), Z16
+	VPACKSSDW         Z16, Z3, Z3
+	VPADDSW           Z3, Z4, Z3
+	VPACKUSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXUB           Z13, Z0, Z0
+	VPMINUB           Z11, Z0, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VBROADCASTSS      (R8), Z3
-	VBROADCASTSS      4(R8), Z2
-	VPACKSSDW         Z2, Z3, Z1
-	VBROADCASTSS      8(R8), Z0
-	VBROADCASTSS      12(R8), Z16
-	VPACKSSDW         Z16, Z0, Z17
-	VPERMW.Z          (SI), Z10, K6, Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          (SI), Z9, K6, Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z1, Z19, Z18
-	VPERMW.Z          64(SI), Z10, K6, Z20
-	VMULPS.BCST       8(BX), Z20, Z21
-	VFNMADD231PS.BCST 8(DX), Z21, Z20
-	VFMADD231PS.BCST  8(BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPERMW.Z          64(SI), Z9, K6, Z20
-	VMULPS.BCST       12(BX), Z20, Z22
-	VFNMADD231PS.BCST 12(DX), Z22, Z20
-	VFMADD231PS.BCST  12(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPADDSW           Z17, Z21, Z20
-	VPMINSW           Z21, Z19, Z19
-	VPCMPEQW          Z8, Z19, K1
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z7
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z6
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z7, Z1, Z0
+	VPERMW.Z          64(DX), Z10, K6, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z6, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKUSWB         Z20, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXUB           Z13, Z18, Z18
-	VPMINUB           Z11, Z18, Z18
-	VMOVUPS           Z18, (DI)
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXUB           Z13, Z0, Z0
+	VPMINUB           Z11, Z0, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R9
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -9485,23 +8070,23 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z5
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -9509,18 +8094,18 @@ laneloop:
 	VPACKSSDW    Z6, Z4, Z4
 	VPACKSSDW    Z5, Z3, Z3
 	VPADDSW      Z3, Z4, Z3
-	VPERMW.Z     64(SI), Z10, K6, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z5
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z7
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R9), Z7
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
 	VFMADD231PS  Z2, Z0, Z16
@@ -9536,94 +8121,31 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXUB      Z13, Z3, Z3
 	VPMINUB      Z11, Z3, Z3
-	VMOVUPS      Z3, (DI)
+	VMOVUPS      Z3, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  960(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  968(SP), DX
+	MOVQ  976(SP), BX
+	MOVQ  984(SP), R8
+	MOVQ  992(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z7
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z17
-	VMULPS       Z2, Z0, Z18
-	VFNMADD231PS Z1, Z18, Z0
-	VFMADD231PS  Z2, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-
-lanetailnarrow:
-	VPACKSSDW Z6, Z4, Z4
-	VPACKSSDW Z5, Z3, Z3
-	VPADDSW   Z3, Z4, Z3
-	VPACKSSDW Z18, Z16, Z16
-	VPACKSSDW Z17, Z7, Z7
-	VPADDSW   Z7, Z16, Z7
-	VPMINSW   Z16, Z4, Z4
-	VPCMPEQW  Z8, Z4, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKUSWB Z7, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	VPMAXUB   Z13, Z3, Z3
-	VPMINUB   Z11, Z3, Z3
-	KMOVQ     K0, K7
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -9637,32 +8159,32 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z10, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z4, Z1, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z2
+	VPADDSW      Z5, Z1, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z2
 	VMULPS       Z6, Z2, Z3
 	VFNMADD231PS Z7, Z3, Z2
 	VFMADD231PS  Z6, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z2
-	VMULPS       Z6, Z2, Z16
-	VFNMADD231PS Z7, Z16, Z2
-	VFMADD231PS  Z6, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPADDSW      Z4, Z3, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z2
+	VMULPS       Z6, Z2, Z4
+	VFNMADD231PS Z7, Z4, Z2
+	VFMADD231PS  Z6, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z5, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z8, Z1, K1
 	KORTESTQ     K1, K1
@@ -9671,79 +8193,49 @@ groupstream:
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
 	VPMINUB      Z11, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW   Z2, Z3, Z0
+	VPMINSW   Z3, Z4, Z0
 	VPCMPEQW  Z8, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
-	VPADDSW   Z4, Z3, Z0
-	VPADDSW   Z4, Z2, Z1
+	VPADDSW   Z5, Z4, Z0
+	VPADDSW   Z5, Z3, Z1
 	VPACKUSWB Z1, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXUB   Z13, Z0, Z0
 	VPMINUB   Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
 	SUBQ      $+64, R10
 	JMP       groupwhole
 
 grouprare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z5, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -9751,16 +8243,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -9769,14 +8261,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z5
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -9785,16 +8277,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -9803,14 +8295,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z5
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -9819,16 +8311,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -9837,14 +8329,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z5
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -9853,115 +8345,76 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z5, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	MOVQ R10, 1000(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 960(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 968(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 1000(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z5, Z0, Z2
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPADDSW     Z3, Z1, Z0
-	VPERMW.Z    64(SI), Z10, K6, Z2
-	VMULPS      Z5, Z2, Z16
-	VFMADD231PS Z7, Z2, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPERMW.Z    64(SI), Z9, K6, Z2
-	VMULPS      Z5, Z2, Z17
-	VFMADD231PS Z7, Z2, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPADDSW     Z3, Z16, Z2
-	VPMINSW     Z16, Z1, Z1
+	VPADDSW     Z5, Z1, Z0
+	VPERMW.Z    64(DX), Z10, K6, Z2
+	VMULPS      Z6, Z2, Z3
+	VFMADD231PS Z7, Z2, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z2
+	VMULPS      Z6, Z2, Z4
+	VFMADD231PS Z7, Z2, Z4
+	VCVTPS2DQ   Z4, Z4
+	VPACKSSDW   Z4, Z3, Z3
+	VPADDSW     Z5, Z3, Z2
+	VPMINSW     Z3, Z1, Z1
 	VPCMPEQW    Z8, Z1, K1
 	KORTESTQ    K1, K1
 	JNE         longrare
@@ -9969,347 +8422,227 @@ longstream:
 	VPERMD      Z0, Z14, Z0
 	VPMAXUB     Z13, Z0, Z0
 	VPMINUB     Z11, Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	VMOVNTPS    Z0, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z4, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKUSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         longback
+	MOVQ $+2, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z4, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKUSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 960(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 968(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VBROADCASTSS      4(R8), Z3
-	VPACKSSDW         Z3, Z3, Z2
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z7
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z6
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPADDSW           Z4, Z1, Z0
-	VPERMW.Z          64(SI), Z10, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          64(SI), Z9, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z2, Z17, Z16
-	VPMINSW           Z17, Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z7, Z1, Z0
+	VPERMW.Z          64(DX), Z10, K6, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z6, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKUSWB         Z16, Z0, Z0
+	VPACKUSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z16
-	VCVTDQ2PS   Z5, Z17
-	VSUBPS      Z17, Z16, Z18
-	VMAXPS      Z1, Z18, Z1
-	VCVTDQ2PS   Z12, Z19
-	VSUBPS      Z17, Z19, Z20
-	VMINPS      Z1, Z20, Z1
-	VADDPS      Z17, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z18, Z21
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z17, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VCVTDQ2PS   Z3, Z18
-	VSUBPS      Z18, Z16, Z16
-	VMAXPS      Z17, Z16, Z17
-	VSUBPS      Z18, Z19, Z19
-	VMINPS      Z17, Z19, Z17
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z16, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z18, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z17, Z17
-	VPACKUSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+3, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VBROADCASTSS      (R8), Z3
-	VBROADCASTSS      4(R8), Z2
-	VPACKSSDW         Z2, Z3, Z1
-	VBROADCASTSS      8(R8), Z0
-	VBROADCASTSS      12(R8), Z16
-	VPACKSSDW         Z16, Z0, Z17
-	VPERMW.Z          (SI), Z10, K6, Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          (SI), Z9, K6, Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z1, Z19, Z18
-	VPERMW.Z          64(SI), Z10, K6, Z20
-	VMULPS.BCST       8(BX), Z20, Z21
-	VFNMADD231PS.BCST 8(DX), Z21, Z20
-	VFMADD231PS.BCST  8(BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPERMW.Z          64(SI), Z9, K6, Z20
-	VMULPS.BCST       12(BX), Z20, Z22
-	VFNMADD231PS.BCST 12(DX), Z22, Z20
-	VFMADD231PS.BCST  12(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPADDSW           Z17, Z21, Z20
-	VPMINSW           Z21, Z19, Z19
-	VPCMPEQW          Z8, Z19, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z7
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z6
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z7, Z1, Z0
+	VPERMW.Z          64(DX), Z10, K6, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z6, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKUSWB         Z20, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXUB           Z13, Z18, Z18
-	VPMINUB           Z11, Z18, Z18
-	VMOVNTPS          Z18, (DI)
-	ADDQ              $+16, DX
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXUB           Z13, Z0, Z0
+	VPMINUB           Z11, Z0, Z0
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z    (SI), Z10, K6, Z18
-	VDIVPS      Z7, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z19
-	VCVTDQ2PS   Z15, Z20
-	VCVTDQ2PS   Z3, Z21
-	VSUBPS      Z21, Z20, Z22
-	VMAXPS      Z19, Z22, Z19
-	VCVTDQ2PS   Z12, Z22
-	VSUBPS      Z21, Z22, Z23
-	VMINPS      Z19, Z23, Z19
-	VADDPS      Z21, Z19, Z19
-	VCMPPS      $0x07, Z18, Z18, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPERMW.Z    (SI), Z9, K6, Z18
-	VDIVPS      Z6, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z21
-	VCVTDQ2PS   Z2, Z23
-	VSUBPS      Z23, Z20, Z24
-	VMAXPS      Z21, Z24, Z21
-	VSUBPS      Z23, Z22, Z24
-	VMINPS      Z21, Z24, Z21
-	VADDPS      Z23, Z21, Z21
-	VCMPPS      $0x07, Z18, Z18, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z19, Z19
-	VPERMW.Z    64(SI), Z10, K6, Z18
-	VDIVPS      Z5, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z21
-	VCVTDQ2PS   Z0, Z23
-	VSUBPS      Z23, Z20, Z24
-	VMAXPS      Z21, Z24, Z21
-	VSUBPS      Z23, Z22, Z24
-	VMINPS      Z21, Z24, Z21
-	VADDPS      Z23, Z21, Z21
-	VCMPPS      $0x07, Z18, Z18, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPERMW.Z    64(SI), Z9, K6, Z18
-	VDIVPS      Z4, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z23
-	VCVTDQ2PS   Z16, Z24
-	VSUBPS      Z24, Z20, Z20
-	VMAXPS      Z23, Z20, Z23
-	VSUBPS      Z24, Z22, Z22
-	VMINPS      Z23, Z22, Z23
-	VADDPS      Z24, Z23, Z23
-	VCMPPS      $0x07, Z18, Z18, K1
-	VCVTPS2DQ   Z23, Z23
-	VMOVAPS.Z   Z23, K1, Z23
-	VPACKSSDW   Z23, Z21, Z21
-	VPACKUSWB   Z21, Z19, Z19
-	VPERMD      Z19, Z14, Z19
-	VMOVUPS     Z19, (DI)
-	JMP         short4back
+	MOVQ $+4, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 lanerare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+5, 1008(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+rare:
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VDIVPS      Z1, Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -10323,9 +8656,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(R8), Z5
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -10338,9 +8671,9 @@ lanerare:
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(R8), Z5
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -10352,9 +8685,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMOVUPS     192(DX), Z5
-	VMOVUPS     192(R8), Z6
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMOVUPS     192(BX), Z5
+	VMOVUPS     192(R9), Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -10369,100 +8702,68 @@ lanerare:
 	VPACKSSDW   Z5, Z2, Z2
 	VPACKUSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        1008(SP), $+1
+	JEQ         groupresume
+	CMPQ        1008(SP), $+2
+	JEQ         longresume
+	CMPQ        1008(SP), $+3
+	JEQ         short2resume
+	CMPQ        1008(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z2
-	VMOVUPS.Z   128(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z5
-	VMOVUPS.Z   192(R8), K7, Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         976(SP), BX
+	MOVQ         984(SP), R8
+	MOVQ         992(SP), R9
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
+	JMP          groupback
+
+longresume:
+	MOVQ         976(SP), BX
+	MOVQ         984(SP), R8
+	MOVQ         992(SP), R9
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z7
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
+	JMP          longback
+
+short2resume:
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+	JMP  short4back
 
 // func QuantizeMinvalUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeMinvalUint8BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeMinvalUint8BF16AVX512(SB), $1024-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowU8, Z0 Narrow16, Z10 NarrowU8, Z9 table, Z8 table, K6 Uppers, Z7 0x80008000, Z13 table
 	// per group: Z6 scale, Z5 recip, Z4 minval
-	// vector registers in use at once: 20
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+	// vector registers in use at once: 18
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
 	VMOVUPS      constantsAVX512<>+132(SB), Z13
@@ -10487,51 +8788,51 @@ TEXT ·QuantizeMinvalUint8BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(SI), Z8, K6, Z0
+	VPERMW.Z     64(DX), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
@@ -10542,26 +8843,26 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z9, K6, Z0
+	VPERMW.Z     128(DX), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     128(SI), Z8, K6, Z0
+	VPERMW.Z     128(DX), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z1
-	VPERMW.Z     192(SI), Z9, K6, Z0
+	VPERMW.Z     192(DX), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     192(SI), Z8, K6, Z0
+	VPERMW.Z     192(DX), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z17
 	VFNMADD231PS Z6, Z17, Z0
@@ -10578,11 +8879,11 @@ groupahead:
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z3
 	VMOVAPS      Z16, Z2
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -10590,34 +8891,34 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z8, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z1, Z1
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          192(SI), Z8, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
 	VPMINSW           Z2, Z3, Z0
@@ -10630,36 +8931,36 @@ groupturn:
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z3
 	VMOVAPS           Z16, Z2
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
@@ -10667,13 +8968,13 @@ grouploop:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z3
 	VFNMADD231PS Z6, Z3, Z2
 	VFMADD231PS  Z5, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z2
+	VPERMW.Z     64(DX), Z8, K6, Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z6, Z16, Z2
@@ -10689,35 +8990,37 @@ grouploop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z4, Z1, Z0
@@ -10727,7 +9030,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z4, Z2, Z0
@@ -10739,7 +9042,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z     64(SI), Z9, K6, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z5, Z2, Z3
 	VFNMADD231PS Z4, Z3, Z2
@@ -10749,7 +9052,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z     64(SI), Z8, K6, Z2
+	VPERMW.Z     64(DX), Z8, K6, Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z4, Z16, Z2
@@ -10765,50 +9068,50 @@ groupmeet3:
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -10816,10 +9119,10 @@ grouppiece:
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -10827,10 +9130,10 @@ grouppiece:
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -10838,10 +9141,10 @@ grouppiece:
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -10858,33 +9161,33 @@ grouptailnarrow:
 	VPMINSW   Z3, Z1, Z1
 	VPCMPEQW  Z7, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VPMAXUB   Z12, Z0, Z0
 	VPMINUB   Z10, Z0, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VMOVDQU8  Z0, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -10902,110 +9205,108 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z6
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
+	VPACKSSDW         Z2, Z1, Z5
 
 short2ahead:
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z8, K6, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(SI), Z8, K6, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z5, Z6, Z0
 	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPACKUSWB         Z16, Z0, Z0
+	VPADDSW           Z14, Z6, Z0
+	VPADDSW           Z14, Z5, Z3
+	VPACKUSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VPERMW.Z          64(SI), Z9, K6, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VPERMW.Z          64(SI), Z8, K6, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VPERMW.Z          64(DX), Z8, K6, Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -11017,14 +9318,14 @@ short2loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -11046,116 +9347,112 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
 
 short4ahead:
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VSUBPS.BCST       16(R8), Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z16
-	VFNMADD231PS.BCST 16(DX), Z16, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          128(SI), Z8, K6, Z0
-	VSUBPS.BCST       20(R8), Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z17
-	VFNMADD231PS.BCST 20(DX), Z17, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VSUBPS.BCST       24(R8), Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z17
-	VFNMADD231PS.BCST 24(DX), Z17, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          192(SI), Z8, K6, Z0
-	VSUBPS.BCST       28(R8), Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z18
-	VFNMADD231PS.BCST 28(DX), Z18, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z1, Z2, Z0
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z5, Z6, Z0
 	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z1, Z18
-	VPACKUSWB         Z18, Z0, Z0
+	VPADDSW           Z14, Z6, Z0
+	VPADDSW           Z14, Z5, Z3
+	VPACKUSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
-	ADDQ              $+16, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VPERMW.Z          64(SI), Z9, K6, Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z16, Z2
-	VPMINSW           Z16, Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z8, K6, Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z7, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
@@ -11163,14 +9460,14 @@ short4loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R9
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -11185,24 +9482,24 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -11210,19 +9507,19 @@ laneloop:
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPADDSW      Z14, Z3, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z1
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
+	VPERMW.Z     64(DX), Z9, K6, Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z4
+	VMOVUPS      128(R9), Z5
 	VSUBPS       Z5, Z1, Z1
 	VMULPS       Z4, Z1, Z5
 	VFNMADD231PS Z2, Z5, Z1
 	VFMADD231PS  Z4, Z1, Z5
 	VCVTPS2DQ    Z5, Z5
-	VPERMW.Z     64(SI), Z8, K6, Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z6
+	VPERMW.Z     64(DX), Z8, K6, Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z4
+	VMOVUPS      192(R9), Z6
 	VSUBPS       Z6, Z1, Z1
 	VMULPS       Z4, Z1, Z6
 	VFNMADD231PS Z2, Z6, Z1
@@ -11238,96 +9535,31 @@ laneloop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  960(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  968(SP), DX
+	MOVQ  976(SP), BX
+	MOVQ  984(SP), R8
+	MOVQ  992(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z6
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z14, Z3, Z0
-	VPACKSSDW Z6, Z5, Z5
-	VPADDSW   Z14, Z5, Z1
-	VPMINSW   Z5, Z3, Z3
-	VPCMPEQW  Z7, Z3, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKUSWB Z1, Z0, Z0
-	VPERMD    Z0, Z13, Z0
-	VPMAXUB   Z12, Z0, Z0
-	VPMINUB   Z10, Z0, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -11341,15 +9573,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z9, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
@@ -11357,13 +9589,13 @@ groupstream:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z3
 	VFNMADD231PS Z6, Z3, Z2
 	VFMADD231PS  Z5, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z2
+	VPERMW.Z     64(DX), Z8, K6, Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z6, Z16, Z2
@@ -11379,9 +9611,9 @@ groupstream:
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z10, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
@@ -11398,63 +9630,30 @@ grouplast:
 	VPERMD    Z0, Z13, Z0
 	VPMAXUB   Z12, Z0, Z0
 	VPMINUB   Z10, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
 	SUBQ      $+64, R10
 	JMP       groupwhole
 
 grouprare:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z16
-	VSUBPS      Z2, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z3, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -11462,16 +9661,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -11480,14 +9679,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -11496,16 +9695,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -11514,14 +9713,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -11530,16 +9729,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -11548,14 +9747,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -11564,124 +9763,80 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z16
-	VSUBPS      Z2, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z3, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	MOVQ R10, 1000(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 960(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 968(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 1000(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VPERMW.Z          64(SI), Z9, K6, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VPERMW.Z          64(SI), Z8, K6, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VPERMW.Z          64(DX), Z8, K6, Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -11693,105 +9848,68 @@ short2stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+2, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VPERMW.Z          64(SI), Z9, K6, Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z16, Z2
-	VPMINSW           Z16, Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z8, K6, Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z7, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
@@ -11799,73 +9917,69 @@ short4stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z11, Z17
-	VSUBPS      Z2, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VSUBPS.BCST 8(R8), Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VSUBPS.BCST 12(R8), Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKUSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short4back
+	MOVQ $+3, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 lanerare:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+4, 1008(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  laneloop
+
+rare:
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -11879,9 +9993,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMOVUPS     64(DX), Z5
-	VMOVUPS     64(R8), Z6
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMOVUPS     64(BX), Z5
+	VMOVUPS     64(R9), Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -11892,9 +10006,9 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMOVUPS     128(DX), Z5
-	VMOVUPS     128(R8), Z6
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMOVUPS     128(BX), Z5
+	VMOVUPS     128(R9), Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -11904,9 +10018,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMOVUPS     192(DX), Z6
-	VMOVUPS     192(R8), Z16
+	VPERMW.Z    64(DX), Z8, K6, Z0
+	VMOVUPS     192(BX), Z6
+	VMOVUPS     192(R9), Z16
 	VSUBPS      Z16, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -11919,94 +10033,48 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKUSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        1008(SP), $+1
+	JEQ         groupresume
+	CMPQ        1008(SP), $+2
+	JEQ         short2resume
+	CMPQ        1008(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VMOVUPS.Z   64(R8), K7, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z16
-	VSUBPS      Z16, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         976(SP), BX
+	MOVQ         984(SP), R8
+	MOVQ         992(SP), R9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	JMP          groupback
+
+short2resume:
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+	JMP  short4back
 
 // func QuantizePacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizePacked4BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizePacked4BF16AVX512(SB), $720-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x10011001, Z6 0xf0f0f0f
 	// per group: Z5 scale, Z4 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 21
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 18
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+132(SB), Z14
@@ -12039,47 +10107,47 @@ TEXT ·QuantizePacked4BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z16
 	VFNMADD231PS Z5, Z16, Z0
 	VFMADD231PS  Z4, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z3
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z16
 	VFNMADD231PS Z5, Z16, Z0
 	VFMADD231PS  Z4, Z0, Z16
@@ -12089,23 +10157,23 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z10, K6, Z0
+	VPERMW.Z     128(DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     128(SI), Z9, K6, Z0
+	VPERMW.Z     128(DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z16
 	VFNMADD231PS Z5, Z16, Z0
 	VFMADD231PS  Z4, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z1
-	VPERMW.Z     192(SI), Z10, K6, Z0
+	VPERMW.Z     192(DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z16
 	VFNMADD231PS Z5, Z16, Z0
 	VFMADD231PS  Z4, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     192(SI), Z9, K6, Z0
+	VPERMW.Z     192(DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z17
 	VFNMADD231PS Z5, Z17, Z0
 	VFMADD231PS  Z4, Z0, Z17
@@ -12122,11 +10190,11 @@ groupahead:
 	VPANDD       Z6, Z0, Z17
 	VPMADDUBSW   Z7, Z17, Z17
 	VPMOVWB      Z17, Y17
-	VMOVUPS      Y17, (DI)
+	VMOVUPS      Y17, (SI)
 	VMOVAPS      Z1, Z3
 	VMOVAPS      Z16, Z2
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -12134,30 +10202,30 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z1, Z1
-	VPERMW.Z          192(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
 	VPMINSW           Z2, Z3, Z0
@@ -12171,44 +10239,44 @@ groupturn:
 	VPANDD            Z6, Z0, Z17
 	VPMADDUBSW        Z7, Z17, Z17
 	VPMOVWB           Z17, Y17
-	VMOVUPS           Y17, (DI)
+	VMOVUPS           Y17, (SI)
 	VMOVAPS           Z1, Z3
 	VMOVAPS           Z16, Z2
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z2
 	VFNMADD231PS Z5, Z2, Z0
 	VFMADD231PS  Z4, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z2
 	VFNMADD231PS Z5, Z2, Z0
 	VFMADD231PS  Z4, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z3
 	VFNMADD231PS Z5, Z3, Z0
 	VFMADD231PS  Z4, Z0, Z3
@@ -12225,34 +10293,36 @@ grouploop:
 	VPANDD       Z6, Z1, Z0
 	VPMADDUBSW   Z7, Z0, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z4, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
@@ -12261,7 +10331,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z4, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
@@ -12271,7 +10341,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z4, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
@@ -12280,7 +10350,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z5, Z0, Z3
 	VFNMADD231PS Z4, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
@@ -12297,78 +10367,78 @@ groupmeet3:
 	VPANDD       Z6, Z1, Z0
 	VPMADDUBSW   Z7, Z0, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z2
 	VFNMADD231PS Z5, Z2, Z0
 	VFMADD231PS  Z4, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z3
 	VFNMADD231PS Z5, Z3, Z0
 	VFMADD231PS  Z4, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z16
@@ -12382,7 +10452,7 @@ grouptailnarrow:
 	VPMINSW    Z3, Z1, Z0
 	VPCMPEQW   Z8, Z0, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
+	JNE        groupstage
 	VPACKSSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
@@ -12392,33 +10462,33 @@ grouptailnarrow:
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
+	VMOVDQU8   Y0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -12429,100 +10499,100 @@ groupdone:
 	RET
 
 longs:
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z5
 	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z16
-	VPSUBD       Z16, Z0, Z5
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS constantsAVX512<>+200(SB), Z0
-	VFNMADD231PS Z4, Z5, Z0
-	VBROADCASTSS constantsAVX512<>+204(SB), Z16
-	VFMADD231PS  Z16, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z5, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z5, Z1, Z4
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z16
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z16
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z2
-	VPERMW.Z     64(SI), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z16
+	VPACKSSDW    Z16, Z1, Z3
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z16
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z1
+	VPACKSSDW    Z16, Z1, Z2
 
 longahead:
-	VPERMW.Z    128(SI), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z16
+	VPERMW.Z    128(DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    128(DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z16
 	VFMADD231PS Z5, Z0, Z16
 	VCVTPS2DQ   Z16, Z16
-	VPERMW.Z    128(SI), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z17
+	VPACKSSDW   Z16, Z1, Z1
+	VPERMW.Z    192(DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPERMW.Z    192(DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z17
 	VFMADD231PS Z5, Z0, Z17
 	VCVTPS2DQ   Z17, Z17
 	VPACKSSDW   Z17, Z16, Z16
-	VPERMW.Z    192(SI), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPERMW.Z    192(SI), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z18
-	VFMADD231PS Z5, Z0, Z18
-	VCVTPS2DQ   Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPMINSW     Z1, Z2, Z0
+	VPMINSW     Z2, Z3, Z0
 	VPCMPEQW    Z8, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
-	VPACKSSWB   Z1, Z2, Z0
+	VPACKSSWB   Z2, Z3, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z6, Z0, Z18
-	VPMADDUBSW  Z7, Z18, Z18
-	VPMOVWB     Z18, Y18
-	VMOVUPS     Y18, (DI)
+	VPANDD      Z6, Z0, Z17
+	VPMADDUBSW  Z7, Z17, Z17
+	VPMOVWB     Z17, Y17
+	VMOVUPS     Y17, (SI)
+	VMOVAPS     Z1, Z3
 	VMOVAPS     Z16, Z2
-	VMOVAPS     Z17, Z1
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z1
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z2
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z2
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z5, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
 	VPMINSW     Z2, Z1, Z0
 	VPCMPEQW    Z8, Z0, K1
 	KORTESTQ    K1, K1
@@ -12534,64 +10604,68 @@ longloop:
 	VPANDD      Z6, Z1, Z0
 	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 longback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z1
+	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R8, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z2
+	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        R8, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	CMPQ        R8, $+49
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z5, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
 
 longtailnarrow:
 	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z17, Z16, Z16
-	VPMINSW    Z16, Z1, Z0
+	VPACKSSDW  Z16, Z3, Z3
+	VPMINSW    Z3, Z1, Z0
 	VPCMPEQW   Z8, Z0, K1
 	KORTESTQ   K1, K1
-	JNE        longtailrare
-	VPACKSSWB  Z16, Z1, Z1
+	JNE        longstage
+	VPACKSSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
@@ -12600,22 +10674,20 @@ longtailnarrow:
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-
-longtailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU8   Y0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -12633,97 +10705,95 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z3
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z2
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
 
 short2ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPERMW.Z          192(SI), Z10, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
 	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z2, Z3, Z0
+	VPACKSSWB         Z4, Z5, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z17
-	VPMADDUBSW        Z7, Z17, Z17
-	VPMOVWB           Z17, Y17
-	VMOVUPS           Y17, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+8, DX
+	VPANDD            Z6, Z0, Z3
+	VPMADDUBSW        Z7, Z3, Z3
+	VPMOVWB           Z3, Y3
+	VMOVUPS           Y3, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
 	ADDQ              $+8, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -12737,13 +10807,13 @@ short2loop:
 	VPANDD            Z6, Z1, Z0
 	VPMADDUBSW        Z7, Z0, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -12765,119 +10835,115 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z10, K6, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          (SI), Z9, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          64(SI), Z9, K6, Z16
-	VMULPS.BCST       12(BX), Z16, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z0
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
 
 short4ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z16
-	VMULPS.BCST       16(BX), Z16, Z17
-	VFNMADD231PS.BCST 16(DX), Z17, Z16
-	VFMADD231PS.BCST  16(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          128(SI), Z9, K6, Z16
-	VMULPS.BCST       20(BX), Z16, Z18
-	VFNMADD231PS.BCST 20(DX), Z18, Z16
-	VFMADD231PS.BCST  20(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPERMW.Z          192(SI), Z10, K6, Z16
-	VMULPS.BCST       24(BX), Z16, Z18
-	VFNMADD231PS.BCST 24(DX), Z18, Z16
-	VFMADD231PS.BCST  24(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          192(SI), Z9, K6, Z16
-	VMULPS.BCST       28(BX), Z16, Z19
-	VFNMADD231PS.BCST 28(DX), Z19, Z16
-	VFMADD231PS.BCST  28(BX), Z16, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPMINSW           Z0, Z1, Z16
-	VPCMPEQW          Z8, Z16, K1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z0, Z1, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXSB           Z13, Z16, Z16
-	VPMINSB           Z11, Z16, Z16
-	VPANDD            Z6, Z16, Z19
-	VPMADDUBSW        Z7, Z19, Z19
-	VPMOVWB           Z19, Y19
-	VMOVUPS           Y19, (DI)
-	VMOVAPS           Z17, Z1
-	VMOVAPS           Z18, Z0
-	ADDQ              $+16, DX
+	VPACKSSWB         Z4, Z5, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z6, Z0, Z3
+	VPMADDUBSW        Z7, Z3, Z3
+	VPMOVWB           Z3, Y3
+	VMOVUPS           Y3, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
 	ADDQ              $+16, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z16, Z1, Z0
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
 	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z16, Z1, Z1
+	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
 	VPANDD            Z6, Z1, Z0
 	VPMADDUBSW        Z7, Z0, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Y0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R8
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -12892,36 +10958,36 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VPERMW.Z     64(SI), Z10, K6, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
@@ -12938,94 +11004,29 @@ laneloop:
 	VPANDD       Z6, Z3, Z0
 	VPMADDUBSW   Z7, Z0, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  672(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  680(SP), DX
+	MOVQ  688(SP), BX
+	MOVQ  696(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-
-lanetailnarrow:
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKSSDW  Z16, Z5, Z5
-	VPMINSW    Z5, Z3, Z0
-	VPCMPEQW   Z8, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z5, Z3, Z3
-	VPERMD     Z3, Z14, Z3
-	VPMAXSB    Z13, Z3, Z3
-	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z6, Z3, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -13039,25 +11040,25 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z10, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z2
 	VFNMADD231PS Z5, Z2, Z0
 	VFMADD231PS  Z4, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z2
 	VFNMADD231PS Z5, Z2, Z0
 	VFMADD231PS  Z4, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z3
 	VFNMADD231PS Z5, Z3, Z0
 	VFMADD231PS  Z4, Z0, Z3
@@ -13074,9 +11075,9 @@ groupstream:
 	VPANDD       Z6, Z1, Z0
 	VPMADDUBSW   Z7, Z0, Z0
 	VPMOVWB      Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -13094,64 +11095,25 @@ grouplast:
 	VPANDD     Z6, Z0, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+128, DX
 	SUBQ       $+64, R9
 	JMP        groupwhole
 
 grouprare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         groupback
+	MOVQ $+1, 712(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -13159,14 +11121,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -13175,12 +11137,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -13189,14 +11151,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -13205,12 +11167,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -13219,14 +11181,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -13235,12 +11197,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -13249,119 +11211,72 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 680(SP)
+	LEAQ 32(SP), DX
+	MOVQ R9, 704(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 672(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 680(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 704(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z2
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z2
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z5, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
 	VPMINSW     Z2, Z1, Z0
 	VPCMPEQW    Z8, Z0, K1
 	KORTESTQ    K1, K1
@@ -13373,164 +11288,64 @@ longstream:
 	VPANDD      Z6, Z1, Z0
 	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z16, Z16, Z16
-	VCVTDQ2PS   Z16, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         longback
+	MOVQ $+2, 712(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z16, Z16, Z16
-	VCVTDQ2PS   Z16, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 672(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 680(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -13544,175 +11359,127 @@ short2stream:
 	VPANDD            Z6, Z1, Z0
 	VPMADDUBSW        Z7, Z0, Z0
 	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Y0, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short2back
+	MOVQ $+3, 712(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z16, Z1, Z0
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
 	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z16, Z1, Z1
+	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
 	VPANDD            Z6, Z1, Z0
 	VPMADDUBSW        Z7, Z0, Z0
 	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Y0, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z16
-	VPXORD      Z17, Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VSUBPS      Z17, Z16, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z12, Z18
-	VSUBPS      Z17, Z18, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z17, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z17, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z17, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z2, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z16, Z20
-	VMINPS      Z20, Z18, Z20
-	VADDPS      Z17, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKSSWB   Z19, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short4back
+	MOVQ $+4, 712(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  rare
 
 lanerare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+5, 712(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 680(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 680(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
+
+rare:
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMOVUPS     (BX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
@@ -13727,8 +11494,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMOVUPS     64(DX), Z5
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMOVUPS     64(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -13738,8 +11505,8 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMOVUPS     128(DX), Z5
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMOVUPS     128(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -13748,8 +11515,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMOVUPS     192(DX), Z16
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMOVUPS     192(BX), Z16
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -13764,98 +11531,61 @@ lanerare:
 	VPANDD      Z6, Z1, Z0
 	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
+	CMPQ        712(SP), $+1
+	JEQ         groupresume
+	CMPQ        712(SP), $+2
+	JEQ         longresume
+	CMPQ        712(SP), $+3
+	JEQ         short2resume
+	CMPQ        712(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z16
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         688(SP), BX
+	MOVQ         696(SP), R8
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	JMP          groupback
+
+longresume:
+	MOVQ         688(SP), BX
+	MOVQ         696(SP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z5
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z5, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z5, Z1, Z4
+	JMP          longback
+
+short2resume:
+	MOVQ 688(SP), BX
+	MOVQ 696(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 688(SP), BX
+	MOVQ 696(SP), R8
+	JMP  short4back
 
 // func QuantizeZeroPointPacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointPacked4BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeZeroPointPacked4BF16AVX512(SB), $992-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x10011001, Z6 0xf0f0f0f
-	// per group: Z5 scale, Z4 recip, Z3 zeroPoint, Z2 Narrow16
+	// per group: Z5 scale, Z4 recip, Z0 zeroPoint, Z3 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 27
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	// vector registers in use at once: 20
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+132(SB), Z14
@@ -13888,98 +11618,98 @@ TEXT ·QuantizeZeroPointPacked4BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	VPACKSSDW    Z3, Z3, Z2
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z3
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z10, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFNMADD231PS Z5, Z17, Z16
-	VFMADD231PS  Z4, Z16, Z17
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z4, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     (SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z18
-	VFNMADD231PS Z5, Z18, Z16
-	VFMADD231PS  Z4, Z16, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z1
-	VPERMW.Z     64(SI), Z10, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFNMADD231PS Z5, Z17, Z16
-	VFMADD231PS  Z4, Z16, Z17
+	VPACKSSDW    Z17, Z1, Z2
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z4, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     64(SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z18
-	VFNMADD231PS Z5, Z18, Z16
-	VFMADD231PS  Z4, Z16, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z0
+	VPACKSSDW    Z17, Z1, Z16
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z10, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFNMADD231PS Z5, Z17, Z16
-	VFMADD231PS  Z4, Z16, Z17
+	VPERMW.Z     128(DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     128(DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z4, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     128(SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z18
-	VFNMADD231PS Z5, Z18, Z16
-	VFMADD231PS  Z4, Z16, Z18
+	VPACKSSDW    Z17, Z1, Z1
+	VPERMW.Z     192(DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z4, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     192(DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z18
+	VFNMADD231PS Z5, Z18, Z0
+	VFMADD231PS  Z4, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
 	VPACKSSDW    Z18, Z17, Z17
-	VPERMW.Z     192(SI), Z10, K6, Z16
-	VMULPS       Z4, Z16, Z18
-	VFNMADD231PS Z5, Z18, Z16
-	VFMADD231PS  Z4, Z16, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPERMW.Z     192(SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z19
-	VFNMADD231PS Z5, Z19, Z16
-	VFMADD231PS  Z4, Z16, Z19
-	VCVTPS2DQ    Z19, Z19
-	VPACKSSDW    Z19, Z18, Z18
-	VPMINSW      Z0, Z1, Z16
-	VPCMPEQW     Z8, Z16, K1
+	VPMINSW      Z16, Z2, Z0
+	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPADDSW      Z2, Z1, Z16
-	VPADDSW      Z2, Z0, Z19
-	VPACKSSWB    Z19, Z16, Z16
-	VPERMD       Z16, Z14, Z16
-	VPMAXSB      Z13, Z16, Z16
-	VPMINSB      Z11, Z16, Z16
-	VPANDD       Z6, Z16, Z19
-	VPMADDUBSW   Z7, Z19, Z19
-	VPMOVWB      Z19, Y19
-	VMOVUPS      Y19, (DI)
-	VMOVAPS      Z17, Z1
-	VMOVAPS      Z18, Z0
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VPADDSW      Z3, Z2, Z0
+	VPADDSW      Z3, Z16, Z18
+	VPACKSSWB    Z18, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXSB      Z13, Z0, Z0
+	VPMINSB      Z11, Z0, Z0
+	VPANDD       Z6, Z0, Z18
+	VPMADDUBSW   Z7, Z18, Z18
+	VPMOVWB      Z18, Y18
+	VMOVUPS      Y18, (SI)
+	VMOVAPS      Z1, Z2
+	VMOVAPS      Z17, Z16
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -13987,136 +11717,138 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z10, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          128(SI), Z9, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
+	VPACKSSDW         Z17, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
 	VCVTPS2DQ         Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
-	VPERMW.Z          192(SI), Z10, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          192(SI), Z9, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPMINSW           Z0, Z1, Z16
-	VPCMPEQW          Z8, Z16, K1
+	VPMINSW           Z16, Z2, Z0
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VBROADCASTSS      (R8), Z16
-	VPACKSSDW         Z16, Z16, Z16
-	VPADDSW           Z16, Z1, Z19
-	VPADDSW           Z16, Z0, Z16
-	VPACKSSWB         Z16, Z19, Z19
-	VPERMD            Z19, Z14, Z19
-	VPMAXSB           Z13, Z19, Z19
-	VPMINSB           Z11, Z19, Z19
-	VPANDD            Z6, Z19, Z16
-	VPMADDUBSW        Z7, Z16, Z16
-	VPMOVWB           Z16, Y16
-	VMOVUPS           Y16, (DI)
-	VMOVAPS           Z17, Z1
-	VMOVAPS           Z18, Z0
-	ADDQ              $+4, DX
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z2, Z18
+	VPADDSW           Z0, Z16, Z0
+	VPACKSSWB         Z0, Z18, Z18
+	VPERMD            Z18, Z14, Z18
+	VPMAXSB           Z13, Z18, Z18
+	VPMINSB           Z11, Z18, Z18
+	VPANDD            Z6, Z18, Z0
+	VPMADDUBSW        Z7, Z0, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (SI)
+	VMOVAPS           Z1, Z2
+	VMOVAPS           Z17, Z16
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	VPACKSSDW    Z3, Z3, Z2
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z3
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z3, Z1, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z2
+	VMULPS       Z4, Z2, Z16
+	VFNMADD231PS Z5, Z16, Z2
+	VFMADD231PS  Z4, Z2, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VPADDSW      Z2, Z1, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFNMADD231PS Z5, Z17, Z16
-	VFMADD231PS  Z4, Z16, Z17
+	VPERMW.Z     64(DX), Z9, K6, Z2
+	VMULPS       Z4, Z2, Z17
+	VFNMADD231PS Z5, Z17, Z2
+	VFMADD231PS  Z4, Z2, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     64(SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z18
-	VFNMADD231PS Z5, Z18, Z16
-	VFMADD231PS  Z4, Z16, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPADDSW      Z2, Z17, Z16
-	VPMINSW      Z17, Z1, Z1
+	VPACKSSDW    Z17, Z16, Z16
+	VPADDSW      Z3, Z16, Z2
+	VPMINSW      Z16, Z1, Z1
 	VPCMPEQW     Z8, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
-	VPACKSSWB    Z16, Z0, Z0
+	VPACKSSWB    Z2, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
 	VPANDD       Z6, Z0, Z1
 	VPMADDUBSW   Z7, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R9), Z3
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z3, Z0
-	VPERMW.Z     (SI), Z10, K6, Z1
+	VPERMW.Z     (DX), Z10, K6, Z1
 	VMULPS       Z5, Z1, Z2
 	VFNMADD231PS Z4, Z2, Z1
 	VFMADD231PS  Z5, Z1, Z2
@@ -14126,7 +11858,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z3, Z1
-	VPERMW.Z     (SI), Z9, K6, Z16
+	VPERMW.Z     (DX), Z9, K6, Z16
 	VMULPS       Z5, Z16, Z17
 	VFNMADD231PS Z4, Z17, Z16
 	VFMADD231PS  Z5, Z16, Z17
@@ -14139,7 +11871,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z3, Z1
-	VPERMW.Z     64(SI), Z10, K6, Z16
+	VPERMW.Z     64(DX), Z10, K6, Z16
 	VMULPS       Z5, Z16, Z17
 	VFNMADD231PS Z4, Z17, Z16
 	VFMADD231PS  Z5, Z16, Z17
@@ -14149,7 +11881,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z3, Z16
-	VPERMW.Z     64(SI), Z9, K6, Z18
+	VPERMW.Z     64(DX), Z9, K6, Z18
 	VMULPS       Z5, Z18, Z19
 	VFNMADD231PS Z4, Z19, Z18
 	VFMADD231PS  Z5, Z18, Z19
@@ -14168,98 +11900,98 @@ groupmeet3:
 	VPANDD       Z6, Z0, Z1
 	VPMADDUBSW   Z7, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	VPACKSSDW    Z3, Z3, Z2
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z3
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z16
 	VFNMADD231PS Z5, Z16, Z0
 	VFMADD231PS  Z4, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	CMPQ         R9, $+33
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z17
 	VFNMADD231PS Z5, Z17, Z0
 	VFMADD231PS  Z4, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	CMPQ         R9, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z18
-	VFNMADD231PS Z5, Z18, Z0
-	VFMADD231PS  Z4, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
 
 grouptailnarrow:
-	VPACKSSDW  Z16, Z1, Z1
-	VPADDSW    Z2, Z1, Z0
-	VPACKSSDW  Z18, Z17, Z17
-	VPADDSW    Z2, Z17, Z16
-	VPMINSW    Z17, Z1, Z1
+	VPACKSSDW  Z2, Z1, Z1
+	VPADDSW    Z3, Z1, Z0
+	VPACKSSDW  Z17, Z16, Z16
+	VPADDSW    Z3, Z16, Z2
+	VPMINSW    Z16, Z1, Z1
 	VPCMPEQW   Z8, Z1, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
-	VPACKSSWB  Z16, Z0, Z0
+	JNE        groupstage
+	VPACKSSWB  Z2, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
@@ -14268,34 +12000,34 @@ grouptailnarrow:
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
-	LEAQ       1(R9), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (DI)
+	VMOVDQU8   Y1, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	MOVQ  R9, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -14306,202 +12038,204 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z17
-	VBROADCASTSS constantsAVX512<>+196(SB), Z18
-	VPSUBD       Z18, Z17, Z5
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS constantsAVX512<>+200(SB), Z17
-	VFNMADD231PS Z4, Z5, Z17
-	VBROADCASTSS constantsAVX512<>+204(SB), Z18
-	VFMADD231PS  Z18, Z17, Z17
-	VMULPS       Z5, Z17, Z3
-	VBROADCASTSS (R8), Z2
-	VPACKSSDW    Z2, Z2, Z1
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          longtail
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z5
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z5, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z5, Z1, Z4
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z3
+	MOVQ         R11, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VPERMW.Z     (SI), Z10, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFMADD231PS  Z5, Z17, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPERMW.Z     (SI), Z9, K6, Z17
-	VMULPS       Z3, Z17, Z19
-	VFMADD231PS  Z5, Z17, Z19
-	VCVTPS2DQ    Z19, Z19
-	VPACKSSDW    Z19, Z18, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFMADD231PS  Z5, Z17, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPERMW.Z     64(SI), Z9, K6, Z17
-	VMULPS       Z3, Z17, Z19
-	VFMADD231PS  Z5, Z17, Z19
-	VCVTPS2DQ    Z19, Z19
-	VPACKSSDW    Z19, Z18, Z16
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z17
+	VFMADD231PS  Z5, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z1, Z2
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z17
+	VFMADD231PS  Z5, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z1, Z16
 
 longahead:
-	VPERMW.Z    128(SI), Z10, K6, Z17
-	VMULPS      Z3, Z17, Z18
-	VFMADD231PS Z5, Z17, Z18
-	VCVTPS2DQ   Z18, Z18
-	VPERMW.Z    128(SI), Z9, K6, Z17
-	VMULPS      Z3, Z17, Z19
-	VFMADD231PS Z5, Z17, Z19
-	VCVTPS2DQ   Z19, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPERMW.Z    192(SI), Z10, K6, Z17
-	VMULPS      Z3, Z17, Z19
-	VFMADD231PS Z5, Z17, Z19
-	VCVTPS2DQ   Z19, Z19
-	VPERMW.Z    192(SI), Z9, K6, Z17
-	VMULPS      Z3, Z17, Z20
-	VFMADD231PS Z5, Z17, Z20
-	VCVTPS2DQ   Z20, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPMINSW     Z16, Z0, Z17
-	VPCMPEQW    Z8, Z17, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPADDSW     Z1, Z0, Z17
-	VPADDSW     Z1, Z16, Z20
-	VPACKSSWB   Z20, Z17, Z17
-	VPERMD      Z17, Z14, Z17
-	VPMAXSB     Z13, Z17, Z17
-	VPMINSB     Z11, Z17, Z17
-	VPANDD      Z6, Z17, Z20
-	VPMADDUBSW  Z7, Z20, Z20
-	VPMOVWB     Z20, Y20
-	VMOVUPS     Y20, (DI)
-	VMOVAPS     Z18, Z0
-	VMOVAPS     Z19, Z16
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z17
+	VPERMW.Z    128(DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    128(DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z17
 	VFMADD231PS Z5, Z0, Z17
 	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPADDSW     Z1, Z16, Z0
-	VPERMW.Z    64(SI), Z10, K6, Z17
-	VMULPS      Z3, Z17, Z18
-	VFMADD231PS Z5, Z17, Z18
+	VPACKSSDW   Z17, Z1, Z1
+	VPERMW.Z    192(DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPERMW.Z    192(DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z18
+	VFMADD231PS Z5, Z0, Z18
 	VCVTPS2DQ   Z18, Z18
-	VPERMW.Z    64(SI), Z9, K6, Z17
-	VMULPS      Z3, Z17, Z19
-	VFMADD231PS Z5, Z17, Z19
-	VCVTPS2DQ   Z19, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPADDSW     Z1, Z18, Z17
-	VPMINSW     Z18, Z16, Z16
-	VPCMPEQW    Z8, Z16, K1
+	VPACKSSDW   Z18, Z17, Z17
+	VPMINSW     Z16, Z2, Z0
+	VPCMPEQW    Z8, Z0, K1
 	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKSSWB   Z17, Z0, Z0
+	JNE         longloop
+	VPADDSW     Z3, Z2, Z0
+	VPADDSW     Z3, Z16, Z18
+	VPACKSSWB   Z18, Z0, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z6, Z0, Z16
-	VPMADDUBSW  Z7, Z16, Z16
-	VPMOVWB     Z16, Y16
-	VMOVUPS     Y16, (DI)
+	VPANDD      Z6, Z0, Z18
+	VPMADDUBSW  Z7, Z18, Z18
+	VPMOVWB     Z18, Y18
+	VMOVUPS     Y18, (SI)
+	VMOVAPS     Z1, Z2
+	VMOVAPS     Z17, Z16
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z3, Z1, Z0
+	VPERMW.Z    64(DX), Z10, K6, Z2
+	VMULPS      Z4, Z2, Z16
+	VFMADD231PS Z5, Z2, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPERMW.Z    64(DX), Z9, K6, Z2
+	VMULPS      Z4, Z2, Z17
+	VFMADD231PS Z5, Z2, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPADDSW     Z3, Z16, Z2
+	VPMINSW     Z16, Z1, Z1
+	VPCMPEQW    Z8, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z6, Z0, Z1
+	VPMADDUBSW  Z7, Z1, Z1
+	VPMOVWB     Z1, Y1
+	VMOVUPS     Y1, (SI)
 
 longback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R9, R9
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R9, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	CMPQ        R9, $+17
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	CMPQ        R9, $+33
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z18
-	VFMADD231PS Z5, Z0, Z18
-	VCVTPS2DQ   Z18, Z18
-	CMPQ        R9, $+49
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z19
-	VFMADD231PS Z5, Z0, Z19
-	VCVTPS2DQ   Z19, Z19
+	VMULPS      Z4, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
 
 longtailnarrow:
+	VPACKSSDW  Z2, Z1, Z1
+	VPADDSW    Z3, Z1, Z0
 	VPACKSSDW  Z17, Z16, Z16
-	VPADDSW    Z1, Z16, Z0
-	VPACKSSDW  Z19, Z18, Z18
-	VPADDSW    Z1, Z18, Z17
-	VPMINSW    Z18, Z16, Z16
-	VPCMPEQW   Z8, Z16, K1
+	VPADDSW    Z3, Z16, Z2
+	VPMINSW    Z16, Z1, Z1
+	VPCMPEQW   Z8, Z1, K1
 	KORTESTQ   K1, K1
-	JNE        longtailrare
-	VPACKSSWB  Z17, Z0, Z0
+	JNE        longstage
+	VPACKSSWB  Z2, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z6, Z0, Z16
+	VPANDD     Z6, Z0, Z1
 	KMOVQ      K0, K7
-	VMOVDQU8.Z Z16, K7, Z16
-	VPMADDUBSW Z7, Z16, Z16
-	VPMOVWB    Z16, Y16
-	LEAQ       1(R9), CX
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMOVWB    Z1, Y1
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y16, K7, (DI)
-
-longtailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
+	VMOVDQU8   Y1, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -14519,131 +12253,129 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z10, K6, Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          (SI), Z9, K6, Z18
-	VMULPS.BCST       (BX), Z18, Z20
-	VFNMADD231PS.BCST (DX), Z20, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z16
-	VPERMW.Z          64(SI), Z10, K6, Z18
-	VMULPS.BCST       4(BX), Z18, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          64(SI), Z9, K6, Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z17
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z3
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z2
 
 short2ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          128(SI), Z9, K6, Z18
-	VMULPS.BCST       8(BX), Z18, Z20
-	VFNMADD231PS.BCST 8(DX), Z20, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPERMW.Z          192(SI), Z10, K6, Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPERMW.Z          192(SI), Z9, K6, Z18
-	VMULPS.BCST       12(BX), Z18, Z21
-	VFNMADD231PS.BCST 12(DX), Z21, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPMINSW           Z17, Z16, Z18
-	VPCMPEQW          Z8, Z18, K1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VBROADCASTSS      (R8), Z18
-	VPACKSSDW         Z18, Z18, Z18
-	VPADDSW           Z18, Z16, Z18
-	VBROADCASTSS      4(R8), Z21
-	VPACKSSDW         Z21, Z21, Z21
-	VPADDSW           Z21, Z17, Z21
-	VPACKSSWB         Z21, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXSB           Z13, Z18, Z18
-	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z6, Z18, Z21
-	VPMADDUBSW        Z7, Z21, Z21
-	VPMOVWB           Z21, Y21
-	VMOVUPS           Y21, (DI)
-	VMOVAPS           Z19, Z16
-	VMOVAPS           Z20, Z17
-	ADDQ              $+8, DX
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z3, Z0
+	VBROADCASTSS      4(R9), Z17
+	VPACKSSDW         Z17, Z17, Z17
+	VPADDSW           Z17, Z2, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z6, Z0, Z17
+	VPMADDUBSW        Z7, Z17, Z17
+	VPMOVWB           Z17, Y17
+	VMOVUPS           Y17, (SI)
+	VMOVAPS           Z1, Z3
+	VMOVAPS           Z16, Z2
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      (R8), Z3
-	VPACKSSDW         Z3, Z3, Z2
-	VBROADCASTSS      4(R8), Z1
-	VPACKSSDW         Z1, Z1, Z0
-	VPERMW.Z          (SI), Z10, K6, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          (SI), Z9, K6, Z16
-	VMULPS.BCST       (BX), Z16, Z18
-	VFNMADD231PS.BCST (DX), Z18, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z2, Z17, Z16
-	VPERMW.Z          64(SI), Z10, K6, Z18
-	VMULPS.BCST       4(BX), Z18, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          64(SI), Z9, K6, Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z0, Z19, Z18
-	VPMINSW           Z19, Z17, Z17
-	VPCMPEQW          Z8, Z17, K1
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z5
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z4
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z5, Z1, Z0
+	VPERMW.Z          64(DX), Z10, K6, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VMULPS.BCST       4(R8), Z2, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z3, Z3
+	VPADDSW           Z4, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z18, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXSB           Z13, Z16, Z16
-	VPMINSB           Z11, Z16, Z16
-	VPANDD            Z6, Z16, Z17
-	VPMADDUBSW        Z7, Z17, Z17
-	VPMOVWB           Z17, Y17
-	VMOVUPS           Y17, (DI)
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z6, Z0, Z1
+	VPMADDUBSW        Z7, Z1, Z1
+	VPMOVWB           Z1, Y1
+	VMOVUPS           Y1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -14665,137 +12397,133 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z10, K6, Z22
-	VMULPS.BCST       (BX), Z22, Z23
-	VFNMADD231PS.BCST (DX), Z23, Z22
-	VFMADD231PS.BCST  (BX), Z22, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPERMW.Z          (SI), Z9, K6, Z22
-	VMULPS.BCST       4(BX), Z22, Z24
-	VFNMADD231PS.BCST 4(DX), Z24, Z22
-	VFMADD231PS.BCST  4(BX), Z22, Z24
-	VCVTPS2DQ         Z24, Z24
-	VPACKSSDW         Z24, Z23, Z20
-	VPERMW.Z          64(SI), Z10, K6, Z22
-	VMULPS.BCST       8(BX), Z22, Z23
-	VFNMADD231PS.BCST 8(DX), Z23, Z22
-	VFMADD231PS.BCST  8(BX), Z22, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPERMW.Z          64(SI), Z9, K6, Z22
-	VMULPS.BCST       12(BX), Z22, Z24
-	VFNMADD231PS.BCST 12(DX), Z24, Z22
-	VFMADD231PS.BCST  12(BX), Z22, Z24
-	VCVTPS2DQ         Z24, Z24
-	VPACKSSDW         Z24, Z23, Z21
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z3
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z2
 
 short4ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z22
-	VMULPS.BCST       16(BX), Z22, Z23
-	VFNMADD231PS.BCST 16(DX), Z23, Z22
-	VFMADD231PS.BCST  16(BX), Z22, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPERMW.Z          128(SI), Z9, K6, Z22
-	VMULPS.BCST       20(BX), Z22, Z24
-	VFNMADD231PS.BCST 20(DX), Z24, Z22
-	VFMADD231PS.BCST  20(BX), Z22, Z24
-	VCVTPS2DQ         Z24, Z24
-	VPACKSSDW         Z24, Z23, Z23
-	VPERMW.Z          192(SI), Z10, K6, Z22
-	VMULPS.BCST       24(BX), Z22, Z24
-	VFNMADD231PS.BCST 24(DX), Z24, Z22
-	VFMADD231PS.BCST  24(BX), Z22, Z24
-	VCVTPS2DQ         Z24, Z24
-	VPERMW.Z          192(SI), Z9, K6, Z22
-	VMULPS.BCST       28(BX), Z22, Z25
-	VFNMADD231PS.BCST 28(DX), Z25, Z22
-	VFMADD231PS.BCST  28(BX), Z22, Z25
-	VCVTPS2DQ         Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPMINSW           Z21, Z20, Z22
-	VPCMPEQW          Z8, Z22, K1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       20(R8), Z0, Z16
+	VFNMADD231PS.BCST 20(BX), Z16, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       24(R8), Z0, Z16
+	VFNMADD231PS.BCST 24(BX), Z16, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       28(R8), Z0, Z17
+	VFNMADD231PS.BCST 28(BX), Z17, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VBROADCASTSS      (R8), Z22
-	VBROADCASTSS      4(R8), Z25
-	VPACKSSDW         Z25, Z22, Z22
-	VPADDSW           Z22, Z20, Z22
-	VBROADCASTSS      8(R8), Z25
-	VBROADCASTSS      12(R8), Z26
-	VPACKSSDW         Z26, Z25, Z25
-	VPADDSW           Z25, Z21, Z25
-	VPACKSSWB         Z25, Z22, Z22
-	VPERMD            Z22, Z14, Z22
-	VPMAXSB           Z13, Z22, Z22
-	VPMINSB           Z11, Z22, Z22
-	VPANDD            Z6, Z22, Z25
-	VPMADDUBSW        Z7, Z25, Z25
-	VPMOVWB           Z25, Y25
-	VMOVUPS           Y25, (DI)
-	VMOVAPS           Z23, Z20
-	VMOVAPS           Z24, Z21
-	ADDQ              $+16, DX
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z17
+	VPACKSSDW         Z17, Z0, Z0
+	VPADDSW           Z0, Z3, Z0
+	VBROADCASTSS      8(R9), Z17
+	VBROADCASTSS      12(R9), Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPADDSW           Z17, Z2, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z6, Z0, Z17
+	VPMADDUBSW        Z7, Z17, Z17
+	VPMOVWB           Z17, Y17
+	VMOVUPS           Y17, (SI)
+	VMOVAPS           Z1, Z3
+	VMOVAPS           Z16, Z2
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
-	VBROADCASTSS      (R8), Z1
-	VBROADCASTSS      4(R8), Z0
-	VPACKSSDW         Z0, Z1, Z16
-	VBROADCASTSS      8(R8), Z17
-	VBROADCASTSS      12(R8), Z18
-	VPACKSSDW         Z18, Z17, Z19
-	VPERMW.Z          (SI), Z10, K6, Z20
-	VMULPS.BCST       (BX), Z20, Z21
-	VFNMADD231PS.BCST (DX), Z21, Z20
-	VFMADD231PS.BCST  (BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPERMW.Z          (SI), Z9, K6, Z20
-	VMULPS.BCST       4(BX), Z20, Z22
-	VFNMADD231PS.BCST 4(DX), Z22, Z20
-	VFMADD231PS.BCST  4(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPADDSW           Z16, Z21, Z20
-	VPERMW.Z          64(SI), Z10, K6, Z22
-	VMULPS.BCST       8(BX), Z22, Z23
-	VFNMADD231PS.BCST 8(DX), Z23, Z22
-	VFMADD231PS.BCST  8(BX), Z22, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPERMW.Z          64(SI), Z9, K6, Z22
-	VMULPS.BCST       12(BX), Z22, Z24
-	VFNMADD231PS.BCST 12(DX), Z24, Z22
-	VFMADD231PS.BCST  12(BX), Z22, Z24
-	VCVTPS2DQ         Z24, Z24
-	VPACKSSDW         Z24, Z23, Z23
-	VPADDSW           Z19, Z23, Z22
-	VPMINSW           Z23, Z21, Z21
-	VPCMPEQW          Z8, Z21, K1
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z5
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z4
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z5, Z1, Z0
+	VPERMW.Z          64(DX), Z10, K6, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VMULPS.BCST       12(R8), Z2, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z3, Z3
+	VPADDSW           Z4, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z22, Z20, Z20
-	VPERMD            Z20, Z14, Z20
-	VPMAXSB           Z13, Z20, Z20
-	VPMINSB           Z11, Z20, Z20
-	VPANDD            Z6, Z20, Z21
-	VPMADDUBSW        Z7, Z21, Z21
-	VPMOVWB           Z21, Y21
-	VMOVUPS           Y21, (DI)
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z6, Z0, Z1
+	VPMADDUBSW        Z7, Z1, Z1
+	VPMOVWB           Z1, Y1
+	VMOVUPS           Y1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R9
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -14810,23 +12538,23 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z5
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z5
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
 	VFMADD231PS  Z2, Z0, Z16
@@ -14834,18 +12562,18 @@ laneloop:
 	VPACKSSDW    Z16, Z4, Z4
 	VPACKSSDW    Z5, Z3, Z3
 	VPADDSW      Z3, Z4, Z3
-	VPERMW.Z     64(SI), Z10, K6, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z5
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R9), Z5
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
 	VFMADD231PS  Z2, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z17
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R9), Z17
 	VMULPS       Z2, Z0, Z18
 	VFNMADD231PS Z1, Z18, Z0
 	VFMADD231PS  Z2, Z0, Z18
@@ -14864,103 +12592,31 @@ laneloop:
 	VPANDD       Z6, Z3, Z0
 	VPMADDUBSW   Z7, Z0, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  928(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  936(SP), DX
+	MOVQ  944(SP), BX
+	MOVQ  952(SP), R8
+	MOVQ  960(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z5
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z17
-	VMULPS       Z2, Z0, Z18
-	VFNMADD231PS Z1, Z18, Z0
-	VFMADD231PS  Z2, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z19
-	VMULPS       Z2, Z0, Z20
-	VFNMADD231PS Z1, Z20, Z0
-	VFMADD231PS  Z2, Z0, Z20
-	VCVTPS2DQ    Z20, Z20
-
-lanetailnarrow:
-	VPACKSSDW  Z16, Z4, Z4
-	VPACKSSDW  Z5, Z3, Z3
-	VPADDSW    Z3, Z4, Z3
-	VPACKSSDW  Z20, Z18, Z18
-	VPACKSSDW  Z19, Z17, Z17
-	VPADDSW    Z17, Z18, Z17
-	VPMINSW    Z18, Z4, Z4
-	VPCMPEQW   Z8, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z17, Z3, Z3
-	VPERMD     Z3, Z14, Z3
-	VPMAXSB    Z13, Z3, Z3
-	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z6, Z3, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -14974,122 +12630,89 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z10, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z3, Z1, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z2
+	VMULPS       Z4, Z2, Z16
+	VFNMADD231PS Z5, Z16, Z2
+	VFMADD231PS  Z4, Z2, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VPADDSW      Z2, Z1, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFNMADD231PS Z5, Z17, Z16
-	VFMADD231PS  Z4, Z16, Z17
+	VPERMW.Z     64(DX), Z9, K6, Z2
+	VMULPS       Z4, Z2, Z17
+	VFNMADD231PS Z5, Z17, Z2
+	VFMADD231PS  Z4, Z2, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     64(SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z18
-	VFNMADD231PS Z5, Z18, Z16
-	VFMADD231PS  Z4, Z16, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPADDSW      Z2, Z17, Z16
-	VPMINSW      Z17, Z1, Z1
+	VPACKSSDW    Z17, Z16, Z16
+	VPADDSW      Z3, Z16, Z2
+	VPMINSW      Z16, Z1, Z1
 	VPCMPEQW     Z8, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
-	VPACKSSWB    Z16, Z0, Z0
+	VPACKSSWB    Z2, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
 	VPANDD       Z6, Z0, Z1
 	VPMADDUBSW   Z7, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW    Z0, Z1, Z16
-	VPCMPEQW   Z8, Z16, K1
+	VPMINSW    Z16, Z2, Z0
+	VPCMPEQW   Z8, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPADDSW    Z2, Z1, Z16
-	VPADDSW    Z2, Z0, Z17
-	VPACKSSWB  Z17, Z16, Z16
-	VPERMD     Z16, Z14, Z16
-	VPMAXSB    Z13, Z16, Z16
-	VPMINSB    Z11, Z16, Z16
-	VPANDD     Z6, Z16, Z17
-	VPMADDUBSW Z7, Z17, Z17
-	VPMOVWB    Z17, Y17
-	VMOVUPS    Y17, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
+	VPADDSW    Z3, Z2, Z0
+	VPADDSW    Z3, Z16, Z1
+	VPACKSSWB  Z1, Z0, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z6, Z0, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+128, DX
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z16
-	VCVTDQ2PS   Z3, Z17
-	VSUBPS      Z17, Z16, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z12, Z18
-	VSUBPS      Z17, Z18, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z17, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z17, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z17, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z16, Z20
-	VMINPS      Z20, Z18, Z20
-	VADDPS      Z17, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKSSWB   Z19, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         groupback
+	MOVQ $+1, 976(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -15097,16 +12720,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
-	VBROADCASTSS 4(R8), K7, Z3
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -15115,14 +12738,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R9), Z3
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -15131,16 +12754,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
-	VBROADCASTSS 4(R8), K7, Z3
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -15149,14 +12772,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R9), Z3
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -15165,16 +12788,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
-	VBROADCASTSS 4(R8), K7, Z3
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -15183,14 +12806,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R9), Z3
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -15199,499 +12822,317 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
-	VBROADCASTSS 4(R8), K7, Z3
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z16
-	VCVTDQ2PS   Z3, Z17
-	VSUBPS      Z17, Z16, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z12, Z18
-	VSUBPS      Z17, Z18, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z17, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z17, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z17, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z16, Z20
-	VMINPS      Z20, Z18, Z20
-	VADDPS      Z17, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKSSWB   Z19, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R9), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 928(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 936(SP)
+	LEAQ 32(SP), DX
+	MOVQ R10, 968(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 928(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 936(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 968(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z3, Z1, Z0
+	VPERMW.Z    64(DX), Z10, K6, Z2
+	VMULPS      Z4, Z2, Z16
+	VFMADD231PS Z5, Z2, Z16
 	VCVTPS2DQ   Z16, Z16
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
+	VPERMW.Z    64(DX), Z9, K6, Z2
+	VMULPS      Z4, Z2, Z17
+	VFMADD231PS Z5, Z2, Z17
 	VCVTPS2DQ   Z17, Z17
 	VPACKSSDW   Z17, Z16, Z16
-	VPADDSW     Z1, Z16, Z0
-	VPERMW.Z    64(SI), Z10, K6, Z17
-	VMULPS      Z3, Z17, Z18
-	VFMADD231PS Z5, Z17, Z18
-	VCVTPS2DQ   Z18, Z18
-	VPERMW.Z    64(SI), Z9, K6, Z17
-	VMULPS      Z3, Z17, Z19
-	VFMADD231PS Z5, Z17, Z19
-	VCVTPS2DQ   Z19, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPADDSW     Z1, Z18, Z17
-	VPMINSW     Z18, Z16, Z16
-	VPCMPEQW    Z8, Z16, K1
+	VPADDSW     Z3, Z16, Z2
+	VPMINSW     Z16, Z1, Z1
+	VPCMPEQW    Z8, Z1, K1
 	KORTESTQ    K1, K1
 	JNE         longrare
-	VPACKSSWB   Z17, Z0, Z0
+	VPACKSSWB   Z2, Z0, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z6, Z0, Z16
-	VPMADDUBSW  Z7, Z16, Z16
-	VPMOVWB     Z16, Y16
-	VMOVNTPS    Y16, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	VPANDD      Z6, Z0, Z1
+	VPMADDUBSW  Z7, Z1, Z1
+	VPMOVWB     Z1, Y1
+	VMOVNTPS    Y1, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VCVTDQ2PS   Z15, Z17
-	VCVTDQ2PS   Z2, Z18
-	VSUBPS      Z18, Z17, Z17
-	VMAXPS      Z16, Z17, Z16
-	VCVTDQ2PS   Z12, Z19
-	VSUBPS      Z18, Z19, Z19
-	VMINPS      Z16, Z19, Z16
-	VADDPS      Z18, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z17, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z18, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z16, Z16
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z17, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z18, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z17, Z21
-	VMINPS      Z21, Z19, Z21
-	VADDPS      Z18, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPACKSSWB   Z20, Z16, Z16
-	VPERMD      Z16, Z14, Z16
-	VPANDD      Z6, Z16, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         longback
+	MOVQ $+2, 976(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VCVTDQ2PS   Z15, Z17
-	VCVTDQ2PS   Z2, Z18
-	VSUBPS      Z18, Z17, Z17
-	VMAXPS      Z16, Z17, Z16
-	VCVTDQ2PS   Z12, Z19
-	VSUBPS      Z18, Z19, Z19
-	VMINPS      Z16, Z19, Z16
-	VADDPS      Z18, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z17, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z18, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z16, Z16
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z17, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z18, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z17, Z21
-	VMINPS      Z21, Z19, Z21
-	VADDPS      Z18, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPACKSSWB   Z20, Z16, Z16
-	VPERMD      Z16, Z14, Z16
-	VPANDD      Z6, Z16, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R9), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 928(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 936(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      (R8), Z3
-	VPACKSSDW         Z3, Z3, Z2
-	VBROADCASTSS      4(R8), Z1
-	VPACKSSDW         Z1, Z1, Z0
-	VPERMW.Z          (SI), Z10, K6, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          (SI), Z9, K6, Z16
-	VMULPS.BCST       (BX), Z16, Z18
-	VFNMADD231PS.BCST (DX), Z18, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z2, Z17, Z16
-	VPERMW.Z          64(SI), Z10, K6, Z18
-	VMULPS.BCST       4(BX), Z18, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          64(SI), Z9, K6, Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z0, Z19, Z18
-	VPMINSW           Z19, Z17, Z17
-	VPCMPEQW          Z8, Z17, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z5
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z4
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z5, Z1, Z0
+	VPERMW.Z          64(DX), Z10, K6, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VMULPS.BCST       4(R8), Z2, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z3, Z3
+	VPADDSW           Z4, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z18, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXSB           Z13, Z16, Z16
-	VPMINSB           Z11, Z16, Z16
-	VPANDD            Z6, Z16, Z17
-	VPMADDUBSW        Z7, Z17, Z17
-	VPMOVWB           Z17, Y17
-	VMOVNTPS          Y17, (DI)
-	ADDQ              $+8, DX
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z6, Z0, Z1
+	VPMADDUBSW        Z7, Z1, Z1
+	VPMOVWB           Z1, Y1
+	VMOVNTPS          Y1, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z    (SI), Z10, K6, Z16
-	VDIVPS      Z5, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z17
-	VCVTDQ2PS   Z15, Z18
-	VCVTDQ2PS   Z3, Z19
-	VSUBPS      Z19, Z18, Z20
-	VMAXPS      Z17, Z20, Z17
-	VCVTDQ2PS   Z12, Z21
-	VSUBPS      Z19, Z21, Z22
-	VMINPS      Z17, Z22, Z17
-	VADDPS      Z19, Z17, Z17
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPERMW.Z    (SI), Z9, K6, Z16
-	VDIVPS      Z5, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z23
-	VMAXPS      Z23, Z20, Z23
-	VMINPS      Z23, Z22, Z23
-	VADDPS      Z19, Z23, Z23
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z23, Z23
-	VMOVAPS.Z   Z23, K1, Z23
-	VPACKSSDW   Z23, Z17, Z17
-	VPERMW.Z    64(SI), Z10, K6, Z16
-	VDIVPS      Z4, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z19
-	VCVTDQ2PS   Z1, Z20
-	VSUBPS      Z20, Z18, Z18
-	VMAXPS      Z19, Z18, Z19
-	VSUBPS      Z20, Z21, Z21
-	VMINPS      Z19, Z21, Z19
-	VADDPS      Z20, Z19, Z19
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPERMW.Z    64(SI), Z9, K6, Z16
-	VDIVPS      Z4, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z22
-	VMAXPS      Z22, Z18, Z22
-	VMINPS      Z22, Z21, Z22
-	VADDPS      Z20, Z22, Z22
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z22, Z22
-	VMOVAPS.Z   Z22, K1, Z22
-	VPACKSSDW   Z22, Z19, Z19
-	VPACKSSWB   Z19, Z17, Z17
-	VPERMD      Z17, Z14, Z17
-	VPANDD      Z6, Z17, Z16
-	VPMADDUBSW  Z7, Z16, Z16
-	VPMOVWB     Z16, Y16
-	VMOVUPS     Y16, (DI)
-	JMP         short2back
+	MOVQ $+3, 976(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
-	VBROADCASTSS      (R8), Z1
-	VBROADCASTSS      4(R8), Z0
-	VPACKSSDW         Z0, Z1, Z16
-	VBROADCASTSS      8(R8), Z17
-	VBROADCASTSS      12(R8), Z18
-	VPACKSSDW         Z18, Z17, Z19
-	VPERMW.Z          (SI), Z10, K6, Z20
-	VMULPS.BCST       (BX), Z20, Z21
-	VFNMADD231PS.BCST (DX), Z21, Z20
-	VFMADD231PS.BCST  (BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPERMW.Z          (SI), Z9, K6, Z20
-	VMULPS.BCST       4(BX), Z20, Z22
-	VFNMADD231PS.BCST 4(DX), Z22, Z20
-	VFMADD231PS.BCST  4(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPADDSW           Z16, Z21, Z20
-	VPERMW.Z          64(SI), Z10, K6, Z22
-	VMULPS.BCST       8(BX), Z22, Z23
-	VFNMADD231PS.BCST 8(DX), Z23, Z22
-	VFMADD231PS.BCST  8(BX), Z22, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPERMW.Z          64(SI), Z9, K6, Z22
-	VMULPS.BCST       12(BX), Z22, Z24
-	VFNMADD231PS.BCST 12(DX), Z24, Z22
-	VFMADD231PS.BCST  12(BX), Z22, Z24
-	VCVTPS2DQ         Z24, Z24
-	VPACKSSDW         Z24, Z23, Z23
-	VPADDSW           Z19, Z23, Z22
-	VPMINSW           Z23, Z21, Z21
-	VPCMPEQW          Z8, Z21, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z5
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z4
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z5, Z1, Z0
+	VPERMW.Z          64(DX), Z10, K6, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VMULPS.BCST       12(R8), Z2, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z3, Z3
+	VPADDSW           Z4, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z22, Z20, Z20
-	VPERMD            Z20, Z14, Z20
-	VPMAXSB           Z13, Z20, Z20
-	VPMINSB           Z11, Z20, Z20
-	VPANDD            Z6, Z20, Z21
-	VPMADDUBSW        Z7, Z21, Z21
-	VPMOVWB           Z21, Y21
-	VMOVNTPS          Y21, (DI)
-	ADDQ              $+16, DX
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z6, Z0, Z1
+	VPMADDUBSW        Z7, Z1, Z1
+	VPMOVWB           Z1, Y1
+	VMOVNTPS          Y1, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z    (SI), Z10, K6, Z20
-	VDIVPS      Z5, Z20, Z20
-	VRNDSCALEPS $0x08, Z20, Z21
-	VCVTDQ2PS   Z15, Z22
-	VCVTDQ2PS   Z1, Z23
-	VSUBPS      Z23, Z22, Z24
-	VMAXPS      Z21, Z24, Z21
-	VCVTDQ2PS   Z12, Z24
-	VSUBPS      Z23, Z24, Z25
-	VMINPS      Z21, Z25, Z21
-	VADDPS      Z23, Z21, Z21
-	VCMPPS      $0x07, Z20, Z20, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPERMW.Z    (SI), Z9, K6, Z20
-	VDIVPS      Z4, Z20, Z20
-	VRNDSCALEPS $0x08, Z20, Z23
-	VCVTDQ2PS   Z0, Z25
-	VSUBPS      Z25, Z22, Z26
-	VMAXPS      Z23, Z26, Z23
-	VSUBPS      Z25, Z24, Z26
-	VMINPS      Z23, Z26, Z23
-	VADDPS      Z25, Z23, Z23
-	VCMPPS      $0x07, Z20, Z20, K1
-	VCVTPS2DQ   Z23, Z23
-	VMOVAPS.Z   Z23, K1, Z23
-	VPACKSSDW   Z23, Z21, Z21
-	VPERMW.Z    64(SI), Z10, K6, Z20
-	VDIVPS      Z3, Z20, Z20
-	VRNDSCALEPS $0x08, Z20, Z23
-	VCVTDQ2PS   Z17, Z25
-	VSUBPS      Z25, Z22, Z26
-	VMAXPS      Z23, Z26, Z23
-	VSUBPS      Z25, Z24, Z26
-	VMINPS      Z23, Z26, Z23
-	VADDPS      Z25, Z23, Z23
-	VCMPPS      $0x07, Z20, Z20, K1
-	VCVTPS2DQ   Z23, Z23
-	VMOVAPS.Z   Z23, K1, Z23
-	VPERMW.Z    64(SI), Z9, K6, Z20
-	VDIVPS      Z2, Z20, Z20
-	VRNDSCALEPS $0x08, Z20, Z25
-	VCVTDQ2PS   Z18, Z26
-	VSUBPS      Z26, Z22, Z22
-	VMAXPS      Z25, Z22, Z25
-	VSUBPS      Z26, Z24, Z24
-	VMINPS      Z25, Z24, Z25
-	VADDPS      Z26, Z25, Z25
-	VCMPPS      $0x07, Z20, Z20, K1
-	VCVTPS2DQ   Z25, Z25
-	VMOVAPS.Z   Z25, K1, Z25
-	VPACKSSDW   Z25, Z23, Z23
-	VPACKSSWB   Z23, Z21, Z21
-	VPERMD      Z21, Z14, Z21
-	VPANDD      Z6, Z21, Z20
-	VPMADDUBSW  Z7, Z20, Z20
-	VPMOVWB     Z20, Y20
-	VMOVUPS     Y20, (DI)
-	JMP         short4back
+	MOVQ $+4, 976(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  rare
 
 lanerare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+5, 976(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 928(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 936(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 928(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 936(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
+
+rare:
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VDIVPS      Z1, Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -15705,9 +13146,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(R8), Z5
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -15720,9 +13161,9 @@ lanerare:
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(R8), Z5
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -15734,9 +13175,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMOVUPS     192(DX), Z5
-	VMOVUPS     192(R8), Z16
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMOVUPS     192(BX), Z5
+	VMOVUPS     192(R9), Z16
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z16, Z16
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -15754,109 +13195,68 @@ lanerare:
 	VPANDD      Z6, Z1, Z0
 	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
+	CMPQ        976(SP), $+1
+	JEQ         groupresume
+	CMPQ        976(SP), $+2
+	JEQ         longresume
+	CMPQ        976(SP), $+3
+	JEQ         short2resume
+	CMPQ        976(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z16
-	VMAXPS      Z2, Z16, Z2
-	VSUBPS      Z5, Z4, Z16
-	VMINPS      Z2, Z16, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z2
-	VMOVUPS.Z   128(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z16
-	VMAXPS      Z2, Z16, Z2
-	VSUBPS      Z5, Z4, Z16
-	VMINPS      Z2, Z16, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z5
-	VMOVUPS.Z   192(R8), K7, Z16
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z16, Z16
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z16, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z16, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z16, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R9), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         944(SP), BX
+	MOVQ         952(SP), R8
+	MOVQ         960(SP), R9
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z3
+	JMP          groupback
+
+longresume:
+	MOVQ         944(SP), BX
+	MOVQ         952(SP), R8
+	MOVQ         960(SP), R9
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z5
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z5, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z5, Z1, Z4
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z3
+	JMP          longback
+
+short2resume:
+	MOVQ 944(SP), BX
+	MOVQ 952(SP), R8
+	MOVQ 960(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 944(SP), BX
+	MOVQ 952(SP), R8
+	MOVQ 960(SP), R9
+	JMP  short4back
 
 // func QuantizeMinvalPacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeMinvalPacked4BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeMinvalPacked4BF16AVX512(SB), $992-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 table, Z8 table, K6 Uppers, Z7 0x80008000, Z13 table, Z6 0x10011001, Z5 0xf0f0f0f
 	// per group: Z4 scale, Z3 recip, Z2 minval
-	// vector registers in use at once: 22
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+	// vector registers in use at once: 20
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
 	VMOVUPS      constantsAVX512<>+132(SB), Z13
@@ -15883,105 +13283,105 @@ TEXT ·QuantizeMinvalPacked4BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS (R8), Z2
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z2
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z9, K6, Z16
-	VSUBPS       Z2, Z16, Z16
-	VMULPS       Z3, Z16, Z17
-	VFNMADD231PS Z4, Z17, Z16
-	VFMADD231PS  Z3, Z16, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     (SI), Z8, K6, Z16
-	VSUBPS       Z2, Z16, Z16
-	VMULPS       Z3, Z16, Z18
-	VFNMADD231PS Z4, Z18, Z16
-	VFMADD231PS  Z3, Z16, Z18
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMULPS       Z3, Z0, Z18
+	VFNMADD231PS Z4, Z18, Z0
+	VFMADD231PS  Z3, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z16
-	VSUBPS       Z2, Z16, Z16
-	VMULPS       Z3, Z16, Z17
-	VFNMADD231PS Z4, Z17, Z16
-	VFMADD231PS  Z3, Z16, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     64(SI), Z8, K6, Z16
-	VSUBPS       Z2, Z16, Z16
-	VMULPS       Z3, Z16, Z18
-	VFNMADD231PS Z4, Z18, Z16
-	VFMADD231PS  Z3, Z16, Z18
+	VPACKSSDW    Z18, Z1, Z16
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMULPS       Z3, Z0, Z18
+	VFNMADD231PS Z4, Z18, Z0
+	VFMADD231PS  Z3, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z0
+	VPACKSSDW    Z18, Z1, Z17
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z9, K6, Z16
-	VSUBPS       Z2, Z16, Z16
-	VMULPS       Z3, Z16, Z17
-	VFNMADD231PS Z4, Z17, Z16
-	VFMADD231PS  Z3, Z16, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     128(SI), Z8, K6, Z16
-	VSUBPS       Z2, Z16, Z16
-	VMULPS       Z3, Z16, Z18
-	VFNMADD231PS Z4, Z18, Z16
-	VFMADD231PS  Z3, Z16, Z18
+	VPERMW.Z     128(DX), Z9, K6, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     128(DX), Z8, K6, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMULPS       Z3, Z0, Z18
+	VFNMADD231PS Z4, Z18, Z0
+	VFMADD231PS  Z3, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPERMW.Z     192(SI), Z9, K6, Z16
-	VSUBPS       Z2, Z16, Z16
-	VMULPS       Z3, Z16, Z18
-	VFNMADD231PS Z4, Z18, Z16
-	VFMADD231PS  Z3, Z16, Z18
+	VPACKSSDW    Z18, Z1, Z1
+	VPERMW.Z     192(DX), Z9, K6, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMULPS       Z3, Z0, Z18
+	VFNMADD231PS Z4, Z18, Z0
+	VFMADD231PS  Z3, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
-	VPERMW.Z     192(SI), Z8, K6, Z16
-	VSUBPS       Z2, Z16, Z16
-	VMULPS       Z3, Z16, Z19
-	VFNMADD231PS Z4, Z19, Z16
-	VFMADD231PS  Z3, Z16, Z19
+	VPERMW.Z     192(DX), Z8, K6, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMULPS       Z3, Z0, Z19
+	VFNMADD231PS Z4, Z19, Z0
+	VFMADD231PS  Z3, Z0, Z19
 	VCVTPS2DQ    Z19, Z19
 	VPACKSSDW    Z19, Z18, Z18
-	VPMINSW      Z0, Z1, Z16
-	VPCMPEQW     Z7, Z16, K1
+	VPMINSW      Z17, Z16, Z0
+	VPCMPEQW     Z7, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPADDSW      Z14, Z1, Z16
-	VPADDSW      Z14, Z0, Z19
-	VPACKSSWB    Z19, Z16, Z16
-	VPERMD       Z16, Z13, Z16
-	VPMAXSB      Z12, Z16, Z16
-	VPMINSB      Z10, Z16, Z16
-	VPANDD       Z5, Z16, Z19
+	VPADDSW      Z14, Z16, Z0
+	VPADDSW      Z14, Z17, Z19
+	VPACKSSWB    Z19, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPANDD       Z5, Z0, Z19
 	VPMADDUBSW   Z6, Z19, Z19
 	VPMOVWB      Z19, Y19
-	VMOVUPS      Y19, (DI)
-	VMOVAPS      Z17, Z1
-	VMOVAPS      Z18, Z0
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VMOVUPS      Y19, (SI)
+	VMOVAPS      Z1, Z16
+	VMOVAPS      Z18, Z17
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -15989,79 +13389,79 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z9, K6, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          128(SI), Z8, K6, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
 	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPERMW.Z          192(SI), Z9, K6, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
+	VPACKSSDW         Z18, Z1, Z1
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
 	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          192(SI), Z8, K6, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z19
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z19
 	VCVTPS2DQ         Z19, Z19
 	VPACKSSDW         Z19, Z18, Z18
-	VPMINSW           Z0, Z1, Z16
-	VPCMPEQW          Z7, Z16, K1
+	VPMINSW           Z17, Z16, Z0
+	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VPADDSW           Z14, Z1, Z16
-	VPADDSW           Z14, Z0, Z19
-	VPACKSSWB         Z19, Z16, Z16
-	VPERMD            Z16, Z13, Z16
-	VPMAXSB           Z12, Z16, Z16
-	VPMINSB           Z10, Z16, Z16
-	VPANDD            Z5, Z16, Z19
+	VPADDSW           Z14, Z16, Z0
+	VPADDSW           Z14, Z17, Z19
+	VPACKSSWB         Z19, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPANDD            Z5, Z0, Z19
 	VPMADDUBSW        Z6, Z19, Z19
 	VPMOVWB           Z19, Y19
-	VMOVUPS           Y19, (DI)
-	VMOVAPS           Z17, Z1
-	VMOVAPS           Z18, Z0
-	ADDQ              $+4, DX
+	VMOVUPS           Y19, (SI)
+	VMOVAPS           Z1, Z16
+	VMOVAPS           Z18, Z17
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z2
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VSUBPS       Z2, Z0, Z0
 	VMULPS       Z3, Z0, Z1
 	VFNMADD231PS Z4, Z1, Z0
 	VFMADD231PS  Z3, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VSUBPS       Z2, Z0, Z0
 	VMULPS       Z3, Z0, Z16
 	VFNMADD231PS Z4, Z16, Z0
@@ -16069,13 +13469,13 @@ grouploop:
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z16
+	VPERMW.Z     64(DX), Z9, K6, Z16
 	VSUBPS       Z2, Z16, Z16
 	VMULPS       Z3, Z16, Z17
 	VFNMADD231PS Z4, Z17, Z16
 	VFMADD231PS  Z3, Z16, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     64(SI), Z8, K6, Z16
+	VPERMW.Z     64(DX), Z8, K6, Z16
 	VSUBPS       Z2, Z16, Z16
 	VMULPS       Z3, Z16, Z18
 	VFNMADD231PS Z4, Z18, Z16
@@ -16094,35 +13494,37 @@ grouploop:
 	VPANDD       Z5, Z0, Z1
 	VPMADDUBSW   Z6, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS (DX), Z2
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (BX), Z2
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z3, Z0, Z1
 	VFNMADD231PS Z2, Z1, Z0
@@ -16132,7 +13534,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z3, Z0, Z16
 	VFNMADD231PS Z2, Z16, Z0
@@ -16144,7 +13546,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z     64(SI), Z9, K6, Z16
+	VPERMW.Z     64(DX), Z9, K6, Z16
 	VSUBPS       Z4, Z16, Z16
 	VMULPS       Z3, Z16, Z17
 	VFNMADD231PS Z2, Z17, Z16
@@ -16154,7 +13556,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z     64(SI), Z8, K6, Z16
+	VPERMW.Z     64(DX), Z8, K6, Z16
 	VSUBPS       Z4, Z16, Z16
 	VMULPS       Z3, Z16, Z18
 	VFNMADD231PS Z2, Z18, Z16
@@ -16173,50 +13575,50 @@ groupmeet3:
 	VPANDD       Z5, Z0, Z1
 	VPMADDUBSW   Z6, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z2
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z2, Z0, Z0
@@ -16224,10 +13626,10 @@ grouppiece:
 	VFNMADD231PS Z4, Z1, Z0
 	VFMADD231PS  Z3, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z2, Z0, Z0
@@ -16235,10 +13637,10 @@ grouppiece:
 	VFNMADD231PS Z4, Z16, Z0
 	VFMADD231PS  Z3, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z2, Z0, Z0
@@ -16246,10 +13648,10 @@ grouppiece:
 	VFNMADD231PS Z4, Z17, Z0
 	VFMADD231PS  Z3, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z2, Z0, Z0
@@ -16266,7 +13668,7 @@ grouptailnarrow:
 	VPMINSW    Z17, Z1, Z1
 	VPCMPEQW   Z7, Z1, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
+	JNE        groupstage
 	VPACKSSWB  Z16, Z0, Z0
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
@@ -16276,34 +13678,34 @@ grouptailnarrow:
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z6, Z1, Z1
 	VPMOVWB    Z1, Y1
-	LEAQ       1(R9), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (DI)
+	VMOVDQU8   Y1, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	MOVQ  R9, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -16321,117 +13723,115 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z3
 
 short2ahead:
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          128(SI), Z8, K6, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          192(SI), Z8, K6, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z1, Z2, Z0
+	VPACKSSDW         Z16, Z2, Z2
+	VPMINSW           Z3, Z4, Z0
 	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z1, Z18
-	VPACKSSWB         Z18, Z0, Z0
+	VPADDSW           Z14, Z4, Z0
+	VPADDSW           Z14, Z3, Z16
+	VPACKSSWB         Z16, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z5, Z0, Z18
-	VPMADDUBSW        Z6, Z18, Z18
-	VPMOVWB           Z18, Y18
-	VMOVUPS           Y18, (DI)
-	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
-	ADDQ              $+8, DX
+	VPANDD            Z5, Z0, Z16
+	VPMADDUBSW        Z6, Z16, Z16
+	VPMOVWB           Z16, Y16
+	VMOVUPS           Y16, (SI)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z2, Z3
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VPERMW.Z          64(SI), Z9, K6, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z16, Z2
-	VPMINSW           Z16, Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z8, K6, Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z7, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
@@ -16442,14 +13842,14 @@ short2loop:
 	VPANDD            Z5, Z0, Z1
 	VPMADDUBSW        Z6, Z1, Z1
 	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (DI)
+	VMOVUPS           Y1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -16471,137 +13871,133 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z9, K6, Z17
-	VSUBPS.BCST       (R8), Z17, Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFNMADD231PS.BCST (DX), Z18, Z17
-	VFMADD231PS.BCST  (BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          (SI), Z8, K6, Z17
-	VSUBPS.BCST       4(R8), Z17, Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z0
-	VPERMW.Z          64(SI), Z9, K6, Z17
-	VSUBPS.BCST       8(R8), Z17, Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VFNMADD231PS.BCST 8(DX), Z18, Z17
-	VFMADD231PS.BCST  8(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          64(SI), Z8, K6, Z17
-	VSUBPS.BCST       12(R8), Z17, Z17
-	VMULPS.BCST       12(BX), Z17, Z19
-	VFNMADD231PS.BCST 12(DX), Z19, Z17
-	VFMADD231PS.BCST  12(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z16
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z3
 
 short4ahead:
-	VPERMW.Z          128(SI), Z9, K6, Z17
-	VSUBPS.BCST       16(R8), Z17, Z17
-	VMULPS.BCST       16(BX), Z17, Z18
-	VFNMADD231PS.BCST 16(DX), Z18, Z17
-	VFMADD231PS.BCST  16(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          128(SI), Z8, K6, Z17
-	VSUBPS.BCST       20(R8), Z17, Z17
-	VMULPS.BCST       20(BX), Z17, Z19
-	VFNMADD231PS.BCST 20(DX), Z19, Z17
-	VFMADD231PS.BCST  20(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPERMW.Z          192(SI), Z9, K6, Z17
-	VSUBPS.BCST       24(R8), Z17, Z17
-	VMULPS.BCST       24(BX), Z17, Z19
-	VFNMADD231PS.BCST 24(DX), Z19, Z17
-	VFMADD231PS.BCST  24(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          192(SI), Z8, K6, Z17
-	VSUBPS.BCST       28(R8), Z17, Z17
-	VMULPS.BCST       28(BX), Z17, Z20
-	VFNMADD231PS.BCST 28(DX), Z20, Z17
-	VFMADD231PS.BCST  28(BX), Z17, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPMINSW           Z16, Z0, Z17
-	VPCMPEQW          Z7, Z17, K1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z16
+	VFNMADD231PS.BCST 28(BX), Z16, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPMINSW           Z3, Z4, Z0
+	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPADDSW           Z14, Z0, Z17
-	VPADDSW           Z14, Z16, Z20
-	VPACKSSWB         Z20, Z17, Z17
-	VPERMD            Z17, Z13, Z17
-	VPMAXSB           Z12, Z17, Z17
-	VPMINSB           Z10, Z17, Z17
-	VPANDD            Z5, Z17, Z20
-	VPMADDUBSW        Z6, Z20, Z20
-	VPMOVWB           Z20, Y20
-	VMOVUPS           Y20, (DI)
-	VMOVAPS           Z18, Z0
-	VMOVAPS           Z19, Z16
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VBROADCASTSS      8(DX), Z2
-	VBROADCASTSS      12(DX), Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z16, Z0
-	VPERMW.Z          64(SI), Z9, K6, Z17
-	VSUBPS.BCST       8(R8), Z17, Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VFNMADD231PS.BCST 8(DX), Z18, Z17
-	VFMADD231PS.BCST  8(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          64(SI), Z8, K6, Z17
-	VSUBPS.BCST       12(R8), Z17, Z17
-	VMULPS.BCST       12(BX), Z17, Z19
-	VFNMADD231PS.BCST 12(DX), Z19, Z17
-	VFMADD231PS.BCST  12(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPADDSW           Z14, Z18, Z17
-	VPMINSW           Z18, Z16, Z16
-	VPCMPEQW          Z7, Z16, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z17, Z0, Z0
+	VPADDSW           Z14, Z4, Z0
+	VPADDSW           Z14, Z3, Z16
+	VPACKSSWB         Z16, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
 	VPANDD            Z5, Z0, Z16
 	VPMADDUBSW        Z6, Z16, Z16
 	VPMOVWB           Z16, Y16
-	VMOVUPS           Y16, (DI)
+	VMOVUPS           Y16, (SI)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z2, Z3
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
+
+short4loop:
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z8, K6, Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPANDD            Z5, Z0, Z1
+	VPMADDUBSW        Z6, Z1, Z1
+	VPMOVWB           Z1, Y1
+	VMOVUPS           Y1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R9
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -16616,24 +14012,24 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -16641,19 +14037,19 @@ laneloop:
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPADDSW      Z14, Z3, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z1
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z16
+	VPERMW.Z     64(DX), Z9, K6, Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z4
+	VMOVUPS      128(R9), Z16
 	VSUBPS       Z16, Z1, Z1
 	VMULPS       Z4, Z1, Z16
 	VFNMADD231PS Z2, Z16, Z1
 	VFMADD231PS  Z4, Z1, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     64(SI), Z8, K6, Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z17
+	VPERMW.Z     64(DX), Z8, K6, Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z4
+	VMOVUPS      192(R9), Z17
 	VSUBPS       Z17, Z1, Z1
 	VMULPS       Z4, Z1, Z17
 	VFNMADD231PS Z2, Z17, Z1
@@ -16672,105 +14068,31 @@ laneloop:
 	VPANDD       Z5, Z0, Z1
 	VPMADDUBSW   Z6, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  928(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  936(SP), DX
+	MOVQ  944(SP), BX
+	MOVQ  952(SP), R8
+	MOVQ  960(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z16
-	VSUBPS       Z16, Z0, Z0
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z17
-	VSUBPS       Z17, Z0, Z0
-	VMULPS       Z2, Z0, Z17
-	VFNMADD231PS Z1, Z17, Z0
-	VFMADD231PS  Z2, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-
-lanetailnarrow:
-	VPACKSSDW  Z4, Z3, Z3
-	VPADDSW    Z14, Z3, Z0
-	VPACKSSDW  Z17, Z16, Z16
-	VPADDSW    Z14, Z16, Z1
-	VPMINSW    Z16, Z3, Z3
-	VPCMPEQW   Z7, Z3, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z13, Z0
-	VPMAXSB    Z12, Z0, Z0
-	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z5, Z0, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z6, Z1, Z1
-	VPMOVWB    Z1, Y1
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -16784,15 +14106,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z9, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VSUBPS       Z2, Z0, Z0
 	VMULPS       Z3, Z0, Z1
 	VFNMADD231PS Z4, Z1, Z0
 	VFMADD231PS  Z3, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VSUBPS       Z2, Z0, Z0
 	VMULPS       Z3, Z0, Z16
 	VFNMADD231PS Z4, Z16, Z0
@@ -16800,13 +14122,13 @@ groupstream:
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z16
+	VPERMW.Z     64(DX), Z9, K6, Z16
 	VSUBPS       Z2, Z16, Z16
 	VMULPS       Z3, Z16, Z17
 	VFNMADD231PS Z4, Z17, Z16
 	VFMADD231PS  Z3, Z16, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     64(SI), Z8, K6, Z16
+	VPERMW.Z     64(DX), Z8, K6, Z16
 	VSUBPS       Z2, Z16, Z16
 	VMULPS       Z3, Z16, Z18
 	VFNMADD231PS Z4, Z18, Z16
@@ -16825,88 +14147,52 @@ groupstream:
 	VPANDD       Z5, Z0, Z1
 	VPMADDUBSW   Z6, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW    Z0, Z1, Z16
-	VPCMPEQW   Z7, Z16, K1
+	VPMINSW    Z17, Z16, Z0
+	VPCMPEQW   Z7, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPADDSW    Z14, Z1, Z16
-	VPADDSW    Z14, Z0, Z17
-	VPACKSSWB  Z17, Z16, Z16
-	VPERMD     Z16, Z13, Z16
-	VPMAXSB    Z12, Z16, Z16
-	VPMINSB    Z10, Z16, Z16
-	VPANDD     Z5, Z16, Z17
-	VPMADDUBSW Z6, Z17, Z17
-	VPMOVWB    Z17, Y17
-	VMOVUPS    Y17, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
+	VPADDSW    Z14, Z16, Z0
+	VPADDSW    Z14, Z17, Z1
+	VPACKSSWB  Z1, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPANDD     Z5, Z0, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+128, DX
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z16
-	VSUBPS      Z16, Z16, Z17
-	VMAXPS      Z1, Z17, Z1
-	VCVTDQ2PS   Z11, Z18
-	VSUBPS      Z16, Z18, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z17, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z17, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z17, Z20
-	VMINPS      Z20, Z18, Z20
-	VADDPS      Z16, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKSSWB   Z19, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z5, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         groupback
+	MOVQ $+1, 976(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -16914,16 +14200,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	VBROADCASTSS 4(DX), K7, Z2
+	VBROADCASTSS 4(R9), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z3
+	VBROADCASTSS 4(BX), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -16932,14 +14218,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS (DX), Z2
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (BX), Z2
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -16948,16 +14234,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	VBROADCASTSS 4(DX), K7, Z2
+	VBROADCASTSS 4(R9), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z3
+	VBROADCASTSS 4(BX), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -16966,14 +14252,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS (DX), Z2
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (BX), Z2
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -16982,16 +14268,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	VBROADCASTSS 4(DX), K7, Z2
+	VBROADCASTSS 4(R9), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z3
+	VBROADCASTSS 4(BX), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -17000,14 +14286,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS (DX), Z2
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (BX), Z2
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -17016,137 +14302,86 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	VBROADCASTSS 4(DX), K7, Z2
+	VBROADCASTSS 4(R9), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z3
+	VBROADCASTSS 4(BX), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z16
-	VSUBPS      Z16, Z16, Z17
-	VMAXPS      Z1, Z17, Z1
-	VCVTDQ2PS   Z11, Z18
-	VSUBPS      Z16, Z18, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z17, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z17, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z17, Z20
-	VMINPS      Z20, Z18, Z20
-	VADDPS      Z16, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKSSWB   Z19, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z5, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z6, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R9), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 928(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 936(SP)
+	LEAQ 32(SP), DX
+	MOVQ R10, 968(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 928(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 936(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 968(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VPERMW.Z          64(SI), Z9, K6, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z16, Z2
-	VPMINSW           Z16, Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z8, K6, Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z7, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
@@ -17157,188 +14392,141 @@ short2stream:
 	VPANDD            Z5, Z0, Z1
 	VPMADDUBSW        Z6, Z1, Z1
 	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Y1, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z11, Z17
-	VSUBPS      Z2, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z5, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short2back
+	MOVQ $+2, 976(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VBROADCASTSS      8(DX), Z2
-	VBROADCASTSS      12(DX), Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z16, Z0
-	VPERMW.Z          64(SI), Z9, K6, Z17
-	VSUBPS.BCST       8(R8), Z17, Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VFNMADD231PS.BCST 8(DX), Z18, Z17
-	VFMADD231PS.BCST  8(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          64(SI), Z8, K6, Z17
-	VSUBPS.BCST       12(R8), Z17, Z17
-	VMULPS.BCST       12(BX), Z17, Z19
-	VFNMADD231PS.BCST 12(DX), Z19, Z17
-	VFMADD231PS.BCST  12(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPADDSW           Z14, Z18, Z17
-	VPMINSW           Z18, Z16, Z16
-	VPCMPEQW          Z7, Z16, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z8, K6, Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z17, Z0, Z0
+	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z5, Z0, Z16
-	VPMADDUBSW        Z6, Z16, Z16
-	VPMOVWB           Z16, Y16
-	VMOVNTPS          Y16, (DI)
-	ADDQ              $+16, DX
+	VPANDD            Z5, Z0, Z1
+	VPMADDUBSW        Z6, Z1, Z1
+	VPMOVWB           Z1, Y1
+	VMOVNTPS          Y1, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VCVTDQ2PS   Z15, Z17
-	VSUBPS      Z17, Z17, Z18
-	VMAXPS      Z16, Z18, Z16
-	VCVTDQ2PS   Z11, Z19
-	VSUBPS      Z17, Z19, Z19
-	VMINPS      Z16, Z19, Z16
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z18, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z17, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z16, Z16
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VSUBPS.BCST 8(R8), Z0, Z0
-	VDIVPS      Z2, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z18, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z17, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VSUBPS.BCST 12(R8), Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z18, Z21
-	VMINPS      Z21, Z19, Z21
-	VADDPS      Z17, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPACKSSWB   Z20, Z16, Z16
-	VPERMD      Z16, Z13, Z16
-	VPANDD      Z5, Z16, Z0
-	VPMADDUBSW  Z6, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short4back
+	MOVQ $+3, 976(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  rare
 
 lanerare:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+4, 976(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 928(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 936(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  laneloop
+
+rare:
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -17352,9 +14540,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMOVUPS     64(DX), Z16
-	VMOVUPS     64(R8), Z17
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMOVUPS     64(BX), Z16
+	VMOVUPS     64(R9), Z17
 	VSUBPS      Z17, Z0, Z0
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -17365,9 +14553,9 @@ lanerare:
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
 	VPACKSSDW   Z16, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMOVUPS     128(DX), Z16
-	VMOVUPS     128(R8), Z17
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMOVUPS     128(BX), Z16
+	VMOVUPS     128(R9), Z17
 	VSUBPS      Z17, Z0, Z0
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -17377,9 +14565,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMOVUPS     192(DX), Z17
-	VMOVUPS     192(R8), Z18
+	VPERMW.Z    64(DX), Z8, K6, Z0
+	VMOVUPS     192(BX), Z17
+	VMOVUPS     192(R9), Z18
 	VSUBPS      Z18, Z0, Z0
 	VDIVPS      Z17, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -17395,103 +14583,48 @@ lanerare:
 	VPANDD      Z5, Z1, Z0
 	VPMADDUBSW  Z6, Z0, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
+	CMPQ        976(SP), $+1
+	JEQ         groupresume
+	CMPQ        976(SP), $+2
+	JEQ         short2resume
+	CMPQ        976(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z16
-	VMOVUPS.Z   64(R8), K7, Z17
-	VSUBPS      Z17, Z0, Z0
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z16
-	VMOVUPS.Z   128(R8), K7, Z17
-	VSUBPS      Z17, Z0, Z0
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z17
-	VMOVUPS.Z   192(R8), K7, Z18
-	VSUBPS      Z18, Z0, Z0
-	VDIVPS      Z17, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z5, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z6, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R9), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         944(SP), BX
+	MOVQ         952(SP), R8
+	MOVQ         960(SP), R9
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z2
+	JMP          groupback
+
+short2resume:
+	MOVQ 944(SP), BX
+	MOVQ 952(SP), R8
+	MOVQ 960(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 944(SP), BX
+	MOVQ 952(SP), R8
+	MOVQ 960(SP), R9
+	JMP  short4back
 
 // func QuantizePacked2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizePacked2BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizePacked2BF16AVX512(SB), $704-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x4010401, Z6 0x3030303, Z5 0x100001
 	// per group: Z4 scale, Z3 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 22
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 19
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+132(SB), Z14
@@ -17525,83 +14658,83 @@ TEXT ·QuantizePacked2BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (BX), Z3
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z16
-	VFNMADD231PS Z4, Z16, Z0
-	VFMADD231PS  Z3, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z3, Z0, Z17
 	VFNMADD231PS Z4, Z17, Z0
 	VFMADD231PS  Z3, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z2
-	VPERMW.Z     64(SI), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z16
-	VFNMADD231PS Z4, Z16, Z0
-	VFMADD231PS  Z3, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPACKSSDW    Z17, Z1, Z2
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z3, Z0, Z17
 	VFNMADD231PS Z4, Z17, Z0
 	VFMADD231PS  Z3, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z1
+	VPACKSSDW    Z17, Z1, Z16
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z16
-	VFNMADD231PS Z4, Z16, Z0
-	VFMADD231PS  Z3, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     128(SI), Z9, K6, Z0
+	VPERMW.Z     128(DX), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     128(DX), Z9, K6, Z0
 	VMULPS       Z3, Z0, Z17
 	VFNMADD231PS Z4, Z17, Z0
 	VFMADD231PS  Z3, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPERMW.Z     192(SI), Z10, K6, Z0
+	VPACKSSDW    Z17, Z1, Z1
+	VPERMW.Z     192(DX), Z10, K6, Z0
 	VMULPS       Z3, Z0, Z17
 	VFNMADD231PS Z4, Z17, Z0
 	VFMADD231PS  Z3, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     192(SI), Z9, K6, Z0
+	VPERMW.Z     192(DX), Z9, K6, Z0
 	VMULPS       Z3, Z0, Z18
 	VFNMADD231PS Z4, Z18, Z0
 	VFMADD231PS  Z3, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
 	VPACKSSDW    Z18, Z17, Z17
-	VPMINSW      Z1, Z2, Z0
+	VPMINSW      Z16, Z2, Z0
 	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPACKSSWB    Z1, Z2, Z0
+	VPACKSSWB    Z16, Z2, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
@@ -17609,11 +14742,11 @@ groupahead:
 	VPMADDUBSW   Z7, Z18, Z18
 	VPMADDWD     Z5, Z18, Z18
 	VPMOVDB      Z18, X18
-	VMOVUPS      X18, (DI)
-	VMOVAPS      Z16, Z2
-	VMOVAPS      Z17, Z1
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	VMOVUPS      X18, (SI)
+	VMOVAPS      Z1, Z2
+	VMOVAPS      Z17, Z16
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -17621,37 +14754,37 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPERMW.Z          192(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VPACKSSDW         Z17, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z18
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
 	VCVTPS2DQ         Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z1, Z2, Z0
+	VPMINSW           Z16, Z2, Z0
 	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VPACKSSWB         Z1, Z2, Z0
+	VPACKSSWB         Z16, Z2, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
@@ -17659,44 +14792,44 @@ groupturn:
 	VPMADDUBSW        Z7, Z18, Z18
 	VPMADDWD          Z5, Z18, Z18
 	VPMOVDB           Z18, X18
-	VMOVUPS           X18, (DI)
-	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
-	ADDQ              $+4, DX
+	VMOVUPS           X18, (SI)
+	VMOVAPS           Z1, Z2
+	VMOVAPS           Z17, Z16
 	ADDQ              $+4, BX
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R8
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z3, Z0, Z1
 	VFNMADD231PS Z4, Z1, Z0
 	VFMADD231PS  Z3, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z3, Z0, Z2
 	VFNMADD231PS Z4, Z2, Z0
 	VFMADD231PS  Z3, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z3, Z0, Z2
 	VFNMADD231PS Z4, Z2, Z0
 	VFMADD231PS  Z3, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z3, Z0, Z16
 	VFNMADD231PS Z4, Z16, Z0
 	VFMADD231PS  Z3, Z0, Z16
@@ -17714,34 +14847,36 @@ grouploop:
 	VPMADDUBSW   Z7, Z0, Z0
 	VPMADDWD     Z5, Z0, Z0
 	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z3, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
@@ -17750,7 +14885,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z2
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z4, Z0, Z2
@@ -17760,7 +14895,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z2
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z4, Z0, Z2
@@ -17769,7 +14904,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z16
 	VFNMADD231PS Z3, Z16, Z0
 	VFMADD231PS  Z4, Z0, Z16
@@ -17787,78 +14922,78 @@ groupmeet3:
 	VPMADDUBSW   Z7, Z0, Z0
 	VPMADDWD     Z5, Z0, Z0
 	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	VMOVUPS      X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z3, Z0, Z1
 	VFNMADD231PS Z4, Z1, Z0
 	VFMADD231PS  Z3, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z3, Z0, Z2
 	VFNMADD231PS Z4, Z2, Z0
 	VFMADD231PS  Z3, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z3, Z0, Z16
 	VFNMADD231PS Z4, Z16, Z0
 	VFMADD231PS  Z3, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z3, Z0, Z17
@@ -17872,7 +15007,7 @@ grouptailnarrow:
 	VPMINSW    Z16, Z1, Z0
 	VPCMPEQW   Z8, Z0, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
+	JNE        groupstage
 	VPACKSSWB  Z16, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
@@ -17883,33 +15018,33 @@ grouptailnarrow:
 	VPMADDUBSW Z7, Z0, Z0
 	VPMADDWD   Z5, Z0, Z0
 	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
+	LEAQ       3(DI), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
+	VMOVDQU8   X0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	MOVQ  R8, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -17920,106 +15055,106 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z16
-	VBROADCASTSS constantsAVX512<>+196(SB), Z17
-	VPSUBD       Z17, Z16, Z4
-	VBROADCASTSS (DX), Z3
-	VBROADCASTSS constantsAVX512<>+200(SB), Z16
-	VFNMADD231PS Z3, Z4, Z16
-	VBROADCASTSS constantsAVX512<>+204(SB), Z17
-	VFMADD231PS  Z17, Z16, Z16
-	VMULPS       Z4, Z16, Z2
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z4
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z4, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z4, Z1, Z3
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VPERMW.Z     (SI), Z10, K6, Z16
-	VMULPS       Z2, Z16, Z17
-	VFMADD231PS  Z4, Z16, Z17
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z17
+	VFMADD231PS  Z4, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     (SI), Z9, K6, Z16
-	VMULPS       Z2, Z16, Z18
-	VFMADD231PS  Z4, Z16, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z1
-	VPERMW.Z     64(SI), Z10, K6, Z16
-	VMULPS       Z2, Z16, Z17
-	VFMADD231PS  Z4, Z16, Z17
+	VPACKSSDW    Z17, Z1, Z2
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z17
+	VFMADD231PS  Z4, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     64(SI), Z9, K6, Z16
-	VMULPS       Z2, Z16, Z18
-	VFMADD231PS  Z4, Z16, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z0
+	VPACKSSDW    Z17, Z1, Z16
 
 longahead:
-	VPERMW.Z    128(SI), Z10, K6, Z16
-	VMULPS      Z2, Z16, Z17
-	VFMADD231PS Z4, Z16, Z17
+	VPERMW.Z    128(DX), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    128(DX), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
 	VCVTPS2DQ   Z17, Z17
-	VPERMW.Z    128(SI), Z9, K6, Z16
-	VMULPS      Z2, Z16, Z18
-	VFMADD231PS Z4, Z16, Z18
+	VPACKSSDW   Z17, Z1, Z1
+	VPERMW.Z    192(DX), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPERMW.Z    192(DX), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z18
+	VFMADD231PS Z4, Z0, Z18
 	VCVTPS2DQ   Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
-	VPERMW.Z    192(SI), Z10, K6, Z16
-	VMULPS      Z2, Z16, Z18
-	VFMADD231PS Z4, Z16, Z18
-	VCVTPS2DQ   Z18, Z18
-	VPERMW.Z    192(SI), Z9, K6, Z16
-	VMULPS      Z2, Z16, Z19
-	VFMADD231PS Z4, Z16, Z19
-	VCVTPS2DQ   Z19, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPMINSW     Z0, Z1, Z16
-	VPCMPEQW    Z8, Z16, K1
+	VPMINSW     Z16, Z2, Z0
+	VPCMPEQW    Z8, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
-	VPACKSSWB   Z0, Z1, Z16
-	VPERMD      Z16, Z14, Z16
-	VPMAXSB     Z13, Z16, Z16
-	VPMINSB     Z11, Z16, Z16
-	VPANDD      Z6, Z16, Z19
-	VPMADDUBSW  Z7, Z19, Z19
-	VPMADDWD    Z5, Z19, Z19
-	VPMOVDB     Z19, X19
-	VMOVUPS     X19, (DI)
-	VMOVAPS     Z17, Z1
-	VMOVAPS     Z18, Z0
-	ADDQ        $+16, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	VPACKSSWB   Z16, Z2, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z6, Z0, Z18
+	VPMADDUBSW  Z7, Z18, Z18
+	VPMADDWD    Z5, Z18, Z18
+	VPMOVDB     Z18, X18
+	VMOVUPS     X18, (SI)
+	VMOVAPS     Z1, Z2
+	VMOVAPS     Z17, Z16
+	ADDQ        $+16, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z2, Z0, Z1
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z1
 	VFMADD231PS Z4, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z16
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z4, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z4, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z16
 	VFMADD231PS Z4, Z0, Z16
 	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMULPS      Z2, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPMINSW     Z16, Z1, Z0
+	VPACKSSDW   Z16, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
 	VPCMPEQW    Z8, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longrare
-	VPACKSSWB   Z16, Z1, Z1
+	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
 	VPMAXSB     Z13, Z1, Z1
 	VPMINSB     Z11, Z1, Z1
@@ -18027,64 +15162,68 @@ longloop:
 	VPMADDUBSW  Z7, Z0, Z0
 	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
+	VMOVUPS     X0, (SI)
 
 longback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+16, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z1
+	VMULPS      Z3, Z0, Z1
 	VFMADD231PS Z4, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R8, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	CMPQ        R8, $+33
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z4, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	CMPQ        R8, $+49
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z18
-	VFMADD231PS Z4, Z0, Z18
-	VCVTPS2DQ   Z18, Z18
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
 
 longtailnarrow:
-	VPACKSSDW  Z16, Z1, Z1
-	VPACKSSDW  Z18, Z17, Z17
-	VPMINSW    Z17, Z1, Z0
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z17, Z16, Z16
+	VPMINSW    Z16, Z1, Z0
 	VPCMPEQW   Z8, Z0, K1
 	KORTESTQ   K1, K1
-	JNE        longtailrare
-	VPACKSSWB  Z17, Z1, Z1
+	JNE        longstage
+	VPACKSSWB  Z16, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
@@ -18094,22 +15233,20 @@ longtailnarrow:
 	VPMADDUBSW Z7, Z0, Z0
 	VPMADDWD   Z5, Z0, Z0
 	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
+	LEAQ       3(DI), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-
-longtailback:
-	MOVQ R8, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU8   X0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -18127,100 +15264,98 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z2
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z1
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z3
 
 short2ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPERMW.Z          192(SI), Z10, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z1, Z2, Z0
+	VPACKSSDW         Z16, Z2, Z2
+	VPMINSW           Z3, Z4, Z0
 	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z1, Z2, Z0
+	VPACKSSWB         Z3, Z4, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z18
-	VPMADDUBSW        Z7, Z18, Z18
-	VPMADDWD          Z5, Z18, Z18
-	VPMOVDB           Z18, X18
-	VMOVUPS           X18, (DI)
-	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
-	ADDQ              $+8, DX
+	VPANDD            Z6, Z0, Z16
+	VPMADDUBSW        Z7, Z16, Z16
+	VPMADDWD          Z5, Z16, Z16
+	VPMOVDB           Z16, X16
+	VMOVUPS           X16, (SI)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z2, Z3
 	ADDQ              $+8, BX
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
 	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
@@ -18233,13 +15368,13 @@ short2loop:
 	VPMADDUBSW        Z7, Z0, Z0
 	VPMADDWD          Z5, Z0, Z0
 	VPMOVDB           Z0, X0
-	VMOVUPS           X0, (DI)
+	VMOVUPS           X0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -18261,121 +15396,117 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z10, K6, Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFNMADD231PS.BCST (DX), Z18, Z17
-	VFMADD231PS.BCST  (BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          (SI), Z9, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z0
-	VPERMW.Z          64(SI), Z10, K6, Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VFNMADD231PS.BCST 8(DX), Z18, Z17
-	VFMADD231PS.BCST  8(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          64(SI), Z9, K6, Z17
-	VMULPS.BCST       12(BX), Z17, Z19
-	VFNMADD231PS.BCST 12(DX), Z19, Z17
-	VFMADD231PS.BCST  12(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z16
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z3
 
 short4ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z17
-	VMULPS.BCST       16(BX), Z17, Z18
-	VFNMADD231PS.BCST 16(DX), Z18, Z17
-	VFMADD231PS.BCST  16(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          128(SI), Z9, K6, Z17
-	VMULPS.BCST       20(BX), Z17, Z19
-	VFNMADD231PS.BCST 20(DX), Z19, Z17
-	VFMADD231PS.BCST  20(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPERMW.Z          192(SI), Z10, K6, Z17
-	VMULPS.BCST       24(BX), Z17, Z19
-	VFNMADD231PS.BCST 24(DX), Z19, Z17
-	VFMADD231PS.BCST  24(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          192(SI), Z9, K6, Z17
-	VMULPS.BCST       28(BX), Z17, Z20
-	VFNMADD231PS.BCST 28(DX), Z20, Z17
-	VFMADD231PS.BCST  28(BX), Z17, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPMINSW           Z16, Z0, Z17
-	VPCMPEQW          Z8, Z17, K1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       28(R8), Z0, Z16
+	VFNMADD231PS.BCST 28(BX), Z16, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPMINSW           Z3, Z4, Z0
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z16, Z0, Z17
-	VPERMD            Z17, Z14, Z17
-	VPMAXSB           Z13, Z17, Z17
-	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z6, Z17, Z20
-	VPMADDUBSW        Z7, Z20, Z20
-	VPMADDWD          Z5, Z20, Z20
-	VPMOVDB           Z20, X20
-	VMOVUPS           X20, (DI)
-	VMOVAPS           Z18, Z0
-	VMOVAPS           Z19, Z16
-	ADDQ              $+16, DX
+	VPACKSSWB         Z3, Z4, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z6, Z0, Z16
+	VPMADDUBSW        Z7, Z16, Z16
+	VPMADDWD          Z5, Z16, Z16
+	VPMOVDB           Z16, X16
+	VMOVUPS           X16, (SI)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z2, Z3
 	ADDQ              $+16, BX
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VBROADCASTSS      8(DX), Z2
-	VBROADCASTSS      12(DX), Z1
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z17, Z16, Z0
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
 	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z17, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXSB           Z13, Z16, Z16
-	VPMINSB           Z11, Z16, Z16
-	VPANDD            Z6, Z16, Z0
+	VPACKSSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z14, Z1
+	VPMAXSB           Z13, Z1, Z1
+	VPMINSB           Z11, Z1, Z1
+	VPANDD            Z6, Z1, Z0
 	VPMADDUBSW        Z7, Z0, Z0
 	VPMADDWD          Z5, Z0, Z0
 	VPMOVDB           Z0, X0
-	VMOVUPS           X0, (DI)
+	VMOVUPS           X0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R8
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -18390,36 +15521,36 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VPERMW.Z     64(SI), Z10, K6, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
 	VFMADD231PS  Z2, Z0, Z16
@@ -18437,95 +15568,29 @@ laneloop:
 	VPMADDUBSW   Z7, Z0, Z0
 	VPMADDWD     Z5, Z0, Z0
 	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+16, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  656(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX512(SB)
+	MOVQ  664(SP), DX
+	MOVQ  672(SP), BX
+	MOVQ  680(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMULPS       Z2, Z0, Z17
-	VFNMADD231PS Z1, Z17, Z0
-	VFMADD231PS  Z2, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-
-lanetailnarrow:
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKSSDW  Z17, Z16, Z16
-	VPMINSW    Z16, Z3, Z0
-	VPCMPEQW   Z8, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z16, Z3, Z3
-	VPERMD     Z3, Z14, Z3
-	VPMAXSB    Z13, Z3, Z3
-	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z6, Z3, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMADDWD   Z5, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -18539,25 +15604,25 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z10, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z3, Z0, Z1
 	VFNMADD231PS Z4, Z1, Z0
 	VFMADD231PS  Z3, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z3, Z0, Z2
 	VFNMADD231PS Z4, Z2, Z0
 	VFMADD231PS  Z3, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z3, Z0, Z2
 	VFNMADD231PS Z4, Z2, Z0
 	VFMADD231PS  Z3, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z3, Z0, Z16
 	VFNMADD231PS Z4, Z16, Z0
 	VFMADD231PS  Z3, Z0, Z16
@@ -18575,86 +15640,46 @@ groupstream:
 	VPMADDUBSW   Z7, Z0, Z0
 	VPMADDWD     Z5, Z0, Z0
 	VPMOVDB      Z0, X0
-	VMOVNTPS     X0, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW    Z1, Z2, Z0
+	VPMINSW    Z16, Z2, Z0
 	VPCMPEQW   Z8, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPACKSSWB  Z1, Z2, Z0
+	VPACKSSWB  Z16, Z2, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z6, Z0, Z16
-	VPMADDUBSW Z7, Z16, Z16
-	VPMADDWD   Z5, Z16, Z16
-	VPMOVDB    Z16, X16
-	VMOVUPS    X16, (DI)
-	ADDQ       $+16, DI
-	ADDQ       $+128, SI
+	VPANDD     Z6, Z0, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMADDWD   Z5, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	ADDQ       $+128, DX
 	SUBQ       $+64, R9
 	JMP        groupwhole
 
 grouprare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z16, Z16, Z16
-	VCVTDQ2PS   Z16, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z5, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         groupback
+	MOVQ $+1, 696(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 400(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -18662,14 +15687,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -18678,12 +15703,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -18692,14 +15717,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -18708,12 +15733,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -18722,14 +15747,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -18738,12 +15763,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -18752,125 +15777,77 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z16, Z16, Z16
-	VCVTDQ2PS   Z16, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z5, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R8), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 656(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 664(SP)
+	LEAQ 16(SP), DX
+	MOVQ R9, 688(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 656(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 664(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 688(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z2, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z1
 	VFMADD231PS Z4, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z16
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z4, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z4, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z16
 	VFMADD231PS Z4, Z0, Z16
 	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMULPS      Z2, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPMINSW     Z16, Z1, Z0
+	VPACKSSDW   Z16, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
 	VPCMPEQW    Z8, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longrare
-	VPACKSSWB   Z16, Z1, Z1
+	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
 	VPMAXSB     Z13, Z1, Z1
 	VPMINSB     Z11, Z1, Z1
@@ -18878,168 +15855,66 @@ longstream:
 	VPMADDUBSW  Z7, Z0, Z0
 	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
-	VMOVNTPS    X0, (DI)
-	ADDQ        $+16, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	VMOVNTPS    X0, (SI)
+	ADDQ        $+16, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z16
-	VPXORD      Z17, Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VSUBPS      Z17, Z16, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z12, Z18
-	VSUBPS      Z17, Z18, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z17, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z17, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z17, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z16, Z20
-	VMINPS      Z20, Z18, Z20
-	VADDPS      Z17, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKSSWB   Z19, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z5, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         longback
+	MOVQ $+2, 696(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 400(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z16
-	VPXORD      Z17, Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VSUBPS      Z17, Z16, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z12, Z18
-	VSUBPS      Z17, Z18, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z17, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z17, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z17, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z16, Z20
-	VMINPS      Z20, Z18, Z20
-	VADDPS      Z17, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKSSWB   Z19, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z5, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R8), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 656(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 664(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
 	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
@@ -19052,178 +15927,128 @@ short2stream:
 	VPMADDUBSW        Z7, Z0, Z0
 	VPMADDWD          Z5, Z0, Z0
 	VPMOVDB           Z0, X0
-	VMOVNTPS          X0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          X0, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z16, Z16, Z16
-	VCVTDQ2PS   Z16, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z5, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         short2back
+	MOVQ $+3, 696(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 400(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VBROADCASTSS      8(DX), Z2
-	VBROADCASTSS      12(DX), Z1
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z17, Z16, Z0
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
 	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z17, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXSB           Z13, Z16, Z16
-	VPMINSB           Z11, Z16, Z16
-	VPANDD            Z6, Z16, Z0
+	VPACKSSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z14, Z1
+	VPMAXSB           Z13, Z1, Z1
+	VPMINSB           Z11, Z1, Z1
+	VPANDD            Z6, Z1, Z0
 	VPMADDUBSW        Z7, Z0, Z0
 	VPMADDWD          Z5, Z0, Z0
 	VPMOVDB           Z0, X0
-	VMOVNTPS          X0, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          X0, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VCVTDQ2PS   Z15, Z17
-	VPXORD      Z18, Z18, Z18
-	VCVTDQ2PS   Z18, Z18
-	VSUBPS      Z18, Z17, Z17
-	VMAXPS      Z16, Z17, Z16
-	VCVTDQ2PS   Z12, Z19
-	VSUBPS      Z18, Z19, Z19
-	VMINPS      Z16, Z19, Z16
-	VADDPS      Z18, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z17, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z18, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z16, Z16
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z2, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z17, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z18, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z17, Z21
-	VMINPS      Z21, Z19, Z21
-	VADDPS      Z18, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPACKSSWB   Z20, Z16, Z16
-	VPERMD      Z16, Z14, Z16
-	VPANDD      Z6, Z16, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z5, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         short4back
+	MOVQ $+4, 696(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 400(SP), R8
+	JMP  rare
 
 lanerare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+5, 696(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 656(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 664(SP)
+	LEAQ 16(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 400(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 656(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 664(SP)
+	LEAQ 16(SP), DX
+	JMP  longloop
+
+rare:
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMOVUPS     (BX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
@@ -19238,8 +16063,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMOVUPS     64(DX), Z16
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMOVUPS     64(BX), Z16
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -19249,8 +16074,8 @@ lanerare:
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
 	VPACKSSDW   Z16, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMOVUPS     128(DX), Z16
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMOVUPS     128(BX), Z16
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -19259,8 +16084,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMOVUPS     192(DX), Z17
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMOVUPS     192(BX), Z17
 	VDIVPS      Z17, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
 	VMAXPS      Z17, Z2, Z17
@@ -19276,99 +16101,61 @@ lanerare:
 	VPMADDUBSW  Z7, Z0, Z0
 	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
+	VMOVUPS     X0, (SI)
+	CMPQ        696(SP), $+1
+	JEQ         groupresume
+	CMPQ        696(SP), $+2
+	JEQ         longresume
+	CMPQ        696(SP), $+3
+	JEQ         short2resume
+	CMPQ        696(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z16
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z16
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z17
-	VDIVPS      Z17, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z5, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R8), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         672(SP), BX
+	MOVQ         680(SP), R8
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
+	JMP          groupback
+
+longresume:
+	MOVQ         672(SP), BX
+	MOVQ         680(SP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z4
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z4, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z4, Z1, Z3
+	JMP          longback
+
+short2resume:
+	MOVQ 672(SP), BX
+	MOVQ 680(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 672(SP), BX
+	MOVQ 680(SP), R8
+	JMP  short4back
 
 // func QuantizeZeroPointPacked2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointPacked2BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeZeroPointPacked2BF16AVX512(SB), $976-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x4010401, Z6 0x3030303, Z5 0x100001
-	// per group: Z4 scale, Z3 recip, Z2 zeroPoint, Z1 Narrow16
+	// per group: Z4 scale, Z3 recip, Z0 zeroPoint, Z2 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 28
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	// vector registers in use at once: 21
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+132(SB), Z14
@@ -19402,99 +16189,99 @@ TEXT ·QuantizeZeroPointPacked2BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS (R8), Z2
-	VPACKSSDW    Z2, Z2, Z1
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z2
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z10, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFNMADD231PS Z4, Z18, Z17
-	VFMADD231PS  Z3, Z17, Z18
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z18
+	VFNMADD231PS Z4, Z18, Z0
+	VFMADD231PS  Z3, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
-	VPERMW.Z     (SI), Z9, K6, Z17
-	VMULPS       Z3, Z17, Z19
-	VFNMADD231PS Z4, Z19, Z17
-	VFMADD231PS  Z3, Z17, Z19
-	VCVTPS2DQ    Z19, Z19
-	VPACKSSDW    Z19, Z18, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFNMADD231PS Z4, Z18, Z17
-	VFMADD231PS  Z3, Z17, Z18
+	VPACKSSDW    Z18, Z1, Z16
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z18
+	VFNMADD231PS Z4, Z18, Z0
+	VFMADD231PS  Z3, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
-	VPERMW.Z     64(SI), Z9, K6, Z17
-	VMULPS       Z3, Z17, Z19
-	VFNMADD231PS Z4, Z19, Z17
-	VFMADD231PS  Z3, Z17, Z19
-	VCVTPS2DQ    Z19, Z19
-	VPACKSSDW    Z19, Z18, Z16
+	VPACKSSDW    Z18, Z1, Z17
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z10, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFNMADD231PS Z4, Z18, Z17
-	VFMADD231PS  Z3, Z17, Z18
+	VPERMW.Z     128(DX), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     128(DX), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z18
+	VFNMADD231PS Z4, Z18, Z0
+	VFMADD231PS  Z3, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
-	VPERMW.Z     128(SI), Z9, K6, Z17
-	VMULPS       Z3, Z17, Z19
-	VFNMADD231PS Z4, Z19, Z17
-	VFMADD231PS  Z3, Z17, Z19
+	VPACKSSDW    Z18, Z1, Z1
+	VPERMW.Z     192(DX), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z18
+	VFNMADD231PS Z4, Z18, Z0
+	VFMADD231PS  Z3, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     192(DX), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z19
+	VFNMADD231PS Z4, Z19, Z0
+	VFMADD231PS  Z3, Z0, Z19
 	VCVTPS2DQ    Z19, Z19
 	VPACKSSDW    Z19, Z18, Z18
-	VPERMW.Z     192(SI), Z10, K6, Z17
-	VMULPS       Z3, Z17, Z19
-	VFNMADD231PS Z4, Z19, Z17
-	VFMADD231PS  Z3, Z17, Z19
-	VCVTPS2DQ    Z19, Z19
-	VPERMW.Z     192(SI), Z9, K6, Z17
-	VMULPS       Z3, Z17, Z20
-	VFNMADD231PS Z4, Z20, Z17
-	VFMADD231PS  Z3, Z17, Z20
-	VCVTPS2DQ    Z20, Z20
-	VPACKSSDW    Z20, Z19, Z19
-	VPMINSW      Z16, Z0, Z17
-	VPCMPEQW     Z8, Z17, K1
+	VPMINSW      Z17, Z16, Z0
+	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPADDSW      Z1, Z0, Z17
-	VPADDSW      Z1, Z16, Z20
-	VPACKSSWB    Z20, Z17, Z17
-	VPERMD       Z17, Z14, Z17
-	VPMAXSB      Z13, Z17, Z17
-	VPMINSB      Z11, Z17, Z17
-	VPANDD       Z6, Z17, Z20
-	VPMADDUBSW   Z7, Z20, Z20
-	VPMADDWD     Z5, Z20, Z20
-	VPMOVDB      Z20, X20
-	VMOVUPS      X20, (DI)
-	VMOVAPS      Z18, Z0
-	VMOVAPS      Z19, Z16
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	VPADDSW      Z2, Z16, Z0
+	VPADDSW      Z2, Z17, Z19
+	VPACKSSWB    Z19, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXSB      Z13, Z0, Z0
+	VPMINSB      Z11, Z0, Z0
+	VPANDD       Z6, Z0, Z19
+	VPMADDUBSW   Z7, Z19, Z19
+	VPMADDWD     Z5, Z19, Z19
+	VPMOVDB      Z19, X19
+	VMOVUPS      X19, (SI)
+	VMOVAPS      Z1, Z16
+	VMOVAPS      Z18, Z17
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -19502,138 +16289,140 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z10, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z18
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
 	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          128(SI), Z9, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z19
+	VPACKSSDW         Z18, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z19
 	VCVTPS2DQ         Z19, Z19
 	VPACKSSDW         Z19, Z18, Z18
-	VPERMW.Z          192(SI), Z10, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          192(SI), Z9, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPMINSW           Z16, Z0, Z17
-	VPCMPEQW          Z8, Z17, K1
+	VPMINSW           Z17, Z16, Z0
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VBROADCASTSS      (R8), Z17
-	VPACKSSDW         Z17, Z17, Z17
-	VPADDSW           Z17, Z0, Z20
-	VPADDSW           Z17, Z16, Z17
-	VPACKSSWB         Z17, Z20, Z20
-	VPERMD            Z20, Z14, Z20
-	VPMAXSB           Z13, Z20, Z20
-	VPMINSB           Z11, Z20, Z20
-	VPANDD            Z6, Z20, Z17
-	VPMADDUBSW        Z7, Z17, Z17
-	VPMADDWD          Z5, Z17, Z17
-	VPMOVDB           Z17, X17
-	VMOVUPS           X17, (DI)
-	VMOVAPS           Z18, Z0
-	VMOVAPS           Z19, Z16
-	ADDQ              $+4, DX
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z16, Z19
+	VPADDSW           Z0, Z17, Z0
+	VPACKSSWB         Z0, Z19, Z19
+	VPERMD            Z19, Z14, Z19
+	VPMAXSB           Z13, Z19, Z19
+	VPMINSB           Z11, Z19, Z19
+	VPANDD            Z6, Z19, Z0
+	VPMADDUBSW        Z7, Z0, Z0
+	VPMADDWD          Z5, Z0, Z0
+	VPMOVDB           Z0, X0
+	VMOVUPS           X0, (SI)
+	VMOVAPS           Z1, Z16
+	VMOVAPS           Z18, Z17
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS (R8), Z2
-	VPACKSSDW    Z2, Z2, Z1
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z2
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z3, Z0, Z16
 	VFNMADD231PS Z4, Z16, Z0
 	VFMADD231PS  Z3, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFNMADD231PS Z4, Z17, Z0
-	VFMADD231PS  Z3, Z0, Z17
+	VPACKSSDW    Z16, Z1, Z1
+	VPADDSW      Z2, Z1, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z16
+	VMULPS       Z3, Z16, Z17
+	VFNMADD231PS Z4, Z17, Z16
+	VFMADD231PS  Z3, Z16, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z1, Z16, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFNMADD231PS Z4, Z18, Z17
-	VFMADD231PS  Z3, Z17, Z18
+	VPERMW.Z     64(DX), Z9, K6, Z16
+	VMULPS       Z3, Z16, Z18
+	VFNMADD231PS Z4, Z18, Z16
+	VFMADD231PS  Z3, Z16, Z18
 	VCVTPS2DQ    Z18, Z18
-	VPERMW.Z     64(SI), Z9, K6, Z17
-	VMULPS       Z3, Z17, Z19
-	VFNMADD231PS Z4, Z19, Z17
-	VFMADD231PS  Z3, Z17, Z19
-	VCVTPS2DQ    Z19, Z19
-	VPACKSSDW    Z19, Z18, Z18
-	VPADDSW      Z1, Z18, Z17
-	VPMINSW      Z18, Z16, Z16
-	VPCMPEQW     Z8, Z16, K1
+	VPACKSSDW    Z18, Z17, Z17
+	VPADDSW      Z2, Z17, Z16
+	VPMINSW      Z17, Z1, Z1
+	VPCMPEQW     Z8, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
-	VPACKSSWB    Z17, Z0, Z0
+	VPACKSSWB    Z16, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z6, Z0, Z16
-	VPMADDUBSW   Z7, Z16, Z16
-	VPMADDWD     Z5, Z16, Z16
-	VPMOVDB      Z16, X16
-	VMOVUPS      X16, (DI)
+	VPANDD       Z6, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
+	VPMADDWD     Z5, Z1, Z1
+	VPMOVDB      Z1, X1
+	VMOVUPS      X1, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
-	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R9), Z2
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z2, Z0
-	VPERMW.Z     (SI), Z10, K6, Z1
+	VPERMW.Z     (DX), Z10, K6, Z1
 	VMULPS       Z4, Z1, Z16
 	VFNMADD231PS Z3, Z16, Z1
 	VFMADD231PS  Z4, Z1, Z16
@@ -19643,7 +16432,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z2, Z1
-	VPERMW.Z     (SI), Z9, K6, Z17
+	VPERMW.Z     (DX), Z9, K6, Z17
 	VMULPS       Z4, Z17, Z18
 	VFNMADD231PS Z3, Z18, Z17
 	VFMADD231PS  Z4, Z17, Z18
@@ -19656,7 +16445,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z2, Z1
-	VPERMW.Z     64(SI), Z10, K6, Z17
+	VPERMW.Z     64(DX), Z10, K6, Z17
 	VMULPS       Z4, Z17, Z18
 	VFNMADD231PS Z3, Z18, Z17
 	VFMADD231PS  Z4, Z17, Z18
@@ -19666,7 +16455,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z2, Z17
-	VPERMW.Z     64(SI), Z9, K6, Z19
+	VPERMW.Z     64(DX), Z9, K6, Z19
 	VMULPS       Z4, Z19, Z20
 	VFNMADD231PS Z3, Z20, Z19
 	VFMADD231PS  Z4, Z19, Z20
@@ -19686,135 +16475,135 @@ groupmeet3:
 	VPMADDUBSW   Z7, Z1, Z1
 	VPMADDWD     Z5, Z1, Z1
 	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	VMOVUPS      X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS (R8), Z2
-	VPACKSSDW    Z2, Z2, Z1
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z2
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z3, Z0, Z16
 	VFNMADD231PS Z4, Z16, Z0
 	VFMADD231PS  Z3, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	CMPQ         R9, $+17
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z3, Z0, Z17
 	VFNMADD231PS Z4, Z17, Z0
 	VFMADD231PS  Z3, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	CMPQ         R9, $+33
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z3, Z0, Z18
 	VFNMADD231PS Z4, Z18, Z0
 	VFMADD231PS  Z3, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
-	CMPQ         R9, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z19
-	VFNMADD231PS Z4, Z19, Z0
-	VFMADD231PS  Z3, Z0, Z19
-	VCVTPS2DQ    Z19, Z19
 
 grouptailnarrow:
-	VPACKSSDW  Z17, Z16, Z16
-	VPADDSW    Z1, Z16, Z0
-	VPACKSSDW  Z19, Z18, Z18
-	VPADDSW    Z1, Z18, Z17
-	VPMINSW    Z18, Z16, Z16
-	VPCMPEQW   Z8, Z16, K1
+	VPACKSSDW  Z16, Z1, Z1
+	VPADDSW    Z2, Z1, Z0
+	VPACKSSDW  Z18, Z17, Z17
+	VPADDSW    Z2, Z17, Z16
+	VPMINSW    Z17, Z1, Z1
+	VPCMPEQW   Z8, Z1, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
-	VPACKSSWB  Z17, Z0, Z0
+	JNE        groupstage
+	VPACKSSWB  Z16, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z6, Z0, Z16
+	VPANDD     Z6, Z0, Z1
 	KMOVQ      K0, K7
-	VMOVDQU8.Z Z16, K7, Z16
-	VPMADDUBSW Z7, Z16, Z16
-	VPMADDWD   Z5, Z16, Z16
-	VPMOVDB    Z16, X16
-	LEAQ       3(R9), CX
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMADDWD   Z5, Z1, Z1
+	VPMOVDB    Z1, X1
+	LEAQ       3(DI), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   X16, K7, (DI)
+	VMOVDQU8   X1, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	MOVQ  R9, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -19825,205 +16614,207 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z18
-	VBROADCASTSS constantsAVX512<>+196(SB), Z19
-	VPSUBD       Z19, Z18, Z4
-	VBROADCASTSS (DX), Z3
-	VBROADCASTSS constantsAVX512<>+200(SB), Z18
-	VFNMADD231PS Z3, Z4, Z18
-	VBROADCASTSS constantsAVX512<>+204(SB), Z19
-	VFMADD231PS  Z19, Z18, Z18
-	VMULPS       Z4, Z18, Z2
-	VBROADCASTSS (R8), Z1
-	VPACKSSDW    Z1, Z1, Z0
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          longtail
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z4
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z4, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z4, Z1, Z3
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z2
+	MOVQ         R11, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VPERMW.Z     (SI), Z10, K6, Z18
-	VMULPS       Z2, Z18, Z19
-	VFMADD231PS  Z4, Z18, Z19
-	VCVTPS2DQ    Z19, Z19
-	VPERMW.Z     (SI), Z9, K6, Z18
-	VMULPS       Z2, Z18, Z20
-	VFMADD231PS  Z4, Z18, Z20
-	VCVTPS2DQ    Z20, Z20
-	VPACKSSDW    Z20, Z19, Z16
-	VPERMW.Z     64(SI), Z10, K6, Z18
-	VMULPS       Z2, Z18, Z19
-	VFMADD231PS  Z4, Z18, Z19
-	VCVTPS2DQ    Z19, Z19
-	VPERMW.Z     64(SI), Z9, K6, Z18
-	VMULPS       Z2, Z18, Z20
-	VFMADD231PS  Z4, Z18, Z20
-	VCVTPS2DQ    Z20, Z20
-	VPACKSSDW    Z20, Z19, Z17
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z18
+	VFMADD231PS  Z4, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z1, Z16
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z18
+	VFMADD231PS  Z4, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z1, Z17
 
 longahead:
-	VPERMW.Z    128(SI), Z10, K6, Z18
-	VMULPS      Z2, Z18, Z19
-	VFMADD231PS Z4, Z18, Z19
+	VPERMW.Z    128(DX), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    128(DX), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z18
+	VFMADD231PS Z4, Z0, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPACKSSDW   Z18, Z1, Z1
+	VPERMW.Z    192(DX), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z18
+	VFMADD231PS Z4, Z0, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPERMW.Z    192(DX), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z19
+	VFMADD231PS Z4, Z0, Z19
 	VCVTPS2DQ   Z19, Z19
-	VPERMW.Z    128(SI), Z9, K6, Z18
-	VMULPS      Z2, Z18, Z20
-	VFMADD231PS Z4, Z18, Z20
-	VCVTPS2DQ   Z20, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPERMW.Z    192(SI), Z10, K6, Z18
-	VMULPS      Z2, Z18, Z20
-	VFMADD231PS Z4, Z18, Z20
-	VCVTPS2DQ   Z20, Z20
-	VPERMW.Z    192(SI), Z9, K6, Z18
-	VMULPS      Z2, Z18, Z21
-	VFMADD231PS Z4, Z18, Z21
-	VCVTPS2DQ   Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPMINSW     Z17, Z16, Z18
-	VPCMPEQW    Z8, Z18, K1
+	VPACKSSDW   Z19, Z18, Z18
+	VPMINSW     Z17, Z16, Z0
+	VPCMPEQW    Z8, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
-	VPADDSW     Z0, Z16, Z18
-	VPADDSW     Z0, Z17, Z21
-	VPACKSSWB   Z21, Z18, Z18
-	VPERMD      Z18, Z14, Z18
-	VPMAXSB     Z13, Z18, Z18
-	VPMINSB     Z11, Z18, Z18
-	VPANDD      Z6, Z18, Z21
-	VPMADDUBSW  Z7, Z21, Z21
-	VPMADDWD    Z5, Z21, Z21
-	VPMOVDB     Z21, X21
-	VMOVUPS     X21, (DI)
-	VMOVAPS     Z19, Z16
-	VMOVAPS     Z20, Z17
-	ADDQ        $+16, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+128
+	VPADDSW     Z2, Z16, Z0
+	VPADDSW     Z2, Z17, Z19
+	VPACKSSWB   Z19, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z6, Z0, Z19
+	VPMADDUBSW  Z7, Z19, Z19
+	VPMADDWD    Z5, Z19, Z19
+	VPMOVDB     Z19, X19
+	VMOVUPS     X19, (SI)
+	VMOVAPS     Z1, Z16
+	VMOVAPS     Z18, Z17
+	ADDQ        $+16, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VPERMW.Z    (SI), Z10, K6, Z16
-	VMULPS      Z2, Z16, Z17
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPADDSW     Z2, Z1, Z0
+	VPERMW.Z    64(DX), Z10, K6, Z16
+	VMULPS      Z3, Z16, Z17
 	VFMADD231PS Z4, Z16, Z17
 	VCVTPS2DQ   Z17, Z17
-	VPERMW.Z    (SI), Z9, K6, Z16
-	VMULPS      Z2, Z16, Z18
+	VPERMW.Z    64(DX), Z9, K6, Z16
+	VMULPS      Z3, Z16, Z18
 	VFMADD231PS Z4, Z16, Z18
 	VCVTPS2DQ   Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
-	VPADDSW     Z0, Z17, Z16
-	VPERMW.Z    64(SI), Z10, K6, Z18
-	VMULPS      Z2, Z18, Z19
-	VFMADD231PS Z4, Z18, Z19
-	VCVTPS2DQ   Z19, Z19
-	VPERMW.Z    64(SI), Z9, K6, Z18
-	VMULPS      Z2, Z18, Z20
-	VFMADD231PS Z4, Z18, Z20
-	VCVTPS2DQ   Z20, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPADDSW     Z0, Z19, Z18
-	VPMINSW     Z19, Z17, Z17
-	VPCMPEQW    Z8, Z17, K1
+	VPADDSW     Z2, Z17, Z16
+	VPMINSW     Z17, Z1, Z1
+	VPCMPEQW    Z8, Z1, K1
 	KORTESTQ    K1, K1
 	JNE         longrare
-	VPACKSSWB   Z18, Z16, Z16
-	VPERMD      Z16, Z14, Z16
-	VPMAXSB     Z13, Z16, Z16
-	VPMINSB     Z11, Z16, Z16
-	VPANDD      Z6, Z16, Z17
-	VPMADDUBSW  Z7, Z17, Z17
-	VPMADDWD    Z5, Z17, Z17
-	VPMOVDB     Z17, X17
-	VMOVUPS     X17, (DI)
+	VPACKSSWB   Z16, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z6, Z0, Z1
+	VPMADDUBSW  Z7, Z1, Z1
+	VPMADDWD    Z5, Z1, Z1
+	VPMOVDB     Z1, X1
+	VMOVUPS     X1, (SI)
 
 longback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	ADDQ $+16, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R9, R9
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R9, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VMULPS      Z2, Z16, Z17
-	VFMADD231PS Z4, Z16, Z17
-	VCVTPS2DQ   Z17, Z17
-	CMPQ        R9, $+17
+	VMOVDQU16.Z (DX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VMULPS      Z2, Z16, Z18
-	VFMADD231PS Z4, Z16, Z18
-	VCVTPS2DQ   Z18, Z18
-	CMPQ        R9, $+33
+	VMOVDQU16.Z 32(DX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VMULPS      Z2, Z16, Z19
-	VFMADD231PS Z4, Z16, Z19
-	VCVTPS2DQ   Z19, Z19
-	CMPQ        R9, $+49
+	VMOVDQU16.Z 64(DX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VMULPS      Z2, Z16, Z20
-	VFMADD231PS Z4, Z16, Z20
-	VCVTPS2DQ   Z20, Z20
+	VMOVDQU16.Z 96(DX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z18
+	VFMADD231PS Z4, Z0, Z18
+	VCVTPS2DQ   Z18, Z18
 
 longtailnarrow:
+	VPACKSSDW  Z16, Z1, Z1
+	VPADDSW    Z2, Z1, Z0
 	VPACKSSDW  Z18, Z17, Z17
-	VPADDSW    Z0, Z17, Z16
-	VPACKSSDW  Z20, Z19, Z19
-	VPADDSW    Z0, Z19, Z18
-	VPMINSW    Z19, Z17, Z17
-	VPCMPEQW   Z8, Z17, K1
+	VPADDSW    Z2, Z17, Z16
+	VPMINSW    Z17, Z1, Z1
+	VPCMPEQW   Z8, Z1, K1
 	KORTESTQ   K1, K1
-	JNE        longtailrare
-	VPACKSSWB  Z18, Z16, Z16
-	VPERMD     Z16, Z14, Z16
-	VPMAXSB    Z13, Z16, Z16
-	VPMINSB    Z11, Z16, Z16
-	VPANDD     Z6, Z16, Z17
+	JNE        longstage
+	VPACKSSWB  Z16, Z0, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z6, Z0, Z1
 	KMOVQ      K0, K7
-	VMOVDQU8.Z Z17, K7, Z17
-	VPMADDUBSW Z7, Z17, Z17
-	VPMADDWD   Z5, Z17, Z17
-	VPMOVDB    Z17, X17
-	LEAQ       3(R9), CX
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMADDWD   Z5, Z1, Z1
+	VPMOVDB    Z1, X1
+	LEAQ       3(DI), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   X17, K7, (DI)
-
-longtailback:
-	MOVQ R9, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
+	VMOVDQU8   X1, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -20041,133 +16832,131 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z10, K6, Z19
-	VMULPS.BCST       (BX), Z19, Z20
-	VFNMADD231PS.BCST (DX), Z20, Z19
-	VFMADD231PS.BCST  (BX), Z19, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPERMW.Z          (SI), Z9, K6, Z19
-	VMULPS.BCST       (BX), Z19, Z21
-	VFNMADD231PS.BCST (DX), Z21, Z19
-	VFMADD231PS.BCST  (BX), Z19, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z17
-	VPERMW.Z          64(SI), Z10, K6, Z19
-	VMULPS.BCST       4(BX), Z19, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z19
-	VFMADD231PS.BCST  4(BX), Z19, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPERMW.Z          64(SI), Z9, K6, Z19
-	VMULPS.BCST       4(BX), Z19, Z21
-	VFNMADD231PS.BCST 4(DX), Z21, Z19
-	VFMADD231PS.BCST  4(BX), Z19, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z18
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z17
+	VFNMADD231PS.BCST (BX), Z17, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z1, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z1, Z16
 
 short2ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z19
-	VMULPS.BCST       8(BX), Z19, Z20
-	VFNMADD231PS.BCST 8(DX), Z20, Z19
-	VFMADD231PS.BCST  8(BX), Z19, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPERMW.Z          128(SI), Z9, K6, Z19
-	VMULPS.BCST       8(BX), Z19, Z21
-	VFNMADD231PS.BCST 8(DX), Z21, Z19
-	VFMADD231PS.BCST  8(BX), Z19, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPERMW.Z          192(SI), Z10, K6, Z19
-	VMULPS.BCST       12(BX), Z19, Z21
-	VFNMADD231PS.BCST 12(DX), Z21, Z19
-	VFMADD231PS.BCST  12(BX), Z19, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPERMW.Z          192(SI), Z9, K6, Z19
-	VMULPS.BCST       12(BX), Z19, Z22
-	VFNMADD231PS.BCST 12(DX), Z22, Z19
-	VFMADD231PS.BCST  12(BX), Z19, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPMINSW           Z18, Z17, Z19
-	VPCMPEQW          Z8, Z19, K1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z17
+	VFNMADD231PS.BCST 8(BX), Z17, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VFNMADD231PS.BCST 12(BX), Z18, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPMINSW           Z16, Z2, Z0
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VBROADCASTSS      (R8), Z19
-	VPACKSSDW         Z19, Z19, Z19
-	VPADDSW           Z19, Z17, Z19
-	VBROADCASTSS      4(R8), Z22
-	VPACKSSDW         Z22, Z22, Z22
-	VPADDSW           Z22, Z18, Z22
-	VPACKSSWB         Z22, Z19, Z19
-	VPERMD            Z19, Z14, Z19
-	VPMAXSB           Z13, Z19, Z19
-	VPMINSB           Z11, Z19, Z19
-	VPANDD            Z6, Z19, Z22
-	VPMADDUBSW        Z7, Z22, Z22
-	VPMADDWD          Z5, Z22, Z22
-	VPMOVDB           Z22, X22
-	VMOVUPS           X22, (DI)
-	VMOVAPS           Z20, Z17
-	VMOVAPS           Z21, Z18
-	ADDQ              $+8, DX
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z2, Z0
+	VBROADCASTSS      4(R9), Z18
+	VPACKSSDW         Z18, Z18, Z18
+	VPADDSW           Z18, Z16, Z18
+	VPACKSSWB         Z18, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z6, Z0, Z18
+	VPMADDUBSW        Z7, Z18, Z18
+	VPMADDWD          Z5, Z18, Z18
+	VPMOVDB           Z18, X18
+	VMOVUPS           X18, (SI)
+	VMOVAPS           Z1, Z2
+	VMOVAPS           Z17, Z16
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VBROADCASTSS      (R8), Z2
-	VPACKSSDW         Z2, Z2, Z1
-	VBROADCASTSS      4(R8), Z0
-	VPACKSSDW         Z0, Z0, Z16
-	VPERMW.Z          (SI), Z10, K6, Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFNMADD231PS.BCST (DX), Z18, Z17
-	VFMADD231PS.BCST  (BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          (SI), Z9, K6, Z17
-	VMULPS.BCST       (BX), Z17, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z17
-	VFMADD231PS.BCST  (BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPADDSW           Z1, Z18, Z17
-	VPERMW.Z          64(SI), Z10, K6, Z19
-	VMULPS.BCST       4(BX), Z19, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z19
-	VFMADD231PS.BCST  4(BX), Z19, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPERMW.Z          64(SI), Z9, K6, Z19
-	VMULPS.BCST       4(BX), Z19, Z21
-	VFNMADD231PS.BCST 4(DX), Z21, Z19
-	VFMADD231PS.BCST  4(BX), Z19, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPADDSW           Z16, Z20, Z19
-	VPMINSW           Z20, Z18, Z18
-	VPCMPEQW          Z8, Z18, K1
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z4
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z3
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z4, Z1, Z0
+	VPERMW.Z          64(DX), Z10, K6, Z2
+	VMULPS.BCST       4(R8), Z2, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VMULPS.BCST       4(R8), Z2, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z3, Z16, Z2
+	VPMINSW           Z16, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z19, Z17, Z17
-	VPERMD            Z17, Z14, Z17
-	VPMAXSB           Z13, Z17, Z17
-	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z6, Z17, Z18
-	VPMADDUBSW        Z7, Z18, Z18
-	VPMADDWD          Z5, Z18, Z18
-	VPMOVDB           Z18, X18
-	VMOVUPS           X18, (DI)
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z6, Z0, Z1
+	VPMADDUBSW        Z7, Z1, Z1
+	VPMADDWD          Z5, Z1, Z1
+	VPMOVDB           Z1, X1
+	VMOVUPS           X1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -20189,139 +16978,135 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z10, K6, Z23
-	VMULPS.BCST       (BX), Z23, Z24
-	VFNMADD231PS.BCST (DX), Z24, Z23
-	VFMADD231PS.BCST  (BX), Z23, Z24
-	VCVTPS2DQ         Z24, Z24
-	VPERMW.Z          (SI), Z9, K6, Z23
-	VMULPS.BCST       4(BX), Z23, Z25
-	VFNMADD231PS.BCST 4(DX), Z25, Z23
-	VFMADD231PS.BCST  4(BX), Z23, Z25
-	VCVTPS2DQ         Z25, Z25
-	VPACKSSDW         Z25, Z24, Z21
-	VPERMW.Z          64(SI), Z10, K6, Z23
-	VMULPS.BCST       8(BX), Z23, Z24
-	VFNMADD231PS.BCST 8(DX), Z24, Z23
-	VFMADD231PS.BCST  8(BX), Z23, Z24
-	VCVTPS2DQ         Z24, Z24
-	VPERMW.Z          64(SI), Z9, K6, Z23
-	VMULPS.BCST       12(BX), Z23, Z25
-	VFNMADD231PS.BCST 12(DX), Z25, Z23
-	VFMADD231PS.BCST  12(BX), Z23, Z25
-	VCVTPS2DQ         Z25, Z25
-	VPACKSSDW         Z25, Z24, Z22
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z1, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z1, Z16
 
 short4ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z23
-	VMULPS.BCST       16(BX), Z23, Z24
-	VFNMADD231PS.BCST 16(DX), Z24, Z23
-	VFMADD231PS.BCST  16(BX), Z23, Z24
-	VCVTPS2DQ         Z24, Z24
-	VPERMW.Z          128(SI), Z9, K6, Z23
-	VMULPS.BCST       20(BX), Z23, Z25
-	VFNMADD231PS.BCST 20(DX), Z25, Z23
-	VFMADD231PS.BCST  20(BX), Z23, Z25
-	VCVTPS2DQ         Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPERMW.Z          192(SI), Z10, K6, Z23
-	VMULPS.BCST       24(BX), Z23, Z25
-	VFNMADD231PS.BCST 24(DX), Z25, Z23
-	VFMADD231PS.BCST  24(BX), Z23, Z25
-	VCVTPS2DQ         Z25, Z25
-	VPERMW.Z          192(SI), Z9, K6, Z23
-	VMULPS.BCST       28(BX), Z23, Z26
-	VFNMADD231PS.BCST 28(DX), Z26, Z23
-	VFMADD231PS.BCST  28(BX), Z23, Z26
-	VCVTPS2DQ         Z26, Z26
-	VPACKSSDW         Z26, Z25, Z25
-	VPMINSW           Z22, Z21, Z23
-	VPCMPEQW          Z8, Z23, K1
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       20(R8), Z0, Z17
+	VFNMADD231PS.BCST 20(BX), Z17, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z1, Z1
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       24(R8), Z0, Z17
+	VFNMADD231PS.BCST 24(BX), Z17, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       28(R8), Z0, Z18
+	VFNMADD231PS.BCST 28(BX), Z18, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPMINSW           Z16, Z2, Z0
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VBROADCASTSS      (R8), Z23
-	VBROADCASTSS      4(R8), Z26
-	VPACKSSDW         Z26, Z23, Z23
-	VPADDSW           Z23, Z21, Z23
-	VBROADCASTSS      8(R8), Z26
-	VBROADCASTSS      12(R8), Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPADDSW           Z26, Z22, Z26
-	VPACKSSWB         Z26, Z23, Z23
-	VPERMD            Z23, Z14, Z23
-	VPMAXSB           Z13, Z23, Z23
-	VPMINSB           Z11, Z23, Z23
-	VPANDD            Z6, Z23, Z26
-	VPMADDUBSW        Z7, Z26, Z26
-	VPMADDWD          Z5, Z26, Z26
-	VPMOVDB           Z26, X26
-	VMOVUPS           X26, (DI)
-	VMOVAPS           Z24, Z21
-	VMOVAPS           Z25, Z22
-	ADDQ              $+16, DX
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z18
+	VPACKSSDW         Z18, Z0, Z0
+	VPADDSW           Z0, Z2, Z0
+	VBROADCASTSS      8(R9), Z18
+	VBROADCASTSS      12(R9), Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPADDSW           Z18, Z16, Z18
+	VPACKSSWB         Z18, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z6, Z0, Z18
+	VPMADDUBSW        Z7, Z18, Z18
+	VPMADDWD          Z5, Z18, Z18
+	VPMOVDB           Z18, X18
+	VMOVUPS           X18, (SI)
+	VMOVAPS           Z1, Z2
+	VMOVAPS           Z17, Z16
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VBROADCASTSS      8(DX), Z2
-	VBROADCASTSS      12(DX), Z1
-	VBROADCASTSS      (R8), Z0
-	VBROADCASTSS      4(R8), Z16
-	VPACKSSDW         Z16, Z0, Z17
-	VBROADCASTSS      8(R8), Z18
-	VBROADCASTSS      12(R8), Z19
-	VPACKSSDW         Z19, Z18, Z20
-	VPERMW.Z          (SI), Z10, K6, Z21
-	VMULPS.BCST       (BX), Z21, Z22
-	VFNMADD231PS.BCST (DX), Z22, Z21
-	VFMADD231PS.BCST  (BX), Z21, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPERMW.Z          (SI), Z9, K6, Z21
-	VMULPS.BCST       4(BX), Z21, Z23
-	VFNMADD231PS.BCST 4(DX), Z23, Z21
-	VFMADD231PS.BCST  4(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPADDSW           Z17, Z22, Z21
-	VPERMW.Z          64(SI), Z10, K6, Z23
-	VMULPS.BCST       8(BX), Z23, Z24
-	VFNMADD231PS.BCST 8(DX), Z24, Z23
-	VFMADD231PS.BCST  8(BX), Z23, Z24
-	VCVTPS2DQ         Z24, Z24
-	VPERMW.Z          64(SI), Z9, K6, Z23
-	VMULPS.BCST       12(BX), Z23, Z25
-	VFNMADD231PS.BCST 12(DX), Z25, Z23
-	VFMADD231PS.BCST  12(BX), Z23, Z25
-	VCVTPS2DQ         Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPADDSW           Z20, Z24, Z23
-	VPMINSW           Z24, Z22, Z22
-	VPCMPEQW          Z8, Z22, K1
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z4
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z3
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z4, Z1, Z0
+	VPERMW.Z          64(DX), Z10, K6, Z2
+	VMULPS.BCST       8(R8), Z2, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VMULPS.BCST       12(R8), Z2, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z3, Z16, Z2
+	VPMINSW           Z16, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z23, Z21, Z21
-	VPERMD            Z21, Z14, Z21
-	VPMAXSB           Z13, Z21, Z21
-	VPMINSB           Z11, Z21, Z21
-	VPANDD            Z6, Z21, Z22
-	VPMADDUBSW        Z7, Z22, Z22
-	VPMADDWD          Z5, Z22, Z22
-	VPMOVDB           Z22, X22
-	VMOVUPS           X22, (DI)
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z6, Z0, Z1
+	VPMADDUBSW        Z7, Z1, Z1
+	VPMADDWD          Z5, Z1, Z1
+	VPMOVDB           Z1, X1
+	VMOVUPS           X1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R9
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -20336,23 +17121,23 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z16
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z16
 	VMULPS       Z2, Z0, Z17
 	VFNMADD231PS Z1, Z17, Z0
 	VFMADD231PS  Z2, Z0, Z17
@@ -20360,18 +17145,18 @@ laneloop:
 	VPACKSSDW    Z17, Z4, Z4
 	VPACKSSDW    Z16, Z3, Z3
 	VPADDSW      Z3, Z4, Z3
-	VPERMW.Z     64(SI), Z10, K6, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z16
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R9), Z16
 	VMULPS       Z2, Z0, Z17
 	VFNMADD231PS Z1, Z17, Z0
 	VFMADD231PS  Z2, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z18
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R9), Z18
 	VMULPS       Z2, Z0, Z19
 	VFNMADD231PS Z1, Z19, Z0
 	VFMADD231PS  Z2, Z0, Z19
@@ -20391,104 +17176,31 @@ laneloop:
 	VPMADDUBSW   Z7, Z0, Z0
 	VPMADDWD     Z5, Z0, Z0
 	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+16, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  912(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX512(SB)
+	MOVQ  920(SP), DX
+	MOVQ  928(SP), BX
+	MOVQ  936(SP), R8
+	MOVQ  944(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z16
-	VMULPS       Z2, Z0, Z17
-	VFNMADD231PS Z1, Z17, Z0
-	VFMADD231PS  Z2, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z18
-	VMULPS       Z2, Z0, Z19
-	VFNMADD231PS Z1, Z19, Z0
-	VFMADD231PS  Z2, Z0, Z19
-	VCVTPS2DQ    Z19, Z19
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z20
-	VMULPS       Z2, Z0, Z21
-	VFNMADD231PS Z1, Z21, Z0
-	VFMADD231PS  Z2, Z0, Z21
-	VCVTPS2DQ    Z21, Z21
-
-lanetailnarrow:
-	VPACKSSDW  Z17, Z4, Z4
-	VPACKSSDW  Z16, Z3, Z3
-	VPADDSW    Z3, Z4, Z3
-	VPACKSSDW  Z21, Z19, Z19
-	VPACKSSDW  Z20, Z18, Z18
-	VPADDSW    Z18, Z19, Z18
-	VPMINSW    Z19, Z4, Z4
-	VPCMPEQW   Z8, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z18, Z3, Z3
-	VPERMD     Z3, Z14, Z3
-	VPMAXSB    Z13, Z3, Z3
-	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z6, Z3, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMADDWD   Z5, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -20502,125 +17214,91 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z10, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z3, Z0, Z16
 	VFNMADD231PS Z4, Z16, Z0
 	VFMADD231PS  Z3, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFNMADD231PS Z4, Z17, Z0
-	VFMADD231PS  Z3, Z0, Z17
+	VPACKSSDW    Z16, Z1, Z1
+	VPADDSW      Z2, Z1, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z16
+	VMULPS       Z3, Z16, Z17
+	VFNMADD231PS Z4, Z17, Z16
+	VFMADD231PS  Z3, Z16, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z1, Z16, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFNMADD231PS Z4, Z18, Z17
-	VFMADD231PS  Z3, Z17, Z18
+	VPERMW.Z     64(DX), Z9, K6, Z16
+	VMULPS       Z3, Z16, Z18
+	VFNMADD231PS Z4, Z18, Z16
+	VFMADD231PS  Z3, Z16, Z18
 	VCVTPS2DQ    Z18, Z18
-	VPERMW.Z     64(SI), Z9, K6, Z17
-	VMULPS       Z3, Z17, Z19
-	VFNMADD231PS Z4, Z19, Z17
-	VFMADD231PS  Z3, Z17, Z19
-	VCVTPS2DQ    Z19, Z19
-	VPACKSSDW    Z19, Z18, Z18
-	VPADDSW      Z1, Z18, Z17
-	VPMINSW      Z18, Z16, Z16
-	VPCMPEQW     Z8, Z16, K1
+	VPACKSSDW    Z18, Z17, Z17
+	VPADDSW      Z2, Z17, Z16
+	VPMINSW      Z17, Z1, Z1
+	VPCMPEQW     Z8, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
-	VPACKSSWB    Z17, Z0, Z0
+	VPACKSSWB    Z16, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z6, Z0, Z16
-	VPMADDUBSW   Z7, Z16, Z16
-	VPMADDWD     Z5, Z16, Z16
-	VPMOVDB      Z16, X16
-	VMOVNTPS     X16, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	VPANDD       Z6, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
+	VPMADDWD     Z5, Z1, Z1
+	VPMOVDB      Z1, X1
+	VMOVNTPS     X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW    Z16, Z0, Z17
-	VPCMPEQW   Z8, Z17, K1
+	VPMINSW    Z17, Z16, Z0
+	VPCMPEQW   Z8, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPADDSW    Z1, Z0, Z17
-	VPADDSW    Z1, Z16, Z18
-	VPACKSSWB  Z18, Z17, Z17
-	VPERMD     Z17, Z14, Z17
-	VPMAXSB    Z13, Z17, Z17
-	VPMINSB    Z11, Z17, Z17
-	VPANDD     Z6, Z17, Z18
-	VPMADDUBSW Z7, Z18, Z18
-	VPMADDWD   Z5, Z18, Z18
-	VPMOVDB    Z18, X18
-	VMOVUPS    X18, (DI)
-	ADDQ       $+16, DI
-	ADDQ       $+128, SI
+	VPADDSW    Z2, Z16, Z0
+	VPADDSW    Z2, Z17, Z1
+	VPACKSSWB  Z1, Z0, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z6, Z0, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMADDWD   Z5, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	ADDQ       $+128, DX
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VCVTDQ2PS   Z15, Z17
-	VCVTDQ2PS   Z2, Z18
-	VSUBPS      Z18, Z17, Z17
-	VMAXPS      Z16, Z17, Z16
-	VCVTDQ2PS   Z12, Z19
-	VSUBPS      Z18, Z19, Z19
-	VMINPS      Z16, Z19, Z16
-	VADDPS      Z18, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z17, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z18, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z16, Z16
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z17, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z18, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z17, Z21
-	VMINPS      Z21, Z19, Z21
-	VADDPS      Z18, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPACKSSWB   Z20, Z16, Z16
-	VPERMD      Z16, Z14, Z16
-	VPANDD      Z6, Z16, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z5, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         groupback
+	MOVQ $+1, 960(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -20628,16 +17306,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
-	VBROADCASTSS 4(R8), K7, Z2
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
+	VBROADCASTSS 4(R9), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -20646,14 +17324,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
-	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R9), Z2
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -20662,16 +17340,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
-	VBROADCASTSS 4(R8), K7, Z2
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
+	VBROADCASTSS 4(R9), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -20680,14 +17358,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
-	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R9), Z2
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -20696,16 +17374,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
-	VBROADCASTSS 4(R8), K7, Z2
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
+	VBROADCASTSS 4(R9), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -20714,14 +17392,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
-	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R9), Z2
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -20730,507 +17408,320 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
-	VBROADCASTSS 4(R8), K7, Z2
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
+	VBROADCASTSS 4(R9), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VCVTDQ2PS   Z15, Z17
-	VCVTDQ2PS   Z2, Z18
-	VSUBPS      Z18, Z17, Z17
-	VMAXPS      Z16, Z17, Z16
-	VCVTDQ2PS   Z12, Z19
-	VSUBPS      Z18, Z19, Z19
-	VMINPS      Z16, Z19, Z16
-	VADDPS      Z18, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z17, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z18, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z16, Z16
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z17, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z18, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z17, Z21
-	VMINPS      Z21, Z19, Z21
-	VADDPS      Z18, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPACKSSWB   Z20, Z16, Z16
-	VPERMD      Z16, Z14, Z16
-	VPANDD      Z6, Z16, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z5, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R9), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 912(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 920(SP)
+	LEAQ 16(SP), DX
+	MOVQ R10, 952(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 912(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 920(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 952(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z10, K6, Z16
-	VMULPS      Z2, Z16, Z17
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPADDSW     Z2, Z1, Z0
+	VPERMW.Z    64(DX), Z10, K6, Z16
+	VMULPS      Z3, Z16, Z17
 	VFMADD231PS Z4, Z16, Z17
 	VCVTPS2DQ   Z17, Z17
-	VPERMW.Z    (SI), Z9, K6, Z16
-	VMULPS      Z2, Z16, Z18
+	VPERMW.Z    64(DX), Z9, K6, Z16
+	VMULPS      Z3, Z16, Z18
 	VFMADD231PS Z4, Z16, Z18
 	VCVTPS2DQ   Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
-	VPADDSW     Z0, Z17, Z16
-	VPERMW.Z    64(SI), Z10, K6, Z18
-	VMULPS      Z2, Z18, Z19
-	VFMADD231PS Z4, Z18, Z19
-	VCVTPS2DQ   Z19, Z19
-	VPERMW.Z    64(SI), Z9, K6, Z18
-	VMULPS      Z2, Z18, Z20
-	VFMADD231PS Z4, Z18, Z20
-	VCVTPS2DQ   Z20, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPADDSW     Z0, Z19, Z18
-	VPMINSW     Z19, Z17, Z17
-	VPCMPEQW    Z8, Z17, K1
+	VPADDSW     Z2, Z17, Z16
+	VPMINSW     Z17, Z1, Z1
+	VPCMPEQW    Z8, Z1, K1
 	KORTESTQ    K1, K1
 	JNE         longrare
-	VPACKSSWB   Z18, Z16, Z16
-	VPERMD      Z16, Z14, Z16
-	VPMAXSB     Z13, Z16, Z16
-	VPMINSB     Z11, Z16, Z16
-	VPANDD      Z6, Z16, Z17
-	VPMADDUBSW  Z7, Z17, Z17
-	VPMADDWD    Z5, Z17, Z17
-	VPMOVDB     Z17, X17
-	VMOVNTPS    X17, (DI)
-	ADDQ        $+16, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	VPACKSSWB   Z16, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z6, Z0, Z1
+	VPMADDUBSW  Z7, Z1, Z1
+	VPMADDWD    Z5, Z1, Z1
+	VPMOVDB     Z1, X1
+	VMOVNTPS    X1, (SI)
+	ADDQ        $+16, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPERMW.Z    (SI), Z10, K6, Z16
-	VDIVPS      Z3, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z17
-	VCVTDQ2PS   Z15, Z18
-	VCVTDQ2PS   Z1, Z19
-	VSUBPS      Z19, Z18, Z18
-	VMAXPS      Z17, Z18, Z17
-	VCVTDQ2PS   Z12, Z20
-	VSUBPS      Z19, Z20, Z20
-	VMINPS      Z17, Z20, Z17
-	VADDPS      Z19, Z17, Z17
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPERMW.Z    (SI), Z9, K6, Z16
-	VDIVPS      Z3, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z21
-	VMAXPS      Z21, Z18, Z21
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z19, Z21, Z21
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z17, Z17
-	VPERMW.Z    64(SI), Z10, K6, Z16
-	VDIVPS      Z3, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z21
-	VMAXPS      Z21, Z18, Z21
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z19, Z21, Z21
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPERMW.Z    64(SI), Z9, K6, Z16
-	VDIVPS      Z3, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z22
-	VMAXPS      Z22, Z18, Z22
-	VMINPS      Z22, Z20, Z22
-	VADDPS      Z19, Z22, Z22
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z22, Z22
-	VMOVAPS.Z   Z22, K1, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPACKSSWB   Z21, Z17, Z17
-	VPERMD      Z17, Z14, Z17
-	VPANDD      Z6, Z17, Z16
-	VPMADDUBSW  Z7, Z16, Z16
-	VPMADDWD    Z5, Z16, Z16
-	VPMOVDB     Z16, X16
-	VMOVUPS     X16, (DI)
-	JMP         longback
+	MOVQ $+2, 960(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z3, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z17
-	VCVTDQ2PS   Z15, Z18
-	VCVTDQ2PS   Z1, Z19
-	VSUBPS      Z19, Z18, Z18
-	VMAXPS      Z17, Z18, Z17
-	VCVTDQ2PS   Z12, Z20
-	VSUBPS      Z19, Z20, Z20
-	VMINPS      Z17, Z20, Z17
-	VADDPS      Z19, Z17, Z17
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z3, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z21
-	VMAXPS      Z21, Z18, Z21
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z19, Z21, Z21
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z17, Z17
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z3, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z21
-	VMAXPS      Z21, Z18, Z21
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z19, Z21, Z21
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z3, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z22
-	VMAXPS      Z22, Z18, Z22
-	VMINPS      Z22, Z20, Z22
-	VADDPS      Z19, Z22, Z22
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z22, Z22
-	VMOVAPS.Z   Z22, K1, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPACKSSWB   Z21, Z17, Z17
-	VPERMD      Z17, Z14, Z17
-	VPANDD      Z6, Z17, Z16
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z16, K7, Z16
-	VPMADDUBSW  Z7, Z16, Z16
-	VPMADDWD    Z5, Z16, Z16
-	VPMOVDB     Z16, X16
-	LEAQ        3(R9), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X16, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 912(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 920(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VBROADCASTSS      (R8), Z2
-	VPACKSSDW         Z2, Z2, Z1
-	VBROADCASTSS      4(R8), Z0
-	VPACKSSDW         Z0, Z0, Z16
-	VPERMW.Z          (SI), Z10, K6, Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFNMADD231PS.BCST (DX), Z18, Z17
-	VFMADD231PS.BCST  (BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          (SI), Z9, K6, Z17
-	VMULPS.BCST       (BX), Z17, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z17
-	VFMADD231PS.BCST  (BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPADDSW           Z1, Z18, Z17
-	VPERMW.Z          64(SI), Z10, K6, Z19
-	VMULPS.BCST       4(BX), Z19, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z19
-	VFMADD231PS.BCST  4(BX), Z19, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPERMW.Z          64(SI), Z9, K6, Z19
-	VMULPS.BCST       4(BX), Z19, Z21
-	VFNMADD231PS.BCST 4(DX), Z21, Z19
-	VFMADD231PS.BCST  4(BX), Z19, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPADDSW           Z16, Z20, Z19
-	VPMINSW           Z20, Z18, Z18
-	VPCMPEQW          Z8, Z18, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z4
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z3
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z4, Z1, Z0
+	VPERMW.Z          64(DX), Z10, K6, Z2
+	VMULPS.BCST       4(R8), Z2, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VMULPS.BCST       4(R8), Z2, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z3, Z16, Z2
+	VPMINSW           Z16, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z19, Z17, Z17
-	VPERMD            Z17, Z14, Z17
-	VPMAXSB           Z13, Z17, Z17
-	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z6, Z17, Z18
-	VPMADDUBSW        Z7, Z18, Z18
-	VPMADDWD          Z5, Z18, Z18
-	VPMOVDB           Z18, X18
-	VMOVNTPS          X18, (DI)
-	ADDQ              $+8, DX
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z6, Z0, Z1
+	VPMADDUBSW        Z7, Z1, Z1
+	VPMADDWD          Z5, Z1, Z1
+	VPMOVDB           Z1, X1
+	VMOVNTPS          X1, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z    (SI), Z10, K6, Z17
-	VDIVPS      Z4, Z17, Z17
-	VRNDSCALEPS $0x08, Z17, Z18
-	VCVTDQ2PS   Z15, Z19
-	VCVTDQ2PS   Z2, Z20
-	VSUBPS      Z20, Z19, Z21
-	VMAXPS      Z18, Z21, Z18
-	VCVTDQ2PS   Z12, Z22
-	VSUBPS      Z20, Z22, Z23
-	VMINPS      Z18, Z23, Z18
-	VADDPS      Z20, Z18, Z18
-	VCMPPS      $0x07, Z17, Z17, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPERMW.Z    (SI), Z9, K6, Z17
-	VDIVPS      Z4, Z17, Z17
-	VRNDSCALEPS $0x08, Z17, Z24
-	VMAXPS      Z24, Z21, Z24
-	VMINPS      Z24, Z23, Z24
-	VADDPS      Z20, Z24, Z24
-	VCMPPS      $0x07, Z17, Z17, K1
-	VCVTPS2DQ   Z24, Z24
-	VMOVAPS.Z   Z24, K1, Z24
-	VPACKSSDW   Z24, Z18, Z18
-	VPERMW.Z    64(SI), Z10, K6, Z17
-	VDIVPS      Z3, Z17, Z17
-	VRNDSCALEPS $0x08, Z17, Z20
-	VCVTDQ2PS   Z0, Z21
-	VSUBPS      Z21, Z19, Z19
-	VMAXPS      Z20, Z19, Z20
-	VSUBPS      Z21, Z22, Z22
-	VMINPS      Z20, Z22, Z20
-	VADDPS      Z21, Z20, Z20
-	VCMPPS      $0x07, Z17, Z17, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPERMW.Z    64(SI), Z9, K6, Z17
-	VDIVPS      Z3, Z17, Z17
-	VRNDSCALEPS $0x08, Z17, Z23
-	VMAXPS      Z23, Z19, Z23
-	VMINPS      Z23, Z22, Z23
-	VADDPS      Z21, Z23, Z23
-	VCMPPS      $0x07, Z17, Z17, K1
-	VCVTPS2DQ   Z23, Z23
-	VMOVAPS.Z   Z23, K1, Z23
-	VPACKSSDW   Z23, Z20, Z20
-	VPACKSSWB   Z20, Z18, Z18
-	VPERMD      Z18, Z14, Z18
-	VPANDD      Z6, Z18, Z17
-	VPMADDUBSW  Z7, Z17, Z17
-	VPMADDWD    Z5, Z17, Z17
-	VPMOVDB     Z17, X17
-	VMOVUPS     X17, (DI)
-	JMP         short2back
+	MOVQ $+3, 960(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VBROADCASTSS      8(DX), Z2
-	VBROADCASTSS      12(DX), Z1
-	VBROADCASTSS      (R8), Z0
-	VBROADCASTSS      4(R8), Z16
-	VPACKSSDW         Z16, Z0, Z17
-	VBROADCASTSS      8(R8), Z18
-	VBROADCASTSS      12(R8), Z19
-	VPACKSSDW         Z19, Z18, Z20
-	VPERMW.Z          (SI), Z10, K6, Z21
-	VMULPS.BCST       (BX), Z21, Z22
-	VFNMADD231PS.BCST (DX), Z22, Z21
-	VFMADD231PS.BCST  (BX), Z21, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPERMW.Z          (SI), Z9, K6, Z21
-	VMULPS.BCST       4(BX), Z21, Z23
-	VFNMADD231PS.BCST 4(DX), Z23, Z21
-	VFMADD231PS.BCST  4(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPADDSW           Z17, Z22, Z21
-	VPERMW.Z          64(SI), Z10, K6, Z23
-	VMULPS.BCST       8(BX), Z23, Z24
-	VFNMADD231PS.BCST 8(DX), Z24, Z23
-	VFMADD231PS.BCST  8(BX), Z23, Z24
-	VCVTPS2DQ         Z24, Z24
-	VPERMW.Z          64(SI), Z9, K6, Z23
-	VMULPS.BCST       12(BX), Z23, Z25
-	VFNMADD231PS.BCST 12(DX), Z25, Z23
-	VFMADD231PS.BCST  12(BX), Z23, Z25
-	VCVTPS2DQ         Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPADDSW           Z20, Z24, Z23
-	VPMINSW           Z24, Z22, Z22
-	VPCMPEQW          Z8, Z22, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z4
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z3
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z4, Z1, Z0
+	VPERMW.Z          64(DX), Z10, K6, Z2
+	VMULPS.BCST       8(R8), Z2, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VMULPS.BCST       12(R8), Z2, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z3, Z16, Z2
+	VPMINSW           Z16, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z23, Z21, Z21
-	VPERMD            Z21, Z14, Z21
-	VPMAXSB           Z13, Z21, Z21
-	VPMINSB           Z11, Z21, Z21
-	VPANDD            Z6, Z21, Z22
-	VPMADDUBSW        Z7, Z22, Z22
-	VPMADDWD          Z5, Z22, Z22
-	VPMOVDB           Z22, X22
-	VMOVNTPS          X22, (DI)
-	ADDQ              $+16, DX
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z6, Z0, Z1
+	VPMADDUBSW        Z7, Z1, Z1
+	VPMADDWD          Z5, Z1, Z1
+	VPMOVDB           Z1, X1
+	VMOVNTPS          X1, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z    (SI), Z10, K6, Z21
-	VDIVPS      Z4, Z21, Z21
-	VRNDSCALEPS $0x08, Z21, Z22
-	VCVTDQ2PS   Z15, Z23
-	VCVTDQ2PS   Z0, Z24
-	VSUBPS      Z24, Z23, Z25
-	VMAXPS      Z22, Z25, Z22
-	VCVTDQ2PS   Z12, Z25
-	VSUBPS      Z24, Z25, Z26
-	VMINPS      Z22, Z26, Z22
-	VADDPS      Z24, Z22, Z22
-	VCMPPS      $0x07, Z21, Z21, K1
-	VCVTPS2DQ   Z22, Z22
-	VMOVAPS.Z   Z22, K1, Z22
-	VPERMW.Z    (SI), Z9, K6, Z21
-	VDIVPS      Z3, Z21, Z21
-	VRNDSCALEPS $0x08, Z21, Z24
-	VCVTDQ2PS   Z16, Z26
-	VSUBPS      Z26, Z23, Z27
-	VMAXPS      Z24, Z27, Z24
-	VSUBPS      Z26, Z25, Z27
-	VMINPS      Z24, Z27, Z24
-	VADDPS      Z26, Z24, Z24
-	VCMPPS      $0x07, Z21, Z21, K1
-	VCVTPS2DQ   Z24, Z24
-	VMOVAPS.Z   Z24, K1, Z24
-	VPACKSSDW   Z24, Z22, Z22
-	VPERMW.Z    64(SI), Z10, K6, Z21
-	VDIVPS      Z2, Z21, Z21
-	VRNDSCALEPS $0x08, Z21, Z24
-	VCVTDQ2PS   Z18, Z26
-	VSUBPS      Z26, Z23, Z27
-	VMAXPS      Z24, Z27, Z24
-	VSUBPS      Z26, Z25, Z27
-	VMINPS      Z24, Z27, Z24
-	VADDPS      Z26, Z24, Z24
-	VCMPPS      $0x07, Z21, Z21, K1
-	VCVTPS2DQ   Z24, Z24
-	VMOVAPS.Z   Z24, K1, Z24
-	VPERMW.Z    64(SI), Z9, K6, Z21
-	VDIVPS      Z1, Z21, Z21
-	VRNDSCALEPS $0x08, Z21, Z26
-	VCVTDQ2PS   Z19, Z27
-	VSUBPS      Z27, Z23, Z23
-	VMAXPS      Z26, Z23, Z26
-	VSUBPS      Z27, Z25, Z25
-	VMINPS      Z26, Z25, Z26
-	VADDPS      Z27, Z26, Z26
-	VCMPPS      $0x07, Z21, Z21, K1
-	VCVTPS2DQ   Z26, Z26
-	VMOVAPS.Z   Z26, K1, Z26
-	VPACKSSDW   Z26, Z24, Z24
-	VPACKSSWB   Z24, Z22, Z22
-	VPERMD      Z22, Z14, Z22
-	VPANDD      Z6, Z22, Z21
-	VPMADDUBSW  Z7, Z21, Z21
-	VPMADDWD    Z5, Z21, Z21
-	VPMOVDB     Z21, X21
-	VMOVUPS     X21, (DI)
-	JMP         short4back
+	MOVQ $+4, 960(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  rare
 
 lanerare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+5, 960(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 912(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 920(SP)
+	LEAQ 16(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 912(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 920(SP)
+	LEAQ 16(SP), DX
+	JMP  longloop
+
+rare:
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VDIVPS      Z1, Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -21244,9 +17735,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(R8), Z16
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(R9), Z16
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z16, Z16
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -21259,9 +17750,9 @@ lanerare:
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(R8), Z16
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(R9), Z16
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z16, Z16
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -21273,9 +17764,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMOVUPS     192(DX), Z16
-	VMOVUPS     192(R8), Z17
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMOVUPS     192(BX), Z16
+	VMOVUPS     192(R9), Z17
 	VDIVPS      Z16, Z0, Z0
 	VCVTDQ2PS   Z17, Z17
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -21294,110 +17785,68 @@ lanerare:
 	VPMADDUBSW  Z7, Z0, Z0
 	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
+	VMOVUPS     X0, (SI)
+	CMPQ        960(SP), $+1
+	JEQ         groupresume
+	CMPQ        960(SP), $+2
+	JEQ         longresume
+	CMPQ        960(SP), $+3
+	JEQ         short2resume
+	CMPQ        960(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(R8), K7, Z16
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z16, Z16
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z16, Z3, Z17
-	VMAXPS      Z2, Z17, Z2
-	VSUBPS      Z16, Z4, Z17
-	VMINPS      Z2, Z17, Z2
-	VADDPS      Z16, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z2
-	VMOVUPS.Z   128(R8), K7, Z16
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z16, Z16
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z16, Z3, Z17
-	VMAXPS      Z2, Z17, Z2
-	VSUBPS      Z16, Z4, Z17
-	VMINPS      Z2, Z17, Z2
-	VADDPS      Z16, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z16
-	VMOVUPS.Z   192(R8), K7, Z17
-	VDIVPS      Z16, Z0, Z0
-	VCVTDQ2PS   Z17, Z17
-	VRNDSCALEPS $0x08, Z0, Z16
-	VSUBPS      Z17, Z3, Z3
-	VMAXPS      Z16, Z3, Z16
-	VSUBPS      Z17, Z4, Z4
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z5, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R9), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         928(SP), BX
+	MOVQ         936(SP), R8
+	MOVQ         944(SP), R9
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z2
+	JMP          groupback
+
+longresume:
+	MOVQ         928(SP), BX
+	MOVQ         936(SP), R8
+	MOVQ         944(SP), R9
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z4
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VFNMADD231PS Z0, Z4, Z1
+	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z4, Z1, Z3
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z2
+	JMP          longback
+
+short2resume:
+	MOVQ 928(SP), BX
+	MOVQ 936(SP), R8
+	MOVQ 944(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 928(SP), BX
+	MOVQ 936(SP), R8
+	MOVQ 944(SP), R9
+	JMP  short4back
 
 // func QuantizeMinvalPacked2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeMinvalPacked2BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeMinvalPacked2BF16AVX512(SB), $976-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 table, Z8 table, K6 Uppers, Z7 0x80008000, Z13 table, Z6 0x4010401, Z5 0x3030303, Z4 0x100001
-	// per group: Z3 scale, Z2 recip, Z1 minval
-	// vector registers in use at once: 23
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+	// per group: Z3 scale, Z2 recip, Z16 minval
+	// vector registers in use at once: 21
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
 	VMOVUPS      constantsAVX512<>+132(SB), Z13
@@ -21425,106 +17874,106 @@ TEXT ·QuantizeMinvalPacked2BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z3
-	VBROADCASTSS (BX), Z2
-	VBROADCASTSS (R8), Z1
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R9), Z16
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z9, K6, Z17
-	VSUBPS       Z1, Z17, Z17
-	VMULPS       Z2, Z17, Z18
-	VFNMADD231PS Z3, Z18, Z17
-	VFMADD231PS  Z2, Z17, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPERMW.Z     (SI), Z8, K6, Z17
-	VSUBPS       Z1, Z17, Z17
-	VMULPS       Z2, Z17, Z19
-	VFNMADD231PS Z3, Z19, Z17
-	VFMADD231PS  Z2, Z17, Z19
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z2, Z0, Z19
+	VFNMADD231PS Z3, Z19, Z0
+	VFMADD231PS  Z2, Z0, Z19
 	VCVTPS2DQ    Z19, Z19
-	VPACKSSDW    Z19, Z18, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z17
-	VSUBPS       Z1, Z17, Z17
-	VMULPS       Z2, Z17, Z18
-	VFNMADD231PS Z3, Z18, Z17
-	VFMADD231PS  Z2, Z17, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPERMW.Z     64(SI), Z8, K6, Z17
-	VSUBPS       Z1, Z17, Z17
-	VMULPS       Z2, Z17, Z19
-	VFNMADD231PS Z3, Z19, Z17
-	VFMADD231PS  Z2, Z17, Z19
+	VPACKSSDW    Z19, Z1, Z17
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z2, Z0, Z19
+	VFNMADD231PS Z3, Z19, Z0
+	VFMADD231PS  Z2, Z0, Z19
 	VCVTPS2DQ    Z19, Z19
-	VPACKSSDW    Z19, Z18, Z16
+	VPACKSSDW    Z19, Z1, Z18
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z9, K6, Z17
-	VSUBPS       Z1, Z17, Z17
-	VMULPS       Z2, Z17, Z18
-	VFNMADD231PS Z3, Z18, Z17
-	VFMADD231PS  Z2, Z17, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPERMW.Z     128(SI), Z8, K6, Z17
-	VSUBPS       Z1, Z17, Z17
-	VMULPS       Z2, Z17, Z19
-	VFNMADD231PS Z3, Z19, Z17
-	VFMADD231PS  Z2, Z17, Z19
+	VPERMW.Z     128(DX), Z9, K6, Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     128(DX), Z8, K6, Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z2, Z0, Z19
+	VFNMADD231PS Z3, Z19, Z0
+	VFMADD231PS  Z2, Z0, Z19
 	VCVTPS2DQ    Z19, Z19
-	VPACKSSDW    Z19, Z18, Z18
-	VPERMW.Z     192(SI), Z9, K6, Z17
-	VSUBPS       Z1, Z17, Z17
-	VMULPS       Z2, Z17, Z19
-	VFNMADD231PS Z3, Z19, Z17
-	VFMADD231PS  Z2, Z17, Z19
+	VPACKSSDW    Z19, Z1, Z1
+	VPERMW.Z     192(DX), Z9, K6, Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z2, Z0, Z19
+	VFNMADD231PS Z3, Z19, Z0
+	VFMADD231PS  Z2, Z0, Z19
 	VCVTPS2DQ    Z19, Z19
-	VPERMW.Z     192(SI), Z8, K6, Z17
-	VSUBPS       Z1, Z17, Z17
-	VMULPS       Z2, Z17, Z20
-	VFNMADD231PS Z3, Z20, Z17
-	VFMADD231PS  Z2, Z17, Z20
+	VPERMW.Z     192(DX), Z8, K6, Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z2, Z0, Z20
+	VFNMADD231PS Z3, Z20, Z0
+	VFMADD231PS  Z2, Z0, Z20
 	VCVTPS2DQ    Z20, Z20
 	VPACKSSDW    Z20, Z19, Z19
-	VPMINSW      Z16, Z0, Z17
-	VPCMPEQW     Z7, Z17, K1
+	VPMINSW      Z18, Z17, Z0
+	VPCMPEQW     Z7, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPADDSW      Z14, Z0, Z17
-	VPADDSW      Z14, Z16, Z20
-	VPACKSSWB    Z20, Z17, Z17
-	VPERMD       Z17, Z13, Z17
-	VPMAXSB      Z12, Z17, Z17
-	VPMINSB      Z10, Z17, Z17
-	VPANDD       Z5, Z17, Z20
+	VPADDSW      Z14, Z17, Z0
+	VPADDSW      Z14, Z18, Z20
+	VPACKSSWB    Z20, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPANDD       Z5, Z0, Z20
 	VPMADDUBSW   Z6, Z20, Z20
 	VPMADDWD     Z4, Z20, Z20
 	VPMOVDB      Z20, X20
-	VMOVUPS      X20, (DI)
-	VMOVAPS      Z18, Z0
-	VMOVAPS      Z19, Z16
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	VMOVUPS      X20, (SI)
+	VMOVAPS      Z1, Z17
+	VMOVAPS      Z19, Z18
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -21532,325 +17981,327 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z9, K6, Z17
-	VSUBPS.BCST       4(R8), Z17, Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          128(SI), Z8, K6, Z17
-	VSUBPS.BCST       4(R8), Z17, Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z19
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z19
 	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPERMW.Z          192(SI), Z9, K6, Z17
-	VSUBPS.BCST       4(R8), Z17, Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z19
+	VPACKSSDW         Z19, Z1, Z1
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z19
 	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          192(SI), Z8, K6, Z17
-	VSUBPS.BCST       4(R8), Z17, Z17
-	VMULPS.BCST       4(BX), Z17, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z20
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z20
+	VFNMADD231PS.BCST 4(BX), Z20, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z20
 	VCVTPS2DQ         Z20, Z20
 	VPACKSSDW         Z20, Z19, Z19
-	VPMINSW           Z16, Z0, Z17
-	VPCMPEQW          Z7, Z17, K1
+	VPMINSW           Z18, Z17, Z0
+	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VPADDSW           Z14, Z0, Z17
-	VPADDSW           Z14, Z16, Z20
-	VPACKSSWB         Z20, Z17, Z17
-	VPERMD            Z17, Z13, Z17
-	VPMAXSB           Z12, Z17, Z17
-	VPMINSB           Z10, Z17, Z17
-	VPANDD            Z5, Z17, Z20
+	VPADDSW           Z14, Z17, Z0
+	VPADDSW           Z14, Z18, Z20
+	VPACKSSWB         Z20, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPANDD            Z5, Z0, Z20
 	VPMADDUBSW        Z6, Z20, Z20
 	VPMADDWD          Z4, Z20, Z20
 	VPMOVDB           Z20, X20
-	VMOVUPS           X20, (DI)
-	VMOVAPS           Z18, Z0
-	VMOVAPS           Z19, Z16
-	ADDQ              $+4, DX
+	VMOVUPS           X20, (SI)
+	VMOVAPS           Z1, Z17
+	VMOVAPS           Z19, Z18
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z3
-	VBROADCASTSS (BX), Z2
-	VBROADCASTSS (R8), Z1
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R9), Z16
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z3, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VSUBPS       Z1, Z0, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VSUBPS       Z16, Z0, Z0
 	VMULPS       Z2, Z0, Z17
 	VFNMADD231PS Z3, Z17, Z0
 	VFMADD231PS  Z2, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z14, Z16, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z17
-	VSUBPS       Z1, Z17, Z17
+	VPACKSSDW    Z17, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z17
+	VSUBPS       Z16, Z17, Z17
 	VMULPS       Z2, Z17, Z18
 	VFNMADD231PS Z3, Z18, Z17
 	VFMADD231PS  Z2, Z17, Z18
 	VCVTPS2DQ    Z18, Z18
-	VPERMW.Z     64(SI), Z8, K6, Z17
-	VSUBPS       Z1, Z17, Z17
+	VPERMW.Z     64(DX), Z8, K6, Z17
+	VSUBPS       Z16, Z17, Z17
 	VMULPS       Z2, Z17, Z19
 	VFNMADD231PS Z3, Z19, Z17
 	VFMADD231PS  Z2, Z17, Z19
 	VCVTPS2DQ    Z19, Z19
 	VPACKSSDW    Z19, Z18, Z18
 	VPADDSW      Z14, Z18, Z17
-	VPMINSW      Z18, Z16, Z16
-	VPCMPEQW     Z7, Z16, K1
+	VPMINSW      Z18, Z1, Z1
+	VPCMPEQW     Z7, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z5, Z0, Z16
-	VPMADDUBSW   Z6, Z16, Z16
-	VPMADDWD     Z4, Z16, Z16
-	VPMOVDB      Z16, X16
-	VMOVUPS      X16, (DI)
+	VPANDD       Z5, Z0, Z1
+	VPMADDUBSW   Z6, Z1, Z1
+	VPMADDWD     Z4, Z1, Z1
+	VPMOVDB      Z1, X1
+	VMOVUPS      X1, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS (BX), Z2
-	VBROADCASTSS (DX), Z1
+	VBROADCASTSS (R9), Z3
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (BX), Z16
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z16, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
 	SUBQ         $+16, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z2, Z0, Z17
-	VFNMADD231PS Z1, Z17, Z0
+	VFNMADD231PS Z16, Z17, Z0
 	VFMADD231PS  Z2, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z14, Z16, Z0
+	VPACKSSDW    Z17, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
 	SUBQ         $+16, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z     64(SI), Z9, K6, Z17
+	VPERMW.Z     64(DX), Z9, K6, Z17
 	VSUBPS       Z3, Z17, Z17
 	VMULPS       Z2, Z17, Z18
-	VFNMADD231PS Z1, Z18, Z17
+	VFNMADD231PS Z16, Z18, Z17
 	VFMADD231PS  Z2, Z17, Z18
 	VCVTPS2DQ    Z18, Z18
 	SUBQ         $+16, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z     64(SI), Z8, K6, Z17
+	VPERMW.Z     64(DX), Z8, K6, Z17
 	VSUBPS       Z3, Z17, Z17
 	VMULPS       Z2, Z17, Z19
-	VFNMADD231PS Z1, Z19, Z17
+	VFNMADD231PS Z16, Z19, Z17
 	VFMADD231PS  Z2, Z17, Z19
 	VCVTPS2DQ    Z19, Z19
 	VPACKSSDW    Z19, Z18, Z18
 	VPADDSW      Z14, Z18, Z17
-	VPMINSW      Z18, Z16, Z16
-	VPCMPEQW     Z7, Z16, K1
+	VPMINSW      Z18, Z1, Z1
+	VPCMPEQW     Z7, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
 	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z5, Z0, Z16
-	VPMADDUBSW   Z6, Z16, Z16
-	VPMADDWD     Z4, Z16, Z16
-	VPMOVDB      Z16, X16
-	VMOVUPS      X16, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	VPANDD       Z5, Z0, Z1
+	VPMADDUBSW   Z6, Z1, Z1
+	VPMADDWD     Z4, Z1, Z1
+	VPMOVDB      Z1, X1
+	VMOVUPS      X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z3
-	VBROADCASTSS (BX), Z2
-	VBROADCASTSS (R8), Z1
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R9), Z16
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z3, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	CMPQ         R9, $+17
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
 	VMULPS       Z2, Z0, Z17
 	VFNMADD231PS Z3, Z17, Z0
 	VFMADD231PS  Z2, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
 	VMULPS       Z2, Z0, Z18
 	VFNMADD231PS Z3, Z18, Z0
 	VFMADD231PS  Z2, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
 	VMULPS       Z2, Z0, Z19
 	VFNMADD231PS Z3, Z19, Z0
 	VFMADD231PS  Z2, Z0, Z19
 	VCVTPS2DQ    Z19, Z19
 
 grouptailnarrow:
-	VPACKSSDW  Z17, Z16, Z16
-	VPADDSW    Z14, Z16, Z0
+	VPACKSSDW  Z17, Z1, Z1
+	VPADDSW    Z14, Z1, Z0
 	VPACKSSDW  Z19, Z18, Z18
 	VPADDSW    Z14, Z18, Z17
-	VPMINSW    Z18, Z16, Z16
-	VPCMPEQW   Z7, Z16, K1
+	VPMINSW    Z18, Z1, Z1
+	VPCMPEQW   Z7, Z1, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
+	JNE        groupstage
 	VPACKSSWB  Z17, Z0, Z0
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z5, Z0, Z16
+	VPANDD     Z5, Z0, Z1
 	KMOVQ      K0, K7
-	VMOVDQU8.Z Z16, K7, Z16
-	VPMADDUBSW Z6, Z16, Z16
-	VPMADDWD   Z4, Z16, Z16
-	VPMOVDB    Z16, X16
-	LEAQ       3(R9), CX
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMADDWD   Z4, Z1, Z1
+	VPMOVDB    Z1, X1
+	LEAQ       3(DI), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   X16, K7, (DI)
+	VMOVDQU8   X1, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	MOVQ  R9, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -21868,122 +18319,120 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z9, K6, Z16
-	VSUBPS.BCST       (R8), Z16, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          (SI), Z8, K6, Z16
-	VSUBPS.BCST       (R8), Z16, Z16
-	VMULPS.BCST       (BX), Z16, Z18
-	VFNMADD231PS.BCST (DX), Z18, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z1
-	VPERMW.Z          64(SI), Z9, K6, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          64(SI), Z8, K6, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z0
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z2
 
 short2ahead:
-	VPERMW.Z          128(SI), Z9, K6, Z16
-	VSUBPS.BCST       8(R8), Z16, Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z17
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          128(SI), Z8, K6, Z16
-	VSUBPS.BCST       8(R8), Z16, Z16
-	VMULPS.BCST       8(BX), Z16, Z18
-	VFNMADD231PS.BCST 8(DX), Z18, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPERMW.Z          192(SI), Z9, K6, Z16
-	VSUBPS.BCST       12(R8), Z16, Z16
-	VMULPS.BCST       12(BX), Z16, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          192(SI), Z8, K6, Z16
-	VSUBPS.BCST       12(R8), Z16, Z16
-	VMULPS.BCST       12(BX), Z16, Z19
-	VFNMADD231PS.BCST 12(DX), Z19, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPMINSW           Z0, Z1, Z16
-	VPCMPEQW          Z7, Z16, K1
+	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPADDSW           Z14, Z1, Z16
-	VPADDSW           Z14, Z0, Z19
-	VPACKSSWB         Z19, Z16, Z16
-	VPERMD            Z16, Z13, Z16
-	VPMAXSB           Z12, Z16, Z16
-	VPMINSB           Z10, Z16, Z16
-	VPANDD            Z5, Z16, Z19
-	VPMADDUBSW        Z6, Z19, Z19
-	VPMADDWD          Z4, Z19, Z19
-	VPMOVDB           Z19, X19
-	VMOVUPS           X19, (DI)
-	VMOVAPS           Z17, Z1
-	VMOVAPS           Z18, Z0
-	ADDQ              $+8, DX
+	VPADDSW           Z14, Z3, Z0
+	VPADDSW           Z14, Z2, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPANDD            Z5, Z0, Z17
+	VPMADDUBSW        Z6, Z17, Z17
+	VPMADDWD          Z4, Z17, Z17
+	VPMOVDB           Z17, X17
+	VMOVUPS           X17, (SI)
+	VMOVAPS           Z1, Z3
+	VMOVAPS           Z16, Z2
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z3
-	VBROADCASTSS      4(DX), Z2
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VPERMW.Z          64(SI), Z9, K6, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          64(SI), Z8, K6, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z17, Z16
-	VPMINSW           Z17, Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z8, K6, Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z7, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z16, Z0, Z0
+	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
@@ -21991,14 +18440,14 @@ short2loop:
 	VPMADDUBSW        Z6, Z1, Z1
 	VPMADDWD          Z4, Z1, Z1
 	VPMOVDB           Z1, X1
-	VMOVUPS           X1, (DI)
+	VMOVUPS           X1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -22020,139 +18469,135 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z9, K6, Z18
-	VSUBPS.BCST       (R8), Z18, Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          (SI), Z8, K6, Z18
-	VSUBPS.BCST       4(R8), Z18, Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z16
-	VPERMW.Z          64(SI), Z9, K6, Z18
-	VSUBPS.BCST       8(R8), Z18, Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          64(SI), Z8, K6, Z18
-	VSUBPS.BCST       12(R8), Z18, Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z17
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z2
 
 short4ahead:
-	VPERMW.Z          128(SI), Z9, K6, Z18
-	VSUBPS.BCST       16(R8), Z18, Z18
-	VMULPS.BCST       16(BX), Z18, Z19
-	VFNMADD231PS.BCST 16(DX), Z19, Z18
-	VFMADD231PS.BCST  16(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          128(SI), Z8, K6, Z18
-	VSUBPS.BCST       20(R8), Z18, Z18
-	VMULPS.BCST       20(BX), Z18, Z20
-	VFNMADD231PS.BCST 20(DX), Z20, Z18
-	VFMADD231PS.BCST  20(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPERMW.Z          192(SI), Z9, K6, Z18
-	VSUBPS.BCST       24(R8), Z18, Z18
-	VMULPS.BCST       24(BX), Z18, Z20
-	VFNMADD231PS.BCST 24(DX), Z20, Z18
-	VFMADD231PS.BCST  24(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPERMW.Z          192(SI), Z8, K6, Z18
-	VSUBPS.BCST       28(R8), Z18, Z18
-	VMULPS.BCST       28(BX), Z18, Z21
-	VFNMADD231PS.BCST 28(DX), Z21, Z18
-	VFMADD231PS.BCST  28(BX), Z18, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPMINSW           Z17, Z16, Z18
-	VPCMPEQW          Z7, Z18, K1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z16
+	VFNMADD231PS.BCST 20(BX), Z16, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z16
+	VFNMADD231PS.BCST 24(BX), Z16, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z17
+	VFNMADD231PS.BCST 28(BX), Z17, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPADDSW           Z14, Z16, Z18
-	VPADDSW           Z14, Z17, Z21
-	VPACKSSWB         Z21, Z18, Z18
-	VPERMD            Z18, Z13, Z18
-	VPMAXSB           Z12, Z18, Z18
-	VPMINSB           Z10, Z18, Z18
-	VPANDD            Z5, Z18, Z21
-	VPMADDUBSW        Z6, Z21, Z21
-	VPMADDWD          Z4, Z21, Z21
-	VPMOVDB           Z21, X21
-	VMOVUPS           X21, (DI)
-	VMOVAPS           Z19, Z16
-	VMOVAPS           Z20, Z17
-	ADDQ              $+16, DX
+	VPADDSW           Z14, Z3, Z0
+	VPADDSW           Z14, Z2, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPANDD            Z5, Z0, Z17
+	VPMADDUBSW        Z6, Z17, Z17
+	VPMADDWD          Z4, Z17, Z17
+	VPMOVDB           Z17, X17
+	VMOVUPS           X17, (SI)
+	VMOVAPS           Z1, Z3
+	VMOVAPS           Z16, Z2
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z3
-	VBROADCASTSS      4(DX), Z2
-	VBROADCASTSS      8(DX), Z1
-	VBROADCASTSS      12(DX), Z0
-	VPERMW.Z          (SI), Z9, K6, Z16
-	VSUBPS.BCST       (R8), Z16, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          (SI), Z8, K6, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z17, Z16
-	VPERMW.Z          64(SI), Z9, K6, Z18
-	VSUBPS.BCST       8(R8), Z18, Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          64(SI), Z8, K6, Z18
-	VSUBPS.BCST       12(R8), Z18, Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z14, Z19, Z18
-	VPMINSW           Z19, Z17, Z17
-	VPCMPEQW          Z7, Z17, K1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z8, K6, Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z18, Z16, Z16
-	VPERMD            Z16, Z13, Z16
-	VPMAXSB           Z12, Z16, Z16
-	VPMINSB           Z10, Z16, Z16
-	VPANDD            Z5, Z16, Z17
-	VPMADDUBSW        Z6, Z17, Z17
-	VPMADDWD          Z4, Z17, Z17
-	VPMOVDB           Z17, X17
-	VMOVUPS           X17, (DI)
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPANDD            Z5, Z0, Z1
+	VPMADDUBSW        Z6, Z1, Z1
+	VPMADDWD          Z4, Z1, Z1
+	VPMOVDB           Z1, X1
+	VMOVUPS           X1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R9
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -22167,24 +18612,24 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z16
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z16
 	VSUBPS       Z16, Z0, Z0
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
@@ -22192,19 +18637,19 @@ laneloop:
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z3, Z3
 	VPADDSW      Z14, Z3, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z1
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z16
-	VMOVUPS      128(R8), Z17
+	VPERMW.Z     64(DX), Z9, K6, Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z16
+	VMOVUPS      128(R9), Z17
 	VSUBPS       Z17, Z1, Z1
 	VMULPS       Z16, Z1, Z17
 	VFNMADD231PS Z2, Z17, Z1
 	VFMADD231PS  Z16, Z1, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     64(SI), Z8, K6, Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z16
-	VMOVUPS      192(R8), Z18
+	VPERMW.Z     64(DX), Z8, K6, Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z16
+	VMOVUPS      192(R9), Z18
 	VSUBPS       Z18, Z1, Z1
 	VMULPS       Z16, Z1, Z18
 	VFNMADD231PS Z2, Z18, Z1
@@ -22224,106 +18669,31 @@ laneloop:
 	VPMADDUBSW   Z6, Z1, Z1
 	VPMADDWD     Z4, Z1, Z1
 	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+16, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  912(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX512(SB)
+	MOVQ  920(SP), DX
+	MOVQ  928(SP), BX
+	MOVQ  936(SP), R8
+	MOVQ  944(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z16
-	VSUBPS       Z16, Z0, Z0
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z17
-	VSUBPS       Z17, Z0, Z0
-	VMULPS       Z2, Z0, Z17
-	VFNMADD231PS Z1, Z17, Z0
-	VFMADD231PS  Z2, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z18
-	VSUBPS       Z18, Z0, Z0
-	VMULPS       Z2, Z0, Z18
-	VFNMADD231PS Z1, Z18, Z0
-	VFMADD231PS  Z2, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-
-lanetailnarrow:
-	VPACKSSDW  Z16, Z3, Z3
-	VPADDSW    Z14, Z3, Z0
-	VPACKSSDW  Z18, Z17, Z17
-	VPADDSW    Z14, Z17, Z1
-	VPMINSW    Z17, Z3, Z3
-	VPCMPEQW   Z7, Z3, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z13, Z0
-	VPMAXSB    Z12, Z0, Z0
-	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z5, Z0, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z6, Z1, Z1
-	VPMADDWD   Z4, Z1, Z1
-	VPMOVDB    Z1, X1
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X1, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -22337,132 +18707,95 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z3, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VSUBPS       Z1, Z0, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VSUBPS       Z16, Z0, Z0
 	VMULPS       Z2, Z0, Z17
 	VFNMADD231PS Z3, Z17, Z0
 	VFMADD231PS  Z2, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z14, Z16, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z17
-	VSUBPS       Z1, Z17, Z17
+	VPACKSSDW    Z17, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z17
+	VSUBPS       Z16, Z17, Z17
 	VMULPS       Z2, Z17, Z18
 	VFNMADD231PS Z3, Z18, Z17
 	VFMADD231PS  Z2, Z17, Z18
 	VCVTPS2DQ    Z18, Z18
-	VPERMW.Z     64(SI), Z8, K6, Z17
-	VSUBPS       Z1, Z17, Z17
+	VPERMW.Z     64(DX), Z8, K6, Z17
+	VSUBPS       Z16, Z17, Z17
 	VMULPS       Z2, Z17, Z19
 	VFNMADD231PS Z3, Z19, Z17
 	VFMADD231PS  Z2, Z17, Z19
 	VCVTPS2DQ    Z19, Z19
 	VPACKSSDW    Z19, Z18, Z18
 	VPADDSW      Z14, Z18, Z17
-	VPMINSW      Z18, Z16, Z16
-	VPCMPEQW     Z7, Z16, K1
+	VPMINSW      Z18, Z1, Z1
+	VPCMPEQW     Z7, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z5, Z0, Z16
-	VPMADDUBSW   Z6, Z16, Z16
-	VPMADDWD     Z4, Z16, Z16
-	VPMOVDB      Z16, X16
-	VMOVNTPS     X16, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	VPANDD       Z5, Z0, Z1
+	VPMADDUBSW   Z6, Z1, Z1
+	VPMADDWD     Z4, Z1, Z1
+	VPMOVDB      Z1, X1
+	VMOVNTPS     X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW    Z16, Z0, Z17
-	VPCMPEQW   Z7, Z17, K1
+	VPMINSW    Z18, Z17, Z0
+	VPCMPEQW   Z7, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPADDSW    Z14, Z0, Z17
-	VPADDSW    Z14, Z16, Z18
-	VPACKSSWB  Z18, Z17, Z17
-	VPERMD     Z17, Z13, Z17
-	VPMAXSB    Z12, Z17, Z17
-	VPMINSB    Z10, Z17, Z17
-	VPANDD     Z5, Z17, Z18
-	VPMADDUBSW Z6, Z18, Z18
-	VPMADDWD   Z4, Z18, Z18
-	VPMOVDB    Z18, X18
-	VMOVUPS    X18, (DI)
-	ADDQ       $+16, DI
-	ADDQ       $+128, SI
+	VPADDSW    Z14, Z17, Z0
+	VPADDSW    Z14, Z18, Z1
+	VPACKSSWB  Z1, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPANDD     Z5, Z0, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMADDWD   Z4, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	ADDQ       $+128, DX
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VSUBPS      Z1, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VCVTDQ2PS   Z15, Z17
-	VSUBPS      Z17, Z17, Z18
-	VMAXPS      Z16, Z18, Z16
-	VCVTDQ2PS   Z11, Z19
-	VSUBPS      Z17, Z19, Z19
-	VMINPS      Z16, Z19, Z16
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VSUBPS      Z1, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z18, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z17, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z16, Z16
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VSUBPS      Z1, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z18, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z17, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VSUBPS      Z1, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z18, Z21
-	VMINPS      Z21, Z19, Z21
-	VADDPS      Z17, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPACKSSWB   Z20, Z16, Z16
-	VPERMD      Z16, Z13, Z16
-	VPANDD      Z5, Z16, Z0
-	VPMADDUBSW  Z6, Z0, Z0
-	VPMADDWD    Z4, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         groupback
+	MOVQ $+1, 960(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -22470,16 +18803,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z3
-	VBROADCASTSS 4(BX), K7, Z2
-	VBROADCASTSS 4(DX), K7, Z1
+	VBROADCASTSS 4(R9), K7, Z3
+	VBROADCASTSS 4(R8), K7, Z2
+	VBROADCASTSS 4(BX), K7, Z16
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -22488,14 +18821,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS (BX), Z2
-	VBROADCASTSS (DX), Z1
+	VBROADCASTSS (R9), Z3
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (BX), Z16
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -22504,16 +18837,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z3
-	VBROADCASTSS 4(BX), K7, Z2
-	VBROADCASTSS 4(DX), K7, Z1
+	VBROADCASTSS 4(R9), K7, Z3
+	VBROADCASTSS 4(R8), K7, Z2
+	VBROADCASTSS 4(BX), K7, Z16
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -22522,14 +18855,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS (BX), Z2
-	VBROADCASTSS (DX), Z1
+	VBROADCASTSS (R9), Z3
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (BX), Z16
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -22538,16 +18871,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z3
-	VBROADCASTSS 4(BX), K7, Z2
-	VBROADCASTSS 4(DX), K7, Z1
+	VBROADCASTSS 4(R9), K7, Z3
+	VBROADCASTSS 4(R8), K7, Z2
+	VBROADCASTSS 4(BX), K7, Z16
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -22556,14 +18889,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS (BX), Z2
-	VBROADCASTSS (DX), Z1
+	VBROADCASTSS (R9), Z3
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (BX), Z16
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -22572,142 +18905,90 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z3
-	VBROADCASTSS 4(BX), K7, Z2
-	VBROADCASTSS 4(DX), K7, Z1
+	VBROADCASTSS 4(R9), K7, Z3
+	VBROADCASTSS 4(R8), K7, Z2
+	VBROADCASTSS 4(BX), K7, Z16
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VCVTDQ2PS   Z15, Z17
-	VSUBPS      Z17, Z17, Z18
-	VMAXPS      Z16, Z18, Z16
-	VCVTDQ2PS   Z11, Z19
-	VSUBPS      Z17, Z19, Z19
-	VMINPS      Z16, Z19, Z16
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z18, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z17, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z16, Z16
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z18, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z17, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z18, Z21
-	VMINPS      Z21, Z19, Z21
-	VADDPS      Z17, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPACKSSWB   Z20, Z16, Z16
-	VPERMD      Z16, Z13, Z16
-	VPANDD      Z5, Z16, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z6, Z0, Z0
-	VPMADDWD    Z4, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R9), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 912(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 920(SP)
+	LEAQ 16(SP), DX
+	MOVQ R10, 952(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 912(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 920(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 952(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z3
-	VBROADCASTSS      4(DX), Z2
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VPERMW.Z          64(SI), Z9, K6, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          64(SI), Z8, K6, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z17, Z16
-	VPMINSW           Z17, Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z8, K6, Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z7, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z16, Z0, Z0
+	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
@@ -22715,191 +18996,142 @@ short2stream:
 	VPMADDUBSW        Z6, Z1, Z1
 	VPMADDWD          Z4, Z1, Z1
 	VPMOVDB           Z1, X1
-	VMOVNTPS          X1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          X1, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z16
-	VSUBPS      Z16, Z16, Z17
-	VMAXPS      Z1, Z17, Z1
-	VCVTDQ2PS   Z11, Z18
-	VSUBPS      Z16, Z18, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z17, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z2, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z17, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z2, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z17, Z20
-	VMINPS      Z20, Z18, Z20
-	VADDPS      Z16, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKSSWB   Z19, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z5, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
-	VPMADDWD    Z4, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         short2back
+	MOVQ $+2, 960(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z3
-	VBROADCASTSS      4(DX), Z2
-	VBROADCASTSS      8(DX), Z1
-	VBROADCASTSS      12(DX), Z0
-	VPERMW.Z          (SI), Z9, K6, Z16
-	VSUBPS.BCST       (R8), Z16, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          (SI), Z8, K6, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z17, Z16
-	VPERMW.Z          64(SI), Z9, K6, Z18
-	VSUBPS.BCST       8(R8), Z18, Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPERMW.Z          64(SI), Z8, K6, Z18
-	VSUBPS.BCST       12(R8), Z18, Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z14, Z19, Z18
-	VPMINSW           Z19, Z17, Z17
-	VPCMPEQW          Z7, Z17, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VPERMW.Z          64(DX), Z9, K6, Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(DX), Z8, K6, Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z18, Z16, Z16
-	VPERMD            Z16, Z13, Z16
-	VPMAXSB           Z12, Z16, Z16
-	VPMINSB           Z10, Z16, Z16
-	VPANDD            Z5, Z16, Z17
-	VPMADDUBSW        Z6, Z17, Z17
-	VPMADDWD          Z4, Z17, Z17
-	VPMOVDB           Z17, X17
-	VMOVNTPS          X17, (DI)
-	ADDQ              $+16, DX
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPANDD            Z5, Z0, Z1
+	VPMADDUBSW        Z6, Z1, Z1
+	VPMADDWD          Z4, Z1, Z1
+	VPMOVDB           Z1, X1
+	VMOVNTPS          X1, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z    (SI), Z9, K6, Z16
-	VSUBPS.BCST (R8), Z16, Z16
-	VDIVPS      Z3, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z17
-	VCVTDQ2PS   Z15, Z18
-	VSUBPS      Z18, Z18, Z19
-	VMAXPS      Z17, Z19, Z17
-	VCVTDQ2PS   Z11, Z20
-	VSUBPS      Z18, Z20, Z20
-	VMINPS      Z17, Z20, Z17
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPERMW.Z    (SI), Z8, K6, Z16
-	VSUBPS.BCST 4(R8), Z16, Z16
-	VDIVPS      Z2, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z21
-	VMAXPS      Z21, Z19, Z21
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z18, Z21, Z21
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z17, Z17
-	VPERMW.Z    64(SI), Z9, K6, Z16
-	VSUBPS.BCST 8(R8), Z16, Z16
-	VDIVPS      Z1, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z21
-	VMAXPS      Z21, Z19, Z21
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z18, Z21, Z21
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPERMW.Z    64(SI), Z8, K6, Z16
-	VSUBPS.BCST 12(R8), Z16, Z16
-	VDIVPS      Z0, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z22
-	VMAXPS      Z22, Z19, Z22
-	VMINPS      Z22, Z20, Z22
-	VADDPS      Z18, Z22, Z22
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z22, Z22
-	VMOVAPS.Z   Z22, K1, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPACKSSWB   Z21, Z17, Z17
-	VPERMD      Z17, Z13, Z17
-	VPANDD      Z5, Z17, Z16
-	VPMADDUBSW  Z6, Z16, Z16
-	VPMADDWD    Z4, Z16, Z16
-	VPMOVDB     Z16, X16
-	VMOVUPS     X16, (DI)
-	JMP         short4back
+	MOVQ $+3, 960(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  rare
 
 lanerare:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+4, 960(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 912(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 920(SP)
+	LEAQ 16(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  laneloop
+
+rare:
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -22913,9 +19145,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMOVUPS     64(DX), Z17
-	VMOVUPS     64(R8), Z18
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMOVUPS     64(BX), Z17
+	VMOVUPS     64(R9), Z18
 	VSUBPS      Z18, Z0, Z0
 	VDIVPS      Z17, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -22926,9 +19158,9 @@ lanerare:
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
 	VPACKSSDW   Z17, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMOVUPS     128(DX), Z17
-	VMOVUPS     128(R8), Z18
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMOVUPS     128(BX), Z17
+	VMOVUPS     128(R9), Z18
 	VSUBPS      Z18, Z0, Z0
 	VDIVPS      Z17, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -22938,9 +19170,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMOVUPS     192(DX), Z18
-	VMOVUPS     192(R8), Z19
+	VPERMW.Z    64(DX), Z8, K6, Z0
+	VMOVUPS     192(BX), Z18
+	VMOVUPS     192(R9), Z19
 	VSUBPS      Z19, Z0, Z0
 	VDIVPS      Z18, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
@@ -22957,91 +19189,35 @@ lanerare:
 	VPMADDUBSW  Z6, Z0, Z0
 	VPMADDWD    Z4, Z0, Z0
 	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
+	VMOVUPS     X0, (SI)
+	CMPQ        960(SP), $+1
+	JEQ         groupresume
+	CMPQ        960(SP), $+2
+	JEQ         short2resume
+	CMPQ        960(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z16
-	VSUBPS      Z2, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z17
-	VMOVUPS.Z   64(R8), K7, Z18
-	VSUBPS      Z18, Z0, Z0
-	VDIVPS      Z17, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z17
-	VMOVUPS.Z   128(R8), K7, Z18
-	VSUBPS      Z18, Z0, Z0
-	VDIVPS      Z17, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z18
-	VMOVUPS.Z   192(R8), K7, Z19
-	VSUBPS      Z19, Z0, Z0
-	VDIVPS      Z18, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z3, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z5, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z6, Z0, Z0
-	VPMADDWD    Z4, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R9), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         928(SP), BX
+	MOVQ         936(SP), R8
+	MOVQ         944(SP), R9
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R9), Z16
+	JMP          groupback
+
+short2resume:
+	MOVQ 928(SP), BX
+	MOVQ 936(SP), R8
+	MOVQ 944(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 928(SP), BX
+	MOVQ 936(SP), R8
+	MOVQ 944(SP), R9
+	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x00000000
 DATA constantsAVX512<>+4(SB)/4, $0x00010000

@@ -6,16 +6,16 @@
 
 // func QuantizeWholeInt8BF16NEON(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeWholeInt8BF16NEON(SB), NOSPLIT, $184-56
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·QuantizeWholeInt8BF16NEON(SB), NOSPLIT, $232-56
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: nothing
 	// per group: V15 scale, V14 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 11
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	// vector registers in use at once: 10
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
@@ -27,19 +27,19 @@ TEXT ·QuantizeWholeInt8BF16NEON(SB), NOSPLIT, $184-56
 	CMP $1, R5
 	BEQ longs
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V15.S4]
-	VLD1R (R3), [V14.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V15.S4]
+	VLD1R (R4), [V14.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2edc22 // fmul v2.4s, v1.4s, v14.4s
 	VFMLS V15.S4, V2.S4, V1.S4
@@ -52,7 +52,7 @@ grouploop:
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x6e2edc85 // fmul v5.4s, v4.4s, v14.4s
 	VFMLS V15.S4, V5.S4, V4.S4
@@ -73,29 +73,31 @@ grouploop:
 	BVS grouprare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V15.S4]
-	VLD1R (R2), [V14.S4]
+	VLD1R (R4), [V15.S4]
+	VLD1R (R3), [V14.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2fdc22 // fmul v2.4s, v1.4s, v15.4s
 	VFMLS V14.S4, V2.S4, V1.S4
@@ -116,7 +118,7 @@ groupmeet1:
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x6e2fdc85 // fmul v5.4s, v4.4s, v15.4s
 	VFMLS V14.S4, V5.S4, V4.S4
@@ -141,171 +143,107 @@ groupmeet3:
 	BVS groupmeetrare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	FMOVQ F1, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V15.S4]
-	VLD1R (R3), [V14.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2edc22 // fmul v2.4s, v1.4s, v14.4s
-	VFMLS V15.S4, V2.S4, V1.S4
-	VFMLA V14.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R4
-	BLT grouptailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2edc03 // fmul v3.4s, v0.4s, v14.4s
-	VFMLS V15.S4, V3.S4, V0.S4
-	VFMLA V14.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e2edca6 // fmul v6.4s, v5.4s, v14.4s
-	VFMLS V15.S4, V6.S4, V5.S4
-	VFMLA V14.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e2edc87 // fmul v7.4s, v4.4s, v14.4s
-	VFMLS V15.S4, V7.S4, V4.S4
-	VFMLA V14.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouptailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	FMOVQ F1, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V15.S4]
+	VLD1R (R4), [V14.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R4, R0, R0
-	ADD R4<<1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V15.S4
-	VLD1R (R2), [V14.S4]
+	VLD1R (R3), [V0.S4]
 	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V14.S4, V15.S4, V0.S4
-	MOVD $880803840, R16
 	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2fdc4d // fmul v13.4s, v2.4s, v15.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT longtail
+	VFMLS V0.S4, V15.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2fdc4e // fmul v14.4s, v2.4s, v15.4s
+	MOVD R6, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
+	WORD $0x6e2edc22 // fmul v2.4s, v1.4s, v14.4s
 	VFMLA V15.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2ddc03 // fmul v3.4s, v0.4s, v13.4s
+	WORD $0x6e2edc03 // fmul v3.4s, v0.4s, v14.4s
 	VFMLA V15.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	WORD $0x6e2ddc85 // fmul v5.4s, v4.4s, v13.4s
+	WORD $0x6e2edc85 // fmul v5.4s, v4.4s, v14.4s
 	VFMLA V15.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2ddc06 // fmul v6.4s, v0.4s, v13.4s
+	WORD $0x6e2edc06 // fmul v6.4s, v0.4s, v14.4s
 	VFMLA V15.S4, V0.S4, V6.S4
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
@@ -318,134 +256,64 @@ longloop:
 	BVS longrare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 longback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R4, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
-	VFMLA V15.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R4
-	BLT longtailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2ddc03 // fmul v3.4s, v0.4s, v13.4s
-	VFMLA V15.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R4
-	BLT longtailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e2ddca6 // fmul v6.4s, v5.4s, v13.4s
-	VFMLA V15.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R4
-	BLT longtailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e2ddc87 // fmul v7.4s, v4.4s, v13.4s
-	VFMLA V15.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-longtailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longtailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	FMOVQ F1, 16(RSP)
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $2, R4, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece16:
-	ADD R4, R0, R0
-	ADD R4<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	SUB $1, R5, R5
 	CBNZ R5, longs
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R3), F3
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
 	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V4.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V4.S4
 	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
 	VFMLS V2.S4, V5.S4, V0.S4
 	VFMLA V3.S4, V0.S4, V5.S4
 	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R3), F6
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F6
 	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
 	VFMLS V3.S4, V7.S4, V2.S4
 	VFMLA V6.S4, V2.S4, V7.S4
 	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F6
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F6
 	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
 	VFMLS V3.S4, V8.S4, V0.S4
 	VFMLA V6.S4, V0.S4, V8.S4
@@ -460,216 +328,43 @@ laneloop:
 	BVS lanerare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R4, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R4, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R4, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 96(RSP), F6
-	FMOVQ 160(RSP), F7
-	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
-	VFMLS V6.S4, V8.S4, V3.S4
-	VFMLA V7.S4, V3.S4, V8.S4
-	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
-	CMP $13, R4
-	BLT lanetailnarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F7
-	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
-	VFMLS V6.S4, V9.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V9.S4
-	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
-	FMOVQ F1, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece29
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R4, piece30
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R4, piece31
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R4, piece32
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece32:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	MOVD $4294967168, R16
-	VDUP R16, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	MOVD $127, R16
-	VDUP R16, V5.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2ffc42 // fdiv v2.4s, v2.4s, v15.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 232(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -677,12 +372,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V15.B16, V31.B16, V1.B16
 	VMOV V1.B16, V15.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V14.B16, V31.B16, V1.B16
@@ -691,8 +386,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -700,13 +395,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V15.S4]
-	VLD1R (R2), [V14.S4]
+	VLD1R (R4), [V15.S4]
+	VLD1R (R3), [V14.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -715,12 +410,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V15.B16, V31.B16, V4.B16
 	VMOV V4.B16, V15.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V14.B16, V31.B16, V4.B16
@@ -729,8 +424,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -738,13 +433,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V15.S4]
-	VLD1R (R2), [V14.S4]
+	VLD1R (R4), [V15.S4]
+	VLD1R (R3), [V14.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -753,12 +448,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V15.B16, V31.B16, V4.B16
 	VMOV V4.B16, V15.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V14.B16, V31.B16, V4.B16
@@ -767,8 +462,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -776,13 +471,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V15.S4]
-	VLD1R (R2), [V14.S4]
+	VLD1R (R4), [V15.S4]
+	VLD1R (R3), [V14.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -791,12 +486,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V15.B16, V31.B16, V7.B16
 	VMOV V7.B16, V15.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V14.B16, V31.B16, V7.B16
@@ -805,193 +500,68 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	MOVD $4294967168, R16
-	VDUP R16, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	MOVD $127, R16
-	VDUP R16, V5.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2ffc42 // fdiv v2.4s, v2.4s, v15.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 longrare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2efc21 // fdiv v1.4s, v1.4s, v14.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	MOVD $4294967168, R16
-	VDUP R16, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	MOVD $127, R16
-	VDUP R16, V5.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2efc42 // fdiv v2.4s, v2.4s, v14.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
-	B longback
-longtailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2efc21 // fdiv v1.4s, v1.4s, v14.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	MOVD $4294967168, R16
-	VDUP R16, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	MOVD $127, R16
-	VDUP R16, V5.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2efc42 // fdiv v2.4s, v2.4s, v14.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 232(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B rare
+longstage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	B longloop
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $3, R16
+	MOVD R16, 232(RSP)
+	B rare
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
 	MOVD $4294967168, R16
@@ -1011,7 +581,7 @@ lanerare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
@@ -1022,9 +592,9 @@ lanerare:
 	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F6
+	FMOVQ 32(R3), F6
 	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
 	WORD $0x4e218846 // frintn v6.4s, v2.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
@@ -1034,7 +604,7 @@ lanerare:
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V2.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R3), F6
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
 	WORD $0x4e218806 // frintn v6.4s, v0.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
@@ -1047,82 +617,50 @@ lanerare:
 	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
+	MOVD 232(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 232(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	MOVD $4294967168, R16
-	VDUP R16, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	MOVD $127, R16
-	VDUP R16, V5.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 96(RSP), F6
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	VLD1R (R3), [V15.S4]
+	VLD1R (R4), [V14.S4]
+	B groupback
+longresume:
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V15.S4
+	VLD1R (R3), [V0.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	VFMLS V0.S4, V15.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2fdc4e // fmul v14.4s, v2.4s, v15.4s
+	B longback
 
 // func QuantizeInt8BF16NEON(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeInt8BF16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·QuantizeInt8BF16NEON(SB), NOSPLIT, $232-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 15
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	// vector registers in use at once: 14
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
@@ -1146,19 +684,19 @@ TEXT ·QuantizeInt8BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R5
 	BEQ longs
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLS V11.S4, V2.S4, V1.S4
@@ -1171,7 +709,7 @@ grouploop:
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLS V11.S4, V5.S4, V4.S4
@@ -1194,29 +732,31 @@ grouploop:
 	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
 	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
 	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
 	VFMLS V10.S4, V2.S4, V1.S4
@@ -1237,7 +777,7 @@ groupmeet1:
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
 	VFMLS V10.S4, V5.S4, V4.S4
@@ -1264,173 +804,107 @@ groupmeet3:
 	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
 	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
 	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R4
-	BLT grouptailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e2adc87 // fmul v7.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V7.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouptailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R4, R0, R0
-	ADD R4<<1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V0.S4]
 	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
 	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc49 // fmul v9.4s, v2.4s, v11.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT longtail
+	VFMLS V0.S4, V11.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	MOVD R6, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLA V11.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V6.S4
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
@@ -1445,136 +919,64 @@ longloop:
 	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
 	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
 	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 longback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R4, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R4
-	BLT longtailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R4
-	BLT longtailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLA V11.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R4
-	BLT longtailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e29dc87 // fmul v7.4s, v4.4s, v9.4s
-	VFMLA V11.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-longtailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longtailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, 16(RSP)
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $2, R4, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece16:
-	ADD R4, R0, R0
-	ADD R4<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	SUB $1, R5, R5
 	CBNZ R5, longs
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R3), F3
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
 	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V4.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V4.S4
 	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
 	VFMLS V2.S4, V5.S4, V0.S4
 	VFMLA V3.S4, V0.S4, V5.S4
 	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R3), F6
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F6
 	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
 	VFMLS V3.S4, V7.S4, V2.S4
 	VFMLA V6.S4, V2.S4, V7.S4
 	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F6
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F6
 	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
 	VFMLS V3.S4, V8.S4, V0.S4
 	VFMLA V6.S4, V0.S4, V8.S4
@@ -1591,214 +993,43 @@ laneloop:
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
 	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R4, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R4, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R4, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 96(RSP), F6
-	FMOVQ 160(RSP), F7
-	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
-	VFMLS V6.S4, V8.S4, V3.S4
-	VFMLA V7.S4, V3.S4, V8.S4
-	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
-	CMP $13, R4
-	BLT lanetailnarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F7
-	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
-	VFMLS V6.S4, V9.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V9.S4
-	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece29
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R4, piece30
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R4, piece31
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R4, piece32
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece32:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 232(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -1806,12 +1037,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -1820,8 +1051,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -1829,13 +1060,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -1844,12 +1075,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -1858,8 +1089,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -1867,13 +1098,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -1882,12 +1113,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -1896,8 +1127,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -1905,13 +1136,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -1920,12 +1151,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
@@ -1934,181 +1165,68 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 longrare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
-	B longback
-longtailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 232(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B rare
+longstage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	B longloop
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $3, R16
+	MOVD R16, 232(RSP)
+	B rare
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
 	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
@@ -2124,7 +1242,7 @@ lanerare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
@@ -2135,9 +1253,9 @@ lanerare:
 	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F6
+	FMOVQ 32(R3), F6
 	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
 	WORD $0x4e218846 // frintn v6.4s, v2.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
@@ -2147,7 +1265,7 @@ lanerare:
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V2.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R3), F6
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
 	WORD $0x4e218806 // frintn v6.4s, v0.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
@@ -2160,79 +1278,51 @@ lanerare:
 	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
+	MOVD 232(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 232(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 96(RSP), F6
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	B groupback
+longresume:
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	VLD1R (R3), [V0.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	VFMLS V0.S4, V11.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	B longback
 
 // func QuantizeZeroPointInt8BF16NEON(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $248-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
+TEXT ·QuantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $312-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
+	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD zeroPoint+32(FP), R4
+	// vector registers in use at once: 16
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD zeroPoint+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
@@ -2256,22 +1346,22 @@ TEXT ·QuantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $248-72
 	CMP $1, R6
 	BEQ longs
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
-	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	SUB R6, R5, R5
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLS V11.S4, V2.S4, V1.S4
@@ -2284,8 +1374,8 @@ grouploop:
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
-	FMOVQ 16(R1), F0
+	WORD $0x4e690c21 // sqadd v1.8h, v1.8h, v9.8h
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLS V11.S4, V5.S4, V4.S4
@@ -2298,7 +1388,7 @@ grouploop:
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e680c84 // sqadd v4.8h, v4.8h, v8.8h
+	WORD $0x4e690c84 // sqadd v4.8h, v4.8h, v9.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
@@ -2309,31 +1399,33 @@ grouploop:
 	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
 	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
 	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V9.B16, V0.B16
-	FMOVQ (R1), F1
+	FMOVQ (R2), F1
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
 	VFMLS V10.S4, V3.S4, V2.S4
@@ -2359,7 +1451,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V9.B16, V0.B16
-	FMOVQ 16(R1), F1
+	FMOVQ 16(R2), F1
 	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
 	WORD $0x6e2bdc86 // fmul v6.4s, v4.4s, v11.4s
 	VFMLS V10.S4, V6.S4, V4.S4
@@ -2390,189 +1482,121 @@ groupmeet3:
 	WORD $0x4e214882 // sqxtn2 v2.16b, v4.8h
 	WORD $0x4e2e6442 // smax v2.16b, v2.16b, v14.16b
 	WORD $0x4e2c6c42 // smin v2.16b, v2.16b, v12.16b
-	FMOVQ F2, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
+	FMOVQ F2, (R1)
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
-	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e2adc87 // fmul v7.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V7.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e680ca5 // sqadd v5.8h, v5.8h, v8.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouptailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	MOVD R6, 296(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R5, R0, R0
-	ADD R5<<1, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 264(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 296(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V0.S4]
 	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
 	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc49 // fmul v9.4s, v2.4s, v11.4s
-	VLD1R (R4), [V8.S4]
-	WORD $0x0e614907 // sqxtn v7.4h, v8.4s
-	WORD $0x4e614907 // sqxtn2 v7.8h, v8.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT longtail
+	VFMLS V0.S4, V11.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	MOVD R7, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e670c21 // sqadd v1.8h, v1.8h, v7.8h
-	FMOVQ 16(R1), F0
+	WORD $0x4e690c21 // sqadd v1.8h, v1.8h, v9.8h
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLA V11.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V6.S4
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e670c84 // sqadd v4.8h, v4.8h, v7.8h
+	WORD $0x4e690c84 // sqadd v4.8h, v4.8h, v9.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
@@ -2583,124 +1607,50 @@ longloop:
 	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
 	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
 	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 longback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R5, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R5
-	BLT longtailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R5
-	BLT longtailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLA V11.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R5
-	BLT longtailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e29dc90 // fmul v16.4s, v4.4s, v9.4s
-	VFMLA V11.S4, V4.S4, V16.S4
-	WORD $0x4e21aa04 // fcvtns v4.4s, v16.4s
-longtailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e670c21 // sqadd v1.8h, v1.8h, v7.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e670ca5 // sqadd v5.8h, v5.8h, v7.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longtailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, 16(RSP)
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $2, R5, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece16:
-	ADD R5, R0, R0
-	ADD R5<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 264(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	SUB $1, R6, R6
 	CBNZ R6, longs
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
+	FMOVQ (R5), F4
 	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V5.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V5.S4
 	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F6
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
+	FMOVQ 16(R5), F6
 	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
 	VFMLS V2.S4, V7.S4, V0.S4
 	VFMLA V3.S4, V0.S4, V7.S4
@@ -2710,19 +1660,19 @@ laneloop:
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
 	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F4
+	FMOVQ 32(R5), F6
 	WORD $0x6e24dc48 // fmul v8.4s, v2.4s, v4.4s
 	VFMLS V3.S4, V8.S4, V2.S4
 	VFMLA V4.S4, V2.S4, V8.S4
 	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F9
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F4
+	FMOVQ 48(R5), F9
 	WORD $0x6e24dc0a // fmul v10.4s, v0.4s, v4.4s
 	VFMLS V3.S4, V10.S4, V0.S4
 	VFMLA V4.S4, V0.S4, V10.S4
@@ -2742,249 +1692,50 @@ laneloop:
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
 	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R5, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R5, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R5, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R5, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	FMOVQ 208(RSP), F6
-	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V7.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V7.S4
-	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 96(RSP), F8
-	FMOVQ 160(RSP), F9
-	FMOVQ 224(RSP), F10
-	WORD $0x6e29dc6b // fmul v11.4s, v3.4s, v9.4s
-	VFMLS V8.S4, V11.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V11.S4
-	WORD $0x4e21a963 // fcvtns v3.4s, v11.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	FMOVQ 112(RSP), F8
-	FMOVQ 176(RSP), F9
-	FMOVQ 240(RSP), F16
-	WORD $0x6e29dc51 // fmul v17.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V17.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V17.S4
-	WORD $0x4e21aa22 // fcvtns v2.4s, v17.4s
-lanetailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
-	WORD $0x4e614a0a // sqxtn2 v10.8h, v16.4s
-	WORD $0x4e6a0c63 // sqadd v3.8h, v3.8h, v10.8h
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e31f56b // fmax v11.4s, v11.4s, v17.4s
-	WORD $0x4e2bf4a5 // fmax v5.4s, v5.4s, v11.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS lanetailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece33
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece33:
-	TBZ $2, R5, piece34
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece34:
-	TBZ $1, R5, piece35
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece35:
-	TBZ $0, R5, piece36
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece36:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 264(RSP), R2
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4e21d924 // scvtf v4.4s, v9.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 304(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -2992,17 +1743,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -3011,9 +1762,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -3021,15 +1772,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -3038,17 +1789,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V5.B16
 	VBSL V11.B16, V31.B16, V5.B16
 	VMOV V5.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V5.B16
 	VBSL V10.B16, V31.B16, V5.B16
 	VMOV V5.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V5.B16
 	VBSL V9.B16, V31.B16, V5.B16
@@ -3057,9 +1808,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -3067,15 +1818,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -3084,17 +1835,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -3103,9 +1854,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -3113,15 +1864,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -3130,17 +1881,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea867e7 // smax v7.4s, v31.4s, v8.4s
 	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V7.B16, V8.B16
 	VBSL V11.B16, V31.B16, V8.B16
 	VMOV V8.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V7.B16, V8.B16
 	VBSL V10.B16, V31.B16, V8.B16
 	VMOV V8.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V7.B16, V8.B16
 	VBSL V9.B16, V31.B16, V8.B16
@@ -3149,181 +1900,81 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4e21d924 // scvtf v4.4s, v9.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 longrare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4e21d904 // scvtf v4.4s, v8.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
-	B longback
-longtailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4e21d904 // scvtf v4.4s, v8.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 304(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B rare
+longstage:
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	B longloop
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $3, R16
+	MOVD R16, 304(RSP)
+	B rare
+lanestage:
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R4), F3
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
@@ -3338,8 +1989,8 @@ lanerare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R5), F3
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -3353,10 +2004,10 @@ lanerare:
 	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R5), F6
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e218843 // frintn v3.4s, v2.4s
@@ -3369,8 +2020,8 @@ lanerare:
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	VAND V3.B16, V2.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R4), F6
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R5), F6
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e218803 // frintn v3.4s, v0.4s
@@ -3386,90 +2037,58 @@ lanerare:
 	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
+	MOVD 304(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 304(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
-	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 208(RSP), F3
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 96(RSP), F3
-	FMOVQ 224(RSP), F6
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218843 // frintn v3.4s, v2.4s
-	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F3
-	FMOVQ 240(RSP), F6
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218803 // frintn v3.4s, v0.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VAND V3.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	B groupback
+longresume:
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	VLD1R (R3), [V0.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	VFMLS V0.S4, V11.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	B longback
 
 // func QuantizeMinvalInt8BF16NEON(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeMinvalInt8BF16NEON(SB), NOSPLIT, $248-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
+TEXT ·QuantizeMinvalInt8BF16NEON(SB), NOSPLIT, $312-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 recip, V8 minval
 	// vector registers in use at once: 16
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD minval+32(FP), R4
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD minval+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
@@ -3487,20 +2106,20 @@ TEXT ·QuantizeMinvalInt8BF16NEON(SB), NOSPLIT, $248-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	SUB R6, R5, R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
@@ -3516,7 +2135,7 @@ grouploop:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
 	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
@@ -3542,30 +2161,32 @@ grouploop:
 	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
 	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
 	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
 	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
@@ -3589,7 +2210,7 @@ groupmeet1:
 	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x4eaad484 // fsub v4.4s, v4.4s, v10.4s
 	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
@@ -3619,165 +2240,93 @@ groupmeet3:
 	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
 	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
 	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
-	FMOVQ F1, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLS V10.S4, V6.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
-	WORD $0x6e29dc87 // fmul v7.4s, v4.4s, v9.4s
-	VFMLS V10.S4, V7.S4, V4.S4
-	VFMLA V9.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e6e0ca5 // sqadd v5.8h, v5.8h, v14.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouptailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
-	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
-	FMOVQ F1, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	MOVD R6, 296(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R5, R0, R0
-	ADD R5<<1, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 264(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 296(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
+	FMOVQ (R5), F4
 	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
 	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V4.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V4.S4
 	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F5
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
+	FMOVQ 16(R5), F5
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
 	VFMLS V2.S4, V5.S4, V0.S4
@@ -3786,20 +2335,20 @@ laneloop:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R3), F6
-	FMOVQ 32(R4), F7
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F6
+	FMOVQ 32(R5), F7
 	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
 	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
 	VFMLS V3.S4, V7.S4, V2.S4
 	VFMLA V6.S4, V2.S4, V7.S4
 	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F6
-	FMOVQ 48(R4), F8
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F6
+	FMOVQ 48(R5), F8
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
 	VFMLS V3.S4, V8.S4, V0.S4
@@ -3818,252 +2367,50 @@ laneloop:
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
 	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	FMOVQ 208(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 96(RSP), F6
-	FMOVQ 160(RSP), F7
-	FMOVQ 224(RSP), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
-	VFMLS V6.S4, V8.S4, V3.S4
-	VFMLA V7.S4, V3.S4, V8.S4
-	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F7
-	FMOVQ 240(RSP), F9
-	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
-	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
-	VFMLS V6.S4, V9.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V9.S4
-	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
-	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
-	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
-	FMOVQ F1, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R5, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece28:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 264(RSP), R2
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
-	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 304(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -4071,17 +2418,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -4090,9 +2437,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -4100,15 +2447,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -4117,17 +2464,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -4136,9 +2483,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -4146,15 +2493,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -4163,17 +2510,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -4182,9 +2529,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -4192,15 +2539,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -4209,17 +2556,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
 	VMOV V7.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V8.B16, V31.B16, V7.B16
@@ -4228,80 +2575,53 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
-	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $2, R16
+	MOVD R16, 304(RSP)
+	B rare
+lanestage:
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R4), F3
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
@@ -4316,8 +2636,8 @@ lanerare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F6
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R5), F6
 	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -4329,10 +2649,10 @@ lanerare:
 	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F6
-	FMOVQ 32(R4), F7
+	FMOVQ 32(R3), F6
+	FMOVQ 32(R5), F7
 	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
 	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
 	WORD $0x4e218846 // frintn v6.4s, v2.4s
@@ -4343,8 +2663,8 @@ lanerare:
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V2.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F6
-	FMOVQ 48(R4), F7
+	FMOVQ 48(R3), F6
+	FMOVQ 48(R5), F7
 	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
 	WORD $0x4e218806 // frintn v6.4s, v0.4s
@@ -4358,84 +2678,32 @@ lanerare:
 	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
+	MOVD 304(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
-	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 208(RSP), F6
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 96(RSP), F6
-	FMOVQ 224(RSP), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F6
-	FMOVQ 240(RSP), F7
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	B groupback
 
 // func QuantizeUint8BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeUint8BF16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·QuantizeUint8BF16NEON(SB), NOSPLIT, $232-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
 	// per group: V11 scale, V10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 15
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	// vector registers in use at once: 14
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
@@ -4459,19 +2727,19 @@ TEXT ·QuantizeUint8BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R5
 	BEQ longs
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLS V11.S4, V2.S4, V1.S4
@@ -4484,7 +2752,7 @@ grouploop:
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLS V11.S4, V5.S4, V4.S4
@@ -4507,29 +2775,31 @@ grouploop:
 	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
 	VUMAX V14.B16, V1.B16, V1.B16
 	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
 	VFMLS V10.S4, V2.S4, V1.S4
@@ -4550,7 +2820,7 @@ groupmeet1:
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
 	VFMLS V10.S4, V5.S4, V4.S4
@@ -4577,173 +2847,107 @@ groupmeet3:
 	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
 	VUMAX V14.B16, V1.B16, V1.B16
 	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R4
-	BLT grouptailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e2adc87 // fmul v7.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V7.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouptailrare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
-	VUMAX V14.B16, V1.B16, V1.B16
-	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R4, R0, R0
-	ADD R4<<1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V0.S4]
 	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
 	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc49 // fmul v9.4s, v2.4s, v11.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT longtail
+	VFMLS V0.S4, V11.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	MOVD R6, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLA V11.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V6.S4
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
@@ -4758,136 +2962,64 @@ longloop:
 	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
 	VUMAX V14.B16, V1.B16, V1.B16
 	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 longback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R4, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R4
-	BLT longtailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R4
-	BLT longtailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLA V11.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R4
-	BLT longtailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e29dc87 // fmul v7.4s, v4.4s, v9.4s
-	VFMLA V11.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-longtailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longtailrare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
-	VUMAX V14.B16, V1.B16, V1.B16
-	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $2, R4, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece16:
-	ADD R4, R0, R0
-	ADD R4<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	SUB $1, R5, R5
 	CBNZ R5, longs
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R3), F3
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
 	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V4.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V4.S4
 	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
 	VFMLS V2.S4, V5.S4, V0.S4
 	VFMLA V3.S4, V0.S4, V5.S4
 	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R3), F6
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F6
 	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
 	VFMLS V3.S4, V7.S4, V2.S4
 	VFMLA V6.S4, V2.S4, V7.S4
 	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F6
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F6
 	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
 	VFMLS V3.S4, V8.S4, V0.S4
 	VFMLA V6.S4, V0.S4, V8.S4
@@ -4904,214 +3036,43 @@ laneloop:
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	VUMAX V14.B16, V1.B16, V1.B16
 	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R4, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R4, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R4, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 96(RSP), F6
-	FMOVQ 160(RSP), F7
-	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
-	VFMLS V6.S4, V8.S4, V3.S4
-	VFMLA V7.S4, V3.S4, V8.S4
-	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
-	CMP $13, R4
-	BLT lanetailnarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F7
-	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
-	VFMLS V6.S4, V9.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V9.S4
-	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	VUMAX V14.B16, V1.B16, V1.B16
-	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece29
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R4, piece30
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R4, piece31
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R4, piece32
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece32:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 232(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -5119,12 +3080,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -5133,8 +3094,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -5142,13 +3103,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -5157,12 +3118,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -5171,8 +3132,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -5180,13 +3141,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -5195,12 +3156,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -5209,8 +3170,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -5218,13 +3179,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -5233,12 +3194,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
@@ -5247,181 +3208,68 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 longrare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
-	B longback
-longtailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 232(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B rare
+longstage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	B longloop
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $3, R16
+	MOVD R16, 232(RSP)
+	B rare
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
 	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
@@ -5437,7 +3285,7 @@ lanerare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
@@ -5448,9 +3296,9 @@ lanerare:
 	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F6
+	FMOVQ 32(R3), F6
 	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
 	WORD $0x4e218846 // frintn v6.4s, v2.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
@@ -5460,7 +3308,7 @@ lanerare:
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V2.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R3), F6
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
 	WORD $0x4e218806 // frintn v6.4s, v0.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
@@ -5473,79 +3321,51 @@ lanerare:
 	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
+	MOVD 232(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 232(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 96(RSP), F6
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	B groupback
+longresume:
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	VLD1R (R3), [V0.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	VFMLS V0.S4, V11.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	B longback
 
 // func QuantizeZeroPointUint8BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $248-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
+TEXT ·QuantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $312-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
-	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
+	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD zeroPoint+32(FP), R4
+	// vector registers in use at once: 16
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD zeroPoint+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
@@ -5569,22 +3389,22 @@ TEXT ·QuantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $248-72
 	CMP $1, R6
 	BEQ longs
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
-	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	SUB R6, R5, R5
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLS V11.S4, V2.S4, V1.S4
@@ -5597,8 +3417,8 @@ grouploop:
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
-	FMOVQ 16(R1), F0
+	WORD $0x4e690c21 // sqadd v1.8h, v1.8h, v9.8h
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLS V11.S4, V5.S4, V4.S4
@@ -5611,7 +3431,7 @@ grouploop:
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e680c84 // sqadd v4.8h, v4.8h, v8.8h
+	WORD $0x4e690c84 // sqadd v4.8h, v4.8h, v9.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
@@ -5622,31 +3442,33 @@ grouploop:
 	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
 	VUMAX V14.B16, V1.B16, V1.B16
 	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V9.B16, V0.B16
-	FMOVQ (R1), F1
+	FMOVQ (R2), F1
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
 	VFMLS V10.S4, V3.S4, V2.S4
@@ -5672,7 +3494,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V9.B16, V0.B16
-	FMOVQ 16(R1), F1
+	FMOVQ 16(R2), F1
 	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
 	WORD $0x6e2bdc86 // fmul v6.4s, v4.4s, v11.4s
 	VFMLS V10.S4, V6.S4, V4.S4
@@ -5703,189 +3525,121 @@ groupmeet3:
 	WORD $0x6e212882 // sqxtun2 v2.16b, v4.8h
 	VUMAX V14.B16, V2.B16, V2.B16
 	VUMIN V12.B16, V2.B16, V2.B16
-	FMOVQ F2, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
+	FMOVQ F2, (R1)
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
-	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e2adc87 // fmul v7.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V7.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e680ca5 // sqadd v5.8h, v5.8h, v8.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouptailrare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
-	VUMAX V14.B16, V1.B16, V1.B16
-	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	MOVD R6, 296(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R5, R0, R0
-	ADD R5<<1, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 264(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 296(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V0.S4]
 	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
 	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc49 // fmul v9.4s, v2.4s, v11.4s
-	VLD1R (R4), [V8.S4]
-	WORD $0x0e614907 // sqxtn v7.4h, v8.4s
-	WORD $0x4e614907 // sqxtn2 v7.8h, v8.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT longtail
+	VFMLS V0.S4, V11.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	MOVD R7, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e670c21 // sqadd v1.8h, v1.8h, v7.8h
-	FMOVQ 16(R1), F0
+	WORD $0x4e690c21 // sqadd v1.8h, v1.8h, v9.8h
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLA V11.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V6.S4
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e670c84 // sqadd v4.8h, v4.8h, v7.8h
+	WORD $0x4e690c84 // sqadd v4.8h, v4.8h, v9.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
@@ -5896,124 +3650,50 @@ longloop:
 	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
 	VUMAX V14.B16, V1.B16, V1.B16
 	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 longback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R5, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R5
-	BLT longtailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R5
-	BLT longtailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLA V11.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R5
-	BLT longtailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e29dc90 // fmul v16.4s, v4.4s, v9.4s
-	VFMLA V11.S4, V4.S4, V16.S4
-	WORD $0x4e21aa04 // fcvtns v4.4s, v16.4s
-longtailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e670c21 // sqadd v1.8h, v1.8h, v7.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e670ca5 // sqadd v5.8h, v5.8h, v7.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longtailrare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
-	VUMAX V14.B16, V1.B16, V1.B16
-	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $2, R5, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece16:
-	ADD R5, R0, R0
-	ADD R5<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 264(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	SUB $1, R6, R6
 	CBNZ R6, longs
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
+	FMOVQ (R5), F4
 	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V5.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V5.S4
 	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F6
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
+	FMOVQ 16(R5), F6
 	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
 	VFMLS V2.S4, V7.S4, V0.S4
 	VFMLA V3.S4, V0.S4, V7.S4
@@ -6023,19 +3703,19 @@ laneloop:
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
 	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F4
+	FMOVQ 32(R5), F6
 	WORD $0x6e24dc48 // fmul v8.4s, v2.4s, v4.4s
 	VFMLS V3.S4, V8.S4, V2.S4
 	VFMLA V4.S4, V2.S4, V8.S4
 	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F9
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F4
+	FMOVQ 48(R5), F9
 	WORD $0x6e24dc0a // fmul v10.4s, v0.4s, v4.4s
 	VFMLS V3.S4, V10.S4, V0.S4
 	VFMLA V4.S4, V0.S4, V10.S4
@@ -6055,249 +3735,50 @@ laneloop:
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	VUMAX V14.B16, V1.B16, V1.B16
 	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R5, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R5, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R5, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R5, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	FMOVQ 208(RSP), F6
-	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V7.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V7.S4
-	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 96(RSP), F8
-	FMOVQ 160(RSP), F9
-	FMOVQ 224(RSP), F10
-	WORD $0x6e29dc6b // fmul v11.4s, v3.4s, v9.4s
-	VFMLS V8.S4, V11.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V11.S4
-	WORD $0x4e21a963 // fcvtns v3.4s, v11.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	FMOVQ 112(RSP), F8
-	FMOVQ 176(RSP), F9
-	FMOVQ 240(RSP), F16
-	WORD $0x6e29dc51 // fmul v17.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V17.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V17.S4
-	WORD $0x4e21aa22 // fcvtns v2.4s, v17.4s
-lanetailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
-	WORD $0x4e614a0a // sqxtn2 v10.8h, v16.4s
-	WORD $0x4e6a0c63 // sqadd v3.8h, v3.8h, v10.8h
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e31f56b // fmax v11.4s, v11.4s, v17.4s
-	WORD $0x4e2bf4a5 // fmax v5.4s, v5.4s, v11.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS lanetailrare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	VUMAX V14.B16, V1.B16, V1.B16
-	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece33
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece33:
-	TBZ $2, R5, piece34
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece34:
-	TBZ $1, R5, piece35
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece35:
-	TBZ $0, R5, piece36
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece36:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 264(RSP), R2
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4e21d924 // scvtf v4.4s, v9.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 304(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -6305,17 +3786,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -6324,9 +3805,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -6334,15 +3815,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -6351,17 +3832,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V5.B16
 	VBSL V11.B16, V31.B16, V5.B16
 	VMOV V5.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V5.B16
 	VBSL V10.B16, V31.B16, V5.B16
 	VMOV V5.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V5.B16
 	VBSL V9.B16, V31.B16, V5.B16
@@ -6370,9 +3851,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -6380,15 +3861,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -6397,17 +3878,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -6416,9 +3897,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -6426,15 +3907,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -6443,17 +3924,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea867e7 // smax v7.4s, v31.4s, v8.4s
 	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V7.B16, V8.B16
 	VBSL V11.B16, V31.B16, V8.B16
 	VMOV V8.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V7.B16, V8.B16
 	VBSL V10.B16, V31.B16, V8.B16
 	VMOV V8.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V7.B16, V8.B16
 	VBSL V9.B16, V31.B16, V8.B16
@@ -6462,181 +3943,81 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4e21d924 // scvtf v4.4s, v9.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 longrare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4e21d904 // scvtf v4.4s, v8.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
-	B longback
-longtailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4e21d904 // scvtf v4.4s, v8.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 304(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B rare
+longstage:
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	B longloop
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $3, R16
+	MOVD R16, 304(RSP)
+	B rare
+lanestage:
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R4), F3
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
@@ -6651,8 +4032,8 @@ lanerare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R5), F3
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -6666,10 +4047,10 @@ lanerare:
 	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R5), F6
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e218843 // frintn v3.4s, v2.4s
@@ -6682,8 +4063,8 @@ lanerare:
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	VAND V3.B16, V2.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R4), F6
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R5), F6
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e218803 // frintn v3.4s, v0.4s
@@ -6699,90 +4080,58 @@ lanerare:
 	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
+	MOVD 304(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 304(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
-	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 208(RSP), F3
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 96(RSP), F3
-	FMOVQ 224(RSP), F6
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218843 // frintn v3.4s, v2.4s
-	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F3
-	FMOVQ 240(RSP), F6
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218803 // frintn v3.4s, v0.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VAND V3.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	B groupback
+longresume:
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	VLD1R (R3), [V0.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	VFMLS V0.S4, V11.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	B longback
 
 // func QuantizeMinvalUint8BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeMinvalUint8BF16NEON(SB), NOSPLIT, $248-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
+TEXT ·QuantizeMinvalUint8BF16NEON(SB), NOSPLIT, $312-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowU8, V0 Narrow16, V11 NarrowU8
 	// per group: V10 scale, V9 recip, V8 minval
 	// vector registers in use at once: 16
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD minval+32(FP), R4
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD minval+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
@@ -6800,20 +4149,20 @@ TEXT ·QuantizeMinvalUint8BF16NEON(SB), NOSPLIT, $248-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	SUB R6, R5, R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
@@ -6829,7 +4178,7 @@ grouploop:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
 	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
@@ -6855,30 +4204,32 @@ grouploop:
 	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
 	VUMAX V13.B16, V1.B16, V1.B16
 	VUMIN V11.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
 	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
@@ -6902,7 +4253,7 @@ groupmeet1:
 	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x4eaad484 // fsub v4.4s, v4.4s, v10.4s
 	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
@@ -6932,165 +4283,93 @@ groupmeet3:
 	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
 	VUMAX V13.B16, V1.B16, V1.B16
 	VUMIN V11.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLS V10.S4, V6.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
-	WORD $0x6e29dc87 // fmul v7.4s, v4.4s, v9.4s
-	VFMLS V10.S4, V7.S4, V4.S4
-	VFMLA V9.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e6e0ca5 // sqadd v5.8h, v5.8h, v14.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouptailrare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
-	VUMAX V13.B16, V1.B16, V1.B16
-	VUMIN V11.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	MOVD R6, 296(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R5, R0, R0
-	ADD R5<<1, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 264(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 296(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
+	FMOVQ (R5), F4
 	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
 	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V4.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V4.S4
 	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F5
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
+	FMOVQ 16(R5), F5
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
 	VFMLS V2.S4, V5.S4, V0.S4
@@ -7099,20 +4378,20 @@ laneloop:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R3), F6
-	FMOVQ 32(R4), F7
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F6
+	FMOVQ 32(R5), F7
 	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
 	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
 	VFMLS V3.S4, V7.S4, V2.S4
 	VFMLA V6.S4, V2.S4, V7.S4
 	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F6
-	FMOVQ 48(R4), F8
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F6
+	FMOVQ 48(R5), F8
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
 	VFMLS V3.S4, V8.S4, V0.S4
@@ -7131,252 +4410,50 @@ laneloop:
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	VUMAX V13.B16, V1.B16, V1.B16
 	VUMIN V11.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	FMOVQ 208(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 96(RSP), F6
-	FMOVQ 160(RSP), F7
-	FMOVQ 224(RSP), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
-	VFMLS V6.S4, V8.S4, V3.S4
-	VFMLA V7.S4, V3.S4, V8.S4
-	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F7
-	FMOVQ 240(RSP), F9
-	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
-	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
-	VFMLS V6.S4, V9.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V9.S4
-	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	VUMAX V13.B16, V1.B16, V1.B16
-	VUMIN V11.B16, V1.B16, V1.B16
-	FMOVQ F1, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R5, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece28:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 264(RSP), R2
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
-	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 304(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -7384,17 +4461,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -7403,9 +4480,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -7413,15 +4490,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -7430,17 +4507,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -7449,9 +4526,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -7459,15 +4536,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -7476,17 +4553,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -7495,9 +4572,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -7505,15 +4582,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -7522,17 +4599,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
 	VMOV V7.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V8.B16, V31.B16, V7.B16
@@ -7541,80 +4618,53 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
-	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $2, R16
+	MOVD R16, 304(RSP)
+	B rare
+lanestage:
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R4), F3
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
@@ -7629,8 +4679,8 @@ lanerare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F6
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R5), F6
 	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -7642,10 +4692,10 @@ lanerare:
 	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F6
-	FMOVQ 32(R4), F7
+	FMOVQ 32(R3), F6
+	FMOVQ 32(R5), F7
 	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
 	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
 	WORD $0x4e218846 // frintn v6.4s, v2.4s
@@ -7656,8 +4706,8 @@ lanerare:
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V2.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F6
-	FMOVQ 48(R4), F7
+	FMOVQ 48(R3), F6
+	FMOVQ 48(R5), F7
 	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
 	WORD $0x4e218806 // frintn v6.4s, v0.4s
@@ -7671,84 +4721,32 @@ lanerare:
 	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R0)
+	FMOVQ F1, (R1)
+	MOVD 304(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
-	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 208(RSP), F6
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 96(RSP), F6
-	FMOVQ 224(RSP), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F6
-	FMOVQ 240(RSP), F7
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	B groupback
 
 // func QuantizePacked4BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizePacked4BF16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·QuantizePacked4BF16NEON(SB), NOSPLIT, $232-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 15
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	// vector registers in use at once: 14
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
@@ -7772,19 +4770,19 @@ TEXT ·QuantizePacked4BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R5
 	BEQ longs
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLS V11.S4, V2.S4, V1.S4
@@ -7797,7 +4795,7 @@ grouploop:
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLS V11.S4, V5.S4, V4.S4
@@ -7823,29 +4821,31 @@ grouploop:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
+	FMOVD F0, (R1)
 groupback:
-	ADD $8, R0, R0
-	ADD $32, R1, R1
+	ADD $8, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
 	VFMLS V10.S4, V2.S4, V1.S4
@@ -7866,7 +4866,7 @@ groupmeet1:
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
 	VFMLS V10.S4, V5.S4, V4.S4
@@ -7896,187 +4896,107 @@ groupmeet3:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
+	FMOVD F0, (R1)
+	ADD $8, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R4
-	BLT grouptailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e2adc87 // fmul v7.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V7.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouptailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-grouptailback:
-	MOVD $0, R17
-	ADD R4<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R20, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R20, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R20, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R4>>1, R0, R0
-	ADD R4<<1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD R0>>1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V0.S4]
 	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
 	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc49 // fmul v9.4s, v2.4s, v11.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT longtail
+	VFMLS V0.S4, V11.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	MOVD R6, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLA V11.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V6.S4
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
@@ -8094,150 +5014,64 @@ longloop:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
+	FMOVD F0, (R1)
 longback:
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $8, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R4, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R4
-	BLT longtailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R4
-	BLT longtailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLA V11.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R4
-	BLT longtailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e29dc87 // fmul v7.4s, v4.4s, v9.4s
-	VFMLA V11.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-longtailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longtailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-longtailback:
-	MOVD $0, R17
-	ADD R4<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $2, R20, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	TBZ $1, R20, piece15
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece15:
-	TBZ $0, R20, piece16
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece16:
-	ADD R4>>1, R0, R0
-	ADD R4<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD R0>>1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	SUB $1, R5, R5
 	CBNZ R5, longs
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R3), F3
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
 	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V4.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V4.S4
 	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
 	VFMLS V2.S4, V5.S4, V0.S4
 	VFMLA V3.S4, V0.S4, V5.S4
 	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R3), F6
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F6
 	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
 	VFMLS V3.S4, V7.S4, V2.S4
 	VFMLA V6.S4, V2.S4, V7.S4
 	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F6
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F6
 	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
 	VFMLS V3.S4, V8.S4, V0.S4
 	VFMLA V6.S4, V0.S4, V8.S4
@@ -8257,231 +5091,43 @@ laneloop:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
+	FMOVD F0, (R1)
 laneback:
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $8, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R4, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R4, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R4, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 96(RSP), F6
-	FMOVQ 160(RSP), F7
-	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
-	VFMLS V6.S4, V8.S4, V3.S4
-	VFMLA V7.S4, V3.S4, V8.S4
-	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
-	CMP $13, R4
-	BLT lanetailnarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F7
-	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
-	VFMLS V6.S4, V9.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V9.S4
-	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R4<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece29
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R20, piece30
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R20, piece31
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R20, piece32
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece32:
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 232(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -8489,12 +5135,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -8503,8 +5149,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -8512,13 +5158,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -8527,12 +5173,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -8541,8 +5187,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -8550,13 +5196,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -8565,12 +5211,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -8579,8 +5225,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -8588,13 +5234,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -8603,12 +5249,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
@@ -8617,190 +5263,68 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 longrare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
-	B longback
-longtailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 232(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B rare
+longstage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	B longloop
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $3, R16
+	MOVD R16, 232(RSP)
+	B rare
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
 	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
@@ -8816,7 +5340,7 @@ lanerare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
@@ -8827,9 +5351,9 @@ lanerare:
 	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F6
+	FMOVQ 32(R3), F6
 	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
 	WORD $0x4e218846 // frintn v6.4s, v2.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
@@ -8839,7 +5363,7 @@ lanerare:
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V2.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R3), F6
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
 	WORD $0x4e218806 // frintn v6.4s, v0.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
@@ -8855,82 +5379,51 @@ lanerare:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
+	FMOVD F0, (R1)
+	MOVD 232(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 232(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 96(RSP), F6
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	B groupback
+longresume:
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	VLD1R (R3), [V0.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	VFMLS V0.S4, V11.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	B longback
 
 // func QuantizeZeroPointPacked4BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $248-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
+TEXT ·QuantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $312-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
+	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD zeroPoint+32(FP), R4
+	// vector registers in use at once: 16
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD zeroPoint+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
@@ -8954,22 +5447,22 @@ TEXT ·QuantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $248-72
 	CMP $1, R6
 	BEQ longs
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
-	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	SUB R6, R5, R5
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLS V11.S4, V2.S4, V1.S4
@@ -8982,8 +5475,8 @@ grouploop:
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
-	FMOVQ 16(R1), F0
+	WORD $0x4e690c21 // sqadd v1.8h, v1.8h, v9.8h
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLS V11.S4, V5.S4, V4.S4
@@ -8996,7 +5489,7 @@ grouploop:
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e680c84 // sqadd v4.8h, v4.8h, v8.8h
+	WORD $0x4e690c84 // sqadd v4.8h, v4.8h, v9.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
@@ -9010,31 +5503,33 @@ grouploop:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
+	FMOVD F0, (R1)
 groupback:
-	ADD $8, R0, R0
-	ADD $32, R1, R1
+	ADD $8, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V9.B16, V0.B16
-	FMOVQ (R1), F1
+	FMOVQ (R2), F1
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
 	VFMLS V10.S4, V3.S4, V2.S4
@@ -9060,7 +5555,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V9.B16, V0.B16
-	FMOVQ 16(R1), F1
+	FMOVQ 16(R2), F1
 	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
 	WORD $0x6e2bdc86 // fmul v6.4s, v4.4s, v11.4s
 	VFMLS V10.S4, V6.S4, V4.S4
@@ -9094,203 +5589,121 @@ groupmeet3:
 	VUZP1 V2.B16, V2.B16, V0.B16
 	VUZP2 V2.B16, V2.B16, V2.B16
 	VSLI $4, V2.B16, V0.B16
-	FMOVD F0, (R0)
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
+	FMOVD F0, (R1)
+	ADD $8, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
-	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e2adc87 // fmul v7.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V7.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e680ca5 // sqadd v5.8h, v5.8h, v8.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouptailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-grouptailback:
-	MOVD $0, R17
-	ADD R5<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	MOVD R6, 296(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R5, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R20, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R20, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R20, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R5>>1, R0, R0
-	ADD R5<<1, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD R0>>1, R1, R1
+	MOVD 264(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 296(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V0.S4]
 	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
 	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc49 // fmul v9.4s, v2.4s, v11.4s
-	VLD1R (R4), [V8.S4]
-	WORD $0x0e614907 // sqxtn v7.4h, v8.4s
-	WORD $0x4e614907 // sqxtn2 v7.8h, v8.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT longtail
+	VFMLS V0.S4, V11.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	MOVD R7, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e670c21 // sqadd v1.8h, v1.8h, v7.8h
-	FMOVQ 16(R1), F0
+	WORD $0x4e690c21 // sqadd v1.8h, v1.8h, v9.8h
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLA V11.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V6.S4
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e670c84 // sqadd v4.8h, v4.8h, v7.8h
+	WORD $0x4e690c84 // sqadd v4.8h, v4.8h, v9.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
@@ -9304,138 +5717,50 @@ longloop:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
+	FMOVD F0, (R1)
 longback:
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $8, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R5, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R5
-	BLT longtailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R5
-	BLT longtailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLA V11.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R5
-	BLT longtailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e29dc90 // fmul v16.4s, v4.4s, v9.4s
-	VFMLA V11.S4, V4.S4, V16.S4
-	WORD $0x4e21aa04 // fcvtns v4.4s, v16.4s
-longtailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e670c21 // sqadd v1.8h, v1.8h, v7.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e670ca5 // sqadd v5.8h, v5.8h, v7.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longtailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-longtailback:
-	MOVD $0, R17
-	ADD R5<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R5, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $2, R20, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	TBZ $1, R20, piece15
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece15:
-	TBZ $0, R20, piece16
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece16:
-	ADD R5>>1, R0, R0
-	ADD R5<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD R0>>1, R1, R1
+	MOVD 264(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	SUB $1, R6, R6
 	CBNZ R6, longs
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
+	FMOVQ (R5), F4
 	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V5.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V5.S4
 	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F6
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
+	FMOVQ 16(R5), F6
 	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
 	VFMLS V2.S4, V7.S4, V0.S4
 	VFMLA V3.S4, V0.S4, V7.S4
@@ -9445,19 +5770,19 @@ laneloop:
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
 	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F4
+	FMOVQ 32(R5), F6
 	WORD $0x6e24dc48 // fmul v8.4s, v2.4s, v4.4s
 	VFMLS V3.S4, V8.S4, V2.S4
 	VFMLA V4.S4, V2.S4, V8.S4
 	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F9
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F4
+	FMOVQ 48(R5), F9
 	WORD $0x6e24dc0a // fmul v10.4s, v0.4s, v4.4s
 	VFMLS V3.S4, V10.S4, V0.S4
 	VFMLA V4.S4, V0.S4, V10.S4
@@ -9480,266 +5805,50 @@ laneloop:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
+	FMOVD F0, (R1)
 laneback:
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $8, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R5, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R5, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R5, piece30
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece30:
-	TBZ $1, R5, piece31
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece31:
-	TBZ $0, R5, piece32
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece32:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	FMOVQ 208(RSP), F6
-	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V7.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V7.S4
-	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 96(RSP), F8
-	FMOVQ 160(RSP), F9
-	FMOVQ 224(RSP), F10
-	WORD $0x6e29dc6b // fmul v11.4s, v3.4s, v9.4s
-	VFMLS V8.S4, V11.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V11.S4
-	WORD $0x4e21a963 // fcvtns v3.4s, v11.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	FMOVQ 112(RSP), F8
-	FMOVQ 176(RSP), F9
-	FMOVQ 240(RSP), F16
-	WORD $0x6e29dc51 // fmul v17.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V17.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V17.S4
-	WORD $0x4e21aa22 // fcvtns v2.4s, v17.4s
-lanetailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
-	WORD $0x4e614a0a // sqxtn2 v10.8h, v16.4s
-	WORD $0x4e6a0c63 // sqadd v3.8h, v3.8h, v10.8h
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e31f56b // fmax v11.4s, v11.4s, v17.4s
-	WORD $0x4e2bf4a5 // fmax v5.4s, v5.4s, v11.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS lanetailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R5<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R5, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece33
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece33:
-	TBZ $2, R20, piece34
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece34:
-	TBZ $1, R20, piece35
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece35:
-	TBZ $0, R20, piece36
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece36:
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	MOVD 264(RSP), R2
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4e21d924 // scvtf v4.4s, v9.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 304(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -9747,17 +5856,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -9766,9 +5875,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -9776,15 +5885,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -9793,17 +5902,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V5.B16
 	VBSL V11.B16, V31.B16, V5.B16
 	VMOV V5.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V5.B16
 	VBSL V10.B16, V31.B16, V5.B16
 	VMOV V5.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V5.B16
 	VBSL V9.B16, V31.B16, V5.B16
@@ -9812,9 +5921,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -9822,15 +5931,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -9839,17 +5948,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -9858,9 +5967,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -9868,15 +5977,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -9885,17 +5994,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea867e7 // smax v7.4s, v31.4s, v8.4s
 	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V7.B16, V8.B16
 	VBSL V11.B16, V31.B16, V8.B16
 	VMOV V8.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V7.B16, V8.B16
 	VBSL V10.B16, V31.B16, V8.B16
 	VMOV V8.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V7.B16, V8.B16
 	VBSL V9.B16, V31.B16, V8.B16
@@ -9904,190 +6013,81 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4e21d924 // scvtf v4.4s, v9.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 longrare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4e21d904 // scvtf v4.4s, v8.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
-	B longback
-longtailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4e21d904 // scvtf v4.4s, v8.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 304(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B rare
+longstage:
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	B longloop
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $3, R16
+	MOVD R16, 304(RSP)
+	B rare
+lanestage:
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R4), F3
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
@@ -10102,8 +6102,8 @@ lanerare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R5), F3
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -10117,10 +6117,10 @@ lanerare:
 	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R5), F6
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e218843 // frintn v3.4s, v2.4s
@@ -10133,8 +6133,8 @@ lanerare:
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	VAND V3.B16, V2.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R4), F6
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R5), F6
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e218803 // frintn v3.4s, v0.4s
@@ -10153,93 +6153,58 @@ lanerare:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
+	FMOVD F0, (R1)
+	MOVD 304(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 304(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
-	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 208(RSP), F3
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 96(RSP), F3
-	FMOVQ 224(RSP), F6
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218843 // frintn v3.4s, v2.4s
-	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F3
-	FMOVQ 240(RSP), F6
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218803 // frintn v3.4s, v0.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VAND V3.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	B groupback
+longresume:
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	VLD1R (R3), [V0.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	VFMLS V0.S4, V11.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	B longback
 
 // func QuantizeMinvalPacked4BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeMinvalPacked4BF16NEON(SB), NOSPLIT, $248-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
+TEXT ·QuantizeMinvalPacked4BF16NEON(SB), NOSPLIT, $312-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 recip, V8 minval
 	// vector registers in use at once: 16
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD minval+32(FP), R4
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD minval+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
@@ -10257,20 +6222,20 @@ TEXT ·QuantizeMinvalPacked4BF16NEON(SB), NOSPLIT, $248-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	SUB R6, R5, R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
@@ -10286,7 +6251,7 @@ grouploop:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
 	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
@@ -10315,30 +6280,32 @@ grouploop:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
+	FMOVD F0, (R1)
 groupback:
-	ADD $8, R0, R0
-	ADD $32, R1, R1
+	ADD $8, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
 	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
@@ -10362,7 +6329,7 @@ groupmeet1:
 	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x4eaad484 // fsub v4.4s, v4.4s, v10.4s
 	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
@@ -10395,179 +6362,93 @@ groupmeet3:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
+	FMOVD F0, (R1)
+	ADD $8, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLS V10.S4, V6.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
-	WORD $0x6e29dc87 // fmul v7.4s, v4.4s, v9.4s
-	VFMLS V10.S4, V7.S4, V4.S4
-	VFMLA V9.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e6e0ca5 // sqadd v5.8h, v5.8h, v14.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouptailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
-	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-grouptailback:
-	MOVD $0, R17
-	ADD R5<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	MOVD R6, 296(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R5, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R20, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R20, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R20, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R5>>1, R0, R0
-	ADD R5<<1, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD R0>>1, R1, R1
+	MOVD 264(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 296(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
+	FMOVQ (R5), F4
 	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
 	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V4.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V4.S4
 	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F5
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
+	FMOVQ 16(R5), F5
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
 	VFMLS V2.S4, V5.S4, V0.S4
@@ -10576,20 +6457,20 @@ laneloop:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R3), F6
-	FMOVQ 32(R4), F7
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F6
+	FMOVQ 32(R5), F7
 	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
 	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
 	VFMLS V3.S4, V7.S4, V2.S4
 	VFMLA V6.S4, V2.S4, V7.S4
 	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F6
-	FMOVQ 48(R4), F8
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F6
+	FMOVQ 48(R5), F8
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
 	VFMLS V3.S4, V8.S4, V0.S4
@@ -10611,269 +6492,50 @@ laneloop:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
+	FMOVD F0, (R1)
 laneback:
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $8, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	FMOVQ 208(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 96(RSP), F6
-	FMOVQ 160(RSP), F7
-	FMOVQ 224(RSP), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
-	VFMLS V6.S4, V8.S4, V3.S4
-	VFMLA V7.S4, V3.S4, V8.S4
-	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F7
-	FMOVQ 240(RSP), F9
-	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
-	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
-	VFMLS V6.S4, V9.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V9.S4
-	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
-	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
-	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R5<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R5, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R20, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R20, piece27
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R20, piece28
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece28:
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	MOVD 264(RSP), R2
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
-	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 304(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -10881,17 +6543,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -10900,9 +6562,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -10910,15 +6572,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -10927,17 +6589,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -10946,9 +6608,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -10956,15 +6618,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -10973,17 +6635,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -10992,9 +6654,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -11002,15 +6664,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -11019,17 +6681,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
 	VMOV V7.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V8.B16, V31.B16, V7.B16
@@ -11038,83 +6700,53 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
-	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $2, R16
+	MOVD R16, 304(RSP)
+	B rare
+lanestage:
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R4), F3
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
@@ -11129,8 +6761,8 @@ lanerare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F6
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R5), F6
 	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -11142,10 +6774,10 @@ lanerare:
 	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F6
-	FMOVQ 32(R4), F7
+	FMOVQ 32(R3), F6
+	FMOVQ 32(R5), F7
 	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
 	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
 	WORD $0x4e218846 // frintn v6.4s, v2.4s
@@ -11156,8 +6788,8 @@ lanerare:
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V2.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F6
-	FMOVQ 48(R4), F7
+	FMOVQ 48(R3), F6
+	FMOVQ 48(R5), F7
 	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
 	WORD $0x4e218806 // frintn v6.4s, v0.4s
@@ -11174,87 +6806,32 @@ lanerare:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
+	FMOVD F0, (R1)
+	MOVD 304(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
-	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 208(RSP), F6
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 96(RSP), F6
-	FMOVQ 224(RSP), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F6
-	FMOVQ 240(RSP), F7
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	B groupback
 
 // func QuantizePacked2BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizePacked2BF16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·QuantizePacked2BF16NEON(SB), NOSPLIT, $232-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 15
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	// vector registers in use at once: 14
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
@@ -11278,19 +6855,19 @@ TEXT ·QuantizePacked2BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R5
 	BEQ longs
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLS V11.S4, V2.S4, V1.S4
@@ -11303,7 +6880,7 @@ grouploop:
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLS V11.S4, V5.S4, V4.S4
@@ -11332,29 +6909,31 @@ grouploop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
+	FMOVS F1, (R1)
 groupback:
-	ADD $4, R0, R0
-	ADD $32, R1, R1
+	ADD $4, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
 	VFMLS V10.S4, V2.S4, V1.S4
@@ -11375,7 +6954,7 @@ groupmeet1:
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
 	VFMLS V10.S4, V5.S4, V4.S4
@@ -11408,186 +6987,107 @@ groupmeet3:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
-	ADD $4, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
+	FMOVS F1, (R1)
+	ADD $4, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R4
-	BLT grouptailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e2adc87 // fmul v7.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V7.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouptailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, 16(RSP)
-grouptailback:
-	MOVD $0, R17
-	ADD R4<<1, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVWU 16(RSP), R19
-	AND R16, R19, R19
-	MOVW R19, 16(RSP)
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece5
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece5:
-	TBZ $1, R20, piece6
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece6:
-	TBZ $0, R20, piece7
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece7:
-	ADD R4>>2, R0, R0
-	ADD R4<<1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD R0>>2, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V0.S4]
 	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
 	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc49 // fmul v9.4s, v2.4s, v11.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT longtail
+	VFMLS V0.S4, V11.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	MOVD R6, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLA V11.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V6.S4
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
@@ -11608,149 +7108,64 @@ longloop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
+	FMOVS F1, (R1)
 longback:
-	ADD $4, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $4, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R4, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece8
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece8:
-	TBZ $2, R4, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $1, R4, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $0, R4, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R4
-	BLT longtailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R4
-	BLT longtailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLA V11.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R4
-	BLT longtailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e29dc87 // fmul v7.4s, v4.4s, v9.4s
-	VFMLA V11.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-longtailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longtailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, 16(RSP)
-longtailback:
-	MOVD $0, R17
-	ADD R4<<1, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVWU 16(RSP), R19
-	AND R16, R19, R19
-	MOVW R19, 16(RSP)
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	TBZ $1, R20, piece13
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece13:
-	TBZ $0, R20, piece14
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece14:
-	ADD R4>>2, R0, R0
-	ADD R4<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD R0>>2, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	SUB $1, R5, R5
 	CBNZ R5, longs
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R3), F3
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
 	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V4.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V4.S4
 	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
 	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
 	VFMLS V2.S4, V5.S4, V0.S4
 	VFMLA V3.S4, V0.S4, V5.S4
 	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R3), F6
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F6
 	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
 	VFMLS V3.S4, V7.S4, V2.S4
 	VFMLA V6.S4, V2.S4, V7.S4
 	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F6
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F6
 	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
 	VFMLS V3.S4, V8.S4, V0.S4
 	VFMLA V6.S4, V0.S4, V8.S4
@@ -11773,233 +7188,43 @@ laneloop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
+	FMOVS F1, (R1)
 laneback:
-	ADD $4, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $4, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R4, piece16
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $1, R4, piece17
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece17:
-	TBZ $0, R4, piece18
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece18:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R4, piece20
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $1, R4, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $0, R4, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece23
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $2, R4, piece24
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece24:
-	TBZ $1, R4, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $0, R4, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 96(RSP), F6
-	FMOVQ 160(RSP), F7
-	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
-	VFMLS V6.S4, V8.S4, V3.S4
-	VFMLA V7.S4, V3.S4, V8.S4
-	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
-	CMP $13, R4
-	BLT lanetailnarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F7
-	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
-	VFMLS V6.S4, V9.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V9.S4
-	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R4<<1, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVWU 16(RSP), R19
-	AND R16, R19, R19
-	MOVW R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece27
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $1, R20, piece28
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece28:
-	TBZ $0, R20, piece29
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece29:
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 232(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -12007,12 +7232,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -12021,8 +7246,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -12030,13 +7255,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -12045,12 +7270,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -12059,8 +7284,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -12068,13 +7293,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -12083,12 +7308,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -12097,8 +7322,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -12106,13 +7331,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -12121,12 +7346,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
@@ -12135,199 +7360,68 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 longrare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
-	B longback
-longtailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, 16(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 232(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B rare
+longstage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	B longloop
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $3, R16
+	MOVD R16, 232(RSP)
+	B rare
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
 	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
@@ -12343,7 +7437,7 @@ lanerare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
@@ -12354,9 +7448,9 @@ lanerare:
 	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F6
+	FMOVQ 32(R3), F6
 	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
 	WORD $0x4e218846 // frintn v6.4s, v2.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
@@ -12366,7 +7460,7 @@ lanerare:
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V2.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R3), F6
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
 	WORD $0x4e218806 // frintn v6.4s, v0.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
@@ -12385,85 +7479,51 @@ lanerare:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
+	FMOVS F1, (R1)
+	MOVD 232(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 232(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 96(RSP), F6
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	B groupback
+longresume:
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	VLD1R (R3), [V0.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	VFMLS V0.S4, V11.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	B longback
 
 // func QuantizeZeroPointPacked2BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $248-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
+TEXT ·QuantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $312-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
+	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD zeroPoint+32(FP), R4
+	// vector registers in use at once: 16
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD zeroPoint+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
@@ -12487,22 +7547,22 @@ TEXT ·QuantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $248-72
 	CMP $1, R6
 	BEQ longs
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
-	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	SUB R6, R5, R5
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLS V11.S4, V2.S4, V1.S4
@@ -12515,8 +7575,8 @@ grouploop:
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
-	FMOVQ 16(R1), F0
+	WORD $0x4e690c21 // sqadd v1.8h, v1.8h, v9.8h
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLS V11.S4, V5.S4, V4.S4
@@ -12529,7 +7589,7 @@ grouploop:
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e680c84 // sqadd v4.8h, v4.8h, v8.8h
+	WORD $0x4e690c84 // sqadd v4.8h, v4.8h, v9.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
@@ -12546,31 +7606,33 @@ grouploop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
+	FMOVS F1, (R1)
 groupback:
-	ADD $4, R0, R0
-	ADD $32, R1, R1
+	ADD $4, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V9.B16, V0.B16
-	FMOVQ (R1), F1
+	FMOVQ (R2), F1
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
 	VFMLS V10.S4, V3.S4, V2.S4
@@ -12596,7 +7658,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V9.B16, V0.B16
-	FMOVQ 16(R1), F1
+	FMOVQ 16(R2), F1
 	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
 	WORD $0x6e2bdc86 // fmul v6.4s, v4.4s, v11.4s
 	VFMLS V10.S4, V6.S4, V4.S4
@@ -12633,202 +7695,121 @@ groupmeet3:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
-	ADD $4, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
+	FMOVS F1, (R1)
+	ADD $4, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
-	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e2adc87 // fmul v7.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V7.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e680ca5 // sqadd v5.8h, v5.8h, v8.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouptailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, 16(RSP)
-grouptailback:
-	MOVD $0, R17
-	ADD R5<<1, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVWU 16(RSP), R19
-	AND R16, R19, R19
-	MOVW R19, 16(RSP)
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	MOVD R6, 296(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $3, R5, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece5
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece5:
-	TBZ $1, R20, piece6
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece6:
-	TBZ $0, R20, piece7
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece7:
-	ADD R5>>2, R0, R0
-	ADD R5<<1, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD R0>>2, R1, R1
+	MOVD 264(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 296(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V0.S4]
 	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
 	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc49 // fmul v9.4s, v2.4s, v11.4s
-	VLD1R (R4), [V8.S4]
-	WORD $0x0e614907 // sqxtn v7.4h, v8.4s
-	WORD $0x4e614907 // sqxtn2 v7.8h, v8.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT longtail
+	VFMLS V0.S4, V11.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	MOVD R7, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e670c21 // sqadd v1.8h, v1.8h, v7.8h
-	FMOVQ 16(R1), F0
+	WORD $0x4e690c21 // sqadd v1.8h, v1.8h, v9.8h
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
 	VFMLA V11.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
 	VFMLA V11.S4, V0.S4, V6.S4
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e670c84 // sqadd v4.8h, v4.8h, v7.8h
+	WORD $0x4e690c84 // sqadd v4.8h, v4.8h, v9.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
@@ -12845,137 +7826,50 @@ longloop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
+	FMOVS F1, (R1)
 longback:
-	ADD $4, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $4, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R5, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece8
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece8:
-	TBZ $2, R5, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $1, R5, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $0, R5, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R5
-	BLT longtailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R5
-	BLT longtailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLA V11.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R5
-	BLT longtailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x6e29dc90 // fmul v16.4s, v4.4s, v9.4s
-	VFMLA V11.S4, V4.S4, V16.S4
-	WORD $0x4e21aa04 // fcvtns v4.4s, v16.4s
-longtailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e670c21 // sqadd v1.8h, v1.8h, v7.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e670ca5 // sqadd v5.8h, v5.8h, v7.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longtailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, 16(RSP)
-longtailback:
-	MOVD $0, R17
-	ADD R5<<1, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVWU 16(RSP), R19
-	AND R16, R19, R19
-	MOVW R19, 16(RSP)
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $3, R5, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	TBZ $1, R20, piece13
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece13:
-	TBZ $0, R20, piece14
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece14:
-	ADD R5>>2, R0, R0
-	ADD R5<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD R0>>2, R1, R1
+	MOVD 264(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	SUB $1, R6, R6
 	CBNZ R6, longs
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
+	FMOVQ (R5), F4
 	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V5.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V5.S4
 	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F6
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
+	FMOVQ 16(R5), F6
 	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
 	VFMLS V2.S4, V7.S4, V0.S4
 	VFMLA V3.S4, V0.S4, V7.S4
@@ -12985,19 +7879,19 @@ laneloop:
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
 	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F4
+	FMOVQ 32(R5), F6
 	WORD $0x6e24dc48 // fmul v8.4s, v2.4s, v4.4s
 	VFMLS V3.S4, V8.S4, V2.S4
 	VFMLA V4.S4, V2.S4, V8.S4
 	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F9
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F4
+	FMOVQ 48(R5), F9
 	WORD $0x6e24dc0a // fmul v10.4s, v0.4s, v4.4s
 	VFMLS V3.S4, V10.S4, V0.S4
 	VFMLA V4.S4, V0.S4, V10.S4
@@ -13023,268 +7917,50 @@ laneloop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
+	FMOVS F1, (R1)
 laneback:
-	ADD $4, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $4, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R5, piece16
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $1, R5, piece17
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece17:
-	TBZ $0, R5, piece18
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece18:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R5, piece20
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $1, R5, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $0, R5, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R5, piece23
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $2, R5, piece24
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece24:
-	TBZ $1, R5, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $0, R5, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R5, piece27
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece27:
-	TBZ $2, R5, piece28
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece28:
-	TBZ $1, R5, piece29
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $0, R5, piece30
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece30:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	FMOVQ 208(RSP), F6
-	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V7.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V7.S4
-	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 96(RSP), F8
-	FMOVQ 160(RSP), F9
-	FMOVQ 224(RSP), F10
-	WORD $0x6e29dc6b // fmul v11.4s, v3.4s, v9.4s
-	VFMLS V8.S4, V11.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V11.S4
-	WORD $0x4e21a963 // fcvtns v3.4s, v11.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	FMOVQ 112(RSP), F8
-	FMOVQ 176(RSP), F9
-	FMOVQ 240(RSP), F16
-	WORD $0x6e29dc51 // fmul v17.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V17.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V17.S4
-	WORD $0x4e21aa22 // fcvtns v2.4s, v17.4s
-lanetailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
-	WORD $0x4e614a0a // sqxtn2 v10.8h, v16.4s
-	WORD $0x4e6a0c63 // sqadd v3.8h, v3.8h, v10.8h
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e31f56b // fmax v11.4s, v11.4s, v17.4s
-	WORD $0x4e2bf4a5 // fmax v5.4s, v5.4s, v11.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS lanetailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R5<<1, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVWU 16(RSP), R19
-	AND R16, R19, R19
-	MOVW R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $3, R5, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece31
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece31:
-	TBZ $1, R20, piece32
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece32:
-	TBZ $0, R20, piece33
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece33:
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	MOVD 264(RSP), R2
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4e21d924 // scvtf v4.4s, v9.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 304(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -13292,17 +7968,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -13311,9 +7987,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -13321,15 +7997,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -13338,17 +8014,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V5.B16
 	VBSL V11.B16, V31.B16, V5.B16
 	VMOV V5.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V5.B16
 	VBSL V10.B16, V31.B16, V5.B16
 	VMOV V5.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V5.B16
 	VBSL V9.B16, V31.B16, V5.B16
@@ -13357,9 +8033,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -13367,15 +8043,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -13384,17 +8060,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -13403,9 +8079,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -13413,15 +8089,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -13430,17 +8106,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea867e7 // smax v7.4s, v31.4s, v8.4s
 	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V7.B16, V8.B16
 	VBSL V11.B16, V31.B16, V8.B16
 	VMOV V8.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V7.B16, V8.B16
 	VBSL V10.B16, V31.B16, V8.B16
 	VMOV V8.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V7.B16, V8.B16
 	VBSL V9.B16, V31.B16, V8.B16
@@ -13449,199 +8125,81 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4e21d924 // scvtf v4.4s, v9.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 longrare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4e21d904 // scvtf v4.4s, v8.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
-	B longback
-longtailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4e21d904 // scvtf v4.4s, v8.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, 16(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 304(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B rare
+longstage:
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	B longloop
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $3, R16
+	MOVD R16, 304(RSP)
+	B rare
+lanestage:
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R4), F3
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
@@ -13656,8 +8214,8 @@ lanerare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F3
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R5), F3
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -13671,10 +8229,10 @@ lanerare:
 	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R5), F6
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e218843 // frintn v3.4s, v2.4s
@@ -13687,8 +8245,8 @@ lanerare:
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	VAND V3.B16, V2.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R4), F6
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R5), F6
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e218803 // frintn v3.4s, v0.4s
@@ -13710,96 +8268,58 @@ lanerare:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
+	FMOVS F1, (R1)
+	MOVD 304(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 304(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
-	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 208(RSP), F3
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 96(RSP), F3
-	FMOVQ 224(RSP), F6
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218843 // frintn v3.4s, v2.4s
-	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F3
-	FMOVQ 240(RSP), F6
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218803 // frintn v3.4s, v0.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VAND V3.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	B groupback
+longresume:
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	VLD1R (R3), [V0.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	VFMLS V0.S4, V11.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	B longback
 
 // func QuantizeMinvalPacked2BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeMinvalPacked2BF16NEON(SB), NOSPLIT, $248-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
+TEXT ·QuantizeMinvalPacked2BF16NEON(SB), NOSPLIT, $312-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 recip, V8 minval
 	// vector registers in use at once: 16
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD minval+32(FP), R4
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD minval+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
@@ -13817,20 +8337,20 @@ TEXT ·QuantizeMinvalPacked2BF16NEON(SB), NOSPLIT, $248-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	SUB R6, R5, R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
@@ -13846,7 +8366,7 @@ grouploop:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
 	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
@@ -13878,30 +8398,32 @@ grouploop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
+	FMOVS F1, (R1)
 groupback:
-	ADD $4, R0, R0
-	ADD $32, R1, R1
+	ADD $4, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
 	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
@@ -13925,7 +8447,7 @@ groupmeet1:
 	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	WORD $0x4eaad484 // fsub v4.4s, v4.4s, v10.4s
 	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
@@ -13961,178 +8483,93 @@ groupmeet3:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
-	ADD $4, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
+	FMOVS F1, (R1)
+	ADD $4, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLS V10.S4, V6.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
-	WORD $0x6e29dc87 // fmul v7.4s, v4.4s, v9.4s
-	VFMLS V10.S4, V7.S4, V4.S4
-	VFMLA V9.S4, V4.S4, V7.S4
-	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e6e0ca5 // sqadd v5.8h, v5.8h, v14.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouptailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
-	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, 16(RSP)
-grouptailback:
-	MOVD $0, R17
-	ADD R5<<1, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVWU 16(RSP), R19
-	AND R16, R19, R19
-	MOVW R19, 16(RSP)
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	MOVD R6, 296(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $3, R5, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece5
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece5:
-	TBZ $1, R20, piece6
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece6:
-	TBZ $0, R20, piece7
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece7:
-	ADD R5>>2, R0, R0
-	ADD R5<<1, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD R0>>2, R1, R1
+	MOVD 264(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 296(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
+	FMOVQ (R5), F4
 	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
 	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V4.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V4.S4
 	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F3
-	FMOVQ 16(R4), F5
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
+	FMOVQ 16(R5), F5
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
 	VFMLS V2.S4, V5.S4, V0.S4
@@ -14141,20 +8578,20 @@ laneloop:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R3), F6
-	FMOVQ 32(R4), F7
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F6
+	FMOVQ 32(R5), F7
 	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
 	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
 	VFMLS V3.S4, V7.S4, V2.S4
 	VFMLA V6.S4, V2.S4, V7.S4
 	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F6
-	FMOVQ 48(R4), F8
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F6
+	FMOVQ 48(R5), F8
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
 	VFMLS V3.S4, V8.S4, V0.S4
@@ -14179,271 +8616,50 @@ laneloop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
+	FMOVS F1, (R1)
 laneback:
-	ADD $4, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $4, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece8
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece8:
-	TBZ $2, R5, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $1, R5, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $0, R5, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R5, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $2, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $1, R5, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $0, R5, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R5, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $2, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $1, R5, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $0, R5, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
-	TBZ $3, R5, piece20
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $2, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $1, R5, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $0, R5, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	FMOVQ 192(RSP), F4
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F3
-	FMOVQ 208(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 96(RSP), F6
-	FMOVQ 160(RSP), F7
-	FMOVQ 224(RSP), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
-	VFMLS V6.S4, V8.S4, V3.S4
-	VFMLA V7.S4, V3.S4, V8.S4
-	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F7
-	FMOVQ 240(RSP), F9
-	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
-	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
-	VFMLS V6.S4, V9.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V9.S4
-	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
-	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
-	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R5<<1, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVWU 16(RSP), R19
-	AND R16, R19, R19
-	MOVW R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 256(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $3, R5, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	TBZ $1, R20, piece25
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece25:
-	TBZ $0, R20, piece26
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece26:
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	MOVD 264(RSP), R2
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
-	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 304(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -14451,17 +8667,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -14470,9 +8686,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -14480,15 +8696,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -14497,17 +8713,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -14516,9 +8732,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -14526,15 +8742,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -14543,17 +8759,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -14562,9 +8778,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -14572,15 +8788,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -14589,17 +8805,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
 	VMOV V7.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V8.B16, V31.B16, V7.B16
@@ -14608,86 +8824,53 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
-	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $2, R16
+	MOVD R16, 304(RSP)
+	B rare
+lanestage:
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R2), F2
-	FMOVQ (R4), F3
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
@@ -14702,8 +8885,8 @@ lanerare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F6
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R5), F6
 	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -14715,10 +8898,10 @@ lanerare:
 	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 32(R2), F6
-	FMOVQ 32(R4), F7
+	FMOVQ 32(R3), F6
+	FMOVQ 32(R5), F7
 	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
 	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
 	WORD $0x4e218846 // frintn v6.4s, v2.4s
@@ -14729,8 +8912,8 @@ lanerare:
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V2.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F6
-	FMOVQ 48(R4), F7
+	FMOVQ 48(R3), F6
+	FMOVQ 48(R5), F7
 	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
 	WORD $0x4e218806 // frintn v6.4s, v0.4s
@@ -14750,74 +8933,16 @@ lanerare:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
+	FMOVS F1, (R1)
+	MOVD 304(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
-	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 80(RSP), F2
-	FMOVQ 208(RSP), F6
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 48(RSP), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	FMOVQ 96(RSP), F6
-	FMOVQ 224(RSP), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F6
-	FMOVQ 240(RSP), F7
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	B groupback

@@ -6,16 +6,16 @@
 
 // func QuantizeWholeInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeWholeInt8F16AVX2(SB), $352-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeWholeInt8F16AVX2(SB), $400-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 13
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 10
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	MOVQ         groups+32(FP), R9
@@ -32,40 +32,40 @@ TEXT ·QuantizeWholeInt8F16AVX2(SB), $352-56
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y12, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y12, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
 	VFMADD231PS  Y12, Y0, Y3
@@ -78,34 +78,36 @@ grouploop:
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Y0
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y13, Y0, Y1
@@ -114,7 +116,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y13, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y13, Y0, Y2
@@ -124,7 +126,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y13, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y13, Y0, Y2
@@ -133,7 +135,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y13, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y13, Y0, Y3
@@ -146,204 +148,78 @@ groupmeet3:
 	JNE          groupmeetrare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R9, 384(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPMINSW   Y3, Y1, Y0
-	VPCMPEQW  Y15, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y14, Y1
-	VMOVUPS   Y1, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  384(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -354,38 +230,38 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y12, Y13, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y11
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y13, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y13, Y1, Y12
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS   (SI), Y0
-	VMULPS      Y11, Y0, Y1
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y12, Y0, Y1
 	VFMADD231PS Y13, Y0, Y1
 	VCVTPS2DQ   Y1, Y1
-	VCVTPH2PS   16(SI), Y0
-	VMULPS      Y11, Y0, Y2
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y12, Y0, Y2
 	VFMADD231PS Y13, Y0, Y2
 	VCVTPS2DQ   Y2, Y2
 	VPACKSSDW   Y2, Y1, Y1
-	VCVTPH2PS   32(SI), Y0
-	VMULPS      Y11, Y0, Y2
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y12, Y0, Y2
 	VFMADD231PS Y13, Y0, Y2
 	VCVTPS2DQ   Y2, Y2
-	VCVTPH2PS   48(SI), Y0
-	VMULPS      Y11, Y0, Y3
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y12, Y0, Y3
 	VFMADD231PS Y13, Y0, Y3
 	VCVTPS2DQ   Y3, Y3
 	VPACKSSDW   Y3, Y2, Y2
@@ -396,164 +272,32 @@ longloop:
 	JNE         longrare
 	VPACKSSWB   Y2, Y1, Y1
 	VPERMD      Y1, Y14, Y1
-	VMOVUPS     Y1, (DI)
+	VMOVUPS     Y1, (SI)
 
 longback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	VCVTPH2PS   32(SP), Y0
-	VMULPS      Y11, Y0, Y1
-	VFMADD231PS Y13, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R8, $+9
-	JLT         longtailnarrow
-	VCVTPH2PS   48(SP), Y0
-	VMULPS      Y11, Y0, Y2
-	VFMADD231PS Y13, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VCVTPH2PS   64(SP), Y0
-	VMULPS      Y11, Y0, Y3
-	VFMADD231PS Y13, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R8, $+25
-	JLT         longtailnarrow
-	VCVTPH2PS   80(SP), Y0
-	VMULPS      Y11, Y0, Y4
-	VFMADD231PS Y13, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPMINSW   Y3, Y1, Y0
-	VPCMPEQW  Y15, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       longtailrare
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y14, Y1
-	VMOVUPS   Y1, (SP)
-
-longtailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -571,27 +315,27 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y10, Y0, Y3
@@ -604,13 +348,13 @@ short2loop:
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -625,36 +369,36 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VMULPS       Y2, Y0, Y5
 	VFNMADD231PS Y1, Y5, Y0
 	VFMADD231PS  Y2, Y0, Y5
@@ -667,340 +411,29 @@ laneloop:
 	JNE          lanerare
 	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y14, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  360(SP), DX
+	MOVQ  368(SP), BX
+	MOVQ  376(SP), R8
 
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece35:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSDW Y6, Y5, Y5
-	VPMINSW   Y5, Y3, Y0
-	VPCMPEQW  Y15, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPACKSSWB Y5, Y3, Y3
-	VPERMD    Y3, Y14, Y3
-	VMOVUPS   Y3, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R8
-	JEQ   piece38
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece40:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -1014,24 +447,24 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y12, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y12, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
 	VFMADD231PS  Y12, Y0, Y3
@@ -1044,83 +477,45 @@ groupstream:
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VCVTDQ2PS    Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          groupback
+	MOVQ $+1, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1129,12 +524,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1142,18 +537,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1162,12 +557,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1175,18 +570,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1195,12 +590,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1208,99 +603,47 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VCVTDQ2PS    Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    64(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    80(SP), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	VCVTPH2PS   (SI), Y0
-	VMULPS      Y11, Y0, Y1
+	PREFETCHNTA (DX)(CX*1)
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y12, Y0, Y1
 	VFMADD231PS Y13, Y0, Y1
 	VCVTPS2DQ   Y1, Y1
-	VCVTPH2PS   16(SI), Y0
-	VMULPS      Y11, Y0, Y2
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y12, Y0, Y2
 	VFMADD231PS Y13, Y0, Y2
 	VCVTPS2DQ   Y2, Y2
 	VPACKSSDW   Y2, Y1, Y1
-	VCVTPH2PS   32(SI), Y0
-	VMULPS      Y11, Y0, Y2
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y12, Y0, Y2
 	VFMADD231PS Y13, Y0, Y2
 	VCVTPS2DQ   Y2, Y2
-	VCVTPH2PS   48(SI), Y0
-	VMULPS      Y11, Y0, Y3
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y12, Y0, Y3
 	VFMADD231PS Y13, Y0, Y3
 	VCVTPS2DQ   Y3, Y3
 	VPACKSSDW   Y3, Y2, Y2
@@ -1311,141 +654,61 @@ longstream:
 	JNE         longrare
 	VPACKSSWB   Y2, Y1, Y1
 	VPERMD      Y1, Y14, Y1
-	VMOVNTPS    Y1, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+64, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	VMOVNTPS    Y1, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VCVTDQ2PS    Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          longback
+	MOVQ $+2, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
-longtailrare:
-	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VCVTDQ2PS    Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    64(SP), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    80(SP), Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VCVTPH2PS    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y10, Y0, Y3
@@ -1458,80 +721,66 @@ short2stream:
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y1, (SI)
 	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R8
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VCVTDQ2PS    Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          short2back
+	MOVQ $+3, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
+	MOVQ $+4, 392(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -1539,8 +788,8 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y5
+	VCVTPH2PS    16(DX), Y1
+	VMOVUPS      32(BX), Y5
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
 	VMAXPS       Y5, Y2, Y5
@@ -1550,8 +799,8 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y5
+	VCVTPH2PS    32(DX), Y1
+	VMOVUPS      64(BX), Y5
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
 	VMAXPS       Y5, Y2, Y5
@@ -1560,8 +809,8 @@ lanerare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VMOVUPS      96(DX), Y6
+	VCVTPH2PS    48(DX), Y5
+	VMOVUPS      96(BX), Y6
 	VDIVPS       Y6, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -1573,77 +822,53 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
+	CMPQ         392(SP), $+1
+	JEQ          groupresume
+	CMPQ         392(SP), $+2
+	JEQ          longresume
+	CMPQ         392(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VCVTDQ2PS    Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      128(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    64(SP), Y1
-	VMOVUPS      160(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    80(SP), Y5
-	VMOVUPS      192(SP), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	JMP          groupback
+
+longresume:
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y13
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y13, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y13, Y1, Y12
+	JMP          longback
+
+short2resume:
+	MOVQ 368(SP), BX
+	MOVQ 376(SP), R8
+	JMP  short2back
 
 // func QuantizeInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeInt8F16AVX2(SB), $352-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+TEXT ·QuantizeInt8F16AVX2(SB), $400-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y10 0x80008000, Y14 table
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 14
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
@@ -1653,6 +878,7 @@ TEXT ·QuantizeInt8F16AVX2(SB), $352-64
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -1667,327 +893,198 @@ TEXT ·QuantizeInt8F16AVX2(SB), $352-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R9, R8
+	VBROADCASTSS (R8), Y8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R9, 384(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  384(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -1998,212 +1095,76 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y9, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y8
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
+	VPSUBD       Y1, Y0, Y9
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y9, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y8
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y9, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y9, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y10, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPACKSSWB   Y2, Y1, Y1
+	VPERMD      Y1, Y14, Y1
+	VPMAXSB     Y13, Y1, Y1
+	VPMINSB     Y11, Y1, Y1
+	VMOVUPS     Y1, (SI)
 
 longback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	VCVTPH2PS   32(SP), Y0
-	VMULPS      Y8, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R8, $+9
-	JLT         longtailnarrow
-	VCVTPH2PS   48(SP), Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VCVTPH2PS   64(SP), Y0
-	VMULPS      Y8, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R8, $+25
-	JLT         longtailnarrow
-	VCVTPH2PS   80(SP), Y0
-	VMULPS      Y8, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SP)
-
-longtailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -2221,49 +1182,48 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y7, Y0, Y2
 	VFNMADD231PS Y9, Y2, Y0
 	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -2278,388 +1238,73 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VMULPS       Y2, Y0, Y5
 	VFNMADD231PS Y1, Y5, Y0
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y4, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
+	VPMINSW      Y4, Y3, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
 	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  360(SP), DX
+	MOVQ  368(SP), BX
+	MOVQ  376(SP), R8
 
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece35:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y5, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VMOVUPS      Y3, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R8
-	JEQ   piece38
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -2673,114 +1318,77 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS (SI), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 32(SI), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 48(SI), Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       groupback
+	MOVQ $+1, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2789,12 +1397,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -2802,18 +1410,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2822,12 +1430,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -2835,18 +1443,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2855,12 +1463,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -2868,319 +1476,179 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS 32(SP), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 48(SP), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 64(SP), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 80(SP), Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          longstream
-	JMP          longtail
+	PREFETCHNTA (DX)(CX*1)
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y9, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y9, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y10, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPACKSSWB   Y2, Y1, Y1
+	VPERMD      Y1, Y14, Y1
+	VPMAXSB     Y13, Y1, Y1
+	VPMINSB     Y11, Y1, Y1
+	VMOVNTPS    Y1, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
+	JGE         longstream
+	JMP         longtail
 
 longrare:
-	VCVTPH2PS (SI), Y0
-	VDIVPS    Y9, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 32(SI), Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 48(SI), Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       longback
+	MOVQ $+2, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
-longtailrare:
-	VCVTPH2PS 32(SP), Y0
-	VDIVPS    Y9, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 48(SP), Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 64(SP), Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 80(SP), Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       longtailback
+longstage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y7, Y0, Y2
 	VFNMADD231PS Y9, Y2, Y0
 	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y1, (SI)
 	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R8
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS (SI), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 32(SI), Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 48(SI), Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       short2back
+	MOVQ $+3, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS (SI), Y0
-	VMOVUPS   (DX), Y1
+	MOVQ $+4, 392(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS (DX), Y0
+	VMOVUPS   (BX), Y1
 	VDIVPS    Y1, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y1
 	VCVTDQ2PS Y15, Y2
@@ -3195,8 +1663,8 @@ lanerare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VMOVUPS   32(DX), Y5
+	VCVTPH2PS 16(DX), Y1
+	VMOVUPS   32(BX), Y5
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
 	VMAXPS    Y5, Y2, Y5
@@ -3206,8 +1674,8 @@ lanerare:
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 32(SI), Y1
-	VMOVUPS   64(DX), Y5
+	VCVTPH2PS 32(DX), Y1
+	VMOVUPS   64(BX), Y5
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
 	VMAXPS    Y5, Y2, Y5
@@ -3216,8 +1684,8 @@ lanerare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 48(SI), Y5
-	VMOVUPS   96(DX), Y6
+	VCVTPH2PS 48(DX), Y5
+	VMOVUPS   96(BX), Y6
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
 	VMAXPS    Y6, Y2, Y6
@@ -3229,86 +1697,63 @@ lanerare:
 	VPACKSSDW Y5, Y1, Y1
 	VPACKSSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
+	VMOVUPS   Y0, (SI)
+	CMPQ      392(SP), $+1
+	JEQ       groupresume
+	CMPQ      392(SP), $+2
+	JEQ       longresume
+	CMPQ      392(SP), $+3
+	JEQ       short2resume
 	JMP       laneback
 
-lanetailrare:
-	VCVTPH2PS 32(SP), Y0
-	VMOVUPS   96(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 48(SP), Y1
-	VMOVUPS   128(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 64(SP), Y1
-	VMOVUPS   160(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 80(SP), Y5
-	VMOVUPS   192(SP), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+groupresume:
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+longresume:
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y9
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y9, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y8
+	JMP          longback
+
+short2resume:
+	MOVQ 368(SP), BX
+	MOVQ 376(SP), R8
+	JMP  short2back
 
 // func QuantizeZeroPointInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeZeroPointInt8F16AVX2(SB), $480-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
-	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table
+TEXT ·QuantizeZeroPointInt8F16AVX2(SB), $544-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
+	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y14
+	VPERMD       Y0, Y14, Y11
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -3323,104 +1768,104 @@ TEXT ·QuantizeZeroPointInt8F16AVX2(SB), $480-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y11, Y0
-	VCVTPH2PS    (SI), Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
+	VMOVAPS      Y8, Y0
+	VCVTPH2PS    (DX), Y1
+	VMULPS       Y10, Y1, Y2
+	VFNMADD231PS Y9, Y2, Y1
+	VFMADD231PS  Y10, Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y11, Y1
-	VCVTPH2PS    16(SI), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMOVAPS      Y8, Y1
+	VCVTPH2PS    16(DX), Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPACKSSDW    Y1, Y0, Y0
@@ -3429,21 +1874,21 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y11, Y1
-	VCVTPH2PS    32(SI), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMOVAPS      Y8, Y1
+	VCVTPH2PS    32(DX), Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y11, Y3
-	VCVTPH2PS    48(SI), Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
+	VMOVAPS      Y8, Y3
+	VCVTPH2PS    48(DX), Y5
+	VMULPS       Y10, Y5, Y6
+	VFNMADD231PS Y9, Y6, Y5
+	VFMADD231PS  Y10, Y5, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
@@ -3454,220 +1899,86 @@ groupmeet3:
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         SI, 480(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 488(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R10, 520(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  488(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  520(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3678,222 +1989,82 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y12, Y13, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y11
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y10
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y11, Y2, Y3
-	VFMADD231PS  Y13, Y2, Y3
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y11, Y2, Y4
-	VFMADD231PS  Y13, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 longback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	VCVTPH2PS   32(SP), Y0
-	VMULPS      Y11, Y0, Y1
-	VFMADD231PS Y13, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R9, $+9
-	JLT         longtailnarrow
-	VCVTPH2PS   48(SP), Y0
-	VMULPS      Y11, Y0, Y2
-	VFMADD231PS Y13, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
-	VCVTPH2PS   64(SP), Y0
-	VMULPS      Y11, Y0, Y3
-	VFMADD231PS Y13, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R9, $+25
-	JLT         longtailnarrow
-	VCVTPH2PS   80(SP), Y0
-	VMULPS      Y11, Y0, Y4
-	VFMADD231PS Y13, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-longtailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  488(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -3911,59 +2082,56 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
-	VFMADD231PS  Y10, Y2, Y3
+	VPADDSW      Y6, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
-	VFMADD231PS  Y10, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
+	VPADDSW      Y5, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -3978,23 +2146,23 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y5
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
@@ -4002,18 +2170,18 @@ laneloop:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y3, Y4, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y5
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      64(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y7
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R9), Y7
 	VMULPS       Y2, Y0, Y8
 	VFNMADD231PS Y1, Y8, Y0
 	VFMADD231PS  Y2, Y0, Y8
@@ -4027,442 +2195,35 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VPERMD       Y3, Y14, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VMOVUPS      Y3, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  488(SP), DX
+	MOVQ  496(SP), BX
+	MOVQ  504(SP), R8
+	MOVQ  512(SP), R9
 
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 352(SP)(AX*1)
-
-piece40:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMOVUPS      384(SP), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y9
-	VMULPS       Y2, Y0, Y10
-	VFNMADD231PS Y1, Y10, Y0
-	VFMADD231PS  Y2, Y0, Y10
-	VCVTPS2DQ    Y10, Y10
-
-lanetailnarrow:
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VPACKSSDW    Y10, Y8, Y8
-	VPACKSSDW    Y9, Y7, Y7
-	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y8, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y7, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
-	VMOVUPS      Y3, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R9
-	JEQ   piece43
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R9
-	JEQ   piece44
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R9
-	JEQ   piece45
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece45:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -4476,123 +2237,88 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          groupback
+	MOVQ $+1, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4601,14 +2327,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -4616,21 +2342,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4639,14 +2365,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -4654,21 +2380,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4677,14 +2403,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -4692,266 +2418,52 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y5
+	VMOVDQU      constantsAVX2<>+48(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(DX), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
 	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y9, Y9
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    64(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    80(SP), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y11, Y2, Y3
-	VFMADD231PS  Y13, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y11, Y2, Y4
-	VFMADD231PS  Y13, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          longback
-
-longtailrare:
-	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    64(SP), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    80(SP), Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
 	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
 	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
@@ -4961,241 +2473,278 @@ short2stream:
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	JNE          longrare
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+8, DX
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	MOVQ $+2, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
+
+longstage:
+	MOVQ SI, 480(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 488(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R9
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y3, Y5, Y6
-	VMINPS       Y1, Y6, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y7
-	VMAXPS       Y7, Y4, Y7
-	VMINPS       Y7, Y6, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y3
-	VBROADCASTSS 4(R8), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VMAXPS       Y3, Y2, Y3
-	VSUBPS       Y4, Y5, Y5
-	VMINPS       Y3, Y5, Y3
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y3, Y3
-	VANDPS       Y3, Y1, Y1
-	VCVTPH2PS    48(SI), Y3
-	VDIVPS       Y12, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y5, Y6
-	VADDPS       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          short2back
+	MOVQ $+3, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(R8), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(R8), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VCVTPH2PS    48(SI), Y2
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(R8), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          laneback
+	MOVQ $+4, 528(SP)
+	JMP  rare
 
-lanetailrare:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      128(SP), Y2
-	VMOVUPS      384(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    64(SP), Y1
-	VMOVUPS      160(SP), Y2
-	VMOVUPS      416(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VCVTPH2PS    80(SP), Y2
-	VMOVUPS      192(SP), Y5
-	VMOVUPS      448(SP), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          lanetailback
+lanestage:
+	MOVQ SI, 480(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 488(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS (DX), Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
+	VDIVPS    Y1, Y0, Y0
+	VCVTDQ2PS Y2, Y2
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y3
+	VSUBPS    Y2, Y3, Y4
+	VMAXPS    Y1, Y4, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y2, Y4, Y5
+	VMINPS    Y1, Y5, Y1
+	VADDPS    Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VCVTPH2PS 16(DX), Y1
+	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 32(DX), Y1
+	VMOVUPS   64(BX), Y2
+	VMOVUPS   64(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VCVTPH2PS 48(DX), Y2
+	VMOVUPS   96(BX), Y5
+	VMOVUPS   96(R9), Y6
+	VDIVPS    Y5, Y2, Y2
+	VCVTDQ2PS Y6, Y6
+	VROUNDPS  $0x08, Y2, Y5
+	VSUBPS    Y6, Y3, Y3
+	VMAXPS    Y5, Y3, Y5
+	VSUBPS    Y6, Y4, Y4
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y6, Y5, Y5
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y2, Y2
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SI)
+	CMPQ      528(SP), $+1
+	JEQ       groupresume
+	CMPQ      528(SP), $+2
+	JEQ       longresume
+	CMPQ      528(SP), $+3
+	JEQ       short2resume
+	JMP       laneback
+
+groupresume:
+	MOVQ         496(SP), BX
+	MOVQ         504(SP), R8
+	MOVQ         512(SP), R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          groupback
+
+longresume:
+	MOVQ         496(SP), BX
+	MOVQ         504(SP), R8
+	MOVQ         512(SP), R9
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          longback
+
+short2resume:
+	MOVQ 496(SP), BX
+	MOVQ 504(SP), R8
+	MOVQ 512(SP), R9
+	JMP  short2back
 
 // func QuantizeMinvalInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeMinvalInt8F16AVX2(SB), $480-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+TEXT ·QuantizeMinvalInt8F16AVX2(SB), $544-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowS8, Y0 Narrow16, Y10 NarrowS8, Y13 table
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: minval, 0x80008000
+	// vector registers in use at once: 15
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y14, Y14, Y1
-	VPERMD       Y1, Y0, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VPACKSSWB    Y14, Y14, Y0
+	VPERMD       Y0, Y13, Y12
+	VBROADCASTSS most+44(FP), Y11
+	VPACKSSDW    Y11, Y11, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y11
+	VPERMD       Y0, Y13, Y10
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -5204,52 +2753,52 @@ TEXT ·QuantizeMinvalInt8F16AVX2(SB), $480-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
+	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (R8), Y3
+	VCVTPH2PS    32(DX), Y2
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VBROADCASTSS (R8), Y4
+	VCVTPH2PS    48(DX), Y2
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -5259,54 +2808,55 @@ grouploop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    16(SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
@@ -5314,21 +2864,21 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    32(SI), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VCVTPH2PS    32(DX), Y2
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    48(SI), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -5338,225 +2888,84 @@ groupmeet3:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 480(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 488(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R10, 520(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VBROADCASTSS (R8), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VBROADCASTSS (R8), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VCVTPH2PS    80(SP), Y0
-	VBROADCASTSS (R8), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  488(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  520(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -5574,39 +2983,39 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS 4(R8), Y3
+	VCVTPH2PS    32(DX), Y2
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VBROADCASTSS 4(R8), Y4
+	VCVTPH2PS    48(DX), Y2
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -5616,19 +3025,18 @@ short2loop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -5643,24 +3051,24 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y4
 	VSUBPS       Y4, Y0, Y0
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
@@ -5668,19 +3076,19 @@ laneloop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y5
+	VCVTPH2PS    32(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y5
 	VSUBPS       Y5, Y1, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD231PS Y2, Y5, Y1
 	VFMADD231PS  Y4, Y1, Y5
 	VCVTPS2DQ    Y5, Y5
-	VCVTPH2PS    48(SI), Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y6
+	VCVTPH2PS    48(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VMULPS       Y4, Y1, Y6
 	VFNMADD231PS Y2, Y6, Y1
@@ -5694,444 +3102,35 @@ laneloop:
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  488(SP), DX
+	MOVQ  496(SP), BX
+	MOVQ  504(SP), R8
+	MOVQ  512(SP), R9
 
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 352(SP)(AX*1)
-
-piece30:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMOVUPS      384(SP), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y6
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece35:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -6145,36 +3144,36 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (R8), Y3
+	VCVTPH2PS    32(DX), Y2
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VBROADCASTSS (R8), Y4
+	VCVTPH2PS    48(DX), Y2
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -6184,96 +3183,57 @@ groupstream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          groupback
+	MOVQ $+1, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6282,14 +3242,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -6297,21 +3257,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6320,14 +3280,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -6335,21 +3295,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6358,14 +3318,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -6373,126 +3333,69 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y2, Y4, Y10, Y10
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y8, Y8
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    64(SP), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    80(SP), Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS 4(R8), Y3
+	VCVTPH2PS    32(DX), Y2
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VBROADCASTSS 4(R8), Y4
+	VCVTPH2PS    48(DX), Y2
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -6502,99 +3405,89 @@ short2stream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+8, DX
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R9
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VBROADCASTSS 4(R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VBROADCASTSS 4(R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          short2back
+	MOVQ $+2, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS (SI), Y0
-	VMOVUPS   (DX), Y1
-	VMOVUPS   (R8), Y2
+	MOVQ $+3, 528(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 480(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 488(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS (DX), Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y1
 	VCVTDQ2PS Y15, Y2
 	VSUBPS    Y2, Y2, Y3
 	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
+	VCVTDQ2PS Y11, Y4
 	VSUBPS    Y2, Y4, Y4
 	VMINPS    Y1, Y4, Y1
 	VADDPS    Y2, Y1, Y1
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VMOVUPS   32(DX), Y5
-	VMOVUPS   32(R8), Y6
+	VCVTPH2PS 16(DX), Y1
+	VMOVUPS   32(BX), Y5
+	VMOVUPS   32(R9), Y6
 	VSUBPS    Y6, Y1, Y1
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -6605,9 +3498,9 @@ lanerare:
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 32(SI), Y1
-	VMOVUPS   64(DX), Y5
-	VMOVUPS   64(R8), Y6
+	VCVTPH2PS 32(DX), Y1
+	VMOVUPS   64(BX), Y5
+	VMOVUPS   64(R9), Y6
 	VSUBPS    Y6, Y1, Y1
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -6617,9 +3510,9 @@ lanerare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 48(SI), Y5
-	VMOVUPS   96(DX), Y6
-	VMOVUPS   96(R8), Y7
+	VCVTPH2PS 48(DX), Y5
+	VMOVUPS   96(BX), Y6
+	VMOVUPS   96(R9), Y7
 	VSUBPS    Y7, Y5, Y5
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
@@ -6630,85 +3523,41 @@ lanerare:
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
 	VPACKSSDW Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+4(SB), Y2
 	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y2, Y0
-	VMOVUPS   Y0, (DI)
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	CMPQ      528(SP), $+1
+	JEQ       groupresume
+	CMPQ      528(SP), $+2
+	JEQ       short2resume
 	JMP       laneback
 
-lanetailrare:
-	VCVTPH2PS 32(SP), Y0
-	VMOVUPS   96(SP), Y1
-	VMOVUPS   352(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VSUBPS    Y2, Y2, Y3
-	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 48(SP), Y1
-	VMOVUPS   128(SP), Y5
-	VMOVUPS   384(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 64(SP), Y1
-	VMOVUPS   160(SP), Y5
-	VMOVUPS   416(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 80(SP), Y5
-	VMOVUPS   192(SP), Y6
-	VMOVUPS   448(SP), Y7
-	VSUBPS    Y7, Y5, Y5
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y3, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y2, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+4(SB), Y2
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y2, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+groupresume:
+	MOVQ         496(SP), BX
+	MOVQ         504(SP), R8
+	MOVQ         512(SP), R9
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 496(SP), BX
+	MOVQ 504(SP), R8
+	MOVQ 512(SP), R9
+	JMP  short2back
 
 // func QuantizeUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeUint8F16AVX2(SB), $352-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y14 table
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+TEXT ·QuantizeUint8F16AVX2(SB), $400-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y10 0x80008000, Y14 table
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 14
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
@@ -6718,6 +3567,7 @@ TEXT ·QuantizeUint8F16AVX2(SB), $352-64
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -6732,327 +3582,198 @@ TEXT ·QuantizeUint8F16AVX2(SB), $352-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R9, R8
+	VBROADCASTSS (R8), Y8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXUB      Y13, Y1, Y1
 	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXUB      Y13, Y1, Y1
 	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R9, 384(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  384(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -7063,212 +3784,76 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y9, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y8
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
+	VPSUBD       Y1, Y0, Y9
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y9, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y8
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y9, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y9, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y10, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPACKUSWB   Y2, Y1, Y1
+	VPERMD      Y1, Y14, Y1
+	VPMAXUB     Y13, Y1, Y1
+	VPMINUB     Y11, Y1, Y1
+	VMOVUPS     Y1, (SI)
 
 longback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	VCVTPH2PS   32(SP), Y0
-	VMULPS      Y8, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R8, $+9
-	JLT         longtailnarrow
-	VCVTPH2PS   48(SP), Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VCVTPH2PS   64(SP), Y0
-	VMULPS      Y8, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R8, $+25
-	JLT         longtailnarrow
-	VCVTPH2PS   80(SP), Y0
-	VMULPS      Y8, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SP)
-
-longtailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -7286,49 +3871,48 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y7, Y0, Y2
 	VFNMADD231PS Y9, Y2, Y0
 	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXUB      Y13, Y1, Y1
 	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -7343,390 +3927,994 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VMULPS       Y2, Y0, Y5
 	VFNMADD231PS Y1, Y5, Y0
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y4, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
+	VPMINSW      Y4, Y3, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
 	VPACKUSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y14, Y3
 	VPMAXUB      Y13, Y3, Y3
 	VPMINUB      Y11, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  360(SP), DX
+	MOVQ  368(SP), BX
+	MOVQ  376(SP), R8
 
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+laneend:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
 
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
 
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece35:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
+groupstream:
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	MOVQ $+1, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ BX, R12
+	ADDQ R12, BX
+	ADDQ R12, R8
+	MOVQ DI, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (DX)(CX*1)
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y9, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y9, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y9, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y10, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPACKUSWB   Y2, Y1, Y1
+	VPERMD      Y1, Y14, Y1
+	VPMAXUB     Y13, Y1, Y1
+	VPMINUB     Y11, Y1, Y1
+	VMOVNTPS    Y1, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	MOVQ $+2, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
+
+longstage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	MOVQ $+3, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
+
+lanerare:
+	MOVQ $+4, 392(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS (DX), Y0
+	VMOVUPS   (BX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VCVTPH2PS 16(DX), Y1
+	VMOVUPS   32(BX), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 32(DX), Y1
+	VMOVUPS   64(BX), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 48(DX), Y5
+	VMOVUPS   96(BX), Y6
+	VDIVPS    Y6, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	VPACKSSDW Y5, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SI)
+	CMPQ      392(SP), $+1
+	JEQ       groupresume
+	CMPQ      392(SP), $+2
+	JEQ       longresume
+	CMPQ      392(SP), $+3
+	JEQ       short2resume
+	JMP       laneback
+
+groupresume:
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+longresume:
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y9
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y9, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y8
+	JMP          longback
+
+short2resume:
+	MOVQ 368(SP), BX
+	MOVQ 376(SP), R8
+	JMP  short2back
+
+// func QuantizeZeroPointUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizeZeroPointUint8F16AVX2(SB), $544-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y14 table
+	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y14, Y11
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R11, DI
+	IMULQ R10, DI
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	SUBQ         R10, DI
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+groupback:
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  DI, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y8, Y0
+	VCVTPH2PS    (DX), Y1
+	VMULPS       Y10, Y1, Y2
+	VFNMADD231PS Y9, Y2, Y1
+	VFMADD231PS  Y10, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y8, Y1
+	VCVTPH2PS    16(DX), Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y0, Y2, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y8, Y1
+	VCVTPH2PS    32(DX), Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y8, Y3
+	VCVTPH2PS    48(DX), Y5
+	VMULPS       Y10, Y5, Y6
+	VFNMADD231PS Y9, Y6, Y5
+	VFMADD231PS  Y10, Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y3, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R12
+	MOVQ DI, R13
+
+grouppieces:
+	MOVQ R13, DI
+	CMPQ R10, DI
+	JGE  grouppiece
+	MOVQ R10, DI
+
+grouppiece:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         SI, 480(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 488(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R10, 520(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
+
+groupstaged:
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  488(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  520(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFMADD231PS  Y10, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFMADD231PS  Y10, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+longback:
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  488(SP), DX
+	LEAQ  (DX)(DI*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
+
+laneloop:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPADDSW      Y3, Y4, Y3
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      64(R9), Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R9), Y7
+	VMULPS       Y2, Y0, Y8
+	VFNMADD231PS Y1, Y8, Y0
+	VFMADD231PS  Y2, Y0, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSDW    Y7, Y5, Y5
+	VPADDSW      Y5, Y6, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y5, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
+	VPMINSW      Y6, Y4, Y4
+	VPCMPEQW     Y0, Y4, Y4
+	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
-	JNE          lanetailrare
+	JNE          lanerare
 	VPACKUSWB    Y5, Y3, Y3
 	VPERMD       Y3, Y14, Y3
 	VPMAXUB      Y13, Y3, Y3
 	VPMINUB      Y11, Y3, Y3
-	VMOVUPS      Y3, (SP)
+	VMOVUPS      Y3, (SI)
 
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
+laneback:
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  488(SP), DX
+	MOVQ  496(SP), BX
+	MOVQ  504(SP), R8
+	MOVQ  512(SP), R9
 
-piece36:
-	TESTQ $0x00000008, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R8
-	JEQ   piece38
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece40:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -7738,1275 +4926,28 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
 	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFNMADD231PS Y10, Y2, Y0
 	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VCVTPH2PS (SI), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 32(SI), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 48(SI), Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS 32(SP), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 48(SP), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 64(SP), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 80(SP), Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	VCVTPH2PS (SI), Y0
-	VDIVPS    Y9, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 32(SI), Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 48(SI), Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       longback
-
-longtailrare:
-	VCVTPH2PS 32(SP), Y0
-	VDIVPS    Y9, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 48(SP), Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 64(SP), Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 80(SP), Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       longtailback
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	VCVTPH2PS (SI), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 32(SI), Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 48(SI), Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       short2back
-
-lanerare:
-	VCVTPH2PS (SI), Y0
-	VMOVUPS   (DX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VMOVUPS   32(DX), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 32(SI), Y1
-	VMOVUPS   64(DX), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 48(SI), Y5
-	VMOVUPS   96(DX), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       laneback
-
-lanetailrare:
-	VCVTPH2PS 32(SP), Y0
-	VMOVUPS   96(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 48(SP), Y1
-	VMOVUPS   128(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 64(SP), Y1
-	VMOVUPS   160(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 80(SP), Y5
-	VMOVUPS   192(SP), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
-
-// func QuantizeZeroPointUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeZeroPointUint8F16AVX2(SB), $480-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 Narrow16, Y15 NarrowU8, Y0 Narrow16, Y14 NarrowU8
-	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y14
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+16
-	JEQ          short2
-	CMPQ         R11, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R11
-	JEQ          longs
-	CMPQ         R10, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         R9, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	SUBQ         R10, R9
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
-
-groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R10, R9
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  R9, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ DX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y11, Y0
-	VCVTPH2PS    (SI), Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y11, Y1
-	VCVTPH2PS    16(SI), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y1, Y0, Y0
-	VPADDSW      Y0, Y2, Y0
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y11, Y1
-	VCVTPH2PS    32(SI), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y11, Y3
-	VCVTPH2PS    48(SI), Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPMINSW      Y4, Y2, Y2
-	VPCMPEQW     Y3, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, R9
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y12, Y13, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y11
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y10
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y11, Y2, Y3
-	VFMADD231PS  Y13, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y11, Y2, Y4
-	VFMADD231PS  Y13, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
-
-longback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ R9, R9
-	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	VCVTPH2PS   32(SP), Y0
-	VMULPS      Y11, Y0, Y1
-	VFMADD231PS Y13, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R9, $+9
-	JLT         longtailnarrow
-	VCVTPH2PS   48(SP), Y0
-	VMULPS      Y11, Y0, Y2
-	VFMADD231PS Y13, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
-	VCVTPH2PS   64(SP), Y0
-	VMULPS      Y11, Y0, Y3
-	VFMADD231PS Y13, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R9, $+25
-	JLT         longtailnarrow
-	VCVTPH2PS   80(SP), Y0
-	VMULPS      Y11, Y0, Y4
-	VFMADD231PS Y13, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-longtailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-longend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   longs
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
-	VFMADD231PS  Y10, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
-	VFMADD231PS  Y10, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
@@ -9015,649 +4956,58 @@ short2loop:
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSDW    Y7, Y5, Y5
-	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y6, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKUSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXUB      Y15, Y3, Y3
-	VPMINUB      Y14, Y3, Y3
-	VMOVUPS      Y3, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 352(SP)(AX*1)
-
-piece40:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMOVUPS      384(SP), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y9
-	VMULPS       Y2, Y0, Y10
-	VFNMADD231PS Y1, Y10, Y0
-	VFMADD231PS  Y2, Y0, Y10
-	VCVTPS2DQ    Y10, Y10
-
-lanetailnarrow:
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VPACKSSDW    Y10, Y8, Y8
-	VPACKSSDW    Y9, Y7, Y7
-	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y8, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKUSWB    Y7, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXUB      Y15, Y3, Y3
-	VPMINUB      Y14, Y3, Y3
-	VMOVUPS      Y3, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R9
-	JEQ   piece43
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R9
-	JEQ   piece44
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R9
-	JEQ   piece45
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece45:
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          groupback
+	MOVQ $+1, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -9666,14 +5016,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -9681,21 +5031,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -9704,14 +5054,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -9719,21 +5069,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -9742,14 +5092,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -9757,266 +5107,52 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y5
+	VMOVDQU      constantsAVX2<>+48(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(DX), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
 	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y9, Y9
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    64(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    80(SP), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y11, Y2, Y3
-	VFMADD231PS  Y13, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y11, Y2, Y4
-	VFMADD231PS  Y13, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          longback
-
-longtailrare:
-	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    64(SP), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    80(SP), Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
 	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
 	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
@@ -10026,241 +5162,278 @@ short2stream:
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	JNE          longrare
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+8, DX
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	MOVQ $+2, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
+
+longstage:
+	MOVQ SI, 480(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 488(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R9
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y3, Y5, Y6
-	VMINPS       Y1, Y6, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y7
-	VMAXPS       Y7, Y4, Y7
-	VMINPS       Y7, Y6, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y3
-	VBROADCASTSS 4(R8), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VMAXPS       Y3, Y2, Y3
-	VSUBPS       Y4, Y5, Y5
-	VMINPS       Y3, Y5, Y3
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y3, Y3
-	VANDPS       Y3, Y1, Y1
-	VCVTPH2PS    48(SI), Y3
-	VDIVPS       Y12, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y5, Y6
-	VADDPS       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          short2back
+	MOVQ $+3, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(R8), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(R8), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VCVTPH2PS    48(SI), Y2
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(R8), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          laneback
+	MOVQ $+4, 528(SP)
+	JMP  rare
 
-lanetailrare:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      128(SP), Y2
-	VMOVUPS      384(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    64(SP), Y1
-	VMOVUPS      160(SP), Y2
-	VMOVUPS      416(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VCVTPH2PS    80(SP), Y2
-	VMOVUPS      192(SP), Y5
-	VMOVUPS      448(SP), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          lanetailback
+lanestage:
+	MOVQ SI, 480(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 488(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS (DX), Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
+	VDIVPS    Y1, Y0, Y0
+	VCVTDQ2PS Y2, Y2
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y3
+	VSUBPS    Y2, Y3, Y4
+	VMAXPS    Y1, Y4, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y2, Y4, Y5
+	VMINPS    Y1, Y5, Y1
+	VADDPS    Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VCVTPH2PS 16(DX), Y1
+	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 32(DX), Y1
+	VMOVUPS   64(BX), Y2
+	VMOVUPS   64(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VCVTPH2PS 48(DX), Y2
+	VMOVUPS   96(BX), Y5
+	VMOVUPS   96(R9), Y6
+	VDIVPS    Y5, Y2, Y2
+	VCVTDQ2PS Y6, Y6
+	VROUNDPS  $0x08, Y2, Y5
+	VSUBPS    Y6, Y3, Y3
+	VMAXPS    Y5, Y3, Y5
+	VSUBPS    Y6, Y4, Y4
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y6, Y5, Y5
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y2, Y2
+	VPACKSSDW Y2, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SI)
+	CMPQ      528(SP), $+1
+	JEQ       groupresume
+	CMPQ      528(SP), $+2
+	JEQ       longresume
+	CMPQ      528(SP), $+3
+	JEQ       short2resume
+	JMP       laneback
+
+groupresume:
+	MOVQ         496(SP), BX
+	MOVQ         504(SP), R8
+	MOVQ         512(SP), R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          groupback
+
+longresume:
+	MOVQ         496(SP), BX
+	MOVQ         504(SP), R8
+	MOVQ         512(SP), R9
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          longback
+
+short2resume:
+	MOVQ 496(SP), BX
+	MOVQ 504(SP), R8
+	MOVQ 512(SP), R9
+	JMP  short2back
 
 // func QuantizeMinvalUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeMinvalUint8F16AVX2(SB), $480-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+TEXT ·QuantizeMinvalUint8F16AVX2(SB), $544-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowU8, Y0 Narrow16, Y10 NarrowU8, Y13 table
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: minval, 0x80008000
+	// vector registers in use at once: 15
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKUSWB    Y14, Y14, Y1
-	VPERMD       Y1, Y0, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VPACKUSWB    Y14, Y14, Y0
+	VPERMD       Y0, Y13, Y12
+	VBROADCASTSS most+44(FP), Y11
+	VPACKSSDW    Y11, Y11, Y0
 	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y11
+	VPERMD       Y0, Y13, Y10
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -10269,52 +5442,52 @@ TEXT ·QuantizeMinvalUint8F16AVX2(SB), $480-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
+	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (R8), Y3
+	VCVTPH2PS    32(DX), Y2
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VBROADCASTSS (R8), Y4
+	VCVTPH2PS    48(DX), Y2
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -10324,54 +5497,55 @@ grouploop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    16(SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
@@ -10379,21 +5553,21 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    32(SI), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VCVTPH2PS    32(DX), Y2
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    48(SI), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -10403,225 +5577,84 @@ groupmeet3:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 480(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 488(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R10, 520(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VBROADCASTSS (R8), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VBROADCASTSS (R8), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VCVTPH2PS    80(SP), Y0
-	VBROADCASTSS (R8), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  488(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  520(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -10639,39 +5672,39 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS 4(R8), Y3
+	VCVTPH2PS    32(DX), Y2
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VBROADCASTSS 4(R8), Y4
+	VCVTPH2PS    48(DX), Y2
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -10681,19 +5714,18 @@ short2loop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -10708,24 +5740,24 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y4
 	VSUBPS       Y4, Y0, Y0
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
@@ -10733,19 +5765,19 @@ laneloop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y5
+	VCVTPH2PS    32(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y5
 	VSUBPS       Y5, Y1, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD231PS Y2, Y5, Y1
 	VFMADD231PS  Y4, Y1, Y5
 	VCVTPS2DQ    Y5, Y5
-	VCVTPH2PS    48(SI), Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y6
+	VCVTPH2PS    48(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VMULPS       Y4, Y1, Y6
 	VFNMADD231PS Y2, Y6, Y1
@@ -10759,444 +5791,35 @@ laneloop:
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  480(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  488(SP), DX
+	MOVQ  496(SP), BX
+	MOVQ  504(SP), R8
+	MOVQ  512(SP), R9
 
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 352(SP)(AX*1)
-
-piece30:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VMOVUPS      256(SP), Y2
-	VMOVUPS      384(SP), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y6
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece35:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -11210,36 +5833,36 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (R8), Y3
+	VCVTPH2PS    32(DX), Y2
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VBROADCASTSS (R8), Y4
+	VCVTPH2PS    48(DX), Y2
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -11249,96 +5872,57 @@ groupstream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          groupback
+	MOVQ $+1, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -11347,14 +5931,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -11362,21 +5946,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -11385,14 +5969,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -11400,21 +5984,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -11423,14 +6007,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -11438,126 +6022,69 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y2, Y4, Y10, Y10
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y8, Y8
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    64(SP), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    80(SP), Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS 4(R8), Y3
+	VCVTPH2PS    32(DX), Y2
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VBROADCASTSS 4(R8), Y4
+	VCVTPH2PS    48(DX), Y2
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -11567,99 +6094,89 @@ short2stream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+8, DX
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R9
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VBROADCASTSS 4(R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VBROADCASTSS 4(R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          short2back
+	MOVQ $+2, 528(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS (SI), Y0
-	VMOVUPS   (DX), Y1
-	VMOVUPS   (R8), Y2
+	MOVQ $+3, 528(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 480(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 488(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS (DX), Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y1
 	VCVTDQ2PS Y15, Y2
 	VSUBPS    Y2, Y2, Y3
 	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
+	VCVTDQ2PS Y11, Y4
 	VSUBPS    Y2, Y4, Y4
 	VMINPS    Y1, Y4, Y1
 	VADDPS    Y2, Y1, Y1
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VMOVUPS   32(DX), Y5
-	VMOVUPS   32(R8), Y6
+	VCVTPH2PS 16(DX), Y1
+	VMOVUPS   32(BX), Y5
+	VMOVUPS   32(R9), Y6
 	VSUBPS    Y6, Y1, Y1
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -11670,9 +6187,9 @@ lanerare:
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 32(SI), Y1
-	VMOVUPS   64(DX), Y5
-	VMOVUPS   64(R8), Y6
+	VCVTPH2PS 32(DX), Y1
+	VMOVUPS   64(BX), Y5
+	VMOVUPS   64(R9), Y6
 	VSUBPS    Y6, Y1, Y1
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -11682,9 +6199,9 @@ lanerare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 48(SI), Y5
-	VMOVUPS   96(DX), Y6
-	VMOVUPS   96(R8), Y7
+	VCVTPH2PS 48(DX), Y5
+	VMOVUPS   96(BX), Y6
+	VMOVUPS   96(R9), Y7
 	VSUBPS    Y7, Y5, Y5
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
@@ -11695,85 +6212,41 @@ lanerare:
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
 	VPACKSSDW Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+4(SB), Y2
 	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y2, Y0
-	VMOVUPS   Y0, (DI)
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	CMPQ      528(SP), $+1
+	JEQ       groupresume
+	CMPQ      528(SP), $+2
+	JEQ       short2resume
 	JMP       laneback
 
-lanetailrare:
-	VCVTPH2PS 32(SP), Y0
-	VMOVUPS   96(SP), Y1
-	VMOVUPS   352(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VSUBPS    Y2, Y2, Y3
-	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 48(SP), Y1
-	VMOVUPS   128(SP), Y5
-	VMOVUPS   384(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 64(SP), Y1
-	VMOVUPS   160(SP), Y5
-	VMOVUPS   416(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 80(SP), Y5
-	VMOVUPS   192(SP), Y6
-	VMOVUPS   448(SP), Y7
-	VSUBPS    Y7, Y5, Y5
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y3, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y2, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+4(SB), Y2
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y2, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+groupresume:
+	MOVQ         496(SP), BX
+	MOVQ         504(SP), R8
+	MOVQ         512(SP), R9
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 496(SP), BX
+	MOVQ 504(SP), R8
+	MOVQ 512(SP), R9
+	JMP  short2back
 
 // func QuantizePacked4F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizePacked4F16AVX2(SB), $336-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x10011001, 0xf0f0f0f
+TEXT ·QuantizePacked4F16AVX2(SB), $384-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y10 0x80008000, Y14 table, Y9 0x10011001, Y8 0xf0f0f0f
+	// per group: Y7 scale, Y6 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
@@ -11783,6 +6256,9 @@ TEXT ·QuantizePacked4F16AVX2(SB), $336-64
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VBROADCASTSS constantsAVX2<>+92(SB), Y8
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -11797,356 +6273,208 @@ TEXT ·QuantizePacked4F16AVX2(SB), $336-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y7, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y8, Y1, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
+	ADDQ $+16, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y6, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
+	VPAND        Y8, Y1, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	MOVQ         SI, 336(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 344(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R9, 368(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    16(SP), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-
-grouptailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	JCC  even6
-	ANDB $0x0f, (SP)(AX*1)
-
-even6:
-	TESTQ $0x00000010, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece11:
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, SI
+	MOVQ  344(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  368(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -12157,235 +6485,82 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y9, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y8
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
+	VPSUBD       Y1, Y0, Y7
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y7, Y1, Y6
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y6, Y0, Y1
+	VFMADD231PS Y7, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y6, Y0, Y2
+	VFMADD231PS Y7, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y6, Y0, Y2
+	VFMADD231PS Y7, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y6, Y0, Y3
+	VFMADD231PS Y7, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y10, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPACKSSWB   Y2, Y1, Y1
+	VPERMD      Y1, Y14, Y1
+	VPMAXSB     Y13, Y1, Y1
+	VPMINSB     Y11, Y1, Y1
+	VPAND       Y8, Y1, Y0
+	VPMADDUBSW  Y9, Y0, Y0
+	VPACKUSWB   Y0, Y0, Y0
+	VPERMQ      $0x08, Y0, Y0
+	VMOVUPS     X0, (SI)
 
 longback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	ADDQ $+16, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000008, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece16:
-	VCVTPH2PS   16(SP), Y0
-	VMULPS      Y8, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R8, $+9
-	JLT         longtailnarrow
-	VCVTPH2PS   32(SP), Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VCVTPH2PS   48(SP), Y0
-	VMULPS      Y8, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R8, $+25
-	JLT         longtailnarrow
-	VCVTPH2PS   64(SP), Y0
-	VMULPS      Y8, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-
-longtailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	JCC  even17
-	ANDB $0x0f, (SP)(AX*1)
-
-even17:
-	TESTQ $0x00000010, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000008, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000004, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece20:
-	TESTQ $0x00000002, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000001, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece22:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
+	ADDQ  AX, SI
+	MOVQ  344(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -12403,55 +6578,52 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS 4(R8), Y4
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y5, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y5, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y4, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y4, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y4, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y4, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y8, Y1, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+16, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R8
+	ADDQ $+16, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -12466,409 +6638,77 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VMULPS       Y2, Y0, Y5
 	VFNMADD231PS Y1, Y5, Y0
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y4, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
+	VPMINSW      Y4, Y3, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
 	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y3, Y2
-	VPMADDUBSW   Y0, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VPAND        Y8, Y3, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+16, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  344(SP), DX
+	MOVQ  352(SP), BX
+	MOVQ  360(SP), R8
 
-piece23:
-	TESTQ $0x00000008, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000004, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000002, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000001, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece27:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000008, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000004, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000002, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000001, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece32:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000008, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000004, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000002, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000001, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece37:
-	VCVTPH2PS    16(SP), Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y5, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y3, Y2
-	VPMADDUBSW   Y0, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
-
-lanetailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	JCC  even38
-	ANDB $0x0f, (SP)(AX*1)
-
-even38:
-	TESTQ $0x00000010, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000008, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece40:
-	TESTQ $0x00000004, R8
-	JEQ   piece41
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000002, R8
-	JEQ   piece42
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000001, R8
-	JEQ   piece43
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece43:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -12882,126 +6722,81 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y7, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
+	VPAND        Y8, Y1, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          groupback
+	MOVQ $+1, 376(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -13010,12 +6805,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -13023,18 +6818,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -13043,12 +6838,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -13056,18 +6851,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -13076,12 +6871,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -13089,495 +6884,296 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y7, Y7
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    16(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    32(SP), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    64(SP), Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          longstream
-	JMP          longtail
+	PREFETCHNTA (DX)(CX*1)
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y6, Y0, Y1
+	VFMADD231PS Y7, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y6, Y0, Y2
+	VFMADD231PS Y7, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y6, Y0, Y2
+	VFMADD231PS Y7, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y6, Y0, Y3
+	VFMADD231PS Y7, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y10, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPACKSSWB   Y2, Y1, Y1
+	VPERMD      Y1, Y14, Y1
+	VPMAXSB     Y13, Y1, Y1
+	VPMINSB     Y11, Y1, Y1
+	VPAND       Y8, Y1, Y0
+	VPMADDUBSW  Y9, Y0, Y0
+	VPACKUSWB   Y0, Y0, Y0
+	VPERMQ      $0x08, Y0, Y0
+	VMOVNTPS    X0, (SI)
+	ADDQ        $+16, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
+	JGE         longstream
+	JMP         longtail
 
 longrare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          longback
+	MOVQ $+2, 376(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  rare
 
-longtailrare:
-	VCVTPH2PS    16(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    32(SP), Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    64(SP), Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 16(SP), DX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS 4(R8), Y4
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y5, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y5, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y4, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y4, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y4, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y4, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+8, DX
+	VPAND        Y8, Y1, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (SI)
 	ADDQ         $+8, BX
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R8
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          short2back
+	MOVQ $+3, 376(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VMOVUPS      96(DX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          laneback
+	MOVQ $+4, 376(SP)
+	JMP  rare
 
-lanetailrare:
-	VCVTPH2PS    16(SP), Y0
-	VMOVUPS      80(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    32(SP), Y1
-	VMOVUPS      112(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      144(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    64(SP), Y5
-	VMOVUPS      176(SP), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          lanetailback
+lanestage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 16(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS  (DX), Y0
+	VMOVUPS    (BX), Y1
+	VDIVPS     Y1, Y0, Y0
+	VROUNDPS   $0x08, Y0, Y1
+	VCVTDQ2PS  Y15, Y2
+	VXORPS     Y3, Y3, Y3
+	VCVTDQ2PS  Y3, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMAXPS     Y1, Y2, Y1
+	VCVTDQ2PS  Y12, Y4
+	VSUBPS     Y3, Y4, Y4
+	VMINPS     Y1, Y4, Y1
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x07, Y0, Y0, Y0
+	VCVTPS2DQ  Y1, Y1
+	VANDPS     Y1, Y0, Y0
+	VCVTPH2PS  16(DX), Y1
+	VMOVUPS    32(BX), Y5
+	VDIVPS     Y5, Y1, Y1
+	VROUNDPS   $0x08, Y1, Y5
+	VMAXPS     Y5, Y2, Y5
+	VMINPS     Y5, Y4, Y5
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x07, Y1, Y1, Y1
+	VCVTPS2DQ  Y5, Y5
+	VANDPS     Y5, Y1, Y1
+	VPACKSSDW  Y1, Y0, Y0
+	VCVTPH2PS  32(DX), Y1
+	VMOVUPS    64(BX), Y5
+	VDIVPS     Y5, Y1, Y1
+	VROUNDPS   $0x08, Y1, Y5
+	VMAXPS     Y5, Y2, Y5
+	VMINPS     Y5, Y4, Y5
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x07, Y1, Y1, Y1
+	VCVTPS2DQ  Y5, Y5
+	VANDPS     Y5, Y1, Y1
+	VCVTPH2PS  48(DX), Y5
+	VMOVUPS    96(BX), Y6
+	VDIVPS     Y6, Y5, Y5
+	VROUNDPS   $0x08, Y5, Y6
+	VMAXPS     Y6, Y2, Y6
+	VMINPS     Y6, Y4, Y6
+	VADDPS     Y3, Y6, Y6
+	VCMPPS     $0x07, Y5, Y5, Y5
+	VCVTPS2DQ  Y6, Y6
+	VANDPS     Y6, Y5, Y5
+	VPACKSSDW  Y5, Y1, Y1
+	VPACKSSWB  Y1, Y0, Y0
+	VPERMD     Y0, Y14, Y0
+	VPAND      Y8, Y0, Y1
+	VPMADDUBSW Y9, Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
+	CMPQ       376(SP), $+1
+	JEQ        groupresume
+	CMPQ       376(SP), $+2
+	JEQ        longresume
+	CMPQ       376(SP), $+3
+	JEQ        short2resume
+	JMP        laneback
+
+groupresume:
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	JMP          groupback
+
+longresume:
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y7
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y7, Y1, Y6
+	JMP          longback
+
+short2resume:
+	MOVQ 352(SP), BX
+	MOVQ 360(SP), R8
+	JMP  short2back
 
 // func QuantizeZeroPointPacked4F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeZeroPointPacked4F16AVX2(SB), $464-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
-	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table, 0x10011001, 0xf0f0f0f
+TEXT ·QuantizeZeroPointPacked4F16AVX2(SB), $528-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
+	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x10011001, 0xf0f0f0f
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y14
+	VPERMD       Y0, Y14, Y11
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -13592,110 +7188,110 @@ TEXT ·QuantizeZeroPointPacked4F16AVX2(SB), $464-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
+	ADDQ $+16, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y11, Y0
-	VCVTPH2PS    (SI), Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
+	VMOVAPS      Y8, Y0
+	VCVTPH2PS    (DX), Y1
+	VMULPS       Y10, Y1, Y2
+	VFNMADD231PS Y9, Y2, Y1
+	VFMADD231PS  Y10, Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y11, Y1
-	VCVTPH2PS    16(SI), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMOVAPS      Y8, Y1
+	VCVTPH2PS    16(DX), Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPACKSSDW    Y1, Y0, Y0
@@ -13704,21 +7300,21 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y11, Y1
-	VCVTPH2PS    32(SI), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMOVAPS      Y8, Y1
+	VCVTPH2PS    32(DX), Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y11, Y3
-	VCVTPH2PS    48(SI), Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
+	VMOVAPS      Y8, Y3
+	VCVTPH2PS    48(DX), Y5
+	VMULPS       Y10, Y5, Y6
+	VFNMADD231PS Y9, Y6, Y5
+	VFMADD231PS  Y10, Y5, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
@@ -13729,243 +7325,94 @@ groupmeet3:
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	VMOVUPS      X3, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         SI, 464(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 472(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R10, 504(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    16(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-
-grouptailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	JCC  even6
-	ANDB $0x0f, (SP)(AX*1)
-
-even6:
-	TESTQ $0x00000010, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece11:
-	MOVQ  R9, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, SI
+	MOVQ  472(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  504(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -13976,245 +7423,90 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y12, Y13, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y11
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y10
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y11, Y2, Y3
-	VFMADD231PS  Y13, Y2, Y3
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y11, Y2, Y4
-	VFMADD231PS  Y13, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 longback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	ADDQ $+16, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000008, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece16:
-	VCVTPH2PS   16(SP), Y0
-	VMULPS      Y11, Y0, Y1
-	VFMADD231PS Y13, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R9, $+9
-	JLT         longtailnarrow
-	VCVTPH2PS   32(SP), Y0
-	VMULPS      Y11, Y0, Y2
-	VFMADD231PS Y13, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
-	VCVTPH2PS   48(SP), Y0
-	VMULPS      Y11, Y0, Y3
-	VFMADD231PS Y13, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R9, $+25
-	JLT         longtailnarrow
-	VCVTPH2PS   64(SP), Y0
-	VMULPS      Y11, Y0, Y4
-	VFMADD231PS Y13, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-
-longtailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	JCC  even17
-	ANDB $0x0f, (SP)(AX*1)
-
-even17:
-	TESTQ $0x00000010, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000008, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000004, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece20:
-	TESTQ $0x00000002, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000001, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece22:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
+	ADDQ  AX, SI
+	MOVQ  472(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -14232,65 +7524,62 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
-	VFMADD231PS  Y10, Y2, Y3
+	VPADDSW      Y6, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
-	VFMADD231PS  Y10, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
+	VPADDSW      Y5, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+16, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R9
+	ADDQ $+16, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -14305,23 +7594,23 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y5
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
@@ -14329,18 +7618,18 @@ laneloop:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y3, Y4, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y5
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      64(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y7
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R9), Y7
 	VMULPS       Y2, Y0, Y8
 	VFNMADD231PS Y1, Y8, Y0
 	VFMADD231PS  Y2, Y0, Y8
@@ -14354,463 +7643,41 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y3, Y2
 	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VMOVUPS      X2, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+16, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  472(SP), DX
+	MOVQ  480(SP), BX
+	MOVQ  488(SP), R8
+	MOVQ  496(SP), R9
 
-piece23:
-	TESTQ $0x00000008, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000004, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000002, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000001, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece27:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000008, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000004, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000002, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000001, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece32:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000008, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000004, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000002, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000001, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece37:
-	XORL  AX, AX
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000008, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000004, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece40:
-	TESTQ $0x00000002, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-
-piece41:
-	TESTQ $0x00000001, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 336(SP)(AX*1)
-
-piece42:
-	VCVTPH2PS    16(SP), Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VMOVUPS      336(SP), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VMOVUPS      368(SP), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMOVUPS      432(SP), Y9
-	VMULPS       Y2, Y0, Y10
-	VFNMADD231PS Y1, Y10, Y0
-	VFMADD231PS  Y2, Y0, Y10
-	VCVTPS2DQ    Y10, Y10
-
-lanetailnarrow:
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VPACKSSDW    Y10, Y8, Y8
-	VPACKSSDW    Y9, Y7, Y7
-	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y8, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y7, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y3, Y2
-	VPMADDUBSW   Y0, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
-
-lanetailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	JCC  even43
-	ANDB $0x0f, (SP)(AX*1)
-
-even43:
-	TESTQ $0x00000010, R9
-	JEQ   piece44
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000008, R9
-	JEQ   piece45
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece45:
-	TESTQ $0x00000004, R9
-	JEQ   piece46
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece46:
-	TESTQ $0x00000002, R9
-	JEQ   piece47
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece47:
-	TESTQ $0x00000001, R9
-	JEQ   piece48
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece48:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -14824,135 +7691,94 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
+	VMOVNTPS     X3, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          groupback
+	MOVQ $+1, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -14961,14 +7787,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -14976,21 +7802,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -14999,14 +7825,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -15014,21 +7840,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -15037,14 +7863,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -15052,290 +7878,52 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y5
+	VMOVDQU      constantsAVX2<>+48(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(DX), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
 	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y9, Y9
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    16(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    32(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    64(SP), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y11, Y2, Y3
-	VFMADD231PS  Y13, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y11, Y2, Y4
-	VFMADD231PS  Y13, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          longback
-
-longtailrare:
-	VCVTPH2PS    16(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    32(SP), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    64(SP), Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
 	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
 	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
@@ -15345,114 +7933,183 @@ short2stream:
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	JNE          longrare
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X3, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	MOVQ $+2, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
+
+longstage:
+	MOVQ SI, 464(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 472(SP)
+	LEAQ 16(SP), DX
+	JMP  longloop
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R9
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y3, Y5, Y6
-	VMINPS       Y1, Y6, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y7
-	VMAXPS       Y7, Y4, Y7
-	VMINPS       Y7, Y6, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y3
-	VBROADCASTSS 4(R8), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VMAXPS       Y3, Y2, Y3
-	VSUBPS       Y4, Y5, Y5
-	VMINPS       Y3, Y5, Y3
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y3, Y3
-	VANDPS       Y3, Y1, Y1
-	VCVTPH2PS    48(SI), Y3
-	VDIVPS       Y12, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y5, Y6
-	VADDPS       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          short2back
+	MOVQ $+3, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	MOVQ $+4, 512(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 464(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 472(SP)
+	LEAQ 16(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VDIVPS       Y1, Y0, Y0
 	VCVTDQ2PS    Y2, Y2
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y15, Y3
 	VSUBPS       Y2, Y3, Y4
 	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y12, Y4
 	VSUBPS       Y2, Y4, Y5
 	VMINPS       Y1, Y5, Y1
 	VADDPS       Y2, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(R8), Y5
+	VCVTPH2PS    16(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R9), Y5
 	VDIVPS       Y2, Y1, Y1
 	VCVTDQ2PS    Y5, Y5
 	VROUNDPS     $0x08, Y1, Y2
@@ -15465,9 +8122,9 @@ lanerare:
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(R8), Y5
+	VCVTPH2PS    32(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R9), Y5
 	VDIVPS       Y2, Y1, Y1
 	VCVTDQ2PS    Y5, Y5
 	VROUNDPS     $0x08, Y1, Y2
@@ -15479,9 +8136,9 @@ lanerare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	VCVTPH2PS    48(SI), Y2
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(R8), Y6
+	VCVTPH2PS    48(DX), Y2
+	VMOVUPS      96(BX), Y5
+	VMOVUPS      96(R9), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
@@ -15494,116 +8151,78 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
+	CMPQ         512(SP), $+1
+	JEQ          groupresume
+	CMPQ         512(SP), $+2
+	JEQ          longresume
+	CMPQ         512(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    16(SP), Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    32(SP), Y1
-	VMOVUPS      112(SP), Y2
-	VMOVUPS      368(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      144(SP), Y2
-	VMOVUPS      400(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VCVTPH2PS    64(SP), Y2
-	VMOVUPS      176(SP), Y5
-	VMOVUPS      432(SP), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         480(SP), BX
+	MOVQ         488(SP), R8
+	MOVQ         496(SP), R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          groupback
+
+longresume:
+	MOVQ         480(SP), BX
+	MOVQ         488(SP), R8
+	MOVQ         496(SP), R9
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          longback
+
+short2resume:
+	MOVQ 480(SP), BX
+	MOVQ 488(SP), R8
+	MOVQ 496(SP), R9
+	JMP  short2back
 
 // func QuantizeMinvalPacked4F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeMinvalPacked4F16AVX2(SB), $464-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table, 0x10011001, 0xf0f0f0f
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+TEXT ·QuantizeMinvalPacked4F16AVX2(SB), $528-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowS8, Y0 Narrow16, Y10 NarrowS8, Y13 table
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: minval, 0x80008000, 0x10011001, 0xf0f0f0f
+	// vector registers in use at once: 15
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y14, Y14, Y1
-	VPERMD       Y1, Y0, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VPACKSSWB    Y14, Y14, Y0
+	VPERMD       Y0, Y13, Y12
+	VBROADCASTSS most+44(FP), Y11
+	VPACKSSDW    Y11, Y11, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y11
+	VPERMD       Y0, Y13, Y10
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -15612,52 +8231,52 @@ TEXT ·QuantizeMinvalPacked4F16AVX2(SB), $464-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
+	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (R8), Y3
+	VCVTPH2PS    32(DX), Y2
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VBROADCASTSS (R8), Y4
+	VCVTPH2PS    48(DX), Y2
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -15667,60 +8286,61 @@ grouploop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
+	ADDQ $+16, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    16(SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
@@ -15728,21 +8348,21 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    32(SI), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VCVTPH2PS    32(DX), Y2
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    48(SI), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -15752,248 +8372,92 @@ groupmeet3:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	VMOVUPS      X3, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 464(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 472(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R10, 504(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    16(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (R8), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VBROADCASTSS (R8), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VBROADCASTSS (R8), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-
-grouptailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	JCC  even6
-	ANDB $0x0f, (SP)(AX*1)
-
-even6:
-	TESTQ $0x00000010, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece11:
-	MOVQ  R9, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, SI
+	MOVQ  472(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  504(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -16011,39 +8475,39 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS 4(R8), Y3
+	VCVTPH2PS    32(DX), Y2
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VBROADCASTSS 4(R8), Y4
+	VCVTPH2PS    48(DX), Y2
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -16053,25 +8517,24 @@ short2loop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+16, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R9
+	ADDQ $+16, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -16086,24 +8549,24 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y4
 	VSUBPS       Y4, Y0, Y0
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
@@ -16111,19 +8574,19 @@ laneloop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y5
+	VCVTPH2PS    32(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y5
 	VSUBPS       Y5, Y1, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD231PS Y2, Y5, Y1
 	VFMADD231PS  Y4, Y1, Y5
 	VCVTPS2DQ    Y5, Y5
-	VCVTPH2PS    48(SI), Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y6
+	VCVTPH2PS    48(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VMULPS       Y4, Y1, Y6
 	VFNMADD231PS Y2, Y6, Y1
@@ -16137,465 +8600,41 @@ laneloop:
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+16, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  472(SP), DX
+	MOVQ  480(SP), BX
+	MOVQ  488(SP), R8
+	MOVQ  496(SP), R9
 
-piece12:
-	TESTQ $0x00000008, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece21:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000008, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000004, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000002, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000001, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece26:
-	XORL  AX, AX
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000008, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000004, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000002, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000001, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 336(SP)(AX*1)
-
-piece31:
-	VCVTPH2PS    16(SP), Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VMOVUPS      336(SP), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VMOVUPS      368(SP), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMOVUPS      432(SP), Y6
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-
-lanetailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	JCC  even32
-	ANDB $0x0f, (SP)(AX*1)
-
-even32:
-	TESTQ $0x00000010, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000008, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000004, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece35:
-	TESTQ $0x00000002, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000001, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece37:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -16609,36 +8648,36 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (R8), Y3
+	VCVTPH2PS    32(DX), Y2
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VBROADCASTSS (R8), Y4
+	VCVTPH2PS    48(DX), Y2
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -16648,108 +8687,63 @@ groupstream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
+	VMOVNTPS     X3, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          groupback
+	MOVQ $+1, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -16758,14 +8752,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -16773,21 +8767,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -16796,14 +8790,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -16811,21 +8805,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -16834,14 +8828,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -16849,132 +8843,69 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y2, Y4, Y10, Y10
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y8, Y8
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    16(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    32(SP), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    64(SP), Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS 4(R8), Y3
+	VCVTPH2PS    32(DX), Y2
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VBROADCASTSS 4(R8), Y4
+	VCVTPH2PS    48(DX), Y2
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -16984,111 +8915,95 @@ short2stream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X3, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R9
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VBROADCASTSS 4(R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VBROADCASTSS 4(R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          short2back
+	MOVQ $+2, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	MOVQ $+3, 512(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 464(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 472(SP)
+	LEAQ 16(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
 	VCVTDQ2PS    Y15, Y2
 	VSUBPS       Y2, Y2, Y3
 	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
+	VCVTDQ2PS    Y11, Y4
 	VSUBPS       Y2, Y4, Y4
 	VMINPS       Y1, Y4, Y1
 	VADDPS       Y2, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y5
-	VMOVUPS      32(R8), Y6
+	VCVTPH2PS    16(DX), Y1
+	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -17099,9 +9014,9 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y5
-	VMOVUPS      64(R8), Y6
+	VCVTPH2PS    32(DX), Y1
+	VMOVUPS      64(BX), Y5
+	VMOVUPS      64(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -17111,9 +9026,9 @@ lanerare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VMOVUPS      96(DX), Y6
-	VMOVUPS      96(R8), Y7
+	VCVTPH2PS    48(DX), Y5
+	VMOVUPS      96(BX), Y6
+	VMOVUPS      96(R9), Y7
 	VSUBPS       Y7, Y5, Y5
 	VDIVPS       Y6, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
@@ -17124,97 +9039,47 @@ lanerare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y13, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
+	CMPQ         512(SP), $+1
+	JEQ          groupresume
+	CMPQ         512(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    16(SP), Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    32(SP), Y1
-	VMOVUPS      112(SP), Y5
-	VMOVUPS      368(SP), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      144(SP), Y5
-	VMOVUPS      400(SP), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    64(SP), Y5
-	VMOVUPS      176(SP), Y6
-	VMOVUPS      432(SP), Y7
-	VSUBPS       Y7, Y5, Y5
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         480(SP), BX
+	MOVQ         488(SP), R8
+	MOVQ         496(SP), R9
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 480(SP), BX
+	MOVQ 488(SP), R8
+	MOVQ 496(SP), R9
+	JMP  short2back
 
 // func QuantizePacked2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
-TEXT ·QuantizePacked2F16AVX2(SB), $336-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x4010401, 0x3030303, 0x100001
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizePacked2F16AVX2(SB), $384-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table, Y10 0x4010401, Y9 0x3030303, Y8 0x100001
+	// per group: Y7 scale, Y6 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
@@ -17224,6 +9089,9 @@ TEXT ·QuantizePacked2F16AVX2(SB), $336-64
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
+	VBROADCASTSS constantsAVX2<>+96(SB), Y10
+	VBROADCASTSS constantsAVX2<>+100(SB), Y9
+	VBROADCASTSS constantsAVX2<>+104(SB), Y8
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -17238,43 +9106,43 @@ TEXT ·QuantizePacked2F16AVX2(SB), $336-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y7, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -17287,74 +9155,73 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
 
 groupback:
-	ADDQ $+8, DI
-	ADDQ $+64, SI
+	ADDQ $+8, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y6, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -17367,234 +9234,86 @@ groupmeet3:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	MOVQ         SI, 336(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 344(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R9, 368(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    16(SP), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-grouptailback:
-	MOVQ  (SP), AX
-	LEAQ  (R8)(R8*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	MOVQ  R8, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, SI
+	MOVQ  344(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  368(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -17605,39 +9324,39 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y9, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y8
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
+	VPSUBD       Y1, Y0, Y7
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y7, Y1, Y6
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y6, Y0, Y1
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -17650,194 +9369,40 @@ longloop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
 
 longback:
-	ADDQ $+8, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	ADDQ $+8, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece15:
-	VCVTPH2PS   16(SP), Y0
-	VMULPS      Y8, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R8, $+9
-	JLT         longtailnarrow
-	VCVTPH2PS   32(SP), Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VCVTPH2PS   48(SP), Y0
-	VMULPS      Y8, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R8, $+25
-	JLT         longtailnarrow
-	VCVTPH2PS   64(SP), Y0
-	VMULPS      Y8, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-longtailback:
-	MOVQ  (SP), AX
-	LEAQ  (R8)(R8*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	MOVQ R8, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
+	ADDQ  AX, SI
+	MOVQ  344(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -17855,30 +9420,30 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS 4(R8), Y4
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y5, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y5, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y4, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y4, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y4, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y4, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -17891,22 +9456,19 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+8, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R8
+	ADDQ $+8, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -17921,36 +9483,36 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VMULPS       Y2, Y0, Y5
 	VFNMADD231PS Y1, Y5, Y0
 	VFMADD231PS  Y2, Y0, Y5
@@ -17966,368 +9528,35 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VBROADCASTSS constantsAVX2<>+104(SB), Y2
-	VPAND        Y1, Y3, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y2, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VPAND        Y9, Y3, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
 
 laneback:
-	ADDQ $+8, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+8, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  344(SP), DX
+	MOVQ  352(SP), BX
+	MOVQ  360(SP), R8
 
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece35:
-	VCVTPH2PS    16(SP), Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y5, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VBROADCASTSS constantsAVX2<>+104(SB), Y2
-	VPAND        Y1, Y3, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y2, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	LEAQ  (R8)(R8*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R8
-	JEQ   piece38
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -18341,27 +9570,27 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y7, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -18374,99 +9603,51 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          groupback
+	MOVQ $+1, 376(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -18475,12 +9656,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -18488,18 +9669,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -18508,12 +9689,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -18521,18 +9702,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -18541,12 +9722,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -18554,107 +9735,48 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y7, Y7
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    16(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    32(SP), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    64(SP), Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y6, Y0, Y1
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -18667,167 +9789,70 @@ longstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          longstream
 	JMP          longtail
 
 longrare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          longback
+	MOVQ $+2, 376(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  rare
 
-longtailrare:
-	VCVTPH2PS    16(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    32(SP), Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    64(SP), Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 16(SP), DX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS 4(R8), Y4
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y5, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y5, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y4, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y4, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y4, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y4, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -18840,233 +9865,174 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DX
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
 	ADDQ         $+8, BX
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          short2back
+	MOVQ $+3, 376(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VMOVUPS      96(DX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          laneback
+	MOVQ $+4, 376(SP)
+	JMP  rare
 
-lanetailrare:
-	VCVTPH2PS    16(SP), Y0
-	VMOVUPS      80(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    32(SP), Y1
-	VMOVUPS      112(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      144(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    64(SP), Y5
-	VMOVUPS      176(SP), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          lanetailback
+lanestage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 16(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS  (DX), Y0
+	VMOVUPS    (BX), Y1
+	VDIVPS     Y1, Y0, Y0
+	VROUNDPS   $0x08, Y0, Y1
+	VCVTDQ2PS  Y15, Y2
+	VXORPS     Y3, Y3, Y3
+	VCVTDQ2PS  Y3, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMAXPS     Y1, Y2, Y1
+	VCVTDQ2PS  Y12, Y4
+	VSUBPS     Y3, Y4, Y4
+	VMINPS     Y1, Y4, Y1
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x07, Y0, Y0, Y0
+	VCVTPS2DQ  Y1, Y1
+	VANDPS     Y1, Y0, Y0
+	VCVTPH2PS  16(DX), Y1
+	VMOVUPS    32(BX), Y5
+	VDIVPS     Y5, Y1, Y1
+	VROUNDPS   $0x08, Y1, Y5
+	VMAXPS     Y5, Y2, Y5
+	VMINPS     Y5, Y4, Y5
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x07, Y1, Y1, Y1
+	VCVTPS2DQ  Y5, Y5
+	VANDPS     Y5, Y1, Y1
+	VPACKSSDW  Y1, Y0, Y0
+	VCVTPH2PS  32(DX), Y1
+	VMOVUPS    64(BX), Y5
+	VDIVPS     Y5, Y1, Y1
+	VROUNDPS   $0x08, Y1, Y5
+	VMAXPS     Y5, Y2, Y5
+	VMINPS     Y5, Y4, Y5
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x07, Y1, Y1, Y1
+	VCVTPS2DQ  Y5, Y5
+	VANDPS     Y5, Y1, Y1
+	VCVTPH2PS  48(DX), Y5
+	VMOVUPS    96(BX), Y6
+	VDIVPS     Y6, Y5, Y5
+	VROUNDPS   $0x08, Y5, Y6
+	VMAXPS     Y6, Y2, Y6
+	VMINPS     Y6, Y4, Y6
+	VADDPS     Y3, Y6, Y6
+	VCMPPS     $0x07, Y5, Y5, Y5
+	VCVTPS2DQ  Y6, Y6
+	VANDPS     Y6, Y5, Y5
+	VPACKSSDW  Y5, Y1, Y1
+	VPACKSSWB  Y1, Y0, Y0
+	VPERMD     Y0, Y14, Y0
+	VPAND      Y9, Y0, Y1
+	VPMADDUBSW Y10, Y1, Y1
+	VPMADDWD   Y8, Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
+	CMPQ       376(SP), $+1
+	JEQ        groupresume
+	CMPQ       376(SP), $+2
+	JEQ        longresume
+	CMPQ       376(SP), $+3
+	JEQ        short2resume
+	JMP        laneback
+
+groupresume:
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	JMP          groupback
+
+longresume:
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y7
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y7, Y1, Y6
+	JMP          longback
+
+short2resume:
+	MOVQ 352(SP), BX
+	MOVQ 360(SP), R8
+	JMP  short2back
 
 // func QuantizeZeroPointPacked2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
-TEXT ·QuantizeZeroPointPacked2F16AVX2(SB), $464-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
-	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table, 0x4010401, 0x3030303, 0x100001
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizeZeroPointPacked2F16AVX2(SB), $528-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
+	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x4010401, 0x3030303, 0x100001
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y14
+	VPERMD       Y0, Y14, Y11
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -19081,61 +10047,59 @@ TEXT ·QuantizeZeroPointPacked2F16AVX2(SB), $464-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -19145,49 +10109,51 @@ grouploop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 groupback:
-	ADDQ $+8, DI
-	ADDQ $+64, SI
+	ADDQ $+8, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y11, Y0
-	VCVTPH2PS    (SI), Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
+	VMOVAPS      Y8, Y0
+	VCVTPH2PS    (DX), Y1
+	VMULPS       Y10, Y1, Y2
+	VFNMADD231PS Y9, Y2, Y1
+	VFMADD231PS  Y10, Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y11, Y1
-	VCVTPH2PS    16(SI), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMOVAPS      Y8, Y1
+	VCVTPH2PS    16(DX), Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPACKSSDW    Y1, Y0, Y0
@@ -19196,21 +10162,21 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y11, Y1
-	VCVTPH2PS    32(SI), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMOVAPS      Y8, Y1
+	VCVTPH2PS    32(DX), Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y11, Y3
-	VCVTPH2PS    48(SI), Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
+	VMOVAPS      Y8, Y3
+	VCVTPH2PS    48(DX), Y5
+	VMULPS       Y10, Y5, Y6
+	VFNMADD231PS Y9, Y6, Y5
+	VFMADD231PS  Y10, Y5, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
@@ -19221,11 +10187,10 @@ groupmeet3:
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -19235,233 +10200,84 @@ groupmeet3:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	VMOVQ        X4, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         SI, 464(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 472(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R10, 504(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    16(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-grouptailback:
-	MOVQ  (SP), AX
-	LEAQ  (R9)(R9*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	MOVQ  R9, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, SI
+	MOVQ  472(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  504(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -19472,57 +10288,55 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFNMADD231PS Y12, Y13, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y11
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y10
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          longtail
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         R11, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y11, Y2, Y3
-	VFMADD231PS  Y13, Y2, Y3
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y11, Y2, Y4
-	VFMADD231PS  Y13, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -19532,189 +10346,35 @@ longloop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 longback:
-	ADDQ $+8, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	ADDQ $+8, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece15:
-	VCVTPH2PS   16(SP), Y0
-	VMULPS      Y11, Y0, Y1
-	VFMADD231PS Y13, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	CMPQ        R9, $+9
-	JLT         longtailnarrow
-	VCVTPH2PS   32(SP), Y0
-	VMULPS      Y11, Y0, Y2
-	VFMADD231PS Y13, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
-	VCVTPH2PS   48(SP), Y0
-	VMULPS      Y11, Y0, Y3
-	VFMADD231PS Y13, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	CMPQ        R9, $+25
-	JLT         longtailnarrow
-	VCVTPH2PS   64(SP), Y0
-	VMULPS      Y11, Y0, Y4
-	VFMADD231PS Y13, Y0, Y4
-	VCVTPS2DQ   Y4, Y4
-
-longtailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-longtailback:
-	MOVQ  (SP), AX
-	LEAQ  (R9)(R9*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	MOVQ R9, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
+	ADDQ  AX, SI
+	MOVQ  472(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -19732,51 +10392,48 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
-	VFMADD231PS  Y10, Y2, Y3
+	VPADDSW      Y6, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
-	VFMADD231PS  Y10, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
+	VPADDSW      Y5, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -19786,14 +10443,14 @@ short2loop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+8, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R9
+	ADDQ $+8, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -19808,23 +10465,23 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y5
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
@@ -19832,18 +10489,18 @@ laneloop:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y3, Y4, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y5
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      64(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y7
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R9), Y7
 	VMULPS       Y2, Y0, Y8
 	VFNMADD231PS Y1, Y8, Y0
 	VFMADD231PS  Y2, Y0, Y8
@@ -19857,11 +10514,10 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VBROADCASTSS constantsAVX2<>+104(SB), Y2
@@ -19871,453 +10527,31 @@ laneloop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 laneback:
-	ADDQ $+8, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+8, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  472(SP), DX
+	MOVQ  480(SP), BX
+	MOVQ  488(SP), R8
+	MOVQ  496(SP), R9
 
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R9
-	JEQ   piece38
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R9
-	JEQ   piece39
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R9
-	JEQ   piece40
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 336(SP)(AX*1)
-
-piece40:
-	VCVTPH2PS    16(SP), Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VMOVUPS      336(SP), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VMOVUPS      368(SP), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMOVUPS      432(SP), Y9
-	VMULPS       Y2, Y0, Y10
-	VFNMADD231PS Y1, Y10, Y0
-	VFMADD231PS  Y2, Y0, Y10
-	VCVTPS2DQ    Y10, Y10
-
-lanetailnarrow:
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VPACKSSDW    Y10, Y8, Y8
-	VPACKSSDW    Y9, Y7, Y7
-	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y8, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y7, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VBROADCASTSS constantsAVX2<>+104(SB), Y2
-	VPAND        Y1, Y3, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y2, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	LEAQ  (R9)(R9*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece41
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R9
-	JEQ   piece42
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R9
-	JEQ   piece43
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R9
-	JEQ   piece44
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R9
-	JEQ   piece45
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece45:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -20331,42 +10565,41 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -20376,96 +10609,53 @@ groupstream:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
+	VMOVQ        X4, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          groupback
+	MOVQ $+1, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -20474,14 +10664,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -20489,21 +10679,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -20512,14 +10702,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -20527,21 +10717,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -20550,14 +10740,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -20565,302 +10755,52 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y5
+	VMOVDQU      constantsAVX2<>+48(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(DX), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
 	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y9, Y9
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    16(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    32(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    64(SP), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y10, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y11, Y2, Y3
-	VFMADD231PS  Y13, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y11, Y2, Y4
-	VFMADD231PS  Y13, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y10, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          longback
-
-longtailrare:
-	VCVTPH2PS    16(SP), Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    32(SP), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    64(SP), Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
 	VFMADD231PS  Y10, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
 	VFMADD231PS  Y10, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
@@ -20870,12 +10810,11 @@ short2stream:
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	JNE          longrare
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -20885,105 +10824,175 @@ short2stream:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DX
+	VMOVQ        X4, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	MOVQ $+2, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
+
+longstage:
+	MOVQ SI, 464(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 472(SP)
+	LEAQ 16(SP), DX
+	JMP  longloop
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R9
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y3, Y5, Y6
-	VMINPS       Y1, Y6, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y7
-	VMAXPS       Y7, Y4, Y7
-	VMINPS       Y7, Y6, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y3
-	VBROADCASTSS 4(R8), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VMAXPS       Y3, Y2, Y3
-	VSUBPS       Y4, Y5, Y5
-	VMINPS       Y3, Y5, Y3
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y3, Y3
-	VANDPS       Y3, Y1, Y1
-	VCVTPH2PS    48(SI), Y3
-	VDIVPS       Y12, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y5, Y6
-	VADDPS       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          short2back
+	MOVQ $+3, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	MOVQ $+4, 512(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 464(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 472(SP)
+	LEAQ 16(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VDIVPS       Y1, Y0, Y0
 	VCVTDQ2PS    Y2, Y2
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y15, Y3
 	VSUBPS       Y2, Y3, Y4
 	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y12, Y4
 	VSUBPS       Y2, Y4, Y5
 	VMINPS       Y1, Y5, Y1
 	VADDPS       Y2, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(R8), Y5
+	VCVTPH2PS    16(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R9), Y5
 	VDIVPS       Y2, Y1, Y1
 	VCVTDQ2PS    Y5, Y5
 	VROUNDPS     $0x08, Y1, Y2
@@ -20996,9 +11005,9 @@ lanerare:
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(R8), Y5
+	VCVTPH2PS    32(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R9), Y5
 	VDIVPS       Y2, Y1, Y1
 	VCVTDQ2PS    Y5, Y5
 	VROUNDPS     $0x08, Y1, Y2
@@ -21010,9 +11019,9 @@ lanerare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	VCVTPH2PS    48(SI), Y2
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(R8), Y6
+	VCVTPH2PS    48(DX), Y2
+	VMOVUPS      96(BX), Y5
+	VMOVUPS      96(R9), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
@@ -21025,9 +11034,8 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -21037,110 +11045,70 @@ lanerare:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
+	CMPQ         512(SP), $+1
+	JEQ          groupresume
+	CMPQ         512(SP), $+2
+	JEQ          longresume
+	CMPQ         512(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    16(SP), Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    32(SP), Y1
-	VMOVUPS      112(SP), Y2
-	VMOVUPS      368(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      144(SP), Y2
-	VMOVUPS      400(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VCVTPH2PS    64(SP), Y2
-	VMOVUPS      176(SP), Y5
-	VMOVUPS      432(SP), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         480(SP), BX
+	MOVQ         488(SP), R8
+	MOVQ         496(SP), R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          groupback
+
+longresume:
+	MOVQ         480(SP), BX
+	MOVQ         488(SP), R8
+	MOVQ         496(SP), R9
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          longback
+
+short2resume:
+	MOVQ 480(SP), BX
+	MOVQ 488(SP), R8
+	MOVQ 496(SP), R9
+	JMP  short2back
 
 // func QuantizeMinvalPacked2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
-TEXT ·QuantizeMinvalPacked2F16AVX2(SB), $464-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table, 0x4010401, 0x3030303, 0x100001
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizeMinvalPacked2F16AVX2(SB), $528-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowS8, Y0 Narrow16, Y10 NarrowS8, Y13 table
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: minval, 0x80008000, 0x4010401, 0x3030303, 0x100001
+	// vector registers in use at once: 15
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y14, Y14, Y1
-	VPERMD       Y1, Y0, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VPACKSSWB    Y14, Y14, Y0
+	VPERMD       Y0, Y13, Y12
+	VBROADCASTSS most+44(FP), Y11
+	VPACKSSDW    Y11, Y11, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y11
+	VPERMD       Y0, Y13, Y10
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -21149,52 +11117,52 @@ TEXT ·QuantizeMinvalPacked2F16AVX2(SB), $464-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
+	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (R8), Y3
+	VCVTPH2PS    32(DX), Y2
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VBROADCASTSS (R8), Y4
+	VCVTPH2PS    48(DX), Y2
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -21204,11 +11172,10 @@ grouploop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -21218,49 +11185,51 @@ grouploop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 groupback:
-	ADDQ $+8, DI
-	ADDQ $+64, SI
+	ADDQ $+8, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    16(SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
@@ -21268,21 +11237,21 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    32(SI), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VCVTPH2PS    32(DX), Y2
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    48(SI), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VCVTPH2PS    48(DX), Y2
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -21292,11 +11261,10 @@ groupmeet3:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -21306,238 +11274,82 @@ groupmeet3:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
+	VMOVQ        X4, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 464(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 472(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R10, 504(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    16(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (R8), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VBROADCASTSS (R8), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VBROADCASTSS (R8), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-grouptailback:
-	MOVQ  (SP), AX
-	LEAQ  (R9)(R9*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	MOVQ  R9, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, SI
+	MOVQ  472(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  504(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -21555,39 +11367,39 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS 4(R8), Y3
+	VCVTPH2PS    32(DX), Y2
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VBROADCASTSS 4(R8), Y4
+	VCVTPH2PS    48(DX), Y2
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -21597,11 +11409,10 @@ short2loop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -21611,14 +11422,14 @@ short2loop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+8, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R9
+	ADDQ $+8, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -21633,24 +11444,24 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y4
 	VSUBPS       Y4, Y0, Y0
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
@@ -21658,19 +11469,19 @@ laneloop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y5
+	VCVTPH2PS    32(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y5
 	VSUBPS       Y5, Y1, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD231PS Y2, Y5, Y1
 	VFMADD231PS  Y4, Y1, Y5
 	VCVTPS2DQ    Y5, Y5
-	VCVTPH2PS    48(SI), Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y6
+	VCVTPH2PS    48(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VMULPS       Y4, Y1, Y6
 	VFNMADD231PS Y2, Y6, Y1
@@ -21684,11 +11495,10 @@ laneloop:
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -21698,455 +11508,31 @@ laneloop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 laneback:
-	ADDQ $+8, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+8, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  464(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  472(SP), DX
+	MOVQ  480(SP), BX
+	MOVQ  488(SP), R8
+	MOVQ  496(SP), R9
 
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 368(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 376(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 352(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 360(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 336(SP)(AX*1)
-
-piece30:
-	VCVTPH2PS    16(SP), Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VMOVUPS      336(SP), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      112(SP), Y1
-	VMOVUPS      240(SP), Y2
-	VMOVUPS      368(SP), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMOVUPS      432(SP), Y6
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	LEAQ  (R9)(R9*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece35:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -22160,36 +11546,36 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (R8), Y3
+	VCVTPH2PS    32(DX), Y2
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VBROADCASTSS (R8), Y4
+	VCVTPH2PS    48(DX), Y2
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -22199,11 +11585,10 @@ groupstream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -22213,100 +11598,53 @@ groupstream:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
+	VMOVQ        X4, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          groupback
+	MOVQ $+1, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -22315,14 +11653,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -22330,21 +11668,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -22353,14 +11691,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -22368,21 +11706,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -22391,14 +11729,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -22406,135 +11744,69 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y2, Y4, Y10, Y10
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y8, Y8
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    16(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    32(SP), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    64(SP), Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VCVTPH2PS    (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VCVTPH2PS    16(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS 4(R8), Y3
+	VCVTPH2PS    32(DX), Y2
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(SI), Y2
-	VBROADCASTSS 4(R8), Y4
+	VCVTPH2PS    48(DX), Y2
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -22544,11 +11816,10 @@ short2stream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -22558,103 +11829,85 @@ short2stream:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DX
+	VMOVQ        X4, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+8, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R9
+	ADDQ         $+8, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VBROADCASTSS 4(R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VBROADCASTSS 4(R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          short2back
+	MOVQ $+2, 512(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	MOVQ $+3, 512(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 464(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 472(SP)
+	LEAQ 16(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
 	VCVTDQ2PS    Y15, Y2
 	VSUBPS       Y2, Y2, Y3
 	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
+	VCVTDQ2PS    Y11, Y4
 	VSUBPS       Y2, Y4, Y4
 	VMINPS       Y1, Y4, Y1
 	VADDPS       Y2, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y5
-	VMOVUPS      32(R8), Y6
+	VCVTPH2PS    16(DX), Y1
+	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -22665,9 +11918,9 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y5
-	VMOVUPS      64(R8), Y6
+	VCVTPH2PS    32(DX), Y1
+	VMOVUPS      64(BX), Y5
+	VMOVUPS      64(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -22677,9 +11930,9 @@ lanerare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(SI), Y5
-	VMOVUPS      96(DX), Y6
-	VMOVUPS      96(R8), Y7
+	VCVTPH2PS    48(DX), Y5
+	VMOVUPS      96(BX), Y6
+	VMOVUPS      96(R9), Y7
 	VSUBPS       Y7, Y5, Y5
 	VDIVPS       Y6, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
@@ -22690,9 +11943,8 @@ lanerare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y13, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
@@ -22702,78 +11954,26 @@ lanerare:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
+	CMPQ         512(SP), $+1
+	JEQ          groupresume
+	CMPQ         512(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    16(SP), Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    32(SP), Y1
-	VMOVUPS      112(SP), Y5
-	VMOVUPS      368(SP), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      144(SP), Y5
-	VMOVUPS      400(SP), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    64(SP), Y5
-	VMOVUPS      176(SP), Y6
-	VMOVUPS      432(SP), Y7
-	VSUBPS       Y7, Y5, Y5
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         480(SP), BX
+	MOVQ         488(SP), R8
+	MOVQ         496(SP), R9
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 480(SP), BX
+	MOVQ 488(SP), R8
+	MOVQ 496(SP), R9
+	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x80008000
 DATA constantsAVX2<>+4(SB)/4, $0x00000000
@@ -22787,16 +11987,16 @@ DATA constantsAVX2<>+32(SB)/4, $0x00000007
 DATA constantsAVX2<>+36(SB)/4, $0x00000001
 DATA constantsAVX2<>+40(SB)/4, $0x3f800000
 DATA constantsAVX2<>+44(SB)/4, $0x34800000
-DATA constantsAVX2<>+48(SB)/4, $0xffffff80
-DATA constantsAVX2<>+52(SB)/4, $0x0000007f
-DATA constantsAVX2<>+56(SB)/4, $0x00000000
-DATA constantsAVX2<>+60(SB)/4, $0x00000001
-DATA constantsAVX2<>+64(SB)/4, $0x00000002
-DATA constantsAVX2<>+68(SB)/4, $0x00000003
-DATA constantsAVX2<>+72(SB)/4, $0x00000004
-DATA constantsAVX2<>+76(SB)/4, $0x00000005
-DATA constantsAVX2<>+80(SB)/4, $0x00000006
-DATA constantsAVX2<>+84(SB)/4, $0x00000007
+DATA constantsAVX2<>+48(SB)/4, $0x00000000
+DATA constantsAVX2<>+52(SB)/4, $0x00000001
+DATA constantsAVX2<>+56(SB)/4, $0x00000002
+DATA constantsAVX2<>+60(SB)/4, $0x00000003
+DATA constantsAVX2<>+64(SB)/4, $0x00000004
+DATA constantsAVX2<>+68(SB)/4, $0x00000005
+DATA constantsAVX2<>+72(SB)/4, $0x00000006
+DATA constantsAVX2<>+76(SB)/4, $0x00000007
+DATA constantsAVX2<>+80(SB)/4, $0xffffff80
+DATA constantsAVX2<>+84(SB)/4, $0x0000007f
 DATA constantsAVX2<>+88(SB)/4, $0x10011001
 DATA constantsAVX2<>+92(SB)/4, $0x0f0f0f0f
 DATA constantsAVX2<>+96(SB)/4, $0x04010401

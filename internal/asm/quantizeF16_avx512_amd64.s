@@ -6,16 +6,16 @@
 
 // func QuantizeWholeInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeWholeInt8F16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeWholeInt8F16AVX512(SB), $752-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x80008000, Z14 table
 	// per group: Z13 scale, Z12 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 13
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 10
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
 	MOVQ         groups+32(FP), R9
@@ -34,47 +34,47 @@ TEXT ·QuantizeWholeInt8F16AVX512(SB), NOSPLIT, $0-56
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z13
-	VBROADCASTSS (BX), Z12
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (R8), Z12
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z11
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
@@ -84,23 +84,23 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    160(SI), Z0
+	VCVTPH2PS    160(DX), Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    192(SI), Z0
+	VCVTPH2PS    192(DX), Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    224(SI), Z0
+	VCVTPH2PS    224(DX), Z0
 	VMULPS       Z12, Z0, Z3
 	VFNMADD231PS Z13, Z3, Z0
 	VFMADD231PS  Z12, Z0, Z3
@@ -112,11 +112,11 @@ groupahead:
 	JNE          grouploop
 	VPACKSSWB    Z10, Z11, Z0
 	VPERMD       Z0, Z14, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z11
 	VMOVAPS      Z2, Z10
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -124,30 +124,30 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z10, Z11, Z0
@@ -156,44 +156,44 @@ groupturn:
 	JNE               groupturned
 	VPACKSSWB         Z10, Z11, Z0
 	VPERMD            Z0, Z14, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z11
 	VMOVAPS           Z2, Z10
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z13
-	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (R8), Z12
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z12, Z0, Z3
 	VFNMADD231PS Z13, Z3, Z0
 	VFMADD231PS  Z12, Z0, Z3
@@ -205,34 +205,36 @@ grouploop:
 	JNE          grouprare
 	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z13
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (R8), Z13
+	VBROADCASTSS (BX), Z12
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z13, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z13, Z0, Z1
@@ -241,7 +243,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z13, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z13, Z0, Z2
@@ -251,7 +253,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z13, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z13, Z0, Z2
@@ -260,7 +262,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z13, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z13, Z0, Z3
@@ -272,75 +274,75 @@ groupmeet3:
 	JNE          groupmeetrare
 	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z13
-	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (R8), Z12
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z12, Z0, Z3
 	VFNMADD231PS Z13, Z3, Z0
 	VFMADD231PS  Z12, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z12, Z0, Z4
 	VFNMADD231PS Z13, Z4, Z0
@@ -353,30 +355,30 @@ grouptailnarrow:
 	VPMINSW   Z3, Z1, Z0
 	VPCMPEQW  Z15, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKSSWB Z3, Z1, Z1
 	VPERMD    Z1, Z14, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
+	VMOVDQU8  Z1, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -387,92 +389,92 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1
 	VPSUBD       Z1, Z0, Z13
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS constantsAVX512<>+72(SB), Z0
-	VFNMADD231PS Z12, Z13, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z13, Z0, Z11
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z13, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z13, Z1, Z12
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z11, Z0, Z1
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z12, Z0, Z1
 	VFMADD231PS  Z13, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z11, Z0, Z2
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z12, Z0, Z2
+	VFMADD231PS  Z13, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z11
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z12, Z0, Z1
+	VFMADD231PS  Z13, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z12, Z0, Z2
 	VFMADD231PS  Z13, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z10
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z11, Z0, Z1
-	VFMADD231PS  Z13, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z11, Z0, Z2
-	VFMADD231PS  Z13, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z9
 
 longahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS      Z11, Z0, Z1
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z12, Z0, Z1
 	VFMADD231PS Z13, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   160(SI), Z0
-	VMULPS      Z11, Z0, Z2
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z12, Z0, Z2
 	VFMADD231PS Z13, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   192(SI), Z0
-	VMULPS      Z11, Z0, Z2
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z12, Z0, Z2
 	VFMADD231PS Z13, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   224(SI), Z0
-	VMULPS      Z11, Z0, Z3
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z12, Z0, Z3
 	VFMADD231PS Z13, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
-	VPMINSW     Z9, Z10, Z0
+	VPMINSW     Z10, Z11, Z0
 	VPCMPEQW    Z15, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
-	VPACKSSWB   Z9, Z10, Z0
+	VPACKSSWB   Z10, Z11, Z0
 	VPERMD      Z0, Z14, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVAPS     Z1, Z10
-	VMOVAPS     Z2, Z9
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	VMOVUPS     Z0, (SI)
+	VMOVAPS     Z1, Z11
+	VMOVAPS     Z2, Z10
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z11, Z0, Z1
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z12, Z0, Z1
 	VFMADD231PS Z13, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z11, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z12, Z0, Z2
 	VFMADD231PS Z13, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z11, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z12, Z0, Z2
 	VFMADD231PS Z13, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z11, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z12, Z0, Z3
 	VFMADD231PS Z13, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -482,49 +484,53 @@ longloop:
 	JNE         longrare
 	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z11, Z0, Z1
+	VMULPS      Z12, Z0, Z1
 	VFMADD231PS Z13, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R8, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z11, Z0, Z2
+	VMULPS      Z12, Z0, Z2
 	VFMADD231PS Z13, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        R8, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z11, Z0, Z3
+	VMULPS      Z12, Z0, Z3
 	VFMADD231PS Z13, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
-	CMPQ        R8, $+49
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z11, Z0, Z4
+	VMULPS      Z12, Z0, Z4
 	VFMADD231PS Z13, Z0, Z4
 	VCVTPS2DQ   Z4, Z4
 
@@ -534,19 +540,17 @@ longtailnarrow:
 	VPMINSW   Z3, Z1, Z0
 	VPCMPEQW  Z15, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       longtailrare
+	JNE       longstage
 	VPACKSSWB Z3, Z1, Z1
 	VPERMD    Z1, Z14, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU8  Z1, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -564,92 +568,90 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z11
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z13
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z10
+	VPACKSSDW         Z2, Z1, Z12
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z10, Z11, Z0
+	VPMINSW           Z12, Z13, Z0
 	VPCMPEQW          Z15, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z10, Z11, Z0
+	VPACKSSWB         Z12, Z13, Z0
 	VPERMD            Z0, Z14, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z11
-	VMOVAPS           Z2, Z10
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z13
+	VMOVAPS           Z2, Z12
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z13
-	VBROADCASTSS      4(DX), Z12
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -658,13 +660,13 @@ short2loop:
 	JNE               short2rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z14, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -686,94 +688,90 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z9
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z13
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z8
+	VPACKSSDW         Z2, Z1, Z12
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       24(BX), Z0, Z2
-	VFNMADD231PS.BCST 24(DX), Z2, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       28(BX), Z0, Z3
-	VFNMADD231PS.BCST 28(DX), Z3, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z8, Z9, Z0
+	VPMINSW           Z12, Z13, Z0
 	VPCMPEQW          Z15, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z8, Z9, Z0
+	VPACKSSWB         Z12, Z13, Z0
 	VPERMD            Z0, Z14, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
-	ADDQ              $+16, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z13
+	VMOVAPS           Z2, Z12
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z13
-	VBROADCASTSS      4(DX), Z12
-	VBROADCASTSS      8(DX), Z11
-	VBROADCASTSS      12(DX), Z10
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -782,13 +780,13 @@ short4loop:
 	JNE               short4rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z14, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -803,36 +801,36 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VCVTPH2PS    96(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
@@ -844,79 +842,29 @@ laneloop:
 	JNE          lanerare
 	VPACKSSWB    Z4, Z3, Z3
 	VPERMD       Z3, Z14, Z3
-	VMOVUPS      Z3, (DI)
+	VMOVUPS      Z3, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  704(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  712(SP), DX
+	MOVQ  720(SP), BX
+	MOVQ  728(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPACKSSDW Z6, Z5, Z5
-	VPMINSW   Z5, Z3, Z0
-	VPCMPEQW  Z15, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKSSWB Z5, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	KMOVQ     K0, K7
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -930,25 +878,25 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z12, Z0, Z3
 	VFNMADD231PS Z13, Z3, Z0
 	VFMADD231PS  Z12, Z0, Z3
@@ -960,9 +908,9 @@ groupstream:
 	JNE          grouprare
 	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z14, Z1
-	VMOVNTPS     Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -975,63 +923,25 @@ grouplast:
 	JNE       grouploop
 	VPACKSSWB Z10, Z11, Z0
 	VPERMD    Z0, Z14, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
 	SUBQ      $+64, R9
 	JMP       groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+80(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VCVTPH2PS    32(SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          groupback
+	MOVQ $+1, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1039,14 +949,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z13
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1055,12 +965,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z13
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (R8), Z13
+	VBROADCASTSS (BX), Z12
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1069,14 +979,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z13
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1085,12 +995,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z13
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (R8), Z13
+	VBROADCASTSS (BX), Z12
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1099,14 +1009,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z13
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1115,12 +1025,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z13
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (R8), Z13
+	VBROADCASTSS (BX), Z12
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1129,105 +1039,67 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z13
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+80(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	KMOVQ        K0, K7
-	VMOVDQU8     Z1, K7, (DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	MOVQ R9, 736(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 736(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z11, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z12, Z0, Z1
 	VFMADD231PS Z13, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z11, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z12, Z0, Z2
 	VFMADD231PS Z13, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z11, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z12, Z0, Z2
 	VFMADD231PS Z13, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z11, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z12, Z0, Z3
 	VFMADD231PS Z13, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -1237,152 +1109,62 @@ longstream:
 	JNE         longrare
 	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VMOVNTPS    Z1, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	VMOVNTPS    Z1, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+80(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VCVTPH2PS    32(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          longback
+	MOVQ $+2, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+80(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	KMOVQ        K0, K7
-	VMOVDQU8     Z1, K7, (DI)
-	JMP          longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z13
-	VBROADCASTSS      4(DX), Z12
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -1391,95 +1173,53 @@ short2stream:
 	JNE               short2rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z14, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+80(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VCVTPH2PS    32(SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short2back
+	MOVQ $+3, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z13
-	VBROADCASTSS      4(DX), Z12
-	VBROADCASTSS      8(DX), Z11
-	VBROADCASTSS      12(DX), Z10
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -1488,71 +1228,67 @@ short4stream:
 	JNE               short4rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z14, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+80(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VCVTPH2PS    32(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short4back
+	MOVQ $+4, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+5, 744(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VBROADCASTSS constantsAVX512<>+80(SB), Z2
@@ -1569,8 +1305,8 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(DX), Z5
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z5
 	VDIVPS       Z5, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
@@ -1580,8 +1316,8 @@ lanerare:
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
 	VPACKSSDW    Z5, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
-	VMOVUPS      128(DX), Z5
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z5
 	VDIVPS       Z5, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
@@ -1590,8 +1326,8 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
-	VCVTPH2PS    96(SI), Z0
-	VMOVUPS      192(DX), Z6
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z6
 	VDIVPS       Z6, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z2, Z6
@@ -1603,86 +1339,60 @@ lanerare:
 	VPACKSSDW    Z6, Z5, Z5
 	VPACKSSWB    Z5, Z1, Z1
 	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
+	CMPQ         744(SP), $+1
+	JEQ          groupresume
+	CMPQ         744(SP), $+2
+	JEQ          longresume
+	CMPQ         744(SP), $+3
+	JEQ          short2resume
+	CMPQ         744(SP), $+4
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+80(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K7, Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K7, Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K7, Z6
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	KMOVQ        K0, K7
-	VMOVDQU8     Z1, K7, (DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (R8), Z12
+	JMP          groupback
+
+longresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z13
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z13, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z13, Z1, Z12
+	JMP          longback
+
+short2resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short4back
 
 // func QuantizeInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeInt8F16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeInt8F16AVX512(SB), $752-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table
 	// per group: Z9 scale, Z8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 17
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 14
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
@@ -1709,47 +1419,47 @@ TEXT ·QuantizeInt8F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z7
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
@@ -1759,23 +1469,23 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    160(SI), Z0
+	VCVTPH2PS    160(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    192(SI), Z0
+	VCVTPH2PS    192(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    224(SI), Z0
+	VCVTPH2PS    224(DX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
@@ -1789,11 +1499,11 @@ groupahead:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z7
 	VMOVAPS      Z2, Z6
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -1801,30 +1511,30 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z6, Z7, Z0
@@ -1835,44 +1545,44 @@ groupturn:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z7
 	VMOVAPS           Z2, Z6
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
@@ -1886,34 +1596,36 @@ grouploop:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z9, Z0, Z1
@@ -1922,7 +1634,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z9, Z0, Z2
@@ -1932,7 +1644,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z9, Z0, Z2
@@ -1941,7 +1653,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z9, Z0, Z3
 	VFNMADD231PS Z8, Z3, Z0
 	VFMADD231PS  Z9, Z0, Z3
@@ -1955,75 +1667,75 @@ groupmeet3:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z4
 	VFNMADD231PS Z9, Z4, Z0
@@ -2036,32 +1748,32 @@ grouptailnarrow:
 	VPMINSW   Z3, Z1, Z0
 	VPCMPEQW  Z10, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKSSWB Z3, Z1, Z1
 	VPERMD    Z1, Z14, Z1
 	VPMAXSB   Z13, Z1, Z1
 	VPMINSB   Z11, Z1, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
+	VMOVDQU8  Z1, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2072,94 +1784,94 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1
 	VPSUBD       Z1, Z0, Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS constantsAVX512<>+72(SB), Z0
-	VFNMADD231PS Z8, Z9, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z9, Z0, Z7
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z9, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z9, Z1, Z8
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z7, Z0, Z1
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z8, Z0, Z1
 	VFMADD231PS  Z9, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z7, Z0, Z2
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z8, Z0, Z2
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z7
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z8, Z0, Z1
+	VFMADD231PS  Z9, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z8, Z0, Z2
 	VFMADD231PS  Z9, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z6
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z5
 
 longahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS      Z7, Z0, Z1
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   160(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   192(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   224(SI), Z0
-	VMULPS      Z7, Z0, Z3
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
-	VPMINSW     Z5, Z6, Z0
+	VPMINSW     Z6, Z7, Z0
 	VPCMPEQW    Z10, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
-	VPACKSSWB   Z5, Z6, Z0
+	VPACKSSWB   Z6, Z7, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	VMOVUPS     Z0, (SI)
+	VMOVAPS     Z1, Z7
+	VMOVAPS     Z2, Z6
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z7, Z0, Z1
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z7, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -2171,49 +1883,53 @@ longloop:
 	VPERMD      Z1, Z14, Z1
 	VPMAXSB     Z13, Z1, Z1
 	VPMINSB     Z11, Z1, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z1
+	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R8, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z2
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        R8, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z3
+	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
-	CMPQ        R8, $+49
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z4
+	VMULPS      Z8, Z0, Z4
 	VFMADD231PS Z9, Z0, Z4
 	VCVTPS2DQ   Z4, Z4
 
@@ -2223,21 +1939,19 @@ longtailnarrow:
 	VPMINSW   Z3, Z1, Z0
 	VPCMPEQW  Z10, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       longtailrare
+	JNE       longstage
 	VPACKSSWB Z3, Z1, Z1
 	VPERMD    Z1, Z14, Z1
 	VPMAXSB   Z13, Z1, Z1
 	VPMINSB   Z11, Z1, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU8  Z1, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -2255,94 +1969,92 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z9
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
+	VPACKSSDW         Z2, Z1, Z8
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
+	VPMINSW           Z8, Z9, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z6, Z7, Z0
+	VPACKSSWB         Z8, Z9, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -2353,13 +2065,13 @@ short2loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -2381,96 +2093,92 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z9
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
+	VPACKSSDW         Z2, Z1, Z8
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       24(BX), Z0, Z2
-	VFNMADD231PS.BCST 24(DX), Z2, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       28(BX), Z0, Z3
-	VFNMADD231PS.BCST 28(DX), Z3, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
+	VPMINSW           Z8, Z9, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z4, Z5, Z0
+	VPACKSSWB         Z8, Z9, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+16, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -2481,13 +2189,13 @@ short4loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -2502,36 +2210,36 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VCVTPH2PS    96(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
@@ -2545,81 +2253,29 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VMOVUPS      Z3, (DI)
+	VMOVUPS      Z3, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  704(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  712(SP), DX
+	MOVQ  720(SP), BX
+	MOVQ  728(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPACKSSDW Z6, Z5, Z5
-	VPMINSW   Z5, Z3, Z0
-	VPCMPEQW  Z10, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKSSWB Z5, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	VPMAXSB   Z13, Z3, Z3
-	VPMINSB   Z11, Z3, Z3
-	KMOVQ     K0, K7
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -2633,25 +2289,25 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
@@ -2665,9 +2321,9 @@ groupstream:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -2682,61 +2338,25 @@ grouplast:
 	VPERMD    Z0, Z14, Z0
 	VPMAXSB   Z13, Z0, Z0
 	VPMINSB   Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
 	SUBQ      $+64, R9
 	JMP       groupwhole
 
 grouprare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2744,14 +2364,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2760,12 +2380,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -2774,14 +2394,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2790,12 +2410,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -2804,14 +2424,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2820,12 +2440,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -2834,103 +2454,67 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	MOVQ R9, 736(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 736(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z7, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z7, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -2942,148 +2526,62 @@ longstream:
 	VPERMD      Z1, Z14, Z1
 	VPMAXSB     Z13, Z1, Z1
 	VPMINSB     Z11, Z1, Z1
-	VMOVNTPS    Z1, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	VMOVNTPS    Z1, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         longback
+	MOVQ $+2, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -3094,93 +2592,53 @@ short2stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+3, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -3191,69 +2649,67 @@ short4stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short4back
+	MOVQ $+4, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+5, 744(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+rare:
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
@@ -3268,8 +2724,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMOVUPS     64(DX), Z5
+	VCVTPH2PS   32(DX), Z0
+	VMOVUPS     64(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -3279,8 +2735,8 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMOVUPS     128(DX), Z5
+	VCVTPH2PS   64(DX), Z0
+	VMOVUPS     128(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -3289,8 +2745,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VMOVUPS     192(DX), Z6
+	VCVTPH2PS   96(DX), Z0
+	VMOVUPS     192(BX), Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -3302,85 +2758,61 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        744(SP), $+1
+	JEQ         groupresume
+	CMPQ        744(SP), $+2
+	JEQ         longresume
+	CMPQ        744(SP), $+3
+	JEQ         short2resume
+	CMPQ        744(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	JMP          groupback
+
+longresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z9
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z9, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z9, Z1, Z8
+	JMP          longback
+
+short2resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short4back
 
 // func QuantizeZeroPointInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointInt8F16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeZeroPointInt8F16AVX512(SB), $1024-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table
-	// per group: Z9 scale, Z8 recip, Z7 zeroPoint, Z6 Narrow16
+	// per group: Z9 scale, Z8 recip, Z0 zeroPoint, Z7 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 23
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
@@ -3407,95 +2839,95 @@ TEXT ·QuantizeZeroPointInt8F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z8, Z0, Z2
+	VFNMADD231PS Z9, Z2, Z0
+	VFMADD231PS  Z8, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z6
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z8, Z0, Z1
+	VFNMADD231PS Z9, Z1, Z0
+	VFMADD231PS  Z8, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    160(SI), Z0
+	VCVTPH2PS    160(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    192(SI), Z0
+	VCVTPH2PS    192(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    224(SI), Z0
+	VCVTPH2PS    224(DX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z4, Z5, Z0
+	VPMINSW      Z5, Z6, Z0
 	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPADDSW      Z6, Z5, Z0
-	VPADDSW      Z6, Z4, Z3
+	VPADDSW      Z7, Z6, Z0
+	VPADDSW      Z7, Z5, Z3
 	VPACKSSWB    Z3, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z2, Z4
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVUPS      Z0, (SI)
+	VMOVAPS      Z1, Z6
+	VMOVAPS      Z2, Z5
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -3503,92 +2935,92 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
+	VPMINSW           Z5, Z6, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z5, Z3
-	VPADDSW           Z0, Z4, Z0
+	VPADDSW           Z0, Z6, Z3
+	VPADDSW           Z0, Z5, Z0
 	VPACKSSWB         Z0, Z3, Z3
 	VPERMD            Z3, Z14, Z3
 	VPMAXSB           Z13, Z3, Z3
 	VPMINSB           Z11, Z3, Z3
-	VMOVUPS           Z3, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+4, DX
+	VMOVUPS           Z3, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z6, Z1, Z0
-	VCVTPH2PS    64(SI), Z2
+	VPADDSW      Z7, Z1, Z0
+	VCVTPH2PS    64(DX), Z2
 	VMULPS       Z8, Z2, Z3
 	VFNMADD231PS Z9, Z3, Z2
 	VFMADD231PS  Z8, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    96(SI), Z2
+	VCVTPH2PS    96(DX), Z2
 	VMULPS       Z8, Z2, Z4
 	VFNMADD231PS Z9, Z4, Z2
 	VFMADD231PS  Z8, Z2, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z6, Z3, Z2
+	VPADDSW      Z7, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z10, Z1, K1
 	KORTESTQ     K1, K1
@@ -3597,36 +3029,38 @@ grouploop:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z7
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z7, Z0
-	VCVTPH2PS    (SI), Z1
+	VCVTPH2PS    (DX), Z1
 	VMULPS       Z9, Z1, Z2
 	VFNMADD231PS Z8, Z2, Z1
 	VFMADD231PS  Z9, Z1, Z2
@@ -3636,7 +3070,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z7, Z1
-	VCVTPH2PS    32(SI), Z3
+	VCVTPH2PS    32(DX), Z3
 	VMULPS       Z9, Z3, Z4
 	VFNMADD231PS Z8, Z4, Z3
 	VFMADD231PS  Z9, Z3, Z4
@@ -3649,7 +3083,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z7, Z1
-	VCVTPH2PS    64(SI), Z3
+	VCVTPH2PS    64(DX), Z3
 	VMULPS       Z9, Z3, Z4
 	VFNMADD231PS Z8, Z4, Z3
 	VFMADD231PS  Z9, Z3, Z4
@@ -3659,7 +3093,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z7, Z3
-	VCVTPH2PS    96(SI), Z5
+	VCVTPH2PS    96(DX), Z5
 	VMULPS       Z9, Z5, Z6
 	VFNMADD231PS Z8, Z6, Z5
 	VFMADD231PS  Z9, Z5, Z6
@@ -3675,78 +3109,78 @@ groupmeet3:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z4
 	VFNMADD231PS Z9, Z4, Z0
@@ -3755,39 +3189,39 @@ grouppiece:
 
 grouptailnarrow:
 	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z6, Z1, Z0
+	VPADDSW   Z7, Z1, Z0
 	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z6, Z3, Z2
+	VPADDSW   Z7, Z3, Z2
 	VPMINSW   Z3, Z1, Z1
 	VPCMPEQW  Z10, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKSSWB Z2, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXSB   Z13, Z0, Z0
 	VPMINSB   Z11, Z0, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VMOVDQU8  Z0, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3798,103 +3232,103 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1
 	VPSUBD       Z1, Z0, Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS constantsAVX512<>+72(SB), Z0
-	VFNMADD231PS Z8, Z9, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z9, Z0, Z7
-	VBROADCASTSS (R8), Z6
-	VPACKSSDW    Z6, Z6, Z5
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          longtail
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z9, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z9, Z1, Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
+	MOVQ         R11, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z7, Z0, Z1
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z8, Z0, Z1
 	VFMADD231PS  Z9, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z7, Z0, Z2
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z8, Z0, Z2
 	VFMADD231PS  Z9, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z7, Z0, Z1
+	VPACKSSDW    Z2, Z1, Z6
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z8, Z0, Z1
 	VFMADD231PS  Z9, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z7, Z0, Z2
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z8, Z0, Z2
 	VFMADD231PS  Z9, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z3
+	VPACKSSDW    Z2, Z1, Z5
 
 longahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS      Z7, Z0, Z1
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   160(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   192(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   224(SI), Z0
-	VMULPS      Z7, Z0, Z16
-	VFMADD231PS Z9, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPMINSW     Z3, Z4, Z0
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z8, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z5, Z6, Z0
 	VPCMPEQW    Z10, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
-	VPADDSW     Z5, Z4, Z0
-	VPADDSW     Z5, Z3, Z16
-	VPACKSSWB   Z16, Z0, Z0
+	VPADDSW     Z7, Z6, Z0
+	VPADDSW     Z7, Z5, Z3
+	VPACKSSWB   Z3, Z0, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVAPS     Z1, Z4
-	VMOVAPS     Z2, Z3
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+128
+	VMOVUPS     Z0, (SI)
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z7, Z0, Z1
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPADDSW     Z5, Z1, Z0
-	VCVTPH2PS   64(SI), Z2
-	VMULPS      Z7, Z2, Z3
+	VPADDSW     Z7, Z1, Z0
+	VCVTPH2PS   64(DX), Z2
+	VMULPS      Z8, Z2, Z3
 	VFMADD231PS Z9, Z2, Z3
 	VCVTPS2DQ   Z3, Z3
-	VCVTPH2PS   96(SI), Z2
-	VMULPS      Z7, Z2, Z4
+	VCVTPH2PS   96(DX), Z2
+	VMULPS      Z8, Z2, Z4
 	VFMADD231PS Z9, Z2, Z4
 	VCVTPS2DQ   Z4, Z4
 	VPACKSSDW   Z4, Z3, Z3
-	VPADDSW     Z5, Z3, Z2
+	VPADDSW     Z7, Z3, Z2
 	VPMINSW     Z3, Z1, Z1
 	VPCMPEQW    Z10, Z1, K1
 	KORTESTQ    K1, K1
@@ -3903,76 +3337,78 @@ longloop:
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VMOVUPS     Z0, (DI)
+	VMOVUPS     Z0, (SI)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R9, R9
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R9, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z1
+	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R9, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z2
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        R9, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z3
+	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
-	CMPQ        R9, $+49
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z4
+	VMULPS      Z8, Z0, Z4
 	VFMADD231PS Z9, Z0, Z4
 	VCVTPS2DQ   Z4, Z4
 
 longtailnarrow:
 	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z5, Z1, Z0
+	VPADDSW   Z7, Z1, Z0
 	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z5, Z3, Z2
+	VPADDSW   Z7, Z3, Z2
 	VPMINSW   Z3, Z1, Z1
 	VPCMPEQW  Z10, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       longtailrare
+	JNE       longstage
 	VPACKSSWB Z2, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXSB   Z13, Z0, Z0
 	VPMINSB   Z11, Z0, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
+	VMOVDQU8  Z0, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -3990,109 +3426,107 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z3
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z7
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z2
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z6, Z7, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z3, Z0
-	VBROADCASTSS      4(R8), Z17
-	VPACKSSDW         Z17, Z17, Z17
-	VPADDSW           Z17, Z2, Z17
-	VPACKSSWB         Z17, Z0, Z0
+	VPADDSW           Z0, Z7, Z0
+	VBROADCASTSS      4(R9), Z3
+	VPACKSSDW         Z3, Z3, Z3
+	VPADDSW           Z3, Z6, Z3
+	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      (R8), Z7
-	VPACKSSDW         Z7, Z7, Z6
-	VBROADCASTSS      4(R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z9
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z8
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z6, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VPADDSW           Z9, Z1, Z0
+	VCVTPH2PS         64(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VCVTPH2PS         96(SI), Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z4, Z3, Z2
+	VCVTPH2PS         96(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z8, Z3, Z2
 	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
@@ -4101,14 +3535,14 @@ short2loop:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -4130,131 +3564,127 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VCVTPH2PS         32(SI), Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z16
-	VCVTPH2PS         64(SI), Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VCVTPH2PS         96(SI), Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z17
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z7
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z18
-	VMULPS.BCST       16(BX), Z18, Z19
-	VFNMADD231PS.BCST 16(DX), Z19, Z18
-	VFMADD231PS.BCST  16(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VCVTPH2PS         160(SI), Z18
-	VMULPS.BCST       20(BX), Z18, Z20
-	VFNMADD231PS.BCST 20(DX), Z20, Z18
-	VFMADD231PS.BCST  20(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VCVTPH2PS         192(SI), Z18
-	VMULPS.BCST       24(BX), Z18, Z20
-	VFNMADD231PS.BCST 24(DX), Z20, Z18
-	VFMADD231PS.BCST  24(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VCVTPH2PS         224(SI), Z18
-	VMULPS.BCST       28(BX), Z18, Z21
-	VFNMADD231PS.BCST 28(DX), Z21, Z18
-	VFMADD231PS.BCST  28(BX), Z18, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPMINSW           Z17, Z16, Z18
-	VPCMPEQW          Z10, Z18, K1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z6, Z7, Z0
+	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VBROADCASTSS      (R8), Z18
-	VBROADCASTSS      4(R8), Z21
-	VPACKSSDW         Z21, Z18, Z18
-	VPADDSW           Z18, Z16, Z18
-	VBROADCASTSS      8(R8), Z21
-	VBROADCASTSS      12(R8), Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPADDSW           Z21, Z17, Z21
-	VPACKSSWB         Z21, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXSB           Z13, Z18, Z18
-	VPMINSB           Z11, Z18, Z18
-	VMOVUPS           Z18, (DI)
-	VMOVAPS           Z19, Z16
-	VMOVAPS           Z20, Z17
-	ADDQ              $+16, DX
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z3
+	VPACKSSDW         Z3, Z0, Z0
+	VPADDSW           Z0, Z7, Z0
+	VBROADCASTSS      8(R9), Z3
+	VBROADCASTSS      12(R9), Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z3, Z6, Z3
+	VPACKSSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VBROADCASTSS      4(R8), Z4
-	VPACKSSDW         Z4, Z5, Z3
-	VBROADCASTSS      8(R8), Z2
-	VBROADCASTSS      12(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VCVTPH2PS         (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         32(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z3, Z17, Z16
-	VCVTPH2PS         64(SI), Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VCVTPH2PS         96(SI), Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z0, Z19, Z18
-	VPMINSW           Z19, Z17, Z17
-	VPCMPEQW          Z10, Z17, K1
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z9
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z8
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z9, Z1, Z0
+	VCVTPH2PS         64(DX), Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z8, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z18, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXSB           Z13, Z16, Z16
-	VPMINSB           Z11, Z16, Z16
-	VMOVUPS           Z16, (DI)
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R9
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -4269,23 +3699,23 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z5
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -4293,18 +3723,18 @@ laneloop:
 	VPACKSSDW    Z6, Z4, Z4
 	VPACKSSDW    Z5, Z3, Z3
 	VPADDSW      Z3, Z4, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z5
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
-	VCVTPH2PS    96(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z7
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R9), Z7
 	VMULPS       Z2, Z0, Z8
 	VFNMADD231PS Z1, Z8, Z0
 	VFMADD231PS  Z2, Z0, Z8
@@ -4320,90 +3750,31 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VMOVUPS      Z3, (DI)
+	VMOVUPS      Z3, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  960(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  968(SP), DX
+	MOVQ  976(SP), BX
+	MOVQ  984(SP), R8
+	MOVQ  992(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z7
-	VMULPS       Z2, Z0, Z8
-	VFNMADD231PS Z1, Z8, Z0
-	VFMADD231PS  Z2, Z0, Z8
-	VCVTPS2DQ    Z8, Z8
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z9
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-
-lanetailnarrow:
-	VPACKSSDW Z6, Z4, Z4
-	VPACKSSDW Z5, Z3, Z3
-	VPADDSW   Z3, Z4, Z3
-	VPACKSSDW Z16, Z8, Z8
-	VPACKSSDW Z9, Z7, Z7
-	VPADDSW   Z7, Z8, Z7
-	VPMINSW   Z8, Z4, Z4
-	VPCMPEQW  Z10, Z4, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKSSWB Z7, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	VPMAXSB   Z13, Z3, Z3
-	VPMINSB   Z11, Z3, Z3
-	KMOVQ     K0, K7
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -4417,32 +3788,32 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z6, Z1, Z0
-	VCVTPH2PS    64(SI), Z2
+	VPADDSW      Z7, Z1, Z0
+	VCVTPH2PS    64(DX), Z2
 	VMULPS       Z8, Z2, Z3
 	VFNMADD231PS Z9, Z3, Z2
 	VFMADD231PS  Z8, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    96(SI), Z2
+	VCVTPH2PS    96(DX), Z2
 	VMULPS       Z8, Z2, Z4
 	VFNMADD231PS Z9, Z4, Z2
 	VFMADD231PS  Z8, Z2, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z6, Z3, Z2
+	VPADDSW      Z7, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z10, Z1, K1
 	KORTESTQ     K1, K1
@@ -4451,79 +3822,49 @@ groupstream:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW   Z4, Z5, Z0
+	VPMINSW   Z5, Z6, Z0
 	VPCMPEQW  Z10, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
-	VPADDSW   Z6, Z5, Z0
-	VPADDSW   Z6, Z4, Z1
+	VPADDSW   Z7, Z6, Z0
+	VPADDSW   Z7, Z5, Z1
 	VPACKSSWB Z1, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXSB   Z13, Z0, Z0
 	VPMINSB   Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
 	SUBQ      $+64, R10
 	JMP       groupwhole
 
 grouprare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -4531,16 +3872,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4549,14 +3890,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z7
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -4565,16 +3906,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4583,14 +3924,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z7
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -4599,16 +3940,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4617,14 +3958,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z7
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -4633,110 +3974,75 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	MOVQ R10, 1000(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 960(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 968(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 1000(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z7, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPADDSW     Z5, Z1, Z0
-	VCVTPH2PS   64(SI), Z2
-	VMULPS      Z7, Z2, Z3
+	VPADDSW     Z7, Z1, Z0
+	VCVTPH2PS   64(DX), Z2
+	VMULPS      Z8, Z2, Z3
 	VFMADD231PS Z9, Z2, Z3
 	VCVTPS2DQ   Z3, Z3
-	VCVTPH2PS   96(SI), Z2
-	VMULPS      Z7, Z2, Z4
+	VCVTPH2PS   96(DX), Z2
+	VMULPS      Z8, Z2, Z4
 	VFMADD231PS Z9, Z2, Z4
 	VCVTPS2DQ   Z4, Z4
 	VPACKSSDW   Z4, Z3, Z3
-	VPADDSW     Z5, Z3, Z2
+	VPADDSW     Z7, Z3, Z2
 	VPMINSW     Z3, Z1, Z1
 	VPCMPEQW    Z10, Z1, K1
 	KORTESTQ    K1, K1
@@ -4745,154 +4051,75 @@ longstream:
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	VMOVNTPS    Z0, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z6, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         longback
+	MOVQ $+2, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z6, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 960(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 968(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      (R8), Z7
-	VPACKSSDW         Z7, Z7, Z6
-	VBROADCASTSS      4(R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z9
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z8
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z6, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VPADDSW           Z9, Z1, Z0
+	VCVTPH2PS         64(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VCVTPH2PS         96(SI), Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z4, Z3, Z2
+	VCVTPH2PS         96(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z8, Z3, Z2
 	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
@@ -4901,187 +4128,150 @@ short2stream:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z3, Z17, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z3, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z3
-	VCVTDQ2PS   Z5, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z3, Z2, Z3
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z3, Z17, Z3
-	VADDPS      Z16, Z3, Z3
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z3, Z3
-	VMOVAPS.Z   Z3, K1, Z3
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z3, Z3
-	VPACKSSWB   Z3, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+3, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VBROADCASTSS      4(R8), Z4
-	VPACKSSDW         Z4, Z5, Z3
-	VBROADCASTSS      8(R8), Z2
-	VBROADCASTSS      12(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VCVTPH2PS         (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         32(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z3, Z17, Z16
-	VCVTPH2PS         64(SI), Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VCVTPH2PS         96(SI), Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z0, Z19, Z18
-	VPMINSW           Z19, Z17, Z17
-	VPCMPEQW          Z10, Z17, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z9
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z8
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z9, Z1, Z0
+	VCVTPH2PS         64(DX), Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z8, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z18, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXSB           Z13, Z16, Z16
-	VPMINSB           Z11, Z16, Z16
-	VMOVNTPS          Z16, (DI)
-	ADDQ              $+16, DX
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (SI), Z16
-	VDIVPS      Z9, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z17
-	VCVTDQ2PS   Z15, Z18
-	VCVTDQ2PS   Z5, Z19
-	VSUBPS      Z19, Z18, Z20
-	VMAXPS      Z17, Z20, Z17
-	VCVTDQ2PS   Z12, Z20
-	VSUBPS      Z19, Z20, Z21
-	VMINPS      Z17, Z21, Z17
-	VADDPS      Z19, Z17, Z17
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VCVTPH2PS   32(SI), Z16
-	VDIVPS      Z8, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z19
-	VCVTDQ2PS   Z4, Z21
-	VSUBPS      Z21, Z18, Z22
-	VMAXPS      Z19, Z22, Z19
-	VSUBPS      Z21, Z20, Z22
-	VMINPS      Z19, Z22, Z19
-	VADDPS      Z21, Z19, Z19
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z17, Z17
-	VCVTPH2PS   64(SI), Z16
-	VDIVPS      Z7, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z19
-	VCVTDQ2PS   Z2, Z21
-	VSUBPS      Z21, Z18, Z22
-	VMAXPS      Z19, Z22, Z19
-	VSUBPS      Z21, Z20, Z22
-	VMINPS      Z19, Z22, Z19
-	VADDPS      Z21, Z19, Z19
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VCVTPH2PS   96(SI), Z16
-	VDIVPS      Z6, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z21
-	VCVTDQ2PS   Z1, Z22
-	VSUBPS      Z22, Z18, Z18
-	VMAXPS      Z21, Z18, Z21
-	VSUBPS      Z22, Z20, Z20
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z22, Z21, Z21
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z19, Z19
-	VPACKSSWB   Z19, Z17, Z17
-	VPERMD      Z17, Z14, Z17
-	VMOVUPS     Z17, (DI)
-	JMP         short4back
+	MOVQ $+4, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+5, 1008(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+rare:
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VDIVPS      Z1, Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -5095,9 +4285,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(R8), Z5
+	VCVTPH2PS   32(DX), Z0
+	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -5110,9 +4300,9 @@ lanerare:
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(R8), Z5
+	VCVTPH2PS   64(DX), Z0
+	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -5124,9 +4314,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	VCVTPH2PS   96(SI), Z0
-	VMOVUPS     192(DX), Z5
-	VMOVUPS     192(R8), Z6
+	VCVTPH2PS   96(DX), Z0
+	VMOVUPS     192(BX), Z5
+	VMOVUPS     192(R9), Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -5141,96 +4331,68 @@ lanerare:
 	VPACKSSDW   Z5, Z2, Z2
 	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        1008(SP), $+1
+	JEQ         groupresume
+	CMPQ        1008(SP), $+2
+	JEQ         longresume
+	CMPQ        1008(SP), $+3
+	JEQ         short2resume
+	CMPQ        1008(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z2
-	VMOVUPS.Z   128(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z5
-	VMOVUPS.Z   192(R8), K7, Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         976(SP), BX
+	MOVQ         984(SP), R8
+	MOVQ         992(SP), R9
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
+	JMP          groupback
+
+longresume:
+	MOVQ         976(SP), BX
+	MOVQ         984(SP), R8
+	MOVQ         992(SP), R9
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z9
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z9, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z9, Z1, Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
+	JMP          longback
+
+short2resume:
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+	JMP  short4back
 
 // func QuantizeMinvalInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeMinvalInt8F16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeMinvalInt8F16AVX512(SB), $1024-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table
 	// per group: Z8 scale, Z7 recip, Z6 minval
-	// vector registers in use at once: 18
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
 	VMOVUPS      constantsAVX512<>+4(SB), Z13
@@ -5251,51 +4413,51 @@ TEXT ·QuantizeMinvalInt8F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
@@ -5306,26 +4468,26 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    160(SI), Z0
+	VCVTPH2PS    160(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    192(SI), Z0
+	VCVTPH2PS    192(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    224(SI), Z0
+	VCVTPH2PS    224(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z3
 	VFNMADD231PS Z8, Z3, Z0
@@ -5342,11 +4504,11 @@ groupahead:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z5
 	VMOVAPS      Z2, Z4
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -5354,34 +4516,34 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z4, Z5, Z0
@@ -5394,36 +4556,36 @@ groupturn:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z5
 	VMOVAPS           Z2, Z4
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
@@ -5431,13 +4593,13 @@ grouploop:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VCVTPH2PS    64(SI), Z2
+	VCVTPH2PS    64(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z7, Z2, Z3
 	VFNMADD231PS Z8, Z3, Z2
 	VFMADD231PS  Z7, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    96(SI), Z2
+	VCVTPH2PS    96(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z7, Z2, Z4
 	VFNMADD231PS Z8, Z4, Z2
@@ -5453,35 +4615,37 @@ grouploop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z8, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -5491,7 +4655,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VSUBPS       Z8, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
@@ -5503,7 +4667,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    64(SI), Z2
+	VCVTPH2PS    64(DX), Z2
 	VSUBPS       Z8, Z2, Z2
 	VMULPS       Z7, Z2, Z3
 	VFNMADD231PS Z6, Z3, Z2
@@ -5513,7 +4677,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    96(SI), Z2
+	VCVTPH2PS    96(DX), Z2
 	VSUBPS       Z8, Z2, Z2
 	VMULPS       Z7, Z2, Z4
 	VFNMADD231PS Z6, Z4, Z2
@@ -5529,80 +4693,80 @@ groupmeet3:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z3
 	VFNMADD231PS Z8, Z3, Z0
 	VFMADD231PS  Z7, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z4
@@ -5618,33 +4782,33 @@ grouptailnarrow:
 	VPMINSW   Z3, Z1, Z1
 	VPCMPEQW  Z9, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKSSWB Z2, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VPMAXSB   Z12, Z0, Z0
 	VPMINSB   Z10, Z0, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VMOVDQU8  Z0, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -5662,110 +4826,108 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-	VCVTPH2PS         64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z8
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
+	VPACKSSDW         Z2, Z1, Z7
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z5, Z6, Z0
+	VPMINSW           Z7, Z8, Z0
 	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPADDSW           Z14, Z6, Z0
-	VPADDSW           Z14, Z5, Z3
+	VPADDSW           Z14, Z8, Z0
+	VPADDSW           Z14, Z7, Z3
 	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPH2PS         64(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VCVTPH2PS         96(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPH2PS         96(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -5777,14 +4939,14 @@ short2loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -5806,112 +4968,108 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VCVTPH2PS         64(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z8
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
+	VPACKSSDW         Z2, Z1, Z7
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z0
-	VSUBPS.BCST       16(R8), Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VSUBPS.BCST       20(R8), Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VSUBPS.BCST       24(R8), Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z2
-	VFNMADD231PS.BCST 24(DX), Z2, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VSUBPS.BCST       28(R8), Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z16
-	VFNMADD231PS.BCST 28(DX), Z16, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z7, Z8, Z0
 	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPACKSSWB         Z16, Z0, Z0
+	VPADDSW           Z14, Z8, Z0
+	VPADDSW           Z14, Z7, Z3
+	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+16, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z3
+	VCVTPH2PS         64(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VCVTPH2PS         96(SI), Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z4
+	VCVTPH2PS         96(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -5923,14 +5081,14 @@ short4loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R9
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -5945,24 +5103,24 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -5970,19 +5128,19 @@ laneloop:
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPADDSW      Z14, Z3, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
+	VCVTPH2PS    64(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z4
+	VMOVUPS      128(R9), Z5
 	VSUBPS       Z5, Z1, Z1
 	VMULPS       Z4, Z1, Z5
 	VFNMADD231PS Z2, Z5, Z1
 	VFMADD231PS  Z4, Z1, Z5
 	VCVTPS2DQ    Z5, Z5
-	VCVTPH2PS    96(SI), Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z6
+	VCVTPH2PS    96(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z4
+	VMOVUPS      192(R9), Z6
 	VSUBPS       Z6, Z1, Z1
 	VMULPS       Z4, Z1, Z6
 	VFNMADD231PS Z2, Z6, Z1
@@ -5998,92 +5156,31 @@ laneloop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  960(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  968(SP), DX
+	MOVQ  976(SP), BX
+	MOVQ  984(SP), R8
+	MOVQ  992(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z6
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z14, Z3, Z0
-	VPACKSSDW Z6, Z5, Z5
-	VPADDSW   Z14, Z5, Z1
-	VPMINSW   Z5, Z3, Z3
-	VPCMPEQW  Z9, Z3, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKSSWB Z1, Z0, Z0
-	VPERMD    Z0, Z13, Z0
-	VPMAXSB   Z12, Z0, Z0
-	VPMINSB   Z10, Z0, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -6097,15 +5194,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
@@ -6113,13 +5210,13 @@ groupstream:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VCVTPH2PS    64(SI), Z2
+	VCVTPH2PS    64(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z7, Z2, Z3
 	VFNMADD231PS Z8, Z3, Z2
 	VFMADD231PS  Z7, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    96(SI), Z2
+	VCVTPH2PS    96(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z7, Z2, Z4
 	VFNMADD231PS Z8, Z4, Z2
@@ -6135,9 +5232,9 @@ groupstream:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
@@ -6154,63 +5251,30 @@ grouplast:
 	VPERMD    Z0, Z13, Z0
 	VPMAXSB   Z12, Z0, Z0
 	VPMINSB   Z10, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
 	SUBQ      $+64, R10
 	JMP       groupwhole
 
 grouprare:
-	VCVTPH2PS   (SI), Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -6218,16 +5282,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6236,14 +5300,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -6252,16 +5316,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6270,14 +5334,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -6286,16 +5350,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6304,14 +5368,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -6320,120 +5384,80 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	MOVQ R10, 1000(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 960(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 968(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 1000(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPH2PS         64(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VCVTPH2PS         96(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPH2PS         96(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -6445,101 +5469,64 @@ short2stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS   (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+2, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z3
+	VCVTPH2PS         64(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VCVTPH2PS         96(SI), Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z4
+	VCVTPH2PS         96(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -6551,73 +5538,69 @@ short4stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VSUBPS.BCST 8(R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VCVTPH2PS   96(SI), Z0
-	VSUBPS.BCST 12(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short4back
+	MOVQ $+3, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+4, 1008(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -6631,9 +5614,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMOVUPS     64(DX), Z5
-	VMOVUPS     64(R8), Z6
+	VCVTPH2PS   32(DX), Z0
+	VMOVUPS     64(BX), Z5
+	VMOVUPS     64(R9), Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -6644,9 +5627,9 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMOVUPS     128(DX), Z5
-	VMOVUPS     128(R8), Z6
+	VCVTPH2PS   64(DX), Z0
+	VMOVUPS     128(BX), Z5
+	VMOVUPS     128(R9), Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -6656,9 +5639,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VMOVUPS     192(DX), Z6
-	VMOVUPS     192(R8), Z7
+	VCVTPH2PS   96(DX), Z0
+	VMOVUPS     192(BX), Z6
+	VMOVUPS     192(R9), Z7
 	VSUBPS      Z7, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -6671,90 +5654,48 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        1008(SP), $+1
+	JEQ         groupresume
+	CMPQ        1008(SP), $+2
+	JEQ         short2resume
+	CMPQ        1008(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VMOVUPS.Z   64(R8), K7, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z7
-	VSUBPS      Z7, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         976(SP), BX
+	MOVQ         984(SP), R8
+	MOVQ         992(SP), R9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
+	JMP          groupback
+
+short2resume:
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+	JMP  short4back
 
 // func QuantizeUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeUint8F16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeUint8F16AVX512(SB), $752-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 0x80008000, Z14 table
 	// per group: Z9 scale, Z8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 17
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 14
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
@@ -6781,47 +5722,47 @@ TEXT ·QuantizeUint8F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z7
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
@@ -6831,23 +5772,23 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    160(SI), Z0
+	VCVTPH2PS    160(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    192(SI), Z0
+	VCVTPH2PS    192(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    224(SI), Z0
+	VCVTPH2PS    224(DX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
@@ -6861,11 +5802,11 @@ groupahead:
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
 	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z7
 	VMOVAPS      Z2, Z6
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -6873,30 +5814,30 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z6, Z7, Z0
@@ -6907,44 +5848,44 @@ groupturn:
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z7
 	VMOVAPS           Z2, Z6
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
@@ -6958,34 +5899,36 @@ grouploop:
 	VPERMD       Z1, Z14, Z1
 	VPMAXUB      Z13, Z1, Z1
 	VPMINUB      Z11, Z1, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z9, Z0, Z1
@@ -6994,7 +5937,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z9, Z0, Z2
@@ -7004,7 +5947,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z9, Z0, Z2
@@ -7013,7 +5956,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z9, Z0, Z3
 	VFNMADD231PS Z8, Z3, Z0
 	VFMADD231PS  Z9, Z0, Z3
@@ -7027,75 +5970,75 @@ groupmeet3:
 	VPERMD       Z1, Z14, Z1
 	VPMAXUB      Z13, Z1, Z1
 	VPMINUB      Z11, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z4
 	VFNMADD231PS Z9, Z4, Z0
@@ -7108,32 +6051,32 @@ grouptailnarrow:
 	VPMINSW   Z3, Z1, Z0
 	VPCMPEQW  Z10, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKUSWB Z3, Z1, Z1
 	VPERMD    Z1, Z14, Z1
 	VPMAXUB   Z13, Z1, Z1
 	VPMINUB   Z11, Z1, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
+	VMOVDQU8  Z1, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -7144,94 +6087,94 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1
 	VPSUBD       Z1, Z0, Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS constantsAVX512<>+72(SB), Z0
-	VFNMADD231PS Z8, Z9, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z9, Z0, Z7
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z9, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z9, Z1, Z8
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z7, Z0, Z1
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z8, Z0, Z1
 	VFMADD231PS  Z9, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z7, Z0, Z2
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z8, Z0, Z2
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z7
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z8, Z0, Z1
+	VFMADD231PS  Z9, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z8, Z0, Z2
 	VFMADD231PS  Z9, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z6
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z5
 
 longahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS      Z7, Z0, Z1
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   160(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   192(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   224(SI), Z0
-	VMULPS      Z7, Z0, Z3
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
-	VPMINSW     Z5, Z6, Z0
+	VPMINSW     Z6, Z7, Z0
 	VPCMPEQW    Z10, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
-	VPACKUSWB   Z5, Z6, Z0
+	VPACKUSWB   Z6, Z7, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXUB     Z13, Z0, Z0
 	VPMINUB     Z11, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	VMOVUPS     Z0, (SI)
+	VMOVAPS     Z1, Z7
+	VMOVAPS     Z2, Z6
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z7, Z0, Z1
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z7, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -7243,49 +6186,53 @@ longloop:
 	VPERMD      Z1, Z14, Z1
 	VPMAXUB     Z13, Z1, Z1
 	VPMINUB     Z11, Z1, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z1
+	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R8, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z2
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        R8, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z3
+	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
-	CMPQ        R8, $+49
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z4
+	VMULPS      Z8, Z0, Z4
 	VFMADD231PS Z9, Z0, Z4
 	VCVTPS2DQ   Z4, Z4
 
@@ -7295,21 +6242,19 @@ longtailnarrow:
 	VPMINSW   Z3, Z1, Z0
 	VPCMPEQW  Z10, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       longtailrare
+	JNE       longstage
 	VPACKUSWB Z3, Z1, Z1
 	VPERMD    Z1, Z14, Z1
 	VPMAXUB   Z13, Z1, Z1
 	VPMINUB   Z11, Z1, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU8  Z1, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -7327,94 +6272,92 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z9
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
+	VPACKSSDW         Z2, Z1, Z8
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
+	VPMINSW           Z8, Z9, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKUSWB         Z6, Z7, Z0
+	VPACKUSWB         Z8, Z9, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -7425,13 +6368,13 @@ short2loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXUB           Z13, Z1, Z1
 	VPMINUB           Z11, Z1, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -7453,96 +6396,92 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z9
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
+	VPACKSSDW         Z2, Z1, Z8
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       24(BX), Z0, Z2
-	VFNMADD231PS.BCST 24(DX), Z2, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       28(BX), Z0, Z3
-	VFNMADD231PS.BCST 28(DX), Z3, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
+	VPMINSW           Z8, Z9, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKUSWB         Z4, Z5, Z0
+	VPACKUSWB         Z8, Z9, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+16, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -7553,13 +6492,13 @@ short4loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXUB           Z13, Z1, Z1
 	VPMINUB           Z11, Z1, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -7574,36 +6513,36 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VCVTPH2PS    96(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
@@ -7617,81 +6556,29 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXUB      Z13, Z3, Z3
 	VPMINUB      Z11, Z3, Z3
-	VMOVUPS      Z3, (DI)
+	VMOVUPS      Z3, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  704(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  712(SP), DX
+	MOVQ  720(SP), BX
+	MOVQ  728(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPACKSSDW Z6, Z5, Z5
-	VPMINSW   Z5, Z3, Z0
-	VPCMPEQW  Z10, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKUSWB Z5, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	VPMAXUB   Z13, Z3, Z3
-	VPMINUB   Z11, Z3, Z3
-	KMOVQ     K0, K7
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -7705,25 +6592,25 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
@@ -7737,9 +6624,9 @@ groupstream:
 	VPERMD       Z1, Z14, Z1
 	VPMAXUB      Z13, Z1, Z1
 	VPMINUB      Z11, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -7754,61 +6641,25 @@ grouplast:
 	VPERMD    Z0, Z14, Z0
 	VPMAXUB   Z13, Z0, Z0
 	VPMINUB   Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
 	SUBQ      $+64, R9
 	JMP       groupwhole
 
 grouprare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -7816,14 +6667,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -7832,12 +6683,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -7846,14 +6697,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -7862,12 +6713,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -7876,14 +6727,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -7892,12 +6743,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -7906,103 +6757,67 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	MOVQ R9, 736(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 736(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z7, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z7, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -8014,148 +6829,62 @@ longstream:
 	VPERMD      Z1, Z14, Z1
 	VPMAXUB     Z13, Z1, Z1
 	VPMINUB     Z11, Z1, Z1
-	VMOVNTPS    Z1, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	VMOVNTPS    Z1, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         longback
+	MOVQ $+2, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -8166,93 +6895,53 @@ short2stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXUB           Z13, Z1, Z1
 	VPMINUB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+3, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -8263,69 +6952,67 @@ short4stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXUB           Z13, Z1, Z1
 	VPMINUB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short4back
+	MOVQ $+4, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+5, 744(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+rare:
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
@@ -8340,8 +7027,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMOVUPS     64(DX), Z5
+	VCVTPH2PS   32(DX), Z0
+	VMOVUPS     64(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -8351,8 +7038,8 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMOVUPS     128(DX), Z5
+	VCVTPH2PS   64(DX), Z0
+	VMOVUPS     128(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -8361,8 +7048,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VMOVUPS     192(DX), Z6
+	VCVTPH2PS   96(DX), Z0
+	VMOVUPS     192(BX), Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -8374,85 +7061,61 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKUSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        744(SP), $+1
+	JEQ         groupresume
+	CMPQ        744(SP), $+2
+	JEQ         longresume
+	CMPQ        744(SP), $+3
+	JEQ         short2resume
+	CMPQ        744(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	JMP          groupback
+
+longresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z9
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z9, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z9, Z1, Z8
+	JMP          longback
+
+short2resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short4back
 
 // func QuantizeZeroPointUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointUint8F16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeZeroPointUint8F16AVX512(SB), $1024-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 0x80008000, Z14 table
-	// per group: Z9 scale, Z8 recip, Z7 zeroPoint, Z6 Narrow16
+	// per group: Z9 scale, Z8 recip, Z0 zeroPoint, Z7 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 23
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
@@ -8479,95 +7142,95 @@ TEXT ·QuantizeZeroPointUint8F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z8, Z0, Z2
+	VFNMADD231PS Z9, Z2, Z0
+	VFMADD231PS  Z8, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z6
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z8, Z0, Z1
+	VFNMADD231PS Z9, Z1, Z0
+	VFMADD231PS  Z8, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    160(SI), Z0
+	VCVTPH2PS    160(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    192(SI), Z0
+	VCVTPH2PS    192(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    224(SI), Z0
+	VCVTPH2PS    224(DX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z4, Z5, Z0
+	VPMINSW      Z5, Z6, Z0
 	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPADDSW      Z6, Z5, Z0
-	VPADDSW      Z6, Z4, Z3
+	VPADDSW      Z7, Z6, Z0
+	VPADDSW      Z7, Z5, Z3
 	VPACKUSWB    Z3, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
 	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z2, Z4
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVUPS      Z0, (SI)
+	VMOVAPS      Z1, Z6
+	VMOVAPS      Z2, Z5
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -8575,92 +7238,92 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
+	VPMINSW           Z5, Z6, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z5, Z3
-	VPADDSW           Z0, Z4, Z0
+	VPADDSW           Z0, Z6, Z3
+	VPADDSW           Z0, Z5, Z0
 	VPACKUSWB         Z0, Z3, Z3
 	VPERMD            Z3, Z14, Z3
 	VPMAXUB           Z13, Z3, Z3
 	VPMINUB           Z11, Z3, Z3
-	VMOVUPS           Z3, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+4, DX
+	VMOVUPS           Z3, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z6, Z1, Z0
-	VCVTPH2PS    64(SI), Z2
+	VPADDSW      Z7, Z1, Z0
+	VCVTPH2PS    64(DX), Z2
 	VMULPS       Z8, Z2, Z3
 	VFNMADD231PS Z9, Z3, Z2
 	VFMADD231PS  Z8, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    96(SI), Z2
+	VCVTPH2PS    96(DX), Z2
 	VMULPS       Z8, Z2, Z4
 	VFNMADD231PS Z9, Z4, Z2
 	VFMADD231PS  Z8, Z2, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z6, Z3, Z2
+	VPADDSW      Z7, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z10, Z1, K1
 	KORTESTQ     K1, K1
@@ -8669,36 +7332,38 @@ grouploop:
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
 	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z7
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z7, Z0
-	VCVTPH2PS    (SI), Z1
+	VCVTPH2PS    (DX), Z1
 	VMULPS       Z9, Z1, Z2
 	VFNMADD231PS Z8, Z2, Z1
 	VFMADD231PS  Z9, Z1, Z2
@@ -8708,7 +7373,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z7, Z1
-	VCVTPH2PS    32(SI), Z3
+	VCVTPH2PS    32(DX), Z3
 	VMULPS       Z9, Z3, Z4
 	VFNMADD231PS Z8, Z4, Z3
 	VFMADD231PS  Z9, Z3, Z4
@@ -8721,7 +7386,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z7, Z1
-	VCVTPH2PS    64(SI), Z3
+	VCVTPH2PS    64(DX), Z3
 	VMULPS       Z9, Z3, Z4
 	VFNMADD231PS Z8, Z4, Z3
 	VFMADD231PS  Z9, Z3, Z4
@@ -8731,7 +7396,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z7, Z3
-	VCVTPH2PS    96(SI), Z5
+	VCVTPH2PS    96(DX), Z5
 	VMULPS       Z9, Z5, Z6
 	VFNMADD231PS Z8, Z6, Z5
 	VFMADD231PS  Z9, Z5, Z6
@@ -8747,78 +7412,78 @@ groupmeet3:
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
 	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z4
 	VFNMADD231PS Z9, Z4, Z0
@@ -8827,39 +7492,39 @@ grouppiece:
 
 grouptailnarrow:
 	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z6, Z1, Z0
+	VPADDSW   Z7, Z1, Z0
 	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z6, Z3, Z2
+	VPADDSW   Z7, Z3, Z2
 	VPMINSW   Z3, Z1, Z1
 	VPCMPEQW  Z10, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXUB   Z13, Z0, Z0
 	VPMINUB   Z11, Z0, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VMOVDQU8  Z0, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -8870,103 +7535,103 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1
 	VPSUBD       Z1, Z0, Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS constantsAVX512<>+72(SB), Z0
-	VFNMADD231PS Z8, Z9, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z9, Z0, Z7
-	VBROADCASTSS (R8), Z6
-	VPACKSSDW    Z6, Z6, Z5
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          longtail
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z9, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z9, Z1, Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
+	MOVQ         R11, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z7, Z0, Z1
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z8, Z0, Z1
 	VFMADD231PS  Z9, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z7, Z0, Z2
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z8, Z0, Z2
 	VFMADD231PS  Z9, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z7, Z0, Z1
+	VPACKSSDW    Z2, Z1, Z6
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z8, Z0, Z1
 	VFMADD231PS  Z9, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z7, Z0, Z2
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z8, Z0, Z2
 	VFMADD231PS  Z9, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z3
+	VPACKSSDW    Z2, Z1, Z5
 
 longahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS      Z7, Z0, Z1
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   160(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   192(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   224(SI), Z0
-	VMULPS      Z7, Z0, Z16
-	VFMADD231PS Z9, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPMINSW     Z3, Z4, Z0
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z8, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z5, Z6, Z0
 	VPCMPEQW    Z10, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
-	VPADDSW     Z5, Z4, Z0
-	VPADDSW     Z5, Z3, Z16
-	VPACKUSWB   Z16, Z0, Z0
+	VPADDSW     Z7, Z6, Z0
+	VPADDSW     Z7, Z5, Z3
+	VPACKUSWB   Z3, Z0, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXUB     Z13, Z0, Z0
 	VPMINUB     Z11, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVAPS     Z1, Z4
-	VMOVAPS     Z2, Z3
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+128
+	VMOVUPS     Z0, (SI)
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z7, Z0, Z1
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPADDSW     Z5, Z1, Z0
-	VCVTPH2PS   64(SI), Z2
-	VMULPS      Z7, Z2, Z3
+	VPADDSW     Z7, Z1, Z0
+	VCVTPH2PS   64(DX), Z2
+	VMULPS      Z8, Z2, Z3
 	VFMADD231PS Z9, Z2, Z3
 	VCVTPS2DQ   Z3, Z3
-	VCVTPH2PS   96(SI), Z2
-	VMULPS      Z7, Z2, Z4
+	VCVTPH2PS   96(DX), Z2
+	VMULPS      Z8, Z2, Z4
 	VFMADD231PS Z9, Z2, Z4
 	VCVTPS2DQ   Z4, Z4
 	VPACKSSDW   Z4, Z3, Z3
-	VPADDSW     Z5, Z3, Z2
+	VPADDSW     Z7, Z3, Z2
 	VPMINSW     Z3, Z1, Z1
 	VPCMPEQW    Z10, Z1, K1
 	KORTESTQ    K1, K1
@@ -8975,76 +7640,78 @@ longloop:
 	VPERMD      Z0, Z14, Z0
 	VPMAXUB     Z13, Z0, Z0
 	VPMINUB     Z11, Z0, Z0
-	VMOVUPS     Z0, (DI)
+	VMOVUPS     Z0, (SI)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R9, R9
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R9, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z1
+	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R9, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z2
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        R9, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z3
+	VMULPS      Z8, Z0, Z3
 	VFMADD231PS Z9, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
-	CMPQ        R9, $+49
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z4
+	VMULPS      Z8, Z0, Z4
 	VFMADD231PS Z9, Z0, Z4
 	VCVTPS2DQ   Z4, Z4
 
 longtailnarrow:
 	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z5, Z1, Z0
+	VPADDSW   Z7, Z1, Z0
 	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z5, Z3, Z2
+	VPADDSW   Z7, Z3, Z2
 	VPMINSW   Z3, Z1, Z1
 	VPCMPEQW  Z10, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       longtailrare
+	JNE       longstage
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXUB   Z13, Z0, Z0
 	VPMINUB   Z11, Z0, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
+	VMOVDQU8  Z0, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -9062,109 +7729,107 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z3
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z7
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z2
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z6, Z7, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z3, Z0
-	VBROADCASTSS      4(R8), Z17
-	VPACKSSDW         Z17, Z17, Z17
-	VPADDSW           Z17, Z2, Z17
-	VPACKUSWB         Z17, Z0, Z0
+	VPADDSW           Z0, Z7, Z0
+	VBROADCASTSS      4(R9), Z3
+	VPACKSSDW         Z3, Z3, Z3
+	VPADDSW           Z3, Z6, Z3
+	VPACKUSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      (R8), Z7
-	VPACKSSDW         Z7, Z7, Z6
-	VBROADCASTSS      4(R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z9
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z8
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z6, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VPADDSW           Z9, Z1, Z0
+	VCVTPH2PS         64(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VCVTPH2PS         96(SI), Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z4, Z3, Z2
+	VCVTPH2PS         96(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z8, Z3, Z2
 	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
@@ -9173,14 +7838,14 @@ short2loop:
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -9202,131 +7867,127 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VCVTPH2PS         32(SI), Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z16
-	VCVTPH2PS         64(SI), Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VCVTPH2PS         96(SI), Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z17
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z7
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z18
-	VMULPS.BCST       16(BX), Z18, Z19
-	VFNMADD231PS.BCST 16(DX), Z19, Z18
-	VFMADD231PS.BCST  16(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VCVTPH2PS         160(SI), Z18
-	VMULPS.BCST       20(BX), Z18, Z20
-	VFNMADD231PS.BCST 20(DX), Z20, Z18
-	VFMADD231PS.BCST  20(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VCVTPH2PS         192(SI), Z18
-	VMULPS.BCST       24(BX), Z18, Z20
-	VFNMADD231PS.BCST 24(DX), Z20, Z18
-	VFMADD231PS.BCST  24(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VCVTPH2PS         224(SI), Z18
-	VMULPS.BCST       28(BX), Z18, Z21
-	VFNMADD231PS.BCST 28(DX), Z21, Z18
-	VFMADD231PS.BCST  28(BX), Z18, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPMINSW           Z17, Z16, Z18
-	VPCMPEQW          Z10, Z18, K1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z6, Z7, Z0
+	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VBROADCASTSS      (R8), Z18
-	VBROADCASTSS      4(R8), Z21
-	VPACKSSDW         Z21, Z18, Z18
-	VPADDSW           Z18, Z16, Z18
-	VBROADCASTSS      8(R8), Z21
-	VBROADCASTSS      12(R8), Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPADDSW           Z21, Z17, Z21
-	VPACKUSWB         Z21, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXUB           Z13, Z18, Z18
-	VPMINUB           Z11, Z18, Z18
-	VMOVUPS           Z18, (DI)
-	VMOVAPS           Z19, Z16
-	VMOVAPS           Z20, Z17
-	ADDQ              $+16, DX
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z3
+	VPACKSSDW         Z3, Z0, Z0
+	VPADDSW           Z0, Z7, Z0
+	VBROADCASTSS      8(R9), Z3
+	VBROADCASTSS      12(R9), Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z3, Z6, Z3
+	VPACKUSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXUB           Z13, Z0, Z0
+	VPMINUB           Z11, Z0, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VBROADCASTSS      4(R8), Z4
-	VPACKSSDW         Z4, Z5, Z3
-	VBROADCASTSS      8(R8), Z2
-	VBROADCASTSS      12(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VCVTPH2PS         (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         32(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z3, Z17, Z16
-	VCVTPH2PS         64(SI), Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VCVTPH2PS         96(SI), Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z0, Z19, Z18
-	VPMINSW           Z19, Z17, Z17
-	VPCMPEQW          Z10, Z17, K1
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z9
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z8
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z9, Z1, Z0
+	VCVTPH2PS         64(DX), Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z8, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKUSWB         Z18, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXUB           Z13, Z16, Z16
-	VPMINUB           Z11, Z16, Z16
-	VMOVUPS           Z16, (DI)
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXUB           Z13, Z0, Z0
+	VPMINUB           Z11, Z0, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R9
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -9341,23 +8002,23 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z5
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -9365,18 +8026,18 @@ laneloop:
 	VPACKSSDW    Z6, Z4, Z4
 	VPACKSSDW    Z5, Z3, Z3
 	VPADDSW      Z3, Z4, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z5
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
-	VCVTPH2PS    96(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z7
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R9), Z7
 	VMULPS       Z2, Z0, Z8
 	VFNMADD231PS Z1, Z8, Z0
 	VFMADD231PS  Z2, Z0, Z8
@@ -9392,90 +8053,31 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXUB      Z13, Z3, Z3
 	VPMINUB      Z11, Z3, Z3
-	VMOVUPS      Z3, (DI)
+	VMOVUPS      Z3, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  960(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  968(SP), DX
+	MOVQ  976(SP), BX
+	MOVQ  984(SP), R8
+	MOVQ  992(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z7
-	VMULPS       Z2, Z0, Z8
-	VFNMADD231PS Z1, Z8, Z0
-	VFMADD231PS  Z2, Z0, Z8
-	VCVTPS2DQ    Z8, Z8
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z9
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-
-lanetailnarrow:
-	VPACKSSDW Z6, Z4, Z4
-	VPACKSSDW Z5, Z3, Z3
-	VPADDSW   Z3, Z4, Z3
-	VPACKSSDW Z16, Z8, Z8
-	VPACKSSDW Z9, Z7, Z7
-	VPADDSW   Z7, Z8, Z7
-	VPMINSW   Z8, Z4, Z4
-	VPCMPEQW  Z10, Z4, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKUSWB Z7, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	VPMAXUB   Z13, Z3, Z3
-	VPMINUB   Z11, Z3, Z3
-	KMOVQ     K0, K7
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -9489,32 +8091,32 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z6, Z1, Z0
-	VCVTPH2PS    64(SI), Z2
+	VPADDSW      Z7, Z1, Z0
+	VCVTPH2PS    64(DX), Z2
 	VMULPS       Z8, Z2, Z3
 	VFNMADD231PS Z9, Z3, Z2
 	VFMADD231PS  Z8, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    96(SI), Z2
+	VCVTPH2PS    96(DX), Z2
 	VMULPS       Z8, Z2, Z4
 	VFNMADD231PS Z9, Z4, Z2
 	VFMADD231PS  Z8, Z2, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z6, Z3, Z2
+	VPADDSW      Z7, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z10, Z1, K1
 	KORTESTQ     K1, K1
@@ -9523,79 +8125,49 @@ groupstream:
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
 	VPMINUB      Z11, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW   Z4, Z5, Z0
+	VPMINSW   Z5, Z6, Z0
 	VPCMPEQW  Z10, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
-	VPADDSW   Z6, Z5, Z0
-	VPADDSW   Z6, Z4, Z1
+	VPADDSW   Z7, Z6, Z0
+	VPADDSW   Z7, Z5, Z1
 	VPACKUSWB Z1, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXUB   Z13, Z0, Z0
 	VPMINUB   Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
 	SUBQ      $+64, R10
 	JMP       groupwhole
 
 grouprare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -9603,16 +8175,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -9621,14 +8193,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z7
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -9637,16 +8209,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -9655,14 +8227,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z7
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -9671,16 +8243,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -9689,14 +8261,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z7
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -9705,110 +8277,75 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	MOVQ R10, 1000(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 960(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 968(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 1000(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z7, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z7, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z8, Z0, Z2
 	VFMADD231PS Z9, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPADDSW     Z5, Z1, Z0
-	VCVTPH2PS   64(SI), Z2
-	VMULPS      Z7, Z2, Z3
+	VPADDSW     Z7, Z1, Z0
+	VCVTPH2PS   64(DX), Z2
+	VMULPS      Z8, Z2, Z3
 	VFMADD231PS Z9, Z2, Z3
 	VCVTPS2DQ   Z3, Z3
-	VCVTPH2PS   96(SI), Z2
-	VMULPS      Z7, Z2, Z4
+	VCVTPH2PS   96(DX), Z2
+	VMULPS      Z8, Z2, Z4
 	VFMADD231PS Z9, Z2, Z4
 	VCVTPS2DQ   Z4, Z4
 	VPACKSSDW   Z4, Z3, Z3
-	VPADDSW     Z5, Z3, Z2
+	VPADDSW     Z7, Z3, Z2
 	VPMINSW     Z3, Z1, Z1
 	VPCMPEQW    Z10, Z1, K1
 	KORTESTQ    K1, K1
@@ -9817,154 +8354,75 @@ longstream:
 	VPERMD      Z0, Z14, Z0
 	VPMAXUB     Z13, Z0, Z0
 	VPMINUB     Z11, Z0, Z0
-	VMOVNTPS    Z0, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	VMOVNTPS    Z0, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z6, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         longback
+	MOVQ $+2, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z6, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 960(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 968(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      (R8), Z7
-	VPACKSSDW         Z7, Z7, Z6
-	VBROADCASTSS      4(R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z9
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z8
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z6, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VPADDSW           Z9, Z1, Z0
+	VCVTPH2PS         64(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VCVTPH2PS         96(SI), Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z4, Z3, Z2
+	VCVTPH2PS         96(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z8, Z3, Z2
 	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
@@ -9973,187 +8431,150 @@ short2stream:
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z3, Z17, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z3, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z3
-	VCVTDQ2PS   Z5, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z3, Z2, Z3
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z3, Z17, Z3
-	VADDPS      Z16, Z3, Z3
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z3, Z3
-	VMOVAPS.Z   Z3, K1, Z3
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z3, Z3
-	VPACKUSWB   Z3, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+3, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VBROADCASTSS      4(R8), Z4
-	VPACKSSDW         Z4, Z5, Z3
-	VBROADCASTSS      8(R8), Z2
-	VBROADCASTSS      12(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VCVTPH2PS         (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         32(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z3, Z17, Z16
-	VCVTPH2PS         64(SI), Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VCVTPH2PS         96(SI), Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z0, Z19, Z18
-	VPMINSW           Z19, Z17, Z17
-	VPCMPEQW          Z10, Z17, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z9
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z8
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z9, Z1, Z0
+	VCVTPH2PS         64(DX), Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z8, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKUSWB         Z18, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXUB           Z13, Z16, Z16
-	VPMINUB           Z11, Z16, Z16
-	VMOVNTPS          Z16, (DI)
-	ADDQ              $+16, DX
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXUB           Z13, Z0, Z0
+	VPMINUB           Z11, Z0, Z0
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (SI), Z16
-	VDIVPS      Z9, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z17
-	VCVTDQ2PS   Z15, Z18
-	VCVTDQ2PS   Z5, Z19
-	VSUBPS      Z19, Z18, Z20
-	VMAXPS      Z17, Z20, Z17
-	VCVTDQ2PS   Z12, Z20
-	VSUBPS      Z19, Z20, Z21
-	VMINPS      Z17, Z21, Z17
-	VADDPS      Z19, Z17, Z17
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VCVTPH2PS   32(SI), Z16
-	VDIVPS      Z8, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z19
-	VCVTDQ2PS   Z4, Z21
-	VSUBPS      Z21, Z18, Z22
-	VMAXPS      Z19, Z22, Z19
-	VSUBPS      Z21, Z20, Z22
-	VMINPS      Z19, Z22, Z19
-	VADDPS      Z21, Z19, Z19
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z17, Z17
-	VCVTPH2PS   64(SI), Z16
-	VDIVPS      Z7, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z19
-	VCVTDQ2PS   Z2, Z21
-	VSUBPS      Z21, Z18, Z22
-	VMAXPS      Z19, Z22, Z19
-	VSUBPS      Z21, Z20, Z22
-	VMINPS      Z19, Z22, Z19
-	VADDPS      Z21, Z19, Z19
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VCVTPH2PS   96(SI), Z16
-	VDIVPS      Z6, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z21
-	VCVTDQ2PS   Z1, Z22
-	VSUBPS      Z22, Z18, Z18
-	VMAXPS      Z21, Z18, Z21
-	VSUBPS      Z22, Z20, Z20
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z22, Z21, Z21
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z19, Z19
-	VPACKUSWB   Z19, Z17, Z17
-	VPERMD      Z17, Z14, Z17
-	VMOVUPS     Z17, (DI)
-	JMP         short4back
+	MOVQ $+4, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+5, 1008(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+rare:
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VDIVPS      Z1, Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -10167,9 +8588,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(R8), Z5
+	VCVTPH2PS   32(DX), Z0
+	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -10182,9 +8603,9 @@ lanerare:
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(R8), Z5
+	VCVTPH2PS   64(DX), Z0
+	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -10196,9 +8617,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	VCVTPH2PS   96(SI), Z0
-	VMOVUPS     192(DX), Z5
-	VMOVUPS     192(R8), Z6
+	VCVTPH2PS   96(DX), Z0
+	VMOVUPS     192(BX), Z5
+	VMOVUPS     192(R9), Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -10213,96 +8634,68 @@ lanerare:
 	VPACKSSDW   Z5, Z2, Z2
 	VPACKUSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        1008(SP), $+1
+	JEQ         groupresume
+	CMPQ        1008(SP), $+2
+	JEQ         longresume
+	CMPQ        1008(SP), $+3
+	JEQ         short2resume
+	CMPQ        1008(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z2
-	VMOVUPS.Z   128(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z5
-	VMOVUPS.Z   192(R8), K7, Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         976(SP), BX
+	MOVQ         984(SP), R8
+	MOVQ         992(SP), R9
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
+	JMP          groupback
+
+longresume:
+	MOVQ         976(SP), BX
+	MOVQ         984(SP), R8
+	MOVQ         992(SP), R9
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z9
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z9, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z9, Z1, Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
+	JMP          longback
+
+short2resume:
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+	JMP  short4back
 
 // func QuantizeMinvalUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeMinvalUint8F16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeMinvalUint8F16AVX512(SB), $1024-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowU8, Z0 Narrow16, Z10 NarrowU8, Z9 0x80008000, Z13 table
 	// per group: Z8 scale, Z7 recip, Z6 minval
-	// vector registers in use at once: 18
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
 	VMOVUPS      constantsAVX512<>+4(SB), Z13
@@ -10323,51 +8716,51 @@ TEXT ·QuantizeMinvalUint8F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
@@ -10378,26 +8771,26 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    160(SI), Z0
+	VCVTPH2PS    160(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    192(SI), Z0
+	VCVTPH2PS    192(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    224(SI), Z0
+	VCVTPH2PS    224(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z3
 	VFNMADD231PS Z8, Z3, Z0
@@ -10414,11 +8807,11 @@ groupahead:
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z5
 	VMOVAPS      Z2, Z4
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -10426,34 +8819,34 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z4, Z5, Z0
@@ -10466,36 +8859,36 @@ groupturn:
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z5
 	VMOVAPS           Z2, Z4
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
@@ -10503,13 +8896,13 @@ grouploop:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VCVTPH2PS    64(SI), Z2
+	VCVTPH2PS    64(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z7, Z2, Z3
 	VFNMADD231PS Z8, Z3, Z2
 	VFMADD231PS  Z7, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    96(SI), Z2
+	VCVTPH2PS    96(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z7, Z2, Z4
 	VFNMADD231PS Z8, Z4, Z2
@@ -10525,35 +8918,37 @@ grouploop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z8, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -10563,7 +8958,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VSUBPS       Z8, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
@@ -10575,7 +8970,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    64(SI), Z2
+	VCVTPH2PS    64(DX), Z2
 	VSUBPS       Z8, Z2, Z2
 	VMULPS       Z7, Z2, Z3
 	VFNMADD231PS Z6, Z3, Z2
@@ -10585,7 +8980,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    96(SI), Z2
+	VCVTPH2PS    96(DX), Z2
 	VSUBPS       Z8, Z2, Z2
 	VMULPS       Z7, Z2, Z4
 	VFNMADD231PS Z6, Z4, Z2
@@ -10601,80 +8996,80 @@ groupmeet3:
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z3
 	VFNMADD231PS Z8, Z3, Z0
 	VFMADD231PS  Z7, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z4
@@ -10690,33 +9085,33 @@ grouptailnarrow:
 	VPMINSW   Z3, Z1, Z1
 	VPCMPEQW  Z9, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VPMAXUB   Z12, Z0, Z0
 	VPMINUB   Z10, Z0, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VMOVDQU8  Z0, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -10734,110 +9129,108 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-	VCVTPH2PS         64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z8
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
+	VPACKSSDW         Z2, Z1, Z7
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z5, Z6, Z0
+	VPMINSW           Z7, Z8, Z0
 	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPADDSW           Z14, Z6, Z0
-	VPADDSW           Z14, Z5, Z3
+	VPADDSW           Z14, Z8, Z0
+	VPADDSW           Z14, Z7, Z3
 	VPACKUSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPH2PS         64(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VCVTPH2PS         96(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPH2PS         96(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -10849,14 +9242,14 @@ short2loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -10878,112 +9271,108 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VCVTPH2PS         64(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z8
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
+	VPACKSSDW         Z2, Z1, Z7
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z0
-	VSUBPS.BCST       16(R8), Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VSUBPS.BCST       20(R8), Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VSUBPS.BCST       24(R8), Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z2
-	VFNMADD231PS.BCST 24(DX), Z2, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VSUBPS.BCST       28(R8), Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z16
-	VFNMADD231PS.BCST 28(DX), Z16, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z7, Z8, Z0
 	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPACKUSWB         Z16, Z0, Z0
+	VPADDSW           Z14, Z8, Z0
+	VPADDSW           Z14, Z7, Z3
+	VPACKUSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+16, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z3
+	VCVTPH2PS         64(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VCVTPH2PS         96(SI), Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z4
+	VCVTPH2PS         96(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -10995,14 +9384,14 @@ short4loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R9
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -11017,24 +9406,24 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -11042,19 +9431,19 @@ laneloop:
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPADDSW      Z14, Z3, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
+	VCVTPH2PS    64(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z4
+	VMOVUPS      128(R9), Z5
 	VSUBPS       Z5, Z1, Z1
 	VMULPS       Z4, Z1, Z5
 	VFNMADD231PS Z2, Z5, Z1
 	VFMADD231PS  Z4, Z1, Z5
 	VCVTPS2DQ    Z5, Z5
-	VCVTPH2PS    96(SI), Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z6
+	VCVTPH2PS    96(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z4
+	VMOVUPS      192(R9), Z6
 	VSUBPS       Z6, Z1, Z1
 	VMULPS       Z4, Z1, Z6
 	VFNMADD231PS Z2, Z6, Z1
@@ -11070,92 +9459,31 @@ laneloop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  960(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  968(SP), DX
+	MOVQ  976(SP), BX
+	MOVQ  984(SP), R8
+	MOVQ  992(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z6
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z14, Z3, Z0
-	VPACKSSDW Z6, Z5, Z5
-	VPADDSW   Z14, Z5, Z1
-	VPMINSW   Z5, Z3, Z3
-	VPCMPEQW  Z9, Z3, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKUSWB Z1, Z0, Z0
-	VPERMD    Z0, Z13, Z0
-	VPMAXUB   Z12, Z0, Z0
-	VPMINUB   Z10, Z0, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -11169,15 +9497,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
@@ -11185,13 +9513,13 @@ groupstream:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VCVTPH2PS    64(SI), Z2
+	VCVTPH2PS    64(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z7, Z2, Z3
 	VFNMADD231PS Z8, Z3, Z2
 	VFMADD231PS  Z7, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    96(SI), Z2
+	VCVTPH2PS    96(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z7, Z2, Z4
 	VFNMADD231PS Z8, Z4, Z2
@@ -11207,9 +9535,9 @@ groupstream:
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z10, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
@@ -11226,63 +9554,30 @@ grouplast:
 	VPERMD    Z0, Z13, Z0
 	VPMAXUB   Z12, Z0, Z0
 	VPMINUB   Z10, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
 	SUBQ      $+64, R10
 	JMP       groupwhole
 
 grouprare:
-	VCVTPH2PS   (SI), Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -11290,16 +9585,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -11308,14 +9603,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -11324,16 +9619,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -11342,14 +9637,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -11358,16 +9653,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -11376,14 +9671,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -11392,120 +9687,80 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	MOVQ R10, 1000(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 960(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 968(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 1000(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPH2PS         64(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VCVTPH2PS         96(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPH2PS         96(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -11517,101 +9772,64 @@ short2stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS   (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+2, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z3
+	VCVTPH2PS         64(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VCVTPH2PS         96(SI), Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z4
+	VCVTPH2PS         96(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -11623,73 +9841,69 @@ short4stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VSUBPS.BCST 8(R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VCVTPH2PS   96(SI), Z0
-	VSUBPS.BCST 12(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short4back
+	MOVQ $+3, 1008(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+4, 1008(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -11703,9 +9917,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMOVUPS     64(DX), Z5
-	VMOVUPS     64(R8), Z6
+	VCVTPH2PS   32(DX), Z0
+	VMOVUPS     64(BX), Z5
+	VMOVUPS     64(R9), Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -11716,9 +9930,9 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMOVUPS     128(DX), Z5
-	VMOVUPS     128(R8), Z6
+	VCVTPH2PS   64(DX), Z0
+	VMOVUPS     128(BX), Z5
+	VMOVUPS     128(R9), Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -11728,9 +9942,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VMOVUPS     192(DX), Z6
-	VMOVUPS     192(R8), Z7
+	VCVTPH2PS   96(DX), Z0
+	VMOVUPS     192(BX), Z6
+	VMOVUPS     192(R9), Z7
 	VSUBPS      Z7, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -11743,90 +9957,48 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKUSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        1008(SP), $+1
+	JEQ         groupresume
+	CMPQ        1008(SP), $+2
+	JEQ         short2resume
+	CMPQ        1008(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VMOVUPS.Z   64(R8), K7, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z7
-	VSUBPS      Z7, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         976(SP), BX
+	MOVQ         984(SP), R8
+	MOVQ         992(SP), R9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
+	JMP          groupback
+
+short2resume:
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+	JMP  short4back
 
 // func QuantizePacked4F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizePacked4F16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizePacked4F16AVX512(SB), $720-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x10011001, Z8 0xf0f0f0f
 	// per group: Z7 scale, Z6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 19
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
@@ -11855,47 +10027,47 @@ TEXT ·QuantizePacked4F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
@@ -11905,23 +10077,23 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    160(SI), Z0
+	VCVTPH2PS    160(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    192(SI), Z0
+	VCVTPH2PS    192(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    224(SI), Z0
+	VCVTPH2PS    224(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
@@ -11938,11 +10110,11 @@ groupahead:
 	VPANDD       Z8, Z0, Z3
 	VPMADDUBSW   Z9, Z3, Z3
 	VPMOVWB      Z3, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 	VMOVAPS      Z1, Z5
 	VMOVAPS      Z2, Z4
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -11950,30 +10122,30 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z4, Z5, Z0
@@ -11987,44 +10159,44 @@ groupturn:
 	VPANDD            Z8, Z0, Z3
 	VPMADDUBSW        Z9, Z3, Z3
 	VPMOVWB           Z3, Y3
-	VMOVUPS           Y3, (DI)
+	VMOVUPS           Y3, (SI)
 	VMOVAPS           Z1, Z5
 	VMOVAPS           Z2, Z4
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
@@ -12041,34 +10213,36 @@ grouploop:
 	VPANDD       Z8, Z1, Z0
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
@@ -12077,7 +10251,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
@@ -12087,7 +10261,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
@@ -12096,7 +10270,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z7, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z7, Z0, Z3
@@ -12113,75 +10287,75 @@ groupmeet3:
 	VPANDD       Z8, Z1, Z0
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z4
 	VFNMADD231PS Z7, Z4, Z0
@@ -12194,7 +10368,7 @@ grouptailnarrow:
 	VPMINSW    Z3, Z1, Z0
 	VPCMPEQW   Z10, Z0, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
+	JNE        groupstage
 	VPACKSSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
@@ -12204,33 +10378,33 @@ grouptailnarrow:
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z9, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
+	VMOVDQU8   Y0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -12241,97 +10415,97 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1
 	VPSUBD       Z1, Z0, Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS constantsAVX512<>+72(SB), Z0
-	VFNMADD231PS Z6, Z7, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z7, Z0, Z5
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z5, Z0, Z1
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z6, Z0, Z1
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z5, Z0, Z2
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z6, Z0, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z5
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z6, Z0, Z2
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z4
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z5, Z0, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z5, Z0, Z2
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z3
 
 longahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS      Z5, Z0, Z1
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   160(SI), Z0
-	VMULPS      Z5, Z0, Z2
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   192(SI), Z0
-	VMULPS      Z5, Z0, Z2
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   224(SI), Z0
-	VMULPS      Z5, Z0, Z16
-	VFMADD231PS Z7, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPMINSW     Z3, Z4, Z0
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z6, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z4, Z5, Z0
 	VPCMPEQW    Z10, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
-	VPACKSSWB   Z3, Z4, Z0
+	VPACKSSWB   Z4, Z5, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z8, Z0, Z16
-	VPMADDUBSW  Z9, Z16, Z16
-	VPMOVWB     Z16, Y16
-	VMOVUPS     Y16, (DI)
-	VMOVAPS     Z1, Z4
-	VMOVAPS     Z2, Z3
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	VPANDD      Z8, Z0, Z3
+	VPMADDUBSW  Z9, Z3, Z3
+	VPMOVWB     Z3, Y3
+	VMOVUPS     Y3, (SI)
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z5, Z0, Z1
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z5, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z5, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z5, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -12346,49 +10520,53 @@ longloop:
 	VPANDD      Z8, Z1, Z0
 	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 longback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z1
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R8, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z2
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        R8, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z3
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
-	CMPQ        R8, $+49
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z4
+	VMULPS      Z6, Z0, Z4
 	VFMADD231PS Z7, Z0, Z4
 	VCVTPS2DQ   Z4, Z4
 
@@ -12398,7 +10576,7 @@ longtailnarrow:
 	VPMINSW    Z3, Z1, Z0
 	VPCMPEQW   Z10, Z0, K1
 	KORTESTQ   K1, K1
-	JNE        longtailrare
+	JNE        longstage
 	VPACKSSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
@@ -12408,22 +10586,20 @@ longtailnarrow:
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z9, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-
-longtailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU8   Y0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -12441,97 +10617,95 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z7
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
+	VPACKSSDW         Z2, Z1, Z6
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
+	VPMINSW           Z6, Z7, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z4, Z5, Z0
+	VPACKSSWB         Z6, Z7, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
 	VPANDD            Z8, Z0, Z3
 	VPMADDUBSW        Z9, Z3, Z3
 	VPMOVWB           Z3, Y3
-	VMOVUPS           Y3, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+8, DX
+	VMOVUPS           Y3, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+8, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -12545,13 +10719,13 @@ short2loop:
 	VPANDD            Z8, Z1, Z0
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -12573,99 +10747,95 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z3
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z7
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z2
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       20(BX), Z0, Z16
-	VFNMADD231PS.BCST 20(DX), Z16, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       24(BX), Z0, Z16
-	VFNMADD231PS.BCST 24(DX), Z16, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       28(BX), Z0, Z17
-	VFNMADD231PS.BCST 28(DX), Z17, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z6, Z7, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z2, Z3, Z0
+	VPACKSSWB         Z6, Z7, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z17
-	VPMADDUBSW        Z9, Z17, Z17
-	VPMOVWB           Z17, Y17
-	VMOVUPS           Y17, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+16, DX
+	VPANDD            Z8, Z0, Z3
+	VPMADDUBSW        Z9, Z3, Z3
+	VPMOVWB           Z3, Y3
+	VMOVUPS           Y3, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+16, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -12679,13 +10849,13 @@ short4loop:
 	VPANDD            Z8, Z1, Z0
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Y0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R8
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -12700,36 +10870,36 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VCVTPH2PS    96(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
@@ -12746,90 +10916,29 @@ laneloop:
 	VPANDD       Z8, Z3, Z0
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  672(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  680(SP), DX
+	MOVQ  688(SP), BX
+	MOVQ  696(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKSSDW  Z6, Z5, Z5
-	VPMINSW    Z5, Z3, Z0
-	VPCMPEQW   Z10, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z5, Z3, Z3
-	VPERMD     Z3, Z14, Z3
-	VPMAXSB    Z13, Z3, Z3
-	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z8, Z3, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z9, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -12843,25 +10952,25 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
@@ -12878,9 +10987,9 @@ groupstream:
 	VPANDD       Z8, Z1, Z0
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -12898,64 +11007,25 @@ grouplast:
 	VPANDD     Z8, Z0, Z1
 	VPMADDUBSW Z9, Z1, Z1
 	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+128, DX
 	SUBQ       $+64, R9
 	JMP        groupwhole
 
 grouprare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         groupback
+	MOVQ $+1, 712(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -12963,14 +11033,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -12979,12 +11049,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -12993,14 +11063,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -13009,12 +11079,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -13023,14 +11093,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -13039,12 +11109,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -13053,112 +11123,69 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 680(SP)
+	LEAQ 32(SP), DX
+	MOVQ R9, 704(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 672(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 680(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 704(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z5, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z5, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z5, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z5, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -13173,160 +11200,64 @@ longstream:
 	VPANDD      Z8, Z1, Z0
 	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         longback
+	MOVQ $+2, 712(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 672(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 680(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -13340,96 +11271,53 @@ short2stream:
 	VPANDD            Z8, Z1, Z0
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Y0, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short2back
+	MOVQ $+3, 712(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -13443,72 +11331,67 @@ short4stream:
 	VPANDD            Z8, Z1, Z0
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Y0, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short4back
+	MOVQ $+4, 712(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+5, 712(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 680(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 680(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
+
+rare:
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
@@ -13523,8 +11406,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMOVUPS     64(DX), Z5
+	VCVTPH2PS   32(DX), Z0
+	VMOVUPS     64(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -13534,8 +11417,8 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMOVUPS     128(DX), Z5
+	VCVTPH2PS   64(DX), Z0
+	VMOVUPS     128(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -13544,8 +11427,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VMOVUPS     192(DX), Z6
+	VCVTPH2PS   96(DX), Z0
+	VMOVUPS     192(BX), Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -13560,94 +11443,61 @@ lanerare:
 	VPANDD      Z8, Z1, Z0
 	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
+	CMPQ        712(SP), $+1
+	JEQ         groupresume
+	CMPQ        712(SP), $+2
+	JEQ         longresume
+	CMPQ        712(SP), $+3
+	JEQ         short2resume
+	CMPQ        712(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         688(SP), BX
+	MOVQ         696(SP), R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	JMP          groupback
+
+longresume:
+	MOVQ         688(SP), BX
+	MOVQ         696(SP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z7
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	JMP          longback
+
+short2resume:
+	MOVQ 688(SP), BX
+	MOVQ 696(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 688(SP), BX
+	MOVQ 696(SP), R8
+	JMP  short4back
 
 // func QuantizeZeroPointPacked4F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointPacked4F16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeZeroPointPacked4F16AVX512(SB), $992-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x10011001, Z8 0xf0f0f0f
-	// per group: Z7 scale, Z6 recip, Z5 zeroPoint, Z4 Narrow16
+	// per group: Z7 scale, Z6 recip, Z0 zeroPoint, Z5 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 25
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	// vector registers in use at once: 18
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
@@ -13676,98 +11526,98 @@ TEXT ·QuantizeZeroPointPacked4F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VPACKSSDW    Z5, Z5, Z4
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z3
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z4
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z2
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z3
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    160(SI), Z0
+	VCVTPH2PS    160(DX), Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VCVTPH2PS    192(DX), Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VCVTPH2PS    224(DX), Z0
 	VMULPS       Z6, Z0, Z16
 	VFNMADD231PS Z7, Z16, Z0
 	VFMADD231PS  Z6, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VCVTPH2PS    192(SI), Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VCVTPH2PS    224(SI), Z0
-	VMULPS       Z6, Z0, Z17
-	VFNMADD231PS Z7, Z17, Z0
-	VFMADD231PS  Z6, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPMINSW      Z2, Z3, Z0
+	VPACKSSDW    Z16, Z2, Z2
+	VPMINSW      Z3, Z4, Z0
 	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPADDSW      Z4, Z3, Z0
-	VPADDSW      Z4, Z2, Z17
-	VPACKSSWB    Z17, Z0, Z0
+	VPADDSW      Z5, Z4, Z0
+	VPADDSW      Z5, Z3, Z16
+	VPACKSSWB    Z16, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z8, Z0, Z17
-	VPMADDUBSW   Z9, Z17, Z17
-	VPMOVWB      Z17, Y17
-	VMOVUPS      Y17, (DI)
-	VMOVAPS      Z1, Z3
-	VMOVAPS      Z16, Z2
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VPANDD       Z8, Z0, Z16
+	VPMADDUBSW   Z9, Z16, Z16
+	VPMOVWB      Z16, Y16
+	VMOVUPS      Y16, (SI)
+	VMOVAPS      Z1, Z4
+	VMOVAPS      Z2, Z3
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -13775,95 +11625,95 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
+	VPACKSSDW         Z16, Z2, Z2
+	VPMINSW           Z3, Z4, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z3, Z17
-	VPADDSW           Z0, Z2, Z0
-	VPACKSSWB         Z0, Z17, Z17
-	VPERMD            Z17, Z14, Z17
-	VPMAXSB           Z13, Z17, Z17
-	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z8, Z17, Z0
+	VPADDSW           Z0, Z4, Z16
+	VPADDSW           Z0, Z3, Z0
+	VPACKSSWB         Z0, Z16, Z16
+	VPERMD            Z16, Z14, Z16
+	VPMAXSB           Z13, Z16, Z16
+	VPMINSB           Z11, Z16, Z16
+	VPANDD            Z8, Z16, Z0
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+4, DX
+	VMOVUPS           Y0, (SI)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z2, Z3
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VPACKSSDW    Z5, Z5, Z4
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z4, Z1, Z0
-	VCVTPH2PS    64(SI), Z2
+	VPADDSW      Z5, Z1, Z0
+	VCVTPH2PS    64(DX), Z2
 	VMULPS       Z6, Z2, Z3
 	VFNMADD231PS Z7, Z3, Z2
 	VFMADD231PS  Z6, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    96(SI), Z2
-	VMULPS       Z6, Z2, Z16
-	VFNMADD231PS Z7, Z16, Z2
-	VFMADD231PS  Z6, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPADDSW      Z4, Z3, Z2
+	VCVTPH2PS    96(DX), Z2
+	VMULPS       Z6, Z2, Z4
+	VFNMADD231PS Z7, Z4, Z2
+	VFMADD231PS  Z6, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z5, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z10, Z1, K1
 	KORTESTQ     K1, K1
@@ -13875,36 +11725,38 @@ grouploop:
 	VPANDD       Z8, Z0, Z1
 	VPMADDUBSW   Z9, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z5
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z5, Z0
-	VCVTPH2PS    (SI), Z1
+	VCVTPH2PS    (DX), Z1
 	VMULPS       Z7, Z1, Z2
 	VFNMADD231PS Z6, Z2, Z1
 	VFMADD231PS  Z7, Z1, Z2
@@ -13914,7 +11766,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z5, Z1
-	VCVTPH2PS    32(SI), Z3
+	VCVTPH2PS    32(DX), Z3
 	VMULPS       Z7, Z3, Z4
 	VFNMADD231PS Z6, Z4, Z3
 	VFMADD231PS  Z7, Z3, Z4
@@ -13927,7 +11779,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z5, Z1
-	VCVTPH2PS    64(SI), Z3
+	VCVTPH2PS    64(DX), Z3
 	VMULPS       Z7, Z3, Z4
 	VFNMADD231PS Z6, Z4, Z3
 	VFMADD231PS  Z7, Z3, Z4
@@ -13937,7 +11789,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z5, Z3
-	VCVTPH2PS    96(SI), Z16
+	VCVTPH2PS    96(DX), Z16
 	VMULPS       Z7, Z16, Z17
 	VFNMADD231PS Z6, Z17, Z16
 	VFMADD231PS  Z7, Z16, Z17
@@ -13956,93 +11808,93 @@ groupmeet3:
 	VPANDD       Z8, Z0, Z1
 	VPMADDUBSW   Z9, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VPACKSSDW    Z5, Z5, Z4
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
+	VMULPS       Z6, Z0, Z4
+	VFNMADD231PS Z7, Z4, Z0
+	VFMADD231PS  Z6, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
 
 grouptailnarrow:
 	VPACKSSDW  Z2, Z1, Z1
-	VPADDSW    Z4, Z1, Z0
-	VPACKSSDW  Z16, Z3, Z3
-	VPADDSW    Z4, Z3, Z2
+	VPADDSW    Z5, Z1, Z0
+	VPACKSSDW  Z4, Z3, Z3
+	VPADDSW    Z5, Z3, Z2
 	VPMINSW    Z3, Z1, Z1
 	VPCMPEQW   Z10, Z1, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
+	JNE        groupstage
 	VPACKSSWB  Z2, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
@@ -14052,34 +11904,34 @@ grouptailnarrow:
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z9, Z1, Z1
 	VPMOVWB    Z1, Y1
-	LEAQ       1(R9), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (DI)
+	VMOVDQU8   Y1, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	MOVQ  R9, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -14090,107 +11942,107 @@ groupdone:
 	RET
 
 longs:
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z7
 	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+68(SB), Z16
-	VPSUBD       Z16, Z0, Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS constantsAVX512<>+72(SB), Z0
-	VFNMADD231PS Z6, Z7, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z16
-	VFMADD231PS  Z16, Z0, Z0
-	VMULPS       Z7, Z0, Z5
-	VBROADCASTSS (R8), Z4
-	VPACKSSDW    Z4, Z4, Z3
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          longtail
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
+	MOVQ         R11, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VFMADD231PS  Z7, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z5, Z0, Z17
-	VFMADD231PS  Z7, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VFMADD231PS  Z7, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z5, Z0, Z17
-	VFMADD231PS  Z7, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z1
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z6, Z0, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z4
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z6, Z0, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z3
 
 longahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS      Z5, Z0, Z16
-	VFMADD231PS Z7, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VCVTPH2PS   160(SI), Z0
-	VMULPS      Z5, Z0, Z17
-	VFMADD231PS Z7, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VCVTPH2PS   192(SI), Z0
-	VMULPS      Z5, Z0, Z17
-	VFMADD231PS Z7, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	VCVTPH2PS   224(SI), Z0
-	VMULPS      Z5, Z0, Z18
-	VFMADD231PS Z7, Z0, Z18
-	VCVTPS2DQ   Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPMINSW     Z1, Z2, Z0
-	VPCMPEQW    Z10, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPADDSW     Z3, Z2, Z0
-	VPADDSW     Z3, Z1, Z18
-	VPACKSSWB   Z18, Z0, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXSB     Z13, Z0, Z0
-	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z8, Z0, Z18
-	VPMADDUBSW  Z9, Z18, Z18
-	VPMOVWB     Z18, Y18
-	VMOVUPS     Y18, (DI)
-	VMOVAPS     Z16, Z2
-	VMOVAPS     Z17, Z1
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+128
-	JGE         longahead
-
-longloop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z5, Z0, Z1
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z5, Z0, Z2
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPADDSW     Z3, Z1, Z0
-	VCVTPH2PS   64(SI), Z2
-	VMULPS      Z5, Z2, Z16
-	VFMADD231PS Z7, Z2, Z16
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z6, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z6, Z0, Z16
+	VFMADD231PS Z7, Z0, Z16
 	VCVTPS2DQ   Z16, Z16
-	VCVTPH2PS   96(SI), Z2
-	VMULPS      Z5, Z2, Z17
-	VFMADD231PS Z7, Z2, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPADDSW     Z3, Z16, Z2
-	VPMINSW     Z16, Z1, Z1
+	VPACKSSDW   Z16, Z2, Z2
+	VPMINSW     Z3, Z4, Z0
+	VPCMPEQW    Z10, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPADDSW     Z5, Z4, Z0
+	VPADDSW     Z5, Z3, Z16
+	VPACKSSWB   Z16, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z8, Z0, Z16
+	VPMADDUBSW  Z9, Z16, Z16
+	VPMOVWB     Z16, Y16
+	VMOVUPS     Y16, (SI)
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z2, Z3
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z6, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z5, Z1, Z0
+	VCVTPH2PS   64(DX), Z2
+	VMULPS      Z6, Z2, Z3
+	VFMADD231PS Z7, Z2, Z3
+	VCVTPS2DQ   Z3, Z3
+	VCVTPH2PS   96(DX), Z2
+	VMULPS      Z6, Z2, Z4
+	VFMADD231PS Z7, Z2, Z4
+	VCVTPS2DQ   Z4, Z4
+	VPACKSSDW   Z4, Z3, Z3
+	VPADDSW     Z5, Z3, Z2
+	VPMINSW     Z3, Z1, Z1
 	VPCMPEQW    Z10, Z1, K1
 	KORTESTQ    K1, K1
 	JNE         longrare
@@ -14201,61 +12053,65 @@ longloop:
 	VPANDD      Z8, Z0, Z1
 	VPMADDUBSW  Z9, Z1, Z1
 	VPMOVWB     Z1, Y1
-	VMOVUPS     Y1, (DI)
+	VMOVUPS     Y1, (SI)
 
 longback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R9, R9
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R9, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z1
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R9, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z2
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        R9, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z16
-	VFMADD231PS Z7, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	CMPQ        R9, $+49
+	VMULPS      Z6, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z17
-	VFMADD231PS Z7, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
+	VMULPS      Z6, Z0, Z4
+	VFMADD231PS Z7, Z0, Z4
+	VCVTPS2DQ   Z4, Z4
 
 longtailnarrow:
 	VPACKSSDW  Z2, Z1, Z1
-	VPADDSW    Z3, Z1, Z0
-	VPACKSSDW  Z17, Z16, Z16
-	VPADDSW    Z3, Z16, Z2
-	VPMINSW    Z16, Z1, Z1
+	VPADDSW    Z5, Z1, Z0
+	VPACKSSDW  Z4, Z3, Z3
+	VPADDSW    Z5, Z3, Z2
+	VPMINSW    Z3, Z1, Z1
 	VPCMPEQW   Z10, Z1, K1
 	KORTESTQ   K1, K1
-	JNE        longtailrare
+	JNE        longstage
 	VPACKSSWB  Z2, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
@@ -14265,23 +12121,21 @@ longtailnarrow:
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z9, Z1, Z1
 	VPMOVWB    Z1, Y1
-	LEAQ       1(R9), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (DI)
-
-longtailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
+	VMOVDQU8   Y1, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -14299,131 +12153,129 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         32(SI), Z16
-	VMULPS.BCST       (BX), Z16, Z18
-	VFNMADD231PS.BCST (DX), Z18, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z1
-	VCVTPH2PS         64(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         96(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z0
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         160(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z18
-	VFNMADD231PS.BCST 8(DX), Z18, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VCVTPH2PS         192(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VCVTPH2PS         224(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z19
-	VFNMADD231PS.BCST 12(DX), Z19, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPMINSW           Z0, Z1, Z16
-	VPCMPEQW          Z10, Z16, K1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VBROADCASTSS      (R8), Z16
-	VPACKSSDW         Z16, Z16, Z16
-	VPADDSW           Z16, Z1, Z16
-	VBROADCASTSS      4(R8), Z19
-	VPACKSSDW         Z19, Z19, Z19
-	VPADDSW           Z19, Z0, Z19
-	VPACKSSWB         Z19, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXSB           Z13, Z16, Z16
-	VPMINSB           Z11, Z16, Z16
-	VPANDD            Z8, Z16, Z19
-	VPMADDUBSW        Z9, Z19, Z19
-	VPMOVWB           Z19, Y19
-	VMOVUPS           Y19, (DI)
-	VMOVAPS           Z17, Z1
-	VMOVAPS           Z18, Z0
-	ADDQ              $+8, DX
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z5, Z0
+	VBROADCASTSS      4(R9), Z3
+	VPACKSSDW         Z3, Z3, Z3
+	VPADDSW           Z3, Z4, Z3
+	VPACKSSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z8, Z0, Z3
+	VPMADDUBSW        Z9, Z3, Z3
+	VPMOVWB           Z3, Y3
+	VMOVUPS           Y3, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VBROADCASTSS      4(R8), Z3
-	VPACKSSDW         Z3, Z3, Z2
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z7
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z6
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPADDSW           Z4, Z1, Z0
-	VCVTPH2PS         64(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         96(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z2, Z17, Z16
-	VPMINSW           Z17, Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z7, Z1, Z0
+	VCVTPH2PS         64(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z6, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z16, Z0, Z0
+	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
 	VPANDD            Z8, Z0, Z1
 	VPMADDUBSW        Z9, Z1, Z1
 	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (DI)
+	VMOVUPS           Y1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -14445,137 +12297,133 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z20
-	VMULPS.BCST       (BX), Z20, Z21
-	VFNMADD231PS.BCST (DX), Z21, Z20
-	VFMADD231PS.BCST  (BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VCVTPH2PS         32(SI), Z20
-	VMULPS.BCST       4(BX), Z20, Z22
-	VFNMADD231PS.BCST 4(DX), Z22, Z20
-	VFMADD231PS.BCST  4(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z18
-	VCVTPH2PS         64(SI), Z20
-	VMULPS.BCST       8(BX), Z20, Z21
-	VFNMADD231PS.BCST 8(DX), Z21, Z20
-	VFMADD231PS.BCST  8(BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VCVTPH2PS         96(SI), Z20
-	VMULPS.BCST       12(BX), Z20, Z22
-	VFNMADD231PS.BCST 12(DX), Z22, Z20
-	VFMADD231PS.BCST  12(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z19
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z20
-	VMULPS.BCST       16(BX), Z20, Z21
-	VFNMADD231PS.BCST 16(DX), Z21, Z20
-	VFMADD231PS.BCST  16(BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VCVTPH2PS         160(SI), Z20
-	VMULPS.BCST       20(BX), Z20, Z22
-	VFNMADD231PS.BCST 20(DX), Z22, Z20
-	VFMADD231PS.BCST  20(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VCVTPH2PS         192(SI), Z20
-	VMULPS.BCST       24(BX), Z20, Z22
-	VFNMADD231PS.BCST 24(DX), Z22, Z20
-	VFMADD231PS.BCST  24(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VCVTPH2PS         224(SI), Z20
-	VMULPS.BCST       28(BX), Z20, Z23
-	VFNMADD231PS.BCST 28(DX), Z23, Z20
-	VFMADD231PS.BCST  28(BX), Z20, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPMINSW           Z19, Z18, Z20
-	VPCMPEQW          Z10, Z20, K1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VBROADCASTSS      (R8), Z20
-	VBROADCASTSS      4(R8), Z23
-	VPACKSSDW         Z23, Z20, Z20
-	VPADDSW           Z20, Z18, Z20
-	VBROADCASTSS      8(R8), Z23
-	VBROADCASTSS      12(R8), Z24
-	VPACKSSDW         Z24, Z23, Z23
-	VPADDSW           Z23, Z19, Z23
-	VPACKSSWB         Z23, Z20, Z20
-	VPERMD            Z20, Z14, Z20
-	VPMAXSB           Z13, Z20, Z20
-	VPMINSB           Z11, Z20, Z20
-	VPANDD            Z8, Z20, Z23
-	VPMADDUBSW        Z9, Z23, Z23
-	VPMOVWB           Z23, Y23
-	VMOVUPS           Y23, (DI)
-	VMOVAPS           Z21, Z18
-	VMOVAPS           Z22, Z19
-	ADDQ              $+16, DX
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z3
+	VPACKSSDW         Z3, Z0, Z0
+	VPADDSW           Z0, Z5, Z0
+	VBROADCASTSS      8(R9), Z3
+	VBROADCASTSS      12(R9), Z16
+	VPACKSSDW         Z16, Z3, Z3
+	VPADDSW           Z3, Z4, Z3
+	VPACKSSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z8, Z0, Z3
+	VPMADDUBSW        Z9, Z3, Z3
+	VPMOVWB           Z3, Y3
+	VMOVUPS           Y3, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VBROADCASTSS      (R8), Z3
-	VBROADCASTSS      4(R8), Z2
-	VPACKSSDW         Z2, Z3, Z1
-	VBROADCASTSS      8(R8), Z0
-	VBROADCASTSS      12(R8), Z16
-	VPACKSSDW         Z16, Z0, Z17
-	VCVTPH2PS         (SI), Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VCVTPH2PS         32(SI), Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z1, Z19, Z18
-	VCVTPH2PS         64(SI), Z20
-	VMULPS.BCST       8(BX), Z20, Z21
-	VFNMADD231PS.BCST 8(DX), Z21, Z20
-	VFMADD231PS.BCST  8(BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VCVTPH2PS         96(SI), Z20
-	VMULPS.BCST       12(BX), Z20, Z22
-	VFNMADD231PS.BCST 12(DX), Z22, Z20
-	VFMADD231PS.BCST  12(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPADDSW           Z17, Z21, Z20
-	VPMINSW           Z21, Z19, Z19
-	VPCMPEQW          Z10, Z19, K1
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z7
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z6
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z7, Z1, Z0
+	VCVTPH2PS         64(DX), Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z6, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z20, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXSB           Z13, Z18, Z18
-	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z8, Z18, Z19
-	VPMADDUBSW        Z9, Z19, Z19
-	VPMOVWB           Z19, Y19
-	VMOVUPS           Y19, (DI)
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z9, Z1, Z1
+	VPMOVWB           Z1, Y1
+	VMOVUPS           Y1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R9
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -14590,23 +12438,23 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z5
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -14614,18 +12462,18 @@ laneloop:
 	VPACKSSDW    Z6, Z4, Z4
 	VPACKSSDW    Z5, Z3, Z3
 	VPADDSW      Z3, Z4, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z5
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
-	VCVTPH2PS    96(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z7
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R9), Z7
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
 	VFMADD231PS  Z2, Z0, Z16
@@ -14644,99 +12492,31 @@ laneloop:
 	VPANDD       Z8, Z3, Z0
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  928(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  936(SP), DX
+	MOVQ  944(SP), BX
+	MOVQ  952(SP), R8
+	MOVQ  960(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z7
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z17
-	VMULPS       Z2, Z0, Z18
-	VFNMADD231PS Z1, Z18, Z0
-	VFMADD231PS  Z2, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-
-lanetailnarrow:
-	VPACKSSDW  Z6, Z4, Z4
-	VPACKSSDW  Z5, Z3, Z3
-	VPADDSW    Z3, Z4, Z3
-	VPACKSSDW  Z18, Z16, Z16
-	VPACKSSDW  Z17, Z7, Z7
-	VPADDSW    Z7, Z16, Z7
-	VPMINSW    Z16, Z4, Z4
-	VPCMPEQW   Z10, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z7, Z3, Z3
-	VPERMD     Z3, Z14, Z3
-	VPMAXSB    Z13, Z3, Z3
-	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z8, Z3, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z9, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -14750,32 +12530,32 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z4, Z1, Z0
-	VCVTPH2PS    64(SI), Z2
+	VPADDSW      Z5, Z1, Z0
+	VCVTPH2PS    64(DX), Z2
 	VMULPS       Z6, Z2, Z3
 	VFNMADD231PS Z7, Z3, Z2
 	VFMADD231PS  Z6, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    96(SI), Z2
-	VMULPS       Z6, Z2, Z16
-	VFNMADD231PS Z7, Z16, Z2
-	VFMADD231PS  Z6, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPADDSW      Z4, Z3, Z2
+	VCVTPH2PS    96(DX), Z2
+	VMULPS       Z6, Z2, Z4
+	VFNMADD231PS Z7, Z4, Z2
+	VFMADD231PS  Z6, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z5, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z10, Z1, K1
 	KORTESTQ     K1, K1
@@ -14787,21 +12567,21 @@ groupstream:
 	VPANDD       Z8, Z0, Z1
 	VPMADDUBSW   Z9, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW    Z2, Z3, Z0
+	VPMINSW    Z3, Z4, Z0
 	VPCMPEQW   Z10, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPADDSW    Z4, Z3, Z0
-	VPADDSW    Z4, Z2, Z1
+	VPADDSW    Z5, Z4, Z0
+	VPADDSW    Z5, Z3, Z1
 	VPACKSSWB  Z1, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
@@ -14809,63 +12589,30 @@ grouplast:
 	VPANDD     Z8, Z0, Z1
 	VPMADDUBSW Z9, Z1, Z1
 	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+128, DX
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z5, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         groupback
+	MOVQ $+1, 976(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -14873,16 +12620,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -14891,14 +12638,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z5
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -14907,16 +12654,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -14925,14 +12672,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z5
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -14941,16 +12688,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -14959,14 +12706,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z5
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -14975,120 +12722,78 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z5, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R9), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 928(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 936(SP)
+	LEAQ 32(SP), DX
+	MOVQ R10, 968(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 928(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 936(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 968(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z5, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z5, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPADDSW     Z3, Z1, Z0
-	VCVTPH2PS   64(SI), Z2
-	VMULPS      Z5, Z2, Z16
-	VFMADD231PS Z7, Z2, Z16
-	VCVTPS2DQ   Z16, Z16
-	VCVTPH2PS   96(SI), Z2
-	VMULPS      Z5, Z2, Z17
-	VFMADD231PS Z7, Z2, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPADDSW     Z3, Z16, Z2
-	VPMINSW     Z16, Z1, Z1
+	VPADDSW     Z5, Z1, Z0
+	VCVTPH2PS   64(DX), Z2
+	VMULPS      Z6, Z2, Z3
+	VFMADD231PS Z7, Z2, Z3
+	VCVTPS2DQ   Z3, Z3
+	VCVTPH2PS   96(DX), Z2
+	VMULPS      Z6, Z2, Z4
+	VFMADD231PS Z7, Z2, Z4
+	VCVTPS2DQ   Z4, Z4
+	VPACKSSDW   Z4, Z3, Z3
+	VPADDSW     Z5, Z3, Z2
+	VPMINSW     Z3, Z1, Z1
 	VPCMPEQW    Z10, Z1, K1
 	KORTESTQ    K1, K1
 	JNE         longrare
@@ -15099,367 +12804,235 @@ longstream:
 	VPANDD      Z8, Z0, Z1
 	VPMADDUBSW  Z9, Z1, Z1
 	VPMOVWB     Z1, Y1
-	VMOVNTPS    Y1, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	VMOVNTPS    Y1, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z4, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         longback
+	MOVQ $+2, 976(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z4, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R9), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 928(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 936(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VBROADCASTSS      4(R8), Z3
-	VPACKSSDW         Z3, Z3, Z2
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z7
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z6
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPADDSW           Z4, Z1, Z0
-	VCVTPH2PS         64(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         96(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z2, Z17, Z16
-	VPMINSW           Z17, Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z7, Z1, Z0
+	VCVTPH2PS         64(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z6, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z16, Z0, Z0
+	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
 	VPANDD            Z8, Z0, Z1
 	VPMADDUBSW        Z9, Z1, Z1
 	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Y1, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z16
-	VCVTDQ2PS   Z5, Z17
-	VSUBPS      Z17, Z16, Z18
-	VMAXPS      Z1, Z18, Z1
-	VCVTDQ2PS   Z12, Z19
-	VSUBPS      Z17, Z19, Z20
-	VMINPS      Z1, Z20, Z1
-	VADDPS      Z17, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z18, Z21
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z17, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VCVTDQ2PS   Z3, Z18
-	VSUBPS      Z18, Z16, Z16
-	VMAXPS      Z17, Z16, Z17
-	VSUBPS      Z18, Z19, Z19
-	VMINPS      Z17, Z19, Z17
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z16, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z18, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short2back
+	MOVQ $+3, 976(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VBROADCASTSS      (R8), Z3
-	VBROADCASTSS      4(R8), Z2
-	VPACKSSDW         Z2, Z3, Z1
-	VBROADCASTSS      8(R8), Z0
-	VBROADCASTSS      12(R8), Z16
-	VPACKSSDW         Z16, Z0, Z17
-	VCVTPH2PS         (SI), Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VCVTPH2PS         32(SI), Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z1, Z19, Z18
-	VCVTPH2PS         64(SI), Z20
-	VMULPS.BCST       8(BX), Z20, Z21
-	VFNMADD231PS.BCST 8(DX), Z21, Z20
-	VFMADD231PS.BCST  8(BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VCVTPH2PS         96(SI), Z20
-	VMULPS.BCST       12(BX), Z20, Z22
-	VFNMADD231PS.BCST 12(DX), Z22, Z20
-	VFMADD231PS.BCST  12(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPADDSW           Z17, Z21, Z20
-	VPMINSW           Z21, Z19, Z19
-	VPCMPEQW          Z10, Z19, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z7
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z6
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z7, Z1, Z0
+	VCVTPH2PS         64(DX), Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z6, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z20, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXSB           Z13, Z18, Z18
-	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z8, Z18, Z19
-	VPMADDUBSW        Z9, Z19, Z19
-	VPMOVWB           Z19, Y19
-	VMOVNTPS          Y19, (DI)
-	ADDQ              $+16, DX
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z9, Z1, Z1
+	VPMOVWB           Z1, Y1
+	VMOVNTPS          Y1, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (SI), Z18
-	VDIVPS      Z7, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z19
-	VCVTDQ2PS   Z15, Z20
-	VCVTDQ2PS   Z3, Z21
-	VSUBPS      Z21, Z20, Z22
-	VMAXPS      Z19, Z22, Z19
-	VCVTDQ2PS   Z12, Z22
-	VSUBPS      Z21, Z22, Z23
-	VMINPS      Z19, Z23, Z19
-	VADDPS      Z21, Z19, Z19
-	VCMPPS      $0x07, Z18, Z18, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VCVTPH2PS   32(SI), Z18
-	VDIVPS      Z6, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z21
-	VCVTDQ2PS   Z2, Z23
-	VSUBPS      Z23, Z20, Z24
-	VMAXPS      Z21, Z24, Z21
-	VSUBPS      Z23, Z22, Z24
-	VMINPS      Z21, Z24, Z21
-	VADDPS      Z23, Z21, Z21
-	VCMPPS      $0x07, Z18, Z18, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z19, Z19
-	VCVTPH2PS   64(SI), Z18
-	VDIVPS      Z5, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z21
-	VCVTDQ2PS   Z0, Z23
-	VSUBPS      Z23, Z20, Z24
-	VMAXPS      Z21, Z24, Z21
-	VSUBPS      Z23, Z22, Z24
-	VMINPS      Z21, Z24, Z21
-	VADDPS      Z23, Z21, Z21
-	VCMPPS      $0x07, Z18, Z18, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VCVTPH2PS   96(SI), Z18
-	VDIVPS      Z4, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z23
-	VCVTDQ2PS   Z16, Z24
-	VSUBPS      Z24, Z20, Z20
-	VMAXPS      Z23, Z20, Z23
-	VSUBPS      Z24, Z22, Z22
-	VMINPS      Z23, Z22, Z23
-	VADDPS      Z24, Z23, Z23
-	VCMPPS      $0x07, Z18, Z18, K1
-	VCVTPS2DQ   Z23, Z23
-	VMOVAPS.Z   Z23, K1, Z23
-	VPACKSSDW   Z23, Z21, Z21
-	VPACKSSWB   Z21, Z19, Z19
-	VPERMD      Z19, Z14, Z19
-	VPANDD      Z8, Z19, Z18
-	VPMADDUBSW  Z9, Z18, Z18
-	VPMOVWB     Z18, Y18
-	VMOVUPS     Y18, (DI)
-	JMP         short4back
+	MOVQ $+4, 976(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+5, 976(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 928(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 936(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 928(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 936(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
+
+rare:
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VDIVPS      Z1, Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -15473,9 +13046,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(R8), Z5
+	VCVTPH2PS   32(DX), Z0
+	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -15488,9 +13061,9 @@ lanerare:
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(R8), Z5
+	VCVTPH2PS   64(DX), Z0
+	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -15502,9 +13075,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	VCVTPH2PS   96(SI), Z0
-	VMOVUPS     192(DX), Z5
-	VMOVUPS     192(R8), Z6
+	VCVTPH2PS   96(DX), Z0
+	VMOVUPS     192(BX), Z5
+	VMOVUPS     192(R9), Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -15522,105 +13095,68 @@ lanerare:
 	VPANDD      Z8, Z1, Z0
 	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
+	CMPQ        976(SP), $+1
+	JEQ         groupresume
+	CMPQ        976(SP), $+2
+	JEQ         longresume
+	CMPQ        976(SP), $+3
+	JEQ         short2resume
+	CMPQ        976(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z2
-	VMOVUPS.Z   128(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z5
-	VMOVUPS.Z   192(R8), K7, Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R9), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         944(SP), BX
+	MOVQ         952(SP), R8
+	MOVQ         960(SP), R9
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
+	JMP          groupback
+
+longresume:
+	MOVQ         944(SP), BX
+	MOVQ         952(SP), R8
+	MOVQ         960(SP), R9
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z7
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
+	JMP          longback
+
+short2resume:
+	MOVQ 944(SP), BX
+	MOVQ 952(SP), R8
+	MOVQ 960(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 944(SP), BX
+	MOVQ 952(SP), R8
+	MOVQ 960(SP), R9
+	JMP  short4back
 
 // func QuantizeMinvalPacked4F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeMinvalPacked4F16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeMinvalPacked4F16AVX512(SB), $992-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0x10011001, Z7 0xf0f0f0f
 	// per group: Z6 scale, Z5 recip, Z4 minval
-	// vector registers in use at once: 20
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+	// vector registers in use at once: 18
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
 	VMOVUPS      constantsAVX512<>+4(SB), Z13
@@ -15643,51 +13179,51 @@ TEXT ·QuantizeMinvalPacked4F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z3
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
@@ -15698,26 +13234,26 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    160(SI), Z0
+	VCVTPH2PS    160(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z1
-	VCVTPH2PS    192(SI), Z0
+	VCVTPH2PS    192(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VCVTPH2PS    224(SI), Z0
+	VCVTPH2PS    224(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z17
 	VFNMADD231PS Z6, Z17, Z0
@@ -15737,11 +13273,11 @@ groupahead:
 	VPANDD       Z7, Z0, Z17
 	VPMADDUBSW   Z8, Z17, Z17
 	VPMOVWB      Z17, Y17
-	VMOVUPS      Y17, (DI)
+	VMOVUPS      Y17, (SI)
 	VMOVAPS      Z1, Z3
 	VMOVAPS      Z16, Z2
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -15749,34 +13285,34 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         224(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
 	VPMINSW           Z2, Z3, Z0
@@ -15792,36 +13328,36 @@ groupturn:
 	VPANDD            Z7, Z0, Z17
 	VPMADDUBSW        Z8, Z17, Z17
 	VPMOVWB           Z17, Y17
-	VMOVUPS           Y17, (DI)
+	VMOVUPS           Y17, (SI)
 	VMOVAPS           Z1, Z3
 	VMOVAPS           Z16, Z2
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
@@ -15829,13 +13365,13 @@ grouploop:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VCVTPH2PS    64(SI), Z2
+	VCVTPH2PS    64(DX), Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z3
 	VFNMADD231PS Z6, Z3, Z2
 	VFMADD231PS  Z5, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    96(SI), Z2
+	VCVTPH2PS    96(DX), Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z6, Z16, Z2
@@ -15854,35 +13390,37 @@ grouploop:
 	VPANDD       Z7, Z0, Z1
 	VPMADDUBSW   Z8, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z4, Z1, Z0
@@ -15892,7 +13430,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z4, Z2, Z0
@@ -15904,7 +13442,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    64(SI), Z2
+	VCVTPH2PS    64(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z5, Z2, Z3
 	VFNMADD231PS Z4, Z3, Z2
@@ -15914,7 +13452,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    96(SI), Z2
+	VCVTPH2PS    96(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z4, Z16, Z2
@@ -15933,80 +13471,80 @@ groupmeet3:
 	VPANDD       Z7, Z0, Z1
 	VPMADDUBSW   Z8, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
@@ -16022,7 +13560,7 @@ grouptailnarrow:
 	VPMINSW    Z3, Z1, Z1
 	VPCMPEQW   Z9, Z1, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
+	JNE        groupstage
 	VPACKSSWB  Z2, Z0, Z0
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
@@ -16032,34 +13570,34 @@ grouptailnarrow:
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z8, Z1, Z1
 	VPMOVWB    Z1, Y1
-	LEAQ       1(R9), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (DI)
+	VMOVDQU8   Y1, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	MOVQ  R9, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -16077,113 +13615,111 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VCVTPH2PS         64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z6
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
+	VPACKSSDW         Z2, Z1, Z5
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z5, Z6, Z0
 	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPACKSSWB         Z16, Z0, Z0
+	VPADDSW           Z14, Z6, Z0
+	VPADDSW           Z14, Z5, Z3
+	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z16
-	VPMADDUBSW        Z8, Z16, Z16
-	VPMOVWB           Z16, Y16
-	VMOVUPS           Y16, (DI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+8, DX
+	VPANDD            Z7, Z0, Z3
+	VPMADDUBSW        Z8, Z3, Z3
+	VPMOVWB           Z3, Y3
+	VMOVUPS           Y3, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPH2PS         64(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VCVTPH2PS         96(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPH2PS         96(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -16198,14 +13734,14 @@ short2loop:
 	VPANDD            Z7, Z0, Z1
 	VPMADDUBSW        Z8, Z1, Z1
 	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (DI)
+	VMOVUPS           Y1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -16227,119 +13763,115 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z2
-	VCVTPH2PS         64(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         96(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z1
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z0
-	VSUBPS.BCST       16(R8), Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z16
-	VFNMADD231PS.BCST 16(DX), Z16, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         160(SI), Z0
-	VSUBPS.BCST       20(R8), Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z17
-	VFNMADD231PS.BCST 20(DX), Z17, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VCVTPH2PS         192(SI), Z0
-	VSUBPS.BCST       24(R8), Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z17
-	VFNMADD231PS.BCST 24(DX), Z17, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         224(SI), Z0
-	VSUBPS.BCST       28(R8), Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z18
-	VFNMADD231PS.BCST 28(DX), Z18, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z1, Z2, Z0
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z5, Z6, Z0
 	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z1, Z18
-	VPACKSSWB         Z18, Z0, Z0
+	VPADDSW           Z14, Z6, Z0
+	VPADDSW           Z14, Z5, Z3
+	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z18
-	VPMADDUBSW        Z8, Z18, Z18
-	VPMOVWB           Z18, Y18
-	VMOVUPS           Y18, (DI)
-	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
-	ADDQ              $+16, DX
+	VPANDD            Z7, Z0, Z3
+	VPMADDUBSW        Z8, Z3, Z3
+	VPMOVWB           Z3, Y3
+	VMOVUPS           Y3, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         96(SI), Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z16, Z2
-	VPMINSW           Z16, Z1, Z1
+	VCVTPH2PS         64(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z9, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
@@ -16350,14 +13882,14 @@ short4loop:
 	VPANDD            Z7, Z0, Z1
 	VPMADDUBSW        Z8, Z1, Z1
 	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (DI)
+	VMOVUPS           Y1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R9
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -16372,24 +13904,24 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -16397,19 +13929,19 @@ laneloop:
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPADDSW      Z14, Z3, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
+	VCVTPH2PS    64(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z4
+	VMOVUPS      128(R9), Z5
 	VSUBPS       Z5, Z1, Z1
 	VMULPS       Z4, Z1, Z5
 	VFNMADD231PS Z2, Z5, Z1
 	VFMADD231PS  Z4, Z1, Z5
 	VCVTPS2DQ    Z5, Z5
-	VCVTPH2PS    96(SI), Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z6
+	VCVTPH2PS    96(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z4
+	VMOVUPS      192(R9), Z6
 	VSUBPS       Z6, Z1, Z1
 	VMULPS       Z4, Z1, Z6
 	VFNMADD231PS Z2, Z6, Z1
@@ -16428,101 +13960,31 @@ laneloop:
 	VPANDD       Z7, Z0, Z1
 	VPMADDUBSW   Z8, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  928(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  936(SP), DX
+	MOVQ  944(SP), BX
+	MOVQ  952(SP), R8
+	MOVQ  960(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z6
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW  Z4, Z3, Z3
-	VPADDSW    Z14, Z3, Z0
-	VPACKSSDW  Z6, Z5, Z5
-	VPADDSW    Z14, Z5, Z1
-	VPMINSW    Z5, Z3, Z3
-	VPCMPEQW   Z9, Z3, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z13, Z0
-	VPMAXSB    Z12, Z0, Z0
-	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z7, Z0, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z8, Z1, Z1
-	VPMOVWB    Z1, Y1
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -16536,15 +13998,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
@@ -16552,13 +14014,13 @@ groupstream:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VCVTPH2PS    64(SI), Z2
+	VCVTPH2PS    64(DX), Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z3
 	VFNMADD231PS Z6, Z3, Z2
 	VFMADD231PS  Z5, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    96(SI), Z2
+	VCVTPH2PS    96(DX), Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z6, Z16, Z2
@@ -16577,9 +14039,9 @@ groupstream:
 	VPANDD       Z7, Z0, Z1
 	VPMADDUBSW   Z8, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
@@ -16599,66 +14061,30 @@ grouplast:
 	VPANDD     Z7, Z0, Z1
 	VPMADDUBSW Z8, Z1, Z1
 	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+128, DX
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VCVTPH2PS   (SI), Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z16
-	VSUBPS      Z2, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VCVTPH2PS   96(SI), Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z3, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         groupback
+	MOVQ $+1, 976(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -16666,16 +14092,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -16684,14 +14110,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -16700,16 +14126,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -16718,14 +14144,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -16734,16 +14160,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -16752,14 +14178,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -16768,129 +14194,82 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z16
-	VSUBPS      Z2, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z3, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R9), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 928(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 936(SP)
+	LEAQ 32(SP), DX
+	MOVQ R10, 968(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 928(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 936(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 968(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPH2PS         64(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VCVTPH2PS         96(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPH2PS         96(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -16905,108 +14284,68 @@ short2stream:
 	VPANDD            Z7, Z0, Z1
 	VPMADDUBSW        Z8, Z1, Z1
 	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Y1, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS   (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VCVTPH2PS   96(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short2back
+	MOVQ $+2, 976(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         96(SI), Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z16, Z2
-	VPMINSW           Z16, Z1, Z1
+	VCVTPH2PS         64(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z9, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
@@ -17017,76 +14356,69 @@ short4stream:
 	VPANDD            Z7, Z0, Z1
 	VPMADDUBSW        Z8, Z1, Z1
 	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Y1, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z11, Z17
-	VSUBPS      Z2, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VSUBPS.BCST 8(R8), Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VCVTPH2PS   96(SI), Z0
-	VSUBPS.BCST 12(R8), Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short4back
+	MOVQ $+3, 976(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+4, 976(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 928(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 936(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -17100,9 +14432,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMOVUPS     64(DX), Z5
-	VMOVUPS     64(R8), Z6
+	VCVTPH2PS   32(DX), Z0
+	VMOVUPS     64(BX), Z5
+	VMOVUPS     64(R9), Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -17113,9 +14445,9 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMOVUPS     128(DX), Z5
-	VMOVUPS     128(R8), Z6
+	VCVTPH2PS   64(DX), Z0
+	VMOVUPS     128(BX), Z5
+	VMOVUPS     128(R9), Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -17125,9 +14457,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VMOVUPS     192(DX), Z6
-	VMOVUPS     192(R8), Z16
+	VCVTPH2PS   96(DX), Z0
+	VMOVUPS     192(BX), Z6
+	VMOVUPS     192(R9), Z16
 	VSUBPS      Z16, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -17143,99 +14475,48 @@ lanerare:
 	VPANDD      Z7, Z1, Z0
 	VPMADDUBSW  Z8, Z0, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
+	CMPQ        976(SP), $+1
+	JEQ         groupresume
+	CMPQ        976(SP), $+2
+	JEQ         short2resume
+	CMPQ        976(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VMOVUPS.Z   64(R8), K7, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z16
-	VSUBPS      Z16, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R9), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         944(SP), BX
+	MOVQ         952(SP), R8
+	MOVQ         960(SP), R9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	JMP          groupback
+
+short2resume:
+	MOVQ 944(SP), BX
+	MOVQ 952(SP), R8
+	MOVQ 960(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 944(SP), BX
+	MOVQ 952(SP), R8
+	MOVQ 960(SP), R9
+	JMP  short4back
 
 // func QuantizePacked2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizePacked2F16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizePacked2F16AVX512(SB), $704-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x4010401, Z8 0x3030303, Z7 0x100001
 	// per group: Z6 scale, Z5 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 20
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 17
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
@@ -17265,47 +14546,47 @@ TEXT ·QuantizePacked2F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z4
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
@@ -17315,23 +14596,23 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    160(SI), Z0
+	VCVTPH2PS    160(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    192(SI), Z0
+	VCVTPH2PS    192(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    224(SI), Z0
+	VCVTPH2PS    224(DX), Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
@@ -17349,11 +14630,11 @@ groupahead:
 	VPMADDUBSW   Z9, Z16, Z16
 	VPMADDWD     Z7, Z16, Z16
 	VPMOVDB      Z16, X16
-	VMOVUPS      X16, (DI)
+	VMOVUPS      X16, (SI)
 	VMOVAPS      Z1, Z4
 	VMOVAPS      Z2, Z3
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -17361,30 +14642,30 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
 	VPMINSW           Z3, Z4, Z0
@@ -17399,44 +14680,44 @@ groupturn:
 	VPMADDUBSW        Z9, Z16, Z16
 	VPMADDWD          Z7, Z16, Z16
 	VPMOVDB           Z16, X16
-	VMOVUPS           X16, (DI)
+	VMOVUPS           X16, (SI)
 	VMOVAPS           Z1, Z4
 	VMOVAPS           Z2, Z3
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R8
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z5, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
@@ -17454,34 +14735,36 @@ grouploop:
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
@@ -17490,7 +14773,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z5, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
@@ -17500,7 +14783,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z5, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
@@ -17509,7 +14792,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z5, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
@@ -17527,75 +14810,75 @@ groupmeet3:
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	VMOVUPS      X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z4
 	VFNMADD231PS Z6, Z4, Z0
@@ -17608,7 +14891,7 @@ grouptailnarrow:
 	VPMINSW    Z3, Z1, Z0
 	VPCMPEQW   Z10, Z0, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
+	JNE        groupstage
 	VPACKSSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
@@ -17619,33 +14902,33 @@ grouptailnarrow:
 	VPMADDUBSW Z9, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
 	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
+	LEAQ       3(DI), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
+	VMOVDQU8   X0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	MOVQ  R8, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -17656,98 +14939,98 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1
 	VPSUBD       Z1, Z0, Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS constantsAVX512<>+72(SB), Z0
-	VFNMADD231PS Z5, Z6, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z6, Z0, Z4
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z6, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z6, Z1, Z5
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z4, Z0, Z1
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z5, Z0, Z1
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z4, Z0, Z16
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z4, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z5, Z0, Z2
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z4
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z5, Z0, Z1
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z4, Z0, Z16
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z2
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z5, Z0, Z2
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z3
 
 longahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS      Z4, Z0, Z1
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z5, Z0, Z1
 	VFMADD231PS Z6, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   160(SI), Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z6, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VCVTPH2PS   192(SI), Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z6, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VCVTPH2PS   224(SI), Z0
-	VMULPS      Z4, Z0, Z17
-	VFMADD231PS Z6, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPMINSW     Z2, Z3, Z0
-	VPCMPEQW    Z10, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPACKSSWB   Z2, Z3, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXSB     Z13, Z0, Z0
-	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z8, Z0, Z17
-	VPMADDUBSW  Z9, Z17, Z17
-	VPMADDWD    Z7, Z17, Z17
-	VPMOVDB     Z17, X17
-	VMOVUPS     X17, (DI)
-	VMOVAPS     Z1, Z3
-	VMOVAPS     Z16, Z2
-	ADDQ        $+16, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
-	JGE         longahead
-
-longloop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z6, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z4, Z0, Z2
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z5, Z0, Z2
 	VFMADD231PS Z6, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z4, Z0, Z2
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z5, Z0, Z2
 	VFMADD231PS Z6, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z4, Z0, Z3
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z5, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
+	VPMINSW     Z3, Z4, Z0
+	VPCMPEQW    Z10, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKSSWB   Z3, Z4, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z8, Z0, Z16
+	VPMADDUBSW  Z9, Z16, Z16
+	VPMADDWD    Z7, Z16, Z16
+	VPMOVDB     Z16, X16
+	VMOVUPS     X16, (SI)
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z2, Z3
+	ADDQ        $+16, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z5, Z0, Z3
 	VFMADD231PS Z6, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -17763,59 +15046,63 @@ longloop:
 	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
+	VMOVUPS     X0, (SI)
 
 longback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+16, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z4, Z0, Z1
+	VMULPS      Z5, Z0, Z1
 	VFMADD231PS Z6, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R8, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z4, Z0, Z2
+	VMULPS      Z5, Z0, Z2
 	VFMADD231PS Z6, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	CMPQ        R8, $+33
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z4, Z0, Z3
+	VMULPS      Z5, Z0, Z3
 	VFMADD231PS Z6, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
-	CMPQ        R8, $+49
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z6, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
+	VMULPS      Z5, Z0, Z4
+	VFMADD231PS Z6, Z0, Z4
+	VCVTPS2DQ   Z4, Z4
 
 longtailnarrow:
 	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z16, Z3, Z3
+	VPACKSSDW  Z4, Z3, Z3
 	VPMINSW    Z3, Z1, Z0
 	VPCMPEQW   Z10, Z0, K1
 	KORTESTQ   K1, K1
-	JNE        longtailrare
+	JNE        longstage
 	VPACKSSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
@@ -17826,22 +15113,20 @@ longtailnarrow:
 	VPMADDUBSW Z9, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
 	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
+	LEAQ       3(DI), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-
-longtailback:
-	MOVQ R8, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU8   X0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -17859,98 +15144,96 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z6
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
+	VPACKSSDW         Z2, Z1, Z5
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z5, Z6, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z3, Z4, Z0
+	VPACKSSWB         Z5, Z6, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z16
-	VPMADDUBSW        Z9, Z16, Z16
-	VPMADDWD          Z7, Z16, Z16
-	VPMOVDB           Z16, X16
-	VMOVUPS           X16, (DI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+8, DX
+	VPANDD            Z8, Z0, Z3
+	VPMADDUBSW        Z9, Z3, Z3
+	VPMADDWD          Z7, Z3, Z3
+	VPMOVDB           Z3, X3
+	VMOVUPS           X3, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	ADDQ              $+8, BX
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -17965,13 +15248,13 @@ short2loop:
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
-	VMOVUPS           X0, (DI)
+	VMOVUPS           X0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -17993,102 +15276,98 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       16(BX), Z0, Z16
-	VFNMADD231PS.BCST 16(DX), Z16, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       20(BX), Z0, Z17
-	VFNMADD231PS.BCST 20(DX), Z17, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       24(BX), Z0, Z17
-	VFNMADD231PS.BCST 24(DX), Z17, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       28(BX), Z0, Z18
-	VFNMADD231PS.BCST 28(DX), Z18, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z1, Z2, Z0
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z5, Z6, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z1, Z2, Z0
+	VPACKSSWB         Z5, Z6, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z18
-	VPMADDUBSW        Z9, Z18, Z18
-	VPMADDWD          Z7, Z18, Z18
-	VPMOVDB           Z18, X18
-	VMOVUPS           X18, (DI)
-	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
-	ADDQ              $+16, DX
+	VPANDD            Z8, Z0, Z3
+	VPMADDUBSW        Z9, Z3, Z3
+	VPMADDWD          Z7, Z3, Z3
+	VPMOVDB           Z3, X3
+	VMOVUPS           X3, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	ADDQ              $+16, BX
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
@@ -18101,13 +15380,13 @@ short4loop:
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
-	VMOVUPS           X0, (DI)
+	VMOVUPS           X0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R8
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -18122,36 +15401,36 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VCVTPH2PS    96(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
@@ -18169,91 +15448,29 @@ laneloop:
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+16, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  656(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX512(SB)
+	MOVQ  664(SP), DX
+	MOVQ  672(SP), BX
+	MOVQ  680(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKSSDW  Z6, Z5, Z5
-	VPMINSW    Z5, Z3, Z0
-	VPCMPEQW   Z10, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z5, Z3, Z3
-	VPERMD     Z3, Z14, Z3
-	VPMAXSB    Z13, Z3, Z3
-	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z8, Z3, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z9, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -18267,25 +15484,25 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z5, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
@@ -18303,9 +15520,9 @@ groupstream:
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
-	VMOVNTPS     X0, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -18324,65 +15541,25 @@ grouplast:
 	VPMADDUBSW Z9, Z1, Z1
 	VPMADDWD   Z7, Z1, Z1
 	VPMOVDB    Z1, X1
-	VMOVUPS    X1, (DI)
-	ADDQ       $+16, DI
-	ADDQ       $+128, SI
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	ADDQ       $+128, DX
 	SUBQ       $+64, R9
 	JMP        groupwhole
 
 grouprare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         groupback
+	MOVQ $+1, 696(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 400(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -18390,14 +15567,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -18406,12 +15583,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -18420,14 +15597,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -18436,12 +15613,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -18450,14 +15627,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -18466,12 +15643,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -18480,113 +15657,69 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R8), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 656(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 664(SP)
+	LEAQ 16(SP), DX
+	MOVQ R9, 688(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 656(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 664(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 688(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z4, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z5, Z0, Z1
 	VFMADD231PS Z6, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z4, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z5, Z0, Z2
 	VFMADD231PS Z6, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z4, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z5, Z0, Z2
 	VFMADD231PS Z6, Z0, Z2
 	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z4, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z5, Z0, Z3
 	VFMADD231PS Z6, Z0, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPACKSSDW   Z3, Z2, Z2
@@ -18602,162 +15735,64 @@ longstream:
 	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
-	VMOVNTPS    X0, (DI)
-	ADDQ        $+16, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	VMOVNTPS    X0, (SI)
+	ADDQ        $+16, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         longback
+	MOVQ $+2, 696(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 400(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R8), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 656(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 664(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -18772,99 +15807,55 @@ short2stream:
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
-	VMOVNTPS          X0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          X0, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         short2back
+	MOVQ $+3, 696(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 400(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
@@ -18877,73 +15868,67 @@ short4stream:
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
-	VMOVNTPS          X0, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          X0, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z16, Z16, Z16
-	VCVTDQ2PS   Z16, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         short4back
+	MOVQ $+4, 696(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 400(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+5, 696(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 656(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 664(SP)
+	LEAQ 16(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 400(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 656(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 664(SP)
+	LEAQ 16(SP), DX
+	JMP  longloop
+
+rare:
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
@@ -18958,8 +15943,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMOVUPS     64(DX), Z5
+	VCVTPH2PS   32(DX), Z0
+	VMOVUPS     64(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -18969,8 +15954,8 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMOVUPS     128(DX), Z5
+	VCVTPH2PS   64(DX), Z0
+	VMOVUPS     128(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -18979,8 +15964,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VMOVUPS     192(DX), Z6
+	VCVTPH2PS   96(DX), Z0
+	VMOVUPS     192(BX), Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -18996,95 +15981,61 @@ lanerare:
 	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
+	VMOVUPS     X0, (SI)
+	CMPQ        696(SP), $+1
+	JEQ         groupresume
+	CMPQ        696(SP), $+2
+	JEQ         longresume
+	CMPQ        696(SP), $+3
+	JEQ         short2resume
+	CMPQ        696(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R8), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         672(SP), BX
+	MOVQ         680(SP), R8
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	JMP          groupback
+
+longresume:
+	MOVQ         672(SP), BX
+	MOVQ         680(SP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z6
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z6, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z6, Z1, Z5
+	JMP          longback
+
+short2resume:
+	MOVQ 672(SP), BX
+	MOVQ 680(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 672(SP), BX
+	MOVQ 680(SP), R8
+	JMP  short4back
 
 // func QuantizeZeroPointPacked2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointPacked2F16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeZeroPointPacked2F16AVX512(SB), $976-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x4010401, Z8 0x3030303, Z7 0x100001
-	// per group: Z6 scale, Z5 recip, Z4 zeroPoint, Z3 Narrow16
+	// per group: Z6 scale, Z5 recip, Z0 zeroPoint, Z4 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 26
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	// vector registers in use at once: 19
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
@@ -19114,99 +16065,99 @@ TEXT ·QuantizeZeroPointPacked2F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          longs
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VPACKSSDW    Z4, Z4, Z3
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z4
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z2
-	VCVTPH2PS    64(SI), Z0
+	VPACKSSDW    Z16, Z1, Z3
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z1
+	VPACKSSDW    Z16, Z1, Z2
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    160(DX), Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VCVTPH2PS    160(SI), Z0
+	VPACKSSDW    Z16, Z1, Z1
+	VCVTPH2PS    192(DX), Z0
+	VMULPS       Z5, Z0, Z16
+	VFNMADD231PS Z6, Z16, Z0
+	VFMADD231PS  Z5, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VCVTPH2PS    224(DX), Z0
 	VMULPS       Z5, Z0, Z17
 	VFNMADD231PS Z6, Z17, Z0
 	VFMADD231PS  Z5, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z16, Z16
-	VCVTPH2PS    192(SI), Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VCVTPH2PS    224(SI), Z0
-	VMULPS       Z5, Z0, Z18
-	VFNMADD231PS Z6, Z18, Z0
-	VFMADD231PS  Z5, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPMINSW      Z1, Z2, Z0
+	VPMINSW      Z2, Z3, Z0
 	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPADDSW      Z3, Z2, Z0
-	VPADDSW      Z3, Z1, Z18
-	VPACKSSWB    Z18, Z0, Z0
+	VPADDSW      Z4, Z3, Z0
+	VPADDSW      Z4, Z2, Z17
+	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z8, Z0, Z18
-	VPMADDUBSW   Z9, Z18, Z18
-	VPMADDWD     Z7, Z18, Z18
-	VPMOVDB      Z18, X18
-	VMOVUPS      X18, (DI)
+	VPANDD       Z8, Z0, Z17
+	VPMADDUBSW   Z9, Z17, Z17
+	VPMADDWD     Z7, Z17, Z17
+	VPMOVDB      Z17, X17
+	VMOVUPS      X17, (SI)
+	VMOVAPS      Z1, Z3
 	VMOVAPS      Z16, Z2
-	VMOVAPS      Z17, Z1
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -19214,97 +16165,97 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VPACKSSDW         Z16, Z1, Z1
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z1, Z2, Z0
+	VPMINSW           Z2, Z3, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z2, Z18
-	VPADDSW           Z0, Z1, Z0
-	VPACKSSWB         Z0, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXSB           Z13, Z18, Z18
-	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z8, Z18, Z0
+	VPADDSW           Z0, Z3, Z17
+	VPADDSW           Z0, Z2, Z0
+	VPACKSSWB         Z0, Z17, Z17
+	VPERMD            Z17, Z14, Z17
+	VPMAXSB           Z13, Z17, Z17
+	VPMINSB           Z11, Z17, Z17
+	VPANDD            Z8, Z17, Z0
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
-	VMOVUPS           X0, (DI)
+	VMOVUPS           X0, (SI)
+	VMOVAPS           Z1, Z3
 	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VPACKSSDW    Z4, Z4, Z3
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z4
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z3, Z1, Z0
-	VCVTPH2PS    64(SI), Z2
+	VPADDSW      Z4, Z1, Z0
+	VCVTPH2PS    64(DX), Z2
+	VMULPS       Z5, Z2, Z3
+	VFNMADD231PS Z6, Z3, Z2
+	VFMADD231PS  Z5, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTPH2PS    96(DX), Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z6, Z16, Z2
 	VFMADD231PS  Z5, Z2, Z16
 	VCVTPS2DQ    Z16, Z16
-	VCVTPH2PS    96(SI), Z2
-	VMULPS       Z5, Z2, Z17
-	VFNMADD231PS Z6, Z17, Z2
-	VFMADD231PS  Z5, Z2, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z3, Z16, Z2
-	VPMINSW      Z16, Z1, Z1
+	VPACKSSDW    Z16, Z3, Z3
+	VPADDSW      Z4, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z10, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
@@ -19316,36 +16267,38 @@ grouploop:
 	VPMADDUBSW   Z9, Z1, Z1
 	VPMADDWD     Z7, Z1, Z1
 	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R9), Z4
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z4, Z0
-	VCVTPH2PS    (SI), Z1
+	VCVTPH2PS    (DX), Z1
 	VMULPS       Z6, Z1, Z2
 	VFNMADD231PS Z5, Z2, Z1
 	VFMADD231PS  Z6, Z1, Z2
@@ -19355,7 +16308,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z4, Z1
-	VCVTPH2PS    32(SI), Z3
+	VCVTPH2PS    32(DX), Z3
 	VMULPS       Z6, Z3, Z16
 	VFNMADD231PS Z5, Z16, Z3
 	VFMADD231PS  Z6, Z3, Z16
@@ -19368,7 +16321,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z4, Z1
-	VCVTPH2PS    64(SI), Z3
+	VCVTPH2PS    64(DX), Z3
 	VMULPS       Z6, Z3, Z16
 	VFNMADD231PS Z5, Z16, Z3
 	VFMADD231PS  Z6, Z3, Z16
@@ -19378,7 +16331,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z4, Z3
-	VCVTPH2PS    96(SI), Z17
+	VCVTPH2PS    96(DX), Z17
 	VMULPS       Z6, Z17, Z18
 	VFNMADD231PS Z5, Z18, Z17
 	VFMADD231PS  Z6, Z17, Z18
@@ -19398,93 +16351,93 @@ groupmeet3:
 	VPMADDUBSW   Z9, Z1, Z1
 	VPMADDWD     Z7, Z1, Z1
 	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	VMOVUPS      X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VPACKSSDW    Z4, Z4, Z3
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z4
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z5, Z0, Z3
+	VFNMADD231PS Z6, Z3, Z0
+	VFMADD231PS  Z5, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	CMPQ         R9, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
 
 grouptailnarrow:
 	VPACKSSDW  Z2, Z1, Z1
-	VPADDSW    Z3, Z1, Z0
-	VPACKSSDW  Z17, Z16, Z16
-	VPADDSW    Z3, Z16, Z2
-	VPMINSW    Z16, Z1, Z1
+	VPADDSW    Z4, Z1, Z0
+	VPACKSSDW  Z16, Z3, Z3
+	VPADDSW    Z4, Z3, Z2
+	VPMINSW    Z3, Z1, Z1
 	VPCMPEQW   Z10, Z1, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
+	JNE        groupstage
 	VPACKSSWB  Z2, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
@@ -19495,34 +16448,34 @@ grouptailnarrow:
 	VPMADDUBSW Z9, Z1, Z1
 	VPMADDWD   Z7, Z1, Z1
 	VPMOVDB    Z1, X1
-	LEAQ       3(R9), CX
+	LEAQ       3(DI), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   X1, K7, (DI)
+	VMOVDQU8   X1, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	MOVQ  R9, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -19533,112 +16486,112 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z16
-	VBROADCASTSS constantsAVX512<>+68(SB), Z17
-	VPSUBD       Z17, Z16, Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS constantsAVX512<>+72(SB), Z16
-	VFNMADD231PS Z5, Z6, Z16
-	VBROADCASTSS constantsAVX512<>+76(SB), Z17
-	VFMADD231PS  Z17, Z16, Z16
-	VMULPS       Z6, Z16, Z4
-	VBROADCASTSS (R8), Z3
-	VPACKSSDW    Z3, Z3, Z2
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          longtail
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z6
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z6, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z6, Z1, Z5
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z4
+	MOVQ         R11, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VCVTPH2PS    (SI), Z16
-	VMULPS       Z4, Z16, Z17
-	VFMADD231PS  Z6, Z16, Z17
-	VCVTPS2DQ    Z17, Z17
-	VCVTPH2PS    32(SI), Z16
-	VMULPS       Z4, Z16, Z18
-	VFMADD231PS  Z6, Z16, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z1
-	VCVTPH2PS    64(SI), Z16
-	VMULPS       Z4, Z16, Z17
-	VFMADD231PS  Z6, Z16, Z17
-	VCVTPS2DQ    Z17, Z17
-	VCVTPH2PS    96(SI), Z16
-	VMULPS       Z4, Z16, Z18
-	VFMADD231PS  Z6, Z16, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z0
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z5, Z0, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z5, Z0, Z16
+	VFMADD231PS  Z6, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z3
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z5, Z0, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z5, Z0, Z16
+	VFMADD231PS  Z6, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z2
 
 longahead:
-	VCVTPH2PS   128(SI), Z16
-	VMULPS      Z4, Z16, Z17
-	VFMADD231PS Z6, Z16, Z17
-	VCVTPS2DQ   Z17, Z17
-	VCVTPH2PS   160(SI), Z16
-	VMULPS      Z4, Z16, Z18
-	VFMADD231PS Z6, Z16, Z18
-	VCVTPS2DQ   Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VCVTPH2PS   192(SI), Z16
-	VMULPS      Z4, Z16, Z18
-	VFMADD231PS Z6, Z16, Z18
-	VCVTPS2DQ   Z18, Z18
-	VCVTPH2PS   224(SI), Z16
-	VMULPS      Z4, Z16, Z19
-	VFMADD231PS Z6, Z16, Z19
-	VCVTPS2DQ   Z19, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPMINSW     Z0, Z1, Z16
-	VPCMPEQW    Z10, Z16, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPADDSW     Z2, Z1, Z16
-	VPADDSW     Z2, Z0, Z19
-	VPACKSSWB   Z19, Z16, Z16
-	VPERMD      Z16, Z14, Z16
-	VPMAXSB     Z13, Z16, Z16
-	VPMINSB     Z11, Z16, Z16
-	VPANDD      Z8, Z16, Z19
-	VPMADDUBSW  Z9, Z19, Z19
-	VPMADDWD    Z7, Z19, Z19
-	VPMOVDB     Z19, X19
-	VMOVUPS     X19, (DI)
-	VMOVAPS     Z17, Z1
-	VMOVAPS     Z18, Z0
-	ADDQ        $+16, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+128
-	JGE         longahead
-
-longloop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z4, Z0, Z1
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z5, Z0, Z1
 	VFMADD231PS Z6, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z4, Z0, Z16
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z5, Z0, Z16
 	VFMADD231PS Z6, Z0, Z16
 	VCVTPS2DQ   Z16, Z16
 	VPACKSSDW   Z16, Z1, Z1
-	VPADDSW     Z2, Z1, Z0
-	VCVTPH2PS   64(SI), Z16
-	VMULPS      Z4, Z16, Z17
-	VFMADD231PS Z6, Z16, Z17
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z5, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z5, Z0, Z17
+	VFMADD231PS Z6, Z0, Z17
 	VCVTPS2DQ   Z17, Z17
-	VCVTPH2PS   96(SI), Z16
-	VMULPS      Z4, Z16, Z18
-	VFMADD231PS Z6, Z16, Z18
-	VCVTPS2DQ   Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPADDSW     Z2, Z17, Z16
-	VPMINSW     Z17, Z1, Z1
+	VPACKSSDW   Z17, Z16, Z16
+	VPMINSW     Z2, Z3, Z0
+	VPCMPEQW    Z10, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPADDSW     Z4, Z3, Z0
+	VPADDSW     Z4, Z2, Z17
+	VPACKSSWB   Z17, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z8, Z0, Z17
+	VPMADDUBSW  Z9, Z17, Z17
+	VPMADDWD    Z7, Z17, Z17
+	VPMOVDB     Z17, X17
+	VMOVUPS     X17, (SI)
+	VMOVAPS     Z1, Z3
+	VMOVAPS     Z16, Z2
+	ADDQ        $+16, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z4, Z1, Z0
+	VCVTPH2PS   64(DX), Z2
+	VMULPS      Z5, Z2, Z3
+	VFMADD231PS Z6, Z2, Z3
+	VCVTPS2DQ   Z3, Z3
+	VCVTPH2PS   96(DX), Z2
+	VMULPS      Z5, Z2, Z16
+	VFMADD231PS Z6, Z2, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPACKSSDW   Z16, Z3, Z3
+	VPADDSW     Z4, Z3, Z2
+	VPMINSW     Z3, Z1, Z1
 	VPCMPEQW    Z10, Z1, K1
 	KORTESTQ    K1, K1
 	JNE         longrare
-	VPACKSSWB   Z16, Z0, Z0
+	VPACKSSWB   Z2, Z0, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
@@ -19646,62 +16599,66 @@ longloop:
 	VPMADDUBSW  Z9, Z1, Z1
 	VPMADDWD    Z7, Z1, Z1
 	VPMOVDB     Z1, X1
-	VMOVUPS     X1, (DI)
+	VMOVUPS     X1, (SI)
 
 longback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	ADDQ $+16, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R9, R9
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R9, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z4, Z0, Z1
+	VMULPS      Z5, Z0, Z1
 	VFMADD231PS Z6, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	CMPQ        R9, $+17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z6, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	CMPQ        R9, $+33
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z4, Z0, Z17
-	VFMADD231PS Z6, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	CMPQ        R9, $+49
+	VMULPS      Z5, Z0, Z3
+	VFMADD231PS Z6, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z4, Z0, Z18
-	VFMADD231PS Z6, Z0, Z18
-	VCVTPS2DQ   Z18, Z18
+	VMULPS      Z5, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
 
 longtailnarrow:
-	VPACKSSDW  Z16, Z1, Z1
-	VPADDSW    Z2, Z1, Z0
-	VPACKSSDW  Z18, Z17, Z17
-	VPADDSW    Z2, Z17, Z16
-	VPMINSW    Z17, Z1, Z1
+	VPACKSSDW  Z2, Z1, Z1
+	VPADDSW    Z4, Z1, Z0
+	VPACKSSDW  Z16, Z3, Z3
+	VPADDSW    Z4, Z3, Z2
+	VPMINSW    Z3, Z1, Z1
 	VPCMPEQW   Z10, Z1, K1
 	KORTESTQ   K1, K1
-	JNE        longtailrare
-	VPACKSSWB  Z16, Z0, Z0
+	JNE        longstage
+	VPACKSSWB  Z2, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
@@ -19711,23 +16668,21 @@ longtailnarrow:
 	VPMADDUBSW Z9, Z1, Z1
 	VPMADDWD   Z7, Z1, Z1
 	VPMOVDB    Z1, X1
-	LEAQ       3(R9), CX
+	LEAQ       3(DI), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   X1, K7, (DI)
-
-longtailback:
-	MOVQ R9, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
+	VMOVDQU8   X1, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
@@ -19745,118 +16700,63 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFNMADD231PS.BCST (DX), Z18, Z17
-	VFMADD231PS.BCST  (BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VCVTPH2PS         32(SI), Z17
-	VMULPS.BCST       (BX), Z17, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z17
-	VFMADD231PS.BCST  (BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z0
-	VCVTPH2PS         64(SI), Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VCVTPH2PS         96(SI), Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z16
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z3
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VFNMADD231PS.BCST 8(DX), Z18, Z17
-	VFMADD231PS.BCST  8(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VCVTPH2PS         160(SI), Z17
-	VMULPS.BCST       8(BX), Z17, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z17
-	VFMADD231PS.BCST  8(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VCVTPH2PS         192(SI), Z17
-	VMULPS.BCST       12(BX), Z17, Z19
-	VFNMADD231PS.BCST 12(DX), Z19, Z17
-	VFMADD231PS.BCST  12(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VCVTPH2PS         224(SI), Z17
-	VMULPS.BCST       12(BX), Z17, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z17
-	VFMADD231PS.BCST  12(BX), Z17, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPMINSW           Z16, Z0, Z17
-	VPCMPEQW          Z10, Z17, K1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPMINSW           Z3, Z4, Z0
+	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VBROADCASTSS      (R8), Z17
-	VPACKSSDW         Z17, Z17, Z17
-	VPADDSW           Z17, Z0, Z17
-	VBROADCASTSS      4(R8), Z20
-	VPACKSSDW         Z20, Z20, Z20
-	VPADDSW           Z20, Z16, Z20
-	VPACKSSWB         Z20, Z17, Z17
-	VPERMD            Z17, Z14, Z17
-	VPMAXSB           Z13, Z17, Z17
-	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z8, Z17, Z20
-	VPMADDUBSW        Z9, Z20, Z20
-	VPMADDWD          Z7, Z20, Z20
-	VPMOVDB           Z20, X20
-	VMOVUPS           X20, (DI)
-	VMOVAPS           Z18, Z0
-	VMOVAPS           Z19, Z16
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      (R8), Z4
-	VPACKSSDW         Z4, Z4, Z3
-	VBROADCASTSS      4(R8), Z2
-	VPACKSSDW         Z2, Z2, Z1
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z3, Z16, Z0
-	VCVTPH2PS         64(SI), Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VCVTPH2PS         96(SI), Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPADDSW           Z1, Z18, Z17
-	VPMINSW           Z18, Z16, Z16
-	VPCMPEQW          Z10, Z16, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z17, Z0, Z0
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z4, Z0
+	VBROADCASTSS      4(R9), Z16
+	VPACKSSDW         Z16, Z16, Z16
+	VPADDSW           Z16, Z3, Z16
+	VPACKSSWB         Z16, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
@@ -19864,14 +16764,67 @@ short2loop:
 	VPMADDUBSW        Z9, Z16, Z16
 	VPMADDWD          Z7, Z16, Z16
 	VPMOVDB           Z16, X16
-	VMOVUPS           X16, (DI)
+	VMOVUPS           X16, (SI)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z2, Z3
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z6
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z5
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z6, Z1, Z0
+	VCVTPH2PS         64(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z5, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z9, Z1, Z1
+	VPMADDWD          Z7, Z1, Z1
+	VPMOVDB           Z1, X1
+	VMOVUPS           X1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -19893,139 +16846,135 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z21
-	VMULPS.BCST       (BX), Z21, Z22
-	VFNMADD231PS.BCST (DX), Z22, Z21
-	VFMADD231PS.BCST  (BX), Z21, Z22
-	VCVTPS2DQ         Z22, Z22
-	VCVTPH2PS         32(SI), Z21
-	VMULPS.BCST       4(BX), Z21, Z23
-	VFNMADD231PS.BCST 4(DX), Z23, Z21
-	VFMADD231PS.BCST  4(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z19
-	VCVTPH2PS         64(SI), Z21
-	VMULPS.BCST       8(BX), Z21, Z22
-	VFNMADD231PS.BCST 8(DX), Z22, Z21
-	VFMADD231PS.BCST  8(BX), Z21, Z22
-	VCVTPS2DQ         Z22, Z22
-	VCVTPH2PS         96(SI), Z21
-	VMULPS.BCST       12(BX), Z21, Z23
-	VFNMADD231PS.BCST 12(DX), Z23, Z21
-	VFMADD231PS.BCST  12(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z20
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z3
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z21
-	VMULPS.BCST       16(BX), Z21, Z22
-	VFNMADD231PS.BCST 16(DX), Z22, Z21
-	VFMADD231PS.BCST  16(BX), Z21, Z22
-	VCVTPS2DQ         Z22, Z22
-	VCVTPH2PS         160(SI), Z21
-	VMULPS.BCST       20(BX), Z21, Z23
-	VFNMADD231PS.BCST 20(DX), Z23, Z21
-	VFMADD231PS.BCST  20(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VCVTPH2PS         192(SI), Z21
-	VMULPS.BCST       24(BX), Z21, Z23
-	VFNMADD231PS.BCST 24(DX), Z23, Z21
-	VFMADD231PS.BCST  24(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VCVTPH2PS         224(SI), Z21
-	VMULPS.BCST       28(BX), Z21, Z24
-	VFNMADD231PS.BCST 28(DX), Z24, Z21
-	VFMADD231PS.BCST  28(BX), Z21, Z24
-	VCVTPS2DQ         Z24, Z24
-	VPACKSSDW         Z24, Z23, Z23
-	VPMINSW           Z20, Z19, Z21
-	VPCMPEQW          Z10, Z21, K1
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z16
+	VFNMADD231PS.BCST 28(BX), Z16, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPMINSW           Z3, Z4, Z0
+	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VBROADCASTSS      (R8), Z21
-	VBROADCASTSS      4(R8), Z24
-	VPACKSSDW         Z24, Z21, Z21
-	VPADDSW           Z21, Z19, Z21
-	VBROADCASTSS      8(R8), Z24
-	VBROADCASTSS      12(R8), Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPADDSW           Z24, Z20, Z24
-	VPACKSSWB         Z24, Z21, Z21
-	VPERMD            Z21, Z14, Z21
-	VPMAXSB           Z13, Z21, Z21
-	VPMINSB           Z11, Z21, Z21
-	VPANDD            Z8, Z21, Z24
-	VPMADDUBSW        Z9, Z24, Z24
-	VPMADDWD          Z7, Z24, Z24
-	VPMOVDB           Z24, X24
-	VMOVUPS           X24, (DI)
-	VMOVAPS           Z22, Z19
-	VMOVAPS           Z23, Z20
-	ADDQ              $+16, DX
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z16
+	VPACKSSDW         Z16, Z0, Z0
+	VPADDSW           Z0, Z4, Z0
+	VBROADCASTSS      8(R9), Z16
+	VBROADCASTSS      12(R9), Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z16, Z3, Z16
+	VPACKSSWB         Z16, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z8, Z0, Z16
+	VPMADDUBSW        Z9, Z16, Z16
+	VPMADDWD          Z7, Z16, Z16
+	VPMOVDB           Z16, X16
+	VMOVUPS           X16, (SI)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z2, Z3
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VBROADCASTSS      (R8), Z2
-	VBROADCASTSS      4(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VBROADCASTSS      8(R8), Z16
-	VBROADCASTSS      12(R8), Z17
-	VPACKSSDW         Z17, Z16, Z18
-	VCVTPH2PS         (SI), Z19
-	VMULPS.BCST       (BX), Z19, Z20
-	VFNMADD231PS.BCST (DX), Z20, Z19
-	VFMADD231PS.BCST  (BX), Z19, Z20
-	VCVTPS2DQ         Z20, Z20
-	VCVTPH2PS         32(SI), Z19
-	VMULPS.BCST       4(BX), Z19, Z21
-	VFNMADD231PS.BCST 4(DX), Z21, Z19
-	VFMADD231PS.BCST  4(BX), Z19, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPADDSW           Z0, Z20, Z19
-	VCVTPH2PS         64(SI), Z21
-	VMULPS.BCST       8(BX), Z21, Z22
-	VFNMADD231PS.BCST 8(DX), Z22, Z21
-	VFMADD231PS.BCST  8(BX), Z21, Z22
-	VCVTPS2DQ         Z22, Z22
-	VCVTPH2PS         96(SI), Z21
-	VMULPS.BCST       12(BX), Z21, Z23
-	VFNMADD231PS.BCST 12(DX), Z23, Z21
-	VFMADD231PS.BCST  12(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPADDSW           Z18, Z22, Z21
-	VPMINSW           Z22, Z20, Z20
-	VPCMPEQW          Z10, Z20, K1
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z6
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z5
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z6, Z1, Z0
+	VCVTPH2PS         64(DX), Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z5, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z21, Z19, Z19
-	VPERMD            Z19, Z14, Z19
-	VPMAXSB           Z13, Z19, Z19
-	VPMINSB           Z11, Z19, Z19
-	VPANDD            Z8, Z19, Z20
-	VPMADDUBSW        Z9, Z20, Z20
-	VPMADDWD          Z7, Z20, Z20
-	VPMOVDB           Z20, X20
-	VMOVUPS           X20, (DI)
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z9, Z1, Z1
+	VPMADDWD          Z7, Z1, Z1
+	VPMOVDB           Z1, X1
+	VMOVUPS           X1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R9
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -20040,23 +16989,23 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z5
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -20064,18 +17013,18 @@ laneloop:
 	VPACKSSDW    Z6, Z4, Z4
 	VPACKSSDW    Z5, Z3, Z3
 	VPADDSW      Z3, Z4, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z5
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
-	VCVTPH2PS    96(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z16
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R9), Z16
 	VMULPS       Z2, Z0, Z17
 	VFNMADD231PS Z1, Z17, Z0
 	VFMADD231PS  Z2, Z0, Z17
@@ -20095,100 +17044,31 @@ laneloop:
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+16, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  912(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX512(SB)
+	MOVQ  920(SP), DX
+	MOVQ  928(SP), BX
+	MOVQ  936(SP), R8
+	MOVQ  944(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z16
-	VMULPS       Z2, Z0, Z17
-	VFNMADD231PS Z1, Z17, Z0
-	VFMADD231PS  Z2, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z18
-	VMULPS       Z2, Z0, Z19
-	VFNMADD231PS Z1, Z19, Z0
-	VFMADD231PS  Z2, Z0, Z19
-	VCVTPS2DQ    Z19, Z19
-
-lanetailnarrow:
-	VPACKSSDW  Z6, Z4, Z4
-	VPACKSSDW  Z5, Z3, Z3
-	VPADDSW    Z3, Z4, Z3
-	VPACKSSDW  Z19, Z17, Z17
-	VPACKSSDW  Z18, Z16, Z16
-	VPADDSW    Z16, Z17, Z16
-	VPMINSW    Z17, Z4, Z4
-	VPCMPEQW   Z10, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z16, Z3, Z3
-	VPERMD     Z3, Z14, Z3
-	VPMAXSB    Z13, Z3, Z3
-	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z8, Z3, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z9, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -20202,33 +17082,33 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z3, Z1, Z0
-	VCVTPH2PS    64(SI), Z2
+	VPADDSW      Z4, Z1, Z0
+	VCVTPH2PS    64(DX), Z2
+	VMULPS       Z5, Z2, Z3
+	VFNMADD231PS Z6, Z3, Z2
+	VFMADD231PS  Z5, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTPH2PS    96(DX), Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z6, Z16, Z2
 	VFMADD231PS  Z5, Z2, Z16
 	VCVTPS2DQ    Z16, Z16
-	VCVTPH2PS    96(SI), Z2
-	VMULPS       Z5, Z2, Z17
-	VFNMADD231PS Z6, Z17, Z2
-	VFMADD231PS  Z5, Z2, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z3, Z16, Z2
-	VPMINSW      Z16, Z1, Z1
+	VPACKSSDW    Z16, Z3, Z3
+	VPADDSW      Z4, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z10, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
@@ -20240,87 +17120,53 @@ groupstream:
 	VPMADDUBSW   Z9, Z1, Z1
 	VPMADDWD     Z7, Z1, Z1
 	VPMOVDB      Z1, X1
-	VMOVNTPS     X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW    Z1, Z2, Z0
+	VPMINSW    Z2, Z3, Z0
 	VPCMPEQW   Z10, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPADDSW    Z3, Z2, Z0
-	VPADDSW    Z3, Z1, Z16
-	VPACKSSWB  Z16, Z0, Z0
+	VPADDSW    Z4, Z3, Z0
+	VPADDSW    Z4, Z2, Z1
+	VPACKSSWB  Z1, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z8, Z0, Z16
-	VPMADDUBSW Z9, Z16, Z16
-	VPMADDWD   Z7, Z16, Z16
-	VPMOVDB    Z16, X16
-	VMOVUPS    X16, (DI)
-	ADDQ       $+16, DI
-	ADDQ       $+128, SI
+	VPANDD     Z8, Z0, Z1
+	VPMADDUBSW Z9, Z1, Z1
+	VPMADDWD   Z7, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	ADDQ       $+128, DX
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z4, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         groupback
+	MOVQ $+1, 960(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -20328,16 +17174,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(R9), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -20346,14 +17192,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R9), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -20362,16 +17208,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(R9), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -20380,14 +17226,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R9), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -20396,16 +17242,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(R9), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -20414,14 +17260,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R9), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -20430,125 +17276,82 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(R9), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z4, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R9), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 912(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 920(SP)
+	LEAQ 16(SP), DX
+	MOVQ R10, 952(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 912(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 920(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 952(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z4, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z5, Z0, Z1
 	VFMADD231PS Z6, Z0, Z1
 	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z6, Z0, Z16
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z4, Z1, Z0
+	VCVTPH2PS   64(DX), Z2
+	VMULPS      Z5, Z2, Z3
+	VFMADD231PS Z6, Z2, Z3
+	VCVTPS2DQ   Z3, Z3
+	VCVTPH2PS   96(DX), Z2
+	VMULPS      Z5, Z2, Z16
+	VFMADD231PS Z6, Z2, Z16
 	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPADDSW     Z2, Z1, Z0
-	VCVTPH2PS   64(SI), Z16
-	VMULPS      Z4, Z16, Z17
-	VFMADD231PS Z6, Z16, Z17
-	VCVTPS2DQ   Z17, Z17
-	VCVTPH2PS   96(SI), Z16
-	VMULPS      Z4, Z16, Z18
-	VFMADD231PS Z6, Z16, Z18
-	VCVTPS2DQ   Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPADDSW     Z2, Z17, Z16
-	VPMINSW     Z17, Z1, Z1
+	VPACKSSDW   Z16, Z3, Z3
+	VPADDSW     Z4, Z3, Z2
+	VPMINSW     Z3, Z1, Z1
 	VPCMPEQW    Z10, Z1, K1
 	KORTESTQ    K1, K1
 	JNE         longrare
-	VPACKSSWB   Z16, Z0, Z0
+	VPACKSSWB   Z2, Z0, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
@@ -20556,373 +17359,237 @@ longstream:
 	VPMADDUBSW  Z9, Z1, Z1
 	VPMADDWD    Z7, Z1, Z1
 	VPMOVDB     Z1, X1
-	VMOVNTPS    X1, (DI)
-	ADDQ        $+16, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	VMOVNTPS    X1, (SI)
+	ADDQ        $+16, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z16
-	VCVTDQ2PS   Z3, Z17
-	VSUBPS      Z17, Z16, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z12, Z18
-	VSUBPS      Z17, Z18, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z17, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z17, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z17, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z16, Z20
-	VMINPS      Z20, Z18, Z20
-	VADDPS      Z17, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKSSWB   Z19, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         longback
+	MOVQ $+2, 960(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z16
-	VCVTDQ2PS   Z3, Z17
-	VSUBPS      Z17, Z16, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z12, Z18
-	VSUBPS      Z17, Z18, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z17, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z17, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z17, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z16, Z20
-	VMINPS      Z20, Z18, Z20
-	VADDPS      Z17, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKSSWB   Z19, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R9), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 912(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 920(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      (R8), Z4
-	VPACKSSDW         Z4, Z4, Z3
-	VBROADCASTSS      4(R8), Z2
-	VPACKSSDW         Z2, Z2, Z1
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z3, Z16, Z0
-	VCVTPH2PS         64(SI), Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VCVTPH2PS         96(SI), Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPADDSW           Z1, Z18, Z17
-	VPMINSW           Z18, Z16, Z16
-	VPCMPEQW          Z10, Z16, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z6
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z5
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z6, Z1, Z0
+	VCVTPH2PS         64(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z5, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z17, Z0, Z0
+	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z16
-	VPMADDUBSW        Z9, Z16, Z16
-	VPMADDWD          Z7, Z16, Z16
-	VPMOVDB           Z16, X16
-	VMOVNTPS          X16, (DI)
-	ADDQ              $+8, DX
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z9, Z1, Z1
+	VPMADDWD          Z7, Z1, Z1
+	VPMOVDB           Z1, X1
+	VMOVNTPS          X1, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VCVTDQ2PS   Z15, Z17
-	VCVTDQ2PS   Z4, Z18
-	VSUBPS      Z18, Z17, Z19
-	VMAXPS      Z16, Z19, Z16
-	VCVTDQ2PS   Z12, Z20
-	VSUBPS      Z18, Z20, Z21
-	VMINPS      Z16, Z21, Z16
-	VADDPS      Z18, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z22
-	VMAXPS      Z22, Z19, Z22
-	VMINPS      Z22, Z21, Z22
-	VADDPS      Z18, Z22, Z22
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z22, Z22
-	VMOVAPS.Z   Z22, K1, Z22
-	VPACKSSDW   Z22, Z16, Z16
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VCVTDQ2PS   Z2, Z19
-	VSUBPS      Z19, Z17, Z17
-	VMAXPS      Z18, Z17, Z18
-	VSUBPS      Z19, Z20, Z20
-	VMINPS      Z18, Z20, Z18
-	VADDPS      Z19, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z17, Z21
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z19, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z18, Z18
-	VPACKSSWB   Z18, Z16, Z16
-	VPERMD      Z16, Z14, Z16
-	VPANDD      Z8, Z16, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         short2back
+	MOVQ $+3, 960(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VBROADCASTSS      (R8), Z2
-	VBROADCASTSS      4(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VBROADCASTSS      8(R8), Z16
-	VBROADCASTSS      12(R8), Z17
-	VPACKSSDW         Z17, Z16, Z18
-	VCVTPH2PS         (SI), Z19
-	VMULPS.BCST       (BX), Z19, Z20
-	VFNMADD231PS.BCST (DX), Z20, Z19
-	VFMADD231PS.BCST  (BX), Z19, Z20
-	VCVTPS2DQ         Z20, Z20
-	VCVTPH2PS         32(SI), Z19
-	VMULPS.BCST       4(BX), Z19, Z21
-	VFNMADD231PS.BCST 4(DX), Z21, Z19
-	VFMADD231PS.BCST  4(BX), Z19, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPADDSW           Z0, Z20, Z19
-	VCVTPH2PS         64(SI), Z21
-	VMULPS.BCST       8(BX), Z21, Z22
-	VFNMADD231PS.BCST 8(DX), Z22, Z21
-	VFMADD231PS.BCST  8(BX), Z21, Z22
-	VCVTPS2DQ         Z22, Z22
-	VCVTPH2PS         96(SI), Z21
-	VMULPS.BCST       12(BX), Z21, Z23
-	VFNMADD231PS.BCST 12(DX), Z23, Z21
-	VFMADD231PS.BCST  12(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPADDSW           Z18, Z22, Z21
-	VPMINSW           Z22, Z20, Z20
-	VPCMPEQW          Z10, Z20, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z6
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z5
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z6, Z1, Z0
+	VCVTPH2PS         64(DX), Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z5, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z21, Z19, Z19
-	VPERMD            Z19, Z14, Z19
-	VPMAXSB           Z13, Z19, Z19
-	VPMINSB           Z11, Z19, Z19
-	VPANDD            Z8, Z19, Z20
-	VPMADDUBSW        Z9, Z20, Z20
-	VPMADDWD          Z7, Z20, Z20
-	VPMOVDB           Z20, X20
-	VMOVNTPS          X20, (DI)
-	ADDQ              $+16, DX
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z9, Z1, Z1
+	VPMADDWD          Z7, Z1, Z1
+	VPMOVDB           Z1, X1
+	VMOVNTPS          X1, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (SI), Z19
-	VDIVPS      Z6, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z20
-	VCVTDQ2PS   Z15, Z21
-	VCVTDQ2PS   Z2, Z22
-	VSUBPS      Z22, Z21, Z23
-	VMAXPS      Z20, Z23, Z20
-	VCVTDQ2PS   Z12, Z23
-	VSUBPS      Z22, Z23, Z24
-	VMINPS      Z20, Z24, Z20
-	VADDPS      Z22, Z20, Z20
-	VCMPPS      $0x07, Z19, Z19, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VCVTPH2PS   32(SI), Z19
-	VDIVPS      Z5, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z22
-	VCVTDQ2PS   Z1, Z24
-	VSUBPS      Z24, Z21, Z25
-	VMAXPS      Z22, Z25, Z22
-	VSUBPS      Z24, Z23, Z25
-	VMINPS      Z22, Z25, Z22
-	VADDPS      Z24, Z22, Z22
-	VCMPPS      $0x07, Z19, Z19, K1
-	VCVTPS2DQ   Z22, Z22
-	VMOVAPS.Z   Z22, K1, Z22
-	VPACKSSDW   Z22, Z20, Z20
-	VCVTPH2PS   64(SI), Z19
-	VDIVPS      Z4, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z22
-	VCVTDQ2PS   Z16, Z24
-	VSUBPS      Z24, Z21, Z25
-	VMAXPS      Z22, Z25, Z22
-	VSUBPS      Z24, Z23, Z25
-	VMINPS      Z22, Z25, Z22
-	VADDPS      Z24, Z22, Z22
-	VCMPPS      $0x07, Z19, Z19, K1
-	VCVTPS2DQ   Z22, Z22
-	VMOVAPS.Z   Z22, K1, Z22
-	VCVTPH2PS   96(SI), Z19
-	VDIVPS      Z3, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z24
-	VCVTDQ2PS   Z17, Z25
-	VSUBPS      Z25, Z21, Z21
-	VMAXPS      Z24, Z21, Z24
-	VSUBPS      Z25, Z23, Z23
-	VMINPS      Z24, Z23, Z24
-	VADDPS      Z25, Z24, Z24
-	VCMPPS      $0x07, Z19, Z19, K1
-	VCVTPS2DQ   Z24, Z24
-	VMOVAPS.Z   Z24, K1, Z24
-	VPACKSSDW   Z24, Z22, Z22
-	VPACKSSWB   Z22, Z20, Z20
-	VPERMD      Z20, Z14, Z20
-	VPANDD      Z8, Z20, Z19
-	VPMADDUBSW  Z9, Z19, Z19
-	VPMADDWD    Z7, Z19, Z19
-	VPMOVDB     Z19, X19
-	VMOVUPS     X19, (DI)
-	JMP         short4back
+	MOVQ $+4, 960(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+5, 960(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 912(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 920(SP)
+	LEAQ 16(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 912(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 920(SP)
+	LEAQ 16(SP), DX
+	JMP  longloop
+
+rare:
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VDIVPS      Z1, Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -20936,9 +17603,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(R8), Z5
+	VCVTPH2PS   32(DX), Z0
+	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -20951,9 +17618,9 @@ lanerare:
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(R8), Z5
+	VCVTPH2PS   64(DX), Z0
+	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -20965,9 +17632,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	VCVTPH2PS   96(SI), Z0
-	VMOVUPS     192(DX), Z5
-	VMOVUPS     192(R8), Z6
+	VCVTPH2PS   96(DX), Z0
+	VMOVUPS     192(BX), Z5
+	VMOVUPS     192(R9), Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -20986,106 +17653,68 @@ lanerare:
 	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
+	VMOVUPS     X0, (SI)
+	CMPQ        960(SP), $+1
+	JEQ         groupresume
+	CMPQ        960(SP), $+2
+	JEQ         longresume
+	CMPQ        960(SP), $+3
+	JEQ         short2resume
+	CMPQ        960(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z2
-	VMOVUPS.Z   128(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z5
-	VMOVUPS.Z   192(R8), K7, Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R9), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         928(SP), BX
+	MOVQ         936(SP), R8
+	MOVQ         944(SP), R9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z4
+	JMP          groupback
+
+longresume:
+	MOVQ         928(SP), BX
+	MOVQ         936(SP), R8
+	MOVQ         944(SP), R9
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z6
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+72(SB), Z1
+	VFNMADD231PS Z0, Z6, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z6, Z1, Z5
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z4
+	JMP          longback
+
+short2resume:
+	MOVQ 928(SP), BX
+	MOVQ 936(SP), R8
+	MOVQ 944(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 928(SP), BX
+	MOVQ 936(SP), R8
+	MOVQ 944(SP), R9
+	JMP  short4back
 
 // func QuantizeMinvalPacked2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeMinvalPacked2F16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeMinvalPacked2F16AVX512(SB), $976-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0x4010401, Z7 0x3030303, Z6 0x100001
 	// per group: Z5 scale, Z4 recip, Z3 minval
-	// vector registers in use at once: 21
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+	// vector registers in use at once: 19
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
 	VMOVUPS      constantsAVX512<>+4(SB), Z13
@@ -21109,93 +17738,93 @@ TEXT ·QuantizeMinvalPacked2F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R9), Z3
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VCVTPH2PS    32(SI), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z2
-	VCVTPH2PS    64(SI), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(DX), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z17
 	VFNMADD231PS Z5, Z17, Z0
 	VFMADD231PS  Z4, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z1
+	VPACKSSDW    Z17, Z1, Z2
+	VCVTPH2PS    64(DX), Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(DX), Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z4, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z1, Z16
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VCVTPH2PS    160(SI), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VCVTPH2PS    192(SI), Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    160(DX), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z17
 	VFNMADD231PS Z5, Z17, Z0
 	VFMADD231PS  Z4, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VCVTPH2PS    224(SI), Z0
+	VPACKSSDW    Z17, Z1, Z1
+	VCVTPH2PS    192(DX), Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z4, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VCVTPH2PS    224(DX), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z18
 	VFNMADD231PS Z5, Z18, Z0
 	VFMADD231PS  Z4, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
 	VPACKSSDW    Z18, Z17, Z17
-	VPMINSW      Z1, Z2, Z0
+	VPMINSW      Z16, Z2, Z0
 	VPCMPEQW     Z9, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
 	VPADDSW      Z14, Z2, Z0
-	VPADDSW      Z14, Z1, Z18
+	VPADDSW      Z14, Z16, Z18
 	VPACKSSWB    Z18, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
@@ -21204,11 +17833,11 @@ groupahead:
 	VPMADDUBSW   Z8, Z18, Z18
 	VPMADDWD     Z6, Z18, Z18
 	VPMOVDB      Z18, X18
-	VMOVUPS      X18, (DI)
-	VMOVAPS      Z16, Z2
-	VMOVAPS      Z17, Z1
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	VMOVUPS      X18, (SI)
+	VMOVAPS      Z1, Z2
+	VMOVAPS      Z17, Z16
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -21216,42 +17845,42 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         160(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VCVTPH2PS         192(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VPACKSSDW         Z17, Z1, Z1
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         224(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z18
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
 	VCVTPS2DQ         Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z1, Z2, Z0
+	VPMINSW           Z16, Z2, Z0
 	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
 	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z1, Z18
+	VPADDSW           Z14, Z16, Z18
 	VPACKSSWB         Z18, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -21260,36 +17889,36 @@ groupturn:
 	VPMADDUBSW        Z8, Z18, Z18
 	VPMADDWD          Z6, Z18, Z18
 	VPMOVDB           Z18, X18
-	VMOVUPS           X18, (DI)
-	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
-	ADDQ              $+4, DX
+	VMOVUPS           X18, (SI)
+	VMOVAPS           Z1, Z2
+	VMOVAPS           Z17, Z16
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R9), Z3
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z2
 	VFNMADD231PS Z5, Z2, Z0
@@ -21297,13 +17926,13 @@ grouploop:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VCVTPH2PS    64(SI), Z2
+	VCVTPH2PS    64(DX), Z2
 	VSUBPS       Z3, Z2, Z2
 	VMULPS       Z4, Z2, Z16
 	VFNMADD231PS Z5, Z16, Z2
 	VFMADD231PS  Z4, Z2, Z16
 	VCVTPS2DQ    Z16, Z16
-	VCVTPH2PS    96(SI), Z2
+	VCVTPH2PS    96(DX), Z2
 	VSUBPS       Z3, Z2, Z2
 	VMULPS       Z4, Z2, Z17
 	VFNMADD231PS Z5, Z17, Z2
@@ -21323,35 +17952,37 @@ grouploop:
 	VPMADDUBSW   Z8, Z1, Z1
 	VPMADDWD     Z6, Z1, Z1
 	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z5, Z0, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z3, Z1, Z0
@@ -21361,7 +17992,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VSUBPS       Z5, Z0, Z0
 	VMULPS       Z4, Z0, Z2
 	VFNMADD231PS Z3, Z2, Z0
@@ -21373,7 +18004,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    64(SI), Z2
+	VCVTPH2PS    64(DX), Z2
 	VSUBPS       Z5, Z2, Z2
 	VMULPS       Z4, Z2, Z16
 	VFNMADD231PS Z3, Z16, Z2
@@ -21383,7 +18014,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    96(SI), Z2
+	VCVTPH2PS    96(DX), Z2
 	VSUBPS       Z5, Z2, Z2
 	VMULPS       Z4, Z2, Z17
 	VFNMADD231PS Z3, Z17, Z2
@@ -21403,80 +18034,80 @@ groupmeet3:
 	VPMADDUBSW   Z8, Z1, Z1
 	VPMADDWD     Z6, Z1, Z1
 	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
+	VMOVUPS      X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R9), Z3
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z2
 	VFNMADD231PS Z5, Z2, Z0
 	VFMADD231PS  Z4, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z16
 	VFNMADD231PS Z5, Z16, Z0
 	VFMADD231PS  Z4, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z17
@@ -21492,7 +18123,7 @@ grouptailnarrow:
 	VPMINSW    Z16, Z1, Z1
 	VPCMPEQW   Z9, Z1, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
+	JNE        groupstage
 	VPACKSSWB  Z2, Z0, Z0
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
@@ -21503,34 +18134,34 @@ grouptailnarrow:
 	VPMADDUBSW Z8, Z1, Z1
 	VPMADDWD   Z6, Z1, Z1
 	VPMOVDB    Z1, X1
-	LEAQ       3(R9), CX
+	LEAQ       3(DI), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   X1, K7, (DI)
+	VMOVDQU8   X1, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	MOVQ  R9, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -21548,116 +18179,114 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z3
-	VCVTPH2PS         64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         96(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z2
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         160(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VCVTPH2PS         192(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VCVTPH2PS         224(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
 	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPADDSW           Z14, Z3, Z0
-	VPADDSW           Z14, Z2, Z17
-	VPACKSSWB         Z17, Z0, Z0
+	VPADDSW           Z14, Z5, Z0
+	VPADDSW           Z14, Z4, Z3
+	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z17
-	VPMADDUBSW        Z8, Z17, Z17
-	VPMADDWD          Z6, Z17, Z17
-	VPMOVDB           Z17, X17
-	VMOVUPS           X17, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+8, DX
+	VPANDD            Z7, Z0, Z3
+	VPMADDUBSW        Z8, Z3, Z3
+	VPMADDWD          Z6, Z3, Z3
+	VPMOVDB           Z3, X3
+	VMOVUPS           X3, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPH2PS         64(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VCVTPH2PS         96(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
 	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z9, Z1, K1
@@ -21671,14 +18300,14 @@ short2loop:
 	VPMADDUBSW        Z8, Z1, Z1
 	VPMADDWD          Z6, Z1, Z1
 	VPMOVDB           Z1, X1
-	VMOVUPS           X1, (DI)
+	VMOVUPS           X1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -21700,124 +18329,120 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z16
-	VSUBPS.BCST       (R8), Z16, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         32(SI), Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z1
-	VCVTPH2PS         64(SI), Z16
-	VSUBPS.BCST       8(R8), Z16, Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         96(SI), Z16
-	VSUBPS.BCST       12(R8), Z16, Z16
-	VMULPS.BCST       12(BX), Z16, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z0
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z16
-	VSUBPS.BCST       16(R8), Z16, Z16
-	VMULPS.BCST       16(BX), Z16, Z17
-	VFNMADD231PS.BCST 16(DX), Z17, Z16
-	VFMADD231PS.BCST  16(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         160(SI), Z16
-	VSUBPS.BCST       20(R8), Z16, Z16
-	VMULPS.BCST       20(BX), Z16, Z18
-	VFNMADD231PS.BCST 20(DX), Z18, Z16
-	VFMADD231PS.BCST  20(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VCVTPH2PS         192(SI), Z16
-	VSUBPS.BCST       24(R8), Z16, Z16
-	VMULPS.BCST       24(BX), Z16, Z18
-	VFNMADD231PS.BCST 24(DX), Z18, Z16
-	VFMADD231PS.BCST  24(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VCVTPH2PS         224(SI), Z16
-	VSUBPS.BCST       28(R8), Z16, Z16
-	VMULPS.BCST       28(BX), Z16, Z19
-	VFNMADD231PS.BCST 28(DX), Z19, Z16
-	VFMADD231PS.BCST  28(BX), Z16, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPMINSW           Z0, Z1, Z16
-	VPCMPEQW          Z9, Z16, K1
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPADDSW           Z14, Z1, Z16
-	VPADDSW           Z14, Z0, Z19
-	VPACKSSWB         Z19, Z16, Z16
-	VPERMD            Z16, Z13, Z16
-	VPMAXSB           Z12, Z16, Z16
-	VPMINSB           Z10, Z16, Z16
-	VPANDD            Z7, Z16, Z19
-	VPMADDUBSW        Z8, Z19, Z19
-	VPMADDWD          Z6, Z19, Z19
-	VPMOVDB           Z19, X19
-	VMOVUPS           X19, (DI)
-	VMOVAPS           Z17, Z1
-	VMOVAPS           Z18, Z0
-	ADDQ              $+16, DX
+	VPADDSW           Z14, Z5, Z0
+	VPADDSW           Z14, Z4, Z3
+	VPACKSSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPANDD            Z7, Z0, Z3
+	VPMADDUBSW        Z8, Z3, Z3
+	VPMADDWD          Z6, Z3, Z3
+	VPMOVDB           Z3, X3
+	VMOVUPS           X3, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VCVTPH2PS         64(SI), Z16
-	VSUBPS.BCST       8(R8), Z16, Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         96(SI), Z16
-	VSUBPS.BCST       12(R8), Z16, Z16
-	VMULPS.BCST       12(BX), Z16, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z17, Z16
-	VPMINSW           Z17, Z1, Z1
+	VCVTPH2PS         64(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z9, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z16, Z0, Z0
+	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
@@ -21825,14 +18450,14 @@ short4loop:
 	VPMADDUBSW        Z8, Z1, Z1
 	VPMADDWD          Z6, Z1, Z1
 	VPMOVDB           Z1, X1
-	VMOVUPS           X1, (DI)
+	VMOVUPS           X1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R9
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -21847,24 +18472,24 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -21872,19 +18497,19 @@ laneloop:
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPADDSW      Z14, Z3, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
+	VCVTPH2PS    64(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z4
+	VMOVUPS      128(R9), Z5
 	VSUBPS       Z5, Z1, Z1
 	VMULPS       Z4, Z1, Z5
 	VFNMADD231PS Z2, Z5, Z1
 	VFMADD231PS  Z4, Z1, Z5
 	VCVTPS2DQ    Z5, Z5
-	VCVTPH2PS    96(SI), Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z16
+	VCVTPH2PS    96(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z4
+	VMOVUPS      192(R9), Z16
 	VSUBPS       Z16, Z1, Z1
 	VMULPS       Z4, Z1, Z16
 	VFNMADD231PS Z2, Z16, Z1
@@ -21904,102 +18529,31 @@ laneloop:
 	VPMADDUBSW   Z8, Z1, Z1
 	VPMADDWD     Z6, Z1, Z1
 	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+16, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  912(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX512(SB)
+	MOVQ  920(SP), DX
+	MOVQ  928(SP), BX
+	MOVQ  936(SP), R8
+	MOVQ  944(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z16
-	VSUBPS       Z16, Z0, Z0
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-
-lanetailnarrow:
-	VPACKSSDW  Z4, Z3, Z3
-	VPADDSW    Z14, Z3, Z0
-	VPACKSSDW  Z16, Z5, Z5
-	VPADDSW    Z14, Z5, Z1
-	VPMINSW    Z5, Z3, Z3
-	VPCMPEQW   Z9, Z3, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z13, Z0
-	VPMAXSB    Z12, Z0, Z0
-	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z7, Z0, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z8, Z1, Z1
-	VPMADDWD   Z6, Z1, Z1
-	VPMOVDB    Z1, X1
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X1, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -22013,15 +18567,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z2
 	VFNMADD231PS Z5, Z2, Z0
@@ -22029,13 +18583,13 @@ groupstream:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VCVTPH2PS    64(SI), Z2
+	VCVTPH2PS    64(DX), Z2
 	VSUBPS       Z3, Z2, Z2
 	VMULPS       Z4, Z2, Z16
 	VFNMADD231PS Z5, Z16, Z2
 	VFMADD231PS  Z4, Z2, Z16
 	VCVTPS2DQ    Z16, Z16
-	VCVTPH2PS    96(SI), Z2
+	VCVTPH2PS    96(DX), Z2
 	VSUBPS       Z3, Z2, Z2
 	VMULPS       Z4, Z2, Z17
 	VFNMADD231PS Z5, Z17, Z2
@@ -22055,90 +18609,53 @@ groupstream:
 	VPMADDUBSW   Z8, Z1, Z1
 	VPMADDWD     Z6, Z1, Z1
 	VPMOVDB      Z1, X1
-	VMOVNTPS     X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW    Z1, Z2, Z0
+	VPMINSW    Z16, Z2, Z0
 	VPCMPEQW   Z9, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
 	VPADDSW    Z14, Z2, Z0
-	VPADDSW    Z14, Z1, Z16
-	VPACKSSWB  Z16, Z0, Z0
+	VPADDSW    Z14, Z16, Z1
+	VPACKSSWB  Z1, Z0, Z0
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z7, Z0, Z16
-	VPMADDUBSW Z8, Z16, Z16
-	VPMADDWD   Z6, Z16, Z16
-	VPMOVDB    Z16, X16
-	VMOVUPS    X16, (DI)
-	ADDQ       $+16, DI
-	ADDQ       $+128, SI
+	VPANDD     Z7, Z0, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMADDWD   Z6, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	ADDQ       $+128, DX
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VCVTPH2PS   (SI), Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z11, Z17
-	VSUBPS      Z2, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VCVTPH2PS   96(SI), Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z6, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         groupback
+	MOVQ $+1, 960(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -22146,16 +18663,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -22164,14 +18681,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -22180,16 +18697,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -22198,14 +18715,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -22214,16 +18731,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -22232,14 +18749,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -22248,132 +18765,84 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z11, Z17
-	VSUBPS      Z2, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z6, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R9), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 912(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 920(SP)
+	LEAQ 16(SP), DX
+	MOVQ R10, 952(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 912(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 920(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 952(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VCVTPH2PS         64(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPH2PS         64(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VCVTPH2PS         96(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
 	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z9, Z1, K1
@@ -22387,113 +18856,72 @@ short2stream:
 	VPMADDUBSW        Z8, Z1, Z1
 	VPMADDWD          Z6, Z1, Z1
 	VPMOVDB           Z1, X1
-	VMOVNTPS          X1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          X1, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS   (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z16
-	VSUBPS      Z2, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VCVTPH2PS   96(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z3, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z6, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         short2back
+	MOVQ $+2, 960(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VCVTPH2PS         64(SI), Z16
-	VSUBPS.BCST       8(R8), Z16, Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VCVTPH2PS         96(SI), Z16
-	VSUBPS.BCST       12(R8), Z16, Z16
-	VMULPS.BCST       12(BX), Z16, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z17, Z16
-	VPMINSW           Z17, Z1, Z1
+	VCVTPH2PS         64(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VCVTPH2PS         96(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z9, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z16, Z0, Z0
+	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
@@ -22501,77 +18929,69 @@ short4stream:
 	VPMADDUBSW        Z8, Z1, Z1
 	VPMADDWD          Z6, Z1, Z1
 	VPMOVDB           Z1, X1
-	VMOVNTPS          X1, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          X1, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R9
+	ADDQ              $+16, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z16
-	VSUBPS      Z16, Z16, Z17
-	VMAXPS      Z1, Z17, Z1
-	VCVTDQ2PS   Z11, Z18
-	VSUBPS      Z16, Z18, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z17, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VSUBPS.BCST 8(R8), Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z17, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VCVTPH2PS   96(SI), Z0
-	VSUBPS.BCST 12(R8), Z0, Z0
-	VDIVPS      Z2, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z17, Z20
-	VMINPS      Z20, Z18, Z20
-	VADDPS      Z16, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKSSWB   Z19, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z6, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         short4back
+	MOVQ $+3, 960(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+4, 960(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 912(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 920(SP)
+	LEAQ 16(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -22585,9 +19005,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMOVUPS     64(DX), Z5
-	VMOVUPS     64(R8), Z16
+	VCVTPH2PS   32(DX), Z0
+	VMOVUPS     64(BX), Z5
+	VMOVUPS     64(R9), Z16
 	VSUBPS      Z16, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -22598,9 +19018,9 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(SI), Z0
-	VMOVUPS     128(DX), Z5
-	VMOVUPS     128(R8), Z16
+	VCVTPH2PS   64(DX), Z0
+	VMOVUPS     128(BX), Z5
+	VMOVUPS     128(R9), Z16
 	VSUBPS      Z16, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -22610,9 +19030,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(SI), Z0
-	VMOVUPS     192(DX), Z16
-	VMOVUPS     192(R8), Z17
+	VCVTPH2PS   96(DX), Z0
+	VMOVUPS     192(BX), Z16
+	VMOVUPS     192(R9), Z17
 	VSUBPS      Z17, Z0, Z0
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -22629,87 +19049,35 @@ lanerare:
 	VPMADDUBSW  Z8, Z0, Z0
 	VPMADDWD    Z6, Z0, Z0
 	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
+	VMOVUPS     X0, (SI)
+	CMPQ        960(SP), $+1
+	JEQ         groupresume
+	CMPQ        960(SP), $+2
+	JEQ         short2resume
+	CMPQ        960(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VMOVUPS.Z   64(R8), K7, Z16
-	VSUBPS      Z16, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z16
-	VSUBPS      Z16, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z16
-	VMOVUPS.Z   192(R8), K7, Z17
-	VSUBPS      Z17, Z0, Z0
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z6, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R9), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         928(SP), BX
+	MOVQ         936(SP), R8
+	MOVQ         944(SP), R9
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R9), Z3
+	JMP          groupback
+
+short2resume:
+	MOVQ 928(SP), BX
+	MOVQ 936(SP), R8
+	MOVQ 944(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 928(SP), BX
+	MOVQ 936(SP), R8
+	MOVQ 944(SP), R9
+	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x80008000
 DATA constantsAVX512<>+4(SB)/4, $0x00000000

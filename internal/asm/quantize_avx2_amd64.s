@@ -6,15 +6,15 @@
 
 // func QuantizeWholeInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeWholeInt8AVX2(SB), $416-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeWholeInt8AVX2(SB), $464-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
-	// vector registers in use at once: 13
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 10
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	MOVQ         groups+32(FP), R9
@@ -25,40 +25,40 @@ TEXT ·QuantizeWholeInt8AVX2(SB), $416-56
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y12, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y12, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
 	VFMADD231PS  Y12, Y0, Y3
@@ -71,34 +71,36 @@ grouploop:
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
 	VFMADD231PS  Y13, Y0, Y1
@@ -107,7 +109,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y13, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y13, Y0, Y2
@@ -117,7 +119,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y13, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y13, Y0, Y2
@@ -126,7 +128,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y13, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y13, Y0, Y3
@@ -139,226 +141,78 @@ groupmeet3:
 	JNE          groupmeetrare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	MOVQ         SI, 416(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 424(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R9, 448(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS      32(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VMOVUPS      64(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VMOVUPS      96(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VMOVUPS      128(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPMINSW   Y3, Y1, Y0
-	VPCMPEQW  Y15, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y14, Y1
-	VMOVUPS   Y1, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  424(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  448(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -376,27 +230,27 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VMOVUPS      (SI), Y0
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VMOVUPS      (DX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y10, Y0, Y3
@@ -409,13 +263,13 @@ short2loop:
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -430,36 +284,36 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VMULPS       Y2, Y0, Y5
 	VFNMADD231PS Y1, Y5, Y0
 	VFMADD231PS  Y2, Y0, Y5
@@ -472,362 +326,29 @@ laneloop:
 	JNE          lanerare
 	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y14, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  424(SP), DX
+	MOVQ  432(SP), BX
+	MOVQ  440(SP), R8
 
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      64(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSDW Y6, Y5, Y5
-	VPMINSW   Y5, Y3, Y0
-	VPCMPEQW  Y15, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPACKSSWB Y5, Y3, Y3
-	VPERMD    Y3, Y14, Y3
-	VMOVUPS   Y3, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -841,25 +362,25 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y12, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y12, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y12, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y12, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
 	VFMADD231PS  Y12, Y0, Y3
@@ -872,83 +393,45 @@ groupstream:
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
-	VCVTDQ2PS    Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          groupback
+	MOVQ $+1, 456(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -957,12 +440,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -970,18 +453,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -990,12 +473,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1003,18 +486,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1023,12 +506,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1036,106 +519,54 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      32(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
-	VCVTDQ2PS    Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      128(SP), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VMOVUPS      (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VMOVUPS      (DX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
 	VFMADD231PS  Y11, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y11, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
 	VFMADD231PS  Y11, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y0
 	VMULPS       Y10, Y0, Y2
 	VFNMADD231PS Y12, Y2, Y0
 	VFMADD231PS  Y10, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y0
 	VMULPS       Y10, Y0, Y3
 	VFNMADD231PS Y12, Y3, Y0
 	VFMADD231PS  Y10, Y0, Y3
@@ -1148,80 +579,66 @@ short2stream:
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y1, (SI)
 	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	ADDQ         $+8, R8
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
-	VCVTDQ2PS    Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VDIVPS       Y12, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          short2back
+	MOVQ $+2, 456(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
+	MOVQ $+3, 456(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -1229,8 +646,8 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y5
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y5
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
 	VMAXPS       Y5, Y2, Y5
@@ -1240,8 +657,8 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      64(DX), Y5
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y5
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
 	VMAXPS       Y5, Y2, Y5
@@ -1250,8 +667,8 @@ lanerare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VMOVUPS      96(DX), Y6
+	VMOVUPS      96(DX), Y5
+	VMOVUPS      96(BX), Y6
 	VDIVPS       Y6, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -1263,77 +680,36 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
+	CMPQ         456(SP), $+1
+	JEQ          groupresume
+	CMPQ         456(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
-	VCVTDQ2PS    Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VMOVUPS      192(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      128(SP), Y5
-	VMOVUPS      256(SP), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         432(SP), BX
+	MOVQ         440(SP), R8
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	JMP          groupback
+
+short2resume:
+	MOVQ 432(SP), BX
+	MOVQ 440(SP), R8
+	JMP  short2back
 
 // func QuantizeInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeInt8AVX2(SB), $416-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x80008000
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+TEXT ·QuantizeInt8AVX2(SB), $464-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y10 0x80008000, Y14 table
+	// per group: Y9 scale, Y8 recip
+	// vector registers in use at once: 14
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
@@ -1343,6 +719,7 @@ TEXT ·QuantizeInt8AVX2(SB), $416-64
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -1351,349 +728,198 @@ TEXT ·QuantizeInt8AVX2(SB), $416-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R9, R8
+	VBROADCASTSS (R8), Y8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 416(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 424(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R9, 448(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS      32(SP), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VMOVUPS      64(SP), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VMOVUPS      96(SP), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VMOVUPS      128(SP), Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  424(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  448(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -1711,49 +937,48 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VMOVUPS      (DX), Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y7, Y0, Y2
 	VFNMADD231PS Y9, Y2, Y0
 	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -1768,410 +993,73 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VMULPS       Y2, Y0, Y5
 	VFNMADD231PS Y1, Y5, Y0
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y4, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
+	VPMINSW      Y4, Y3, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
 	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  424(SP), DX
+	MOVQ  432(SP), BX
+	MOVQ  440(SP), R8
 
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      64(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y5, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VMOVUPS      Y3, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -2185,115 +1073,78 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS   (SI), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   64(SI), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VMOVUPS   96(SI), Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       groupback
+	MOVQ $+1, 456(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2302,12 +1153,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -2315,18 +1166,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2335,12 +1186,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -2348,18 +1199,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2368,12 +1219,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -2381,182 +1232,119 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS   32(SP), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VMOVUPS   64(SP), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VMOVUPS   128(SP), Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VMOVUPS      (DX), Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y7, Y0, Y2
 	VFNMADD231PS Y9, Y2, Y0
 	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y1, (SI)
 	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	ADDQ         $+8, R8
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS   (SI), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   64(SI), Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VMOVUPS   96(SI), Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       short2back
+	MOVQ $+2, 456(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS   (SI), Y0
-	VMOVUPS   (DX), Y1
+	MOVQ $+3, 456(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS   (DX), Y0
+	VMOVUPS   (BX), Y1
 	VDIVPS    Y1, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y1
 	VCVTDQ2PS Y15, Y2
@@ -2571,8 +1359,8 @@ lanerare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   32(DX), Y5
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   32(BX), Y5
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
 	VMAXPS    Y5, Y2, Y5
@@ -2582,8 +1370,8 @@ lanerare:
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   64(SI), Y1
-	VMOVUPS   64(DX), Y5
+	VMOVUPS   64(DX), Y1
+	VMOVUPS   64(BX), Y5
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
 	VMAXPS    Y5, Y2, Y5
@@ -2592,8 +1380,8 @@ lanerare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	VMOVUPS   96(SI), Y5
-	VMOVUPS   96(DX), Y6
+	VMOVUPS   96(DX), Y5
+	VMOVUPS   96(BX), Y6
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
 	VMAXPS    Y6, Y2, Y6
@@ -2605,86 +1393,47 @@ lanerare:
 	VPACKSSDW Y5, Y1, Y1
 	VPACKSSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
+	VMOVUPS   Y0, (SI)
+	CMPQ      456(SP), $+1
+	JEQ       groupresume
+	CMPQ      456(SP), $+2
+	JEQ       short2resume
 	JMP       laneback
 
-lanetailrare:
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VMOVUPS   64(SP), Y1
-	VMOVUPS   192(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VMOVUPS   224(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VMOVUPS   128(SP), Y5
-	VMOVUPS   256(SP), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+groupresume:
+	MOVQ         432(SP), BX
+	MOVQ         440(SP), R8
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 432(SP), BX
+	MOVQ 440(SP), R8
+	JMP  short2back
 
 // func QuantizeZeroPointInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeZeroPointInt8AVX2(SB), $544-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
-	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x80008000, table
+TEXT ·QuantizeZeroPointInt8AVX2(SB), $608-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
+	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
+	// loaded at each use: 0x80008000
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y14
+	VPERMD       Y0, Y14, Y11
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -2693,104 +1442,104 @@ TEXT ·QuantizeZeroPointInt8AVX2(SB), $544-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VPADDSW      Y8, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y11, Y0
-	VMOVUPS      (SI), Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
+	VMOVAPS      Y8, Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y10, Y1, Y2
+	VFNMADD231PS Y9, Y2, Y1
+	VFMADD231PS  Y10, Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y11, Y1
-	VMOVUPS      32(SI), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMOVAPS      Y8, Y1
+	VMOVUPS      32(DX), Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPACKSSDW    Y1, Y0, Y0
@@ -2799,21 +1548,21 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y11, Y1
-	VMOVUPS      64(SI), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMOVAPS      Y8, Y1
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y11, Y3
-	VMOVUPS      96(SI), Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
+	VMOVAPS      Y8, Y3
+	VMOVUPS      96(DX), Y5
+	VMULPS       Y10, Y5, Y6
+	VFNMADD231PS Y9, Y6, Y5
+	VFMADD231PS  Y10, Y5, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
@@ -2824,242 +1573,86 @@ groupmeet3:
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R9
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         SI, 544(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 552(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R10, 584(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS      32(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VMOVUPS      64(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VMOVUPS      96(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VMOVUPS      128(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  552(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  584(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3077,59 +1670,56 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
-	VFMADD231PS  Y10, Y2, Y3
+	VPADDSW      Y6, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
-	VFMADD231PS  Y10, Y2, Y4
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
+	VPADDSW      Y5, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -3144,23 +1734,23 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y5
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
@@ -3168,18 +1758,18 @@ laneloop:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y3, Y4, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      64(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y7
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R9), Y7
 	VMULPS       Y2, Y0, Y8
 	VFNMADD231PS Y1, Y8, Y0
 	VFMADD231PS  Y2, Y0, Y8
@@ -3193,464 +1783,35 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VPERMD       Y3, Y14, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VMOVUPS      Y3, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  552(SP), DX
+	MOVQ  560(SP), BX
+	MOVQ  568(SP), R8
+	MOVQ  576(SP), R9
 
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece30:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      64(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VMOVUPS      512(SP), Y9
-	VMULPS       Y2, Y0, Y10
-	VFNMADD231PS Y1, Y10, Y0
-	VFMADD231PS  Y2, Y0, Y10
-	VCVTPS2DQ    Y10, Y10
-
-lanetailnarrow:
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VPACKSSDW    Y10, Y8, Y8
-	VPACKSSDW    Y9, Y7, Y7
-	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y8, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y7, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
-	VMOVUPS      Y3, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece35:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -3664,338 +1825,29 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VPADDSW      Y8, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(DX), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      32(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      128(SP), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
-	VFMADD231PS  Y10, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
-	VFMADD231PS  Y10, Y2, Y4
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
@@ -4004,241 +1856,397 @@ short2stream:
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	JNE          grouprare
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+8, DX
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	MOVQ $+1, 592(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y9, Y9
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	ADDQ R13, R9
+	MOVQ DI, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	ADDQ         $+8, R9
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y3, Y5, Y6
-	VMINPS       Y1, Y6, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y7
-	VMAXPS       Y7, Y4, Y7
-	VMINPS       Y7, Y6, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y3
-	VBROADCASTSS 4(R8), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VMAXPS       Y3, Y2, Y3
-	VSUBPS       Y4, Y5, Y5
-	VMINPS       Y3, Y5, Y3
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y3, Y3
-	VANDPS       Y3, Y1, Y1
-	VMOVUPS      96(SI), Y3
-	VDIVPS       Y12, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y5, Y6
-	VADDPS       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          short2back
+	MOVQ $+2, 592(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(R8), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(R8), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VMOVUPS      96(SI), Y2
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(R8), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          laneback
+	MOVQ $+3, 592(SP)
+	JMP  rare
 
-lanetailrare:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      416(SP), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VMOVUPS      192(SP), Y2
-	VMOVUPS      448(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      480(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VMOVUPS      128(SP), Y2
-	VMOVUPS      256(SP), Y5
-	VMOVUPS      512(SP), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          lanetailback
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 552(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS   (DX), Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
+	VDIVPS    Y1, Y0, Y0
+	VCVTDQ2PS Y2, Y2
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y3
+	VSUBPS    Y2, Y3, Y4
+	VMAXPS    Y1, Y4, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y2, Y4, Y5
+	VMINPS    Y1, Y5, Y1
+	VADDPS    Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   64(DX), Y1
+	VMOVUPS   64(BX), Y2
+	VMOVUPS   64(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VMOVUPS   96(DX), Y2
+	VMOVUPS   96(BX), Y5
+	VMOVUPS   96(R9), Y6
+	VDIVPS    Y5, Y2, Y2
+	VCVTDQ2PS Y6, Y6
+	VROUNDPS  $0x08, Y2, Y5
+	VSUBPS    Y6, Y3, Y3
+	VMAXPS    Y5, Y3, Y5
+	VSUBPS    Y6, Y4, Y4
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y6, Y5, Y5
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y2, Y2
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SI)
+	CMPQ      592(SP), $+1
+	JEQ       groupresume
+	CMPQ      592(SP), $+2
+	JEQ       short2resume
+	JMP       laneback
+
+groupresume:
+	MOVQ         560(SP), BX
+	MOVQ         568(SP), R8
+	MOVQ         576(SP), R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 560(SP), BX
+	MOVQ 568(SP), R8
+	MOVQ 576(SP), R9
+	JMP  short2back
 
 // func QuantizeMinvalInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeMinvalInt8AVX2(SB), $544-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+TEXT ·QuantizeMinvalInt8AVX2(SB), $608-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowS8, Y0 Narrow16, Y10 NarrowS8, Y13 table
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: minval, 0x80008000
+	// vector registers in use at once: 15
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y14, Y14, Y1
-	VPERMD       Y1, Y0, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VPACKSSWB    Y14, Y14, Y0
+	VPERMD       Y0, Y13, Y12
+	VBROADCASTSS most+44(FP), Y11
+	VPACKSSDW    Y11, Y11, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y11
+	VPERMD       Y0, Y13, Y10
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -4247,52 +2255,52 @@ TEXT ·QuantizeMinvalInt8AVX2(SB), $544-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (R8), Y3
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VBROADCASTSS (R8), Y4
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -4302,54 +2310,55 @@ grouploop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      32(SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
@@ -4357,21 +2366,21 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      64(SI), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMOVUPS      64(DX), Y2
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      96(SI), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMOVUPS      96(DX), Y2
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -4381,247 +2390,84 @@ groupmeet3:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R9
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 544(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 552(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R10, 584(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VMOVUPS      64(SP), Y0
-	VBROADCASTSS (R8), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VMOVUPS      96(SP), Y0
-	VBROADCASTSS (R8), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VMOVUPS      128(SP), Y0
-	VBROADCASTSS (R8), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  552(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  584(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -4639,39 +2485,39 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(R8), Y3
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VBROADCASTSS 4(R8), Y4
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -4681,19 +2527,18 @@ short2loop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -4708,24 +2553,24 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y4
 	VSUBPS       Y4, Y0, Y0
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
@@ -4733,19 +2578,19 @@ laneloop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y5
 	VSUBPS       Y5, Y1, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD231PS Y2, Y5, Y1
 	VFMADD231PS  Y4, Y1, Y5
 	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      96(SI), Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y6
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VMULPS       Y4, Y1, Y6
 	VFNMADD231PS Y2, Y6, Y1
@@ -4759,466 +2604,35 @@ laneloop:
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  552(SP), DX
+	MOVQ  560(SP), BX
+	MOVQ  568(SP), R8
+	MOVQ  576(SP), R9
 
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece30:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      64(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VMOVUPS      512(SP), Y6
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece35:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -5232,37 +2646,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (R8), Y3
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VBROADCASTSS (R8), Y4
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -5272,96 +2686,57 @@ groupstream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          groupback
+	MOVQ $+1, 592(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -5370,14 +2745,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -5385,21 +2760,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -5408,14 +2783,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -5423,21 +2798,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -5446,14 +2821,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -5461,127 +2836,70 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y4
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y2, Y4, Y10, Y10
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y8, Y8
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      128(SP), Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(R8), Y3
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VBROADCASTSS 4(R8), Y4
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -5591,99 +2909,89 @@ short2stream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+8, DX
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	ADDQ         $+8, R9
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VBROADCASTSS 4(R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VBROADCASTSS 4(R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          short2back
+	MOVQ $+2, 592(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS   (SI), Y0
-	VMOVUPS   (DX), Y1
-	VMOVUPS   (R8), Y2
+	MOVQ $+3, 592(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 552(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS   (DX), Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y1
 	VCVTDQ2PS Y15, Y2
 	VSUBPS    Y2, Y2, Y3
 	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
+	VCVTDQ2PS Y11, Y4
 	VSUBPS    Y2, Y4, Y4
 	VMINPS    Y1, Y4, Y1
 	VADDPS    Y2, Y1, Y1
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   32(DX), Y5
-	VMOVUPS   32(R8), Y6
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   32(BX), Y5
+	VMOVUPS   32(R9), Y6
 	VSUBPS    Y6, Y1, Y1
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -5694,9 +3002,9 @@ lanerare:
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   64(SI), Y1
-	VMOVUPS   64(DX), Y5
-	VMOVUPS   64(R8), Y6
+	VMOVUPS   64(DX), Y1
+	VMOVUPS   64(BX), Y5
+	VMOVUPS   64(R9), Y6
 	VSUBPS    Y6, Y1, Y1
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -5706,9 +3014,9 @@ lanerare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	VMOVUPS   96(SI), Y5
-	VMOVUPS   96(DX), Y6
-	VMOVUPS   96(R8), Y7
+	VMOVUPS   96(DX), Y5
+	VMOVUPS   96(BX), Y6
+	VMOVUPS   96(R9), Y7
 	VSUBPS    Y7, Y5, Y5
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
@@ -5719,85 +3027,40 @@ lanerare:
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
 	VPACKSSDW Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+4(SB), Y2
 	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y2, Y0
-	VMOVUPS   Y0, (DI)
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	CMPQ      592(SP), $+1
+	JEQ       groupresume
+	CMPQ      592(SP), $+2
+	JEQ       short2resume
 	JMP       laneback
 
-lanetailrare:
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VMOVUPS   416(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VSUBPS    Y2, Y2, Y3
-	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VMOVUPS   64(SP), Y1
-	VMOVUPS   192(SP), Y5
-	VMOVUPS   448(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VMOVUPS   224(SP), Y5
-	VMOVUPS   480(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VMOVUPS   128(SP), Y5
-	VMOVUPS   256(SP), Y6
-	VMOVUPS   512(SP), Y7
-	VSUBPS    Y7, Y5, Y5
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y3, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y2, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+4(SB), Y2
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y2, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+groupresume:
+	MOVQ         560(SP), BX
+	MOVQ         568(SP), R8
+	MOVQ         576(SP), R9
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 560(SP), BX
+	MOVQ 568(SP), R8
+	MOVQ 576(SP), R9
+	JMP  short2back
 
 // func QuantizeUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeUint8AVX2(SB), $416-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y14 table
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x80008000
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+TEXT ·QuantizeUint8AVX2(SB), $464-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y10 0x80008000, Y14 table
+	// per group: Y9 scale, Y8 recip
+	// vector registers in use at once: 14
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
@@ -5807,6 +3070,7 @@ TEXT ·QuantizeUint8AVX2(SB), $416-64
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -5815,349 +3079,198 @@ TEXT ·QuantizeUint8AVX2(SB), $416-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R9, R8
+	VBROADCASTSS (R8), Y8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXUB      Y13, Y1, Y1
 	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXUB      Y13, Y1, Y1
 	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 416(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 424(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R9, 448(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS      32(SP), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VMOVUPS      64(SP), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VMOVUPS      96(SP), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VMOVUPS      128(SP), Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  424(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  448(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -6175,49 +3288,48 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VMOVUPS      (DX), Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y7, Y0, Y2
 	VFNMADD231PS Y9, Y2, Y0
 	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXUB      Y13, Y1, Y1
 	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -6232,412 +3344,827 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VMULPS       Y2, Y0, Y5
 	VFNMADD231PS Y1, Y5, Y0
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y4, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
+	VPMINSW      Y4, Y3, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
 	VPACKUSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y14, Y3
 	VPMAXUB      Y13, Y3, Y3
 	VPMINUB      Y11, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  424(SP), DX
+	MOVQ  432(SP), BX
+	MOVQ  440(SP), R8
 
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+laneend:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
 
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
 
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
+groupstream:
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      64(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	MOVQ $+1, 456(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (BX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ BX, R12
+	ADDQ R12, BX
+	ADDQ R12, R8
+	MOVQ DI, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VMOVUPS      (DX), Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	MOVQ $+2, 456(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  rare
+
+lanerare:
+	MOVQ $+3, 456(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS   (DX), Y0
+	VMOVUPS   (BX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   32(BX), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   64(DX), Y1
+	VMOVUPS   64(BX), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VMOVUPS   96(DX), Y5
+	VMOVUPS   96(BX), Y6
+	VDIVPS    Y6, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	VPACKSSDW Y5, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SI)
+	CMPQ      456(SP), $+1
+	JEQ       groupresume
+	CMPQ      456(SP), $+2
+	JEQ       short2resume
+	JMP       laneback
+
+groupresume:
+	MOVQ         432(SP), BX
+	MOVQ         440(SP), R8
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 432(SP), BX
+	MOVQ 440(SP), R8
+	JMP  short2back
+
+// func QuantizeZeroPointUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeZeroPointUint8AVX2(SB), $608-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y14 table
+	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
+	// loaded at each use: 0x80008000
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y14, Y11
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R11, DI
+	IMULQ R10, DI
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	SUBQ         R10, DI
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y8, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+groupback:
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  DI, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y8, Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y10, Y1, Y2
+	VFNMADD231PS Y9, Y2, Y1
+	VFMADD231PS  Y10, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y8, Y1
+	VMOVUPS      32(DX), Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y0, Y2, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y8, Y1
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y8, Y3
+	VMOVUPS      96(DX), Y5
+	VMULPS       Y10, Y5, Y6
+	VFNMADD231PS Y9, Y6, Y5
+	VFMADD231PS  Y10, Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y3, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R12
+	MOVQ DI, R13
+
+grouppieces:
+	MOVQ R13, DI
+	CMPQ R10, DI
+	JGE  grouppiece
+	MOVQ R10, DI
+
+grouppiece:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         SI, 544(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 552(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R10, 584(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
+
+groupstaged:
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  552(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  584(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      384(SP), Y2
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPADDSW      Y3, Y4, Y3
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      64(R9), Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R9), Y7
+	VMULPS       Y2, Y0, Y8
+	VFNMADD231PS Y1, Y8, Y0
+	VFMADD231PS  Y2, Y0, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSDW    Y7, Y5, Y5
+	VPADDSW      Y5, Y6, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y5, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
+	VPMINSW      Y6, Y4, Y4
+	VPCMPEQW     Y0, Y4, Y4
+	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
-	JNE          lanetailrare
+	JNE          lanerare
 	VPACKUSWB    Y5, Y3, Y3
 	VPERMD       Y3, Y14, Y3
 	VPMAXUB      Y13, Y3, Y3
 	VPMINUB      Y11, Y3, Y3
-	VMOVUPS      Y3, (SP)
+	VMOVUPS      Y3, (SI)
 
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
+laneback:
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  552(SP), DX
+	MOVQ  560(SP), BX
+	MOVQ  568(SP), R8
+	MOVQ  576(SP), R9
 
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece30:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -6649,929 +4176,29 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
 	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y0
 	VMULPS       Y9, Y0, Y2
 	VFNMADD231PS Y10, Y2, Y0
 	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VPADDSW      Y8, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VMOVUPS   (SI), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   64(SI), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VMOVUPS   96(SI), Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS   32(SP), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VMOVUPS   64(SP), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VMOVUPS   128(SP), Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	VMOVUPS   (SI), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   64(SI), Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VMOVUPS   96(SI), Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       short2back
-
-lanerare:
-	VMOVUPS   (SI), Y0
-	VMOVUPS   (DX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   32(DX), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   64(SI), Y1
-	VMOVUPS   64(DX), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VMOVUPS   96(SI), Y5
-	VMOVUPS   96(DX), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       laneback
-
-lanetailrare:
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VMOVUPS   64(SP), Y1
-	VMOVUPS   192(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VMOVUPS   224(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VMOVUPS   128(SP), Y5
-	VMOVUPS   256(SP), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
-
-// func QuantizeZeroPointUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeZeroPointUint8AVX2(SB), $544-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 Narrow16, Y15 NarrowU8, Y0 Narrow16, Y14 NarrowU8
-	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x80008000, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y14
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         R9, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	SUBQ         R10, R9
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
-
-groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R10, R9
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  R9, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ DX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y11, Y0
-	VMOVUPS      (SI), Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y11, Y1
-	VMOVUPS      32(SI), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y1, Y0, Y0
-	VPADDSW      Y0, Y2, Y0
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y11, Y1
-	VMOVUPS      64(SI), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y11, Y3
-	VMOVUPS      96(SI), Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPMINSW      Y4, Y2, Y2
-	VPCMPEQW     Y3, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS      32(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VMOVUPS      64(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VMOVUPS      96(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VMOVUPS      128(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, R9
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
-	VFMADD231PS  Y10, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
-	VFMADD231PS  Y10, Y2, Y4
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
@@ -7580,672 +4207,58 @@ short2loop:
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSDW    Y7, Y5, Y5
-	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y6, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKUSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXUB      Y15, Y3, Y3
-	VPMINUB      Y14, Y3, Y3
-	VMOVUPS      Y3, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece30:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      64(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VMOVUPS      512(SP), Y9
-	VMULPS       Y2, Y0, Y10
-	VFNMADD231PS Y1, Y10, Y0
-	VFMADD231PS  Y2, Y0, Y10
-	VCVTPS2DQ    Y10, Y10
-
-lanetailnarrow:
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VPACKSSDW    Y10, Y8, Y8
-	VPACKSSDW    Y9, Y7, Y7
-	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y8, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKUSWB    Y7, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXUB      Y15, Y3, Y3
-	VPMINUB      Y14, Y3, Y3
-	VMOVUPS      Y3, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece35:
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          groupback
+	MOVQ $+1, 592(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -8254,14 +4267,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -8269,21 +4282,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -8292,14 +4305,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -8307,21 +4320,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -8330,14 +4343,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -8345,364 +4358,246 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y5
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(DX), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
 	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y9, Y9
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      32(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      128(SP), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
-	VFMADD231PS  Y10, Y2, Y3
+	VPADDSW      Y6, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
-	VFMADD231PS  Y10, Y2, Y4
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
+	VPADDSW      Y5, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y15, Y0, Y0
-	VPMINUB      Y14, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+8, DX
+	VPERMD       Y0, Y14, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	ADDQ         $+8, R9
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y3, Y5, Y6
-	VMINPS       Y1, Y6, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y7
-	VMAXPS       Y7, Y4, Y7
-	VMINPS       Y7, Y6, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y3
-	VBROADCASTSS 4(R8), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VMAXPS       Y3, Y2, Y3
-	VSUBPS       Y4, Y5, Y5
-	VMINPS       Y3, Y5, Y3
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y3, Y3
-	VANDPS       Y3, Y1, Y1
-	VMOVUPS      96(SI), Y3
-	VDIVPS       Y12, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y5, Y6
-	VADDPS       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          short2back
+	MOVQ $+2, 592(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(R8), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(R8), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VMOVUPS      96(SI), Y2
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(R8), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          laneback
+	MOVQ $+3, 592(SP)
+	JMP  rare
 
-lanetailrare:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      416(SP), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VMOVUPS      192(SP), Y2
-	VMOVUPS      448(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      480(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VMOVUPS      128(SP), Y2
-	VMOVUPS      256(SP), Y5
-	VMOVUPS      512(SP), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          lanetailback
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 552(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS   (DX), Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
+	VDIVPS    Y1, Y0, Y0
+	VCVTDQ2PS Y2, Y2
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y3
+	VSUBPS    Y2, Y3, Y4
+	VMAXPS    Y1, Y4, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y2, Y4, Y5
+	VMINPS    Y1, Y5, Y1
+	VADDPS    Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   64(DX), Y1
+	VMOVUPS   64(BX), Y2
+	VMOVUPS   64(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VMOVUPS   96(DX), Y2
+	VMOVUPS   96(BX), Y5
+	VMOVUPS   96(R9), Y6
+	VDIVPS    Y5, Y2, Y2
+	VCVTDQ2PS Y6, Y6
+	VROUNDPS  $0x08, Y2, Y5
+	VSUBPS    Y6, Y3, Y3
+	VMAXPS    Y5, Y3, Y5
+	VSUBPS    Y6, Y4, Y4
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y6, Y5, Y5
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y2, Y2
+	VPACKSSDW Y2, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SI)
+	CMPQ      592(SP), $+1
+	JEQ       groupresume
+	CMPQ      592(SP), $+2
+	JEQ       short2resume
+	JMP       laneback
+
+groupresume:
+	MOVQ         560(SP), BX
+	MOVQ         568(SP), R8
+	MOVQ         576(SP), R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 560(SP), BX
+	MOVQ 568(SP), R8
+	MOVQ 576(SP), R9
+	JMP  short2back
 
 // func QuantizeMinvalUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeMinvalUint8AVX2(SB), $544-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+TEXT ·QuantizeMinvalUint8AVX2(SB), $608-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowU8, Y0 Narrow16, Y10 NarrowU8, Y13 table
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: minval, 0x80008000
+	// vector registers in use at once: 15
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKUSWB    Y14, Y14, Y1
-	VPERMD       Y1, Y0, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VPACKUSWB    Y14, Y14, Y0
+	VPERMD       Y0, Y13, Y12
+	VBROADCASTSS most+44(FP), Y11
+	VPACKSSDW    Y11, Y11, Y0
 	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y11
+	VPERMD       Y0, Y13, Y10
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -8711,52 +4606,52 @@ TEXT ·QuantizeMinvalUint8AVX2(SB), $544-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (R8), Y3
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VBROADCASTSS (R8), Y4
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -8766,54 +4661,55 @@ grouploop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      32(SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
@@ -8821,21 +4717,21 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      64(SI), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMOVUPS      64(DX), Y2
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      96(SI), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMOVUPS      96(DX), Y2
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -8845,247 +4741,84 @@ groupmeet3:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R9
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 544(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 552(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R10, 584(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VMOVUPS      64(SP), Y0
-	VBROADCASTSS (R8), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VMOVUPS      96(SP), Y0
-	VBROADCASTSS (R8), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VMOVUPS      128(SP), Y0
-	VBROADCASTSS (R8), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+groupstaged:
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  552(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  584(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -9103,39 +4836,39 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(R8), Y3
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VBROADCASTSS 4(R8), Y4
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -9145,19 +4878,18 @@ short2loop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -9172,24 +4904,24 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y4
 	VSUBPS       Y4, Y0, Y0
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
@@ -9197,19 +4929,19 @@ laneloop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y5
 	VSUBPS       Y5, Y1, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD231PS Y2, Y5, Y1
 	VFMADD231PS  Y4, Y1, Y5
 	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      96(SI), Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y6
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VMULPS       Y4, Y1, Y6
 	VFNMADD231PS Y2, Y6, Y1
@@ -9223,466 +4955,35 @@ laneloop:
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  552(SP), DX
+	MOVQ  560(SP), BX
+	MOVQ  568(SP), R8
+	MOVQ  576(SP), R9
 
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 416(SP)(AX*1)
-
-piece30:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      64(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VMOVUPS      448(SP), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMOVUPS      352(SP), Y2
-	VMOVUPS      480(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VMOVUPS      512(SP), Y6
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece35:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -9696,37 +4997,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (R8), Y3
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VBROADCASTSS (R8), Y4
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -9736,96 +5037,57 @@ groupstream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          groupback
+	MOVQ $+1, 592(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -9834,14 +5096,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -9849,21 +5111,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -9872,14 +5134,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -9887,21 +5149,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -9910,14 +5172,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -9925,127 +5187,70 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y4
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y2, Y4, Y10, Y10
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y8, Y8
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      128(SP), Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(R8), Y3
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VBROADCASTSS 4(R8), Y4
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -10055,99 +5260,89 @@ short2stream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+8, DX
+	VPERMD       Y0, Y13, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VPMINUB      Y10, Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	ADDQ         $+8, R9
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VBROADCASTSS 4(R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VBROADCASTSS 4(R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          short2back
+	MOVQ $+2, 592(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS   (SI), Y0
-	VMOVUPS   (DX), Y1
-	VMOVUPS   (R8), Y2
+	MOVQ $+3, 592(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 552(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS   (DX), Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
 	VSUBPS    Y2, Y0, Y0
 	VDIVPS    Y1, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y1
 	VCVTDQ2PS Y15, Y2
 	VSUBPS    Y2, Y2, Y3
 	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
+	VCVTDQ2PS Y11, Y4
 	VSUBPS    Y2, Y4, Y4
 	VMINPS    Y1, Y4, Y1
 	VADDPS    Y2, Y1, Y1
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   32(DX), Y5
-	VMOVUPS   32(R8), Y6
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   32(BX), Y5
+	VMOVUPS   32(R9), Y6
 	VSUBPS    Y6, Y1, Y1
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -10158,9 +5353,9 @@ lanerare:
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   64(SI), Y1
-	VMOVUPS   64(DX), Y5
-	VMOVUPS   64(R8), Y6
+	VMOVUPS   64(DX), Y1
+	VMOVUPS   64(BX), Y5
+	VMOVUPS   64(R9), Y6
 	VSUBPS    Y6, Y1, Y1
 	VDIVPS    Y5, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -10170,9 +5365,9 @@ lanerare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	VMOVUPS   96(SI), Y5
-	VMOVUPS   96(DX), Y6
-	VMOVUPS   96(R8), Y7
+	VMOVUPS   96(DX), Y5
+	VMOVUPS   96(BX), Y6
+	VMOVUPS   96(R9), Y7
 	VSUBPS    Y7, Y5, Y5
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
@@ -10183,85 +5378,40 @@ lanerare:
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
 	VPACKSSDW Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+4(SB), Y2
 	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y2, Y0
-	VMOVUPS   Y0, (DI)
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	CMPQ      592(SP), $+1
+	JEQ       groupresume
+	CMPQ      592(SP), $+2
+	JEQ       short2resume
 	JMP       laneback
 
-lanetailrare:
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VMOVUPS   416(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VSUBPS    Y2, Y2, Y3
-	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VMOVUPS   64(SP), Y1
-	VMOVUPS   192(SP), Y5
-	VMOVUPS   448(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VMOVUPS   224(SP), Y5
-	VMOVUPS   480(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VMOVUPS   128(SP), Y5
-	VMOVUPS   256(SP), Y6
-	VMOVUPS   512(SP), Y7
-	VSUBPS    Y7, Y5, Y5
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y3, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y2, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+4(SB), Y2
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y2, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+groupresume:
+	MOVQ         560(SP), BX
+	MOVQ         568(SP), R8
+	MOVQ         576(SP), R9
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 560(SP), BX
+	MOVQ 568(SP), R8
+	MOVQ 576(SP), R9
+	JMP  short2back
 
 // func QuantizePacked4AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizePacked4AVX2(SB), $400-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x80008000, 0x10011001, 0xf0f0f0f
+TEXT ·QuantizePacked4AVX2(SB), $448-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y10 0x80008000, Y14 table, Y9 0x10011001, Y8 0xf0f0f0f
+	// per group: Y7 scale, Y6 recip
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
@@ -10271,6 +5421,9 @@ TEXT ·QuantizePacked4AVX2(SB), $400-64
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -10279,378 +5432,208 @@ TEXT ·QuantizePacked4AVX2(SB), $400-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y7, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y8, Y1, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y6, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R8
+	VPAND        Y8, Y1, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	MOVQ         SI, 400(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 408(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R9, 432(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece5:
-	VMOVUPS      16(SP), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VMOVUPS      48(SP), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VMOVUPS      80(SP), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VMOVUPS      112(SP), Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-
-grouptailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	JCC  even6
-	ANDB $0x0f, (SP)(AX*1)
-
-even6:
-	TESTQ $0x00000010, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece11:
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, SI
+	MOVQ  408(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  432(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -10668,55 +5651,52 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS 4(R8), Y4
+	VMOVUPS      (DX), Y0
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y5, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y5, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y4, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y4, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y4, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y4, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y8, Y1, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -10731,431 +5711,77 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VMULPS       Y2, Y0, Y5
 	VFNMADD231PS Y1, Y5, Y0
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y4, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
+	VPMINSW      Y4, Y3, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
 	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VPAND        Y1, Y3, Y2
-	VPMADDUBSW   Y0, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VPAND        Y8, Y3, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+16, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  408(SP), DX
+	MOVQ  416(SP), BX
+	MOVQ  424(SP), R8
 
-piece12:
-	TESTQ $0x00000008, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece21:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000008, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000004, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000002, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000001, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece26:
-	VMOVUPS      16(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      48(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      80(SP), Y0
-	VMOVUPS      208(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      112(SP), Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      368(SP), Y2
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y5, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VPAND        Y1, Y3, Y2
-	VPMADDUBSW   Y0, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
-
-lanetailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	JCC  even27
-	ANDB $0x0f, (SP)(AX*1)
-
-even27:
-	TESTQ $0x00000010, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000008, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000004, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
-	TESTQ $0x00000002, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000001, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece32:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -11169,127 +5795,82 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y7, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	VPAND        Y8, Y1, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          groupback
+	MOVQ $+1, 440(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -11298,12 +5879,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -11311,18 +5892,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -11331,12 +5912,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -11344,18 +5925,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -11364,12 +5945,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -11377,340 +5958,216 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y7, Y7
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      16(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      48(SP), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      112(SP), Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS 4(R8), Y4
+	VMOVUPS      (DX), Y0
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y5, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y5, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y4, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y4, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y4, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y4, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y10, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+8, DX
+	VPAND        Y8, Y1, Y0
+	VPMADDUBSW   Y9, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (SI)
 	ADDQ         $+8, BX
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	ADDQ         $+8, R8
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          short2back
+	MOVQ $+2, 440(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      64(DX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VMOVUPS      96(DX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          laneback
+	MOVQ $+3, 440(SP)
+	JMP  rare
 
-lanetailrare:
-	VMOVUPS      16(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      48(SP), Y1
-	VMOVUPS      176(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      112(SP), Y5
-	VMOVUPS      240(SP), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          lanetailback
+lanestage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 408(SP)
+	LEAQ 16(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS    (DX), Y0
+	VMOVUPS    (BX), Y1
+	VDIVPS     Y1, Y0, Y0
+	VROUNDPS   $0x08, Y0, Y1
+	VCVTDQ2PS  Y15, Y2
+	VXORPS     Y3, Y3, Y3
+	VCVTDQ2PS  Y3, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMAXPS     Y1, Y2, Y1
+	VCVTDQ2PS  Y12, Y4
+	VSUBPS     Y3, Y4, Y4
+	VMINPS     Y1, Y4, Y1
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x07, Y0, Y0, Y0
+	VCVTPS2DQ  Y1, Y1
+	VANDPS     Y1, Y0, Y0
+	VMOVUPS    32(DX), Y1
+	VMOVUPS    32(BX), Y5
+	VDIVPS     Y5, Y1, Y1
+	VROUNDPS   $0x08, Y1, Y5
+	VMAXPS     Y5, Y2, Y5
+	VMINPS     Y5, Y4, Y5
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x07, Y1, Y1, Y1
+	VCVTPS2DQ  Y5, Y5
+	VANDPS     Y5, Y1, Y1
+	VPACKSSDW  Y1, Y0, Y0
+	VMOVUPS    64(DX), Y1
+	VMOVUPS    64(BX), Y5
+	VDIVPS     Y5, Y1, Y1
+	VROUNDPS   $0x08, Y1, Y5
+	VMAXPS     Y5, Y2, Y5
+	VMINPS     Y5, Y4, Y5
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x07, Y1, Y1, Y1
+	VCVTPS2DQ  Y5, Y5
+	VANDPS     Y5, Y1, Y1
+	VMOVUPS    96(DX), Y5
+	VMOVUPS    96(BX), Y6
+	VDIVPS     Y6, Y5, Y5
+	VROUNDPS   $0x08, Y5, Y6
+	VMAXPS     Y6, Y2, Y6
+	VMINPS     Y6, Y4, Y6
+	VADDPS     Y3, Y6, Y6
+	VCMPPS     $0x07, Y5, Y5, Y5
+	VCVTPS2DQ  Y6, Y6
+	VANDPS     Y6, Y5, Y5
+	VPACKSSDW  Y5, Y1, Y1
+	VPACKSSWB  Y1, Y0, Y0
+	VPERMD     Y0, Y14, Y0
+	VPAND      Y8, Y0, Y1
+	VPMADDUBSW Y9, Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
+	CMPQ       440(SP), $+1
+	JEQ        groupresume
+	CMPQ       440(SP), $+2
+	JEQ        short2resume
+	JMP        laneback
+
+groupresume:
+	MOVQ         416(SP), BX
+	MOVQ         424(SP), R8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	JMP          groupback
+
+short2resume:
+	MOVQ 416(SP), BX
+	MOVQ 424(SP), R8
+	JMP  short2back
 
 // func QuantizeZeroPointPacked4AVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeZeroPointPacked4AVX2(SB), $528-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
-	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x80008000, table, 0x10011001, 0xf0f0f0f
+TEXT ·QuantizeZeroPointPacked4AVX2(SB), $592-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
+	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
+	// loaded at each use: 0x80008000, 0x10011001, 0xf0f0f0f
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y14
+	VPERMD       Y0, Y14, Y11
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -11719,110 +6176,110 @@ TEXT ·QuantizeZeroPointPacked4AVX2(SB), $528-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VPADDSW      Y8, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y11, Y0
-	VMOVUPS      (SI), Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
+	VMOVAPS      Y8, Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y10, Y1, Y2
+	VFNMADD231PS Y9, Y2, Y1
+	VFMADD231PS  Y10, Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y11, Y1
-	VMOVUPS      32(SI), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMOVAPS      Y8, Y1
+	VMOVUPS      32(DX), Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPACKSSDW    Y1, Y0, Y0
@@ -11831,21 +6288,21 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y11, Y1
-	VMOVUPS      64(SI), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMOVAPS      Y8, Y1
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y11, Y3
-	VMOVUPS      96(SI), Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
+	VMOVAPS      Y8, Y3
+	VMOVUPS      96(DX), Y5
+	VMULPS       Y10, Y5, Y6
+	VFNMADD231PS Y9, Y6, Y5
+	VFMADD231PS  Y10, Y5, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
@@ -11856,265 +6313,94 @@ groupmeet3:
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R9
+	VMOVUPS      X3, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         SI, 528(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 536(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R10, 568(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece5:
-	VMOVUPS      16(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VMOVUPS      48(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VMOVUPS      80(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VMOVUPS      112(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-
-grouptailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	JCC  even6
-	ANDB $0x0f, (SP)(AX*1)
-
-even6:
-	TESTQ $0x00000010, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece11:
-	MOVQ  R9, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, SI
+	MOVQ  536(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  568(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -12132,65 +6418,62 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
-	VFMADD231PS  Y10, Y2, Y3
+	VPADDSW      Y6, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
-	VFMADD231PS  Y10, Y2, Y4
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
+	VPADDSW      Y5, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -12205,23 +6488,23 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y5
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
@@ -12229,18 +6512,18 @@ laneloop:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y3, Y4, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      64(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y7
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R9), Y7
 	VMULPS       Y2, Y0, Y8
 	VFNMADD231PS Y1, Y8, Y0
 	VFMADD231PS  Y2, Y0, Y8
@@ -12254,485 +6537,41 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y0
 	VBROADCASTSS constantsAVX2<>+80(SB), Y1
 	VPAND        Y1, Y3, Y2
 	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VMOVUPS      X2, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+16, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  536(SP), DX
+	MOVQ  544(SP), BX
+	MOVQ  552(SP), R8
+	MOVQ  560(SP), R9
 
-piece12:
-	TESTQ $0x00000008, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece21:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000008, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000004, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000002, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000001, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece26:
-	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000008, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000004, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000002, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000001, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece31:
-	VMOVUPS      16(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      48(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMOVUPS      432(SP), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      80(SP), Y0
-	VMOVUPS      208(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VMOVUPS      464(SP), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      112(SP), Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      368(SP), Y2
-	VMOVUPS      496(SP), Y9
-	VMULPS       Y2, Y0, Y10
-	VFNMADD231PS Y1, Y10, Y0
-	VFMADD231PS  Y2, Y0, Y10
-	VCVTPS2DQ    Y10, Y10
-
-lanetailnarrow:
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VPACKSSDW    Y10, Y8, Y8
-	VPACKSSDW    Y9, Y7, Y7
-	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y8, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y7, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VPAND        Y1, Y3, Y2
-	VPMADDUBSW   Y0, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
-
-lanetailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	JCC  even32
-	ANDB $0x0f, (SP)(AX*1)
-
-even32:
-	TESTQ $0x00000010, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000008, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000004, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece35:
-	TESTQ $0x00000002, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000001, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece37:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -12746,356 +6585,29 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VPADDSW      Y8, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(DX), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      16(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      48(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      112(SP), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
-	VFMADD231PS  Y10, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
-	VFMADD231PS  Y10, Y2, Y4
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
@@ -13104,114 +6616,321 @@ short2stream:
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	JNE          grouprare
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X3, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	MOVQ $+1, 576(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y9, Y9
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	ADDQ R13, R9
+	MOVQ DI, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	ADDQ         $+8, R9
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y3, Y5, Y6
-	VMINPS       Y1, Y6, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y7
-	VMAXPS       Y7, Y4, Y7
-	VMINPS       Y7, Y6, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y3
-	VBROADCASTSS 4(R8), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VMAXPS       Y3, Y2, Y3
-	VSUBPS       Y4, Y5, Y5
-	VMINPS       Y3, Y5, Y3
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y3, Y3
-	VANDPS       Y3, Y1, Y1
-	VMOVUPS      96(SI), Y3
-	VDIVPS       Y12, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y5, Y6
-	VADDPS       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          short2back
+	MOVQ $+2, 576(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	MOVQ $+3, 576(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 528(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 536(SP)
+	LEAQ 16(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VDIVPS       Y1, Y0, Y0
 	VCVTDQ2PS    Y2, Y2
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y15, Y3
 	VSUBPS       Y2, Y3, Y4
 	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y12, Y4
 	VSUBPS       Y2, Y4, Y5
 	VMINPS       Y1, Y5, Y1
 	VADDPS       Y2, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(R8), Y5
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R9), Y5
 	VDIVPS       Y2, Y1, Y1
 	VCVTDQ2PS    Y5, Y5
 	VROUNDPS     $0x08, Y1, Y2
@@ -13224,9 +6943,9 @@ lanerare:
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R9), Y5
 	VDIVPS       Y2, Y1, Y1
 	VCVTDQ2PS    Y5, Y5
 	VROUNDPS     $0x08, Y1, Y2
@@ -13238,9 +6957,9 @@ lanerare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	VMOVUPS      96(SI), Y2
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(R8), Y6
+	VMOVUPS      96(DX), Y2
+	VMOVUPS      96(BX), Y5
+	VMOVUPS      96(R9), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
@@ -13253,116 +6972,59 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
+	CMPQ         576(SP), $+1
+	JEQ          groupresume
+	CMPQ         576(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      16(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      400(SP), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      48(SP), Y1
-	VMOVUPS      176(SP), Y2
-	VMOVUPS      432(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VMOVUPS      464(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VMOVUPS      112(SP), Y2
-	VMOVUPS      240(SP), Y5
-	VMOVUPS      496(SP), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         544(SP), BX
+	MOVQ         552(SP), R8
+	MOVQ         560(SP), R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 544(SP), BX
+	MOVQ 552(SP), R8
+	MOVQ 560(SP), R9
+	JMP  short2back
 
 // func QuantizeMinvalPacked4AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeMinvalPacked4AVX2(SB), $528-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table, 0x10011001, 0xf0f0f0f
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+TEXT ·QuantizeMinvalPacked4AVX2(SB), $592-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowS8, Y0 Narrow16, Y10 NarrowS8, Y13 table
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: minval, 0x80008000, 0x10011001, 0xf0f0f0f
+	// vector registers in use at once: 15
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y14, Y14, Y1
-	VPERMD       Y1, Y0, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VPACKSSWB    Y14, Y14, Y0
+	VPERMD       Y0, Y13, Y12
+	VBROADCASTSS most+44(FP), Y11
+	VPACKSSDW    Y11, Y11, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y11
+	VPERMD       Y0, Y13, Y10
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -13371,52 +7033,52 @@ TEXT ·QuantizeMinvalPacked4AVX2(SB), $528-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	SUBQ         R10, R9
+	VBROADCASTSS (R8), Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (R8), Y3
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VBROADCASTSS (R8), Y4
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -13426,60 +7088,61 @@ grouploop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      32(SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
@@ -13487,21 +7150,21 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      64(SI), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMOVUPS      64(DX), Y2
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      96(SI), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMOVUPS      96(DX), Y2
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -13511,270 +7174,92 @@ groupmeet3:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R9
+	VMOVUPS      X3, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 528(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 536(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R10, 568(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece5:
-	VMOVUPS      16(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VMOVUPS      48(SP), Y0
-	VBROADCASTSS (R8), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VMOVUPS      80(SP), Y0
-	VBROADCASTSS (R8), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VMOVUPS      112(SP), Y0
-	VBROADCASTSS (R8), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-
-grouptailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	JCC  even6
-	ANDB $0x0f, (SP)(AX*1)
-
-even6:
-	TESTQ $0x00000010, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece11:
-	MOVQ  R9, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, SI
+	MOVQ  536(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  568(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -13792,39 +7277,39 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(R8), Y3
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VBROADCASTSS 4(R8), Y4
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -13834,25 +7319,24 @@ short2loop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+16, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -13867,24 +7351,24 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y4
 	VSUBPS       Y4, Y0, Y0
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
@@ -13892,19 +7376,19 @@ laneloop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y5
 	VSUBPS       Y5, Y1, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD231PS Y2, Y5, Y1
 	VFMADD231PS  Y4, Y1, Y5
 	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      96(SI), Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y6
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VMULPS       Y4, Y1, Y6
 	VFNMADD231PS Y2, Y6, Y1
@@ -13918,487 +7402,41 @@ laneloop:
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+16, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  536(SP), DX
+	MOVQ  544(SP), BX
+	MOVQ  552(SP), R8
+	MOVQ  560(SP), R9
 
-piece12:
-	TESTQ $0x00000008, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece21:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000008, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000004, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000002, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000001, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece26:
-	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000008, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000004, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000002, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000001, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece31:
-	VMOVUPS      16(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      48(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMOVUPS      432(SP), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      80(SP), Y0
-	VMOVUPS      208(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VMOVUPS      464(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      112(SP), Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      368(SP), Y2
-	VMOVUPS      496(SP), Y6
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-
-lanetailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	JCC  even32
-	ANDB $0x0f, (SP)(AX*1)
-
-even32:
-	TESTQ $0x00000010, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000008, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000004, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece35:
-	TESTQ $0x00000002, R9
-	JEQ   piece36
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000001, R9
-	JEQ   piece37
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece37:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -14412,37 +7450,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (R8), Y3
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VBROADCASTSS (R8), Y4
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -14452,108 +7490,63 @@ groupstream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     X3, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          groupback
+	MOVQ $+1, 576(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -14562,14 +7555,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -14577,21 +7570,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -14600,14 +7593,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -14615,21 +7608,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -14638,14 +7631,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -14653,133 +7646,70 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y4
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y2, Y4, Y10, Y10
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y8, Y8
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      16(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      48(SP), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      112(SP), Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(R8), Y3
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VBROADCASTSS 4(R8), Y4
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -14789,111 +7719,95 @@ short2stream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     X3, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	ADDQ         $+8, R9
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VBROADCASTSS 4(R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VBROADCASTSS 4(R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-	JMP          short2back
+	MOVQ $+2, 576(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	MOVQ $+3, 576(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 528(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 536(SP)
+	LEAQ 16(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
 	VCVTDQ2PS    Y15, Y2
 	VSUBPS       Y2, Y2, Y3
 	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
+	VCVTDQ2PS    Y11, Y4
 	VSUBPS       Y2, Y4, Y4
 	VMINPS       Y1, Y4, Y1
 	VADDPS       Y2, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y5
-	VMOVUPS      32(R8), Y6
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -14904,9 +7818,9 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      64(DX), Y5
-	VMOVUPS      64(R8), Y6
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y5
+	VMOVUPS      64(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -14916,9 +7830,9 @@ lanerare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VMOVUPS      96(DX), Y6
-	VMOVUPS      96(R8), Y7
+	VMOVUPS      96(DX), Y5
+	VMOVUPS      96(BX), Y6
+	VMOVUPS      96(R9), Y7
 	VSUBPS       Y7, Y5, Y5
 	VDIVPS       Y6, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
@@ -14929,97 +7843,47 @@ lanerare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y13, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VMOVUPS      X3, (SI)
+	CMPQ         576(SP), $+1
+	JEQ          groupresume
+	CMPQ         576(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      16(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      400(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      48(SP), Y1
-	VMOVUPS      176(SP), Y5
-	VMOVUPS      432(SP), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y5
-	VMOVUPS      464(SP), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      112(SP), Y5
-	VMOVUPS      240(SP), Y6
-	VMOVUPS      496(SP), Y7
-	VSUBPS       Y7, Y5, Y5
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         544(SP), BX
+	MOVQ         552(SP), R8
+	MOVQ         560(SP), R9
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 544(SP), BX
+	MOVQ 552(SP), R8
+	MOVQ 560(SP), R9
+	JMP  short2back
 
 // func QuantizePacked2AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·QuantizePacked2AVX2(SB), $400-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x80008000, 0x4010401, 0x3030303, 0x100001
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizePacked2AVX2(SB), $448-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table, Y10 0x4010401, Y9 0x3030303, Y8 0x100001
+	// per group: Y7 scale, Y6 recip
+	// loaded at each use: 0x80008000
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
@@ -15029,6 +7893,9 @@ TEXT ·QuantizePacked2AVX2(SB), $400-64
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
+	VBROADCASTSS constantsAVX2<>+84(SB), Y10
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VBROADCASTSS constantsAVX2<>+92(SB), Y8
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -15037,43 +7904,43 @@ TEXT ·QuantizePacked2AVX2(SB), $400-64
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y7, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -15086,74 +7953,73 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
 
 groupback:
-	ADDQ $+8, DI
-	ADDQ $+128, SI
+	ADDQ $+8, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y6, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -15166,256 +8032,86 @@ groupmeet3:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R8
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	MOVQ         SI, 400(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 408(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R9, 432(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece5:
-	VMOVUPS      16(SP), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VMOVUPS      48(SP), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VMOVUPS      80(SP), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VMOVUPS      112(SP), Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y3, Y1, Y2
-	VPCMPEQW     Y0, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-grouptailback:
-	MOVQ  (SP), AX
-	LEAQ  (R8)(R8*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	MOVQ  R8, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+	ADDQ  AX, SI
+	MOVQ  408(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  432(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -15433,30 +8129,30 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS 4(R8), Y4
+	VMOVUPS      (DX), Y0
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y5, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y5, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y4, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y4, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y4, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y4, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -15469,22 +8165,19 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+8, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+8, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -15499,36 +8192,36 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
 	VMULPS       Y2, Y0, Y5
 	VFNMADD231PS Y1, Y5, Y0
 	VFMADD231PS  Y2, Y0, Y5
@@ -15544,390 +8237,35 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y3, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y2, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VPAND        Y9, Y3, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
 
 laneback:
-	ADDQ $+8, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+8, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  408(SP), DX
+	MOVQ  416(SP), BX
+	MOVQ  424(SP), R8
 
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece25:
-	VMOVUPS      16(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      48(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      80(SP), Y0
-	VMOVUPS      208(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      112(SP), Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      368(SP), Y2
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y5, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y3, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y2, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	LEAQ  (R8)(R8*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -15941,28 +8279,28 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y6, Y0, Y3
+	VFNMADD231PS Y7, Y3, Y0
+	VFMADD231PS  Y6, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -15975,99 +8313,51 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+128, SI
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          groupback
+	MOVQ $+1, 440(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -16076,12 +8366,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -16089,18 +8379,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -16109,12 +8399,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -16122,18 +8412,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -16142,12 +8432,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS (BX), Y6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -16155,116 +8445,57 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y7, Y7
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      16(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      48(SP), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      112(SP), Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS 4(R8), Y4
+	VMOVUPS      (DX), Y0
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y5, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y5, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y4, Y0, Y2
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y4, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y4, Y0, Y3
+	VFNMADD231PS Y6, Y3, Y0
+	VFMADD231PS  Y4, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
@@ -16277,233 +8508,158 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DX
+	VPAND        Y9, Y1, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y8, Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (SI)
 	ADDQ         $+8, BX
-	ADDQ         $+8, DI
-	ADDQ         $+128, SI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          short2back
+	MOVQ $+2, 440(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      64(DX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VMOVUPS      96(DX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          laneback
+	MOVQ $+3, 440(SP)
+	JMP  rare
 
-lanetailrare:
-	VMOVUPS      16(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      48(SP), Y1
-	VMOVUPS      176(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      112(SP), Y5
-	VMOVUPS      240(SP), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          lanetailback
+lanestage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 408(SP)
+	LEAQ 16(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS    (DX), Y0
+	VMOVUPS    (BX), Y1
+	VDIVPS     Y1, Y0, Y0
+	VROUNDPS   $0x08, Y0, Y1
+	VCVTDQ2PS  Y15, Y2
+	VXORPS     Y3, Y3, Y3
+	VCVTDQ2PS  Y3, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMAXPS     Y1, Y2, Y1
+	VCVTDQ2PS  Y12, Y4
+	VSUBPS     Y3, Y4, Y4
+	VMINPS     Y1, Y4, Y1
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x07, Y0, Y0, Y0
+	VCVTPS2DQ  Y1, Y1
+	VANDPS     Y1, Y0, Y0
+	VMOVUPS    32(DX), Y1
+	VMOVUPS    32(BX), Y5
+	VDIVPS     Y5, Y1, Y1
+	VROUNDPS   $0x08, Y1, Y5
+	VMAXPS     Y5, Y2, Y5
+	VMINPS     Y5, Y4, Y5
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x07, Y1, Y1, Y1
+	VCVTPS2DQ  Y5, Y5
+	VANDPS     Y5, Y1, Y1
+	VPACKSSDW  Y1, Y0, Y0
+	VMOVUPS    64(DX), Y1
+	VMOVUPS    64(BX), Y5
+	VDIVPS     Y5, Y1, Y1
+	VROUNDPS   $0x08, Y1, Y5
+	VMAXPS     Y5, Y2, Y5
+	VMINPS     Y5, Y4, Y5
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x07, Y1, Y1, Y1
+	VCVTPS2DQ  Y5, Y5
+	VANDPS     Y5, Y1, Y1
+	VMOVUPS    96(DX), Y5
+	VMOVUPS    96(BX), Y6
+	VDIVPS     Y6, Y5, Y5
+	VROUNDPS   $0x08, Y5, Y6
+	VMAXPS     Y6, Y2, Y6
+	VMINPS     Y6, Y4, Y6
+	VADDPS     Y3, Y6, Y6
+	VCMPPS     $0x07, Y5, Y5, Y5
+	VCVTPS2DQ  Y6, Y6
+	VANDPS     Y6, Y5, Y5
+	VPACKSSDW  Y5, Y1, Y1
+	VPACKSSWB  Y1, Y0, Y0
+	VPERMD     Y0, Y14, Y0
+	VPAND      Y9, Y0, Y1
+	VPMADDUBSW Y10, Y1, Y1
+	VPMADDWD   Y8, Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
+	CMPQ       440(SP), $+1
+	JEQ        groupresume
+	CMPQ       440(SP), $+2
+	JEQ        short2resume
+	JMP        laneback
+
+groupresume:
+	MOVQ         416(SP), BX
+	MOVQ         424(SP), R8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (R8), Y6
+	JMP          groupback
+
+short2resume:
+	MOVQ 416(SP), BX
+	MOVQ 424(SP), R8
+	JMP  short2back
 
 // func QuantizeZeroPointPacked2AVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·QuantizeZeroPointPacked2AVX2(SB), $528-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
-	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x80008000, table, 0x4010401, 0x3030303, 0x100001
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeZeroPointPacked2AVX2(SB), $592-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
+	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
+	// loaded at each use: 0x80008000, 0x4010401, 0x3030303, 0x100001
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y14
+	VPERMD       Y0, Y14, Y11
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -16512,61 +8668,59 @@ TEXT ·QuantizeZeroPointPacked2AVX2(SB), $528-72
 	JEQ          short2
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VPADDSW      Y8, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
+	VPADDSW      Y8, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
@@ -16576,49 +8730,51 @@ grouploop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 groupback:
-	ADDQ $+8, DI
-	ADDQ $+128, SI
+	ADDQ $+8, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y11, Y0
-	VMOVUPS      (SI), Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
+	VMOVAPS      Y8, Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y10, Y1, Y2
+	VFNMADD231PS Y9, Y2, Y1
+	VFMADD231PS  Y10, Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y11, Y1
-	VMOVUPS      32(SI), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMOVAPS      Y8, Y1
+	VMOVUPS      32(DX), Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPACKSSDW    Y1, Y0, Y0
@@ -16627,21 +8783,21 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y11, Y1
-	VMOVUPS      64(SI), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMOVAPS      Y8, Y1
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y10, Y3, Y4
+	VFNMADD231PS Y9, Y4, Y3
+	VFMADD231PS  Y10, Y3, Y4
 	VCVTPS2DQ    Y4, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y11, Y3
-	VMOVUPS      96(SI), Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
+	VMOVAPS      Y8, Y3
+	VMOVUPS      96(DX), Y5
+	VMULPS       Y10, Y5, Y6
+	VFNMADD231PS Y9, Y6, Y5
+	VFMADD231PS  Y10, Y5, Y6
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
@@ -16652,11 +8808,10 @@ groupmeet3:
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
@@ -16666,255 +8821,84 @@ groupmeet3:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R9
+	VMOVQ        X4, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y11
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	MOVQ         SI, 528(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 536(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R10, 568(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece5:
-	VMOVUPS      16(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VMOVUPS      48(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VMOVUPS      80(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VMOVUPS      112(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-grouptailback:
-	MOVQ  (SP), AX
-	LEAQ  (R9)(R9*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	MOVQ  R9, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, SI
+	MOVQ  536(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  568(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -16932,51 +8916,48 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
-	VFMADD231PS  Y10, Y2, Y3
+	VPADDSW      Y6, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
-	VFMADD231PS  Y10, Y2, Y4
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
+	VPADDSW      Y5, Y3, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
@@ -16986,14 +8967,14 @@ short2loop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+8, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+8, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -17008,23 +8989,23 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
 	VFMADD231PS  Y2, Y0, Y4
 	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y5
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
@@ -17032,18 +9013,18 @@ laneloop:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y5, Y3, Y3
 	VPADDSW      Y3, Y4, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      64(R9), Y5
 	VMULPS       Y2, Y0, Y6
 	VFNMADD231PS Y1, Y6, Y0
 	VFMADD231PS  Y2, Y0, Y6
 	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y7
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R9), Y7
 	VMULPS       Y2, Y0, Y8
 	VFNMADD231PS Y1, Y8, Y0
 	VFMADD231PS  Y2, Y0, Y8
@@ -17057,11 +9038,10 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+84(SB), Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
@@ -17071,475 +9051,31 @@ laneloop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 laneback:
-	ADDQ $+8, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+8, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  536(SP), DX
+	MOVQ  544(SP), BX
+	MOVQ  552(SP), R8
+	MOVQ  560(SP), R9
 
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece30:
-	VMOVUPS      16(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      48(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMOVUPS      432(SP), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      80(SP), Y0
-	VMOVUPS      208(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VMOVUPS      464(SP), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      112(SP), Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      368(SP), Y2
-	VMOVUPS      496(SP), Y9
-	VMULPS       Y2, Y0, Y10
-	VFNMADD231PS Y1, Y10, Y0
-	VFMADD231PS  Y2, Y0, Y10
-	VCVTPS2DQ    Y10, Y10
-
-lanetailnarrow:
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VPACKSSDW    Y10, Y8, Y8
-	VPACKSSDW    Y9, Y7, Y7
-	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y8, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y7, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPMAXSB      Y15, Y3, Y3
-	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y3, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y2, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	LEAQ  (R9)(R9*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece35:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -17553,365 +9089,29 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y11, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y12, Y2, Y3
-	VFNMADD231PS Y13, Y3, Y2
-	VFMADD231PS  Y12, Y2, Y3
+	VPADDSW      Y8, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y12, Y2, Y4
-	VFNMADD231PS Y13, Y4, Y2
-	VFMADD231PS  Y12, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(DX), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      16(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      48(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      112(SP), Y5
-	VDIVPS       Y13, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS (R8), Y1
-	VPACKSSDW    Y1, Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VBROADCASTSS 4(R8), Y1
-	VPACKSSDW    Y1, Y0, Y8
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y9, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y10, Y2, Y3
-	VFNMADD231PS Y12, Y3, Y2
-	VFMADD231PS  Y10, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y10, Y2, Y4
-	VFNMADD231PS Y12, Y4, Y2
-	VFMADD231PS  Y10, Y2, Y4
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
@@ -17920,343 +9120,9 @@ short2stream:
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y15, Y0, Y0
-	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y3, Y5, Y6
-	VMINPS       Y1, Y6, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y7
-	VMAXPS       Y7, Y4, Y7
-	VMINPS       Y7, Y6, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y3
-	VBROADCASTSS 4(R8), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VMAXPS       Y3, Y2, Y3
-	VSUBPS       Y4, Y5, Y5
-	VMINPS       Y3, Y5, Y3
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y3, Y3
-	VANDPS       Y3, Y1, Y1
-	VMOVUPS      96(SI), Y3
-	VDIVPS       Y12, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y5, Y6
-	VADDPS       Y4, Y6, Y6
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          short2back
-
-lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(R8), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(R8), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VMOVUPS      96(SI), Y2
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(R8), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VMOVUPS      16(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      400(SP), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      48(SP), Y1
-	VMOVUPS      176(SP), Y2
-	VMOVUPS      432(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y2
-	VMOVUPS      464(SP), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VMOVUPS      112(SP), Y2
-	VMOVUPS      240(SP), Y5
-	VMOVUPS      496(SP), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          lanetailback
-
-// func QuantizeMinvalPacked2AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·QuantizeMinvalPacked2AVX2(SB), $528-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table, 0x4010401, 0x3030303, 0x100001
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
-	VBROADCASTSS least+40(FP), Y15
-	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
-	VPACKSSWB    Y14, Y14, Y1
-	VPERMD       Y1, Y0, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y1, Y11
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         R9, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	SUBQ         R10, R9
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (R8), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (R8), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VBROADCASTSS (R8), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
@@ -18268,49 +9134,531 @@ grouploop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	MOVQ $+1, 576(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y9, Y9
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R9), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y9, Y9
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	ADDQ R13, R9
+	MOVQ DI, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VPACKSSDW    Y0, Y0, Y5
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	MOVQ $+2, 576(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  rare
+
+lanerare:
+	MOVQ $+3, 576(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 528(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 536(SP)
+	LEAQ 16(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
+	VDIVPS       Y1, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y3
+	VSUBPS       Y2, Y3, Y4
+	VMAXPS       Y1, Y4, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y5
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R9), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R9), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VMOVUPS      96(DX), Y2
+	VMOVUPS      96(BX), Y5
+	VMOVUPS      96(R9), Y6
+	VDIVPS       Y5, Y2, Y2
+	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y2, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y6, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SI)
+	CMPQ         576(SP), $+1
+	JEQ          groupresume
+	CMPQ         576(SP), $+2
+	JEQ          short2resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         544(SP), BX
+	MOVQ         552(SP), R8
+	MOVQ         560(SP), R9
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VPACKSSDW    Y0, Y0, Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 544(SP), BX
+	MOVQ 552(SP), R8
+	MOVQ 560(SP), R9
+	JMP  short2back
+
+// func QuantizeMinvalPacked2AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeMinvalPacked2AVX2(SB), $592-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowS8, Y0 Narrow16, Y10 NarrowS8, Y13 table
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: minval, 0x80008000, 0x4010401, 0x3030303, 0x100001
+	// vector registers in use at once: 15
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y14
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VPACKSSWB    Y14, Y14, Y0
+	VPERMD       Y0, Y13, Y12
+	VBROADCASTSS most+44(FP), Y11
+	VPACKSSDW    Y11, Y11, Y0
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y13, Y10
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R11, DI
+	IMULQ R10, DI
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	SUBQ         R10, DI
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS (R9), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS (R9), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SI)
 
 groupback:
-	ADDQ $+8, DI
-	ADDQ $+128, SI
+	ADDQ $+8, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+8, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y7, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      32(SI), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
@@ -18318,21 +9666,21 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      64(SI), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMOVUPS      64(DX), Y2
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      96(SI), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMOVUPS      96(DX), Y2
+	VSUBPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -18342,11 +9690,10 @@ groupmeet3:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
@@ -18356,260 +9703,82 @@ groupmeet3:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R9
+	VMOVQ        X4, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R9
-	JEQ          piece1
-	MOVQ         R9, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	VBROADCASTSS (R8), Y8
+	MOVQ         SI, 528(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 536(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R10, 568(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R9
-	JEQ   piece2
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R9
-	JEQ   piece3
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R9
-	JEQ   piece4
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R9
-	JEQ   piece5
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece5:
-	VMOVUPS      16(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	CMPQ         R9, $+9
-	JLT          grouptailnarrow
-	VMOVUPS      48(SP), Y0
-	VBROADCASTSS (R8), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VMOVUPS      80(SP), Y0
-	VBROADCASTSS (R8), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+25
-	JLT          grouptailnarrow
-	VMOVUPS      112(SP), Y0
-	VBROADCASTSS (R8), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-
-grouptailnarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-grouptailback:
-	MOVQ  (SP), AX
-	LEAQ  (R9)(R9*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece6
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
+groupstaged:
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  DI, AX
 	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R9
-	JEQ   piece7
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R9
-	JEQ   piece8
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R9
-	JEQ   piece9
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R9
-	JEQ   piece10
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	MOVQ  R9, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+	ADDQ  AX, SI
+	MOVQ  536(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  568(SP), R10
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -18627,39 +9796,39 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(R8), Y3
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VBROADCASTSS 4(R8), Y4
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -18669,11 +9838,10 @@ short2loop:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
@@ -18683,14 +9851,14 @@ short2loop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+8, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R9
+	ADDQ $+8, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -18705,24 +9873,24 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+32
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (BX), Y2
-	VMOVUPS      (R8), Y3
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
 	VSUBPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y3
 	VFNMADD231PS Y1, Y3, Y0
 	VFMADD231PS  Y2, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y4
 	VSUBPS       Y4, Y0, Y0
 	VMULPS       Y2, Y0, Y4
 	VFNMADD231PS Y1, Y4, Y0
@@ -18730,19 +9898,19 @@ laneloop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y4
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y5
 	VSUBPS       Y5, Y1, Y1
 	VMULPS       Y4, Y1, Y5
 	VFNMADD231PS Y2, Y5, Y1
 	VFMADD231PS  Y4, Y1, Y5
 	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      96(SI), Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y4
-	VMOVUPS      96(R8), Y6
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VMULPS       Y4, Y1, Y6
 	VFNMADD231PS Y2, Y6, Y1
@@ -18756,11 +9924,10 @@ laneloop:
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
@@ -18770,477 +9937,31 @@ laneloop:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
 
 laneback:
-	ADDQ $+8, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	ADDQ $+128, R8
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R9, R9
+	ADDQ  $+8, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece11
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  528(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX2(SB)
+	MOVQ  536(SP), DX
+	MOVQ  544(SP), BX
+	MOVQ  552(SP), R8
+	MOVQ  560(SP), R9
 
-piece11:
-	TESTQ $0x00000008, R9
-	JEQ   piece12
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R9
-	JEQ   piece13
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R9
-	JEQ   piece14
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R9
-	JEQ   piece15
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece16
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R9
-	JEQ   piece17
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R9
-	JEQ   piece18
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R9
-	JEQ   piece19
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R9
-	JEQ   piece20
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece21
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R9
-	JEQ   piece22
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R9
-	JEQ   piece23
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R9
-	JEQ   piece24
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R9
-	JEQ   piece25
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece26
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-	MOVQ  32(R8)(AX*1), CX
-	MOVQ  CX, 432(SP)(AX*1)
-	MOVQ  40(R8)(AX*1), CX
-	MOVQ  CX, 440(SP)(AX*1)
-	MOVQ  48(R8)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  56(R8)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R9
-	JEQ   piece27
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 416(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 424(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R9
-	JEQ   piece28
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R9
-	JEQ   piece29
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R9
-	JEQ   piece30
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 400(SP)(AX*1)
-
-piece30:
-	VMOVUPS      16(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      272(SP), Y2
-	VMOVUPS      400(SP), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      48(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      304(SP), Y2
-	VMOVUPS      432(SP), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      80(SP), Y0
-	VMOVUPS      208(SP), Y1
-	VMOVUPS      336(SP), Y2
-	VMOVUPS      464(SP), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      112(SP), Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      368(SP), Y2
-	VMOVUPS      496(SP), Y6
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-
-lanetailnarrow:
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-
-lanetailback:
-	MOVQ  (SP), AX
-	LEAQ  (R9)(R9*1), CX
-	BZHIQ CX, AX, AX
-	MOVQ  AX, (SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece31
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R9
-	JEQ   piece32
-	MOVQ  R9, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R9
-	JEQ   piece33
-	MOVQ  R9, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R9
-	JEQ   piece34
-	MOVQ  R9, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R9
-	JEQ   piece35
-	MOVQ  R9, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece35:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -19254,37 +9975,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (R8), Y3
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS (R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMULPS       Y8, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y8, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VBROADCASTSS (R8), Y4
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS (R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
+	VMULPS       Y8, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y8, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -19294,11 +10015,10 @@ groupstream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
@@ -19308,100 +10028,53 @@ groupstream:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DI
-	ADDQ         $+128, SI
+	VMOVQ        X4, (SI)
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R10
 	CMPQ         R10, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          groupback
+	MOVQ $+1, 576(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -19410,14 +10083,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -19425,21 +10098,21 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -19448,14 +10121,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -19463,21 +10136,21 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
+	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -19486,14 +10159,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (BX), Y7
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -19501,136 +10174,70 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y4
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y2, Y4, Y10, Y10
-	VBROADCASTSS 4(BX), Y4
+	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y8, Y8
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      16(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      48(SP), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      112(SP), Y5
-	VBROADCASTSS (R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y10, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (R8), Y7
+	VBROADCASTSS 4(R8), Y6
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (R8), Y2
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
 	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
 	VCVTPS2DQ    Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(R8), Y3
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS 4(R9), Y3
 	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
+	VMULPS       Y6, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y6, Y2, Y3
 	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(SI), Y2
-	VBROADCASTSS 4(R8), Y4
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS 4(R9), Y4
 	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
+	VMULPS       Y6, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y4
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
@@ -19640,11 +10247,10 @@ short2stream:
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
@@ -19654,103 +10260,85 @@ short2stream:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	ADDQ         $+8, DX
+	VMOVQ        X4, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+8, DI
-	ADDQ         $+128, SI
+	ADDQ         $+8, R9
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (R8), Y1
-	VSUBPS       Y1, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VBROADCASTSS 4(R8), Y5
-	VSUBPS       Y5, Y1, Y1
-	VDIVPS       Y9, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VBROADCASTSS 4(R8), Y6
-	VSUBPS       Y6, Y5, Y5
-	VDIVPS       Y9, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
-	JMP          short2back
+	MOVQ $+2, 576(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMOVUPS      (R8), Y2
+	MOVQ $+3, 576(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 528(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 536(SP)
+	LEAQ 16(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 544(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 552(SP)
+	LEAQ 272(SP), R8
+	LEAQ 400(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 560(SP)
+	LEAQ 400(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
 	VSUBPS       Y2, Y0, Y0
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
 	VCVTDQ2PS    Y15, Y2
 	VSUBPS       Y2, Y2, Y3
 	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
+	VCVTDQ2PS    Y11, Y4
 	VSUBPS       Y2, Y4, Y4
 	VMINPS       Y1, Y4, Y1
 	VADDPS       Y2, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y5
-	VMOVUPS      32(R8), Y6
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y5
+	VMOVUPS      32(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -19761,9 +10349,9 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      64(DX), Y5
-	VMOVUPS      64(R8), Y6
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y5
+	VMOVUPS      64(R9), Y6
 	VSUBPS       Y6, Y1, Y1
 	VDIVPS       Y5, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -19773,9 +10361,9 @@ lanerare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VMOVUPS      96(DX), Y6
-	VMOVUPS      96(R8), Y7
+	VMOVUPS      96(DX), Y5
+	VMOVUPS      96(BX), Y6
+	VMOVUPS      96(R9), Y7
 	VSUBPS       Y7, Y5, Y5
 	VDIVPS       Y6, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
@@ -19786,9 +10374,8 @@ lanerare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y13, Y0
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
@@ -19798,78 +10385,26 @@ lanerare:
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (DI)
+	VMOVQ        X4, (SI)
+	CMPQ         576(SP), $+1
+	JEQ          groupresume
+	CMPQ         576(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      16(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VMOVUPS      400(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      48(SP), Y1
-	VMOVUPS      176(SP), Y5
-	VMOVUPS      432(SP), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VMOVUPS      208(SP), Y5
-	VMOVUPS      464(SP), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      112(SP), Y5
-	VMOVUPS      240(SP), Y6
-	VMOVUPS      496(SP), Y7
-	VSUBPS       Y7, Y5, Y5
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         544(SP), BX
+	MOVQ         552(SP), R8
+	MOVQ         560(SP), R9
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (R8), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 544(SP), BX
+	MOVQ 552(SP), R8
+	MOVQ 560(SP), R9
+	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x80008000
 DATA constantsAVX2<>+4(SB)/4, $0x00000000
@@ -19880,16 +10415,16 @@ DATA constantsAVX2<>+20(SB)/4, $0x00000002
 DATA constantsAVX2<>+24(SB)/4, $0x00000006
 DATA constantsAVX2<>+28(SB)/4, $0x00000003
 DATA constantsAVX2<>+32(SB)/4, $0x00000007
-DATA constantsAVX2<>+36(SB)/4, $0xffffff80
-DATA constantsAVX2<>+40(SB)/4, $0x0000007f
-DATA constantsAVX2<>+44(SB)/4, $0x00000000
-DATA constantsAVX2<>+48(SB)/4, $0x00000001
-DATA constantsAVX2<>+52(SB)/4, $0x00000002
-DATA constantsAVX2<>+56(SB)/4, $0x00000003
-DATA constantsAVX2<>+60(SB)/4, $0x00000004
-DATA constantsAVX2<>+64(SB)/4, $0x00000005
-DATA constantsAVX2<>+68(SB)/4, $0x00000006
-DATA constantsAVX2<>+72(SB)/4, $0x00000007
+DATA constantsAVX2<>+36(SB)/4, $0x00000000
+DATA constantsAVX2<>+40(SB)/4, $0x00000001
+DATA constantsAVX2<>+44(SB)/4, $0x00000002
+DATA constantsAVX2<>+48(SB)/4, $0x00000003
+DATA constantsAVX2<>+52(SB)/4, $0x00000004
+DATA constantsAVX2<>+56(SB)/4, $0x00000005
+DATA constantsAVX2<>+60(SB)/4, $0x00000006
+DATA constantsAVX2<>+64(SB)/4, $0x00000007
+DATA constantsAVX2<>+68(SB)/4, $0xffffff80
+DATA constantsAVX2<>+72(SB)/4, $0x0000007f
 DATA constantsAVX2<>+76(SB)/4, $0x10011001
 DATA constantsAVX2<>+80(SB)/4, $0x0f0f0f0f
 DATA constantsAVX2<>+84(SB)/4, $0x04010401

@@ -6,15 +6,15 @@
 
 // func QuantizeWholeInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeWholeInt8AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeWholeInt8AVX512(SB), $880-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x80008000, Z14 table
 	// per group: Z13 scale, Z12 recip
-	// vector registers in use at once: 13
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 10
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
 	MOVQ         groups+32(FP), R9
@@ -27,47 +27,47 @@ TEXT ·QuantizeWholeInt8AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z13
-	VBROADCASTSS (BX), Z12
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (R8), Z12
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z11
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
@@ -77,23 +77,23 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(SI), Z0
+	VMOVUPS      320(DX), Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(SI), Z0
+	VMOVUPS      384(DX), Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(SI), Z0
+	VMOVUPS      448(DX), Z0
 	VMULPS       Z12, Z0, Z3
 	VFNMADD231PS Z13, Z3, Z0
 	VFMADD231PS  Z12, Z0, Z3
@@ -105,11 +105,11 @@ groupahead:
 	JNE          grouploop
 	VPACKSSWB    Z10, Z11, Z0
 	VPERMD       Z0, Z14, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z11
 	VMOVAPS      Z2, Z10
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -117,30 +117,30 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z10, Z11, Z0
@@ -149,44 +149,44 @@ groupturn:
 	JNE               groupturned
 	VPACKSSWB         Z10, Z11, Z0
 	VPERMD            Z0, Z14, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z11
 	VMOVAPS           Z2, Z10
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+4, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z13
-	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (R8), Z12
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z12, Z0, Z3
 	VFNMADD231PS Z13, Z3, Z0
 	VFMADD231PS  Z12, Z0, Z3
@@ -198,34 +198,36 @@ grouploop:
 	JNE          grouprare
 	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z13
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (R8), Z13
+	VBROADCASTSS (BX), Z12
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z13, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z13, Z0, Z1
@@ -234,7 +236,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z13, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z13, Z0, Z2
@@ -244,7 +246,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z13, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z13, Z0, Z2
@@ -253,7 +255,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z13, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z13, Z0, Z3
@@ -265,72 +267,72 @@ groupmeet3:
 	JNE          groupmeetrare
 	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z13
-	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (R8), Z12
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z12, Z0, Z3
 	VFNMADD231PS Z13, Z3, Z0
 	VFMADD231PS  Z12, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z12, Z0, Z4
 	VFNMADD231PS Z13, Z4, Z0
 	VFMADD231PS  Z12, Z0, Z4
@@ -342,30 +344,30 @@ grouptailnarrow:
 	VPMINSW   Z3, Z1, Z0
 	VPCMPEQW  Z15, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKSSWB Z3, Z1, Z1
 	VPERMD    Z1, Z14, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
+	VMOVDQU8  Z1, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*4), DX
 
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -383,92 +385,90 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z11
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z13
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z10
+	VPACKSSDW         Z2, Z1, Z12
 
 short2ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z10, Z11, Z0
+	VPMINSW           Z12, Z13, Z0
 	VPCMPEQW          Z15, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z10, Z11, Z0
+	VPACKSSWB         Z12, Z13, Z0
 	VPERMD            Z0, Z14, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z11
-	VMOVAPS           Z2, Z10
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z13
+	VMOVAPS           Z2, Z12
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z13
-	VBROADCASTSS      4(DX), Z12
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -477,13 +477,13 @@ short2loop:
 	JNE               short2rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z14, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -505,94 +505,90 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z9
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z13
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z8
+	VPACKSSDW         Z2, Z1, Z12
 
 short4ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       24(BX), Z0, Z2
-	VFNMADD231PS.BCST 24(DX), Z2, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       28(BX), Z0, Z3
-	VFNMADD231PS.BCST 28(DX), Z3, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z8, Z9, Z0
+	VPMINSW           Z12, Z13, Z0
 	VPCMPEQW          Z15, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z8, Z9, Z0
+	VPACKSSWB         Z12, Z13, Z0
 	VPERMD            Z0, Z14, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
-	ADDQ              $+16, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z13
+	VMOVAPS           Z2, Z12
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z13
-	VBROADCASTSS      4(DX), Z12
-	VBROADCASTSS      8(DX), Z11
-	VBROADCASTSS      12(DX), Z10
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -601,13 +597,13 @@ short4loop:
 	JNE               short4rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z14, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+16, R8
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -622,36 +618,36 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
@@ -663,75 +659,29 @@ laneloop:
 	JNE          lanerare
 	VPACKSSWB    Z4, Z3, Z3
 	VPERMD       Z3, Z14, Z3
-	VMOVUPS      Z3, (DI)
+	VMOVUPS      Z3, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  832(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  840(SP), DX
+	MOVQ  848(SP), BX
+	MOVQ  856(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPACKSSDW Z6, Z5, Z5
-	VPMINSW   Z5, Z3, Z0
-	VPCMPEQW  Z15, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKSSWB Z5, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	KMOVQ     K0, K7
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -745,27 +695,27 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z12, Z0, Z3
 	VFNMADD231PS Z13, Z3, Z0
 	VFMADD231PS  Z12, Z0, Z3
@@ -777,9 +727,9 @@ groupstream:
 	JNE          grouprare
 	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z14, Z1
-	VMOVNTPS     Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	VMOVNTPS     Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -792,63 +742,25 @@ grouplast:
 	JNE       grouploop
 	VPACKSSWB Z10, Z11, Z0
 	VPERMD    Z0, Z14, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+256, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+256, DX
 	SUBQ      $+64, R9
 	JMP       groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          groupback
+	MOVQ $+1, 872(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -856,14 +768,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z13
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -872,12 +784,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z13
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (R8), Z13
+	VBROADCASTSS (BX), Z12
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -886,14 +798,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z13
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -902,12 +814,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z13
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (R8), Z13
+	VBROADCASTSS (BX), Z12
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -916,14 +828,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z13
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -932,12 +844,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z13
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (R8), Z13
+	VBROADCASTSS (BX), Z12
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -946,110 +858,74 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z13
-	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z13
+	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	KMOVQ        K0, K7
-	VMOVDQU8     Z1, K7, (DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 840(SP)
+	LEAQ 64(SP), DX
+	MOVQ R9, 864(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 832(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 840(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 864(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z13
-	VBROADCASTSS      4(DX), Z12
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -1058,97 +934,55 @@ short2stream:
 	JNE               short2rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z14, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short2back
+	MOVQ $+2, 872(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z13
-	VBROADCASTSS      4(DX), Z12
-	VBROADCASTSS      8(DX), Z11
-	VBROADCASTSS      12(DX), Z10
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -1157,71 +991,57 @@ short4stream:
 	JNE               short4rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z14, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short4back
+	MOVQ $+3, 872(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+4, 872(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 840(SP)
+	LEAQ 64(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
 	VBROADCASTSS constantsAVX512<>+68(SB), Z2
@@ -1238,8 +1058,8 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z5
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z5
 	VDIVPS       Z5, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
@@ -1249,8 +1069,8 @@ lanerare:
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
 	VPACKSSDW    Z5, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z5
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z5
 	VDIVPS       Z5, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
@@ -1259,8 +1079,8 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z6
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z6
 	VDIVPS       Z6, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z2, Z6
@@ -1272,81 +1092,43 @@ lanerare:
 	VPACKSSDW    Z6, Z5, Z5
 	VPACKSSWB    Z5, Z1, Z1
 	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
+	CMPQ         872(SP), $+1
+	JEQ          groupresume
+	CMPQ         872(SP), $+2
+	JEQ          short2resume
+	CMPQ         872(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
-	VCVTDQ2PS    Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z6
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	KMOVQ        K0, K7
-	VMOVDQU8     Z1, K7, (DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         848(SP), BX
+	MOVQ         856(SP), R8
+	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (R8), Z12
+	JMP          groupback
+
+short2resume:
+	MOVQ 848(SP), BX
+	MOVQ 856(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 848(SP), BX
+	MOVQ 856(SP), R8
+	JMP  short4back
 
 // func QuantizeInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeInt8AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeInt8AVX512(SB), $880-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table
 	// per group: Z9 scale, Z8 recip
-	// vector registers in use at once: 17
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 14
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
@@ -1367,47 +1149,47 @@ TEXT ·QuantizeInt8AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z7
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
@@ -1417,23 +1199,23 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(SI), Z0
+	VMOVUPS      320(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(SI), Z0
+	VMOVUPS      384(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(SI), Z0
+	VMOVUPS      448(DX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
@@ -1447,11 +1229,11 @@ groupahead:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z7
 	VMOVAPS      Z2, Z6
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -1459,30 +1241,30 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z6, Z7, Z0
@@ -1493,44 +1275,44 @@ groupturn:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z7
 	VMOVAPS           Z2, Z6
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+4, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
@@ -1544,34 +1326,36 @@ grouploop:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z9, Z0, Z1
@@ -1580,7 +1364,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z9, Z0, Z2
@@ -1590,7 +1374,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z9, Z0, Z2
@@ -1599,7 +1383,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z9, Z0, Z3
 	VFNMADD231PS Z8, Z3, Z0
 	VFMADD231PS  Z9, Z0, Z3
@@ -1613,72 +1397,72 @@ groupmeet3:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z8, Z0, Z4
 	VFNMADD231PS Z9, Z4, Z0
 	VFMADD231PS  Z8, Z0, Z4
@@ -1690,32 +1474,32 @@ grouptailnarrow:
 	VPMINSW   Z3, Z1, Z0
 	VPCMPEQW  Z10, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKSSWB Z3, Z1, Z1
 	VPERMD    Z1, Z14, Z1
 	VPMAXSB   Z13, Z1, Z1
 	VPMINSB   Z11, Z1, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
+	VMOVDQU8  Z1, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*4), DX
 
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -1733,94 +1517,92 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z9
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
+	VPACKSSDW         Z2, Z1, Z8
 
 short2ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
+	VPMINSW           Z8, Z9, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z6, Z7, Z0
+	VPACKSSWB         Z8, Z9, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -1831,13 +1613,13 @@ short2loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -1859,96 +1641,92 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z9
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
+	VPACKSSDW         Z2, Z1, Z8
 
 short4ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       24(BX), Z0, Z2
-	VFNMADD231PS.BCST 24(DX), Z2, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       28(BX), Z0, Z3
-	VFNMADD231PS.BCST 28(DX), Z3, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
+	VPMINSW           Z8, Z9, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z4, Z5, Z0
+	VPACKSSWB         Z8, Z9, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+16, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -1959,13 +1737,13 @@ short4loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+16, R8
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -1980,36 +1758,36 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
@@ -2023,77 +1801,29 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VMOVUPS      Z3, (DI)
+	VMOVUPS      Z3, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  832(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  840(SP), DX
+	MOVQ  848(SP), BX
+	MOVQ  856(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPACKSSDW Z6, Z5, Z5
-	VPMINSW   Z5, Z3, Z0
-	VPCMPEQW  Z10, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKSSWB Z5, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	VPMAXSB   Z13, Z3, Z3
-	VPMINSB   Z11, Z3, Z3
-	KMOVQ     K0, K7
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -2107,27 +1837,27 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
@@ -2141,9 +1871,9 @@ groupstream:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	VMOVNTPS     Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -2158,61 +1888,25 @@ grouplast:
 	VPERMD    Z0, Z14, Z0
 	VPMAXSB   Z13, Z0, Z0
 	VPMINSB   Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+256, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+256, DX
 	SUBQ      $+64, R9
 	JMP       groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 872(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2220,14 +1914,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2236,12 +1930,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -2250,14 +1944,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2266,12 +1960,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -2280,14 +1974,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2296,12 +1990,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -2310,108 +2004,74 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 840(SP)
+	LEAQ 64(SP), DX
+	MOVQ R9, 864(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 832(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 840(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 864(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -2422,95 +2082,55 @@ short2stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+2, 872(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -2521,69 +2141,57 @@ short4stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short4back
+	MOVQ $+3, 872(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+4, 872(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 840(SP)
+	LEAQ 64(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
@@ -2598,8 +2206,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VMOVUPS     64(DX), Z5
+	VMOVUPS     64(DX), Z0
+	VMOVUPS     64(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -2609,8 +2217,8 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VMOVUPS     128(DX), Z5
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     128(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -2619,8 +2227,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VMOVUPS     192(DX), Z6
+	VMOVUPS     192(DX), Z0
+	VMOVUPS     192(BX), Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -2632,80 +2240,44 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        872(SP), $+1
+	JEQ         groupresume
+	CMPQ        872(SP), $+2
+	JEQ         short2resume
+	CMPQ        872(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         848(SP), BX
+	MOVQ         856(SP), R8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	JMP          groupback
+
+short2resume:
+	MOVQ 848(SP), BX
+	MOVQ 856(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 848(SP), BX
+	MOVQ 856(SP), R8
+	JMP  short4back
 
 // func QuantizeZeroPointInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeZeroPointInt8AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeZeroPointInt8AVX512(SB), $1152-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table
-	// per group: Z9 scale, Z8 recip, Z7 zeroPoint, Z6 Narrow16
-	// vector registers in use at once: 23
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	// per group: Z9 scale, Z8 recip, Z0 zeroPoint, Z7 Narrow16
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
@@ -2726,95 +2298,95 @@ TEXT ·QuantizeZeroPointInt8AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z8, Z0, Z2
+	VFNMADD231PS Z9, Z2, Z0
+	VFMADD231PS  Z8, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z6
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z8, Z0, Z1
+	VFNMADD231PS Z9, Z1, Z0
+	VFMADD231PS  Z8, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(SI), Z0
+	VMOVUPS      320(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(SI), Z0
+	VMOVUPS      384(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(SI), Z0
+	VMOVUPS      448(DX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z4, Z5, Z0
+	VPMINSW      Z5, Z6, Z0
 	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPADDSW      Z6, Z5, Z0
-	VPADDSW      Z6, Z4, Z3
+	VPADDSW      Z7, Z6, Z0
+	VPADDSW      Z7, Z5, Z3
 	VPACKSSWB    Z3, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z2, Z4
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	VMOVUPS      Z0, (SI)
+	VMOVAPS      Z1, Z6
+	VMOVAPS      Z2, Z5
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -2822,92 +2394,92 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
+	VPMINSW           Z5, Z6, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z5, Z3
-	VPADDSW           Z0, Z4, Z0
+	VPADDSW           Z0, Z6, Z3
+	VPADDSW           Z0, Z5, Z0
 	VPACKSSWB         Z0, Z3, Z3
 	VPERMD            Z3, Z14, Z3
 	VPMAXSB           Z13, Z3, Z3
 	VPMINSB           Z11, Z3, Z3
-	VMOVUPS           Z3, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+4, DX
+	VMOVUPS           Z3, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+4, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z6, Z1, Z0
-	VMOVUPS      128(SI), Z2
+	VPADDSW      Z7, Z1, Z0
+	VMOVUPS      128(DX), Z2
 	VMULPS       Z8, Z2, Z3
 	VFNMADD231PS Z9, Z3, Z2
 	VFMADD231PS  Z8, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(SI), Z2
+	VMOVUPS      192(DX), Z2
 	VMULPS       Z8, Z2, Z4
 	VFNMADD231PS Z9, Z4, Z2
 	VFMADD231PS  Z8, Z2, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z6, Z3, Z2
+	VPADDSW      Z7, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z10, Z1, K1
 	KORTESTQ     K1, K1
@@ -2916,36 +2488,38 @@ grouploop:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z7
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z7, Z0
-	VMOVUPS      (SI), Z1
+	VMOVUPS      (DX), Z1
 	VMULPS       Z9, Z1, Z2
 	VFNMADD231PS Z8, Z2, Z1
 	VFMADD231PS  Z9, Z1, Z2
@@ -2955,7 +2529,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z7, Z1
-	VMOVUPS      64(SI), Z3
+	VMOVUPS      64(DX), Z3
 	VMULPS       Z9, Z3, Z4
 	VFNMADD231PS Z8, Z4, Z3
 	VFMADD231PS  Z9, Z3, Z4
@@ -2968,7 +2542,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z7, Z1
-	VMOVUPS      128(SI), Z3
+	VMOVUPS      128(DX), Z3
 	VMULPS       Z9, Z3, Z4
 	VFNMADD231PS Z8, Z4, Z3
 	VFMADD231PS  Z9, Z3, Z4
@@ -2978,7 +2552,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z7, Z3
-	VMOVUPS      192(SI), Z5
+	VMOVUPS      192(DX), Z5
 	VMULPS       Z9, Z5, Z6
 	VFNMADD231PS Z8, Z6, Z5
 	VFMADD231PS  Z9, Z5, Z6
@@ -2994,75 +2568,75 @@ groupmeet3:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z8, Z0, Z4
 	VFNMADD231PS Z9, Z4, Z0
 	VFMADD231PS  Z8, Z0, Z4
@@ -3070,39 +2644,39 @@ grouppiece:
 
 grouptailnarrow:
 	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z6, Z1, Z0
+	VPADDSW   Z7, Z1, Z0
 	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z6, Z3, Z2
+	VPADDSW   Z7, Z3, Z2
 	VPMINSW   Z3, Z1, Z1
 	VPCMPEQW  Z10, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKSSWB Z2, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXSB   Z13, Z0, Z0
 	VPMINSB   Z11, Z0, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VMOVDQU8  Z0, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*4), DX
 
-grouptailback:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3120,109 +2694,107 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z3
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z7
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
 
 short2ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z6, Z7, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z3, Z0
-	VBROADCASTSS      4(R8), Z17
-	VPACKSSDW         Z17, Z17, Z17
-	VPADDSW           Z17, Z2, Z17
-	VPACKSSWB         Z17, Z0, Z0
+	VPADDSW           Z0, Z7, Z0
+	VBROADCASTSS      4(R9), Z3
+	VPACKSSDW         Z3, Z3, Z3
+	VPADDSW           Z3, Z6, Z3
+	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      (R8), Z7
-	VPACKSSDW         Z7, Z7, Z6
-	VBROADCASTSS      4(R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z9
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z8
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z6, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VPADDSW           Z9, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(SI), Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z4, Z3, Z2
+	VMOVUPS           192(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z8, Z3, Z2
 	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
@@ -3231,14 +2803,14 @@ short2loop:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -3260,131 +2832,127 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VMOVUPS           64(SI), Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z16
-	VMOVUPS           128(SI), Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VMOVUPS           192(SI), Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z17
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z7
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
 
 short4ahead:
-	VMOVUPS           256(SI), Z18
-	VMULPS.BCST       16(BX), Z18, Z19
-	VFNMADD231PS.BCST 16(DX), Z19, Z18
-	VFMADD231PS.BCST  16(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VMOVUPS           320(SI), Z18
-	VMULPS.BCST       20(BX), Z18, Z20
-	VFNMADD231PS.BCST 20(DX), Z20, Z18
-	VFMADD231PS.BCST  20(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VMOVUPS           384(SI), Z18
-	VMULPS.BCST       24(BX), Z18, Z20
-	VFNMADD231PS.BCST 24(DX), Z20, Z18
-	VFMADD231PS.BCST  24(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VMOVUPS           448(SI), Z18
-	VMULPS.BCST       28(BX), Z18, Z21
-	VFNMADD231PS.BCST 28(DX), Z21, Z18
-	VFMADD231PS.BCST  28(BX), Z18, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPMINSW           Z17, Z16, Z18
-	VPCMPEQW          Z10, Z18, K1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z6, Z7, Z0
+	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VBROADCASTSS      (R8), Z18
-	VBROADCASTSS      4(R8), Z21
-	VPACKSSDW         Z21, Z18, Z18
-	VPADDSW           Z18, Z16, Z18
-	VBROADCASTSS      8(R8), Z21
-	VBROADCASTSS      12(R8), Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPADDSW           Z21, Z17, Z21
-	VPACKSSWB         Z21, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXSB           Z13, Z18, Z18
-	VPMINSB           Z11, Z18, Z18
-	VMOVUPS           Z18, (DI)
-	VMOVAPS           Z19, Z16
-	VMOVAPS           Z20, Z17
-	ADDQ              $+16, DX
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z3
+	VPACKSSDW         Z3, Z0, Z0
+	VPADDSW           Z0, Z7, Z0
+	VBROADCASTSS      8(R9), Z3
+	VBROADCASTSS      12(R9), Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z3, Z6, Z3
+	VPACKSSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VBROADCASTSS      4(R8), Z4
-	VPACKSSDW         Z4, Z5, Z3
-	VBROADCASTSS      8(R8), Z2
-	VBROADCASTSS      12(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VMOVUPS           (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           64(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z3, Z17, Z16
-	VMOVUPS           128(SI), Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VMOVUPS           192(SI), Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z0, Z19, Z18
-	VPMINSW           Z19, Z17, Z17
-	VPCMPEQW          Z10, Z17, K1
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z9
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z8
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z9, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z8, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z18, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXSB           Z13, Z16, Z16
-	VPMINSB           Z11, Z16, Z16
-	VMOVUPS           Z16, (DI)
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+16, R9
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -3399,23 +2967,23 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z5
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -3423,18 +2991,18 @@ laneloop:
 	VPACKSSDW    Z6, Z4, Z4
 	VPACKSSDW    Z5, Z3, Z3
 	VPADDSW      Z3, Z4, Z3
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z5
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z7
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R9), Z7
 	VMULPS       Z2, Z0, Z8
 	VFNMADD231PS Z1, Z8, Z0
 	VFMADD231PS  Z2, Z0, Z8
@@ -3450,86 +3018,31 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VMOVUPS      Z3, (DI)
+	VMOVUPS      Z3, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1088(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  1096(SP), DX
+	MOVQ  1104(SP), BX
+	MOVQ  1112(SP), R8
+	MOVQ  1120(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z7
-	VMULPS       Z2, Z0, Z8
-	VFNMADD231PS Z1, Z8, Z0
-	VFMADD231PS  Z2, Z0, Z8
-	VCVTPS2DQ    Z8, Z8
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z9
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-
-lanetailnarrow:
-	VPACKSSDW Z6, Z4, Z4
-	VPACKSSDW Z5, Z3, Z3
-	VPADDSW   Z3, Z4, Z3
-	VPACKSSDW Z16, Z8, Z8
-	VPACKSSDW Z9, Z7, Z7
-	VPADDSW   Z7, Z8, Z7
-	VPMINSW   Z8, Z4, Z4
-	VPCMPEQW  Z10, Z4, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKSSWB Z7, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	VPMAXSB   Z13, Z3, Z3
-	VPMINSB   Z11, Z3, Z3
-	KMOVQ     K0, K7
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -3543,34 +3056,34 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z6, Z1, Z0
-	VMOVUPS      128(SI), Z2
+	VPADDSW      Z7, Z1, Z0
+	VMOVUPS      128(DX), Z2
 	VMULPS       Z8, Z2, Z3
 	VFNMADD231PS Z9, Z3, Z2
 	VFMADD231PS  Z8, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(SI), Z2
+	VMOVUPS      192(DX), Z2
 	VMULPS       Z8, Z2, Z4
 	VFNMADD231PS Z9, Z4, Z2
 	VFMADD231PS  Z8, Z2, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z6, Z3, Z2
+	VPADDSW      Z7, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z10, Z1, K1
 	KORTESTQ     K1, K1
@@ -3579,79 +3092,49 @@ groupstream:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW   Z4, Z5, Z0
+	VPMINSW   Z5, Z6, Z0
 	VPCMPEQW  Z10, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
-	VPADDSW   Z6, Z5, Z0
-	VPADDSW   Z6, Z4, Z1
+	VPADDSW   Z7, Z6, Z0
+	VPADDSW   Z7, Z5, Z1
 	VPACKSSWB Z1, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXSB   Z13, Z0, Z0
 	VPMINSB   Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+256, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+256, DX
 	SUBQ      $+64, R10
 	JMP       groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 1136(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -3659,16 +3142,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3677,14 +3160,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z7
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -3693,16 +3176,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3711,14 +3194,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z7
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -3727,16 +3210,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3745,14 +3228,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z7
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -3761,118 +3244,85 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1096(SP)
+	LEAQ 64(SP), DX
+	MOVQ R10, 1128(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1088(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 1096(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 1128(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      (R8), Z7
-	VPACKSSDW         Z7, Z7, Z6
-	VBROADCASTSS      4(R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z9
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z8
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z6, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VPADDSW           Z9, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(SI), Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z4, Z3, Z2
+	VMOVUPS           192(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z8, Z3, Z2
 	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
@@ -3881,189 +3331,142 @@ short2stream:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z3, Z17, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z3, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z3
-	VCVTDQ2PS   Z5, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z3, Z2, Z3
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z3, Z17, Z3
-	VADDPS      Z16, Z3, Z3
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z3, Z3
-	VMOVAPS.Z   Z3, K1, Z3
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z3, Z3
-	VPACKSSWB   Z3, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+2, 1136(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VBROADCASTSS      4(R8), Z4
-	VPACKSSDW         Z4, Z5, Z3
-	VBROADCASTSS      8(R8), Z2
-	VBROADCASTSS      12(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VMOVUPS           (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           64(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z3, Z17, Z16
-	VMOVUPS           128(SI), Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VMOVUPS           192(SI), Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z0, Z19, Z18
-	VPMINSW           Z19, Z17, Z17
-	VPCMPEQW          Z10, Z17, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z9
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z8
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z9, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z8, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z18, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXSB           Z13, Z16, Z16
-	VPMINSB           Z11, Z16, Z16
-	VMOVNTPS          Z16, (DI)
-	ADDQ              $+16, DX
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z16
-	VDIVPS      Z9, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z17
-	VCVTDQ2PS   Z15, Z18
-	VCVTDQ2PS   Z5, Z19
-	VSUBPS      Z19, Z18, Z20
-	VMAXPS      Z17, Z20, Z17
-	VCVTDQ2PS   Z12, Z20
-	VSUBPS      Z19, Z20, Z21
-	VMINPS      Z17, Z21, Z17
-	VADDPS      Z19, Z17, Z17
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VMOVUPS     64(SI), Z16
-	VDIVPS      Z8, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z19
-	VCVTDQ2PS   Z4, Z21
-	VSUBPS      Z21, Z18, Z22
-	VMAXPS      Z19, Z22, Z19
-	VSUBPS      Z21, Z20, Z22
-	VMINPS      Z19, Z22, Z19
-	VADDPS      Z21, Z19, Z19
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z17, Z17
-	VMOVUPS     128(SI), Z16
-	VDIVPS      Z7, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z19
-	VCVTDQ2PS   Z2, Z21
-	VSUBPS      Z21, Z18, Z22
-	VMAXPS      Z19, Z22, Z19
-	VSUBPS      Z21, Z20, Z22
-	VMINPS      Z19, Z22, Z19
-	VADDPS      Z21, Z19, Z19
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VMOVUPS     192(SI), Z16
-	VDIVPS      Z6, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z21
-	VCVTDQ2PS   Z1, Z22
-	VSUBPS      Z22, Z18, Z18
-	VMAXPS      Z21, Z18, Z21
-	VSUBPS      Z22, Z20, Z20
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z22, Z21, Z21
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z19, Z19
-	VPACKSSWB   Z19, Z17, Z17
-	VPERMD      Z17, Z14, Z17
-	VMOVUPS     Z17, (DI)
-	JMP         short4back
+	MOVQ $+3, 1136(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+4, 1136(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1096(SP)
+	LEAQ 64(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VDIVPS      Z1, Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -4077,9 +3480,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(R8), Z5
+	VMOVUPS     64(DX), Z0
+	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -4092,9 +3495,9 @@ lanerare:
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(R8), Z5
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -4106,9 +3509,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	VMOVUPS     192(SI), Z0
-	VMOVUPS     192(DX), Z5
-	VMOVUPS     192(R8), Z6
+	VMOVUPS     192(DX), Z0
+	VMOVUPS     192(BX), Z5
+	VMOVUPS     192(R9), Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -4123,92 +3526,49 @@ lanerare:
 	VPACKSSDW   Z5, Z2, Z2
 	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        1136(SP), $+1
+	JEQ         groupresume
+	CMPQ        1136(SP), $+2
+	JEQ         short2resume
+	CMPQ        1136(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z2
-	VMOVUPS.Z   128(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z5
-	VMOVUPS.Z   192(R8), K7, Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         1104(SP), BX
+	MOVQ         1112(SP), R8
+	MOVQ         1120(SP), R9
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
+	JMP          groupback
+
+short2resume:
+	MOVQ 1104(SP), BX
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 1104(SP), BX
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	JMP  short4back
 
 // func QuantizeMinvalInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeMinvalInt8AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeMinvalInt8AVX512(SB), $1152-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table
 	// per group: Z8 scale, Z7 recip, Z6 minval
-	// vector registers in use at once: 18
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
 	VMOVUPS      constantsAVX512<>+4(SB), Z13
@@ -4229,51 +3589,51 @@ TEXT ·QuantizeMinvalInt8AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
@@ -4284,26 +3644,26 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(SI), Z0
+	VMOVUPS      320(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(SI), Z0
+	VMOVUPS      384(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(SI), Z0
+	VMOVUPS      448(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z3
 	VFNMADD231PS Z8, Z3, Z0
@@ -4320,11 +3680,11 @@ groupahead:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z5
 	VMOVAPS      Z2, Z4
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -4332,34 +3692,34 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z4, Z5, Z0
@@ -4372,36 +3732,36 @@ groupturn:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z5
 	VMOVAPS           Z2, Z4
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+4, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
@@ -4409,13 +3769,13 @@ grouploop:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(SI), Z2
+	VMOVUPS      128(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z7, Z2, Z3
 	VFNMADD231PS Z8, Z3, Z2
 	VFMADD231PS  Z7, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(SI), Z2
+	VMOVUPS      192(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z7, Z2, Z4
 	VFNMADD231PS Z8, Z4, Z2
@@ -4431,35 +3791,37 @@ grouploop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VSUBPS       Z8, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -4469,7 +3831,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VSUBPS       Z8, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
@@ -4481,7 +3843,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      128(SI), Z2
+	VMOVUPS      128(DX), Z2
 	VSUBPS       Z8, Z2, Z2
 	VMULPS       Z7, Z2, Z3
 	VFNMADD231PS Z6, Z3, Z2
@@ -4491,7 +3853,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      192(SI), Z2
+	VMOVUPS      192(DX), Z2
 	VSUBPS       Z8, Z2, Z2
 	VMULPS       Z7, Z2, Z4
 	VFNMADD231PS Z6, Z4, Z2
@@ -4507,77 +3869,77 @@ groupmeet3:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z3
 	VFNMADD231PS Z8, Z3, Z0
 	VFMADD231PS  Z7, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z4
 	VFNMADD231PS Z8, Z4, Z0
@@ -4592,33 +3954,33 @@ grouptailnarrow:
 	VPMINSW   Z3, Z1, Z1
 	VPCMPEQW  Z9, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKSSWB Z2, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VPMAXSB   Z12, Z0, Z0
 	VPMINSB   Z10, Z0, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VMOVDQU8  Z0, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*4), DX
 
-grouptailback:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -4636,110 +3998,108 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-	VMOVUPS           128(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z8
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
+	VPACKSSDW         Z2, Z1, Z7
 
 short2ahead:
-	VMOVUPS           256(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z5, Z6, Z0
+	VPMINSW           Z7, Z8, Z0
 	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPADDSW           Z14, Z6, Z0
-	VPADDSW           Z14, Z5, Z3
+	VPADDSW           Z14, Z8, Z0
+	VPADDSW           Z14, Z7, Z3
 	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -4751,14 +4111,14 @@ short2loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -4780,112 +4140,108 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VMOVUPS           128(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z8
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
+	VPACKSSDW         Z2, Z1, Z7
 
 short4ahead:
-	VMOVUPS           256(SI), Z0
-	VSUBPS.BCST       16(R8), Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VSUBPS.BCST       20(R8), Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VSUBPS.BCST       24(R8), Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z2
-	VFNMADD231PS.BCST 24(DX), Z2, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VSUBPS.BCST       28(R8), Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z16
-	VFNMADD231PS.BCST 28(DX), Z16, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z7, Z8, Z0
 	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPACKSSWB         Z16, Z0, Z0
+	VPADDSW           Z14, Z8, Z0
+	VPADDSW           Z14, Z7, Z3
+	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+16, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z3
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(SI), Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z4
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -4897,14 +4253,14 @@ short4loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+16, R9
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -4919,24 +4275,24 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -4944,19 +4300,19 @@ laneloop:
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPADDSW      Z14, Z3, Z0
-	VMOVUPS      128(SI), Z1
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z4
+	VMOVUPS      128(R9), Z5
 	VSUBPS       Z5, Z1, Z1
 	VMULPS       Z4, Z1, Z5
 	VFNMADD231PS Z2, Z5, Z1
 	VFMADD231PS  Z4, Z1, Z5
 	VCVTPS2DQ    Z5, Z5
-	VMOVUPS      192(SI), Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z6
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z4
+	VMOVUPS      192(R9), Z6
 	VSUBPS       Z6, Z1, Z1
 	VMULPS       Z4, Z1, Z6
 	VFNMADD231PS Z2, Z6, Z1
@@ -4972,88 +4328,31 @@ laneloop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1088(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  1096(SP), DX
+	MOVQ  1104(SP), BX
+	MOVQ  1112(SP), R8
+	MOVQ  1120(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z6
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z14, Z3, Z0
-	VPACKSSDW Z6, Z5, Z5
-	VPADDSW   Z14, Z5, Z1
-	VPMINSW   Z5, Z3, Z3
-	VPCMPEQW  Z9, Z3, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKSSWB Z1, Z0, Z0
-	VPERMD    Z0, Z13, Z0
-	VPMAXSB   Z12, Z0, Z0
-	VPMINSB   Z10, Z0, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -5067,17 +4366,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
@@ -5085,13 +4384,13 @@ groupstream:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(SI), Z2
+	VMOVUPS      128(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z7, Z2, Z3
 	VFNMADD231PS Z8, Z3, Z2
 	VFMADD231PS  Z7, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(SI), Z2
+	VMOVUPS      192(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z7, Z2, Z4
 	VFNMADD231PS Z8, Z4, Z2
@@ -5107,9 +4406,9 @@ groupstream:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
@@ -5126,63 +4425,30 @@ grouplast:
 	VPERMD    Z0, Z13, Z0
 	VPMAXSB   Z12, Z0, Z0
 	VPMINSB   Z10, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+256, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+256, DX
 	SUBQ      $+64, R10
 	JMP       groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 1136(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -5190,16 +4456,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -5208,14 +4474,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -5224,16 +4490,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -5242,14 +4508,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -5258,16 +4524,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -5276,14 +4542,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -5292,118 +4558,82 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1096(SP)
+	LEAQ 64(SP), DX
+	MOVQ R10, 1128(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1088(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 1096(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 1128(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -5415,103 +4645,66 @@ short2stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+2, 1136(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z3
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(SI), Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z4
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -5523,73 +4716,69 @@ short4stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VSUBPS.BCST 8(R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVUPS     192(SI), Z0
-	VSUBPS.BCST 12(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short4back
+	MOVQ $+3, 1136(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+4, 1136(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1096(SP)
+	LEAQ 64(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -5603,9 +4792,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VMOVUPS     64(DX), Z5
-	VMOVUPS     64(R8), Z6
+	VMOVUPS     64(DX), Z0
+	VMOVUPS     64(BX), Z5
+	VMOVUPS     64(R9), Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -5616,9 +4805,9 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VMOVUPS     128(DX), Z5
-	VMOVUPS     128(R8), Z6
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     128(BX), Z5
+	VMOVUPS     128(R9), Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -5628,9 +4817,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VMOVUPS     192(DX), Z6
-	VMOVUPS     192(R8), Z7
+	VMOVUPS     192(DX), Z0
+	VMOVUPS     192(BX), Z6
+	VMOVUPS     192(R9), Z7
 	VSUBPS      Z7, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -5643,85 +4832,47 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        1136(SP), $+1
+	JEQ         groupresume
+	CMPQ        1136(SP), $+2
+	JEQ         short2resume
+	CMPQ        1136(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VMOVUPS.Z   64(R8), K7, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z7
-	VSUBPS      Z7, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         1104(SP), BX
+	MOVQ         1112(SP), R8
+	MOVQ         1120(SP), R9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
+	JMP          groupback
+
+short2resume:
+	MOVQ 1104(SP), BX
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 1104(SP), BX
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	JMP  short4back
 
 // func QuantizeUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeUint8AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeUint8AVX512(SB), $880-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 0x80008000, Z14 table
 	// per group: Z9 scale, Z8 recip
-	// vector registers in use at once: 17
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 14
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
@@ -5742,47 +4893,47 @@ TEXT ·QuantizeUint8AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z7
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
@@ -5792,23 +4943,23 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(SI), Z0
+	VMOVUPS      320(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(SI), Z0
+	VMOVUPS      384(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(SI), Z0
+	VMOVUPS      448(DX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
@@ -5822,11 +4973,11 @@ groupahead:
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
 	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z7
 	VMOVAPS      Z2, Z6
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -5834,30 +4985,30 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z6, Z7, Z0
@@ -5868,44 +5019,44 @@ groupturn:
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z7
 	VMOVAPS           Z2, Z6
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+4, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
@@ -5919,34 +5070,36 @@ grouploop:
 	VPERMD       Z1, Z14, Z1
 	VPMAXUB      Z13, Z1, Z1
 	VPMINUB      Z11, Z1, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z9, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z9, Z0, Z1
@@ -5955,7 +5108,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z9, Z0, Z2
@@ -5965,7 +5118,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z9, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z9, Z0, Z2
@@ -5974,7 +5127,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z9, Z0, Z3
 	VFNMADD231PS Z8, Z3, Z0
 	VFMADD231PS  Z9, Z0, Z3
@@ -5988,72 +5141,72 @@ groupmeet3:
 	VPERMD       Z1, Z14, Z1
 	VPMAXUB      Z13, Z1, Z1
 	VPMINUB      Z11, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z8, Z0, Z4
 	VFNMADD231PS Z9, Z4, Z0
 	VFMADD231PS  Z8, Z0, Z4
@@ -6065,32 +5218,32 @@ grouptailnarrow:
 	VPMINSW   Z3, Z1, Z0
 	VPCMPEQW  Z10, Z0, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKUSWB Z3, Z1, Z1
 	VPERMD    Z1, Z14, Z1
 	VPMAXUB   Z13, Z1, Z1
 	VPMINUB   Z11, Z1, Z1
 	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
+	VMOVDQU8  Z1, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*4), DX
 
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -6108,94 +5261,92 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z9
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
+	VPACKSSDW         Z2, Z1, Z8
 
 short2ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
+	VPMINSW           Z8, Z9, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKUSWB         Z6, Z7, Z0
+	VPACKUSWB         Z8, Z9, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -6206,13 +5357,13 @@ short2loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXUB           Z13, Z1, Z1
 	VPMINUB           Z11, Z1, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -6234,96 +5385,92 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z9
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
+	VPACKSSDW         Z2, Z1, Z8
 
 short4ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       24(BX), Z0, Z2
-	VFNMADD231PS.BCST 24(DX), Z2, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       28(BX), Z0, Z3
-	VFNMADD231PS.BCST 28(DX), Z3, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
+	VPMINSW           Z8, Z9, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKUSWB         Z4, Z5, Z0
+	VPACKUSWB         Z8, Z9, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+16, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -6334,13 +5481,13 @@ short4loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXUB           Z13, Z1, Z1
 	VPMINUB           Z11, Z1, Z1
-	VMOVUPS           Z1, (DI)
+	VMOVUPS           Z1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+16, R8
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -6355,36 +5502,36 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
@@ -6398,77 +5545,29 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXUB      Z13, Z3, Z3
 	VPMINUB      Z11, Z3, Z3
-	VMOVUPS      Z3, (DI)
+	VMOVUPS      Z3, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  832(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  840(SP), DX
+	MOVQ  848(SP), BX
+	MOVQ  856(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPACKSSDW Z6, Z5, Z5
-	VPMINSW   Z5, Z3, Z0
-	VPCMPEQW  Z10, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKUSWB Z5, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	VPMAXUB   Z13, Z3, Z3
-	VPMINUB   Z11, Z3, Z3
-	KMOVQ     K0, K7
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -6482,27 +5581,27 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
@@ -6516,9 +5615,9 @@ groupstream:
 	VPERMD       Z1, Z14, Z1
 	VPMAXUB      Z13, Z1, Z1
 	VPMINUB      Z11, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	VMOVNTPS     Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -6533,61 +5632,25 @@ grouplast:
 	VPERMD    Z0, Z14, Z0
 	VPMAXUB   Z13, Z0, Z0
 	VPMINUB   Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+256, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+256, DX
 	SUBQ      $+64, R9
 	JMP       groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 872(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -6595,14 +5658,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6611,12 +5674,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -6625,14 +5688,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6641,12 +5704,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -6655,14 +5718,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6671,12 +5734,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -6685,108 +5748,74 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 840(SP)
+	LEAQ 64(SP), DX
+	MOVQ R9, 864(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 832(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 840(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 864(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -6797,95 +5826,55 @@ short2stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXUB           Z13, Z1, Z1
 	VPMINUB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+2, 872(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -6896,69 +5885,57 @@ short4stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXUB           Z13, Z1, Z1
 	VPMINUB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Z1, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short4back
+	MOVQ $+3, 872(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+4, 872(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 840(SP)
+	LEAQ 64(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
@@ -6973,8 +5950,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VMOVUPS     64(DX), Z5
+	VMOVUPS     64(DX), Z0
+	VMOVUPS     64(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -6984,8 +5961,8 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VMOVUPS     128(DX), Z5
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     128(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -6994,8 +5971,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VMOVUPS     192(DX), Z6
+	VMOVUPS     192(DX), Z0
+	VMOVUPS     192(BX), Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -7007,80 +5984,44 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKUSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        872(SP), $+1
+	JEQ         groupresume
+	CMPQ        872(SP), $+2
+	JEQ         short2resume
+	CMPQ        872(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         848(SP), BX
+	MOVQ         856(SP), R8
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	JMP          groupback
+
+short2resume:
+	MOVQ 848(SP), BX
+	MOVQ 856(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 848(SP), BX
+	MOVQ 856(SP), R8
+	JMP  short4back
 
 // func QuantizeZeroPointUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeZeroPointUint8AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeZeroPointUint8AVX512(SB), $1152-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 0x80008000, Z14 table
-	// per group: Z9 scale, Z8 recip, Z7 zeroPoint, Z6 Narrow16
-	// vector registers in use at once: 23
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	// per group: Z9 scale, Z8 recip, Z0 zeroPoint, Z7 Narrow16
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
@@ -7101,95 +6042,95 @@ TEXT ·QuantizeZeroPointUint8AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z8, Z0, Z2
+	VFNMADD231PS Z9, Z2, Z0
+	VFMADD231PS  Z8, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z6
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z8, Z0, Z1
+	VFNMADD231PS Z9, Z1, Z0
+	VFMADD231PS  Z8, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(SI), Z0
+	VMOVUPS      320(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(SI), Z0
+	VMOVUPS      384(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(SI), Z0
+	VMOVUPS      448(DX), Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z4, Z5, Z0
+	VPMINSW      Z5, Z6, Z0
 	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPADDSW      Z6, Z5, Z0
-	VPADDSW      Z6, Z4, Z3
+	VPADDSW      Z7, Z6, Z0
+	VPADDSW      Z7, Z5, Z3
 	VPACKUSWB    Z3, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
 	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z2, Z4
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	VMOVUPS      Z0, (SI)
+	VMOVAPS      Z1, Z6
+	VMOVAPS      Z2, Z5
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -7197,92 +6138,92 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
+	VPMINSW           Z5, Z6, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z5, Z3
-	VPADDSW           Z0, Z4, Z0
+	VPADDSW           Z0, Z6, Z3
+	VPADDSW           Z0, Z5, Z0
 	VPACKUSWB         Z0, Z3, Z3
 	VPERMD            Z3, Z14, Z3
 	VPMAXUB           Z13, Z3, Z3
 	VPMINUB           Z11, Z3, Z3
-	VMOVUPS           Z3, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+4, DX
+	VMOVUPS           Z3, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+4, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z6, Z1, Z0
-	VMOVUPS      128(SI), Z2
+	VPADDSW      Z7, Z1, Z0
+	VMOVUPS      128(DX), Z2
 	VMULPS       Z8, Z2, Z3
 	VFNMADD231PS Z9, Z3, Z2
 	VFMADD231PS  Z8, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(SI), Z2
+	VMOVUPS      192(DX), Z2
 	VMULPS       Z8, Z2, Z4
 	VFNMADD231PS Z9, Z4, Z2
 	VFMADD231PS  Z8, Z2, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z6, Z3, Z2
+	VPADDSW      Z7, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z10, Z1, K1
 	KORTESTQ     K1, K1
@@ -7291,36 +6232,38 @@ grouploop:
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
 	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z7
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z7, Z0
-	VMOVUPS      (SI), Z1
+	VMOVUPS      (DX), Z1
 	VMULPS       Z9, Z1, Z2
 	VFNMADD231PS Z8, Z2, Z1
 	VFMADD231PS  Z9, Z1, Z2
@@ -7330,7 +6273,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z7, Z1
-	VMOVUPS      64(SI), Z3
+	VMOVUPS      64(DX), Z3
 	VMULPS       Z9, Z3, Z4
 	VFNMADD231PS Z8, Z4, Z3
 	VFMADD231PS  Z9, Z3, Z4
@@ -7343,7 +6286,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z7, Z1
-	VMOVUPS      128(SI), Z3
+	VMOVUPS      128(DX), Z3
 	VMULPS       Z9, Z3, Z4
 	VFNMADD231PS Z8, Z4, Z3
 	VFMADD231PS  Z9, Z3, Z4
@@ -7353,7 +6296,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z7, Z3
-	VMOVUPS      192(SI), Z5
+	VMOVUPS      192(DX), Z5
 	VMULPS       Z9, Z5, Z6
 	VFNMADD231PS Z8, Z6, Z5
 	VFMADD231PS  Z9, Z5, Z6
@@ -7369,75 +6312,75 @@ groupmeet3:
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
 	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z8, Z0, Z4
 	VFNMADD231PS Z9, Z4, Z0
 	VFMADD231PS  Z8, Z0, Z4
@@ -7445,39 +6388,39 @@ grouppiece:
 
 grouptailnarrow:
 	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z6, Z1, Z0
+	VPADDSW   Z7, Z1, Z0
 	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z6, Z3, Z2
+	VPADDSW   Z7, Z3, Z2
 	VPMINSW   Z3, Z1, Z1
 	VPCMPEQW  Z10, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXUB   Z13, Z0, Z0
 	VPMINUB   Z11, Z0, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VMOVDQU8  Z0, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*4), DX
 
-grouptailback:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -7495,109 +6438,107 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z3
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z7
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
 
 short2ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z6, Z7, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z3, Z0
-	VBROADCASTSS      4(R8), Z17
-	VPACKSSDW         Z17, Z17, Z17
-	VPADDSW           Z17, Z2, Z17
-	VPACKUSWB         Z17, Z0, Z0
+	VPADDSW           Z0, Z7, Z0
+	VBROADCASTSS      4(R9), Z3
+	VPACKSSDW         Z3, Z3, Z3
+	VPADDSW           Z3, Z6, Z3
+	VPACKUSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      (R8), Z7
-	VPACKSSDW         Z7, Z7, Z6
-	VBROADCASTSS      4(R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z9
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z8
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z6, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VPADDSW           Z9, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(SI), Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z4, Z3, Z2
+	VMOVUPS           192(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z8, Z3, Z2
 	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
@@ -7606,14 +6547,14 @@ short2loop:
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -7635,131 +6576,127 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VMOVUPS           64(SI), Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z16
-	VMOVUPS           128(SI), Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VMOVUPS           192(SI), Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z17
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z7
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
 
 short4ahead:
-	VMOVUPS           256(SI), Z18
-	VMULPS.BCST       16(BX), Z18, Z19
-	VFNMADD231PS.BCST 16(DX), Z19, Z18
-	VFMADD231PS.BCST  16(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VMOVUPS           320(SI), Z18
-	VMULPS.BCST       20(BX), Z18, Z20
-	VFNMADD231PS.BCST 20(DX), Z20, Z18
-	VFMADD231PS.BCST  20(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VMOVUPS           384(SI), Z18
-	VMULPS.BCST       24(BX), Z18, Z20
-	VFNMADD231PS.BCST 24(DX), Z20, Z18
-	VFMADD231PS.BCST  24(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VMOVUPS           448(SI), Z18
-	VMULPS.BCST       28(BX), Z18, Z21
-	VFNMADD231PS.BCST 28(DX), Z21, Z18
-	VFMADD231PS.BCST  28(BX), Z18, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPMINSW           Z17, Z16, Z18
-	VPCMPEQW          Z10, Z18, K1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z6, Z7, Z0
+	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VBROADCASTSS      (R8), Z18
-	VBROADCASTSS      4(R8), Z21
-	VPACKSSDW         Z21, Z18, Z18
-	VPADDSW           Z18, Z16, Z18
-	VBROADCASTSS      8(R8), Z21
-	VBROADCASTSS      12(R8), Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPADDSW           Z21, Z17, Z21
-	VPACKUSWB         Z21, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXUB           Z13, Z18, Z18
-	VPMINUB           Z11, Z18, Z18
-	VMOVUPS           Z18, (DI)
-	VMOVAPS           Z19, Z16
-	VMOVAPS           Z20, Z17
-	ADDQ              $+16, DX
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z3
+	VPACKSSDW         Z3, Z0, Z0
+	VPADDSW           Z0, Z7, Z0
+	VBROADCASTSS      8(R9), Z3
+	VBROADCASTSS      12(R9), Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z3, Z6, Z3
+	VPACKUSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXUB           Z13, Z0, Z0
+	VPMINUB           Z11, Z0, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VBROADCASTSS      4(R8), Z4
-	VPACKSSDW         Z4, Z5, Z3
-	VBROADCASTSS      8(R8), Z2
-	VBROADCASTSS      12(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VMOVUPS           (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           64(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z3, Z17, Z16
-	VMOVUPS           128(SI), Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VMOVUPS           192(SI), Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z0, Z19, Z18
-	VPMINSW           Z19, Z17, Z17
-	VPCMPEQW          Z10, Z17, K1
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z9
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z8
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z9, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z8, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKUSWB         Z18, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXUB           Z13, Z16, Z16
-	VPMINUB           Z11, Z16, Z16
-	VMOVUPS           Z16, (DI)
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXUB           Z13, Z0, Z0
+	VPMINUB           Z11, Z0, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+16, R9
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -7774,23 +6711,23 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z5
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -7798,18 +6735,18 @@ laneloop:
 	VPACKSSDW    Z6, Z4, Z4
 	VPACKSSDW    Z5, Z3, Z3
 	VPADDSW      Z3, Z4, Z3
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z5
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z7
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R9), Z7
 	VMULPS       Z2, Z0, Z8
 	VFNMADD231PS Z1, Z8, Z0
 	VFMADD231PS  Z2, Z0, Z8
@@ -7825,86 +6762,31 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXUB      Z13, Z3, Z3
 	VPMINUB      Z11, Z3, Z3
-	VMOVUPS      Z3, (DI)
+	VMOVUPS      Z3, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1088(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  1096(SP), DX
+	MOVQ  1104(SP), BX
+	MOVQ  1112(SP), R8
+	MOVQ  1120(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z7
-	VMULPS       Z2, Z0, Z8
-	VFNMADD231PS Z1, Z8, Z0
-	VFMADD231PS  Z2, Z0, Z8
-	VCVTPS2DQ    Z8, Z8
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z9
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-
-lanetailnarrow:
-	VPACKSSDW Z6, Z4, Z4
-	VPACKSSDW Z5, Z3, Z3
-	VPADDSW   Z3, Z4, Z3
-	VPACKSSDW Z16, Z8, Z8
-	VPACKSSDW Z9, Z7, Z7
-	VPADDSW   Z7, Z8, Z7
-	VPMINSW   Z8, Z4, Z4
-	VPCMPEQW  Z10, Z4, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKUSWB Z7, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	VPMAXUB   Z13, Z3, Z3
-	VPMINUB   Z11, Z3, Z3
-	KMOVQ     K0, K7
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -7918,34 +6800,34 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
 	VFMADD231PS  Z8, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z6, Z1, Z0
-	VMOVUPS      128(SI), Z2
+	VPADDSW      Z7, Z1, Z0
+	VMOVUPS      128(DX), Z2
 	VMULPS       Z8, Z2, Z3
 	VFNMADD231PS Z9, Z3, Z2
 	VFMADD231PS  Z8, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(SI), Z2
+	VMOVUPS      192(DX), Z2
 	VMULPS       Z8, Z2, Z4
 	VFNMADD231PS Z9, Z4, Z2
 	VFMADD231PS  Z8, Z2, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z6, Z3, Z2
+	VPADDSW      Z7, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z10, Z1, K1
 	KORTESTQ     K1, K1
@@ -7954,79 +6836,49 @@ groupstream:
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
 	VPMINUB      Z11, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW   Z4, Z5, Z0
+	VPMINSW   Z5, Z6, Z0
 	VPCMPEQW  Z10, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
-	VPADDSW   Z6, Z5, Z0
-	VPADDSW   Z6, Z4, Z1
+	VPADDSW   Z7, Z6, Z0
+	VPADDSW   Z7, Z5, Z1
 	VPACKUSWB Z1, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXUB   Z13, Z0, Z0
 	VPMINUB   Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+256, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+256, DX
 	SUBQ      $+64, R10
 	JMP       groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 1136(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -8034,16 +6886,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -8052,14 +6904,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z7
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -8068,16 +6920,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -8086,14 +6938,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z7
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -8102,16 +6954,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -8120,14 +6972,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R9), Z7
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -8136,118 +6988,85 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1096(SP)
+	LEAQ 64(SP), DX
+	MOVQ R10, 1128(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1088(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 1096(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 1128(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      (R8), Z7
-	VPACKSSDW         Z7, Z7, Z6
-	VBROADCASTSS      4(R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z9
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z8
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z6, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VPADDSW           Z9, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(SI), Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z4, Z3, Z2
+	VMOVUPS           192(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z8, Z3, Z2
 	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
@@ -8256,189 +7075,142 @@ short2stream:
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
 	VPMINUB           Z11, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z3, Z17, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z3, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z3
-	VCVTDQ2PS   Z5, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z3, Z2, Z3
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z3, Z17, Z3
-	VADDPS      Z16, Z3, Z3
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z3, Z3
-	VMOVAPS.Z   Z3, K1, Z3
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z3, Z3
-	VPACKUSWB   Z3, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+2, 1136(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VBROADCASTSS      4(R8), Z4
-	VPACKSSDW         Z4, Z5, Z3
-	VBROADCASTSS      8(R8), Z2
-	VBROADCASTSS      12(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VMOVUPS           (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           64(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z3, Z17, Z16
-	VMOVUPS           128(SI), Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VMOVUPS           192(SI), Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z0, Z19, Z18
-	VPMINSW           Z19, Z17, Z17
-	VPCMPEQW          Z10, Z17, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z9
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z8
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z9, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z8, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKUSWB         Z18, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXUB           Z13, Z16, Z16
-	VPMINUB           Z11, Z16, Z16
-	VMOVNTPS          Z16, (DI)
-	ADDQ              $+16, DX
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXUB           Z13, Z0, Z0
+	VPMINUB           Z11, Z0, Z0
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z16
-	VDIVPS      Z9, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z17
-	VCVTDQ2PS   Z15, Z18
-	VCVTDQ2PS   Z5, Z19
-	VSUBPS      Z19, Z18, Z20
-	VMAXPS      Z17, Z20, Z17
-	VCVTDQ2PS   Z12, Z20
-	VSUBPS      Z19, Z20, Z21
-	VMINPS      Z17, Z21, Z17
-	VADDPS      Z19, Z17, Z17
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VMOVUPS     64(SI), Z16
-	VDIVPS      Z8, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z19
-	VCVTDQ2PS   Z4, Z21
-	VSUBPS      Z21, Z18, Z22
-	VMAXPS      Z19, Z22, Z19
-	VSUBPS      Z21, Z20, Z22
-	VMINPS      Z19, Z22, Z19
-	VADDPS      Z21, Z19, Z19
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z17, Z17
-	VMOVUPS     128(SI), Z16
-	VDIVPS      Z7, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z19
-	VCVTDQ2PS   Z2, Z21
-	VSUBPS      Z21, Z18, Z22
-	VMAXPS      Z19, Z22, Z19
-	VSUBPS      Z21, Z20, Z22
-	VMINPS      Z19, Z22, Z19
-	VADDPS      Z21, Z19, Z19
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VMOVUPS     192(SI), Z16
-	VDIVPS      Z6, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z21
-	VCVTDQ2PS   Z1, Z22
-	VSUBPS      Z22, Z18, Z18
-	VMAXPS      Z21, Z18, Z21
-	VSUBPS      Z22, Z20, Z20
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z22, Z21, Z21
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z19, Z19
-	VPACKUSWB   Z19, Z17, Z17
-	VPERMD      Z17, Z14, Z17
-	VMOVUPS     Z17, (DI)
-	JMP         short4back
+	MOVQ $+3, 1136(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+4, 1136(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1096(SP)
+	LEAQ 64(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VDIVPS      Z1, Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -8452,9 +7224,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(R8), Z5
+	VMOVUPS     64(DX), Z0
+	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -8467,9 +7239,9 @@ lanerare:
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(R8), Z5
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -8481,9 +7253,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	VMOVUPS     192(SI), Z0
-	VMOVUPS     192(DX), Z5
-	VMOVUPS     192(R8), Z6
+	VMOVUPS     192(DX), Z0
+	VMOVUPS     192(BX), Z5
+	VMOVUPS     192(R9), Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -8498,92 +7270,49 @@ lanerare:
 	VPACKSSDW   Z5, Z2, Z2
 	VPACKUSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        1136(SP), $+1
+	JEQ         groupresume
+	CMPQ        1136(SP), $+2
+	JEQ         short2resume
+	CMPQ        1136(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z2
-	VMOVUPS.Z   128(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z5
-	VMOVUPS.Z   192(R8), K7, Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         1104(SP), BX
+	MOVQ         1112(SP), R8
+	MOVQ         1120(SP), R9
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z7
+	JMP          groupback
+
+short2resume:
+	MOVQ 1104(SP), BX
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 1104(SP), BX
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	JMP  short4back
 
 // func QuantizeMinvalUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeMinvalUint8AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeMinvalUint8AVX512(SB), $1152-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowU8, Z0 Narrow16, Z10 NarrowU8, Z9 0x80008000, Z13 table
 	// per group: Z8 scale, Z7 recip, Z6 minval
-	// vector registers in use at once: 18
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
 	VMOVUPS      constantsAVX512<>+4(SB), Z13
@@ -8604,51 +7333,51 @@ TEXT ·QuantizeMinvalUint8AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
@@ -8659,26 +7388,26 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(SI), Z0
+	VMOVUPS      320(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(SI), Z0
+	VMOVUPS      384(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(SI), Z0
+	VMOVUPS      448(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z3
 	VFNMADD231PS Z8, Z3, Z0
@@ -8695,11 +7424,11 @@ groupahead:
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z5
 	VMOVAPS      Z2, Z4
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -8707,34 +7436,34 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z4, Z5, Z0
@@ -8747,36 +7476,36 @@ groupturn:
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z5
 	VMOVAPS           Z2, Z4
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+4, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
@@ -8784,13 +7513,13 @@ grouploop:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(SI), Z2
+	VMOVUPS      128(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z7, Z2, Z3
 	VFNMADD231PS Z8, Z3, Z2
 	VFMADD231PS  Z7, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(SI), Z2
+	VMOVUPS      192(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z7, Z2, Z4
 	VFNMADD231PS Z8, Z4, Z2
@@ -8806,35 +7535,37 @@ grouploop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VSUBPS       Z8, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -8844,7 +7575,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VSUBPS       Z8, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
@@ -8856,7 +7587,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      128(SI), Z2
+	VMOVUPS      128(DX), Z2
 	VSUBPS       Z8, Z2, Z2
 	VMULPS       Z7, Z2, Z3
 	VFNMADD231PS Z6, Z3, Z2
@@ -8866,7 +7597,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      192(SI), Z2
+	VMOVUPS      192(DX), Z2
 	VSUBPS       Z8, Z2, Z2
 	VMULPS       Z7, Z2, Z4
 	VFNMADD231PS Z6, Z4, Z2
@@ -8882,77 +7613,77 @@ groupmeet3:
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z3
 	VFNMADD231PS Z8, Z3, Z0
 	VFMADD231PS  Z7, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z4
 	VFNMADD231PS Z8, Z4, Z0
@@ -8967,33 +7698,33 @@ grouptailnarrow:
 	VPMINSW   Z3, Z1, Z1
 	VPCMPEQW  Z9, Z1, K1
 	KORTESTQ  K1, K1
-	JNE       grouptailrare
+	JNE       groupstage
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VPMAXUB   Z12, Z0, Z0
 	VPMINUB   Z10, Z0, Z0
 	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VMOVDQU8  Z0, K7, (SI)
+	LEAQ      (SI)(DI*1), SI
+	LEAQ      (DX)(DI*4), DX
 
-grouptailback:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -9011,110 +7742,108 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-	VMOVUPS           128(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z8
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
+	VPACKSSDW         Z2, Z1, Z7
 
 short2ahead:
-	VMOVUPS           256(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z5, Z6, Z0
+	VPMINSW           Z7, Z8, Z0
 	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPADDSW           Z14, Z6, Z0
-	VPADDSW           Z14, Z5, Z3
+	VPADDSW           Z14, Z8, Z0
+	VPADDSW           Z14, Z7, Z3
 	VPACKUSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	ADDQ              $+8, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -9126,14 +7855,14 @@ short2loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -9155,112 +7884,108 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VMOVUPS           128(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z8
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
+	VPACKSSDW         Z2, Z1, Z7
 
 short4ahead:
-	VMOVUPS           256(SI), Z0
-	VSUBPS.BCST       16(R8), Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VSUBPS.BCST       20(R8), Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VSUBPS.BCST       24(R8), Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z2
-	VFNMADD231PS.BCST 24(DX), Z2, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VSUBPS.BCST       28(R8), Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z16
-	VFNMADD231PS.BCST 28(DX), Z16, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z7, Z8, Z0
 	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPACKUSWB         Z16, Z0, Z0
+	VPADDSW           Z14, Z8, Z0
+	VPADDSW           Z14, Z7, Z3
+	VPACKUSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+16, DX
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z3
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(SI), Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z4
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -9272,14 +7997,14 @@ short4loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
+	VMOVUPS           Z0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+16, R9
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -9294,24 +8019,24 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -9319,19 +8044,19 @@ laneloop:
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPADDSW      Z14, Z3, Z0
-	VMOVUPS      128(SI), Z1
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z4
+	VMOVUPS      128(R9), Z5
 	VSUBPS       Z5, Z1, Z1
 	VMULPS       Z4, Z1, Z5
 	VFNMADD231PS Z2, Z5, Z1
 	VFMADD231PS  Z4, Z1, Z5
 	VCVTPS2DQ    Z5, Z5
-	VMOVUPS      192(SI), Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z6
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z4
+	VMOVUPS      192(R9), Z6
 	VSUBPS       Z6, Z1, Z1
 	VMULPS       Z4, Z1, Z6
 	VFNMADD231PS Z2, Z6, Z1
@@ -9347,88 +8072,31 @@ laneloop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z0, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1088(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  1096(SP), DX
+	MOVQ  1104(SP), BX
+	MOVQ  1112(SP), R8
+	MOVQ  1120(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z6
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z14, Z3, Z0
-	VPACKSSDW Z6, Z5, Z5
-	VPADDSW   Z14, Z5, Z1
-	VPMINSW   Z5, Z3, Z3
-	VPCMPEQW  Z9, Z3, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKUSWB Z1, Z0, Z0
-	VPERMD    Z0, Z13, Z0
-	VPMAXUB   Z12, Z0, Z0
-	VPMINUB   Z10, Z0, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -9442,17 +8110,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z8, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
@@ -9460,13 +8128,13 @@ groupstream:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(SI), Z2
+	VMOVUPS      128(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z7, Z2, Z3
 	VFNMADD231PS Z8, Z3, Z2
 	VFMADD231PS  Z7, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(SI), Z2
+	VMOVUPS      192(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z7, Z2, Z4
 	VFNMADD231PS Z8, Z4, Z2
@@ -9482,9 +8150,9 @@ groupstream:
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
 	VPMINUB      Z10, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
@@ -9501,63 +8169,30 @@ grouplast:
 	VPERMD    Z0, Z13, Z0
 	VPMAXUB   Z12, Z0, Z0
 	VPMINUB   Z10, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+256, SI
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+256, DX
 	SUBQ      $+64, R10
 	JMP       groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
+	MOVQ $+1, 1136(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -9565,16 +8200,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -9583,14 +8218,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -9599,16 +8234,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -9617,14 +8252,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -9633,16 +8268,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -9651,14 +8286,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -9667,118 +8302,82 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1096(SP)
+	LEAQ 64(SP), DX
+	MOVQ R10, 1128(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1088(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 1096(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 1128(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -9790,103 +8389,66 @@ short2stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
+	MOVQ $+2, 1136(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z3
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(SI), Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z4
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -9898,73 +8460,69 @@ short4stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
 	VPMINUB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Z0, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R9
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VSUBPS.BCST 8(R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVUPS     192(SI), Z0
-	VSUBPS.BCST 12(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short4back
+	MOVQ $+3, 1136(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+4, 1136(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1096(SP)
+	LEAQ 64(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -9978,9 +8536,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VMOVUPS     64(DX), Z5
-	VMOVUPS     64(R8), Z6
+	VMOVUPS     64(DX), Z0
+	VMOVUPS     64(BX), Z5
+	VMOVUPS     64(R9), Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -9991,9 +8549,9 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VMOVUPS     128(DX), Z5
-	VMOVUPS     128(R8), Z6
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     128(BX), Z5
+	VMOVUPS     128(R9), Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -10003,9 +8561,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VMOVUPS     192(DX), Z6
-	VMOVUPS     192(R8), Z7
+	VMOVUPS     192(DX), Z0
+	VMOVUPS     192(BX), Z6
+	VMOVUPS     192(R9), Z7
 	VSUBPS      Z7, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -10018,85 +8576,47 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKUSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z1, (SI)
+	CMPQ        1136(SP), $+1
+	JEQ         groupresume
+	CMPQ        1136(SP), $+2
+	JEQ         short2resume
+	CMPQ        1136(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VMOVUPS.Z   64(R8), K7, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z7
-	VSUBPS      Z7, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	KMOVQ       K0, K7
-	VMOVDQU8    Z1, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         1104(SP), BX
+	MOVQ         1112(SP), R8
+	MOVQ         1120(SP), R9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
+	JMP          groupback
+
+short2resume:
+	MOVQ 1104(SP), BX
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 1104(SP), BX
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	JMP  short4back
 
 // func QuantizePacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizePacked4AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizePacked4AVX512(SB), $848-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x10011001, Z8 0xf0f0f0f
 	// per group: Z7 scale, Z6 recip
-	// vector registers in use at once: 19
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
@@ -10119,47 +8639,47 @@ TEXT ·QuantizePacked4AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
@@ -10169,23 +8689,23 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(SI), Z0
+	VMOVUPS      320(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(SI), Z0
+	VMOVUPS      384(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(SI), Z0
+	VMOVUPS      448(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
@@ -10202,11 +8722,11 @@ groupahead:
 	VPANDD       Z8, Z0, Z3
 	VPMADDUBSW   Z9, Z3, Z3
 	VPMOVWB      Z3, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
 	VMOVAPS      Z1, Z5
 	VMOVAPS      Z2, Z4
-	ADDQ         $+32, DI
-	ADDQ         $+256, SI
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -10214,30 +8734,30 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z4, Z5, Z0
@@ -10251,44 +8771,44 @@ groupturn:
 	VPANDD            Z8, Z0, Z3
 	VPMADDUBSW        Z9, Z3, Z3
 	VPMOVWB           Z3, Y3
-	VMOVUPS           Y3, (DI)
+	VMOVUPS           Y3, (SI)
 	VMOVAPS           Z1, Z5
 	VMOVAPS           Z2, Z4
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+4, R8
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
@@ -10305,34 +8825,36 @@ grouploop:
 	VPANDD       Z8, Z1, Z0
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+256, SI
+	ADDQ $+32, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
@@ -10341,7 +8863,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
@@ -10351,7 +8873,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
@@ -10360,7 +8882,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z7, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z7, Z0, Z3
@@ -10377,72 +8899,72 @@ groupmeet3:
 	VPANDD       Z8, Z1, Z0
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z6, Z0, Z4
 	VFNMADD231PS Z7, Z4, Z0
 	VFMADD231PS  Z6, Z0, Z4
@@ -10454,7 +8976,7 @@ grouptailnarrow:
 	VPMINSW    Z3, Z1, Z0
 	VPCMPEQW   Z10, Z0, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
+	JNE        groupstage
 	VPACKSSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
@@ -10464,33 +8986,33 @@ grouptailnarrow:
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z9, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
+	VMOVDQU8   Y0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*4), DX
 
-grouptailback:
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -10508,97 +9030,95 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z7
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
+	VPACKSSDW         Z2, Z1, Z6
 
 short2ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
+	VPMINSW           Z6, Z7, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z4, Z5, Z0
+	VPACKSSWB         Z6, Z7, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
 	VPANDD            Z8, Z0, Z3
 	VPMADDUBSW        Z9, Z3, Z3
 	VPMOVWB           Z3, Y3
-	VMOVUPS           Y3, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+8, DX
+	VMOVUPS           Y3, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+8, BX
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R8
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -10612,13 +9132,13 @@ short2loop:
 	VPANDD            Z8, Z1, Z0
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+256, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -10640,99 +9160,95 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z3
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z7
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
 
 short4ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       20(BX), Z0, Z16
-	VFNMADD231PS.BCST 20(DX), Z16, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       24(BX), Z0, Z16
-	VFNMADD231PS.BCST 24(DX), Z16, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       28(BX), Z0, Z17
-	VFNMADD231PS.BCST 28(DX), Z17, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z6, Z7, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z2, Z3, Z0
+	VPACKSSWB         Z6, Z7, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z17
-	VPMADDUBSW        Z9, Z17, Z17
-	VPMOVWB           Z17, Y17
-	VMOVUPS           Y17, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+16, DX
+	VPANDD            Z8, Z0, Z3
+	VPMADDUBSW        Z9, Z3, Z3
+	VPMOVWB           Z3, Y3
+	VMOVUPS           Y3, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+16, BX
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R8
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -10746,13 +9262,13 @@ short4loop:
 	VPANDD            Z8, Z1, Z0
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Y0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+32, DI
-	ADDQ $+256, SI
+	ADDQ $+16, R8
+	ADDQ $+32, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -10767,36 +9283,36 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
@@ -10813,86 +9329,29 @@ laneloop:
 	VPANDD       Z8, Z3, Z0
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+32, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  800(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  808(SP), DX
+	MOVQ  816(SP), BX
+	MOVQ  824(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKSSDW  Z6, Z5, Z5
-	VPMINSW    Z5, Z3, Z0
-	VPCMPEQW   Z10, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z5, Z3, Z3
-	VPERMD     Z3, Z14, Z3
-	VPMAXSB    Z13, Z3, Z3
-	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z8, Z3, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z9, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -10906,27 +9365,27 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
@@ -10943,9 +9402,9 @@ groupstream:
 	VPANDD       Z8, Z1, Z0
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+256, SI
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -10963,64 +9422,25 @@ grouplast:
 	VPANDD     Z8, Z0, Z1
 	VPMADDUBSW Z9, Z1, Z1
 	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+256, SI
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+256, DX
 	SUBQ       $+64, R9
 	JMP        groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         groupback
+	MOVQ $+1, 840(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -11028,14 +9448,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -11044,12 +9464,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -11058,14 +9478,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -11074,12 +9494,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -11088,14 +9508,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -11104,12 +9524,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -11118,117 +9538,76 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 800(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 808(SP)
+	LEAQ 32(SP), DX
+	MOVQ R9, 832(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 800(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 808(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 832(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -11242,98 +9621,55 @@ short2stream:
 	VPANDD            Z8, Z1, Z0
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Y0, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R8
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short2back
+	MOVQ $+2, 840(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -11347,72 +9683,57 @@ short4stream:
 	VPANDD            Z8, Z1, Z0
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Y0, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R8
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short4back
+	MOVQ $+3, 840(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+4, 840(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 800(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 808(SP)
+	LEAQ 32(SP), DX
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
@@ -11427,8 +9748,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VMOVUPS     64(DX), Z5
+	VMOVUPS     64(DX), Z0
+	VMOVUPS     64(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -11438,8 +9759,8 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VMOVUPS     128(DX), Z5
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     128(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -11448,8 +9769,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VMOVUPS     192(DX), Z6
+	VMOVUPS     192(DX), Z0
+	VMOVUPS     192(BX), Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -11464,89 +9785,44 @@ lanerare:
 	VPANDD      Z8, Z1, Z0
 	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
+	CMPQ        840(SP), $+1
+	JEQ         groupresume
+	CMPQ        840(SP), $+2
+	JEQ         short2resume
+	CMPQ        840(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         816(SP), BX
+	MOVQ         824(SP), R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	JMP          groupback
+
+short2resume:
+	MOVQ 816(SP), BX
+	MOVQ 824(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 816(SP), BX
+	MOVQ 824(SP), R8
+	JMP  short4back
 
 // func QuantizeZeroPointPacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointPacked4AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeZeroPointPacked4AVX512(SB), $1120-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x10011001, Z8 0xf0f0f0f
-	// per group: Z7 scale, Z6 recip, Z5 zeroPoint, Z4 Narrow16
-	// vector registers in use at once: 25
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	// per group: Z7 scale, Z6 recip, Z0 zeroPoint, Z5 Narrow16
+	// vector registers in use at once: 18
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
@@ -11569,98 +9845,98 @@ TEXT ·QuantizeZeroPointPacked4AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VPACKSSDW    Z5, Z5, Z4
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z3
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z4
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z2
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z3
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(SI), Z0
+	VMOVUPS      320(DX), Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      384(DX), Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VMOVUPS      448(DX), Z0
 	VMULPS       Z6, Z0, Z16
 	VFNMADD231PS Z7, Z16, Z0
 	VFMADD231PS  Z6, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VMOVUPS      384(SI), Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      448(SI), Z0
-	VMULPS       Z6, Z0, Z17
-	VFNMADD231PS Z7, Z17, Z0
-	VFMADD231PS  Z6, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPMINSW      Z2, Z3, Z0
+	VPACKSSDW    Z16, Z2, Z2
+	VPMINSW      Z3, Z4, Z0
 	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPADDSW      Z4, Z3, Z0
-	VPADDSW      Z4, Z2, Z17
-	VPACKSSWB    Z17, Z0, Z0
+	VPADDSW      Z5, Z4, Z0
+	VPADDSW      Z5, Z3, Z16
+	VPACKSSWB    Z16, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z8, Z0, Z17
-	VPMADDUBSW   Z9, Z17, Z17
-	VPMOVWB      Z17, Y17
-	VMOVUPS      Y17, (DI)
-	VMOVAPS      Z1, Z3
-	VMOVAPS      Z16, Z2
-	ADDQ         $+32, DI
-	ADDQ         $+256, SI
+	VPANDD       Z8, Z0, Z16
+	VPMADDUBSW   Z9, Z16, Z16
+	VPMOVWB      Z16, Y16
+	VMOVUPS      Y16, (SI)
+	VMOVAPS      Z1, Z4
+	VMOVAPS      Z2, Z3
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -11668,95 +9944,95 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
+	VPACKSSDW         Z16, Z2, Z2
+	VPMINSW           Z3, Z4, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z3, Z17
-	VPADDSW           Z0, Z2, Z0
-	VPACKSSWB         Z0, Z17, Z17
-	VPERMD            Z17, Z14, Z17
-	VPMAXSB           Z13, Z17, Z17
-	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z8, Z17, Z0
+	VPADDSW           Z0, Z4, Z16
+	VPADDSW           Z0, Z3, Z0
+	VPACKSSWB         Z0, Z16, Z16
+	VPERMD            Z16, Z14, Z16
+	VPMAXSB           Z13, Z16, Z16
+	VPMINSB           Z11, Z16, Z16
+	VPANDD            Z8, Z16, Z0
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+4, DX
+	VMOVUPS           Y0, (SI)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z2, Z3
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+4, R9
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VPACKSSDW    Z5, Z5, Z4
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z4, Z1, Z0
-	VMOVUPS      128(SI), Z2
+	VPADDSW      Z5, Z1, Z0
+	VMOVUPS      128(DX), Z2
 	VMULPS       Z6, Z2, Z3
 	VFNMADD231PS Z7, Z3, Z2
 	VFMADD231PS  Z6, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(SI), Z2
-	VMULPS       Z6, Z2, Z16
-	VFNMADD231PS Z7, Z16, Z2
-	VFMADD231PS  Z6, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPADDSW      Z4, Z3, Z2
+	VMOVUPS      192(DX), Z2
+	VMULPS       Z6, Z2, Z4
+	VFNMADD231PS Z7, Z4, Z2
+	VFMADD231PS  Z6, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z5, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z10, Z1, K1
 	KORTESTQ     K1, K1
@@ -11768,36 +10044,38 @@ grouploop:
 	VPANDD       Z8, Z0, Z1
 	VPMADDUBSW   Z9, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+256, SI
+	ADDQ $+32, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z5
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z5, Z0
-	VMOVUPS      (SI), Z1
+	VMOVUPS      (DX), Z1
 	VMULPS       Z7, Z1, Z2
 	VFNMADD231PS Z6, Z2, Z1
 	VFMADD231PS  Z7, Z1, Z2
@@ -11807,7 +10085,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z5, Z1
-	VMOVUPS      64(SI), Z3
+	VMOVUPS      64(DX), Z3
 	VMULPS       Z7, Z3, Z4
 	VFNMADD231PS Z6, Z4, Z3
 	VFMADD231PS  Z7, Z3, Z4
@@ -11820,7 +10098,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z5, Z1
-	VMOVUPS      128(SI), Z3
+	VMOVUPS      128(DX), Z3
 	VMULPS       Z7, Z3, Z4
 	VFNMADD231PS Z6, Z4, Z3
 	VFMADD231PS  Z7, Z3, Z4
@@ -11830,7 +10108,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z5, Z3
-	VMOVUPS      192(SI), Z16
+	VMOVUPS      192(DX), Z16
 	VMULPS       Z7, Z16, Z17
 	VFNMADD231PS Z6, Z17, Z16
 	VFMADD231PS  Z7, Z16, Z17
@@ -11849,89 +10127,89 @@ groupmeet3:
 	VPANDD       Z8, Z0, Z1
 	VPMADDUBSW   Z9, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VPACKSSDW    Z5, Z5, Z4
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMULPS       Z6, Z0, Z4
+	VFNMADD231PS Z7, Z4, Z0
+	VFMADD231PS  Z6, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
 
 grouptailnarrow:
 	VPACKSSDW  Z2, Z1, Z1
-	VPADDSW    Z4, Z1, Z0
-	VPACKSSDW  Z16, Z3, Z3
-	VPADDSW    Z4, Z3, Z2
+	VPADDSW    Z5, Z1, Z0
+	VPACKSSDW  Z4, Z3, Z3
+	VPADDSW    Z5, Z3, Z2
 	VPMINSW    Z3, Z1, Z1
 	VPCMPEQW   Z10, Z1, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
+	JNE        groupstage
 	VPACKSSWB  Z2, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
@@ -11941,34 +10219,34 @@ grouptailnarrow:
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z9, Z1, Z1
 	VPMOVWB    Z1, Y1
-	LEAQ       1(R9), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (DI)
+	VMOVDQU8   Y1, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*4), DX
 
-grouptailback:
-	MOVQ  R9, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -11986,131 +10264,129 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           64(SI), Z16
-	VMULPS.BCST       (BX), Z16, Z18
-	VFNMADD231PS.BCST (DX), Z18, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z1
-	VMOVUPS           128(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           192(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z0
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
 
 short2ahead:
-	VMOVUPS           256(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           320(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z18
-	VFNMADD231PS.BCST 8(DX), Z18, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VMOVUPS           384(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VMOVUPS           448(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z19
-	VFNMADD231PS.BCST 12(DX), Z19, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPMINSW           Z0, Z1, Z16
-	VPCMPEQW          Z10, Z16, K1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VBROADCASTSS      (R8), Z16
-	VPACKSSDW         Z16, Z16, Z16
-	VPADDSW           Z16, Z1, Z16
-	VBROADCASTSS      4(R8), Z19
-	VPACKSSDW         Z19, Z19, Z19
-	VPADDSW           Z19, Z0, Z19
-	VPACKSSWB         Z19, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXSB           Z13, Z16, Z16
-	VPMINSB           Z11, Z16, Z16
-	VPANDD            Z8, Z16, Z19
-	VPMADDUBSW        Z9, Z19, Z19
-	VPMOVWB           Z19, Y19
-	VMOVUPS           Y19, (DI)
-	VMOVAPS           Z17, Z1
-	VMOVAPS           Z18, Z0
-	ADDQ              $+8, DX
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z5, Z0
+	VBROADCASTSS      4(R9), Z3
+	VPACKSSDW         Z3, Z3, Z3
+	VPADDSW           Z3, Z4, Z3
+	VPACKSSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z8, Z0, Z3
+	VPMADDUBSW        Z9, Z3, Z3
+	VPMOVWB           Z3, Y3
+	VMOVUPS           Y3, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R9
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VBROADCASTSS      4(R8), Z3
-	VPACKSSDW         Z3, Z3, Z2
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z7
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z6
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPADDSW           Z4, Z1, Z0
-	VMOVUPS           128(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           192(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z2, Z17, Z16
-	VPMINSW           Z17, Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z7, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z6, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z16, Z0, Z0
+	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
 	VPANDD            Z8, Z0, Z1
 	VPMADDUBSW        Z9, Z1, Z1
 	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (DI)
+	VMOVUPS           Y1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+256, SI
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -12132,137 +10408,133 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z20
-	VMULPS.BCST       (BX), Z20, Z21
-	VFNMADD231PS.BCST (DX), Z21, Z20
-	VFMADD231PS.BCST  (BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VMOVUPS           64(SI), Z20
-	VMULPS.BCST       4(BX), Z20, Z22
-	VFNMADD231PS.BCST 4(DX), Z22, Z20
-	VFMADD231PS.BCST  4(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z18
-	VMOVUPS           128(SI), Z20
-	VMULPS.BCST       8(BX), Z20, Z21
-	VFNMADD231PS.BCST 8(DX), Z21, Z20
-	VFMADD231PS.BCST  8(BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VMOVUPS           192(SI), Z20
-	VMULPS.BCST       12(BX), Z20, Z22
-	VFNMADD231PS.BCST 12(DX), Z22, Z20
-	VFMADD231PS.BCST  12(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z19
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
 
 short4ahead:
-	VMOVUPS           256(SI), Z20
-	VMULPS.BCST       16(BX), Z20, Z21
-	VFNMADD231PS.BCST 16(DX), Z21, Z20
-	VFMADD231PS.BCST  16(BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VMOVUPS           320(SI), Z20
-	VMULPS.BCST       20(BX), Z20, Z22
-	VFNMADD231PS.BCST 20(DX), Z22, Z20
-	VFMADD231PS.BCST  20(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VMOVUPS           384(SI), Z20
-	VMULPS.BCST       24(BX), Z20, Z22
-	VFNMADD231PS.BCST 24(DX), Z22, Z20
-	VFMADD231PS.BCST  24(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VMOVUPS           448(SI), Z20
-	VMULPS.BCST       28(BX), Z20, Z23
-	VFNMADD231PS.BCST 28(DX), Z23, Z20
-	VFMADD231PS.BCST  28(BX), Z20, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPMINSW           Z19, Z18, Z20
-	VPCMPEQW          Z10, Z20, K1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VBROADCASTSS      (R8), Z20
-	VBROADCASTSS      4(R8), Z23
-	VPACKSSDW         Z23, Z20, Z20
-	VPADDSW           Z20, Z18, Z20
-	VBROADCASTSS      8(R8), Z23
-	VBROADCASTSS      12(R8), Z24
-	VPACKSSDW         Z24, Z23, Z23
-	VPADDSW           Z23, Z19, Z23
-	VPACKSSWB         Z23, Z20, Z20
-	VPERMD            Z20, Z14, Z20
-	VPMAXSB           Z13, Z20, Z20
-	VPMINSB           Z11, Z20, Z20
-	VPANDD            Z8, Z20, Z23
-	VPMADDUBSW        Z9, Z23, Z23
-	VPMOVWB           Z23, Y23
-	VMOVUPS           Y23, (DI)
-	VMOVAPS           Z21, Z18
-	VMOVAPS           Z22, Z19
-	ADDQ              $+16, DX
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z3
+	VPACKSSDW         Z3, Z0, Z0
+	VPADDSW           Z0, Z5, Z0
+	VBROADCASTSS      8(R9), Z3
+	VBROADCASTSS      12(R9), Z16
+	VPACKSSDW         Z16, Z3, Z3
+	VPADDSW           Z3, Z4, Z3
+	VPACKSSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z8, Z0, Z3
+	VPMADDUBSW        Z9, Z3, Z3
+	VPMOVWB           Z3, Y3
+	VMOVUPS           Y3, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R9
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VBROADCASTSS      (R8), Z3
-	VBROADCASTSS      4(R8), Z2
-	VPACKSSDW         Z2, Z3, Z1
-	VBROADCASTSS      8(R8), Z0
-	VBROADCASTSS      12(R8), Z16
-	VPACKSSDW         Z16, Z0, Z17
-	VMOVUPS           (SI), Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VMOVUPS           64(SI), Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z1, Z19, Z18
-	VMOVUPS           128(SI), Z20
-	VMULPS.BCST       8(BX), Z20, Z21
-	VFNMADD231PS.BCST 8(DX), Z21, Z20
-	VFMADD231PS.BCST  8(BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VMOVUPS           192(SI), Z20
-	VMULPS.BCST       12(BX), Z20, Z22
-	VFNMADD231PS.BCST 12(DX), Z22, Z20
-	VFMADD231PS.BCST  12(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPADDSW           Z17, Z21, Z20
-	VPMINSW           Z21, Z19, Z19
-	VPCMPEQW          Z10, Z19, K1
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z7
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z6
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z7, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z6, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z20, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXSB           Z13, Z18, Z18
-	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z8, Z18, Z19
-	VPMADDUBSW        Z9, Z19, Z19
-	VPMOVWB           Z19, Y19
-	VMOVUPS           Y19, (DI)
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z9, Z1, Z1
+	VPMOVWB           Z1, Y1
+	VMOVUPS           Y1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+32, DI
-	ADDQ $+256, SI
+	ADDQ $+16, R9
+	ADDQ $+32, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -12277,23 +10549,23 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z5
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -12301,18 +10573,18 @@ laneloop:
 	VPACKSSDW    Z6, Z4, Z4
 	VPACKSSDW    Z5, Z3, Z3
 	VPADDSW      Z3, Z4, Z3
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z5
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z7
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R9), Z7
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
 	VFMADD231PS  Z2, Z0, Z16
@@ -12331,95 +10603,31 @@ laneloop:
 	VPANDD       Z8, Z3, Z0
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+32, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1056(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  1064(SP), DX
+	MOVQ  1072(SP), BX
+	MOVQ  1080(SP), R8
+	MOVQ  1088(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z7
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z17
-	VMULPS       Z2, Z0, Z18
-	VFNMADD231PS Z1, Z18, Z0
-	VFMADD231PS  Z2, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-
-lanetailnarrow:
-	VPACKSSDW  Z6, Z4, Z4
-	VPACKSSDW  Z5, Z3, Z3
-	VPADDSW    Z3, Z4, Z3
-	VPACKSSDW  Z18, Z16, Z16
-	VPACKSSDW  Z17, Z7, Z7
-	VPADDSW    Z7, Z16, Z7
-	VPMINSW    Z16, Z4, Z4
-	VPCMPEQW   Z10, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z7, Z3, Z3
-	VPERMD     Z3, Z14, Z3
-	VPMAXSB    Z13, Z3, Z3
-	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z8, Z3, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z9, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -12433,34 +10641,34 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z4, Z1, Z0
-	VMOVUPS      128(SI), Z2
+	VPADDSW      Z5, Z1, Z0
+	VMOVUPS      128(DX), Z2
 	VMULPS       Z6, Z2, Z3
 	VFNMADD231PS Z7, Z3, Z2
 	VFMADD231PS  Z6, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(SI), Z2
-	VMULPS       Z6, Z2, Z16
-	VFNMADD231PS Z7, Z16, Z2
-	VFMADD231PS  Z6, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPADDSW      Z4, Z3, Z2
+	VMOVUPS      192(DX), Z2
+	VMULPS       Z6, Z2, Z4
+	VFNMADD231PS Z7, Z4, Z2
+	VFMADD231PS  Z6, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z5, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z10, Z1, K1
 	KORTESTQ     K1, K1
@@ -12472,21 +10680,21 @@ groupstream:
 	VPANDD       Z8, Z0, Z1
 	VPMADDUBSW   Z9, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+256, SI
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW    Z2, Z3, Z0
+	VPMINSW    Z3, Z4, Z0
 	VPCMPEQW   Z10, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPADDSW    Z4, Z3, Z0
-	VPADDSW    Z4, Z2, Z1
+	VPADDSW    Z5, Z4, Z0
+	VPADDSW    Z5, Z3, Z1
 	VPACKSSWB  Z1, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
@@ -12494,63 +10702,30 @@ grouplast:
 	VPANDD     Z8, Z0, Z1
 	VPMADDUBSW Z9, Z1, Z1
 	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+256, SI
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+256, DX
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z5, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         groupback
+	MOVQ $+1, 1104(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 1072(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1080(SP)
+	LEAQ 544(SP), R8
+	LEAQ 800(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1088(SP)
+	LEAQ 800(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -12558,16 +10733,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -12576,14 +10751,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z5
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -12592,16 +10767,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -12610,14 +10785,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z5
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -12626,16 +10801,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -12644,14 +10819,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z5
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -12660,330 +10835,237 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z5, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z16
-	VSUBPS      Z3, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R9), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 1056(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1064(SP)
+	LEAQ 32(SP), DX
+	MOVQ R10, 1096(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1056(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 1064(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 1096(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VBROADCASTSS      4(R8), Z3
-	VPACKSSDW         Z3, Z3, Z2
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z7
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z6
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPADDSW           Z4, Z1, Z0
-	VMOVUPS           128(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           192(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z2, Z17, Z16
-	VPMINSW           Z17, Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z7, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z6, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z16, Z0, Z0
+	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
 	VPANDD            Z8, Z0, Z1
 	VPMADDUBSW        Z9, Z1, Z1
 	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Y1, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R9
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z16
-	VCVTDQ2PS   Z5, Z17
-	VSUBPS      Z17, Z16, Z18
-	VMAXPS      Z1, Z18, Z1
-	VCVTDQ2PS   Z12, Z19
-	VSUBPS      Z17, Z19, Z20
-	VMINPS      Z1, Z20, Z1
-	VADDPS      Z17, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z18, Z21
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z17, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VCVTDQ2PS   Z3, Z18
-	VSUBPS      Z18, Z16, Z16
-	VMAXPS      Z17, Z16, Z17
-	VSUBPS      Z18, Z19, Z19
-	VMINPS      Z17, Z19, Z17
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z16, Z20
-	VMINPS      Z20, Z19, Z20
-	VADDPS      Z18, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short2back
+	MOVQ $+2, 1104(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 1072(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1080(SP)
+	LEAQ 544(SP), R8
+	LEAQ 800(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1088(SP)
+	LEAQ 800(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VBROADCASTSS      (R8), Z3
-	VBROADCASTSS      4(R8), Z2
-	VPACKSSDW         Z2, Z3, Z1
-	VBROADCASTSS      8(R8), Z0
-	VBROADCASTSS      12(R8), Z16
-	VPACKSSDW         Z16, Z0, Z17
-	VMOVUPS           (SI), Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VMOVUPS           64(SI), Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z1, Z19, Z18
-	VMOVUPS           128(SI), Z20
-	VMULPS.BCST       8(BX), Z20, Z21
-	VFNMADD231PS.BCST 8(DX), Z21, Z20
-	VFMADD231PS.BCST  8(BX), Z20, Z21
-	VCVTPS2DQ         Z21, Z21
-	VMOVUPS           192(SI), Z20
-	VMULPS.BCST       12(BX), Z20, Z22
-	VFNMADD231PS.BCST 12(DX), Z22, Z20
-	VFMADD231PS.BCST  12(BX), Z20, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPADDSW           Z17, Z21, Z20
-	VPMINSW           Z21, Z19, Z19
-	VPCMPEQW          Z10, Z19, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z7
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z6
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z7, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z6, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z20, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXSB           Z13, Z18, Z18
-	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z8, Z18, Z19
-	VPMADDUBSW        Z9, Z19, Z19
-	VPMOVWB           Z19, Y19
-	VMOVNTPS          Y19, (DI)
-	ADDQ              $+16, DX
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z9, Z1, Z1
+	VPMOVWB           Z1, Y1
+	VMOVNTPS          Y1, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R9
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z18
-	VDIVPS      Z7, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z19
-	VCVTDQ2PS   Z15, Z20
-	VCVTDQ2PS   Z3, Z21
-	VSUBPS      Z21, Z20, Z22
-	VMAXPS      Z19, Z22, Z19
-	VCVTDQ2PS   Z12, Z22
-	VSUBPS      Z21, Z22, Z23
-	VMINPS      Z19, Z23, Z19
-	VADDPS      Z21, Z19, Z19
-	VCMPPS      $0x07, Z18, Z18, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VMOVUPS     64(SI), Z18
-	VDIVPS      Z6, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z21
-	VCVTDQ2PS   Z2, Z23
-	VSUBPS      Z23, Z20, Z24
-	VMAXPS      Z21, Z24, Z21
-	VSUBPS      Z23, Z22, Z24
-	VMINPS      Z21, Z24, Z21
-	VADDPS      Z23, Z21, Z21
-	VCMPPS      $0x07, Z18, Z18, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z19, Z19
-	VMOVUPS     128(SI), Z18
-	VDIVPS      Z5, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z21
-	VCVTDQ2PS   Z0, Z23
-	VSUBPS      Z23, Z20, Z24
-	VMAXPS      Z21, Z24, Z21
-	VSUBPS      Z23, Z22, Z24
-	VMINPS      Z21, Z24, Z21
-	VADDPS      Z23, Z21, Z21
-	VCMPPS      $0x07, Z18, Z18, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VMOVUPS     192(SI), Z18
-	VDIVPS      Z4, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z23
-	VCVTDQ2PS   Z16, Z24
-	VSUBPS      Z24, Z20, Z20
-	VMAXPS      Z23, Z20, Z23
-	VSUBPS      Z24, Z22, Z22
-	VMINPS      Z23, Z22, Z23
-	VADDPS      Z24, Z23, Z23
-	VCMPPS      $0x07, Z18, Z18, K1
-	VCVTPS2DQ   Z23, Z23
-	VMOVAPS.Z   Z23, K1, Z23
-	VPACKSSDW   Z23, Z21, Z21
-	VPACKSSWB   Z21, Z19, Z19
-	VPERMD      Z19, Z14, Z19
-	VPANDD      Z8, Z19, Z18
-	VPMADDUBSW  Z9, Z18, Z18
-	VPMOVWB     Z18, Y18
-	VMOVUPS     Y18, (DI)
-	JMP         short4back
+	MOVQ $+3, 1104(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 1072(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1080(SP)
+	LEAQ 544(SP), R8
+	LEAQ 800(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1088(SP)
+	LEAQ 800(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+4, 1104(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1056(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1064(SP)
+	LEAQ 32(SP), DX
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1072(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1080(SP)
+	LEAQ 544(SP), R8
+	LEAQ 800(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1088(SP)
+	LEAQ 800(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VDIVPS      Z1, Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -12997,9 +11079,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(R8), Z5
+	VMOVUPS     64(DX), Z0
+	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -13012,9 +11094,9 @@ lanerare:
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(R8), Z5
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -13026,9 +11108,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	VMOVUPS     192(SI), Z0
-	VMOVUPS     192(DX), Z5
-	VMOVUPS     192(R8), Z6
+	VMOVUPS     192(DX), Z0
+	VMOVUPS     192(BX), Z5
+	VMOVUPS     192(R9), Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -13046,101 +11128,49 @@ lanerare:
 	VPANDD      Z8, Z1, Z0
 	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
+	CMPQ        1104(SP), $+1
+	JEQ         groupresume
+	CMPQ        1104(SP), $+2
+	JEQ         short2resume
+	CMPQ        1104(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z2
-	VMOVUPS.Z   128(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z5
-	VMOVUPS.Z   192(R8), K7, Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R9), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         1072(SP), BX
+	MOVQ         1080(SP), R8
+	MOVQ         1088(SP), R9
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z5
+	JMP          groupback
+
+short2resume:
+	MOVQ 1072(SP), BX
+	MOVQ 1080(SP), R8
+	MOVQ 1088(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 1072(SP), BX
+	MOVQ 1080(SP), R8
+	MOVQ 1088(SP), R9
+	JMP  short4back
 
 // func QuantizeMinvalPacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeMinvalPacked4AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeMinvalPacked4AVX512(SB), $1120-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0x10011001, Z7 0xf0f0f0f
 	// per group: Z6 scale, Z5 recip, Z4 minval
-	// vector registers in use at once: 20
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+	// vector registers in use at once: 18
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
 	VMOVUPS      constantsAVX512<>+4(SB), Z13
@@ -13163,51 +11193,51 @@ TEXT ·QuantizeMinvalPacked4AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z3
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
@@ -13218,26 +11248,26 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(SI), Z0
+	VMOVUPS      320(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z1
-	VMOVUPS      384(SI), Z0
+	VMOVUPS      384(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      448(SI), Z0
+	VMOVUPS      448(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z17
 	VFNMADD231PS Z6, Z17, Z0
@@ -13257,11 +11287,11 @@ groupahead:
 	VPANDD       Z7, Z0, Z17
 	VPMADDUBSW   Z8, Z17, Z17
 	VPMOVWB      Z17, Y17
-	VMOVUPS      Y17, (DI)
+	VMOVUPS      Y17, (SI)
 	VMOVAPS      Z1, Z3
 	VMOVAPS      Z16, Z2
-	ADDQ         $+32, DI
-	ADDQ         $+256, SI
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -13269,34 +11299,34 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           448(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
 	VPMINSW           Z2, Z3, Z0
@@ -13312,36 +11342,36 @@ groupturn:
 	VPANDD            Z7, Z0, Z17
 	VPMADDUBSW        Z8, Z17, Z17
 	VPMOVWB           Z17, Y17
-	VMOVUPS           Y17, (DI)
+	VMOVUPS           Y17, (SI)
 	VMOVAPS           Z1, Z3
 	VMOVAPS           Z16, Z2
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+4, R9
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
@@ -13349,13 +11379,13 @@ grouploop:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(SI), Z2
+	VMOVUPS      128(DX), Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z3
 	VFNMADD231PS Z6, Z3, Z2
 	VFMADD231PS  Z5, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(SI), Z2
+	VMOVUPS      192(DX), Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z6, Z16, Z2
@@ -13374,35 +11404,37 @@ grouploop:
 	VPANDD       Z7, Z0, Z1
 	VPMADDUBSW   Z8, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+256, SI
+	ADDQ $+32, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z4, Z1, Z0
@@ -13412,7 +11444,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z4, Z2, Z0
@@ -13424,7 +11456,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      128(SI), Z2
+	VMOVUPS      128(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z5, Z2, Z3
 	VFNMADD231PS Z4, Z3, Z2
@@ -13434,7 +11466,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      192(SI), Z2
+	VMOVUPS      192(DX), Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z4, Z16, Z2
@@ -13453,77 +11485,77 @@ groupmeet3:
 	VPANDD       Z7, Z0, Z1
 	VPMADDUBSW   Z8, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
@@ -13538,7 +11570,7 @@ grouptailnarrow:
 	VPMINSW    Z3, Z1, Z1
 	VPCMPEQW   Z9, Z1, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
+	JNE        groupstage
 	VPACKSSWB  Z2, Z0, Z0
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
@@ -13548,34 +11580,34 @@ grouptailnarrow:
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z8, Z1, Z1
 	VPMOVWB    Z1, Y1
-	LEAQ       1(R9), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (DI)
+	VMOVDQU8   Y1, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*4), DX
 
-grouptailback:
-	MOVQ  R9, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -13593,113 +11625,111 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VMOVUPS           128(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z6
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
+	VPACKSSDW         Z2, Z1, Z5
 
 short2ahead:
-	VMOVUPS           256(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z5, Z6, Z0
 	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPACKSSWB         Z16, Z0, Z0
+	VPADDSW           Z14, Z6, Z0
+	VPADDSW           Z14, Z5, Z3
+	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z16
-	VPMADDUBSW        Z8, Z16, Z16
-	VPMOVWB           Z16, Y16
-	VMOVUPS           Y16, (DI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+8, DX
+	VPANDD            Z7, Z0, Z3
+	VPMADDUBSW        Z8, Z3, Z3
+	VPMOVWB           Z3, Y3
+	VMOVUPS           Y3, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R9
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -13714,14 +11744,14 @@ short2loop:
 	VPANDD            Z7, Z0, Z1
 	VPMADDUBSW        Z8, Z1, Z1
 	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (DI)
+	VMOVUPS           Y1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, DI
-	ADDQ $+256, SI
+	ADDQ $+8, R9
+	ADDQ $+32, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -13743,119 +11773,115 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z2
-	VMOVUPS           128(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           192(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z1
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
 
 short4ahead:
-	VMOVUPS           256(SI), Z0
-	VSUBPS.BCST       16(R8), Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z16
-	VFNMADD231PS.BCST 16(DX), Z16, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           320(SI), Z0
-	VSUBPS.BCST       20(R8), Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z17
-	VFNMADD231PS.BCST 20(DX), Z17, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VMOVUPS           384(SI), Z0
-	VSUBPS.BCST       24(R8), Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z17
-	VFNMADD231PS.BCST 24(DX), Z17, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           448(SI), Z0
-	VSUBPS.BCST       28(R8), Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z18
-	VFNMADD231PS.BCST 28(DX), Z18, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z1, Z2, Z0
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z5, Z6, Z0
 	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z1, Z18
-	VPACKSSWB         Z18, Z0, Z0
+	VPADDSW           Z14, Z6, Z0
+	VPADDSW           Z14, Z5, Z3
+	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z18
-	VPMADDUBSW        Z8, Z18, Z18
-	VPMOVWB           Z18, Y18
-	VMOVUPS           Y18, (DI)
-	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
-	ADDQ              $+16, DX
+	VPANDD            Z7, Z0, Z3
+	VPMADDUBSW        Z8, Z3, Z3
+	VPMOVWB           Z3, Y3
+	VMOVUPS           Y3, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R9
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           192(SI), Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z16, Z2
-	VPMINSW           Z16, Z1, Z1
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z9, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
@@ -13866,14 +11892,14 @@ short4loop:
 	VPANDD            Z7, Z0, Z1
 	VPMADDUBSW        Z8, Z1, Z1
 	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (DI)
+	VMOVUPS           Y1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+32, DI
-	ADDQ $+256, SI
+	ADDQ $+16, R9
+	ADDQ $+32, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -13888,24 +11914,24 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -13913,19 +11939,19 @@ laneloop:
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPADDSW      Z14, Z3, Z0
-	VMOVUPS      128(SI), Z1
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z4
+	VMOVUPS      128(R9), Z5
 	VSUBPS       Z5, Z1, Z1
 	VMULPS       Z4, Z1, Z5
 	VFNMADD231PS Z2, Z5, Z1
 	VFMADD231PS  Z4, Z1, Z5
 	VCVTPS2DQ    Z5, Z5
-	VMOVUPS      192(SI), Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z6
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z4
+	VMOVUPS      192(R9), Z6
 	VSUBPS       Z6, Z1, Z1
 	VMULPS       Z4, Z1, Z6
 	VFNMADD231PS Z2, Z6, Z1
@@ -13944,97 +11970,31 @@ laneloop:
 	VPANDD       Z7, Z0, Z1
 	VPMADDUBSW   Z8, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+32, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1056(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  1064(SP), DX
+	MOVQ  1072(SP), BX
+	MOVQ  1080(SP), R8
+	MOVQ  1088(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z6
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW  Z4, Z3, Z3
-	VPADDSW    Z14, Z3, Z0
-	VPACKSSDW  Z6, Z5, Z5
-	VPADDSW    Z14, Z5, Z1
-	VPMINSW    Z5, Z3, Z3
-	VPCMPEQW   Z9, Z3, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z13, Z0
-	VPMAXSB    Z12, Z0, Z0
-	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z7, Z0, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z8, Z1, Z1
-	VPMOVWB    Z1, Y1
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -14048,17 +12008,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
@@ -14066,13 +12026,13 @@ groupstream:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(SI), Z2
+	VMOVUPS      128(DX), Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z3
 	VFNMADD231PS Z6, Z3, Z2
 	VFMADD231PS  Z5, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(SI), Z2
+	VMOVUPS      192(DX), Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z6, Z16, Z2
@@ -14091,9 +12051,9 @@ groupstream:
 	VPANDD       Z7, Z0, Z1
 	VPMADDUBSW   Z8, Z1, Z1
 	VPMOVWB      Z1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+256, SI
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
@@ -14113,66 +12073,30 @@ grouplast:
 	VPANDD     Z7, Z0, Z1
 	VPMADDUBSW Z8, Z1, Z1
 	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+256, SI
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+256, DX
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z16
-	VSUBPS      Z2, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VMOVUPS     192(SI), Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z3, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         groupback
+	MOVQ $+1, 1104(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 1072(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1080(SP)
+	LEAQ 544(SP), R8
+	LEAQ 800(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1088(SP)
+	LEAQ 800(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -14180,16 +12104,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -14198,14 +12122,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -14214,16 +12138,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -14232,14 +12156,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -14248,16 +12172,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -14266,14 +12190,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -14282,127 +12206,84 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R9), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z16
-	VSUBPS      Z2, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z3, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R9), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 1056(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1064(SP)
+	LEAQ 32(SP), DX
+	MOVQ R10, 1096(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1056(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 1064(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 1096(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
 	VCVTPS2DQ         Z4, Z4
 	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
@@ -14417,110 +12298,70 @@ short2stream:
 	VPANDD            Z7, Z0, Z1
 	VPMADDUBSW        Z8, Z1, Z1
 	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Y1, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R9
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVUPS     192(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short2back
+	MOVQ $+2, 1104(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 1072(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1080(SP)
+	LEAQ 544(SP), R8
+	LEAQ 800(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1088(SP)
+	LEAQ 800(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           192(SI), Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z16, Z2
-	VPMINSW           Z16, Z1, Z1
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z9, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
@@ -14531,76 +12372,69 @@ short4stream:
 	VPANDD            Z7, Z0, Z1
 	VPMADDUBSW        Z8, Z1, Z1
 	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Y1, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R9
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z11, Z17
-	VSUBPS      Z2, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VSUBPS.BCST 8(R8), Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VMOVUPS     192(SI), Z0
-	VSUBPS.BCST 12(R8), Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short4back
+	MOVQ $+3, 1104(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 1072(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1080(SP)
+	LEAQ 544(SP), R8
+	LEAQ 800(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1088(SP)
+	LEAQ 800(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+4, 1104(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1056(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1064(SP)
+	LEAQ 32(SP), DX
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1072(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1080(SP)
+	LEAQ 544(SP), R8
+	LEAQ 800(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1088(SP)
+	LEAQ 800(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -14614,9 +12448,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VMOVUPS     64(DX), Z5
-	VMOVUPS     64(R8), Z6
+	VMOVUPS     64(DX), Z0
+	VMOVUPS     64(BX), Z5
+	VMOVUPS     64(R9), Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -14627,9 +12461,9 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VMOVUPS     128(DX), Z5
-	VMOVUPS     128(R8), Z6
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     128(BX), Z5
+	VMOVUPS     128(R9), Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -14639,9 +12473,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VMOVUPS     192(DX), Z6
-	VMOVUPS     192(R8), Z16
+	VMOVUPS     192(DX), Z0
+	VMOVUPS     192(BX), Z6
+	VMOVUPS     192(R9), Z16
 	VSUBPS      Z16, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -14657,94 +12491,47 @@ lanerare:
 	VPANDD      Z7, Z1, Z0
 	VPMADDUBSW  Z8, Z0, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
+	CMPQ        1104(SP), $+1
+	JEQ         groupresume
+	CMPQ        1104(SP), $+2
+	JEQ         short2resume
+	CMPQ        1104(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VMOVUPS.Z   64(R8), K7, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z16
-	VSUBPS      Z16, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R9), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         1072(SP), BX
+	MOVQ         1080(SP), R8
+	MOVQ         1088(SP), R9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z4
+	JMP          groupback
+
+short2resume:
+	MOVQ 1072(SP), BX
+	MOVQ 1080(SP), R8
+	MOVQ 1088(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 1072(SP), BX
+	MOVQ 1080(SP), R8
+	MOVQ 1088(SP), R9
+	JMP  short4back
 
 // func QuantizePacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizePacked2AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizePacked2AVX512(SB), $832-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x4010401, Z8 0x3030303, Z7 0x100001
 	// per group: Z6 scale, Z5 recip
-	// vector registers in use at once: 20
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 17
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
@@ -14768,47 +12555,47 @@ TEXT ·QuantizePacked2AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	SUBQ         R9, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z4
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
@@ -14818,23 +12605,23 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(SI), Z0
+	VMOVUPS      320(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(SI), Z0
+	VMOVUPS      384(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(SI), Z0
+	VMOVUPS      448(DX), Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
@@ -14852,11 +12639,11 @@ groupahead:
 	VPMADDUBSW   Z9, Z16, Z16
 	VPMADDWD     Z7, Z16, Z16
 	VPMOVDB      Z16, X16
-	VMOVUPS      X16, (DI)
+	VMOVUPS      X16, (SI)
 	VMOVAPS      Z1, Z4
 	VMOVAPS      Z2, Z3
-	ADDQ         $+16, DI
-	ADDQ         $+256, SI
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -14864,30 +12651,30 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
 	VPMINSW           Z3, Z4, Z0
@@ -14902,44 +12689,44 @@ groupturn:
 	VPMADDUBSW        Z9, Z16, Z16
 	VPMADDWD          Z7, Z16, Z16
 	VPMOVDB           Z16, X16
-	VMOVUPS           X16, (DI)
+	VMOVUPS           X16, (SI)
 	VMOVAPS           Z1, Z4
 	VMOVAPS           Z2, Z3
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+16, DI
-	ADDQ              $+256, SI
+	ADDQ              $+4, R8
+	ADDQ              $+16, SI
+	ADDQ              $+256, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z5, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
@@ -14957,34 +12744,36 @@ grouploop:
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+256, SI
+	ADDQ $+16, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
@@ -14993,7 +12782,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z5, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
@@ -15003,7 +12792,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z5, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
@@ -15012,7 +12801,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z5, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
@@ -15030,72 +12819,72 @@ groupmeet3:
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R8
+	VMOVUPS      X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z5, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z5, Z0, Z4
 	VFNMADD231PS Z6, Z4, Z0
 	VFMADD231PS  Z5, Z0, Z4
@@ -15107,7 +12896,7 @@ grouptailnarrow:
 	VPMINSW    Z3, Z1, Z0
 	VPCMPEQW   Z10, Z0, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
+	JNE        groupstage
 	VPACKSSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
@@ -15118,33 +12907,33 @@ grouptailnarrow:
 	VPMADDUBSW Z9, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
 	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
+	LEAQ       3(DI), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
+	VMOVDQU8   X0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*4), DX
 
-grouptailback:
-	MOVQ  R8, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -15162,98 +12951,96 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPACKSSDW         Z2, Z1, Z6
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
+	VPACKSSDW         Z2, Z1, Z5
 
 short2ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z5, Z6, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z3, Z4, Z0
+	VPACKSSWB         Z5, Z6, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z16
-	VPMADDUBSW        Z9, Z16, Z16
-	VPMADDWD          Z7, Z16, Z16
-	VPMOVDB           Z16, X16
-	VMOVUPS           X16, (DI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+8, DX
+	VPANDD            Z8, Z0, Z3
+	VPMADDUBSW        Z9, Z3, Z3
+	VPMADDWD          Z7, Z3, Z3
+	VPMOVDB           Z3, X3
+	VMOVUPS           X3, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	ADDQ              $+8, BX
-	ADDQ              $+16, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R8
+	ADDQ              $+16, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -15268,13 +13055,13 @@ short2loop:
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
-	VMOVUPS           X0, (DI)
+	VMOVUPS           X0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+16, DI
-	ADDQ $+256, SI
+	ADDQ $+8, R8
+	ADDQ $+16, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -15296,102 +13083,98 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z6
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
 
 short4ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       16(BX), Z0, Z16
-	VFNMADD231PS.BCST 16(DX), Z16, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       20(BX), Z0, Z17
-	VFNMADD231PS.BCST 20(DX), Z17, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       24(BX), Z0, Z17
-	VFNMADD231PS.BCST 24(DX), Z17, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       28(BX), Z0, Z18
-	VFNMADD231PS.BCST 28(DX), Z18, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z1, Z2, Z0
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z5, Z6, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z1, Z2, Z0
+	VPACKSSWB         Z5, Z6, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z18
-	VPMADDUBSW        Z9, Z18, Z18
-	VPMADDWD          Z7, Z18, Z18
-	VPMOVDB           Z18, X18
-	VMOVUPS           X18, (DI)
-	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
-	ADDQ              $+16, DX
+	VPANDD            Z8, Z0, Z3
+	VPMADDUBSW        Z9, Z3, Z3
+	VPMADDWD          Z7, Z3, Z3
+	VPMOVDB           Z3, X3
+	VMOVUPS           X3, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	ADDQ              $+16, BX
-	ADDQ              $+16, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R8
+	ADDQ              $+16, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
@@ -15404,13 +13187,13 @@ short4loop:
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
-	VMOVUPS           X0, (DI)
+	VMOVUPS           X0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+16, DI
-	ADDQ $+256, SI
+	ADDQ $+16, R8
+	ADDQ $+16, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -15425,36 +13208,36 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
@@ -15472,87 +13255,29 @@ laneloop:
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+16, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  784(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX512(SB)
+	MOVQ  792(SP), DX
+	MOVQ  800(SP), BX
+	MOVQ  808(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKSSDW  Z6, Z5, Z5
-	VPMINSW    Z5, Z3, Z0
-	VPCMPEQW   Z10, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z5, Z3, Z3
-	VPERMD     Z3, Z14, Z3
-	VPMAXSB    Z13, Z3, Z3
-	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z8, Z3, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z9, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -15566,27 +13291,27 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z5, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
@@ -15604,9 +13329,9 @@ groupstream:
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
-	VMOVNTPS     X0, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+256, SI
+	VMOVNTPS     X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -15625,65 +13350,25 @@ grouplast:
 	VPMADDUBSW Z9, Z1, Z1
 	VPMADDWD   Z7, Z1, Z1
 	VPMOVDB    Z1, X1
-	VMOVUPS    X1, (DI)
-	ADDQ       $+16, DI
-	ADDQ       $+256, SI
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	ADDQ       $+256, DX
 	SUBQ       $+64, R9
 	JMP        groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         groupback
+	MOVQ $+1, 824(SP)
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 800(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 528(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -15691,14 +13376,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -15707,12 +13392,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -15721,14 +13406,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -15737,12 +13422,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -15751,14 +13436,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -15767,12 +13452,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -15781,118 +13466,76 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R8), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 784(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 792(SP)
+	LEAQ 16(SP), DX
+	MOVQ R9, 816(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 784(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 792(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 816(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
@@ -15907,101 +13550,57 @@ short2stream:
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
-	VMOVNTPS          X0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          X0, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+16, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R8
+	ADDQ              $+16, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         short2back
+	MOVQ $+2, 824(SP)
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 800(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 528(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
@@ -16014,73 +13613,57 @@ short4stream:
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
-	VMOVNTPS          X0, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          X0, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+16, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R8
+	ADDQ              $+16, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z16, Z16, Z16
-	VCVTDQ2PS   Z16, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         short4back
+	MOVQ $+3, 824(SP)
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 800(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 528(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+4, 824(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 784(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 792(SP)
+	LEAQ 16(SP), DX
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 800(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 528(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
@@ -16095,8 +13678,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VMOVUPS     64(DX), Z5
+	VMOVUPS     64(DX), Z0
+	VMOVUPS     64(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -16106,8 +13689,8 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VMOVUPS     128(DX), Z5
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     128(BX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -16116,8 +13699,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VMOVUPS     192(DX), Z6
+	VMOVUPS     192(DX), Z0
+	VMOVUPS     192(BX), Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -16133,90 +13716,44 @@ lanerare:
 	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
+	VMOVUPS     X0, (SI)
+	CMPQ        824(SP), $+1
+	JEQ         groupresume
+	CMPQ        824(SP), $+2
+	JEQ         short2resume
+	CMPQ        824(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R8), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         800(SP), BX
+	MOVQ         808(SP), R8
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	JMP          groupback
+
+short2resume:
+	MOVQ 800(SP), BX
+	MOVQ 808(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 800(SP), BX
+	MOVQ 808(SP), R8
+	JMP  short4back
 
 // func QuantizeZeroPointPacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointPacked2AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeZeroPointPacked2AVX512(SB), $1104-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x4010401, Z8 0x3030303, Z7 0x100001
-	// per group: Z6 scale, Z5 recip, Z4 zeroPoint, Z3 Narrow16
-	// vector registers in use at once: 26
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
+	// per group: Z6 scale, Z5 recip, Z0 zeroPoint, Z4 Narrow16
+	// vector registers in use at once: 19
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
@@ -16240,99 +13777,99 @@ TEXT ·QuantizeZeroPointPacked2AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VPACKSSDW    Z4, Z4, Z3
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z4
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z2
-	VMOVUPS      128(SI), Z0
+	VPACKSSDW    Z16, Z1, Z3
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z1
+	VPACKSSDW    Z16, Z1, Z2
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      320(DX), Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      320(SI), Z0
+	VPACKSSDW    Z16, Z1, Z1
+	VMOVUPS      384(DX), Z0
+	VMULPS       Z5, Z0, Z16
+	VFNMADD231PS Z6, Z16, Z0
+	VFMADD231PS  Z5, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VMOVUPS      448(DX), Z0
 	VMULPS       Z5, Z0, Z17
 	VFNMADD231PS Z6, Z17, Z0
 	VFMADD231PS  Z5, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z16, Z16
-	VMOVUPS      384(SI), Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VMOVUPS      448(SI), Z0
-	VMULPS       Z5, Z0, Z18
-	VFNMADD231PS Z6, Z18, Z0
-	VFMADD231PS  Z5, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPMINSW      Z1, Z2, Z0
+	VPMINSW      Z2, Z3, Z0
 	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPADDSW      Z3, Z2, Z0
-	VPADDSW      Z3, Z1, Z18
-	VPACKSSWB    Z18, Z0, Z0
+	VPADDSW      Z4, Z3, Z0
+	VPADDSW      Z4, Z2, Z17
+	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z8, Z0, Z18
-	VPMADDUBSW   Z9, Z18, Z18
-	VPMADDWD     Z7, Z18, Z18
-	VPMOVDB      Z18, X18
-	VMOVUPS      X18, (DI)
+	VPANDD       Z8, Z0, Z17
+	VPMADDUBSW   Z9, Z17, Z17
+	VPMADDWD     Z7, Z17, Z17
+	VPMOVDB      Z17, X17
+	VMOVUPS      X17, (SI)
+	VMOVAPS      Z1, Z3
 	VMOVAPS      Z16, Z2
-	VMOVAPS      Z17, Z1
-	ADDQ         $+16, DI
-	ADDQ         $+256, SI
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -16340,97 +13877,97 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VPACKSSDW         Z16, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z1, Z2, Z0
+	VPMINSW           Z2, Z3, Z0
 	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z2, Z18
-	VPADDSW           Z0, Z1, Z0
-	VPACKSSWB         Z0, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXSB           Z13, Z18, Z18
-	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z8, Z18, Z0
+	VPADDSW           Z0, Z3, Z17
+	VPADDSW           Z0, Z2, Z0
+	VPACKSSWB         Z0, Z17, Z17
+	VPERMD            Z17, Z14, Z17
+	VPMAXSB           Z13, Z17, Z17
+	VPMINSB           Z11, Z17, Z17
+	VPANDD            Z8, Z17, Z0
 	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
-	VMOVUPS           X0, (DI)
+	VMOVUPS           X0, (SI)
+	VMOVAPS           Z1, Z3
 	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+16, DI
-	ADDQ              $+256, SI
+	ADDQ              $+4, R9
+	ADDQ              $+16, SI
+	ADDQ              $+256, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VPACKSSDW    Z4, Z4, Z3
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z4
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z3, Z1, Z0
-	VMOVUPS      128(SI), Z2
+	VPADDSW      Z4, Z1, Z0
+	VMOVUPS      128(DX), Z2
+	VMULPS       Z5, Z2, Z3
+	VFNMADD231PS Z6, Z3, Z2
+	VFMADD231PS  Z5, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VMOVUPS      192(DX), Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z6, Z16, Z2
 	VFMADD231PS  Z5, Z2, Z16
 	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      192(SI), Z2
-	VMULPS       Z5, Z2, Z17
-	VFNMADD231PS Z6, Z17, Z2
-	VFMADD231PS  Z5, Z2, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z3, Z16, Z2
-	VPMINSW      Z16, Z1, Z1
+	VPACKSSDW    Z16, Z3, Z3
+	VPADDSW      Z4, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z10, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
@@ -16442,36 +13979,38 @@ grouploop:
 	VPMADDUBSW   Z9, Z1, Z1
 	VPMADDWD     Z7, Z1, Z1
 	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+256, SI
+	ADDQ $+16, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R9), Z4
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVAPS      Z4, Z0
-	VMOVUPS      (SI), Z1
+	VMOVUPS      (DX), Z1
 	VMULPS       Z6, Z1, Z2
 	VFNMADD231PS Z5, Z2, Z1
 	VFMADD231PS  Z6, Z1, Z2
@@ -16481,7 +14020,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z4, Z1
-	VMOVUPS      64(SI), Z3
+	VMOVUPS      64(DX), Z3
 	VMULPS       Z6, Z3, Z16
 	VFNMADD231PS Z5, Z16, Z3
 	VFMADD231PS  Z6, Z3, Z16
@@ -16494,7 +14033,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z4, Z1
-	VMOVUPS      128(SI), Z3
+	VMOVUPS      128(DX), Z3
 	VMULPS       Z6, Z3, Z16
 	VFNMADD231PS Z5, Z16, Z3
 	VFMADD231PS  Z6, Z3, Z16
@@ -16504,7 +14043,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z4, Z3
-	VMOVUPS      192(SI), Z17
+	VMOVUPS      192(DX), Z17
 	VMULPS       Z6, Z17, Z18
 	VFNMADD231PS Z5, Z18, Z17
 	VFMADD231PS  Z6, Z17, Z18
@@ -16524,89 +14063,89 @@ groupmeet3:
 	VPMADDUBSW   Z9, Z1, Z1
 	VPMADDWD     Z7, Z1, Z1
 	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
+	VMOVUPS      X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VPACKSSDW    Z4, Z4, Z3
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z4
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMULPS       Z5, Z0, Z3
+	VFNMADD231PS Z6, Z3, Z0
+	VFMADD231PS  Z5, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	CMPQ         R9, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
 
 grouptailnarrow:
 	VPACKSSDW  Z2, Z1, Z1
-	VPADDSW    Z3, Z1, Z0
-	VPACKSSDW  Z17, Z16, Z16
-	VPADDSW    Z3, Z16, Z2
-	VPMINSW    Z16, Z1, Z1
+	VPADDSW    Z4, Z1, Z0
+	VPACKSSDW  Z16, Z3, Z3
+	VPADDSW    Z4, Z3, Z2
+	VPMINSW    Z3, Z1, Z1
 	VPCMPEQW   Z10, Z1, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
+	JNE        groupstage
 	VPACKSSWB  Z2, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
@@ -16617,34 +14156,34 @@ grouptailnarrow:
 	VPMADDUBSW Z9, Z1, Z1
 	VPMADDWD   Z7, Z1, Z1
 	VPMOVDB    Z1, X1
-	LEAQ       3(R9), CX
+	LEAQ       3(DI), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   X1, K7, (DI)
+	VMOVDQU8   X1, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*4), DX
 
-grouptailback:
-	MOVQ  R9, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -16662,118 +14201,63 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFNMADD231PS.BCST (DX), Z18, Z17
-	VFMADD231PS.BCST  (BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VMOVUPS           64(SI), Z17
-	VMULPS.BCST       (BX), Z17, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z17
-	VFMADD231PS.BCST  (BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z0
-	VMOVUPS           128(SI), Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VMOVUPS           192(SI), Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z16
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z3
 
 short2ahead:
-	VMOVUPS           256(SI), Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VFNMADD231PS.BCST 8(DX), Z18, Z17
-	VFMADD231PS.BCST  8(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VMOVUPS           320(SI), Z17
-	VMULPS.BCST       8(BX), Z17, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z17
-	VFMADD231PS.BCST  8(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VMOVUPS           384(SI), Z17
-	VMULPS.BCST       12(BX), Z17, Z19
-	VFNMADD231PS.BCST 12(DX), Z19, Z17
-	VFMADD231PS.BCST  12(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VMOVUPS           448(SI), Z17
-	VMULPS.BCST       12(BX), Z17, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z17
-	VFMADD231PS.BCST  12(BX), Z17, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPMINSW           Z16, Z0, Z17
-	VPCMPEQW          Z10, Z17, K1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPMINSW           Z3, Z4, Z0
+	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VBROADCASTSS      (R8), Z17
-	VPACKSSDW         Z17, Z17, Z17
-	VPADDSW           Z17, Z0, Z17
-	VBROADCASTSS      4(R8), Z20
-	VPACKSSDW         Z20, Z20, Z20
-	VPADDSW           Z20, Z16, Z20
-	VPACKSSWB         Z20, Z17, Z17
-	VPERMD            Z17, Z14, Z17
-	VPMAXSB           Z13, Z17, Z17
-	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z8, Z17, Z20
-	VPMADDUBSW        Z9, Z20, Z20
-	VPMADDWD          Z7, Z20, Z20
-	VPMOVDB           Z20, X20
-	VMOVUPS           X20, (DI)
-	VMOVAPS           Z18, Z0
-	VMOVAPS           Z19, Z16
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+16, DI
-	ADDQ              $+256, SI
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      (R8), Z4
-	VPACKSSDW         Z4, Z4, Z3
-	VBROADCASTSS      4(R8), Z2
-	VPACKSSDW         Z2, Z2, Z1
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z3, Z16, Z0
-	VMOVUPS           128(SI), Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VMOVUPS           192(SI), Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPADDSW           Z1, Z18, Z17
-	VPMINSW           Z18, Z16, Z16
-	VPCMPEQW          Z10, Z16, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z17, Z0, Z0
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z4, Z0
+	VBROADCASTSS      4(R9), Z16
+	VPACKSSDW         Z16, Z16, Z16
+	VPADDSW           Z16, Z3, Z16
+	VPACKSSWB         Z16, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
@@ -16781,14 +14265,67 @@ short2loop:
 	VPMADDUBSW        Z9, Z16, Z16
 	VPMADDWD          Z7, Z16, Z16
 	VPMOVDB           Z16, X16
-	VMOVUPS           X16, (DI)
+	VMOVUPS           X16, (SI)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z2, Z3
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+16, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z6
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z5
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z6, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z5, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z9, Z1, Z1
+	VPMADDWD          Z7, Z1, Z1
+	VPMOVDB           Z1, X1
+	VMOVUPS           X1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+16, DI
-	ADDQ $+256, SI
+	ADDQ $+8, R9
+	ADDQ $+16, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -16810,139 +14347,135 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z21
-	VMULPS.BCST       (BX), Z21, Z22
-	VFNMADD231PS.BCST (DX), Z22, Z21
-	VFMADD231PS.BCST  (BX), Z21, Z22
-	VCVTPS2DQ         Z22, Z22
-	VMOVUPS           64(SI), Z21
-	VMULPS.BCST       4(BX), Z21, Z23
-	VFNMADD231PS.BCST 4(DX), Z23, Z21
-	VFMADD231PS.BCST  4(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z19
-	VMOVUPS           128(SI), Z21
-	VMULPS.BCST       8(BX), Z21, Z22
-	VFNMADD231PS.BCST 8(DX), Z22, Z21
-	VFMADD231PS.BCST  8(BX), Z21, Z22
-	VCVTPS2DQ         Z22, Z22
-	VMOVUPS           192(SI), Z21
-	VMULPS.BCST       12(BX), Z21, Z23
-	VFNMADD231PS.BCST 12(DX), Z23, Z21
-	VFMADD231PS.BCST  12(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z20
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z3
 
 short4ahead:
-	VMOVUPS           256(SI), Z21
-	VMULPS.BCST       16(BX), Z21, Z22
-	VFNMADD231PS.BCST 16(DX), Z22, Z21
-	VFMADD231PS.BCST  16(BX), Z21, Z22
-	VCVTPS2DQ         Z22, Z22
-	VMOVUPS           320(SI), Z21
-	VMULPS.BCST       20(BX), Z21, Z23
-	VFNMADD231PS.BCST 20(DX), Z23, Z21
-	VFMADD231PS.BCST  20(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VMOVUPS           384(SI), Z21
-	VMULPS.BCST       24(BX), Z21, Z23
-	VFNMADD231PS.BCST 24(DX), Z23, Z21
-	VFMADD231PS.BCST  24(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VMOVUPS           448(SI), Z21
-	VMULPS.BCST       28(BX), Z21, Z24
-	VFNMADD231PS.BCST 28(DX), Z24, Z21
-	VFMADD231PS.BCST  28(BX), Z21, Z24
-	VCVTPS2DQ         Z24, Z24
-	VPACKSSDW         Z24, Z23, Z23
-	VPMINSW           Z20, Z19, Z21
-	VPCMPEQW          Z10, Z21, K1
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z16
+	VFNMADD231PS.BCST 28(BX), Z16, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPMINSW           Z3, Z4, Z0
+	VPCMPEQW          Z10, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VBROADCASTSS      (R8), Z21
-	VBROADCASTSS      4(R8), Z24
-	VPACKSSDW         Z24, Z21, Z21
-	VPADDSW           Z21, Z19, Z21
-	VBROADCASTSS      8(R8), Z24
-	VBROADCASTSS      12(R8), Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPADDSW           Z24, Z20, Z24
-	VPACKSSWB         Z24, Z21, Z21
-	VPERMD            Z21, Z14, Z21
-	VPMAXSB           Z13, Z21, Z21
-	VPMINSB           Z11, Z21, Z21
-	VPANDD            Z8, Z21, Z24
-	VPMADDUBSW        Z9, Z24, Z24
-	VPMADDWD          Z7, Z24, Z24
-	VPMOVDB           Z24, X24
-	VMOVUPS           X24, (DI)
-	VMOVAPS           Z22, Z19
-	VMOVAPS           Z23, Z20
-	ADDQ              $+16, DX
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z16
+	VPACKSSDW         Z16, Z0, Z0
+	VPADDSW           Z0, Z4, Z0
+	VBROADCASTSS      8(R9), Z16
+	VBROADCASTSS      12(R9), Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z16, Z3, Z16
+	VPACKSSWB         Z16, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z8, Z0, Z16
+	VPMADDUBSW        Z9, Z16, Z16
+	VPMADDWD          Z7, Z16, Z16
+	VPMOVDB           Z16, X16
+	VMOVUPS           X16, (SI)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z2, Z3
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+16, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R9
+	ADDQ              $+16, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VBROADCASTSS      (R8), Z2
-	VBROADCASTSS      4(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VBROADCASTSS      8(R8), Z16
-	VBROADCASTSS      12(R8), Z17
-	VPACKSSDW         Z17, Z16, Z18
-	VMOVUPS           (SI), Z19
-	VMULPS.BCST       (BX), Z19, Z20
-	VFNMADD231PS.BCST (DX), Z20, Z19
-	VFMADD231PS.BCST  (BX), Z19, Z20
-	VCVTPS2DQ         Z20, Z20
-	VMOVUPS           64(SI), Z19
-	VMULPS.BCST       4(BX), Z19, Z21
-	VFNMADD231PS.BCST 4(DX), Z21, Z19
-	VFMADD231PS.BCST  4(BX), Z19, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPADDSW           Z0, Z20, Z19
-	VMOVUPS           128(SI), Z21
-	VMULPS.BCST       8(BX), Z21, Z22
-	VFNMADD231PS.BCST 8(DX), Z22, Z21
-	VFMADD231PS.BCST  8(BX), Z21, Z22
-	VCVTPS2DQ         Z22, Z22
-	VMOVUPS           192(SI), Z21
-	VMULPS.BCST       12(BX), Z21, Z23
-	VFNMADD231PS.BCST 12(DX), Z23, Z21
-	VFMADD231PS.BCST  12(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPADDSW           Z18, Z22, Z21
-	VPMINSW           Z22, Z20, Z20
-	VPCMPEQW          Z10, Z20, K1
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z6
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z5
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z6, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z5, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z21, Z19, Z19
-	VPERMD            Z19, Z14, Z19
-	VPMAXSB           Z13, Z19, Z19
-	VPMINSB           Z11, Z19, Z19
-	VPANDD            Z8, Z19, Z20
-	VPMADDUBSW        Z9, Z20, Z20
-	VPMADDWD          Z7, Z20, Z20
-	VPMOVDB           Z20, X20
-	VMOVUPS           X20, (DI)
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z9, Z1, Z1
+	VPMADDWD          Z7, Z1, Z1
+	VPMOVDB           Z1, X1
+	VMOVUPS           X1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+16, DI
-	ADDQ $+256, SI
+	ADDQ $+16, R9
+	ADDQ $+16, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -16957,23 +14490,23 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z5
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -16981,18 +14514,18 @@ laneloop:
 	VPACKSSDW    Z6, Z4, Z4
 	VPACKSSDW    Z5, Z3, Z3
 	VPADDSW      Z3, Z4, Z3
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z5
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R9), Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z16
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R9), Z16
 	VMULPS       Z2, Z0, Z17
 	VFNMADD231PS Z1, Z17, Z0
 	VFMADD231PS  Z2, Z0, Z17
@@ -17012,96 +14545,31 @@ laneloop:
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      X0, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+16, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1040(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX512(SB)
+	MOVQ  1048(SP), DX
+	MOVQ  1056(SP), BX
+	MOVQ  1064(SP), R8
+	MOVQ  1072(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z16
-	VMULPS       Z2, Z0, Z17
-	VFNMADD231PS Z1, Z17, Z0
-	VFMADD231PS  Z2, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z18
-	VMULPS       Z2, Z0, Z19
-	VFNMADD231PS Z1, Z19, Z0
-	VFMADD231PS  Z2, Z0, Z19
-	VCVTPS2DQ    Z19, Z19
-
-lanetailnarrow:
-	VPACKSSDW  Z6, Z4, Z4
-	VPACKSSDW  Z5, Z3, Z3
-	VPADDSW    Z3, Z4, Z3
-	VPACKSSDW  Z19, Z17, Z17
-	VPACKSSDW  Z18, Z16, Z16
-	VPADDSW    Z16, Z17, Z16
-	VPMINSW    Z17, Z4, Z4
-	VPCMPEQW   Z10, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z16, Z3, Z3
-	VPERMD     Z3, Z14, Z3
-	VPMAXSB    Z13, Z3, Z3
-	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z8, Z3, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z9, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -17115,35 +14583,35 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z3, Z1, Z0
-	VMOVUPS      128(SI), Z2
+	VPADDSW      Z4, Z1, Z0
+	VMOVUPS      128(DX), Z2
+	VMULPS       Z5, Z2, Z3
+	VFNMADD231PS Z6, Z3, Z2
+	VFMADD231PS  Z5, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VMOVUPS      192(DX), Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z6, Z16, Z2
 	VFMADD231PS  Z5, Z2, Z16
 	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      192(SI), Z2
-	VMULPS       Z5, Z2, Z17
-	VFNMADD231PS Z6, Z17, Z2
-	VFMADD231PS  Z5, Z2, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z3, Z16, Z2
-	VPMINSW      Z16, Z1, Z1
+	VPACKSSDW    Z16, Z3, Z3
+	VPADDSW      Z4, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
 	VPCMPEQW     Z10, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
@@ -17155,87 +14623,53 @@ groupstream:
 	VPMADDUBSW   Z9, Z1, Z1
 	VPMADDWD     Z7, Z1, Z1
 	VPMOVDB      Z1, X1
-	VMOVNTPS     X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+256, SI
+	VMOVNTPS     X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW    Z1, Z2, Z0
+	VPMINSW    Z2, Z3, Z0
 	VPCMPEQW   Z10, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPADDSW    Z3, Z2, Z0
-	VPADDSW    Z3, Z1, Z16
-	VPACKSSWB  Z16, Z0, Z0
+	VPADDSW    Z4, Z3, Z0
+	VPADDSW    Z4, Z2, Z1
+	VPACKSSWB  Z1, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z8, Z0, Z16
-	VPMADDUBSW Z9, Z16, Z16
-	VPMADDWD   Z7, Z16, Z16
-	VPMOVDB    Z16, X16
-	VMOVUPS    X16, (DI)
-	ADDQ       $+16, DI
-	ADDQ       $+256, SI
+	VPANDD     Z8, Z0, Z1
+	VPMADDUBSW Z9, Z1, Z1
+	VPMADDWD   Z7, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	ADDQ       $+256, DX
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z4, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         groupback
+	MOVQ $+1, 1088(SP)
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -17243,16 +14677,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(R9), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -17261,14 +14695,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R9), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -17277,16 +14711,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(R9), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -17295,14 +14729,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R9), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -17311,16 +14745,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(R9), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -17329,14 +14763,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R9), Z4
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -17345,335 +14779,239 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(R9), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z4, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R9), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 1040(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1048(SP)
+	LEAQ 16(SP), DX
+	MOVQ R10, 1080(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1040(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 1048(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 1080(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      (R8), Z4
-	VPACKSSDW         Z4, Z4, Z3
-	VBROADCASTSS      4(R8), Z2
-	VPACKSSDW         Z2, Z2, Z1
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z3, Z16, Z0
-	VMOVUPS           128(SI), Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VMOVUPS           192(SI), Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPADDSW           Z1, Z18, Z17
-	VPMINSW           Z18, Z16, Z16
-	VPCMPEQW          Z10, Z16, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z6
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z5
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z6, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z5, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z17, Z0, Z0
+	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z16
-	VPMADDUBSW        Z9, Z16, Z16
-	VPMADDWD          Z7, Z16, Z16
-	VPMOVDB           Z16, X16
-	VMOVNTPS          X16, (DI)
-	ADDQ              $+8, DX
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z9, Z1, Z1
+	VPMADDWD          Z7, Z1, Z1
+	VPMOVDB           Z1, X1
+	VMOVNTPS          X1, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+16, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R9
+	ADDQ              $+16, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VCVTDQ2PS   Z15, Z17
-	VCVTDQ2PS   Z4, Z18
-	VSUBPS      Z18, Z17, Z19
-	VMAXPS      Z16, Z19, Z16
-	VCVTDQ2PS   Z12, Z20
-	VSUBPS      Z18, Z20, Z21
-	VMINPS      Z16, Z21, Z16
-	VADDPS      Z18, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z22
-	VMAXPS      Z22, Z19, Z22
-	VMINPS      Z22, Z21, Z22
-	VADDPS      Z18, Z22, Z22
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z22, Z22
-	VMOVAPS.Z   Z22, K1, Z22
-	VPACKSSDW   Z22, Z16, Z16
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VCVTDQ2PS   Z2, Z19
-	VSUBPS      Z19, Z17, Z17
-	VMAXPS      Z18, Z17, Z18
-	VSUBPS      Z19, Z20, Z20
-	VMINPS      Z18, Z20, Z18
-	VADDPS      Z19, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z17, Z21
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z19, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z18, Z18
-	VPACKSSWB   Z18, Z16, Z16
-	VPERMD      Z16, Z14, Z16
-	VPANDD      Z8, Z16, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         short2back
+	MOVQ $+2, 1088(SP)
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VBROADCASTSS      (R8), Z2
-	VBROADCASTSS      4(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VBROADCASTSS      8(R8), Z16
-	VBROADCASTSS      12(R8), Z17
-	VPACKSSDW         Z17, Z16, Z18
-	VMOVUPS           (SI), Z19
-	VMULPS.BCST       (BX), Z19, Z20
-	VFNMADD231PS.BCST (DX), Z20, Z19
-	VFMADD231PS.BCST  (BX), Z19, Z20
-	VCVTPS2DQ         Z20, Z20
-	VMOVUPS           64(SI), Z19
-	VMULPS.BCST       4(BX), Z19, Z21
-	VFNMADD231PS.BCST 4(DX), Z21, Z19
-	VFMADD231PS.BCST  4(BX), Z19, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPADDSW           Z0, Z20, Z19
-	VMOVUPS           128(SI), Z21
-	VMULPS.BCST       8(BX), Z21, Z22
-	VFNMADD231PS.BCST 8(DX), Z22, Z21
-	VFMADD231PS.BCST  8(BX), Z21, Z22
-	VCVTPS2DQ         Z22, Z22
-	VMOVUPS           192(SI), Z21
-	VMULPS.BCST       12(BX), Z21, Z23
-	VFNMADD231PS.BCST 12(DX), Z23, Z21
-	VFMADD231PS.BCST  12(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPADDSW           Z18, Z22, Z21
-	VPMINSW           Z22, Z20, Z20
-	VPCMPEQW          Z10, Z20, K1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z6
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z5
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z6, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z5, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z10, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z21, Z19, Z19
-	VPERMD            Z19, Z14, Z19
-	VPMAXSB           Z13, Z19, Z19
-	VPMINSB           Z11, Z19, Z19
-	VPANDD            Z8, Z19, Z20
-	VPMADDUBSW        Z9, Z20, Z20
-	VPMADDWD          Z7, Z20, Z20
-	VPMOVDB           Z20, X20
-	VMOVNTPS          X20, (DI)
-	ADDQ              $+16, DX
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z9, Z1, Z1
+	VPMADDWD          Z7, Z1, Z1
+	VPMOVDB           Z1, X1
+	VMOVNTPS          X1, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+16, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R9
+	ADDQ              $+16, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z19
-	VDIVPS      Z6, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z20
-	VCVTDQ2PS   Z15, Z21
-	VCVTDQ2PS   Z2, Z22
-	VSUBPS      Z22, Z21, Z23
-	VMAXPS      Z20, Z23, Z20
-	VCVTDQ2PS   Z12, Z23
-	VSUBPS      Z22, Z23, Z24
-	VMINPS      Z20, Z24, Z20
-	VADDPS      Z22, Z20, Z20
-	VCMPPS      $0x07, Z19, Z19, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VMOVUPS     64(SI), Z19
-	VDIVPS      Z5, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z22
-	VCVTDQ2PS   Z1, Z24
-	VSUBPS      Z24, Z21, Z25
-	VMAXPS      Z22, Z25, Z22
-	VSUBPS      Z24, Z23, Z25
-	VMINPS      Z22, Z25, Z22
-	VADDPS      Z24, Z22, Z22
-	VCMPPS      $0x07, Z19, Z19, K1
-	VCVTPS2DQ   Z22, Z22
-	VMOVAPS.Z   Z22, K1, Z22
-	VPACKSSDW   Z22, Z20, Z20
-	VMOVUPS     128(SI), Z19
-	VDIVPS      Z4, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z22
-	VCVTDQ2PS   Z16, Z24
-	VSUBPS      Z24, Z21, Z25
-	VMAXPS      Z22, Z25, Z22
-	VSUBPS      Z24, Z23, Z25
-	VMINPS      Z22, Z25, Z22
-	VADDPS      Z24, Z22, Z22
-	VCMPPS      $0x07, Z19, Z19, K1
-	VCVTPS2DQ   Z22, Z22
-	VMOVAPS.Z   Z22, K1, Z22
-	VMOVUPS     192(SI), Z19
-	VDIVPS      Z3, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z24
-	VCVTDQ2PS   Z17, Z25
-	VSUBPS      Z25, Z21, Z21
-	VMAXPS      Z24, Z21, Z24
-	VSUBPS      Z25, Z23, Z23
-	VMINPS      Z24, Z23, Z24
-	VADDPS      Z25, Z24, Z24
-	VCMPPS      $0x07, Z19, Z19, K1
-	VCVTPS2DQ   Z24, Z24
-	VMOVAPS.Z   Z24, K1, Z24
-	VPACKSSDW   Z24, Z22, Z22
-	VPACKSSWB   Z22, Z20, Z20
-	VPERMD      Z20, Z14, Z20
-	VPANDD      Z8, Z20, Z19
-	VPMADDUBSW  Z9, Z19, Z19
-	VPMADDWD    Z7, Z19, Z19
-	VPMOVDB     Z19, X19
-	VMOVUPS     X19, (DI)
-	JMP         short4back
+	MOVQ $+3, 1088(SP)
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+4, 1088(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1040(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1048(SP)
+	LEAQ 16(SP), DX
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VDIVPS      Z1, Z0, Z0
 	VCVTDQ2PS   Z2, Z2
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -17687,9 +15025,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(R8), Z5
+	VMOVUPS     64(DX), Z0
+	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -17702,9 +15040,9 @@ lanerare:
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(R8), Z5
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(R9), Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -17716,9 +15054,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	VMOVUPS     192(SI), Z0
-	VMOVUPS     192(DX), Z5
-	VMOVUPS     192(R8), Z6
+	VMOVUPS     192(DX), Z0
+	VMOVUPS     192(BX), Z5
+	VMOVUPS     192(R9), Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -17737,102 +15075,49 @@ lanerare:
 	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
+	VMOVUPS     X0, (SI)
+	CMPQ        1088(SP), $+1
+	JEQ         groupresume
+	CMPQ        1088(SP), $+2
+	JEQ         short2resume
+	CMPQ        1088(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z2
-	VMOVUPS.Z   128(R8), K7, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z5
-	VMOVUPS.Z   192(R8), K7, Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R9), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         1056(SP), BX
+	MOVQ         1064(SP), R8
+	MOVQ         1072(SP), R9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z4
+	JMP          groupback
+
+short2resume:
+	MOVQ 1056(SP), BX
+	MOVQ 1064(SP), R8
+	MOVQ 1072(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 1056(SP), BX
+	MOVQ 1064(SP), R8
+	MOVQ 1072(SP), R9
+	JMP  short4back
 
 // func QuantizeMinvalPacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeMinvalPacked2AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+TEXT ·QuantizeMinvalPacked2AVX512(SB), $1104-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0x4010401, Z7 0x3030303, Z6 0x100001
 	// per group: Z5 scale, Z4 recip, Z3 minval
-	// vector registers in use at once: 21
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
+	// vector registers in use at once: 19
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
 	VMOVUPS      constantsAVX512<>+4(SB), Z13
@@ -17856,93 +15141,93 @@ TEXT ·QuantizeMinvalPacked2AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
+	MOVQ  R11, DI
+	IMULQ R10, DI
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	SUBQ         R10, R9
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R9), Z3
+	SUBQ         R10, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
 	JGE          groupfirst
-	CMPQ         R9, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R10
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      64(SI), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z2
-	VMOVUPS      128(SI), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      192(SI), Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(DX), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z17
 	VFNMADD231PS Z5, Z17, Z0
 	VFMADD231PS  Z4, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z1
+	VPACKSSDW    Z17, Z1, Z2
+	VMOVUPS      128(DX), Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      192(DX), Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z4, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z1, Z16
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      320(SI), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VMOVUPS      384(SI), Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      320(DX), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z17
 	VFNMADD231PS Z5, Z17, Z0
 	VFMADD231PS  Z4, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VMOVUPS      448(SI), Z0
+	VPACKSSDW    Z17, Z1, Z1
+	VMOVUPS      384(DX), Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z4, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z4, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VMOVUPS      448(DX), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z18
 	VFNMADD231PS Z5, Z18, Z0
 	VFMADD231PS  Z4, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
 	VPACKSSDW    Z18, Z17, Z17
-	VPMINSW      Z1, Z2, Z0
+	VPMINSW      Z16, Z2, Z0
 	VPCMPEQW     Z9, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
 	VPADDSW      Z14, Z2, Z0
-	VPADDSW      Z14, Z1, Z18
+	VPADDSW      Z14, Z16, Z18
 	VPACKSSWB    Z18, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
@@ -17951,11 +15236,11 @@ groupahead:
 	VPMADDUBSW   Z8, Z18, Z18
 	VPMADDWD     Z6, Z18, Z18
 	VPMOVDB      Z18, X18
-	VMOVUPS      X18, (DI)
-	VMOVAPS      Z16, Z2
-	VMOVAPS      Z17, Z1
-	ADDQ         $+16, DI
-	ADDQ         $+256, SI
+	VMOVUPS      X18, (SI)
+	VMOVAPS      Z1, Z2
+	VMOVAPS      Z17, Z16
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
 	JGE          groupahead
@@ -17963,42 +15248,42 @@ groupahead:
 groupends:
 	CMPQ  R10, $+64
 	JNE   grouplast
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           320(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VMOVUPS           384(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VPACKSSDW         Z17, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           448(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z18
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
 	VCVTPS2DQ         Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z1, Z2, Z0
+	VPMINSW           Z16, Z2, Z0
 	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
 	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z1, Z18
+	VPADDSW           Z14, Z16, Z18
 	VPACKSSWB         Z18, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -18007,36 +15292,36 @@ groupturn:
 	VPMADDUBSW        Z8, Z18, Z18
 	VPMADDWD          Z6, Z18, Z18
 	VPMOVDB           Z18, X18
-	VMOVUPS           X18, (DI)
-	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
-	ADDQ              $+4, DX
+	VMOVUPS           X18, (SI)
+	VMOVAPS           Z1, Z2
+	VMOVAPS           Z17, Z16
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+16, DI
-	ADDQ              $+256, SI
+	ADDQ              $+4, R9
+	ADDQ              $+16, SI
+	ADDQ              $+256, DX
 	MOVQ              R11, R10
-	SUBQ              R10, R9
+	SUBQ              R10, DI
 	CMPQ              R10, $+64
 	JNE               groupturned
-	TESTQ             R9, R9
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R9), Z3
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z2
 	VFNMADD231PS Z5, Z2, Z0
@@ -18044,13 +15329,13 @@ grouploop:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(SI), Z2
+	VMOVUPS      128(DX), Z2
 	VSUBPS       Z3, Z2, Z2
 	VMULPS       Z4, Z2, Z16
 	VFNMADD231PS Z5, Z16, Z2
 	VFMADD231PS  Z4, Z2, Z16
 	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      192(SI), Z2
+	VMOVUPS      192(DX), Z2
 	VSUBPS       Z3, Z2, Z2
 	VMULPS       Z4, Z2, Z17
 	VFNMADD231PS Z5, Z17, Z2
@@ -18070,35 +15355,37 @@ grouploop:
 	VPMADDUBSW   Z8, Z1, Z1
 	VPMADDWD     Z6, Z1, Z1
 	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+256, SI
+	ADDQ $+16, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R10, R9
+	CMPQ  R10, $+0
+	JLT   groupstaged
+	ADDQ  R10, DI
 	TESTQ R10, R10
 	JEQ   groupnext
-	CMPQ  R9, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
 
 groupmeet:
 	MOVQ R10, R12
-	MOVQ DX, R13
+	MOVQ BX, R13
 	SUBQ $+16, R10
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VSUBPS       Z5, Z0, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z3, Z1, Z0
@@ -18108,7 +15395,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VSUBPS       Z5, Z0, Z0
 	VMULPS       Z4, Z0, Z2
 	VFNMADD231PS Z3, Z2, Z0
@@ -18120,7 +15407,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      128(SI), Z2
+	VMOVUPS      128(DX), Z2
 	VSUBPS       Z5, Z2, Z2
 	VMULPS       Z4, Z2, Z16
 	VFNMADD231PS Z3, Z16, Z2
@@ -18130,7 +15417,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      192(SI), Z2
+	VMOVUPS      192(DX), Z2
 	VSUBPS       Z5, Z2, Z2
 	VMULPS       Z4, Z2, Z17
 	VFNMADD231PS Z3, Z17, Z2
@@ -18150,77 +15437,77 @@ groupmeet3:
 	VPMADDUBSW   Z8, Z1, Z1
 	VPMADDWD     Z6, Z1, Z1
 	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
+	VMOVUPS      X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R10, $+1
 	JLT          groupnext
-	CMPQ         R9, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R9, R9
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R11, R10
-	ADDQ $+4, DX
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+	ADDQ $+4, R9
 	CMPQ R10, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
+	MOVQ DI, R12
+	MOVQ DI, R13
 
 grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
+	MOVQ R13, DI
+	CMPQ R10, DI
 	JGE  grouppiece
-	MOVQ R10, R9
+	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R9), Z3
 	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z2
 	VFNMADD231PS Z5, Z2, Z0
 	VFMADD231PS  Z4, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z16
 	VFNMADD231PS Z5, Z16, Z0
 	VFMADD231PS  Z4, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	CMPQ         R9, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z17
 	VFNMADD231PS Z5, Z17, Z0
@@ -18235,7 +15522,7 @@ grouptailnarrow:
 	VPMINSW    Z16, Z1, Z1
 	VPCMPEQW   Z9, Z1, K1
 	KORTESTQ   K1, K1
-	JNE        grouptailrare
+	JNE        groupstage
 	VPACKSSWB  Z2, Z0, Z0
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
@@ -18246,34 +15533,34 @@ grouptailnarrow:
 	VPMADDUBSW Z8, Z1, Z1
 	VPMADDWD   Z6, Z1, Z1
 	VPMOVDB    Z1, X1
-	LEAQ       3(R9), CX
+	LEAQ       3(DI), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   X1, K7, (DI)
+	VMOVDQU8   X1, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*4), DX
 
-grouptailback:
-	MOVQ  R9, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R9*4), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
+grouprest:
+	SUBQ  DI, R10
+	SUBQ  DI, R13
+	SUBQ  DI, R12
 	TESTQ R12, R12
 	JEQ   groupdone
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
+	ADDQ  $+4, R9
 
 groupmore:
 	TESTQ R13, R13
 	JNE   grouppieces
-	MOVQ  R12, R9
+	MOVQ  R12, DI
 	JMP   groupbegin
 
 groupdone:
@@ -18291,116 +15578,114 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z3
-	VMOVUPS           128(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z2
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
 
 short2ahead:
-	VMOVUPS           256(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VMOVUPS           384(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           448(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
 	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPADDSW           Z14, Z3, Z0
-	VPADDSW           Z14, Z2, Z17
-	VPACKSSWB         Z17, Z0, Z0
+	VPADDSW           Z14, Z5, Z0
+	VPADDSW           Z14, Z4, Z3
+	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z17
-	VPMADDUBSW        Z8, Z17, Z17
-	VPMADDWD          Z6, Z17, Z17
-	VPMOVDB           Z17, X17
-	VMOVUPS           X17, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+8, DX
+	VPANDD            Z7, Z0, Z3
+	VPMADDUBSW        Z8, Z3, Z3
+	VPMADDWD          Z6, Z3, Z3
+	VPMOVDB           Z3, X3
+	VMOVUPS           X3, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+16, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R9
+	ADDQ              $+16, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
 	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z9, Z1, K1
@@ -18414,14 +15699,14 @@ short2loop:
 	VPMADDUBSW        Z8, Z1, Z1
 	VPMADDWD          Z6, Z1, Z1
 	VPMOVDB           Z1, X1
-	VMOVUPS           X1, (DI)
+	VMOVUPS           X1, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+16, DI
-	ADDQ $+256, SI
+	ADDQ $+8, R9
+	ADDQ $+16, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
@@ -18443,124 +15728,120 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z16
-	VSUBPS.BCST       (R8), Z16, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           64(SI), Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z1
-	VMOVUPS           128(SI), Z16
-	VSUBPS.BCST       8(R8), Z16, Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           192(SI), Z16
-	VSUBPS.BCST       12(R8), Z16, Z16
-	VMULPS.BCST       12(BX), Z16, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z0
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z2
+	VFNMADD231PS.BCST 12(BX), Z2, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
 
 short4ahead:
-	VMOVUPS           256(SI), Z16
-	VSUBPS.BCST       16(R8), Z16, Z16
-	VMULPS.BCST       16(BX), Z16, Z17
-	VFNMADD231PS.BCST 16(DX), Z17, Z16
-	VFMADD231PS.BCST  16(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           320(SI), Z16
-	VSUBPS.BCST       20(R8), Z16, Z16
-	VMULPS.BCST       20(BX), Z16, Z18
-	VFNMADD231PS.BCST 20(DX), Z18, Z16
-	VFMADD231PS.BCST  20(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VMOVUPS           384(SI), Z16
-	VSUBPS.BCST       24(R8), Z16, Z16
-	VMULPS.BCST       24(BX), Z16, Z18
-	VFNMADD231PS.BCST 24(DX), Z18, Z16
-	VFMADD231PS.BCST  24(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VMOVUPS           448(SI), Z16
-	VSUBPS.BCST       28(R8), Z16, Z16
-	VMULPS.BCST       28(BX), Z16, Z19
-	VFNMADD231PS.BCST 28(DX), Z19, Z16
-	VFMADD231PS.BCST  28(BX), Z16, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPMINSW           Z0, Z1, Z16
-	VPCMPEQW          Z9, Z16, K1
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z2
+	VFNMADD231PS.BCST 24(BX), Z2, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z3
+	VFNMADD231PS.BCST 28(BX), Z3, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPADDSW           Z14, Z1, Z16
-	VPADDSW           Z14, Z0, Z19
-	VPACKSSWB         Z19, Z16, Z16
-	VPERMD            Z16, Z13, Z16
-	VPMAXSB           Z12, Z16, Z16
-	VPMINSB           Z10, Z16, Z16
-	VPANDD            Z7, Z16, Z19
-	VPMADDUBSW        Z8, Z19, Z19
-	VPMADDWD          Z6, Z19, Z19
-	VPMOVDB           Z19, X19
-	VMOVUPS           X19, (DI)
-	VMOVAPS           Z17, Z1
-	VMOVAPS           Z18, Z0
-	ADDQ              $+16, DX
+	VPADDSW           Z14, Z5, Z0
+	VPADDSW           Z14, Z4, Z3
+	VPACKSSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPANDD            Z7, Z0, Z3
+	VPMADDUBSW        Z8, Z3, Z3
+	VPMADDWD          Z6, Z3, Z3
+	VPMOVDB           Z3, X3
+	VMOVUPS           X3, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+16, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R9
+	ADDQ              $+16, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(SI), Z16
-	VSUBPS.BCST       8(R8), Z16, Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           192(SI), Z16
-	VSUBPS.BCST       12(R8), Z16, Z16
-	VMULPS.BCST       12(BX), Z16, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z17, Z16
-	VPMINSW           Z17, Z1, Z1
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z9, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z16, Z0, Z0
+	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
@@ -18568,14 +15849,14 @@ short4loop:
 	VPMADDUBSW        Z8, Z1, Z1
 	VPMADDWD          Z6, Z1, Z1
 	VPMOVDB           Z1, X1
-	VMOVUPS           X1, (DI)
+	VMOVUPS           X1, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+16, DI
-	ADDQ $+256, SI
+	ADDQ $+16, R9
+	ADDQ $+16, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
@@ -18590,24 +15871,24 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
+	MOVQ R10, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -18615,19 +15896,19 @@ laneloop:
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPADDSW      Z14, Z3, Z0
-	VMOVUPS      128(SI), Z1
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z4
+	VMOVUPS      128(R9), Z5
 	VSUBPS       Z5, Z1, Z1
 	VMULPS       Z4, Z1, Z5
 	VFNMADD231PS Z2, Z5, Z1
 	VFMADD231PS  Z4, Z1, Z5
 	VCVTPS2DQ    Z5, Z5
-	VMOVUPS      192(SI), Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z16
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z4
+	VMOVUPS      192(R9), Z16
 	VSUBPS       Z16, Z1, Z1
 	VMULPS       Z4, Z1, Z16
 	VFNMADD231PS Z2, Z16, Z1
@@ -18647,98 +15928,31 @@ laneloop:
 	VPMADDUBSW   Z8, Z1, Z1
 	VPMADDWD     Z6, Z1, Z1
 	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      X1, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
+	ADDQ  $+16, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1040(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut2AVX512(SB)
+	MOVQ  1048(SP), DX
+	MOVQ  1056(SP), BX
+	MOVQ  1064(SP), R8
+	MOVQ  1072(SP), R9
 
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMOVUPS.Z    64(BX), K7, Z2
-	VMOVUPS.Z    64(R8), K7, Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VMOVUPS.Z    128(BX), K7, Z2
-	VMOVUPS.Z    128(R8), K7, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VMOVUPS.Z    192(BX), K7, Z2
-	VMOVUPS.Z    192(R8), K7, Z16
-	VSUBPS       Z16, Z0, Z0
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-
-lanetailnarrow:
-	VPACKSSDW  Z4, Z3, Z3
-	VPADDSW    Z14, Z3, Z0
-	VPACKSSDW  Z16, Z5, Z5
-	VPADDSW    Z14, Z5, Z1
-	VPMINSW    Z5, Z3, Z3
-	VPCMPEQW   Z9, Z3, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z13, Z0
-	VPMAXSB    Z12, Z0, Z0
-	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z7, Z0, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z8, Z1, Z1
-	VPMADDWD   Z6, Z1, Z1
-	VPMOVDB    Z1, X1
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X1, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -18752,17 +15966,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z2
 	VFNMADD231PS Z5, Z2, Z0
@@ -18770,13 +15984,13 @@ groupstream:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(SI), Z2
+	VMOVUPS      128(DX), Z2
 	VSUBPS       Z3, Z2, Z2
 	VMULPS       Z4, Z2, Z16
 	VFNMADD231PS Z5, Z16, Z2
 	VFMADD231PS  Z4, Z2, Z16
 	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      192(SI), Z2
+	VMOVUPS      192(DX), Z2
 	VSUBPS       Z3, Z2, Z2
 	VMULPS       Z4, Z2, Z17
 	VFNMADD231PS Z5, Z17, Z2
@@ -18796,90 +16010,53 @@ groupstream:
 	VPMADDUBSW   Z8, Z1, Z1
 	VPMADDWD     Z6, Z1, Z1
 	VPMOVDB      Z1, X1
-	VMOVNTPS     X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+256, SI
+	VMOVNTPS     X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW    Z1, Z2, Z0
+	VPMINSW    Z16, Z2, Z0
 	VPCMPEQW   Z9, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
 	VPADDSW    Z14, Z2, Z0
-	VPADDSW    Z14, Z1, Z16
-	VPACKSSWB  Z16, Z0, Z0
+	VPADDSW    Z14, Z16, Z1
+	VPACKSSWB  Z1, Z0, Z0
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z7, Z0, Z16
-	VPMADDUBSW Z8, Z16, Z16
-	VPMADDWD   Z6, Z16, Z16
-	VPMOVDB    Z16, X16
-	VMOVUPS    X16, (DI)
-	ADDQ       $+16, DI
-	ADDQ       $+256, SI
+	VPANDD     Z7, Z0, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMADDWD   Z6, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	ADDQ       $+256, DX
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z11, Z17
-	VSUBPS      Z2, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VMOVUPS     192(SI), Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z6, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         groupback
+	MOVQ $+1, 1088(SP)
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -18887,16 +16064,16 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -18905,14 +16082,14 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -18921,16 +16098,16 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -18939,14 +16116,14 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -18955,16 +16132,16 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -18973,14 +16150,14 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -18989,130 +16166,86 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(R9), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
 	ADDQ         R11, R10
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z11, Z17
-	VSUBPS      Z2, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z6, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R9), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 1040(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1048(SP)
+	LEAQ 16(SP), DX
+	MOVQ R10, 1080(SP)
+	SUBQ R10, R10
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1040(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 1048(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 1080(SP), R10
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
+	SUBQ BX, R13
 	ADDQ R13, BX
 	ADDQ R13, R8
-	MOVQ R9, R12
+	ADDQ R13, R9
+	MOVQ DI, R12
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z3
 	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(SI), Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
 	VPADDSW           Z14, Z3, Z2
 	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z9, Z1, K1
@@ -19126,115 +16259,74 @@ short2stream:
 	VPMADDUBSW        Z8, Z1, Z1
 	VPMADDWD          Z6, Z1, Z1
 	VPMOVDB           Z1, X1
-	VMOVNTPS          X1, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          X1, (SI)
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+16, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R9
+	ADDQ              $+16, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z16
-	VSUBPS      Z2, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VMOVUPS     192(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z3, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z6, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         short2back
+	MOVQ $+2, 1088(SP)
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(SI), Z16
-	VSUBPS.BCST       8(R8), Z16, Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           192(SI), Z16
-	VSUBPS.BCST       12(R8), Z16, Z16
-	VMULPS.BCST       12(BX), Z16, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z17, Z16
-	VPMINSW           Z17, Z1, Z1
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
 	VPCMPEQW          Z9, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z16, Z0, Z0
+	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
@@ -19242,77 +16334,69 @@ short4stream:
 	VPMADDUBSW        Z8, Z1, Z1
 	VPMADDWD          Z6, Z1, Z1
 	VPMOVDB           Z1, X1
-	VMOVNTPS          X1, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          X1, (SI)
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+16, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R9
+	ADDQ              $+16, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z16
-	VSUBPS      Z16, Z16, Z17
-	VMAXPS      Z1, Z17, Z1
-	VCVTDQ2PS   Z11, Z18
-	VSUBPS      Z16, Z18, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z16, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z17, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VSUBPS.BCST 8(R8), Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z17, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VMOVUPS     192(SI), Z0
-	VSUBPS.BCST 12(R8), Z0, Z0
-	VDIVPS      Z2, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z17, Z20
-	VMINPS      Z20, Z18, Z20
-	VADDPS      Z16, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKSSWB   Z19, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z6, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         short4back
+	MOVQ $+3, 1088(SP)
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
+	JMP  rare
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
+	MOVQ $+4, 1088(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1040(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1048(SP)
+	LEAQ 16(SP), DX
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -19326,9 +16410,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(SI), Z0
-	VMOVUPS     64(DX), Z5
-	VMOVUPS     64(R8), Z16
+	VMOVUPS     64(DX), Z0
+	VMOVUPS     64(BX), Z5
+	VMOVUPS     64(R9), Z16
 	VSUBPS      Z16, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -19339,9 +16423,9 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VMOVUPS     128(DX), Z5
-	VMOVUPS     128(R8), Z16
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     128(BX), Z5
+	VMOVUPS     128(R9), Z16
 	VSUBPS      Z16, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -19351,9 +16435,9 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(SI), Z0
-	VMOVUPS     192(DX), Z16
-	VMOVUPS     192(R8), Z17
+	VMOVUPS     192(DX), Z0
+	VMOVUPS     192(BX), Z16
+	VMOVUPS     192(R9), Z17
 	VSUBPS      Z17, Z0, Z0
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -19370,83 +16454,35 @@ lanerare:
 	VPMADDUBSW  Z8, Z0, Z0
 	VPMADDWD    Z6, Z0, Z0
 	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
+	VMOVUPS     X0, (SI)
+	CMPQ        1088(SP), $+1
+	JEQ         groupresume
+	CMPQ        1088(SP), $+2
+	JEQ         short2resume
+	CMPQ        1088(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VMOVUPS.Z   64(DX), K7, Z5
-	VMOVUPS.Z   64(R8), K7, Z16
-	VSUBPS      Z16, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z16
-	VSUBPS      Z16, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z16
-	VMOVUPS.Z   192(R8), K7, Z17
-	VSUBPS      Z17, Z0, Z0
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z0, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z6, Z0, Z0
-	VPMOVDB     Z0, X0
-	LEAQ        3(R9), CX
-	SHRQ        $0x02, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    X0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         1056(SP), BX
+	MOVQ         1064(SP), R8
+	MOVQ         1072(SP), R9
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R9), Z3
+	JMP          groupback
+
+short2resume:
+	MOVQ 1056(SP), BX
+	MOVQ 1064(SP), R8
+	MOVQ 1072(SP), R9
+	JMP  short2back
+
+short4resume:
+	MOVQ 1056(SP), BX
+	MOVQ 1064(SP), R8
+	MOVQ 1072(SP), R9
+	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x80008000
 DATA constantsAVX512<>+4(SB)/4, $0x00000000

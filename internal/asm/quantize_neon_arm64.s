@@ -6,50 +6,50 @@
 
 // func QuantizeWholeInt8NEON(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeWholeInt8NEON(SB), NOSPLIT, $216-56
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·QuantizeWholeInt8NEON(SB), NOSPLIT, $264-56
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: nothing
 	// per group: V15 scale, V14 recip
-	// vector registers in use at once: 10
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	// vector registers in use at once: 9
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V15.S4]
-	VLD1R (R3), [V14.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V15.S4]
+	VLD1R (R4), [V14.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
 	VFMLS V15.S4, V1.S4, V0.S4
 	VFMLA V14.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x6e2edc43 // fmul v3.4s, v2.4s, v14.4s
 	VFMLS V15.S4, V3.S4, V2.S4
 	VFMLA V14.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x6e2edc44 // fmul v4.4s, v2.4s, v14.4s
 	VFMLS V15.S4, V4.S4, V2.S4
 	VFMLA V14.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x6e2edca6 // fmul v6.4s, v5.4s, v14.4s
 	VFMLS V15.S4, V6.S4, V5.S4
 	VFMLA V14.S4, V5.S4, V6.S4
@@ -64,29 +64,31 @@ grouploop:
 	BVS grouprare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V15.S4]
-	VLD1R (R2), [V14.S4]
+	VLD1R (R4), [V15.S4]
+	VLD1R (R3), [V14.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
 	VFMLS V14.S4, V1.S4, V0.S4
 	VFMLA V15.S4, V0.S4, V1.S4
@@ -95,7 +97,7 @@ groupmeet0:
 	CMP $0, R5
 	BLT groupmeet1cross
 groupmeet1:
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x6e2fdc43 // fmul v3.4s, v2.4s, v15.4s
 	VFMLS V14.S4, V3.S4, V2.S4
 	VFMLA V15.S4, V2.S4, V3.S4
@@ -106,7 +108,7 @@ groupmeet1:
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x6e2fdc44 // fmul v4.4s, v2.4s, v15.4s
 	VFMLS V14.S4, V4.S4, V2.S4
 	VFMLA V15.S4, V2.S4, V4.S4
@@ -115,7 +117,7 @@ groupmeet2:
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x6e2fdca6 // fmul v6.4s, v5.4s, v15.4s
 	VFMLS V14.S4, V6.S4, V5.S4
 	VFMLA V15.S4, V5.S4, V6.S4
@@ -130,168 +132,102 @@ groupmeet3:
 	BVS groupmeetrare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	FMOVQ F0, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V15.S4]
-	VLD1R (R3), [V14.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
-	VFMLS V15.S4, V1.S4, V0.S4
-	VFMLA V14.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	CMP $5, R4
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x6e2edc43 // fmul v3.4s, v2.4s, v14.4s
-	VFMLS V15.S4, V3.S4, V2.S4
-	VFMLA V14.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	FMOVQ 64(RSP), F4
-	WORD $0x6e2edc85 // fmul v5.4s, v4.4s, v14.4s
-	VFMLS V15.S4, V5.S4, V4.S4
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2edcc7 // fmul v7.4s, v6.4s, v14.4s
-	VFMLS V15.S4, V7.S4, V6.S4
-	VFMLA V14.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouptailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
-	FMOVQ F0, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V15.S4]
+	VLD1R (R4), [V14.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	MOVD R5, 256(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R4, R0, R0
-	ADD R4<<2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 232(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 256(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F4
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V5.S4, V1.S4
 	VFMLA V4.S4, V1.S4, V5.S4
 	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F4
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F4
 	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V6.S4, V1.S4
 	VFMLA V4.S4, V1.S4, V6.S4
 	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F4
-	FMOVQ 48(R3), F7
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F4
+	FMOVQ 48(R4), F7
 	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
 	VFMLS V4.S4, V8.S4, V2.S4
 	VFMLA V7.S4, V2.S4, V8.S4
@@ -306,216 +242,43 @@ laneloop:
 	BVS lanerare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F4
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V4.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
-	CMP $13, R4
-	BLT lanetailnarrow
-	FMOVQ 80(RSP), F4
-	FMOVQ 144(RSP), F6
-	FMOVQ 208(RSP), F8
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VFMLS V6.S4, V9.S4, V4.S4
-	VFMLA V8.S4, V4.S4, V9.S4
-	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanetailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	FMOVQ F0, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	MOVD $4294967168, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	MOVD $127, R16
-	VDUP R16, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	WORD $0x6e2ffca5 // fdiv v5.4s, v5.4s, v15.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 264(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -523,12 +286,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V15.B16, V31.B16, V1.B16
 	VMOV V1.B16, V15.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V14.B16, V31.B16, V1.B16
@@ -537,8 +300,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -546,13 +309,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V15.S4]
-	VLD1R (R2), [V14.S4]
+	VLD1R (R4), [V15.S4]
+	VLD1R (R3), [V14.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -561,12 +324,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V15.B16, V31.B16, V3.B16
 	VMOV V3.B16, V15.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V14.B16, V31.B16, V3.B16
@@ -575,8 +338,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -584,13 +347,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V15.S4]
-	VLD1R (R2), [V14.S4]
+	VLD1R (R4), [V15.S4]
+	VLD1R (R3), [V14.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -599,12 +362,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V15.B16, V31.B16, V4.B16
 	VMOV V4.B16, V15.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V14.B16, V31.B16, V4.B16
@@ -613,8 +376,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -622,13 +385,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V15.S4]
-	VLD1R (R2), [V14.S4]
+	VLD1R (R4), [V15.S4]
+	VLD1R (R3), [V14.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -637,12 +400,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
 	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V15.B16, V31.B16, V6.B16
 	VMOV V6.B16, V15.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V14.B16, V31.B16, V6.B16
@@ -651,76 +414,44 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	MOVD $4294967168, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	MOVD $127, R16
-	VDUP R16, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	WORD $0x6e2ffca5 // fdiv v5.4s, v5.4s, v15.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
+	MOVD $2, R16
+	MOVD R16, 264(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	MOVD $4294967168, R16
@@ -739,8 +470,8 @@ lanerare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F5
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
@@ -751,8 +482,8 @@ lanerare:
 	VAND V5.B16, V1.B16, V1.B16
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F5
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F5
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
@@ -761,8 +492,8 @@ lanerare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R3), F6
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -775,79 +506,29 @@ lanerare:
 	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
+	MOVD 264(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	MOVD $4294967168, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	MOVD $127, R16
-	VDUP R16, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F6
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+	VLD1R (R3), [V15.S4]
+	VLD1R (R4), [V14.S4]
+	B groupback
 
 // func QuantizeInt8NEON(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeInt8NEON(SB), NOSPLIT, $216-64
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·QuantizeInt8NEON(SB), NOSPLIT, $264-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 14
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	// vector registers in use at once: 13
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
@@ -865,36 +546,36 @@ TEXT ·QuantizeInt8NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V1.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
 	VFMLS V11.S4, V3.S4, V2.S4
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
 	VFMLS V11.S4, V4.S4, V2.S4
 	VFMLA V10.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
 	VFMLS V11.S4, V6.S4, V5.S4
 	VFMLA V10.S4, V5.S4, V6.S4
@@ -911,29 +592,31 @@ grouploop:
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
 	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
 	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
 	VFMLS V10.S4, V1.S4, V0.S4
 	VFMLA V11.S4, V0.S4, V1.S4
@@ -942,7 +625,7 @@ groupmeet0:
 	CMP $0, R5
 	BLT groupmeet1cross
 groupmeet1:
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
 	VFMLS V10.S4, V3.S4, V2.S4
 	VFMLA V11.S4, V2.S4, V3.S4
@@ -953,7 +636,7 @@ groupmeet1:
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x6e2bdc44 // fmul v4.4s, v2.4s, v11.4s
 	VFMLS V10.S4, V4.S4, V2.S4
 	VFMLA V11.S4, V2.S4, V4.S4
@@ -962,7 +645,7 @@ groupmeet2:
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
 	VFMLS V10.S4, V6.S4, V5.S4
 	VFMLA V11.S4, V5.S4, V6.S4
@@ -979,170 +662,102 @@ groupmeet3:
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
 	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
 	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	FMOVQ F0, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	CMP $5, R4
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	FMOVQ 64(RSP), F4
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
-	VFMLS V11.S4, V7.S4, V6.S4
-	VFMLA V10.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouptailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	FMOVQ F0, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	MOVD R5, 256(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R4, R0, R0
-	ADD R4<<2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 232(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 256(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F4
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V5.S4, V1.S4
 	VFMLA V4.S4, V1.S4, V5.S4
 	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F4
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F4
 	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V6.S4, V1.S4
 	VFMLA V4.S4, V1.S4, V6.S4
 	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F4
-	FMOVQ 48(R3), F7
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F4
+	FMOVQ 48(R4), F7
 	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
 	VFMLS V4.S4, V8.S4, V2.S4
 	VFMLA V7.S4, V2.S4, V8.S4
@@ -1159,214 +774,43 @@ laneloop:
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
 	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F4
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V4.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
-	CMP $13, R4
-	BLT lanetailnarrow
-	FMOVQ 80(RSP), F4
-	FMOVQ 144(RSP), F6
-	FMOVQ 208(RSP), F8
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VFMLS V6.S4, V9.S4, V4.S4
-	VFMLA V8.S4, V4.S4, V9.S4
-	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanetailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	FMOVQ F0, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 264(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -1374,12 +818,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -1388,8 +832,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -1397,13 +841,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -1412,12 +856,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
@@ -1426,8 +870,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -1435,13 +879,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -1450,12 +894,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -1464,8 +908,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -1473,13 +917,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -1488,12 +932,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
 	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V11.B16, V31.B16, V6.B16
 	VMOV V6.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V10.B16, V31.B16, V6.B16
@@ -1502,72 +946,44 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
+	MOVD $2, R16
+	MOVD R16, 264(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
@@ -1582,8 +998,8 @@ lanerare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F5
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
@@ -1594,8 +1010,8 @@ lanerare:
 	VAND V5.B16, V1.B16, V1.B16
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F5
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F5
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
@@ -1604,8 +1020,8 @@ lanerare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R3), F6
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -1618,76 +1034,30 @@ lanerare:
 	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
+	MOVD 264(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F6
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	B groupback
 
 // func QuantizeZeroPointInt8NEON(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointInt8NEON(SB), NOSPLIT, $280-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
+TEXT ·QuantizeZeroPointInt8NEON(SB), NOSPLIT, $344-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
-	// vector registers in use at once: 18
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD zeroPoint+32(FP), R4
+	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
+	// vector registers in use at once: 16
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD zeroPoint+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
@@ -1705,47 +1075,47 @@ TEXT ·QuantizeZeroPointInt8NEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
-	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	SUB R6, R5, R5
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V1.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
 	VFMLS V11.S4, V3.S4, V2.S4
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
-	FMOVQ 32(R1), F2
+	WORD $0x4e690c00 // sqadd v0.8h, v0.8h, v9.8h
+	FMOVQ 32(R2), F2
 	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
 	VFMLS V11.S4, V4.S4, V2.S4
 	VFMLA V10.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
 	VFMLS V11.S4, V6.S4, V5.S4
 	VFMLA V10.S4, V5.S4, V6.S4
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e680c42 // sqadd v2.8h, v2.8h, v8.8h
+	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
@@ -1756,31 +1126,33 @@ grouploop:
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
 	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
 	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V9.B16, V0.B16
-	FMOVQ (R1), F1
+	FMOVQ (R2), F1
 	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
 	VFMLS V10.S4, V2.S4, V1.S4
 	VFMLA V11.S4, V1.S4, V2.S4
@@ -1790,7 +1162,7 @@ groupmeet0:
 	BLT groupmeet1cross
 groupmeet1:
 	VMOV V9.B16, V3.B16
-	FMOVQ 16(R1), F4
+	FMOVQ 16(R2), F4
 	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
 	VFMLS V10.S4, V5.S4, V4.S4
 	VFMLA V11.S4, V4.S4, V5.S4
@@ -1805,7 +1177,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V9.B16, V0.B16
-	FMOVQ 32(R1), F3
+	FMOVQ 32(R2), F3
 	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
 	VFMLS V10.S4, V4.S4, V3.S4
 	VFMLA V11.S4, V3.S4, V4.S4
@@ -1815,7 +1187,7 @@ groupmeet2:
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V9.B16, V6.B16
-	FMOVQ 48(R1), F7
+	FMOVQ 48(R2), F7
 	WORD $0x6e2bdce8 // fmul v8.4s, v7.4s, v11.4s
 	VFMLS V10.S4, V8.S4, V7.S4
 	VFMLA V11.S4, V7.S4, V8.S4
@@ -1835,163 +1207,93 @@ groupmeet3:
 	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
 	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
 	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
-	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	FMOVQ 64(RSP), F4
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
-	VFMLS V11.S4, V7.S4, V6.S4
-	VFMLA V10.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e680c84 // sqadd v4.8h, v4.8h, v8.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouptailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	FMOVQ F0, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	MOVD R6, 328(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R5, R0, R0
-	ADD R5<<2, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 296(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 328(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
+	FMOVQ (R5), F3
 	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V4.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V4.S4
 	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F5
-	FMOVQ 16(R4), F6
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F5
+	FMOVQ 16(R5), F6
 	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
 	VFMLS V2.S4, V7.S4, V1.S4
 	VFMLA V5.S4, V1.S4, V7.S4
@@ -2001,18 +1303,18 @@ laneloop:
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
 	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
 	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F5
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
+	FMOVQ 32(R5), F5
 	WORD $0x6e23dc26 // fmul v6.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V6.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V6.S4
 	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F8
-	FMOVQ 48(R4), F9
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F8
+	FMOVQ 48(R5), F9
 	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
 	VFMLS V3.S4, V10.S4, V2.S4
 	VFMLA V8.S4, V2.S4, V10.S4
@@ -2032,249 +1334,50 @@ laneloop:
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
 	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R4, R16
-	ADD $224, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V4.S4
-	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F5
-	FMOVQ 240(RSP), F6
-	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
-	VFMLS V2.S4, V7.S4, V1.S4
-	VFMLA V5.S4, V1.S4, V7.S4
-	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F5
-	FMOVQ 192(RSP), F8
-	FMOVQ 256(RSP), F9
-	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
-	VFMLS V5.S4, V10.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V10.S4
-	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F8
-	FMOVQ 208(RSP), F11
-	FMOVQ 272(RSP), F16
-	WORD $0x6e2bdcb1 // fmul v17.4s, v5.4s, v11.4s
-	VFMLS V8.S4, V17.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V17.S4
-	WORD $0x4e21aa25 // fcvtns v5.4s, v17.4s
-lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
-	WORD $0x4e614a09 // sqxtn2 v9.8h, v16.4s
-	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4e31f54a // fmax v10.4s, v10.4s, v17.4s
-	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	FMOVQ F0, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R5, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece28:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 296(RSP), R2
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4e21d923 // scvtf v3.4s, v9.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 336(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -2282,17 +1385,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -2301,9 +1404,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -2311,15 +1414,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -2328,17 +1431,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
@@ -2347,9 +1450,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -2357,15 +1460,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -2374,17 +1477,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
 	VMOV V3.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
@@ -2393,9 +1496,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -2403,15 +1506,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -2420,17 +1523,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
@@ -2439,74 +1542,52 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4e21d923 // scvtf v3.4s, v9.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
+	MOVD $2, R16
+	MOVD R16, 336(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
@@ -2520,9 +1601,9 @@ lanerare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F5
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R5), F5
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
@@ -2536,9 +1617,9 @@ lanerare:
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R4), F5
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F5
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
@@ -2550,9 +1631,9 @@ lanerare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R4), F6
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F5
+	FMOVQ 48(R5), F6
 	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e218845 // frintn v5.4s, v2.4s
@@ -2568,88 +1649,34 @@ lanerare:
 	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
+	MOVD 336(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F5
-	FMOVQ 272(RSP), F6
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	B groupback
 
 // func QuantizeMinvalInt8NEON(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeMinvalInt8NEON(SB), NOSPLIT, $280-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
+TEXT ·QuantizeMinvalInt8NEON(SB), NOSPLIT, $344-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 16
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD minval+32(FP), R4
+	// vector registers in use at once: 15
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD minval+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
@@ -2667,26 +1694,26 @@ TEXT ·QuantizeMinvalInt8NEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	SUB R6, R5, R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	VFMLS V10.S4, V1.S4, V0.S4
 	VFMLA V9.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
 	VFMLS V10.S4, V3.S4, V2.S4
@@ -2695,13 +1722,13 @@ grouploop:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
 	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
 	VFMLS V10.S4, V4.S4, V2.S4
 	VFMLA V9.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
 	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
 	VFMLS V10.S4, V6.S4, V5.S4
@@ -2720,30 +1747,32 @@ grouploop:
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
 	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
 	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	VFMLS V8.S4, V1.S4, V0.S4
@@ -2753,7 +1782,7 @@ groupmeet0:
 	CMP $0, R6
 	BLT groupmeet1cross
 groupmeet1:
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
 	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
 	VFMLS V8.S4, V3.S4, V2.S4
@@ -2766,7 +1795,7 @@ groupmeet1:
 	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
 	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
 	VFMLS V8.S4, V4.S4, V2.S4
@@ -2776,7 +1805,7 @@ groupmeet2:
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
 	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
 	VFMLS V8.S4, V6.S4, V5.S4
@@ -2795,166 +1824,92 @@ groupmeet3:
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
 	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
 	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	FMOVQ F0, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	FMOVQ 64(RSP), F4
-	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
-	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
-	VFMLS V10.S4, V5.S4, V4.S4
-	VFMLA V9.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e29dcc7 // fmul v7.4s, v6.4s, v9.4s
-	VFMLS V10.S4, V7.S4, V6.S4
-	VFMLA V9.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouptailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	FMOVQ F0, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	MOVD R6, 328(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R5, R0, R0
-	ADD R5<<2, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 296(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 328(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
+	FMOVQ (R5), F3
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
-	FMOVQ 16(R4), F5
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V5.S4, V1.S4
@@ -2963,19 +1918,19 @@ laneloop:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
 	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F4
+	FMOVQ 32(R5), F6
 	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
 	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V6.S4, V1.S4
 	VFMLA V4.S4, V1.S4, V6.S4
 	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F4
-	FMOVQ 48(R3), F7
-	FMOVQ 48(R4), F8
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F4
+	FMOVQ 48(R4), F7
+	FMOVQ 48(R5), F8
 	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
 	VFMLS V4.S4, V8.S4, V2.S4
@@ -2994,252 +1949,50 @@ laneloop:
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
 	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R4, R16
-	ADD $224, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F4
-	FMOVQ 240(RSP), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F4
-	FMOVQ 192(RSP), F6
-	FMOVQ 256(RSP), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V4.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	FMOVQ 80(RSP), F4
-	FMOVQ 144(RSP), F6
-	FMOVQ 208(RSP), F8
-	FMOVQ 272(RSP), F9
-	WORD $0x4ea9d484 // fsub v4.4s, v4.4s, v9.4s
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VFMLS V6.S4, V9.S4, V4.S4
-	VFMLA V8.S4, V4.S4, V9.S4
-	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanetailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	FMOVQ F0, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R5, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece28:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 296(RSP), R2
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 336(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -3247,17 +2000,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -3266,9 +2019,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -3276,15 +2029,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -3293,17 +2046,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
 	VMOV V3.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
 	VMOV V3.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
@@ -3312,9 +2065,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -3322,15 +2075,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -3339,17 +2092,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -3358,9 +2111,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -3368,15 +2121,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -3385,17 +2138,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
 	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V10.B16, V31.B16, V6.B16
 	VMOV V6.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V9.B16, V31.B16, V6.B16
 	VMOV V6.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V8.B16, V31.B16, V6.B16
@@ -3404,77 +2157,52 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
+	MOVD $2, R16
+	MOVD R16, 336(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
@@ -3488,9 +2216,9 @@ lanerare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F5
-	FMOVQ 16(R4), F6
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F5
+	FMOVQ 16(R5), F6
 	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -3502,9 +2230,9 @@ lanerare:
 	VAND V5.B16, V1.B16, V1.B16
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F5
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F5
+	FMOVQ 32(R5), F6
 	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -3514,9 +2242,9 @@ lanerare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	FMOVQ 48(R2), F6
-	FMOVQ 48(R4), F7
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R3), F6
+	FMOVQ 48(R5), F7
 	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
@@ -3530,81 +2258,31 @@ lanerare:
 	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
+	MOVD 336(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F5
-	FMOVQ 240(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F5
-	FMOVQ 256(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F6
-	FMOVQ 272(RSP), F7
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	B groupback
 
 // func QuantizeUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeUint8NEON(SB), NOSPLIT, $216-64
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·QuantizeUint8NEON(SB), NOSPLIT, $264-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 14
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	// vector registers in use at once: 13
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
@@ -3622,36 +2300,36 @@ TEXT ·QuantizeUint8NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V1.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
 	VFMLS V11.S4, V3.S4, V2.S4
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
 	VFMLS V11.S4, V4.S4, V2.S4
 	VFMLA V10.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
 	VFMLS V11.S4, V6.S4, V5.S4
 	VFMLA V10.S4, V5.S4, V6.S4
@@ -3668,29 +2346,31 @@ grouploop:
 	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
 	VUMAX V14.B16, V0.B16, V0.B16
 	VUMIN V12.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
 	VFMLS V10.S4, V1.S4, V0.S4
 	VFMLA V11.S4, V0.S4, V1.S4
@@ -3699,7 +2379,7 @@ groupmeet0:
 	CMP $0, R5
 	BLT groupmeet1cross
 groupmeet1:
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
 	VFMLS V10.S4, V3.S4, V2.S4
 	VFMLA V11.S4, V2.S4, V3.S4
@@ -3710,7 +2390,7 @@ groupmeet1:
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x6e2bdc44 // fmul v4.4s, v2.4s, v11.4s
 	VFMLS V10.S4, V4.S4, V2.S4
 	VFMLA V11.S4, V2.S4, V4.S4
@@ -3719,7 +2399,7 @@ groupmeet2:
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
 	VFMLS V10.S4, V6.S4, V5.S4
 	VFMLA V11.S4, V5.S4, V6.S4
@@ -3736,170 +2416,102 @@ groupmeet3:
 	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
 	VUMAX V14.B16, V0.B16, V0.B16
 	VUMIN V12.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	CMP $5, R4
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	FMOVQ 64(RSP), F4
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
-	VFMLS V11.S4, V7.S4, V6.S4
-	VFMLA V10.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouptailrare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
-	VUMAX V14.B16, V0.B16, V0.B16
-	VUMIN V12.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	MOVD R5, 256(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R4, R0, R0
-	ADD R4<<2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 232(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 256(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F4
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V5.S4, V1.S4
 	VFMLA V4.S4, V1.S4, V5.S4
 	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F4
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F4
 	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V6.S4, V1.S4
 	VFMLA V4.S4, V1.S4, V6.S4
 	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F4
-	FMOVQ 48(R3), F7
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F4
+	FMOVQ 48(R4), F7
 	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
 	VFMLS V4.S4, V8.S4, V2.S4
 	VFMLA V7.S4, V2.S4, V8.S4
@@ -3916,214 +2528,43 @@ laneloop:
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	VUMAX V14.B16, V0.B16, V0.B16
 	VUMIN V12.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F4
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V4.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
-	CMP $13, R4
-	BLT lanetailnarrow
-	FMOVQ 80(RSP), F4
-	FMOVQ 144(RSP), F6
-	FMOVQ 208(RSP), F8
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VFMLS V6.S4, V9.S4, V4.S4
-	VFMLA V8.S4, V4.S4, V9.S4
-	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanetailrare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V14.B16, V0.B16, V0.B16
-	VUMIN V12.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 264(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -4131,12 +2572,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -4145,8 +2586,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -4154,13 +2595,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -4169,12 +2610,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
@@ -4183,8 +2624,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -4192,13 +2633,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -4207,12 +2648,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -4221,8 +2662,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -4230,13 +2671,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -4245,12 +2686,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
 	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V11.B16, V31.B16, V6.B16
 	VMOV V6.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V10.B16, V31.B16, V6.B16
@@ -4259,72 +2700,44 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
+	MOVD $2, R16
+	MOVD R16, 264(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
@@ -4339,8 +2752,8 @@ lanerare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F5
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
@@ -4351,8 +2764,8 @@ lanerare:
 	VAND V5.B16, V1.B16, V1.B16
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F5
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F5
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
@@ -4361,8 +2774,8 @@ lanerare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R3), F6
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -4375,76 +2788,30 @@ lanerare:
 	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
+	MOVD 264(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F6
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	B groupback
 
 // func QuantizeZeroPointUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointUint8NEON(SB), NOSPLIT, $280-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
+TEXT ·QuantizeZeroPointUint8NEON(SB), NOSPLIT, $344-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
-	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
-	// vector registers in use at once: 18
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD zeroPoint+32(FP), R4
+	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
+	// vector registers in use at once: 16
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD zeroPoint+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
@@ -4462,47 +2829,47 @@ TEXT ·QuantizeZeroPointUint8NEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
-	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	SUB R6, R5, R5
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V1.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
 	VFMLS V11.S4, V3.S4, V2.S4
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
-	FMOVQ 32(R1), F2
+	WORD $0x4e690c00 // sqadd v0.8h, v0.8h, v9.8h
+	FMOVQ 32(R2), F2
 	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
 	VFMLS V11.S4, V4.S4, V2.S4
 	VFMLA V10.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
 	VFMLS V11.S4, V6.S4, V5.S4
 	VFMLA V10.S4, V5.S4, V6.S4
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e680c42 // sqadd v2.8h, v2.8h, v8.8h
+	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
@@ -4513,31 +2880,33 @@ grouploop:
 	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
 	VUMAX V14.B16, V0.B16, V0.B16
 	VUMIN V12.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V9.B16, V0.B16
-	FMOVQ (R1), F1
+	FMOVQ (R2), F1
 	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
 	VFMLS V10.S4, V2.S4, V1.S4
 	VFMLA V11.S4, V1.S4, V2.S4
@@ -4547,7 +2916,7 @@ groupmeet0:
 	BLT groupmeet1cross
 groupmeet1:
 	VMOV V9.B16, V3.B16
-	FMOVQ 16(R1), F4
+	FMOVQ 16(R2), F4
 	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
 	VFMLS V10.S4, V5.S4, V4.S4
 	VFMLA V11.S4, V4.S4, V5.S4
@@ -4562,7 +2931,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V9.B16, V0.B16
-	FMOVQ 32(R1), F3
+	FMOVQ 32(R2), F3
 	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
 	VFMLS V10.S4, V4.S4, V3.S4
 	VFMLA V11.S4, V3.S4, V4.S4
@@ -4572,7 +2941,7 @@ groupmeet2:
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V9.B16, V6.B16
-	FMOVQ 48(R1), F7
+	FMOVQ 48(R2), F7
 	WORD $0x6e2bdce8 // fmul v8.4s, v7.4s, v11.4s
 	VFMLS V10.S4, V8.S4, V7.S4
 	VFMLA V11.S4, V7.S4, V8.S4
@@ -4592,163 +2961,93 @@ groupmeet3:
 	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
 	VUMAX V14.B16, V1.B16, V1.B16
 	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
-	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	FMOVQ 64(RSP), F4
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
-	VFMLS V11.S4, V7.S4, V6.S4
-	VFMLA V10.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e680c84 // sqadd v4.8h, v4.8h, v8.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouptailrare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
-	VUMAX V14.B16, V0.B16, V0.B16
-	VUMIN V12.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	MOVD R6, 328(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R5, R0, R0
-	ADD R5<<2, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 296(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 328(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
+	FMOVQ (R5), F3
 	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V4.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V4.S4
 	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F5
-	FMOVQ 16(R4), F6
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F5
+	FMOVQ 16(R5), F6
 	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
 	VFMLS V2.S4, V7.S4, V1.S4
 	VFMLA V5.S4, V1.S4, V7.S4
@@ -4758,18 +3057,18 @@ laneloop:
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
 	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
 	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F5
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
+	FMOVQ 32(R5), F5
 	WORD $0x6e23dc26 // fmul v6.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V6.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V6.S4
 	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F8
-	FMOVQ 48(R4), F9
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F8
+	FMOVQ 48(R5), F9
 	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
 	VFMLS V3.S4, V10.S4, V2.S4
 	VFMLA V8.S4, V2.S4, V10.S4
@@ -4789,249 +3088,50 @@ laneloop:
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	VUMAX V14.B16, V0.B16, V0.B16
 	VUMIN V12.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R4, R16
-	ADD $224, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V4.S4
-	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F5
-	FMOVQ 240(RSP), F6
-	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
-	VFMLS V2.S4, V7.S4, V1.S4
-	VFMLA V5.S4, V1.S4, V7.S4
-	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F5
-	FMOVQ 192(RSP), F8
-	FMOVQ 256(RSP), F9
-	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
-	VFMLS V5.S4, V10.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V10.S4
-	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F8
-	FMOVQ 208(RSP), F11
-	FMOVQ 272(RSP), F16
-	WORD $0x6e2bdcb1 // fmul v17.4s, v5.4s, v11.4s
-	VFMLS V8.S4, V17.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V17.S4
-	WORD $0x4e21aa25 // fcvtns v5.4s, v17.4s
-lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
-	WORD $0x4e614a09 // sqxtn2 v9.8h, v16.4s
-	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4e31f54a // fmax v10.4s, v10.4s, v17.4s
-	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V14.B16, V0.B16, V0.B16
-	VUMIN V12.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R5, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece28:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 296(RSP), R2
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4e21d923 // scvtf v3.4s, v9.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 336(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -5039,17 +3139,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -5058,9 +3158,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -5068,15 +3168,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -5085,17 +3185,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
@@ -5104,9 +3204,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -5114,15 +3214,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -5131,17 +3231,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
 	VMOV V3.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
@@ -5150,9 +3250,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -5160,15 +3260,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -5177,17 +3277,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
@@ -5196,74 +3296,52 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4e21d923 // scvtf v3.4s, v9.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
+	MOVD $2, R16
+	MOVD R16, 336(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
@@ -5277,9 +3355,9 @@ lanerare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F5
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R5), F5
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
@@ -5293,9 +3371,9 @@ lanerare:
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R4), F5
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F5
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
@@ -5307,9 +3385,9 @@ lanerare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R4), F6
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F5
+	FMOVQ 48(R5), F6
 	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e218845 // frintn v5.4s, v2.4s
@@ -5325,88 +3403,34 @@ lanerare:
 	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
+	MOVD 336(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F5
-	FMOVQ 272(RSP), F6
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	B groupback
 
 // func QuantizeMinvalUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeMinvalUint8NEON(SB), NOSPLIT, $280-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
+TEXT ·QuantizeMinvalUint8NEON(SB), NOSPLIT, $344-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowU8, V0 Narrow16, V11 NarrowU8
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 16
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD minval+32(FP), R4
+	// vector registers in use at once: 15
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD minval+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
@@ -5424,26 +3448,26 @@ TEXT ·QuantizeMinvalUint8NEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	SUB R6, R5, R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	VFMLS V10.S4, V1.S4, V0.S4
 	VFMLA V9.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
 	VFMLS V10.S4, V3.S4, V2.S4
@@ -5452,13 +3476,13 @@ grouploop:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
 	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
 	VFMLS V10.S4, V4.S4, V2.S4
 	VFMLA V9.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
 	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
 	VFMLS V10.S4, V6.S4, V5.S4
@@ -5477,30 +3501,32 @@ grouploop:
 	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
 	VUMAX V13.B16, V0.B16, V0.B16
 	VUMIN V11.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	VFMLS V8.S4, V1.S4, V0.S4
@@ -5510,7 +3536,7 @@ groupmeet0:
 	CMP $0, R6
 	BLT groupmeet1cross
 groupmeet1:
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
 	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
 	VFMLS V8.S4, V3.S4, V2.S4
@@ -5523,7 +3549,7 @@ groupmeet1:
 	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
 	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
 	VFMLS V8.S4, V4.S4, V2.S4
@@ -5533,7 +3559,7 @@ groupmeet2:
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
 	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
 	VFMLS V8.S4, V6.S4, V5.S4
@@ -5552,166 +3578,92 @@ groupmeet3:
 	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
 	VUMAX V13.B16, V0.B16, V0.B16
 	VUMIN V11.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	FMOVQ 64(RSP), F4
-	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
-	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
-	VFMLS V10.S4, V5.S4, V4.S4
-	VFMLA V9.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e29dcc7 // fmul v7.4s, v6.4s, v9.4s
-	VFMLS V10.S4, V7.S4, V6.S4
-	VFMLA V9.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouptailrare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
-	VUMAX V13.B16, V0.B16, V0.B16
-	VUMIN V11.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	MOVD R6, 328(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R5, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R5, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R5, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R5, R0, R0
-	ADD R5<<2, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 296(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 328(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
+	FMOVQ (R5), F3
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
-	FMOVQ 16(R4), F5
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V5.S4, V1.S4
@@ -5720,19 +3672,19 @@ laneloop:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
 	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F4
+	FMOVQ 32(R5), F6
 	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
 	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V6.S4, V1.S4
 	VFMLA V4.S4, V1.S4, V6.S4
 	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F4
-	FMOVQ 48(R3), F7
-	FMOVQ 48(R4), F8
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F4
+	FMOVQ 48(R4), F7
+	FMOVQ 48(R5), F8
 	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
 	VFMLS V4.S4, V8.S4, V2.S4
@@ -5751,252 +3703,50 @@ laneloop:
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	VUMAX V13.B16, V0.B16, V0.B16
 	VUMIN V11.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R4, R16
-	ADD $224, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F4
-	FMOVQ 240(RSP), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F4
-	FMOVQ 192(RSP), F6
-	FMOVQ 256(RSP), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V4.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	FMOVQ 80(RSP), F4
-	FMOVQ 144(RSP), F6
-	FMOVQ 208(RSP), F8
-	FMOVQ 272(RSP), F9
-	WORD $0x4ea9d484 // fsub v4.4s, v4.4s, v9.4s
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VFMLS V6.S4, V9.S4, V4.S4
-	VFMLA V8.S4, V4.S4, V9.S4
-	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanetailrare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V13.B16, V0.B16, V0.B16
-	VUMIN V11.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R5, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R5, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R5, piece27
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R5, piece28
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece28:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 296(RSP), R2
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 336(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -6004,17 +3754,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -6023,9 +3773,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -6033,15 +3783,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -6050,17 +3800,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
 	VMOV V3.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
 	VMOV V3.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
@@ -6069,9 +3819,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -6079,15 +3829,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -6096,17 +3846,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -6115,9 +3865,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -6125,15 +3875,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -6142,17 +3892,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
 	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V10.B16, V31.B16, V6.B16
 	VMOV V6.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V9.B16, V31.B16, V6.B16
 	VMOV V6.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V8.B16, V31.B16, V6.B16
@@ -6161,77 +3911,52 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
+	MOVD $2, R16
+	MOVD R16, 336(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
@@ -6245,9 +3970,9 @@ lanerare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F5
-	FMOVQ 16(R4), F6
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F5
+	FMOVQ 16(R5), F6
 	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -6259,9 +3984,9 @@ lanerare:
 	VAND V5.B16, V1.B16, V1.B16
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F5
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F5
+	FMOVQ 32(R5), F6
 	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -6271,9 +3996,9 @@ lanerare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	FMOVQ 48(R2), F6
-	FMOVQ 48(R4), F7
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R3), F6
+	FMOVQ 48(R5), F7
 	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
@@ -6287,81 +4012,31 @@ lanerare:
 	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
+	MOVD 336(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F5
-	FMOVQ 240(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F5
-	FMOVQ 256(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F6
-	FMOVQ 272(RSP), F7
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	B groupback
 
 // func QuantizePacked4NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizePacked4NEON(SB), NOSPLIT, $216-64
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·QuantizePacked4NEON(SB), NOSPLIT, $264-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 14
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	// vector registers in use at once: 13
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
@@ -6379,36 +4054,36 @@ TEXT ·QuantizePacked4NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V1.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
 	VFMLS V11.S4, V3.S4, V2.S4
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
 	VFMLS V11.S4, V4.S4, V2.S4
 	VFMLA V10.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
 	VFMLS V11.S4, V6.S4, V5.S4
 	VFMLA V10.S4, V5.S4, V6.S4
@@ -6428,29 +4103,31 @@ grouploop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
 groupback:
-	ADD $8, R0, R0
-	ADD $64, R1, R1
+	ADD $8, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
 	VFMLS V10.S4, V1.S4, V0.S4
 	VFMLA V11.S4, V0.S4, V1.S4
@@ -6459,7 +4136,7 @@ groupmeet0:
 	CMP $0, R5
 	BLT groupmeet1cross
 groupmeet1:
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
 	VFMLS V10.S4, V3.S4, V2.S4
 	VFMLA V11.S4, V2.S4, V3.S4
@@ -6470,7 +4147,7 @@ groupmeet1:
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x6e2bdc44 // fmul v4.4s, v2.4s, v11.4s
 	VFMLS V10.S4, V4.S4, V2.S4
 	VFMLA V11.S4, V2.S4, V4.S4
@@ -6479,7 +4156,7 @@ groupmeet2:
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
 	VFMLS V10.S4, V6.S4, V5.S4
 	VFMLA V11.S4, V5.S4, V6.S4
@@ -6499,184 +4176,102 @@ groupmeet3:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
-	ADD $8, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
+	FMOVD F1, (R1)
+	ADD $8, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	CMP $5, R4
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	FMOVQ 64(RSP), F4
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
-	VFMLS V11.S4, V7.S4, V6.S4
-	VFMLA V10.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouptailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-grouptailback:
-	MOVD $0, R17
-	ADD R4<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	MOVD R5, 256(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R20, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R20, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R20, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R4>>1, R0, R0
-	ADD R4<<2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD R0>>1, R1, R1
+	MOVD 232(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 256(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F4
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V5.S4, V1.S4
 	VFMLA V4.S4, V1.S4, V5.S4
 	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F4
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F4
 	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V6.S4, V1.S4
 	VFMLA V4.S4, V1.S4, V6.S4
 	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F4
-	FMOVQ 48(R3), F7
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F4
+	FMOVQ 48(R4), F7
 	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
 	VFMLS V4.S4, V8.S4, V2.S4
 	VFMLA V7.S4, V2.S4, V8.S4
@@ -6696,231 +4291,43 @@ laneloop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
 laneback:
-	ADD $8, R0, R0
-	ADD $64, R1, R1
+	ADD $8, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F4
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V4.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
-	CMP $13, R4
-	BLT lanetailnarrow
-	FMOVQ 80(RSP), F4
-	FMOVQ 144(RSP), F6
-	FMOVQ 208(RSP), F8
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VFMLS V6.S4, V9.S4, V4.S4
-	VFMLA V8.S4, V4.S4, V9.S4
-	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanetailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R4<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R20, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R20, piece23
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R20, piece24
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 264(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -6928,12 +4335,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -6942,8 +4349,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -6951,13 +4358,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -6966,12 +4373,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
@@ -6980,8 +4387,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -6989,13 +4396,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -7004,12 +4411,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -7018,8 +4425,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -7027,13 +4434,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -7042,12 +4449,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
 	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V11.B16, V31.B16, V6.B16
 	VMOV V6.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V10.B16, V31.B16, V6.B16
@@ -7056,75 +4463,44 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
+	MOVD $2, R16
+	MOVD R16, 264(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
@@ -7139,8 +4515,8 @@ lanerare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F5
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
@@ -7151,8 +4527,8 @@ lanerare:
 	VAND V5.B16, V1.B16, V1.B16
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F5
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F5
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
@@ -7161,8 +4537,8 @@ lanerare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R3), F6
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -7178,79 +4554,30 @@ lanerare:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
+	MOVD 264(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F6
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	B groupback
 
 // func QuantizeZeroPointPacked4NEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointPacked4NEON(SB), NOSPLIT, $280-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
+TEXT ·QuantizeZeroPointPacked4NEON(SB), NOSPLIT, $344-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
-	// vector registers in use at once: 18
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD zeroPoint+32(FP), R4
+	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
+	// vector registers in use at once: 16
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD zeroPoint+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
@@ -7268,47 +4595,47 @@ TEXT ·QuantizeZeroPointPacked4NEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
-	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	SUB R6, R5, R5
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V1.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
 	VFMLS V11.S4, V3.S4, V2.S4
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
-	FMOVQ 32(R1), F2
+	WORD $0x4e690c00 // sqadd v0.8h, v0.8h, v9.8h
+	FMOVQ 32(R2), F2
 	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
 	VFMLS V11.S4, V4.S4, V2.S4
 	VFMLA V10.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
 	VFMLS V11.S4, V6.S4, V5.S4
 	VFMLA V10.S4, V5.S4, V6.S4
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e680c42 // sqadd v2.8h, v2.8h, v8.8h
+	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
@@ -7322,31 +4649,33 @@ grouploop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
 groupback:
-	ADD $8, R0, R0
-	ADD $64, R1, R1
+	ADD $8, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V9.B16, V0.B16
-	FMOVQ (R1), F1
+	FMOVQ (R2), F1
 	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
 	VFMLS V10.S4, V2.S4, V1.S4
 	VFMLA V11.S4, V1.S4, V2.S4
@@ -7356,7 +4685,7 @@ groupmeet0:
 	BLT groupmeet1cross
 groupmeet1:
 	VMOV V9.B16, V3.B16
-	FMOVQ 16(R1), F4
+	FMOVQ 16(R2), F4
 	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
 	VFMLS V10.S4, V5.S4, V4.S4
 	VFMLA V11.S4, V4.S4, V5.S4
@@ -7371,7 +4700,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V9.B16, V0.B16
-	FMOVQ 32(R1), F3
+	FMOVQ 32(R2), F3
 	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
 	VFMLS V10.S4, V4.S4, V3.S4
 	VFMLA V11.S4, V3.S4, V4.S4
@@ -7381,7 +4710,7 @@ groupmeet2:
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V9.B16, V6.B16
-	FMOVQ 48(R1), F7
+	FMOVQ 48(R2), F7
 	WORD $0x6e2bdce8 // fmul v8.4s, v7.4s, v11.4s
 	VFMLS V10.S4, V8.S4, V7.S4
 	VFMLA V11.S4, V7.S4, V8.S4
@@ -7404,177 +4733,93 @@ groupmeet3:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R0)
-	ADD $8, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
+	FMOVD F0, (R1)
+	ADD $8, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
-	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	FMOVQ 64(RSP), F4
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
-	VFMLS V11.S4, V7.S4, V6.S4
-	VFMLA V10.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e680c84 // sqadd v4.8h, v4.8h, v8.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouptailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-grouptailback:
-	MOVD $0, R17
-	ADD R5<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	MOVD R6, 328(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R5, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R20, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R20, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R20, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R5>>1, R0, R0
-	ADD R5<<2, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD R0>>1, R1, R1
+	MOVD 296(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 328(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
+	FMOVQ (R5), F3
 	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V4.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V4.S4
 	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F5
-	FMOVQ 16(R4), F6
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F5
+	FMOVQ 16(R5), F6
 	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
 	VFMLS V2.S4, V7.S4, V1.S4
 	VFMLA V5.S4, V1.S4, V7.S4
@@ -7584,18 +4829,18 @@ laneloop:
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
 	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
 	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F5
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
+	FMOVQ 32(R5), F5
 	WORD $0x6e23dc26 // fmul v6.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V6.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V6.S4
 	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F8
-	FMOVQ 48(R4), F9
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F8
+	FMOVQ 48(R5), F9
 	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
 	VFMLS V3.S4, V10.S4, V2.S4
 	VFMLA V8.S4, V2.S4, V10.S4
@@ -7618,266 +4863,50 @@ laneloop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
 laneback:
-	ADD $8, R0, R0
-	ADD $64, R1, R1
+	ADD $8, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R4, R16
-	ADD $224, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V4.S4
-	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F5
-	FMOVQ 240(RSP), F6
-	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
-	VFMLS V2.S4, V7.S4, V1.S4
-	VFMLA V5.S4, V1.S4, V7.S4
-	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F5
-	FMOVQ 192(RSP), F8
-	FMOVQ 256(RSP), F9
-	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
-	VFMLS V5.S4, V10.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V10.S4
-	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F8
-	FMOVQ 208(RSP), F11
-	FMOVQ 272(RSP), F16
-	WORD $0x6e2bdcb1 // fmul v17.4s, v5.4s, v11.4s
-	VFMLS V8.S4, V17.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V17.S4
-	WORD $0x4e21aa25 // fcvtns v5.4s, v17.4s
-lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
-	WORD $0x4e614a09 // sqxtn2 v9.8h, v16.4s
-	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4e31f54a // fmax v10.4s, v10.4s, v17.4s
-	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R5<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R5, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R20, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R20, piece27
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R20, piece28
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece28:
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	MOVD 296(RSP), R2
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4e21d923 // scvtf v3.4s, v9.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 336(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -7885,17 +4914,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -7904,9 +4933,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -7914,15 +4943,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -7931,17 +4960,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
@@ -7950,9 +4979,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -7960,15 +4989,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -7977,17 +5006,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
 	VMOV V3.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
@@ -7996,9 +5025,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -8006,15 +5035,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -8023,17 +5052,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
@@ -8042,77 +5071,52 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4e21d923 // scvtf v3.4s, v9.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
+	MOVD $2, R16
+	MOVD R16, 336(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
@@ -8126,9 +5130,9 @@ lanerare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F5
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R5), F5
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
@@ -8142,9 +5146,9 @@ lanerare:
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R4), F5
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F5
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
@@ -8156,9 +5160,9 @@ lanerare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R4), F6
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F5
+	FMOVQ 48(R5), F6
 	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e218845 // frintn v5.4s, v2.4s
@@ -8177,91 +5181,34 @@ lanerare:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
+	MOVD 336(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F5
-	FMOVQ 272(RSP), F6
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	B groupback
 
 // func QuantizeMinvalPacked4NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeMinvalPacked4NEON(SB), NOSPLIT, $280-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
+TEXT ·QuantizeMinvalPacked4NEON(SB), NOSPLIT, $344-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 16
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD minval+32(FP), R4
+	// vector registers in use at once: 15
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD minval+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
@@ -8279,26 +5226,26 @@ TEXT ·QuantizeMinvalPacked4NEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	SUB R6, R5, R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	VFMLS V10.S4, V1.S4, V0.S4
 	VFMLA V9.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
 	VFMLS V10.S4, V3.S4, V2.S4
@@ -8307,13 +5254,13 @@ grouploop:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
 	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
 	VFMLS V10.S4, V4.S4, V2.S4
 	VFMLA V9.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
 	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
 	VFMLS V10.S4, V6.S4, V5.S4
@@ -8335,30 +5282,32 @@ grouploop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
 groupback:
-	ADD $8, R0, R0
-	ADD $64, R1, R1
+	ADD $8, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	VFMLS V8.S4, V1.S4, V0.S4
@@ -8368,7 +5317,7 @@ groupmeet0:
 	CMP $0, R6
 	BLT groupmeet1cross
 groupmeet1:
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
 	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
 	VFMLS V8.S4, V3.S4, V2.S4
@@ -8381,7 +5330,7 @@ groupmeet1:
 	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
 	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
 	VFMLS V8.S4, V4.S4, V2.S4
@@ -8391,7 +5340,7 @@ groupmeet2:
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
 	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
 	VFMLS V8.S4, V6.S4, V5.S4
@@ -8413,180 +5362,92 @@ groupmeet3:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
-	ADD $8, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
+	FMOVD F1, (R1)
+	ADD $8, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	FMOVQ 64(RSP), F4
-	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
-	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
-	VFMLS V10.S4, V5.S4, V4.S4
-	VFMLA V9.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e29dcc7 // fmul v7.4s, v6.4s, v9.4s
-	VFMLS V10.S4, V7.S4, V6.S4
-	VFMLA V9.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouptailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-grouptailback:
-	MOVD $0, R17
-	ADD R5<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	MOVD R6, 328(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R5, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R20, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R20, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R20, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R5>>1, R0, R0
-	ADD R5<<2, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD R0>>1, R1, R1
+	MOVD 296(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 328(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
+	FMOVQ (R5), F3
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
-	FMOVQ 16(R4), F5
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V5.S4, V1.S4
@@ -8595,19 +5456,19 @@ laneloop:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
 	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F4
+	FMOVQ 32(R5), F6
 	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
 	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V6.S4, V1.S4
 	VFMLA V4.S4, V1.S4, V6.S4
 	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F4
-	FMOVQ 48(R3), F7
-	FMOVQ 48(R4), F8
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F4
+	FMOVQ 48(R4), F7
+	FMOVQ 48(R5), F8
 	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
 	VFMLS V4.S4, V8.S4, V2.S4
@@ -8629,269 +5490,50 @@ laneloop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
 laneback:
-	ADD $8, R0, R0
-	ADD $64, R1, R1
+	ADD $8, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R5, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R5, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R4, R16
-	ADD $224, RSP, R17
-	TBZ $3, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F4
-	FMOVQ 240(RSP), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F4
-	FMOVQ 192(RSP), F6
-	FMOVQ 256(RSP), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V4.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	FMOVQ 80(RSP), F4
-	FMOVQ 144(RSP), F6
-	FMOVQ 208(RSP), F8
-	FMOVQ 272(RSP), F9
-	WORD $0x4ea9d484 // fsub v4.4s, v4.4s, v9.4s
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VFMLS V6.S4, V9.S4, V4.S4
-	VFMLA V8.S4, V4.S4, V9.S4
-	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanetailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R5<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R5, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece25
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R20, piece26
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R20, piece27
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R20, piece28
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece28:
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	MOVD 296(RSP), R2
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 336(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -8899,17 +5541,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -8918,9 +5560,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -8928,15 +5570,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -8945,17 +5587,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
 	VMOV V3.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
 	VMOV V3.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
@@ -8964,9 +5606,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -8974,15 +5616,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -8991,17 +5633,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -9010,9 +5652,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -9020,15 +5662,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -9037,17 +5679,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
 	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V10.B16, V31.B16, V6.B16
 	VMOV V6.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V9.B16, V31.B16, V6.B16
 	VMOV V6.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V8.B16, V31.B16, V6.B16
@@ -9056,80 +5698,52 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
+	MOVD $2, R16
+	MOVD R16, 336(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
@@ -9143,9 +5757,9 @@ lanerare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F5
-	FMOVQ 16(R4), F6
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F5
+	FMOVQ 16(R5), F6
 	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -9157,9 +5771,9 @@ lanerare:
 	VAND V5.B16, V1.B16, V1.B16
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F5
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F5
+	FMOVQ 32(R5), F6
 	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -9169,9 +5783,9 @@ lanerare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	FMOVQ 48(R2), F6
-	FMOVQ 48(R4), F7
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R3), F6
+	FMOVQ 48(R5), F7
 	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
@@ -9188,84 +5802,31 @@ lanerare:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
+	MOVD 336(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F5
-	FMOVQ 240(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F5
-	FMOVQ 256(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F6
-	FMOVQ 272(RSP), F7
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	B groupback
 
 // func QuantizePacked2NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizePacked2NEON(SB), NOSPLIT, $216-64
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·QuantizePacked2NEON(SB), NOSPLIT, $264-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 14
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	// vector registers in use at once: 13
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
@@ -9283,36 +5844,36 @@ TEXT ·QuantizePacked2NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V1.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
 	VFMLS V11.S4, V3.S4, V2.S4
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
 	VFMLS V11.S4, V4.S4, V2.S4
 	VFMLA V10.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
 	VFMLS V11.S4, V6.S4, V5.S4
 	VFMLA V10.S4, V5.S4, V6.S4
@@ -9335,29 +5896,31 @@ grouploop:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R0)
+	FMOVS F0, (R1)
 groupback:
-	ADD $4, R0, R0
-	ADD $64, R1, R1
+	ADD $4, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
 	VFMLS V10.S4, V1.S4, V0.S4
 	VFMLA V11.S4, V0.S4, V1.S4
@@ -9366,7 +5929,7 @@ groupmeet0:
 	CMP $0, R5
 	BLT groupmeet1cross
 groupmeet1:
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
 	VFMLS V10.S4, V3.S4, V2.S4
 	VFMLA V11.S4, V2.S4, V3.S4
@@ -9377,7 +5940,7 @@ groupmeet1:
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x6e2bdc44 // fmul v4.4s, v2.4s, v11.4s
 	VFMLS V10.S4, V4.S4, V2.S4
 	VFMLA V11.S4, V2.S4, V4.S4
@@ -9386,7 +5949,7 @@ groupmeet2:
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
 	VFMLS V10.S4, V6.S4, V5.S4
 	VFMLA V11.S4, V5.S4, V6.S4
@@ -9409,183 +5972,102 @@ groupmeet3:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R0)
-	ADD $4, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	CMP $5, R4
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	FMOVQ 64(RSP), F4
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
-	VFMLS V11.S4, V7.S4, V6.S4
-	VFMLA V10.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouptailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, 16(RSP)
-grouptailback:
-	MOVD $0, R17
-	ADD R4<<1, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVWU 16(RSP), R19
-	AND R16, R19, R19
-	MOVW R19, 16(RSP)
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	MOVD R5, 256(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece5
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece5:
-	TBZ $1, R20, piece6
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece6:
-	TBZ $0, R20, piece7
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece7:
-	ADD R4>>2, R0, R0
-	ADD R4<<2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD R0>>2, R1, R1
+	MOVD 232(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 256(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F4
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V5.S4, V1.S4
 	VFMLA V4.S4, V1.S4, V5.S4
 	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F4
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F4
 	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V6.S4, V1.S4
 	VFMLA V4.S4, V1.S4, V6.S4
 	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F4
-	FMOVQ 48(R3), F7
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F4
+	FMOVQ 48(R4), F7
 	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
 	VFMLS V4.S4, V8.S4, V2.S4
 	VFMLA V7.S4, V2.S4, V8.S4
@@ -9608,233 +6090,43 @@ laneloop:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R0)
+	FMOVS F0, (R1)
 laneback:
-	ADD $4, R0, R0
-	ADD $64, R1, R1
+	ADD $4, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece8
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece8:
-	TBZ $2, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $1, R4, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $0, R4, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $2, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $1, R4, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $0, R4, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $2, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $1, R4, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $0, R4, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F4
-	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V4.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
-	CMP $13, R4
-	BLT lanetailnarrow
-	FMOVQ 80(RSP), F4
-	FMOVQ 144(RSP), F6
-	FMOVQ 208(RSP), F8
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VFMLS V6.S4, V9.S4, V4.S4
-	VFMLA V8.S4, V4.S4, V9.S4
-	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanetailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R4<<1, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVWU 16(RSP), R19
-	AND R16, R19, R19
-	MOVW R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	TBZ $1, R20, piece21
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece21:
-	TBZ $0, R20, piece22
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece22:
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 264(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -9842,12 +6134,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
@@ -9856,8 +6148,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -9865,13 +6157,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -9880,12 +6172,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
@@ -9894,8 +6186,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -9903,13 +6195,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -9918,12 +6210,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
@@ -9932,8 +6224,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -9941,13 +6233,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -9956,12 +6248,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
 	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V11.B16, V31.B16, V6.B16
 	VMOV V6.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V10.B16, V31.B16, V6.B16
@@ -9970,78 +6262,44 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
+	MOVD $2, R16
+	MOVD R16, 264(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
@@ -10056,8 +6314,8 @@ lanerare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F5
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F5
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
@@ -10068,8 +6326,8 @@ lanerare:
 	VAND V5.B16, V1.B16, V1.B16
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F5
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F5
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
@@ -10078,8 +6336,8 @@ lanerare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R3), F6
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -10098,82 +6356,30 @@ lanerare:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R0)
+	FMOVS F0, (R1)
+	MOVD 264(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F6
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	B groupback
 
 // func QuantizeZeroPointPacked2NEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointPacked2NEON(SB), NOSPLIT, $280-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
+TEXT ·QuantizeZeroPointPacked2NEON(SB), NOSPLIT, $344-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
-	// vector registers in use at once: 18
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD zeroPoint+32(FP), R4
+	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
+	// vector registers in use at once: 16
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD zeroPoint+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
@@ -10191,47 +6397,47 @@ TEXT ·QuantizeZeroPointPacked2NEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
-	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	SUB R6, R5, R5
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
 	VFMLS V11.S4, V1.S4, V0.S4
 	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
 	VFMLS V11.S4, V3.S4, V2.S4
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
-	FMOVQ 32(R1), F2
+	WORD $0x4e690c00 // sqadd v0.8h, v0.8h, v9.8h
+	FMOVQ 32(R2), F2
 	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
 	VFMLS V11.S4, V4.S4, V2.S4
 	VFMLA V10.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
 	VFMLS V11.S4, V6.S4, V5.S4
 	VFMLA V10.S4, V5.S4, V6.S4
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e680c42 // sqadd v2.8h, v2.8h, v8.8h
+	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
@@ -10248,31 +6454,33 @@ grouploop:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R0)
+	FMOVS F0, (R1)
 groupback:
-	ADD $4, R0, R0
-	ADD $64, R1, R1
+	ADD $4, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
 	VMOV V9.B16, V0.B16
-	FMOVQ (R1), F1
+	FMOVQ (R2), F1
 	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
 	VFMLS V10.S4, V2.S4, V1.S4
 	VFMLA V11.S4, V1.S4, V2.S4
@@ -10282,7 +6490,7 @@ groupmeet0:
 	BLT groupmeet1cross
 groupmeet1:
 	VMOV V9.B16, V3.B16
-	FMOVQ 16(R1), F4
+	FMOVQ 16(R2), F4
 	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
 	VFMLS V10.S4, V5.S4, V4.S4
 	VFMLA V11.S4, V4.S4, V5.S4
@@ -10297,7 +6505,7 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V9.B16, V0.B16
-	FMOVQ 32(R1), F3
+	FMOVQ 32(R2), F3
 	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
 	VFMLS V10.S4, V4.S4, V3.S4
 	VFMLA V11.S4, V3.S4, V4.S4
@@ -10307,7 +6515,7 @@ groupmeet2:
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V9.B16, V6.B16
-	FMOVQ 48(R1), F7
+	FMOVQ 48(R2), F7
 	WORD $0x6e2bdce8 // fmul v8.4s, v7.4s, v11.4s
 	VFMLS V10.S4, V8.S4, V7.S4
 	VFMLA V11.S4, V7.S4, V8.S4
@@ -10333,176 +6541,93 @@ groupmeet3:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R0)
-	ADD $4, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
+	FMOVS F1, (R1)
+	ADD $4, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
-	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	FMOVQ 64(RSP), F4
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
-	VFMLS V11.S4, V7.S4, V6.S4
-	VFMLA V10.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e680c84 // sqadd v4.8h, v4.8h, v8.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouptailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, 16(RSP)
-grouptailback:
-	MOVD $0, R17
-	ADD R5<<1, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVWU 16(RSP), R19
-	AND R16, R19, R19
-	MOVW R19, 16(RSP)
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	MOVD R6, 328(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $3, R5, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece5
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece5:
-	TBZ $1, R20, piece6
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece6:
-	TBZ $0, R20, piece7
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece7:
-	ADD R5>>2, R0, R0
-	ADD R5<<2, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD R0>>2, R1, R1
+	MOVD 296(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 328(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
+	FMOVQ (R5), F3
 	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V4.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V4.S4
 	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F5
-	FMOVQ 16(R4), F6
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F5
+	FMOVQ 16(R5), F6
 	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
 	VFMLS V2.S4, V7.S4, V1.S4
 	VFMLA V5.S4, V1.S4, V7.S4
@@ -10512,18 +6637,18 @@ laneloop:
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
 	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
 	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F5
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
+	FMOVQ 32(R5), F5
 	WORD $0x6e23dc26 // fmul v6.4s, v1.4s, v3.4s
 	VFMLS V2.S4, V6.S4, V1.S4
 	VFMLA V3.S4, V1.S4, V6.S4
 	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F8
-	FMOVQ 48(R4), F9
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F8
+	FMOVQ 48(R5), F9
 	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
 	VFMLS V3.S4, V10.S4, V2.S4
 	VFMLA V8.S4, V2.S4, V10.S4
@@ -10549,268 +6674,50 @@ laneloop:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R0)
+	FMOVS F0, (R1)
 laneback:
-	ADD $4, R0, R0
-	ADD $64, R1, R1
+	ADD $4, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece8
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece8:
-	TBZ $2, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $1, R5, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $0, R5, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $2, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $1, R5, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $0, R5, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $2, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $1, R5, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $0, R5, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R4, R16
-	ADD $224, RSP, R17
-	TBZ $3, R5, piece20
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $2, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $1, R5, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $0, R5, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V4.S4
-	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F5
-	FMOVQ 240(RSP), F6
-	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
-	VFMLS V2.S4, V7.S4, V1.S4
-	VFMLA V5.S4, V1.S4, V7.S4
-	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F5
-	FMOVQ 192(RSP), F8
-	FMOVQ 256(RSP), F9
-	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
-	VFMLS V5.S4, V10.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V10.S4
-	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F8
-	FMOVQ 208(RSP), F11
-	FMOVQ 272(RSP), F16
-	WORD $0x6e2bdcb1 // fmul v17.4s, v5.4s, v11.4s
-	VFMLS V8.S4, V17.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V17.S4
-	WORD $0x4e21aa25 // fcvtns v5.4s, v17.4s
-lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
-	WORD $0x4e614a09 // sqxtn2 v9.8h, v16.4s
-	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4e31f54a // fmax v10.4s, v10.4s, v17.4s
-	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R5<<1, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVWU 16(RSP), R19
-	AND R16, R19, R19
-	MOVW R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $3, R5, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	TBZ $1, R20, piece25
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece25:
-	TBZ $0, R20, piece26
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece26:
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	MOVD 296(RSP), R2
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4e21d923 // scvtf v3.4s, v9.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 336(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -10818,17 +6725,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V11.B16, V31.B16, V1.B16
 	VMOV V1.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -10837,9 +6744,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -10847,15 +6754,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -10864,17 +6771,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V11.B16, V31.B16, V4.B16
 	VMOV V4.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
@@ -10883,9 +6790,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -10893,15 +6800,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -10910,17 +6817,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V11.B16, V31.B16, V3.B16
 	VMOV V3.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
 	VMOV V3.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
@@ -10929,9 +6836,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -10939,15 +6846,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R2), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -10956,17 +6863,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
 	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V6.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
@@ -10975,80 +6882,52 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4e21d923 // scvtf v3.4s, v9.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
+	MOVD $2, R16
+	MOVD R16, 336(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
@@ -11062,9 +6941,9 @@ lanerare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F5
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R5), F5
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
@@ -11078,9 +6957,9 @@ lanerare:
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R4), F5
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F5
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
@@ -11092,9 +6971,9 @@ lanerare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R4), F6
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F5
+	FMOVQ 48(R5), F6
 	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e218845 // frintn v5.4s, v2.4s
@@ -11116,94 +6995,34 @@ lanerare:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R0)
+	FMOVS F0, (R1)
+	MOVD 336(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F5
-	FMOVQ 272(RSP), F6
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
+	B groupback
 
 // func QuantizeMinvalPacked2NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeMinvalPacked2NEON(SB), NOSPLIT, $280-72
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
+TEXT ·QuantizeMinvalPacked2NEON(SB), NOSPLIT, $344-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 16
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD minval+32(FP), R4
+	// vector registers in use at once: 15
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD minval+32(FP), R5
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
@@ -11221,26 +7040,26 @@ TEXT ·QuantizeMinvalPacked2NEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	MOVD R7, R5
-	MUL R6, R5, R5
+	MOVD R7, R0
+	MUL R6, R0, R0
 	MOVD R7, R6
 groupbegin:
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT grouptomeet
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	SUB R6, R5, R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	SUB R6, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	VFMLS V10.S4, V1.S4, V0.S4
 	VFMLA V9.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
 	VFMLS V10.S4, V3.S4, V2.S4
@@ -11249,13 +7068,13 @@ grouploop:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
 	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
 	VFMLS V10.S4, V4.S4, V2.S4
 	VFMLA V9.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
 	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
 	VFMLS V10.S4, V6.S4, V5.S4
@@ -11280,30 +7099,32 @@ grouploop:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R0)
+	FMOVS F0, (R1)
 groupback:
-	ADD $4, R0, R0
-	ADD $64, R1, R1
+	ADD $4, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R6, R6
 	CMP $16, R6
 	BGE grouploop
 groupwhole:
-	ADD R6, R5, R5
+	CMP $0, R6
+	BLT groupstaged
+	ADD R6, R0, R0
 	CBZ R6, groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	MOVD R6, R8
-	MOVD R2, R9
+	MOVD R3, R9
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	VFMLS V8.S4, V1.S4, V0.S4
@@ -11313,7 +7134,7 @@ groupmeet0:
 	CMP $0, R6
 	BLT groupmeet1cross
 groupmeet1:
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
 	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
 	VFMLS V8.S4, V3.S4, V2.S4
@@ -11326,7 +7147,7 @@ groupmeet1:
 	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
 	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
 	VFMLS V8.S4, V4.S4, V2.S4
@@ -11336,7 +7157,7 @@ groupmeet2:
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F5
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
 	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
 	VFMLS V8.S4, V6.S4, V5.S4
@@ -11361,179 +7182,92 @@ groupmeet3:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R0)
-	ADD $4, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R6
 	BLT groupnext
-	CMP $16, R5
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R6
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R5, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	CMP $1, R6
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R5, R8
-	MOVD R5, R9
+	MOVD R0, R8
+	MOVD R0, R9
 grouppieces:
-	MOVD R9, R5
-	CMP R5, R6
+	MOVD R9, R0
+	CMP R0, R6
 	BGE grouppiece
-	MOVD R6, R5
+	MOVD R6, R0
 grouppiece:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R5, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R5, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R5, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailnarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	FMOVQ 64(RSP), F4
-	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
-	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
-	VFMLS V10.S4, V5.S4, V4.S4
-	VFMLA V9.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	CMP $13, R5
-	BLT grouptailnarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e29dcc7 // fmul v7.4s, v6.4s, v9.4s
-	VFMLS V10.S4, V7.S4, V6.S4
-	VFMLA V9.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
-grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouptailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, 16(RSP)
-grouptailback:
-	MOVD $0, R17
-	ADD R5<<1, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVWU 16(RSP), R19
-	AND R16, R19, R19
-	MOVW R19, 16(RSP)
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	MOVD R6, 328(RSP)
+	SUB R6, R6, R6
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $3, R5, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece5
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece5:
-	TBZ $1, R20, piece6
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece6:
-	TBZ $0, R20, piece7
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece7:
-	ADD R5>>2, R0, R0
-	ADD R5<<2, R1, R1
-	SUB R5, R6, R6
-	SUB R5, R9, R9
-	SUB R5, R8, R8
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD R0>>2, R1, R1
+	MOVD 296(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 328(RSP), R6
+grouprest:
+	SUB R0, R6, R6
+	SUB R0, R9, R9
+	SUB R0, R8, R8
 	CBZ R8, groupdone
 	CBNZ R6, groupmore
 	MOVD R7, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 groupmore:
 	CBNZ R9, grouppieces
-	MOVD R8, R5
+	MOVD R8, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R5
-	CMP $16, R5
-	BLT lanetail
+	MOVD R6, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
+	FMOVQ (R5), F3
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	VFMLS V1.S4, V3.S4, V0.S4
 	VFMLA V2.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
-	FMOVQ 16(R4), F5
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V5.S4, V1.S4
@@ -11542,19 +7276,19 @@ laneloop:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
 	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F4
+	FMOVQ 32(R5), F6
 	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
 	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
 	VFMLS V2.S4, V6.S4, V1.S4
 	VFMLA V4.S4, V1.S4, V6.S4
 	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F4
-	FMOVQ 48(R3), F7
-	FMOVQ 48(R4), F8
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F4
+	FMOVQ 48(R4), F7
+	FMOVQ 48(R5), F8
 	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
 	VFMLS V4.S4, V8.S4, V2.S4
@@ -11579,271 +7313,50 @@ laneloop:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R0)
+	FMOVS F0, (R1)
 laneback:
-	ADD $4, R0, R0
-	ADD $64, R1, R1
+	ADD $4, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
-	SUB $16, R5, R5
-	CMP $16, R5
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R5, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R5, piece8
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece8:
-	TBZ $2, R5, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $1, R5, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $0, R5, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R5, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $2, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $1, R5, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $0, R5, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R5, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $2, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $1, R5, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $0, R5, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	FMOVQ F31, 272(RSP)
-	MOVD R4, R16
-	ADD $224, RSP, R17
-	TBZ $3, R5, piece20
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $2, R5, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $1, R5, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $0, R5, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	CMP $5, R5
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	FMOVQ 176(RSP), F4
-	FMOVQ 240(RSP), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	CMP $9, R5
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F4
-	FMOVQ 192(RSP), F6
-	FMOVQ 256(RSP), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V4.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
-	CMP $13, R5
-	BLT lanetailnarrow
-	FMOVQ 80(RSP), F4
-	FMOVQ 144(RSP), F6
-	FMOVQ 208(RSP), F8
-	FMOVQ 272(RSP), F9
-	WORD $0x4ea9d484 // fsub v4.4s, v4.4s, v9.4s
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VFMLS V6.S4, V9.S4, V4.S4
-	VFMLA V8.S4, V4.S4, V9.S4
-	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
-lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanetailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R5<<1, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVWU 16(RSP), R19
-	AND R16, R19, R19
-	MOVW R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $3, R5, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	TBZ $1, R20, piece25
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece25:
-	TBZ $0, R20, piece26
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece26:
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	MOVD 296(RSP), R2
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 336(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -11851,17 +7364,17 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -11870,9 +7383,9 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R6, R16
@@ -11880,15 +7393,15 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet1
 groupmeet1mix:
@@ -11897,17 +7410,17 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V10.B16, V31.B16, V3.B16
 	VMOV V3.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
 	VMOV V3.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
@@ -11916,9 +7429,9 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R6, R16
@@ -11926,15 +7439,15 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet2
 groupmeet2mix:
@@ -11943,17 +7456,17 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -11962,9 +7475,9 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R6, R16
@@ -11972,15 +7485,15 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	ADD $3, R6, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R6
 	BGE groupmeet3
 groupmeet3mix:
@@ -11989,17 +7502,17 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
 	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R4, R16
+	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V10.B16, V31.B16, V6.B16
 	VMOV V6.B16, V10.B16
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V9.B16, V31.B16, V6.B16
 	VMOV V6.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V5.B16, V6.B16
 	VBSL V8.B16, V31.B16, V6.B16
@@ -12008,83 +7521,52 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
-	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+	ADD $4, R5, R5
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
-	SUB R2, R9, R9
-	ADD R9, R2, R2
+	SUB R3, R9, R9
 	ADD R9, R3, R3
 	ADD R9, R4, R4
-	MOVD R5, R8
+	ADD R9, R5, R5
+	MOVD R0, R8
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
+	MOVD $2, R16
+	MOVD R16, 336(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
@@ -12098,9 +7580,9 @@ lanerare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F5
-	FMOVQ 16(R4), F6
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F5
+	FMOVQ 16(R5), F6
 	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -12112,9 +7594,9 @@ lanerare:
 	VAND V5.B16, V1.B16, V1.B16
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R1), F1
-	FMOVQ 32(R2), F5
-	FMOVQ 32(R4), F6
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F5
+	FMOVQ 32(R5), F6
 	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -12124,9 +7606,9 @@ lanerare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F5
-	FMOVQ 48(R2), F6
-	FMOVQ 48(R4), F7
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R3), F6
+	FMOVQ 48(R5), F7
 	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
@@ -12146,72 +7628,16 @@ lanerare:
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R0)
+	FMOVS F0, (R1)
+	MOVD 336(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F5
-	FMOVQ 240(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F5
-	FMOVQ 256(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F6
-	FMOVQ 272(RSP), F7
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
+	B groupback

@@ -6,16 +6,16 @@
 
 // func QuantizeFpFloat8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpFloat8BF16AVX512(SB), NOSPLIT, $0-80
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeFpFloat8BF16AVX512(SB), $752-80
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table, Z7 table, K6 Uppers, Z6 table
 	// per group: Z5 scale, Z4 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 30
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 28
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VBROADCASTSS ruler+36(FP), Z14
 	VBROADCASTSS weights+40(FP), Z13
@@ -44,87 +44,87 @@ TEXT ·QuantizeFpFloat8BF16AVX512(SB), NOSPLIT, $0-80
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	SUBQ         R9, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z8, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z3
-	VFNMADD231PS Z4, Z16, Z3
-	VPERMW.Z     (SI), Z7, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z2
-	VFNMADD231PS Z4, Z16, Z2
-	VPERMW.Z     64(SI), Z8, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z1
-	VFNMADD231PS Z4, Z16, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z0
-	VFNMADD231PS Z4, Z16, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VMOVAPS      Z1, Z3
+	VFNMADD231PS Z4, Z0, Z3
+	VPERMW.Z     (DX), Z7, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VMOVAPS      Z1, Z2
+	VFNMADD231PS Z4, Z0, Z2
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VMOVAPS      Z1, Z16
+	VFNMADD231PS Z4, Z0, Z16
+	VPERMW.Z     64(DX), Z7, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VMOVAPS      Z1, Z17
+	VFNMADD231PS Z4, Z0, Z17
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z8, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VFNMADD231PS Z4, Z16, Z17
-	VPERMW.Z     128(SI), Z7, K6, Z16
-	VMULPS       Z4, Z16, Z18
-	VFMSUB231PS  Z5, Z18, Z16
-	VFNMADD231PS Z4, Z16, Z18
-	VPERMW.Z     192(SI), Z8, K6, Z16
-	VMULPS       Z4, Z16, Z19
-	VFMSUB231PS  Z5, Z19, Z16
-	VFNMADD231PS Z4, Z16, Z19
-	VPERMW.Z     192(SI), Z7, K6, Z16
-	VMULPS       Z4, Z16, Z20
-	VFMSUB231PS  Z5, Z20, Z16
-	VFNMADD231PS Z4, Z16, Z20
+	VPERMW.Z     128(DX), Z8, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
+	VPERMW.Z     128(DX), Z7, K6, Z0
+	VMULPS       Z4, Z0, Z18
+	VFMSUB231PS  Z5, Z18, Z0
+	VFNMADD231PS Z4, Z0, Z18
+	VPERMW.Z     192(DX), Z8, K6, Z0
+	VMULPS       Z4, Z0, Z19
+	VFMSUB231PS  Z5, Z19, Z0
+	VFNMADD231PS Z4, Z0, Z19
+	VPERMW.Z     192(DX), Z7, K6, Z0
+	VMULPS       Z4, Z0, Z20
+	VFMSUB231PS  Z5, Z20, Z0
+	VFNMADD231PS Z4, Z0, Z20
 	VCMPPS       $0x03, Z2, Z3, K1
-	VCMPPS       $0x03, Z0, Z1, K2
+	VCMPPS       $0x03, Z17, Z16, K2
 	KORTESTQ     K1, K2
 	JNE          grouploop
-	VPANDD       Z11, Z3, Z16
+	VPANDD       Z11, Z3, Z0
 	VPANDD       Z11, Z2, Z21
-	VPANDD       Z11, Z1, Z22
-	VPANDD       Z11, Z0, Z23
-	VPMAXUD      Z15, Z16, Z16
+	VPANDD       Z11, Z16, Z22
+	VPANDD       Z11, Z17, Z23
+	VPMAXUD      Z15, Z0, Z0
 	VPMAXUD      Z15, Z21, Z21
 	VPMAXUD      Z15, Z22, Z22
 	VPMAXUD      Z15, Z23, Z23
 	VPANDD       Z10, Z3, Z24
 	VPANDD       Z10, Z2, Z25
-	VPANDD       Z10, Z1, Z26
-	VPANDD       Z10, Z0, Z27
-	VFMADD231PS  Z14, Z16, Z24
+	VPANDD       Z10, Z16, Z26
+	VPANDD       Z10, Z17, Z27
+	VFMADD231PS  Z14, Z0, Z24
 	VFMADD231PS  Z14, Z21, Z25
 	VFMADD231PS  Z14, Z22, Z26
 	VFMADD231PS  Z14, Z23, Z27
@@ -138,18 +138,18 @@ groupahead:
 	VPSRLW       $0x07, Z26, Z26
 	VPACKUSWB    Z26, Z24, Z24
 	VPMINUB      Z12, Z24, Z24
-	VPACKSSDW    Z2, Z3, Z16
-	VPACKSSDW    Z0, Z1, Z21
-	VPACKSSWB    Z21, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z24
+	VPACKSSDW    Z2, Z3, Z0
+	VPACKSSDW    Z17, Z16, Z21
+	VPACKSSWB    Z21, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z24
 	VPERMD       Z24, Z6, Z24
-	VMOVUPS      Z24, (DI)
-	VMOVAPS      Z17, Z3
+	VMOVUPS      Z24, (SI)
+	VMOVAPS      Z1, Z3
 	VMOVAPS      Z18, Z2
-	VMOVAPS      Z19, Z1
-	VMOVAPS      Z20, Z0
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVAPS      Z19, Z16
+	VMOVAPS      Z20, Z17
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -157,43 +157,43 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z8, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z17
-	VPERMW.Z          128(SI), Z7, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z18
-	VPERMW.Z          192(SI), Z8, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z19
-	VFMSUB231PS.BCST  4(DX), Z19, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z19
-	VPERMW.Z          192(SI), Z7, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z20
-	VFMSUB231PS.BCST  4(DX), Z20, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z20
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z7, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFMSUB231PS.BCST  4(BX), Z18, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z18
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFMSUB231PS.BCST  4(BX), Z19, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z19
+	VPERMW.Z          192(DX), Z7, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z20
+	VFMSUB231PS.BCST  4(BX), Z20, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z20
 	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
+	VCMPPS            $0x03, Z17, Z16, K2
 	KORTESTQ          K1, K2
 	JNE               groupturned
-	VPANDD            Z11, Z3, Z16
+	VPANDD            Z11, Z3, Z0
 	VPANDD            Z11, Z2, Z21
-	VPANDD            Z11, Z1, Z22
-	VPANDD            Z11, Z0, Z23
-	VPMAXUD           Z15, Z16, Z16
+	VPANDD            Z11, Z16, Z22
+	VPANDD            Z11, Z17, Z23
+	VPMAXUD           Z15, Z0, Z0
 	VPMAXUD           Z15, Z21, Z21
 	VPMAXUD           Z15, Z22, Z22
 	VPMAXUD           Z15, Z23, Z23
 	VPANDD            Z10, Z3, Z24
 	VPANDD            Z10, Z2, Z25
-	VPANDD            Z10, Z1, Z26
-	VPANDD            Z10, Z0, Z27
-	VFMADD231PS       Z14, Z16, Z24
+	VPANDD            Z10, Z16, Z26
+	VPANDD            Z10, Z17, Z27
+	VFMADD231PS       Z14, Z0, Z24
 	VFMADD231PS       Z14, Z21, Z25
 	VFMADD231PS       Z14, Z22, Z26
 	VFMADD231PS       Z14, Z23, Z27
@@ -207,47 +207,47 @@ groupturn:
 	VPSRLW            $0x07, Z26, Z26
 	VPACKUSWB         Z26, Z24, Z24
 	VPMINUB           Z12, Z24, Z24
-	VPACKSSDW         Z2, Z3, Z16
-	VPACKSSDW         Z0, Z1, Z21
-	VPACKSSWB         Z21, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z24
+	VPACKSSDW         Z2, Z3, Z0
+	VPACKSSDW         Z17, Z16, Z21
+	VPACKSSWB         Z21, Z0, Z0
+	VPTERNLOGD        $0xf8, Z9, Z0, Z24
 	VPERMD            Z24, Z6, Z24
-	VMOVUPS           Z24, (DI)
-	VMOVAPS           Z17, Z3
+	VMOVUPS           Z24, (SI)
+	VMOVAPS           Z1, Z3
 	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+4, DX
+	VMOVAPS           Z19, Z16
+	VMOVAPS           Z20, Z17
 	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFMSUB231PS  Z5, Z1, Z0
 	VFNMADD231PS Z4, Z0, Z1
-	VPERMW.Z     (SI), Z7, K6, Z0
+	VPERMW.Z     (DX), Z7, K6, Z0
 	VMULPS       Z4, Z0, Z2
 	VFMSUB231PS  Z5, Z2, Z0
 	VFNMADD231PS Z4, Z0, Z2
-	VPERMW.Z     64(SI), Z8, K6, Z0
+	VPERMW.Z     64(DX), Z8, K6, Z0
 	VMULPS       Z4, Z0, Z3
 	VFMSUB231PS  Z5, Z3, Z0
 	VFNMADD231PS Z4, Z0, Z3
-	VPERMW.Z     64(SI), Z7, K6, Z0
+	VPERMW.Z     64(DX), Z7, K6, Z0
 	VMULPS       Z4, Z0, Z16
 	VFMSUB231PS  Z5, Z16, Z0
 	VFNMADD231PS Z4, Z0, Z16
@@ -286,34 +286,36 @@ grouploop:
 	VPACKSSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z9, Z1, Z17
 	VPERMD       Z17, Z6, Z17
-	VMOVUPS      Z17, (DI)
+	VMOVUPS      Z17, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VMULPS       Z5, Z0, Z1
 	VFMSUB231PS  Z4, Z1, Z0
 	VFNMADD231PS Z5, Z0, Z1
@@ -321,7 +323,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z     (SI), Z7, K6, Z0
+	VPERMW.Z     (DX), Z7, K6, Z0
 	VMULPS       Z5, Z0, Z2
 	VFMSUB231PS  Z4, Z2, Z0
 	VFNMADD231PS Z5, Z0, Z2
@@ -329,7 +331,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z     64(SI), Z8, K6, Z0
+	VPERMW.Z     64(DX), Z8, K6, Z0
 	VMULPS       Z5, Z0, Z3
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z5, Z0, Z3
@@ -337,7 +339,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z     64(SI), Z7, K6, Z0
+	VPERMW.Z     64(DX), Z7, K6, Z0
 	VMULPS       Z5, Z0, Z16
 	VFMSUB231PS  Z4, Z16, Z0
 	VFNMADD231PS Z5, Z0, Z16
@@ -376,69 +378,69 @@ groupmeet3:
 	VPACKSSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z9, Z1, Z17
 	VPERMD       Z17, Z6, Z17
-	VMOVUPS      Z17, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z17, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z1
 	VFMSUB231PS  Z5, Z1, Z0
 	VFNMADD231PS Z4, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z2
 	VFMSUB231PS  Z5, Z2, Z0
 	VFNMADD231PS Z4, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z3
 	VFMSUB231PS  Z5, Z3, Z0
 	VFNMADD231PS Z4, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z16
@@ -447,24 +449,24 @@ grouppiece:
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z16, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z11, Z1, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z10, Z1, Z17
 	VFMADD231PS  Z14, Z0, Z17
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z2, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z10, Z2, Z18
 	VFMADD231PS  Z14, Z0, Z18
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z10, Z3, Z19
 	VFMADD231PS  Z14, Z0, Z19
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z16, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -488,26 +490,26 @@ grouptailnarrow:
 	VPTERNLOGD $0xf8, Z9, Z1, Z17
 	VPERMD     Z17, Z6, Z17
 	KMOVQ      K0, K7
-	VMOVDQU8   Z17, K7, (DI)
+	VMOVDQU8   Z17, K7, (SI)
+	LEAQ       (SI)(DI*1), SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -518,239 +520,241 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z17
-	VBROADCASTSS constantsAVX512<>+204(SB), Z18
-	VPSUBD       Z18, Z17, Z5
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS constantsAVX512<>+208(SB), Z17
-	VFNMADD231PS Z4, Z5, Z17
-	VBROADCASTSS constantsAVX512<>+212(SB), Z18
-	VFMADD231PS  Z18, Z17, Z17
-	VMULPS       Z5, Z17, Z3
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+204(SB), Z1
+	VPSUBD       Z1, Z0, Z5
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+208(SB), Z1
+	VFNMADD231PS Z0, Z5, Z1
+	VBROADCASTSS constantsAVX512<>+212(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z5, Z1, Z4
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VPERMW.Z     (SI), Z8, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VMOVAPS      Z18, Z2
-	VFMADD231PS  Z5, Z17, Z2
-	VPERMW.Z     (SI), Z7, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VMOVAPS      Z18, Z1
-	VFMADD231PS  Z5, Z17, Z1
-	VPERMW.Z     64(SI), Z8, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VMOVAPS      Z18, Z0
-	VFMADD231PS  Z5, Z17, Z0
-	VPERMW.Z     64(SI), Z7, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VMOVAPS      Z18, Z16
-	VFMADD231PS  Z5, Z17, Z16
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z5, Z0, Z3
+	VPERMW.Z     (DX), Z7, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VPERMW.Z     64(DX), Z7, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z5, Z0, Z17
 
 longahead:
-	VPERMW.Z    128(SI), Z8, K6, Z17
-	VMULPS      Z3, Z17, Z18
-	VFMADD231PS Z5, Z17, Z18
-	VPERMW.Z    128(SI), Z7, K6, Z17
-	VMULPS      Z3, Z17, Z19
-	VFMADD231PS Z5, Z17, Z19
-	VPERMW.Z    192(SI), Z8, K6, Z17
-	VMULPS      Z3, Z17, Z20
-	VFMADD231PS Z5, Z17, Z20
-	VPERMW.Z    192(SI), Z7, K6, Z17
-	VMULPS      Z3, Z17, Z21
-	VFMADD231PS Z5, Z17, Z21
-	VCMPPS      $0x03, Z1, Z2, K1
-	VCMPPS      $0x03, Z16, Z0, K2
+	VPERMW.Z    128(DX), Z8, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VPERMW.Z    128(DX), Z7, K6, Z0
+	VMULPS      Z4, Z0, Z18
+	VFMADD231PS Z5, Z0, Z18
+	VPERMW.Z    192(DX), Z8, K6, Z0
+	VMULPS      Z4, Z0, Z19
+	VFMADD231PS Z5, Z0, Z19
+	VPERMW.Z    192(DX), Z7, K6, Z0
+	VMULPS      Z4, Z0, Z20
+	VFMADD231PS Z5, Z0, Z20
+	VCMPPS      $0x03, Z2, Z3, K1
+	VCMPPS      $0x03, Z17, Z16, K2
 	KORTESTQ    K1, K2
 	JNE         longloop
-	VPANDD      Z11, Z2, Z17
-	VPANDD      Z11, Z1, Z22
-	VPANDD      Z11, Z0, Z23
-	VPANDD      Z11, Z16, Z24
-	VPMAXUD     Z15, Z17, Z17
+	VPANDD      Z11, Z3, Z0
+	VPANDD      Z11, Z2, Z21
+	VPANDD      Z11, Z16, Z22
+	VPANDD      Z11, Z17, Z23
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z21, Z21
 	VPMAXUD     Z15, Z22, Z22
 	VPMAXUD     Z15, Z23, Z23
-	VPMAXUD     Z15, Z24, Z24
+	VPANDD      Z10, Z3, Z24
 	VPANDD      Z10, Z2, Z25
-	VPANDD      Z10, Z1, Z26
-	VPANDD      Z10, Z0, Z27
-	VPANDD      Z10, Z16, Z28
-	VFMADD231PS Z14, Z17, Z25
+	VPANDD      Z10, Z16, Z26
+	VPANDD      Z10, Z17, Z27
+	VFMADD231PS Z14, Z0, Z24
+	VFMADD231PS Z14, Z21, Z25
 	VFMADD231PS Z14, Z22, Z26
 	VFMADD231PS Z14, Z23, Z27
-	VFMADD231PS Z14, Z24, Z28
+	VPMADDWD    Z13, Z24, Z24
 	VPMADDWD    Z13, Z25, Z25
+	VPACKSSDW   Z25, Z24, Z24
+	VPSRLW      $0x07, Z24, Z24
 	VPMADDWD    Z13, Z26, Z26
-	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x07, Z25, Z25
 	VPMADDWD    Z13, Z27, Z27
-	VPMADDWD    Z13, Z28, Z28
-	VPACKSSDW   Z28, Z27, Z27
-	VPSRLW      $0x07, Z27, Z27
-	VPACKUSWB   Z27, Z25, Z25
-	VPMINUB     Z12, Z25, Z25
-	VPACKSSDW   Z1, Z2, Z17
-	VPACKSSDW   Z16, Z0, Z22
-	VPACKSSWB   Z22, Z17, Z17
-	VPTERNLOGD  $0xf8, Z9, Z17, Z25
-	VPERMD      Z25, Z6, Z25
-	VMOVUPS     Z25, (DI)
+	VPACKSSDW   Z27, Z26, Z26
+	VPSRLW      $0x07, Z26, Z26
+	VPACKUSWB   Z26, Z24, Z24
+	VPMINUB     Z12, Z24, Z24
+	VPACKSSDW   Z2, Z3, Z0
+	VPACKSSDW   Z17, Z16, Z21
+	VPACKSSWB   Z21, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z24
+	VPERMD      Z24, Z6, Z24
+	VMOVUPS     Z24, (SI)
+	VMOVAPS     Z1, Z3
 	VMOVAPS     Z18, Z2
-	VMOVAPS     Z19, Z1
-	VMOVAPS     Z20, Z0
-	VMOVAPS     Z21, Z16
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	VMOVAPS     Z19, Z16
+	VMOVAPS     Z20, Z17
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS      Z3, Z0, Z1
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
-	VPERMW.Z    (SI), Z7, K6, Z0
-	VMULPS      Z3, Z0, Z2
+	VPERMW.Z    (DX), Z7, K6, Z0
+	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS      Z3, Z0, Z16
+	VPERMW.Z    64(DX), Z8, K6, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z5, Z0, Z3
+	VPERMW.Z    64(DX), Z7, K6, Z0
+	VMULPS      Z4, Z0, Z16
 	VFMADD231PS Z5, Z0, Z16
-	VPERMW.Z    64(SI), Z7, K6, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
 	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z17, Z16, K2
+	VCMPPS      $0x03, Z16, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longrare
 	VPANDD      Z11, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z1, Z18
-	VFMADD231PS Z14, Z0, Z18
+	VPANDD      Z10, Z1, Z17
+	VFMADD231PS Z14, Z0, Z17
 	VPANDD      Z11, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z2, Z19
-	VFMADD231PS Z14, Z0, Z19
+	VPANDD      Z10, Z2, Z18
+	VFMADD231PS Z14, Z0, Z18
+	VPMADDWD    Z13, Z17, Z17
 	VPMADDWD    Z13, Z18, Z18
-	VPMADDWD    Z13, Z19, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPSRLW      $0x07, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x07, Z17, Z17
 	VPACKSSDW   Z2, Z1, Z1
+	VPANDD      Z11, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z10, Z3, Z2
+	VFMADD231PS Z14, Z0, Z2
 	VPANDD      Z11, Z16, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z16, Z2
-	VFMADD231PS Z14, Z0, Z2
-	VPANDD      Z11, Z17, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z17, Z19
-	VFMADD231PS Z14, Z0, Z19
+	VPANDD      Z10, Z16, Z18
+	VFMADD231PS Z14, Z0, Z18
 	VPMADDWD    Z13, Z2, Z2
-	VPMADDWD    Z13, Z19, Z19
-	VPACKSSDW   Z19, Z2, Z2
+	VPMADDWD    Z13, Z18, Z18
+	VPACKSSDW   Z18, Z2, Z2
 	VPSRLW      $0x07, Z2, Z2
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z2, Z18, Z18
-	VPMINUB     Z12, Z18, Z18
-	VPACKSSWB   Z16, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z18
-	VPERMD      Z18, Z6, Z18
-	VMOVUPS     Z18, (DI)
+	VPACKSSDW   Z16, Z3, Z3
+	VPACKUSWB   Z2, Z17, Z17
+	VPMINUB     Z12, Z17, Z17
+	VPACKSSWB   Z3, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z17
+	VPERMD      Z17, Z6, Z17
+	VMOVUPS     Z17, (SI)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z1
+	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z2
+	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z5, Z0, Z3
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
 	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z17, Z16, K2
+	VCMPPS      $0x03, Z16, Z3, K2
 	KORTESTQ    K1, K2
-	JNE         longtailrare
+	JNE         longstage
 	VPANDD      Z11, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z1, Z18
-	VFMADD231PS Z14, Z0, Z18
-	CMPQ        R8, $+17
+	VPANDD      Z10, Z1, Z17
+	VFMADD231PS Z14, Z0, Z17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	VPANDD      Z11, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z2, Z19
+	VPANDD      Z10, Z2, Z18
+	VFMADD231PS Z14, Z0, Z18
+	CMPQ        DI, $+33
+	JLT         longtailnarrow
+	VPANDD      Z11, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z10, Z3, Z19
 	VFMADD231PS Z14, Z0, Z19
-	CMPQ        R8, $+33
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	VPANDD      Z11, Z16, Z0
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z10, Z16, Z20
 	VFMADD231PS Z14, Z0, Z20
-	CMPQ        R8, $+49
-	JLT         longtailnarrow
-	VPANDD      Z11, Z17, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z17, Z21
-	VFMADD231PS Z14, Z0, Z21
 
 longtailnarrow:
+	VPMADDWD   Z13, Z17, Z17
 	VPMADDWD   Z13, Z18, Z18
-	VPMADDWD   Z13, Z19, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPSRLW     $0x07, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x07, Z17, Z17
 	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z13, Z19, Z19
 	VPMADDWD   Z13, Z20, Z20
-	VPMADDWD   Z13, Z21, Z21
-	VPACKSSDW  Z21, Z20, Z20
-	VPSRLW     $0x07, Z20, Z20
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKUSWB  Z20, Z18, Z18
-	VPMINUB    Z12, Z18, Z18
-	VPACKSSWB  Z16, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z18
-	VPERMD     Z18, Z6, Z18
+	VPACKSSDW  Z20, Z19, Z19
+	VPSRLW     $0x07, Z19, Z19
+	VPACKSSDW  Z16, Z3, Z3
+	VPACKUSWB  Z19, Z17, Z17
+	VPMINUB    Z12, Z17, Z17
+	VPACKSSWB  Z3, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z17
+	VPERMD     Z17, Z6, Z17
 	KMOVQ      K0, K7
-	VMOVDQU8   Z18, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU8   Z17, K7, (SI)
+	LEAQ       (SI)(DI*1), SI
+	LEAQ       (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -768,153 +772,151 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z8, K6, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VPERMW.Z          (SI), Z7, K6, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST (BX), Z16, Z2
-	VPERMW.Z          64(SI), Z8, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 4(BX), Z16, Z1
-	VPERMW.Z          64(SI), Z7, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (R8), Z0, Z5
+	VPERMW.Z          (DX), Z7, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST (R8), Z0, Z4
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z7, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
 
 short2ahead:
-	VPERMW.Z          128(SI), Z8, K6, Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z17
-	VPERMW.Z          128(SI), Z7, K6, Z16
-	VMULPS.BCST       8(BX), Z16, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z18
-	VPERMW.Z          192(SI), Z8, K6, Z16
-	VMULPS.BCST       12(BX), Z16, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z19
-	VPERMW.Z          192(SI), Z7, K6, Z16
-	VMULPS.BCST       12(BX), Z16, Z20
-	VFMSUB231PS.BCST  12(DX), Z20, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z20
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z7, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z16
+	VFMSUB231PS.BCST  8(BX), Z16, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z16
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFMSUB231PS.BCST  12(BX), Z17, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z17
+	VPERMW.Z          192(DX), Z7, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VFMSUB231PS.BCST  12(BX), Z18, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z18
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z11, Z3, Z16
+	VPANDD            Z11, Z5, Z0
+	VPANDD            Z11, Z4, Z19
+	VPANDD            Z11, Z3, Z20
 	VPANDD            Z11, Z2, Z21
-	VPANDD            Z11, Z1, Z22
-	VPANDD            Z11, Z0, Z23
-	VPMAXUD           Z15, Z16, Z16
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
 	VPMAXUD           Z15, Z21, Z21
-	VPMAXUD           Z15, Z22, Z22
-	VPMAXUD           Z15, Z23, Z23
+	VPANDD            Z10, Z5, Z22
+	VPANDD            Z10, Z4, Z23
 	VPANDD            Z10, Z3, Z24
 	VPANDD            Z10, Z2, Z25
-	VPANDD            Z10, Z1, Z26
-	VPANDD            Z10, Z0, Z27
-	VFMADD231PS       Z14, Z16, Z24
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
 	VFMADD231PS       Z14, Z21, Z25
-	VFMADD231PS       Z14, Z22, Z26
-	VFMADD231PS       Z14, Z23, Z27
+	VPMADDWD          Z13, Z22, Z22
+	VPMADDWD          Z13, Z23, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPSRLW            $0x07, Z22, Z22
 	VPMADDWD          Z13, Z24, Z24
 	VPMADDWD          Z13, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
 	VPSRLW            $0x07, Z24, Z24
-	VPMADDWD          Z13, Z26, Z26
-	VPMADDWD          Z13, Z27, Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x07, Z26, Z26
-	VPACKUSWB         Z26, Z24, Z24
-	VPMINUB           Z12, Z24, Z24
-	VPACKSSDW         Z2, Z3, Z16
-	VPACKSSDW         Z0, Z1, Z21
-	VPACKSSWB         Z21, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z24
-	VPERMD            Z24, Z6, Z24
-	VMOVUPS           Z24, (DI)
+	VPACKUSWB         Z24, Z22, Z22
+	VPMINUB           Z12, Z22, Z22
+	VPACKSSDW         Z4, Z5, Z0
+	VPACKSSDW         Z2, Z3, Z19
+	VPACKSSWB         Z19, Z0, Z0
+	VPTERNLOGD        $0xf8, Z9, Z0, Z22
+	VPERMD            Z22, Z6, Z22
+	VMOVUPS           Z22, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+8, DX
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z7, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPERMW.Z          64(SI), Z7, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPERMW.Z          (DX), Z7, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z7, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
 	VPANDD            Z11, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z10, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z11, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z13, Z17, Z17
-	VPMADDWD          Z13, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x07, Z17, Z17
+	VPANDD            Z10, Z2, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z13, Z5, Z5
+	VPMADDWD          Z13, Z16, Z16
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z11, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z10, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z11, Z16, Z0
+	VPANDD            Z11, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z10, Z4, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z13, Z2, Z2
-	VPMADDWD          Z13, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z13, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
 	VPSRLW            $0x07, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
-	VPMINUB           Z12, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z17
-	VPERMD            Z17, Z6, Z17
-	VMOVUPS           Z17, (DI)
+	VPTERNLOGD        $0xf8, Z9, Z1, Z5
+	VPERMD            Z5, Z6, Z5
+	VMOVUPS           Z5, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -936,155 +938,151 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z8, K6, Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFMSUB231PS.BCST  (DX), Z19, Z18
-	VMOVAPS           Z19, Z1
-	VFNMADD231PS.BCST (BX), Z18, Z1
-	VPERMW.Z          (SI), Z7, K6, Z18
-	VMULPS.BCST       4(BX), Z18, Z19
-	VFMSUB231PS.BCST  4(DX), Z19, Z18
-	VMOVAPS           Z19, Z0
-	VFNMADD231PS.BCST 4(BX), Z18, Z0
-	VPERMW.Z          64(SI), Z8, K6, Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFMSUB231PS.BCST  8(DX), Z19, Z18
-	VMOVAPS           Z19, Z16
-	VFNMADD231PS.BCST 8(BX), Z18, Z16
-	VPERMW.Z          64(SI), Z7, K6, Z18
-	VMULPS.BCST       12(BX), Z18, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z18
-	VMOVAPS           Z19, Z17
-	VFNMADD231PS.BCST 12(BX), Z18, Z17
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (R8), Z0, Z5
+	VPERMW.Z          (DX), Z7, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z7, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFMSUB231PS.BCST  12(BX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 12(R8), Z0, Z2
 
 short4ahead:
-	VPERMW.Z          128(SI), Z8, K6, Z18
-	VMULPS.BCST       16(BX), Z18, Z19
-	VFMSUB231PS.BCST  16(DX), Z19, Z18
-	VFNMADD231PS.BCST 16(BX), Z18, Z19
-	VPERMW.Z          128(SI), Z7, K6, Z18
-	VMULPS.BCST       20(BX), Z18, Z20
-	VFMSUB231PS.BCST  20(DX), Z20, Z18
-	VFNMADD231PS.BCST 20(BX), Z18, Z20
-	VPERMW.Z          192(SI), Z8, K6, Z18
-	VMULPS.BCST       24(BX), Z18, Z21
-	VFMSUB231PS.BCST  24(DX), Z21, Z18
-	VFNMADD231PS.BCST 24(BX), Z18, Z21
-	VPERMW.Z          192(SI), Z7, K6, Z18
-	VMULPS.BCST       28(BX), Z18, Z22
-	VFMSUB231PS.BCST  28(DX), Z22, Z18
-	VFNMADD231PS.BCST 28(BX), Z18, Z22
-	VCMPPS            $0x03, Z0, Z1, K1
-	VCMPPS            $0x03, Z17, Z16, K2
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFMSUB231PS.BCST  16(BX), Z1, Z0
+	VFNMADD231PS.BCST 16(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z7, K6, Z0
+	VMULPS.BCST       20(R8), Z0, Z16
+	VFMSUB231PS.BCST  20(BX), Z16, Z0
+	VFNMADD231PS.BCST 20(R8), Z0, Z16
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VMULPS.BCST       24(R8), Z0, Z17
+	VFMSUB231PS.BCST  24(BX), Z17, Z0
+	VFNMADD231PS.BCST 24(R8), Z0, Z17
+	VPERMW.Z          192(DX), Z7, K6, Z0
+	VMULPS.BCST       28(R8), Z0, Z18
+	VFMSUB231PS.BCST  28(BX), Z18, Z0
+	VFNMADD231PS.BCST 28(R8), Z0, Z18
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z11, Z1, Z18
-	VPANDD            Z11, Z0, Z23
-	VPANDD            Z11, Z16, Z24
-	VPANDD            Z11, Z17, Z25
-	VPMAXUD           Z15, Z18, Z18
-	VPMAXUD           Z15, Z23, Z23
-	VPMAXUD           Z15, Z24, Z24
-	VPMAXUD           Z15, Z25, Z25
-	VPANDD            Z10, Z1, Z26
-	VPANDD            Z10, Z0, Z27
-	VPANDD            Z10, Z16, Z28
-	VPANDD            Z10, Z17, Z29
-	VFMADD231PS       Z14, Z18, Z26
-	VFMADD231PS       Z14, Z23, Z27
-	VFMADD231PS       Z14, Z24, Z28
-	VFMADD231PS       Z14, Z25, Z29
-	VPMADDWD          Z13, Z26, Z26
-	VPMADDWD          Z13, Z27, Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x07, Z26, Z26
-	VPMADDWD          Z13, Z28, Z28
-	VPMADDWD          Z13, Z29, Z29
-	VPACKSSDW         Z29, Z28, Z28
-	VPSRLW            $0x07, Z28, Z28
-	VPACKUSWB         Z28, Z26, Z26
-	VPMINUB           Z12, Z26, Z26
-	VPACKSSDW         Z0, Z1, Z18
-	VPACKSSDW         Z17, Z16, Z23
-	VPACKSSWB         Z23, Z18, Z18
-	VPTERNLOGD        $0xf8, Z9, Z18, Z26
-	VPERMD            Z26, Z6, Z26
-	VMOVUPS           Z26, (DI)
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
-	VMOVAPS           Z22, Z17
-	ADDQ              $+16, DX
+	VPANDD            Z11, Z5, Z0
+	VPANDD            Z11, Z4, Z19
+	VPANDD            Z11, Z3, Z20
+	VPANDD            Z11, Z2, Z21
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
+	VPANDD            Z10, Z5, Z22
+	VPANDD            Z10, Z4, Z23
+	VPANDD            Z10, Z3, Z24
+	VPANDD            Z10, Z2, Z25
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
+	VFMADD231PS       Z14, Z21, Z25
+	VPMADDWD          Z13, Z22, Z22
+	VPMADDWD          Z13, Z23, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPSRLW            $0x07, Z22, Z22
+	VPMADDWD          Z13, Z24, Z24
+	VPMADDWD          Z13, Z25, Z25
+	VPACKSSDW         Z25, Z24, Z24
+	VPSRLW            $0x07, Z24, Z24
+	VPACKUSWB         Z24, Z22, Z22
+	VPMINUB           Z12, Z22, Z22
+	VPACKSSDW         Z4, Z5, Z0
+	VPACKSSDW         Z2, Z3, Z19
+	VPACKSSWB         Z19, Z0, Z0
+	VPTERNLOGD        $0xf8, Z9, Z0, Z22
+	VPERMD            Z22, Z6, Z22
+	VMOVUPS           Z22, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z7, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
-	VPERMW.Z          64(SI), Z7, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VCMPPS            $0x03, Z16, Z1, K1
-	VCMPPS            $0x03, Z18, Z17, K2
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPERMW.Z          (DX), Z7, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z7, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z11, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z1, Z19
-	VFMADD231PS       Z14, Z0, Z19
-	VPANDD            Z11, Z16, Z0
+	VPANDD            Z10, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z11, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z16, Z20
-	VFMADD231PS       Z14, Z0, Z20
-	VPMADDWD          Z13, Z19, Z19
-	VPMADDWD          Z13, Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPSRLW            $0x07, Z19, Z19
-	VPACKSSDW         Z16, Z1, Z1
-	VPANDD            Z11, Z17, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z17, Z16
+	VPANDD            Z10, Z2, Z16
 	VFMADD231PS       Z14, Z0, Z16
-	VPANDD            Z11, Z18, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z18, Z20
-	VFMADD231PS       Z14, Z0, Z20
+	VPMADDWD          Z13, Z5, Z5
 	VPMADDWD          Z13, Z16, Z16
-	VPMADDWD          Z13, Z20, Z20
-	VPACKSSDW         Z20, Z16, Z16
-	VPSRLW            $0x07, Z16, Z16
-	VPACKSSDW         Z18, Z17, Z17
-	VPACKUSWB         Z16, Z19, Z19
-	VPMINUB           Z12, Z19, Z19
-	VPACKSSWB         Z17, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z19
-	VPERMD            Z19, Z6, Z19
-	VMOVUPS           Z19, (DI)
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x07, Z5, Z5
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z11, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z11, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z4, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z13, Z2, Z2
+	VPMADDWD          Z13, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPSRLW            $0x07, Z2, Z2
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPMINUB           Z12, Z5, Z5
+	VPACKSSWB         Z3, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z5
+	VPERMD            Z5, Z6, Z5
+	VMOVUPS           Z5, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -1099,33 +1097,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMOVUPS      (BX), Z1
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMOVUPS      (R8), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
+	VMOVUPS      (BX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VPERMW.Z     (SI), Z7, K6, Z0
-	VMOVUPS      64(BX), Z1
+	VPERMW.Z     (DX), Z7, K6, Z0
+	VMOVUPS      64(R8), Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(DX), Z4
+	VMOVUPS      64(BX), Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMOVUPS      128(BX), Z1
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMOVUPS      128(R8), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
+	VMOVUPS      128(BX), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VPERMW.Z     64(SI), Z7, K6, Z0
-	VMOVUPS      192(BX), Z1
+	VPERMW.Z     64(DX), Z7, K6, Z0
+	VMOVUPS      192(R8), Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z16
+	VMOVUPS      192(BX), Z16
 	VFMSUB231PS  Z16, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VCMPPS       $0x03, Z3, Z2, K1
@@ -1163,106 +1161,29 @@ laneloop:
 	VPACKSSWB    Z4, Z2, Z2
 	VPTERNLOGD   $0xf8, Z9, Z2, Z1
 	VPERMD       Z1, Z6, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  704(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  712(SP), DX
+	MOVQ  720(SP), BX
+	MOVQ  728(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K7, Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K7, Z16
-	VFMSUB231PS  Z16, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VCMPPS       $0x03, Z3, Z2, K1
-	VCMPPS       $0x03, Z5, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VPANDD       Z11, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z2, Z1
-	VFMADD231PS  Z14, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z11, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z3, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z11, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z4, Z17
-	VFMADD231PS  Z14, Z0, Z17
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z11, Z5, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z5, Z18
-	VFMADD231PS  Z14, Z0, Z18
-
-lanetailnarrow:
-	VPMADDWD   Z13, Z1, Z1
-	VPMADDWD   Z13, Z16, Z16
-	VPACKSSDW  Z16, Z1, Z1
-	VPSRLW     $0x07, Z1, Z1
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z13, Z17, Z17
-	VPMADDWD   Z13, Z18, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x07, Z17, Z17
-	VPACKSSDW  Z5, Z4, Z4
-	VPACKUSWB  Z17, Z1, Z1
-	VPMINUB    Z12, Z1, Z1
-	VPACKSSWB  Z4, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
-	VPERMD     Z1, Z6, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8   Z1, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -1276,21 +1197,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z8, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFMSUB231PS  Z5, Z1, Z0
 	VFNMADD231PS Z4, Z0, Z1
-	VPERMW.Z     (SI), Z7, K6, Z0
+	VPERMW.Z     (DX), Z7, K6, Z0
 	VMULPS       Z4, Z0, Z2
 	VFMSUB231PS  Z5, Z2, Z0
 	VFNMADD231PS Z4, Z0, Z2
-	VPERMW.Z     64(SI), Z8, K6, Z0
+	VPERMW.Z     64(DX), Z8, K6, Z0
 	VMULPS       Z4, Z0, Z3
 	VFMSUB231PS  Z5, Z3, Z0
 	VFNMADD231PS Z4, Z0, Z3
-	VPERMW.Z     64(SI), Z7, K6, Z0
+	VPERMW.Z     64(DX), Z7, K6, Z0
 	VMULPS       Z4, Z0, Z16
 	VFMSUB231PS  Z5, Z16, Z0
 	VFNMADD231PS Z4, Z0, Z16
@@ -1329,9 +1250,9 @@ groupstream:
 	VPACKSSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z9, Z1, Z17
 	VPERMD       Z17, Z6, Z17
-	VMOVNTPS     Z17, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z17, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -1339,23 +1260,23 @@ groupstream:
 
 grouplast:
 	VCMPPS      $0x03, Z2, Z3, K1
-	VCMPPS      $0x03, Z0, Z1, K2
+	VCMPPS      $0x03, Z17, Z16, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z11, Z3, Z16
-	VPANDD      Z11, Z2, Z17
-	VPANDD      Z11, Z1, Z18
-	VPANDD      Z11, Z0, Z19
-	VPMAXUD     Z15, Z16, Z16
-	VPMAXUD     Z15, Z17, Z17
+	VPANDD      Z11, Z3, Z0
+	VPANDD      Z11, Z2, Z1
+	VPANDD      Z11, Z16, Z18
+	VPANDD      Z11, Z17, Z19
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z1, Z1
 	VPMAXUD     Z15, Z18, Z18
 	VPMAXUD     Z15, Z19, Z19
 	VPANDD      Z10, Z3, Z20
 	VPANDD      Z10, Z2, Z21
-	VPANDD      Z10, Z1, Z22
-	VPANDD      Z10, Z0, Z23
-	VFMADD231PS Z14, Z16, Z20
-	VFMADD231PS Z14, Z17, Z21
+	VPANDD      Z10, Z16, Z22
+	VPANDD      Z10, Z17, Z23
+	VFMADD231PS Z14, Z0, Z20
+	VFMADD231PS Z14, Z1, Z21
 	VFMADD231PS Z14, Z18, Z22
 	VFMADD231PS Z14, Z19, Z23
 	VPMADDWD    Z13, Z20, Z20
@@ -1368,80 +1289,30 @@ grouplast:
 	VPSRLW      $0x07, Z22, Z22
 	VPACKUSWB   Z22, Z20, Z20
 	VPMINUB     Z12, Z20, Z20
-	VPACKSSDW   Z2, Z3, Z16
-	VPACKSSDW   Z0, Z1, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPTERNLOGD  $0xf8, Z9, Z16, Z20
+	VPACKSSDW   Z2, Z3, Z0
+	VPACKSSDW   Z17, Z16, Z1
+	VPACKSSWB   Z1, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z20
 	VPERMD      Z20, Z6, Z20
-	VMOVUPS     Z20, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVUPS     Z20, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R9
 	JMP         groupwhole
 
 grouprare:
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z7, K6, Z1
-	VDIVPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K2, Z16
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z8, K6, Z1
-	VDIVPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K3, Z16
-	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z3
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPANDD       Z10, Z3, Z18
-	VFMADD231PS  Z14, Z17, Z18
-	VMOVAPS.Z    Z18, K4, Z18
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z16, Z16
-	VPMADDWD     Z13, Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPSRLW       $0x07, Z16, Z16
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z16, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          groupback
+	MOVQ $+1, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1449,14 +1320,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1465,12 +1336,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1479,14 +1350,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1495,12 +1366,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1509,14 +1380,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1525,12 +1396,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1539,567 +1410,325 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VDIVPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K2, Z16
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VDIVPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K3, Z16
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VPMOVZXWD    Y3, Z3
-	VPSLLD       $0x10, Z3, Z3
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPANDD       Z10, Z3, Z18
-	VFMADD231PS  Z14, Z17, Z18
-	VMOVAPS.Z    Z18, K4, Z18
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z16, Z16
-	VPMADDWD     Z13, Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPSRLW       $0x07, Z16, Z16
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z16, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	MOVQ R9, 736(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 736(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS      Z3, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
-	VPERMW.Z    (SI), Z7, K6, Z0
-	VMULPS      Z3, Z0, Z2
+	VPERMW.Z    (DX), Z7, K6, Z0
+	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS      Z3, Z0, Z16
+	VPERMW.Z    64(DX), Z8, K6, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z5, Z0, Z3
+	VPERMW.Z    64(DX), Z7, K6, Z0
+	VMULPS      Z4, Z0, Z16
 	VFMADD231PS Z5, Z0, Z16
-	VPERMW.Z    64(SI), Z7, K6, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
 	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z17, Z16, K2
+	VCMPPS      $0x03, Z16, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longrare
 	VPANDD      Z11, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z1, Z18
-	VFMADD231PS Z14, Z0, Z18
+	VPANDD      Z10, Z1, Z17
+	VFMADD231PS Z14, Z0, Z17
 	VPANDD      Z11, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z2, Z19
-	VFMADD231PS Z14, Z0, Z19
+	VPANDD      Z10, Z2, Z18
+	VFMADD231PS Z14, Z0, Z18
+	VPMADDWD    Z13, Z17, Z17
 	VPMADDWD    Z13, Z18, Z18
-	VPMADDWD    Z13, Z19, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPSRLW      $0x07, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x07, Z17, Z17
 	VPACKSSDW   Z2, Z1, Z1
+	VPANDD      Z11, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z10, Z3, Z2
+	VFMADD231PS Z14, Z0, Z2
 	VPANDD      Z11, Z16, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z16, Z2
-	VFMADD231PS Z14, Z0, Z2
-	VPANDD      Z11, Z17, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z17, Z19
-	VFMADD231PS Z14, Z0, Z19
+	VPANDD      Z10, Z16, Z18
+	VFMADD231PS Z14, Z0, Z18
 	VPMADDWD    Z13, Z2, Z2
-	VPMADDWD    Z13, Z19, Z19
-	VPACKSSDW   Z19, Z2, Z2
+	VPMADDWD    Z13, Z18, Z18
+	VPACKSSDW   Z18, Z2, Z2
 	VPSRLW      $0x07, Z2, Z2
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z2, Z18, Z18
-	VPMINUB     Z12, Z18, Z18
-	VPACKSSWB   Z16, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z18
-	VPERMD      Z18, Z6, Z18
-	VMOVNTPS    Z18, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	VPACKSSDW   Z16, Z3, Z3
+	VPACKUSWB   Z2, Z17, Z17
+	VPMINUB     Z12, Z17, Z17
+	VPACKSSWB   Z3, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z17
+	VPERMD      Z17, Z6, Z17
+	VMOVNTPS    Z17, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z7, K6, Z1
-	VDIVPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPANDD       Z10, Z1, Z17
-	VFMADD231PS  Z14, Z16, Z17
-	VMOVAPS.Z    Z17, K2, Z17
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z17, Z17
-	VPACKSSDW    Z17, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z8, K6, Z1
-	VDIVPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPANDD       Z10, Z1, Z17
-	VFMADD231PS  Z14, Z16, Z17
-	VMOVAPS.Z    Z17, K3, Z17
-	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z16
-	VDIVPS       Z4, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K4
-	VPANDD       Z11, Z16, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPANDD       Z10, Z16, Z19
-	VFMADD231PS  Z14, Z18, Z19
-	VMOVAPS.Z    Z19, K4, Z19
-	VMOVAPS.Z    Z16, K4, Z16
-	VPMADDWD     Z13, Z17, Z17
-	VPMADDWD     Z13, Z19, Z19
-	VPACKSSDW    Z19, Z17, Z17
-	VPSRLW       $0x07, Z17, Z17
-	VPACKSSDW    Z16, Z1, Z1
-	VPACKUSWB    Z17, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          longback
+	MOVQ $+2, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VDIVPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPANDD       Z10, Z1, Z17
-	VFMADD231PS  Z14, Z16, Z17
-	VMOVAPS.Z    Z17, K2, Z17
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z17, Z17
-	VPACKSSDW    Z17, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VDIVPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPANDD       Z10, Z1, Z17
-	VFMADD231PS  Z14, Z16, Z17
-	VMOVAPS.Z    Z17, K3, Z17
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y16
-	VPMOVZXWD    Y16, Z16
-	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z4, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K4
-	VPANDD       Z11, Z16, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPANDD       Z10, Z16, Z19
-	VFMADD231PS  Z14, Z18, Z19
-	VMOVAPS.Z    Z19, K4, Z19
-	VMOVAPS.Z    Z16, K4, Z16
-	VPMADDWD     Z13, Z17, Z17
-	VPMADDWD     Z13, Z19, Z19
-	VPACKSSDW    Z19, Z17, Z17
-	VPSRLW       $0x07, Z17, Z17
-	VPACKSSDW    Z16, Z1, Z1
-	VPACKUSWB    Z17, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z7, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPERMW.Z          64(SI), Z7, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPERMW.Z          (DX), Z7, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z7, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
 	VPANDD            Z11, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z10, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z11, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z13, Z17, Z17
-	VPMADDWD          Z13, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x07, Z17, Z17
+	VPANDD            Z10, Z2, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z13, Z5, Z5
+	VPMADDWD          Z13, Z16, Z16
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z11, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z10, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z11, Z16, Z0
+	VPANDD            Z11, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z10, Z4, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z13, Z2, Z2
-	VPMADDWD          Z13, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z13, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
 	VPSRLW            $0x07, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
-	VPMINUB           Z12, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z17
-	VPERMD            Z17, Z6, Z17
-	VMOVNTPS          Z17, (DI)
-	ADDQ              $+8, DX
+	VPTERNLOGD        $0xf8, Z9, Z1, Z5
+	VPERMD            Z5, Z6, Z5
+	VMOVNTPS          Z5, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z7, K6, Z1
-	VDIVPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K2, Z16
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z8, K6, Z1
-	VDIVPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K3, Z16
-	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z3
-	VDIVPS       Z4, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPANDD       Z10, Z3, Z18
-	VFMADD231PS  Z14, Z17, Z18
-	VMOVAPS.Z    Z18, K4, Z18
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z16, Z16
-	VPMADDWD     Z13, Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPSRLW       $0x07, Z16, Z16
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z16, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short2back
+	MOVQ $+3, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z7, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
-	VPERMW.Z          64(SI), Z7, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VCMPPS            $0x03, Z16, Z1, K1
-	VCMPPS            $0x03, Z18, Z17, K2
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPERMW.Z          (DX), Z7, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z7, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z11, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z1, Z19
-	VFMADD231PS       Z14, Z0, Z19
-	VPANDD            Z11, Z16, Z0
+	VPANDD            Z10, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z11, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z16, Z20
-	VFMADD231PS       Z14, Z0, Z20
-	VPMADDWD          Z13, Z19, Z19
-	VPMADDWD          Z13, Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPSRLW            $0x07, Z19, Z19
-	VPACKSSDW         Z16, Z1, Z1
-	VPANDD            Z11, Z17, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z17, Z16
+	VPANDD            Z10, Z2, Z16
 	VFMADD231PS       Z14, Z0, Z16
-	VPANDD            Z11, Z18, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z18, Z20
-	VFMADD231PS       Z14, Z0, Z20
+	VPMADDWD          Z13, Z5, Z5
 	VPMADDWD          Z13, Z16, Z16
-	VPMADDWD          Z13, Z20, Z20
-	VPACKSSDW         Z20, Z16, Z16
-	VPSRLW            $0x07, Z16, Z16
-	VPACKSSDW         Z18, Z17, Z17
-	VPACKUSWB         Z16, Z19, Z19
-	VPMINUB           Z12, Z19, Z19
-	VPACKSSWB         Z17, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z19
-	VPERMD            Z19, Z6, Z19
-	VMOVNTPS          Z19, (DI)
-	ADDQ              $+16, DX
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x07, Z5, Z5
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z11, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z11, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z4, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z13, Z2, Z2
+	VPMADDWD          Z13, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPSRLW            $0x07, Z2, Z2
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPMINUB           Z12, Z5, Z5
+	VPACKSSWB         Z3, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z5
+	VPERMD            Z5, Z6, Z5
+	VMOVNTPS          Z5, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z16
-	VFMADD231PS  Z14, Z1, Z16
-	VMOVAPS.Z    Z16, K1, Z16
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z7, K6, Z1
-	VDIVPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPANDD       Z10, Z1, Z18
-	VFMADD231PS  Z14, Z17, Z18
-	VMOVAPS.Z    Z18, K2, Z18
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z16, Z16
-	VPMADDWD     Z13, Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPSRLW       $0x07, Z16, Z16
-	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z8, K6, Z1
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPANDD       Z10, Z1, Z18
-	VFMADD231PS  Z14, Z17, Z18
-	VMOVAPS.Z    Z18, K3, Z18
-	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z17
-	VDIVPS       Z2, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K4
-	VPANDD       Z11, Z17, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPANDD       Z10, Z17, Z20
-	VFMADD231PS  Z14, Z19, Z20
-	VMOVAPS.Z    Z20, K4, Z20
-	VMOVAPS.Z    Z17, K4, Z17
-	VPMADDWD     Z13, Z18, Z18
-	VPMADDWD     Z13, Z20, Z20
-	VPACKSSDW    Z20, Z18, Z18
-	VPSRLW       $0x07, Z18, Z18
-	VPACKSSDW    Z17, Z1, Z1
-	VPACKUSWB    Z18, Z16, Z16
-	VPMINUB      Z12, Z16, Z16
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z16
-	VPERMD       Z16, Z6, Z16
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z16
-	VMOVUPS      Z16, (DI)
-	JMP          short4back
+	MOVQ $+4, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 lanerare:
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+5, 744(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+rare:
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMOVUPS      (BX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z11, Z0, Z1
@@ -2108,8 +1737,8 @@ lanerare:
 	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z7, K6, Z1
-	VMOVUPS      64(DX), Z3
+	VPERMW.Z     (DX), Z7, K6, Z1
+	VMOVUPS      64(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
 	VPANDD       Z11, Z1, Z3
@@ -2123,8 +1752,8 @@ lanerare:
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z8, K6, Z1
-	VMOVUPS      128(DX), Z3
+	VPERMW.Z     64(DX), Z8, K6, Z1
+	VMOVUPS      128(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
 	VPANDD       Z11, Z1, Z3
@@ -2133,8 +1762,8 @@ lanerare:
 	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z3
-	VMOVUPS      192(DX), Z5
+	VPERMW.Z     64(DX), Z7, K6, Z3
+	VMOVUPS      192(BX), Z5
 	VDIVPS       Z5, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
 	VPANDD       Z11, Z3, Z5
@@ -2162,100 +1791,58 @@ lanerare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
+	CMPQ         744(SP), $+1
+	JEQ          groupresume
+	CMPQ         744(SP), $+2
+	JEQ          longresume
+	CMPQ         744(SP), $+3
+	JEQ          short2resume
+	CMPQ         744(SP), $+4
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VPMOVZXWD    Y3, Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMOVUPS.Z    192(DX), K7, Z5
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	JMP          groupback
+
+longresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+204(SB), Z1
+	VPSUBD       Z1, Z0, Z5
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+208(SB), Z1
+	VFNMADD231PS Z0, Z5, Z1
+	VBROADCASTSS constantsAVX512<>+212(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z5, Z1, Z4
+	JMP          longback
+
+short2resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short4back
 
 // func QuantizeFpPowerOfTwoFloat8BF16AVX512(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoFloat8BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+TEXT ·QuantizeFpPowerOfTwoFloat8BF16AVX512(SB), $496-72
+	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table, Z7 table, K6 Uppers, Z6 table
 	// per group: Z5 recip
 	// vector registers in use at once: 27
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         recip+16(FP), BX
 	VBROADCASTSS least+24(FP), Z15
 	VBROADCASTSS ruler+28(FP), Z14
 	VBROADCASTSS weights+32(FP), Z13
@@ -2278,57 +1865,57 @@ TEXT ·QuantizeFpPowerOfTwoFloat8BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z5
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z5
+	SUBQ         R8, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
 	JGE          groupfirst
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R8
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z (SI), Z8, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z0
 	VMULPS   Z5, Z0, Z4
-	VPERMW.Z (SI), Z7, K6, Z0
+	VPERMW.Z (DX), Z7, K6, Z0
 	VMULPS   Z5, Z0, Z3
-	VPERMW.Z 64(SI), Z8, K6, Z0
+	VPERMW.Z 64(DX), Z8, K6, Z0
 	VMULPS   Z5, Z0, Z2
-	VPERMW.Z 64(SI), Z7, K6, Z0
-	VMULPS   Z5, Z0, Z1
+	VPERMW.Z 64(DX), Z7, K6, Z0
+	VMULPS   Z5, Z0, Z16
 	CMPQ     R8, $+128
 	JLT      groupends
 
 groupahead:
-	VPERMW.Z    128(SI), Z8, K6, Z0
+	VPERMW.Z    128(DX), Z8, K6, Z0
 	VMULPS      Z5, Z0, Z0
-	VPERMW.Z    128(SI), Z7, K6, Z16
-	VMULPS      Z5, Z16, Z16
-	VPERMW.Z    192(SI), Z8, K6, Z17
+	VPERMW.Z    128(DX), Z7, K6, Z1
+	VMULPS      Z5, Z1, Z1
+	VPERMW.Z    192(DX), Z8, K6, Z17
 	VMULPS      Z5, Z17, Z17
-	VPERMW.Z    192(SI), Z7, K6, Z18
+	VPERMW.Z    192(DX), Z7, K6, Z18
 	VMULPS      Z5, Z18, Z18
 	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
+	VCMPPS      $0x03, Z16, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
 	VPANDD      Z11, Z4, Z19
 	VPANDD      Z11, Z3, Z20
 	VPANDD      Z11, Z2, Z21
-	VPANDD      Z11, Z1, Z22
+	VPANDD      Z11, Z16, Z22
 	VPMAXUD     Z15, Z19, Z19
 	VPMAXUD     Z15, Z20, Z20
 	VPMAXUD     Z15, Z21, Z21
@@ -2336,7 +1923,7 @@ groupahead:
 	VPANDD      Z10, Z4, Z23
 	VPANDD      Z10, Z3, Z24
 	VPANDD      Z10, Z2, Z25
-	VPANDD      Z10, Z1, Z26
+	VPANDD      Z10, Z16, Z26
 	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
 	VFMADD231PS Z14, Z21, Z25
@@ -2352,17 +1939,17 @@ groupahead:
 	VPACKUSWB   Z25, Z23, Z23
 	VPMINUB     Z12, Z23, Z23
 	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z1, Z2, Z20
+	VPACKSSDW   Z16, Z2, Z20
 	VPACKSSWB   Z20, Z19, Z19
 	VPTERNLOGD  $0xf8, Z9, Z19, Z23
 	VPERMD      Z23, Z6, Z23
-	VMOVUPS     Z23, (DI)
+	VMOVUPS     Z23, (SI)
 	VMOVAPS     Z0, Z4
-	VMOVAPS     Z16, Z3
+	VMOVAPS     Z1, Z3
 	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z1
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVAPS     Z18, Z16
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+128
 	JGE         groupahead
@@ -2370,26 +1957,26 @@ groupahead:
 groupends:
 	CMPQ  R8, $+64
 	JNE   grouplast
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z    128(SI), Z8, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z7, K6, Z16
-	VMULPS.BCST 4(DX), Z16, Z16
-	VPERMW.Z    192(SI), Z8, K6, Z17
-	VMULPS.BCST 4(DX), Z17, Z17
-	VPERMW.Z    192(SI), Z7, K6, Z18
-	VMULPS.BCST 4(DX), Z18, Z18
+	VPERMW.Z    128(DX), Z8, K6, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VPERMW.Z    128(DX), Z7, K6, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VPERMW.Z    192(DX), Z8, K6, Z17
+	VMULPS.BCST 4(BX), Z17, Z17
+	VPERMW.Z    192(DX), Z7, K6, Z18
+	VMULPS.BCST 4(BX), Z18, Z18
 	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
+	VCMPPS      $0x03, Z16, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         groupturned
 	VPANDD      Z11, Z4, Z19
 	VPANDD      Z11, Z3, Z20
 	VPANDD      Z11, Z2, Z21
-	VPANDD      Z11, Z1, Z22
+	VPANDD      Z11, Z16, Z22
 	VPMAXUD     Z15, Z19, Z19
 	VPMAXUD     Z15, Z20, Z20
 	VPMAXUD     Z15, Z21, Z21
@@ -2397,7 +1984,7 @@ groupturn:
 	VPANDD      Z10, Z4, Z23
 	VPANDD      Z10, Z3, Z24
 	VPANDD      Z10, Z2, Z25
-	VPANDD      Z10, Z1, Z26
+	VPANDD      Z10, Z16, Z26
 	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
 	VFMADD231PS Z14, Z21, Z25
@@ -2413,38 +2000,38 @@ groupturn:
 	VPACKUSWB   Z25, Z23, Z23
 	VPMINUB     Z12, Z23, Z23
 	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z1, Z2, Z20
+	VPACKSSDW   Z16, Z2, Z20
 	VPACKSSWB   Z20, Z19, Z19
 	VPTERNLOGD  $0xf8, Z9, Z19, Z23
 	VPERMD      Z23, Z6, Z23
-	VMOVUPS     Z23, (DI)
+	VMOVUPS     Z23, (SI)
 	VMOVAPS     Z0, Z4
-	VMOVAPS     Z16, Z3
+	VMOVAPS     Z1, Z3
 	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z1
-	ADDQ        $+4, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVAPS     Z18, Z16
+	ADDQ        $+4, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	MOVQ        R9, R8
-	SUBQ        R8, BX
+	SUBQ        R8, DI
 	CMPQ        R8, $+64
 	JNE         groupturned
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z    (SI), Z8, K6, Z0
+	VPERMW.Z    (DX), Z8, K6, Z0
 	VMULPS      Z5, Z0, Z0
-	VPERMW.Z    (SI), Z7, K6, Z1
+	VPERMW.Z    (DX), Z7, K6, Z1
 	VMULPS      Z5, Z1, Z1
-	VPERMW.Z    64(SI), Z8, K6, Z2
+	VPERMW.Z    64(DX), Z8, K6, Z2
 	VMULPS      Z5, Z2, Z2
-	VPERMW.Z    64(SI), Z7, K6, Z3
+	VPERMW.Z    64(DX), Z7, K6, Z3
 	VMULPS      Z5, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -2481,51 +2068,53 @@ grouploop:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z16
 	VPERMD      Z16, Z6, Z16
-	VMOVUPS     Z16, (DI)
+	VMOVUPS     Z16, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R8
 	CMPQ R8, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z (SI), Z8, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z0
 	VMULPS   Z5, Z0, Z0
 	SUBQ     $+16, R8
 	JLT      groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z (SI), Z7, K6, Z1
+	VPERMW.Z (DX), Z7, K6, Z1
 	VMULPS   Z5, Z1, Z1
 	SUBQ     $+16, R8
 	JLT      groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z 64(SI), Z8, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z2
 	VMULPS   Z5, Z2, Z2
 	SUBQ     $+16, R8
 	JLT      groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z    64(SI), Z7, K6, Z3
+	VPERMW.Z    64(DX), Z7, K6, Z3
 	VMULPS      Z5, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -2562,85 +2151,85 @@ groupmeet3:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z16
 	VPERMD      Z16, Z6, Z16
-	VMOVUPS     Z16, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Z16, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
+	VMOVDQU16.Z  32(DX), K7, Y1
 	VPMOVZXWD    Y1, Z1
 	VPSLLD       $0x10, Z1, Z1
 	VMULPS       Z5, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
+	VMOVDQU16.Z  64(DX), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
 	VMULPS       Z5, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
+	VMOVDQU16.Z  96(DX), K7, Y3
 	VPMOVZXWD    Y3, Z3
 	VPSLLD       $0x10, Z3, Z3
 	VMULPS       Z5, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z11, Z0, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z10, Z0, Z16
 	VFMADD231PS  Z14, Z4, Z16
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z1, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z10, Z1, Z17
 	VFMADD231PS  Z14, Z4, Z17
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z2, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z10, Z2, Z18
 	VFMADD231PS  Z14, Z4, Z18
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
@@ -2664,25 +2253,25 @@ grouptailnarrow:
 	VPTERNLOGD $0xf8, Z9, Z0, Z16
 	VPERMD     Z16, Z6, Z16
 	KMOVQ      K0, K7
-	VMOVDQU8   Z16, K7, (DI)
+	VMOVDQU8   Z16, K7, (SI)
+	LEAQ       (SI)(DI*1), SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*2), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+grouprest:
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2700,24 +2289,24 @@ short2:
 	JGT         short2stream
 	CMPQ        R8, $+8
 	JLT         short2loop
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS.BCST (DX), Z0, Z5
-	VPERMW.Z    (SI), Z7, K6, Z0
-	VMULPS.BCST (DX), Z0, Z4
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z3
-	VPERMW.Z    64(SI), Z7, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z2
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMULPS.BCST (BX), Z0, Z5
+	VPERMW.Z    (DX), Z7, K6, Z0
+	VMULPS.BCST (BX), Z0, Z4
+	VPERMW.Z    64(DX), Z8, K6, Z0
+	VMULPS.BCST 4(BX), Z0, Z3
+	VPERMW.Z    64(DX), Z7, K6, Z0
+	VMULPS.BCST 4(BX), Z0, Z2
 
 short2ahead:
-	VPERMW.Z    128(SI), Z8, K6, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z7, K6, Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VPERMW.Z    192(SI), Z8, K6, Z16
-	VMULPS.BCST 12(DX), Z16, Z16
-	VPERMW.Z    192(SI), Z7, K6, Z17
-	VMULPS.BCST 12(DX), Z17, Z17
+	VPERMW.Z    128(DX), Z8, K6, Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VPERMW.Z    128(DX), Z7, K6, Z1
+	VMULPS.BCST 8(BX), Z1, Z1
+	VPERMW.Z    192(DX), Z8, K6, Z16
+	VMULPS.BCST 12(BX), Z16, Z16
+	VPERMW.Z    192(DX), Z7, K6, Z17
+	VMULPS.BCST 12(BX), Z17, Z17
 	VCMPPS      $0x03, Z4, Z5, K1
 	VCMPPS      $0x03, Z2, Z3, K2
 	KORTESTQ    K1, K2
@@ -2753,27 +2342,27 @@ short2ahead:
 	VPACKSSWB   Z19, Z18, Z18
 	VPTERNLOGD  $0xf8, Z9, Z18, Z22
 	VPERMD      Z22, Z6, Z22
-	VMOVUPS     Z22, (DI)
+	VMOVUPS     Z22, (SI)
 	VMOVAPS     Z0, Z5
 	VMOVAPS     Z1, Z4
 	VMOVAPS     Z16, Z3
 	VMOVAPS     Z17, Z2
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	ADDQ        $+8, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+4
 	JGE         short2ahead
 
 short2loop:
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z7, K6, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VPERMW.Z    64(SI), Z8, K6, Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z7, K6, Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VPERMW.Z    (DX), Z7, K6, Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VPERMW.Z    64(DX), Z8, K6, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VPERMW.Z    64(DX), Z7, K6, Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -2809,12 +2398,12 @@ short2loop:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z6, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, BX
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -2836,24 +2425,24 @@ short4:
 	JGT         short4stream
 	CMPQ        R8, $+16
 	JLT         short4loop
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS.BCST (DX), Z0, Z5
-	VPERMW.Z    (SI), Z7, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z4
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS.BCST 8(DX), Z0, Z3
-	VPERMW.Z    64(SI), Z7, K6, Z0
-	VMULPS.BCST 12(DX), Z0, Z2
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMULPS.BCST (BX), Z0, Z5
+	VPERMW.Z    (DX), Z7, K6, Z0
+	VMULPS.BCST 4(BX), Z0, Z4
+	VPERMW.Z    64(DX), Z8, K6, Z0
+	VMULPS.BCST 8(BX), Z0, Z3
+	VPERMW.Z    64(DX), Z7, K6, Z0
+	VMULPS.BCST 12(BX), Z0, Z2
 
 short4ahead:
-	VPERMW.Z    128(SI), Z8, K6, Z0
-	VMULPS.BCST 16(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z7, K6, Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VPERMW.Z    192(SI), Z8, K6, Z16
-	VMULPS.BCST 24(DX), Z16, Z16
-	VPERMW.Z    192(SI), Z7, K6, Z17
-	VMULPS.BCST 28(DX), Z17, Z17
+	VPERMW.Z    128(DX), Z8, K6, Z0
+	VMULPS.BCST 16(BX), Z0, Z0
+	VPERMW.Z    128(DX), Z7, K6, Z1
+	VMULPS.BCST 20(BX), Z1, Z1
+	VPERMW.Z    192(DX), Z8, K6, Z16
+	VMULPS.BCST 24(BX), Z16, Z16
+	VPERMW.Z    192(DX), Z7, K6, Z17
+	VMULPS.BCST 28(BX), Z17, Z17
 	VCMPPS      $0x03, Z4, Z5, K1
 	VCMPPS      $0x03, Z2, Z3, K2
 	KORTESTQ    K1, K2
@@ -2889,27 +2478,27 @@ short4ahead:
 	VPACKSSWB   Z19, Z18, Z18
 	VPTERNLOGD  $0xf8, Z9, Z18, Z22
 	VPERMD      Z22, Z6, Z22
-	VMOVUPS     Z22, (DI)
+	VMOVUPS     Z22, (SI)
 	VMOVAPS     Z0, Z5
 	VMOVAPS     Z1, Z4
 	VMOVAPS     Z16, Z3
 	VMOVAPS     Z17, Z2
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	ADDQ        $+16, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+8
 	JGE         short4ahead
 
 short4loop:
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z7, K6, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPERMW.Z    64(SI), Z8, K6, Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z7, K6, Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VPERMW.Z    (DX), Z7, K6, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VPERMW.Z    64(DX), Z8, K6, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VPERMW.Z    64(DX), Z7, K6, Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -2945,12 +2534,12 @@ short4loop:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z6, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 short4back:
-	ADDQ $+16, DX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, BX
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
@@ -2965,22 +2554,22 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMOVUPS     (DX), Z1
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMOVUPS     (BX), Z1
 	VMULPS      Z1, Z0, Z0
-	VPERMW.Z    (SI), Z7, K6, Z1
-	VMOVUPS     64(DX), Z2
+	VPERMW.Z    (DX), Z7, K6, Z1
+	VMOVUPS     64(BX), Z2
 	VMULPS      Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z8, K6, Z2
-	VMOVUPS     128(DX), Z3
+	VPERMW.Z    64(DX), Z8, K6, Z2
+	VMOVUPS     128(BX), Z3
 	VMULPS      Z3, Z2, Z2
-	VPERMW.Z    64(SI), Z7, K6, Z3
-	VMOVUPS     192(DX), Z4
+	VPERMW.Z    64(DX), Z7, K6, Z3
+	VMOVUPS     192(BX), Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -3017,93 +2606,27 @@ laneloop:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z6, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  448(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  456(SP), DX
+	MOVQ  464(SP), BX
 
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanetailrare
-	VPANDD      Z11, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z10, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z11, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z10, Z1, Z16
-	VFMADD231PS Z14, Z4, Z16
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z11, Z2, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z10, Z2, Z17
-	VFMADD231PS Z14, Z4, Z17
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z11, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z10, Z3, Z18
-	VFMADD231PS Z14, Z4, Z18
-
-lanetailnarrow:
-	VPMADDWD   Z13, Z5, Z5
-	VPMADDWD   Z13, Z16, Z16
-	VPACKSSDW  Z16, Z5, Z5
-	VPSRLW     $0x07, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z13, Z17, Z17
-	VPMADDWD   Z13, Z18, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x07, Z17, Z17
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z17, Z5, Z5
-	VPMINUB    Z12, Z5, Z5
-	VPACKSSWB  Z2, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z5
-	VPERMD     Z5, Z6, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -3117,15 +2640,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z8, K6, Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z8, K6, Z0
 	VMULPS      Z5, Z0, Z0
-	VPERMW.Z    (SI), Z7, K6, Z1
+	VPERMW.Z    (DX), Z7, K6, Z1
 	VMULPS      Z5, Z1, Z1
-	VPERMW.Z    64(SI), Z8, K6, Z2
+	VPERMW.Z    64(DX), Z8, K6, Z2
 	VMULPS      Z5, Z2, Z2
-	VPERMW.Z    64(SI), Z7, K6, Z3
+	VPERMW.Z    64(DX), Z7, K6, Z3
 	VMULPS      Z5, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -3162,9 +2685,9 @@ groupstream:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z16
 	VPERMD      Z16, Z6, Z16
-	VMOVNTPS    Z16, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Z16, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -3172,23 +2695,23 @@ groupstream:
 
 grouplast:
 	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
+	VCMPPS      $0x03, Z16, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
 	VPANDD      Z11, Z4, Z0
-	VPANDD      Z11, Z3, Z16
+	VPANDD      Z11, Z3, Z1
 	VPANDD      Z11, Z2, Z17
-	VPANDD      Z11, Z1, Z18
+	VPANDD      Z11, Z16, Z18
 	VPMAXUD     Z15, Z0, Z0
-	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z1, Z1
 	VPMAXUD     Z15, Z17, Z17
 	VPMAXUD     Z15, Z18, Z18
 	VPANDD      Z10, Z4, Z19
 	VPANDD      Z10, Z3, Z20
 	VPANDD      Z10, Z2, Z21
-	VPANDD      Z10, Z1, Z22
+	VPANDD      Z10, Z16, Z22
 	VFMADD231PS Z14, Z0, Z19
-	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z1, Z20
 	VFMADD231PS Z14, Z17, Z21
 	VFMADD231PS Z14, Z18, Z22
 	VPMADDWD    Z13, Z19, Z19
@@ -3202,79 +2725,24 @@ grouplast:
 	VPACKUSWB   Z21, Z19, Z19
 	VPMINUB     Z12, Z19, Z19
 	VPACKSSDW   Z3, Z4, Z0
-	VPACKSSDW   Z1, Z2, Z16
-	VPACKSSWB   Z16, Z0, Z0
+	VPACKSSDW   Z16, Z2, Z1
+	VPACKSSWB   Z1, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z19
 	VPERMD      Z19, Z6, Z19
-	VMOVUPS     Z19, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVUPS     Z19, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	JMP         groupwhole
 
 grouprare:
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z7, K6, Z1
-	VMULPS       Z5, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z8, K6, Z1
-	VMULPS       Z5, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z3
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z11, Z3, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPANDD       Z10, Z3, Z17
-	VFMADD231PS  Z14, Z16, Z17
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z17, K4, Z17
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z17, Z17
-	VPACKSSDW    Z17, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          groupback
+	MOVQ $+1, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -3282,12 +2750,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3296,10 +2764,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -3308,12 +2776,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3322,10 +2790,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -3334,12 +2802,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3348,10 +2816,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -3360,111 +2828,57 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z5, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z5, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VPMOVZXWD    Y3, Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z11, Z3, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPANDD       Z10, Z3, Z17
-	VFMADD231PS  Z14, Z16, Z17
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z17, K4, Z17
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z17, Z17
-	VPACKSSDW    Z17, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 64(SP), DX
+	MOVQ R8, 472(SP)
+	SUBQ R8, R8
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 448(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 456(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 472(SP), R8
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+64, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z7, K6, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VPERMW.Z    64(SI), Z8, K6, Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z7, K6, Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VPERMW.Z    (DX), Z7, K6, Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VPERMW.Z    64(DX), Z8, K6, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VPERMW.Z    64(DX), Z7, K6, Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -3500,90 +2914,35 @@ short2stream:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z6, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+8, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short2rare:
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z7, K6, Z1
-	VMULPS.BCST  (DX), Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z8, K6, Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z3
-	VMULPS.BCST  4(DX), Z3, Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short2back
+	MOVQ $+2, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z7, K6, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPERMW.Z    64(SI), Z8, K6, Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z7, K6, Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VPERMW.Z    (DX), Z7, K6, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VPERMW.Z    64(DX), Z8, K6, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VPERMW.Z    64(DX), Z7, K6, Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -3619,82 +2978,46 @@ short4stream:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z6, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+16, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
 	JMP         short4end
 
 short4rare:
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z7, K6, Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z8, K6, Z1
-	VMULPS.BCST  8(DX), Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z3
-	VMULPS.BCST  12(DX), Z3, Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short4back
+	MOVQ $+3, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 lanerare:
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+4, 480(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMOVUPS      (BX), Z1
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z11, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -3703,8 +3026,8 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z7, K6, Z1
-	VMOVUPS      64(DX), Z3
+	VPERMW.Z     (DX), Z7, K6, Z1
+	VMOVUPS      64(BX), Z3
 	VMULPS       Z3, Z1, Z1
 	VPANDD       Z11, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
@@ -3718,8 +3041,8 @@ lanerare:
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z8, K6, Z1
-	VMOVUPS      128(DX), Z3
+	VPERMW.Z     64(DX), Z8, K6, Z1
+	VMOVUPS      128(BX), Z3
 	VMULPS       Z3, Z1, Z1
 	VPANDD       Z11, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
@@ -3728,8 +3051,8 @@ lanerare:
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z3
-	VMOVUPS      192(DX), Z5
+	VPERMW.Z     64(DX), Z7, K6, Z3
+	VMOVUPS      192(BX), Z5
 	VMULPS       Z5, Z3, Z3
 	VPANDD       Z11, Z3, Z5
 	VPMAXUD      Z15, Z5, Z5
@@ -3757,102 +3080,40 @@ lanerare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
+	CMPQ         480(SP), $+1
+	JEQ          groupresume
+	CMPQ         480(SP), $+2
+	JEQ          short2resume
+	CMPQ         480(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VPMOVZXWD    Y3, Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMOVUPS.Z    192(DX), K7, Z5
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         464(SP), BX
+	VBROADCASTSS (BX), Z5
+	JMP          groupback
+
+short2resume:
+	MOVQ 464(SP), BX
+	JMP  short2back
+
+short4resume:
+	MOVQ 464(SP), BX
+	JMP  short4back
 
 // func QuantizeFpE2M1BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeFpE2M1BF16AVX512(SB), $752-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 table, Z9 table, K6 Uppers, Z8 0x401000, Z7 table, Z6 table
 	// per group: Z5 scale, Z4 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 30
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 28
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX512<>+208(SB), Z15
 	VBROADCASTSS constantsAVX512<>+220(SB), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -3881,87 +3142,87 @@ TEXT ·QuantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z10, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z3
-	VFNMADD231PS Z4, Z16, Z3
-	VPERMW.Z     (SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z2
-	VFNMADD231PS Z4, Z16, Z2
-	VPERMW.Z     64(SI), Z10, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z1
-	VFNMADD231PS Z4, Z16, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z0
-	VFNMADD231PS Z4, Z16, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VMOVAPS      Z1, Z3
+	VFNMADD231PS Z4, Z0, Z3
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VMOVAPS      Z1, Z2
+	VFNMADD231PS Z4, Z0, Z2
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VMOVAPS      Z1, Z16
+	VFNMADD231PS Z4, Z0, Z16
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VMOVAPS      Z1, Z17
+	VFNMADD231PS Z4, Z0, Z17
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z10, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VFNMADD231PS Z4, Z16, Z17
-	VPERMW.Z     128(SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z18
-	VFMSUB231PS  Z5, Z18, Z16
-	VFNMADD231PS Z4, Z16, Z18
-	VPERMW.Z     192(SI), Z10, K6, Z16
-	VMULPS       Z4, Z16, Z19
-	VFMSUB231PS  Z5, Z19, Z16
-	VFNMADD231PS Z4, Z16, Z19
-	VPERMW.Z     192(SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z20
-	VFMSUB231PS  Z5, Z20, Z16
-	VFNMADD231PS Z4, Z16, Z20
+	VPERMW.Z     128(DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
+	VPERMW.Z     128(DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z18
+	VFMSUB231PS  Z5, Z18, Z0
+	VFNMADD231PS Z4, Z0, Z18
+	VPERMW.Z     192(DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z19
+	VFMSUB231PS  Z5, Z19, Z0
+	VFNMADD231PS Z4, Z0, Z19
+	VPERMW.Z     192(DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z20
+	VFMSUB231PS  Z5, Z20, Z0
+	VFNMADD231PS Z4, Z0, Z20
 	VCMPPS       $0x03, Z2, Z3, K1
-	VCMPPS       $0x03, Z0, Z1, K2
+	VCMPPS       $0x03, Z17, Z16, K2
 	KORTESTQ     K1, K2
 	JNE          grouploop
-	VPANDD       Z13, Z3, Z16
+	VPANDD       Z13, Z3, Z0
 	VPANDD       Z13, Z2, Z21
-	VPANDD       Z13, Z1, Z22
-	VPANDD       Z13, Z0, Z23
-	VPMAXUD      Z15, Z16, Z16
+	VPANDD       Z13, Z16, Z22
+	VPANDD       Z13, Z17, Z23
+	VPMAXUD      Z15, Z0, Z0
 	VPMAXUD      Z15, Z21, Z21
 	VPMAXUD      Z15, Z22, Z22
 	VPMAXUD      Z15, Z23, Z23
 	VPANDD       Z12, Z3, Z24
 	VPANDD       Z12, Z2, Z25
-	VPANDD       Z12, Z1, Z26
-	VPANDD       Z12, Z0, Z27
-	VFMADD231PS  Z14, Z16, Z24
+	VPANDD       Z12, Z16, Z26
+	VPANDD       Z12, Z17, Z27
+	VFMADD231PS  Z14, Z0, Z24
 	VFMADD231PS  Z14, Z21, Z25
 	VFMADD231PS  Z14, Z22, Z26
 	VFMADD231PS  Z14, Z23, Z27
@@ -3974,20 +3235,20 @@ groupahead:
 	VPACKSSDW    Z27, Z26, Z26
 	VPSRLW       $0x0c, Z26, Z26
 	VPACKUSWB    Z26, Z24, Z24
-	VPACKSSDW    Z2, Z3, Z16
-	VPACKSSDW    Z0, Z1, Z21
-	VPACKSSWB    Z21, Z16, Z16
-	VPSRLW       $0x04, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z16, Z24
+	VPACKSSDW    Z2, Z3, Z0
+	VPACKSSDW    Z17, Z16, Z21
+	VPACKSSWB    Z21, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z24
 	VPSHUFB      Z24, Z7, Z24
 	VPERMD       Z24, Z6, Z24
-	VMOVUPS      Z24, (DI)
-	VMOVAPS      Z17, Z3
+	VMOVUPS      Z24, (SI)
+	VMOVAPS      Z1, Z3
 	VMOVAPS      Z18, Z2
-	VMOVAPS      Z19, Z1
-	VMOVAPS      Z20, Z0
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVAPS      Z19, Z16
+	VMOVAPS      Z20, Z17
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -3995,43 +3256,43 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z10, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z17
-	VPERMW.Z          128(SI), Z9, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z18
-	VPERMW.Z          192(SI), Z10, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z19
-	VFMSUB231PS.BCST  4(DX), Z19, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z19
-	VPERMW.Z          192(SI), Z9, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z20
-	VFMSUB231PS.BCST  4(DX), Z20, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z20
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFMSUB231PS.BCST  4(BX), Z18, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z18
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFMSUB231PS.BCST  4(BX), Z19, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z19
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z20
+	VFMSUB231PS.BCST  4(BX), Z20, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z20
 	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
+	VCMPPS            $0x03, Z17, Z16, K2
 	KORTESTQ          K1, K2
 	JNE               groupturned
-	VPANDD            Z13, Z3, Z16
+	VPANDD            Z13, Z3, Z0
 	VPANDD            Z13, Z2, Z21
-	VPANDD            Z13, Z1, Z22
-	VPANDD            Z13, Z0, Z23
-	VPMAXUD           Z15, Z16, Z16
+	VPANDD            Z13, Z16, Z22
+	VPANDD            Z13, Z17, Z23
+	VPMAXUD           Z15, Z0, Z0
 	VPMAXUD           Z15, Z21, Z21
 	VPMAXUD           Z15, Z22, Z22
 	VPMAXUD           Z15, Z23, Z23
 	VPANDD            Z12, Z3, Z24
 	VPANDD            Z12, Z2, Z25
-	VPANDD            Z12, Z1, Z26
-	VPANDD            Z12, Z0, Z27
-	VFMADD231PS       Z14, Z16, Z24
+	VPANDD            Z12, Z16, Z26
+	VPANDD            Z12, Z17, Z27
+	VFMADD231PS       Z14, Z0, Z24
 	VFMADD231PS       Z14, Z21, Z25
 	VFMADD231PS       Z14, Z22, Z26
 	VFMADD231PS       Z14, Z23, Z27
@@ -4044,49 +3305,49 @@ groupturn:
 	VPACKSSDW         Z27, Z26, Z26
 	VPSRLW            $0x0c, Z26, Z26
 	VPACKUSWB         Z26, Z24, Z24
-	VPACKSSDW         Z2, Z3, Z16
-	VPACKSSDW         Z0, Z1, Z21
-	VPACKSSWB         Z21, Z16, Z16
-	VPSRLW            $0x04, Z16, Z16
-	VPTERNLOGD        $0xf8, Z11, Z16, Z24
+	VPACKSSDW         Z2, Z3, Z0
+	VPACKSSDW         Z17, Z16, Z21
+	VPACKSSWB         Z21, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z0, Z24
 	VPSHUFB           Z24, Z7, Z24
 	VPERMD            Z24, Z6, Z24
-	VMOVUPS           Z24, (DI)
-	VMOVAPS           Z17, Z3
+	VMOVUPS           Z24, (SI)
+	VMOVAPS           Z1, Z3
 	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+4, DX
+	VMOVAPS           Z19, Z16
+	VMOVAPS           Z20, Z17
 	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFMSUB231PS  Z5, Z1, Z0
 	VFNMADD231PS Z4, Z0, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z2
 	VFMSUB231PS  Z5, Z2, Z0
 	VFNMADD231PS Z4, Z0, Z2
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z3
 	VFMSUB231PS  Z5, Z3, Z0
 	VFNMADD231PS Z4, Z0, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z16
 	VFMSUB231PS  Z5, Z16, Z0
 	VFNMADD231PS Z4, Z0, Z16
@@ -4126,34 +3387,36 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z17
 	VPSHUFB      Z17, Z7, Z17
 	VPERMD       Z17, Z6, Z17
-	VMOVUPS      Z17, (DI)
+	VMOVUPS      Z17, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z5, Z0, Z1
 	VFMSUB231PS  Z4, Z1, Z0
 	VFNMADD231PS Z5, Z0, Z1
@@ -4161,7 +3424,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z5, Z0, Z2
 	VFMSUB231PS  Z4, Z2, Z0
 	VFNMADD231PS Z5, Z0, Z2
@@ -4169,7 +3432,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z5, Z0, Z3
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z5, Z0, Z3
@@ -4177,7 +3440,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z5, Z0, Z16
 	VFMSUB231PS  Z4, Z16, Z0
 	VFNMADD231PS Z5, Z0, Z16
@@ -4217,69 +3480,69 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z17
 	VPSHUFB      Z17, Z7, Z17
 	VPERMD       Z17, Z6, Z17
-	VMOVUPS      Z17, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z17, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z1
 	VFMSUB231PS  Z5, Z1, Z0
 	VFNMADD231PS Z4, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z2
 	VFMSUB231PS  Z5, Z2, Z0
 	VFNMADD231PS Z4, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z3
 	VFMSUB231PS  Z5, Z3, Z0
 	VFNMADD231PS Z4, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z16
@@ -4288,24 +3551,24 @@ grouppiece:
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z16, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z13, Z1, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z17
 	VFMADD231PS  Z14, Z0, Z17
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z2, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z18
 	VFMADD231PS  Z14, Z0, Z18
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z19
 	VFMADD231PS  Z14, Z0, Z19
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z16, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -4330,26 +3593,26 @@ grouptailnarrow:
 	VPSHUFB    Z17, Z7, Z17
 	VPERMD     Z17, Z6, Z17
 	KMOVQ      K0, K7
-	VMOVDQU8   Z17, K7, (DI)
+	VMOVDQU8   Z17, K7, (SI)
+	LEAQ       (SI)(DI*1), SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -4360,242 +3623,244 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z17
-	VBROADCASTSS constantsAVX512<>+204(SB), Z18
-	VPSUBD       Z18, Z17, Z5
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS constantsAVX512<>+208(SB), Z17
-	VFNMADD231PS Z4, Z5, Z17
-	VBROADCASTSS constantsAVX512<>+212(SB), Z18
-	VFMADD231PS  Z18, Z17, Z17
-	VMULPS       Z5, Z17, Z3
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+204(SB), Z1
+	VPSUBD       Z1, Z0, Z5
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+208(SB), Z1
+	VFNMADD231PS Z0, Z5, Z1
+	VBROADCASTSS constantsAVX512<>+212(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z5, Z1, Z4
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VPERMW.Z     (SI), Z10, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VMOVAPS      Z18, Z2
-	VFMADD231PS  Z5, Z17, Z2
-	VPERMW.Z     (SI), Z9, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VMOVAPS      Z18, Z1
-	VFMADD231PS  Z5, Z17, Z1
-	VPERMW.Z     64(SI), Z10, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VMOVAPS      Z18, Z0
-	VFMADD231PS  Z5, Z17, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VMOVAPS      Z18, Z16
-	VFMADD231PS  Z5, Z17, Z16
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z5, Z0, Z3
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z5, Z0, Z17
 
 longahead:
-	VPERMW.Z    128(SI), Z10, K6, Z17
-	VMULPS      Z3, Z17, Z18
-	VFMADD231PS Z5, Z17, Z18
-	VPERMW.Z    128(SI), Z9, K6, Z17
-	VMULPS      Z3, Z17, Z19
-	VFMADD231PS Z5, Z17, Z19
-	VPERMW.Z    192(SI), Z10, K6, Z17
-	VMULPS      Z3, Z17, Z20
-	VFMADD231PS Z5, Z17, Z20
-	VPERMW.Z    192(SI), Z9, K6, Z17
-	VMULPS      Z3, Z17, Z21
-	VFMADD231PS Z5, Z17, Z21
-	VCMPPS      $0x03, Z1, Z2, K1
-	VCMPPS      $0x03, Z16, Z0, K2
+	VPERMW.Z    128(DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VPERMW.Z    128(DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z18
+	VFMADD231PS Z5, Z0, Z18
+	VPERMW.Z    192(DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z19
+	VFMADD231PS Z5, Z0, Z19
+	VPERMW.Z    192(DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z20
+	VFMADD231PS Z5, Z0, Z20
+	VCMPPS      $0x03, Z2, Z3, K1
+	VCMPPS      $0x03, Z17, Z16, K2
 	KORTESTQ    K1, K2
 	JNE         longloop
-	VPANDD      Z13, Z2, Z17
-	VPANDD      Z13, Z1, Z22
-	VPANDD      Z13, Z0, Z23
-	VPANDD      Z13, Z16, Z24
-	VPMAXUD     Z15, Z17, Z17
+	VPANDD      Z13, Z3, Z0
+	VPANDD      Z13, Z2, Z21
+	VPANDD      Z13, Z16, Z22
+	VPANDD      Z13, Z17, Z23
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z21, Z21
 	VPMAXUD     Z15, Z22, Z22
 	VPMAXUD     Z15, Z23, Z23
-	VPMAXUD     Z15, Z24, Z24
+	VPANDD      Z12, Z3, Z24
 	VPANDD      Z12, Z2, Z25
-	VPANDD      Z12, Z1, Z26
-	VPANDD      Z12, Z0, Z27
-	VPANDD      Z12, Z16, Z28
-	VFMADD231PS Z14, Z17, Z25
+	VPANDD      Z12, Z16, Z26
+	VPANDD      Z12, Z17, Z27
+	VFMADD231PS Z14, Z0, Z24
+	VFMADD231PS Z14, Z21, Z25
 	VFMADD231PS Z14, Z22, Z26
 	VFMADD231PS Z14, Z23, Z27
-	VFMADD231PS Z14, Z24, Z28
+	VPMADDWD    Z8, Z24, Z24
 	VPMADDWD    Z8, Z25, Z25
+	VPACKSSDW   Z25, Z24, Z24
+	VPSRLW      $0x0c, Z24, Z24
 	VPMADDWD    Z8, Z26, Z26
-	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x0c, Z25, Z25
 	VPMADDWD    Z8, Z27, Z27
-	VPMADDWD    Z8, Z28, Z28
-	VPACKSSDW   Z28, Z27, Z27
-	VPSRLW      $0x0c, Z27, Z27
-	VPACKUSWB   Z27, Z25, Z25
-	VPACKSSDW   Z1, Z2, Z17
-	VPACKSSDW   Z16, Z0, Z22
-	VPACKSSWB   Z22, Z17, Z17
-	VPSRLW      $0x04, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z17, Z25
-	VPSHUFB     Z25, Z7, Z25
-	VPERMD      Z25, Z6, Z25
-	VMOVUPS     Z25, (DI)
+	VPACKSSDW   Z27, Z26, Z26
+	VPSRLW      $0x0c, Z26, Z26
+	VPACKUSWB   Z26, Z24, Z24
+	VPACKSSDW   Z2, Z3, Z0
+	VPACKSSDW   Z17, Z16, Z21
+	VPACKSSWB   Z21, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z24
+	VPSHUFB     Z24, Z7, Z24
+	VPERMD      Z24, Z6, Z24
+	VMOVUPS     Z24, (SI)
+	VMOVAPS     Z1, Z3
 	VMOVAPS     Z18, Z2
-	VMOVAPS     Z19, Z1
-	VMOVAPS     Z20, Z0
-	VMOVAPS     Z21, Z16
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	VMOVAPS     Z19, Z16
+	VMOVAPS     Z20, Z17
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z1
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z2
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z16
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z5, Z0, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z16
 	VFMADD231PS Z5, Z0, Z16
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
 	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z17, Z16, K2
+	VCMPPS      $0x03, Z16, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longrare
 	VPANDD      Z13, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z1, Z18
-	VFMADD231PS Z14, Z0, Z18
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z14, Z0, Z17
 	VPANDD      Z13, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z2, Z19
-	VFMADD231PS Z14, Z0, Z19
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z14, Z0, Z18
+	VPMADDWD    Z8, Z17, Z17
 	VPMADDWD    Z8, Z18, Z18
-	VPMADDWD    Z8, Z19, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPSRLW      $0x0c, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x0c, Z17, Z17
 	VPACKSSDW   Z2, Z1, Z1
+	VPANDD      Z13, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z12, Z3, Z2
+	VFMADD231PS Z14, Z0, Z2
 	VPANDD      Z13, Z16, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z16, Z2
-	VFMADD231PS Z14, Z0, Z2
-	VPANDD      Z13, Z17, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z17, Z19
-	VFMADD231PS Z14, Z0, Z19
+	VPANDD      Z12, Z16, Z18
+	VFMADD231PS Z14, Z0, Z18
 	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z19, Z19
-	VPACKSSDW   Z19, Z2, Z2
+	VPMADDWD    Z8, Z18, Z18
+	VPACKSSDW   Z18, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z2, Z18, Z18
-	VPACKSSWB   Z16, Z1, Z1
+	VPACKSSDW   Z16, Z3, Z3
+	VPACKUSWB   Z2, Z17, Z17
+	VPACKSSWB   Z3, Z1, Z1
 	VPSRLW      $0x04, Z1, Z1
-	VPTERNLOGD  $0xf8, Z11, Z1, Z18
-	VPSHUFB     Z18, Z7, Z18
-	VPERMD      Z18, Z6, Z18
-	VMOVUPS     Z18, (DI)
+	VPTERNLOGD  $0xf8, Z11, Z1, Z17
+	VPSHUFB     Z17, Z7, Z17
+	VPERMD      Z17, Z6, Z17
+	VMOVUPS     Z17, (SI)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z1
+	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z2
+	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z5, Z0, Z3
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
 	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z17, Z16, K2
+	VCMPPS      $0x03, Z16, Z3, K2
 	KORTESTQ    K1, K2
-	JNE         longtailrare
+	JNE         longstage
 	VPANDD      Z13, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z1, Z18
-	VFMADD231PS Z14, Z0, Z18
-	CMPQ        R8, $+17
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z14, Z0, Z17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	VPANDD      Z13, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z2, Z19
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z14, Z0, Z18
+	CMPQ        DI, $+33
+	JLT         longtailnarrow
+	VPANDD      Z13, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z12, Z3, Z19
 	VFMADD231PS Z14, Z0, Z19
-	CMPQ        R8, $+33
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	VPANDD      Z13, Z16, Z0
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z16, Z20
 	VFMADD231PS Z14, Z0, Z20
-	CMPQ        R8, $+49
-	JLT         longtailnarrow
-	VPANDD      Z13, Z17, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z17, Z21
-	VFMADD231PS Z14, Z0, Z21
 
 longtailnarrow:
+	VPMADDWD   Z8, Z17, Z17
 	VPMADDWD   Z8, Z18, Z18
-	VPMADDWD   Z8, Z19, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPSRLW     $0x0c, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x0c, Z17, Z17
 	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z8, Z19, Z19
 	VPMADDWD   Z8, Z20, Z20
-	VPMADDWD   Z8, Z21, Z21
-	VPACKSSDW  Z21, Z20, Z20
-	VPSRLW     $0x0c, Z20, Z20
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKUSWB  Z20, Z18, Z18
-	VPACKSSWB  Z16, Z1, Z1
+	VPACKSSDW  Z20, Z19, Z19
+	VPSRLW     $0x0c, Z19, Z19
+	VPACKSSDW  Z16, Z3, Z3
+	VPACKUSWB  Z19, Z17, Z17
+	VPACKSSWB  Z3, Z1, Z1
 	VPSRLW     $0x04, Z1, Z1
-	VPTERNLOGD $0xf8, Z11, Z1, Z18
-	VPSHUFB    Z18, Z7, Z18
-	VPERMD     Z18, Z6, Z18
+	VPTERNLOGD $0xf8, Z11, Z1, Z17
+	VPSHUFB    Z17, Z7, Z17
+	VPERMD     Z17, Z6, Z17
 	KMOVQ      K0, K7
-	VMOVDQU8   Z18, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU8   Z17, K7, (SI)
+	LEAQ       (SI)(DI*1), SI
+	LEAQ       (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -4613,155 +3878,153 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z10, K6, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VPERMW.Z          (SI), Z9, K6, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST (BX), Z16, Z2
-	VPERMW.Z          64(SI), Z10, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 4(BX), Z16, Z1
-	VPERMW.Z          64(SI), Z9, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (R8), Z0, Z5
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST (R8), Z0, Z4
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
 
 short2ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z17
-	VPERMW.Z          128(SI), Z9, K6, Z16
-	VMULPS.BCST       8(BX), Z16, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z18
-	VPERMW.Z          192(SI), Z10, K6, Z16
-	VMULPS.BCST       12(BX), Z16, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z19
-	VPERMW.Z          192(SI), Z9, K6, Z16
-	VMULPS.BCST       12(BX), Z16, Z20
-	VFMSUB231PS.BCST  12(DX), Z20, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z20
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z16
+	VFMSUB231PS.BCST  8(BX), Z16, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z16
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFMSUB231PS.BCST  12(BX), Z17, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z17
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VFMSUB231PS.BCST  12(BX), Z18, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z18
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z13, Z3, Z16
+	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z4, Z19
+	VPANDD            Z13, Z3, Z20
 	VPANDD            Z13, Z2, Z21
-	VPANDD            Z13, Z1, Z22
-	VPANDD            Z13, Z0, Z23
-	VPMAXUD           Z15, Z16, Z16
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
 	VPMAXUD           Z15, Z21, Z21
-	VPMAXUD           Z15, Z22, Z22
-	VPMAXUD           Z15, Z23, Z23
+	VPANDD            Z12, Z5, Z22
+	VPANDD            Z12, Z4, Z23
 	VPANDD            Z12, Z3, Z24
 	VPANDD            Z12, Z2, Z25
-	VPANDD            Z12, Z1, Z26
-	VPANDD            Z12, Z0, Z27
-	VFMADD231PS       Z14, Z16, Z24
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
 	VFMADD231PS       Z14, Z21, Z25
-	VFMADD231PS       Z14, Z22, Z26
-	VFMADD231PS       Z14, Z23, Z27
+	VPMADDWD          Z8, Z22, Z22
+	VPMADDWD          Z8, Z23, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPSRLW            $0x0c, Z22, Z22
 	VPMADDWD          Z8, Z24, Z24
 	VPMADDWD          Z8, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
 	VPSRLW            $0x0c, Z24, Z24
-	VPMADDWD          Z8, Z26, Z26
-	VPMADDWD          Z8, Z27, Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x0c, Z26, Z26
-	VPACKUSWB         Z26, Z24, Z24
-	VPACKSSDW         Z2, Z3, Z16
-	VPACKSSDW         Z0, Z1, Z21
-	VPACKSSWB         Z21, Z16, Z16
-	VPSRLW            $0x04, Z16, Z16
-	VPTERNLOGD        $0xf8, Z11, Z16, Z24
-	VPSHUFB           Z24, Z7, Z24
-	VPERMD            Z24, Z6, Z24
-	VMOVUPS           Z24, (DI)
+	VPACKUSWB         Z24, Z22, Z22
+	VPACKSSDW         Z4, Z5, Z0
+	VPACKSSDW         Z2, Z3, Z19
+	VPACKSSWB         Z19, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z0, Z22
+	VPSHUFB           Z22, Z7, Z22
+	VPERMD            Z22, Z6, Z22
+	VMOVUPS           Z22, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+8, DX
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
 	VPANDD            Z13, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z8, Z17, Z17
-	VPMADDWD          Z8, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x0c, Z17, Z17
+	VPANDD            Z12, Z2, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z8, Z5, Z5
+	VPMADDWD          Z8, Z16, Z16
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z16, Z0
+	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z12, Z4, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z8, Z2, Z2
-	VPMADDWD          Z8, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z8, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VPSHUFB           Z17, Z7, Z17
-	VPERMD            Z17, Z6, Z17
-	VMOVUPS           Z17, (DI)
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPSHUFB           Z5, Z7, Z5
+	VPERMD            Z5, Z6, Z5
+	VMOVUPS           Z5, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -4783,157 +4046,153 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z10, K6, Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFMSUB231PS.BCST  (DX), Z19, Z18
-	VMOVAPS           Z19, Z1
-	VFNMADD231PS.BCST (BX), Z18, Z1
-	VPERMW.Z          (SI), Z9, K6, Z18
-	VMULPS.BCST       4(BX), Z18, Z19
-	VFMSUB231PS.BCST  4(DX), Z19, Z18
-	VMOVAPS           Z19, Z0
-	VFNMADD231PS.BCST 4(BX), Z18, Z0
-	VPERMW.Z          64(SI), Z10, K6, Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFMSUB231PS.BCST  8(DX), Z19, Z18
-	VMOVAPS           Z19, Z16
-	VFNMADD231PS.BCST 8(BX), Z18, Z16
-	VPERMW.Z          64(SI), Z9, K6, Z18
-	VMULPS.BCST       12(BX), Z18, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z18
-	VMOVAPS           Z19, Z17
-	VFNMADD231PS.BCST 12(BX), Z18, Z17
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (R8), Z0, Z5
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFMSUB231PS.BCST  12(BX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 12(R8), Z0, Z2
 
 short4ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z18
-	VMULPS.BCST       16(BX), Z18, Z19
-	VFMSUB231PS.BCST  16(DX), Z19, Z18
-	VFNMADD231PS.BCST 16(BX), Z18, Z19
-	VPERMW.Z          128(SI), Z9, K6, Z18
-	VMULPS.BCST       20(BX), Z18, Z20
-	VFMSUB231PS.BCST  20(DX), Z20, Z18
-	VFNMADD231PS.BCST 20(BX), Z18, Z20
-	VPERMW.Z          192(SI), Z10, K6, Z18
-	VMULPS.BCST       24(BX), Z18, Z21
-	VFMSUB231PS.BCST  24(DX), Z21, Z18
-	VFNMADD231PS.BCST 24(BX), Z18, Z21
-	VPERMW.Z          192(SI), Z9, K6, Z18
-	VMULPS.BCST       28(BX), Z18, Z22
-	VFMSUB231PS.BCST  28(DX), Z22, Z18
-	VFNMADD231PS.BCST 28(BX), Z18, Z22
-	VCMPPS            $0x03, Z0, Z1, K1
-	VCMPPS            $0x03, Z17, Z16, K2
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFMSUB231PS.BCST  16(BX), Z1, Z0
+	VFNMADD231PS.BCST 16(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       20(R8), Z0, Z16
+	VFMSUB231PS.BCST  20(BX), Z16, Z0
+	VFNMADD231PS.BCST 20(R8), Z0, Z16
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       24(R8), Z0, Z17
+	VFMSUB231PS.BCST  24(BX), Z17, Z0
+	VFNMADD231PS.BCST 24(R8), Z0, Z17
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       28(R8), Z0, Z18
+	VFMSUB231PS.BCST  28(BX), Z18, Z0
+	VFNMADD231PS.BCST 28(R8), Z0, Z18
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z13, Z1, Z18
-	VPANDD            Z13, Z0, Z23
-	VPANDD            Z13, Z16, Z24
-	VPANDD            Z13, Z17, Z25
-	VPMAXUD           Z15, Z18, Z18
-	VPMAXUD           Z15, Z23, Z23
-	VPMAXUD           Z15, Z24, Z24
-	VPMAXUD           Z15, Z25, Z25
-	VPANDD            Z12, Z1, Z26
-	VPANDD            Z12, Z0, Z27
-	VPANDD            Z12, Z16, Z28
-	VPANDD            Z12, Z17, Z29
-	VFMADD231PS       Z14, Z18, Z26
-	VFMADD231PS       Z14, Z23, Z27
-	VFMADD231PS       Z14, Z24, Z28
-	VFMADD231PS       Z14, Z25, Z29
-	VPMADDWD          Z8, Z26, Z26
-	VPMADDWD          Z8, Z27, Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x0c, Z26, Z26
-	VPMADDWD          Z8, Z28, Z28
-	VPMADDWD          Z8, Z29, Z29
-	VPACKSSDW         Z29, Z28, Z28
-	VPSRLW            $0x0c, Z28, Z28
-	VPACKUSWB         Z28, Z26, Z26
-	VPACKSSDW         Z0, Z1, Z18
-	VPACKSSDW         Z17, Z16, Z23
-	VPACKSSWB         Z23, Z18, Z18
-	VPSRLW            $0x04, Z18, Z18
-	VPTERNLOGD        $0xf8, Z11, Z18, Z26
-	VPSHUFB           Z26, Z7, Z26
-	VPERMD            Z26, Z6, Z26
-	VMOVUPS           Z26, (DI)
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
-	VMOVAPS           Z22, Z17
-	ADDQ              $+16, DX
+	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z4, Z19
+	VPANDD            Z13, Z3, Z20
+	VPANDD            Z13, Z2, Z21
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
+	VPANDD            Z12, Z5, Z22
+	VPANDD            Z12, Z4, Z23
+	VPANDD            Z12, Z3, Z24
+	VPANDD            Z12, Z2, Z25
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
+	VFMADD231PS       Z14, Z21, Z25
+	VPMADDWD          Z8, Z22, Z22
+	VPMADDWD          Z8, Z23, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPSRLW            $0x0c, Z22, Z22
+	VPMADDWD          Z8, Z24, Z24
+	VPMADDWD          Z8, Z25, Z25
+	VPACKSSDW         Z25, Z24, Z24
+	VPSRLW            $0x0c, Z24, Z24
+	VPACKUSWB         Z24, Z22, Z22
+	VPACKSSDW         Z4, Z5, Z0
+	VPACKSSDW         Z2, Z3, Z19
+	VPACKSSWB         Z19, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z0, Z22
+	VPSHUFB           Z22, Z7, Z22
+	VPERMD            Z22, Z6, Z22
+	VMOVUPS           Z22, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VCMPPS            $0x03, Z16, Z1, K1
-	VCMPPS            $0x03, Z18, Z17, K2
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z13, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z19
-	VFMADD231PS       Z14, Z0, Z19
-	VPANDD            Z13, Z16, Z0
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z16, Z20
-	VFMADD231PS       Z14, Z0, Z20
-	VPMADDWD          Z8, Z19, Z19
-	VPMADDWD          Z8, Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPSRLW            $0x0c, Z19, Z19
-	VPACKSSDW         Z16, Z1, Z1
-	VPANDD            Z13, Z17, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z17, Z16
+	VPANDD            Z12, Z2, Z16
 	VFMADD231PS       Z14, Z0, Z16
-	VPANDD            Z13, Z18, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z18, Z20
-	VFMADD231PS       Z14, Z0, Z20
+	VPMADDWD          Z8, Z5, Z5
 	VPMADDWD          Z8, Z16, Z16
-	VPMADDWD          Z8, Z20, Z20
-	VPACKSSDW         Z20, Z16, Z16
-	VPSRLW            $0x0c, Z16, Z16
-	VPACKSSDW         Z18, Z17, Z17
-	VPACKUSWB         Z16, Z19, Z19
-	VPACKSSWB         Z17, Z1, Z1
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z4, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z8, Z2, Z2
+	VPMADDWD          Z8, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z1, Z19
-	VPSHUFB           Z19, Z7, Z19
-	VPERMD            Z19, Z6, Z19
-	VMOVUPS           Z19, (DI)
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPSHUFB           Z5, Z7, Z5
+	VPERMD            Z5, Z6, Z5
+	VMOVUPS           Z5, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -4948,33 +4207,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (R8), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
+	VMOVUPS      (BX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      64(BX), Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(R8), Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(DX), Z4
+	VMOVUPS      64(BX), Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	VPERMW.Z     64(SI), Z10, K6, Z0
-	VMOVUPS      128(BX), Z1
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(R8), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
+	VMOVUPS      128(BX), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMOVUPS      192(BX), Z1
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(R8), Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z16
+	VMOVUPS      192(BX), Z16
 	VFMSUB231PS  Z16, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VCMPPS       $0x03, Z3, Z2, K1
@@ -5013,107 +4272,29 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z1
 	VPSHUFB      Z1, Z7, Z1
 	VPERMD       Z1, Z6, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  704(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  712(SP), DX
+	MOVQ  720(SP), BX
+	MOVQ  728(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K7, Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K7, Z16
-	VFMSUB231PS  Z16, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VCMPPS       $0x03, Z3, Z2, K1
-	VCMPPS       $0x03, Z5, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z14, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z17
-	VFMADD231PS  Z14, Z0, Z17
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z5, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z5, Z18
-	VFMADD231PS  Z14, Z0, Z18
-
-lanetailnarrow:
-	VPMADDWD   Z8, Z1, Z1
-	VPMADDWD   Z8, Z16, Z16
-	VPACKSSDW  Z16, Z1, Z1
-	VPSRLW     $0x0c, Z1, Z1
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z8, Z17, Z17
-	VPMADDWD   Z8, Z18, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z5, Z4, Z4
-	VPACKUSWB  Z17, Z1, Z1
-	VPACKSSWB  Z4, Z2, Z2
-	VPSRLW     $0x04, Z2, Z2
-	VPTERNLOGD $0xf8, Z11, Z2, Z1
-	VPSHUFB    Z1, Z7, Z1
-	VPERMD     Z1, Z6, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8   Z1, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -5127,21 +4308,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z10, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFMSUB231PS  Z5, Z1, Z0
 	VFNMADD231PS Z4, Z0, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z2
 	VFMSUB231PS  Z5, Z2, Z0
 	VFNMADD231PS Z4, Z0, Z2
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z3
 	VFMSUB231PS  Z5, Z3, Z0
 	VFNMADD231PS Z4, Z0, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z16
 	VFMSUB231PS  Z5, Z16, Z0
 	VFNMADD231PS Z4, Z0, Z16
@@ -5181,9 +4362,9 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z17
 	VPSHUFB      Z17, Z7, Z17
 	VPERMD       Z17, Z6, Z17
-	VMOVNTPS     Z17, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z17, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -5191,23 +4372,23 @@ groupstream:
 
 grouplast:
 	VCMPPS      $0x03, Z2, Z3, K1
-	VCMPPS      $0x03, Z0, Z1, K2
+	VCMPPS      $0x03, Z17, Z16, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z13, Z3, Z16
-	VPANDD      Z13, Z2, Z17
-	VPANDD      Z13, Z1, Z18
-	VPANDD      Z13, Z0, Z19
-	VPMAXUD     Z15, Z16, Z16
-	VPMAXUD     Z15, Z17, Z17
+	VPANDD      Z13, Z3, Z0
+	VPANDD      Z13, Z2, Z1
+	VPANDD      Z13, Z16, Z18
+	VPANDD      Z13, Z17, Z19
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z1, Z1
 	VPMAXUD     Z15, Z18, Z18
 	VPMAXUD     Z15, Z19, Z19
 	VPANDD      Z12, Z3, Z20
 	VPANDD      Z12, Z2, Z21
-	VPANDD      Z12, Z1, Z22
-	VPANDD      Z12, Z0, Z23
-	VFMADD231PS Z14, Z16, Z20
-	VFMADD231PS Z14, Z17, Z21
+	VPANDD      Z12, Z16, Z22
+	VPANDD      Z12, Z17, Z23
+	VFMADD231PS Z14, Z0, Z20
+	VFMADD231PS Z14, Z1, Z21
 	VFMADD231PS Z14, Z18, Z22
 	VFMADD231PS Z14, Z19, Z23
 	VPMADDWD    Z8, Z20, Z20
@@ -5219,83 +4400,32 @@ grouplast:
 	VPACKSSDW   Z23, Z22, Z22
 	VPSRLW      $0x0c, Z22, Z22
 	VPACKUSWB   Z22, Z20, Z20
-	VPACKSSDW   Z2, Z3, Z16
-	VPACKSSDW   Z0, Z1, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
-	VPTERNLOGD  $0xf8, Z11, Z16, Z20
+	VPACKSSDW   Z2, Z3, Z0
+	VPACKSSDW   Z17, Z16, Z1
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z20
 	VPSHUFB     Z20, Z7, Z20
 	VPERMD      Z20, Z6, Z20
-	VMOVUPS     Z20, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVUPS     Z20, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R9
 	JMP         groupwhole
 
 grouprare:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z9, K6, Z1
-	VDIVPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K2, Z16
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z8, Z2, Z2
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z1
-	VDIVPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K3, Z16
-	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z3
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPANDD       Z12, Z3, Z18
-	VFMADD231PS  Z14, Z17, Z18
-	VMOVAPS.Z    Z18, K4, Z18
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z8, Z16, Z16
-	VPMADDWD     Z8, Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPSRLW       $0x0c, Z16, Z16
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z16, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z7, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+296(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          groupback
+	MOVQ $+1, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -5303,14 +4433,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -5319,12 +4449,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -5333,14 +4463,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -5349,12 +4479,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -5363,14 +4493,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -5379,12 +4509,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -5393,575 +4523,328 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VDIVPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K2, Z16
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z8, Z2, Z2
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VDIVPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K3, Z16
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VPMOVZXWD    Y3, Z3
-	VPSLLD       $0x10, Z3, Z3
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPANDD       Z12, Z3, Z18
-	VFMADD231PS  Z14, Z17, Z18
-	VMOVAPS.Z    Z18, K4, Z18
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z8, Z16, Z16
-	VPMADDWD     Z8, Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPSRLW       $0x0c, Z16, Z16
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z16, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z7, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+296(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	MOVQ R9, 736(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 736(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z2
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z16
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z5, Z0, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z16
 	VFMADD231PS Z5, Z0, Z16
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
 	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z17, Z16, K2
+	VCMPPS      $0x03, Z16, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longrare
 	VPANDD      Z13, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z1, Z18
-	VFMADD231PS Z14, Z0, Z18
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z14, Z0, Z17
 	VPANDD      Z13, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z2, Z19
-	VFMADD231PS Z14, Z0, Z19
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z14, Z0, Z18
+	VPMADDWD    Z8, Z17, Z17
 	VPMADDWD    Z8, Z18, Z18
-	VPMADDWD    Z8, Z19, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPSRLW      $0x0c, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x0c, Z17, Z17
 	VPACKSSDW   Z2, Z1, Z1
+	VPANDD      Z13, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z12, Z3, Z2
+	VFMADD231PS Z14, Z0, Z2
 	VPANDD      Z13, Z16, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z16, Z2
-	VFMADD231PS Z14, Z0, Z2
-	VPANDD      Z13, Z17, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z17, Z19
-	VFMADD231PS Z14, Z0, Z19
+	VPANDD      Z12, Z16, Z18
+	VFMADD231PS Z14, Z0, Z18
 	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z19, Z19
-	VPACKSSDW   Z19, Z2, Z2
+	VPMADDWD    Z8, Z18, Z18
+	VPACKSSDW   Z18, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z2, Z18, Z18
-	VPACKSSWB   Z16, Z1, Z1
+	VPACKSSDW   Z16, Z3, Z3
+	VPACKUSWB   Z2, Z17, Z17
+	VPACKSSWB   Z3, Z1, Z1
 	VPSRLW      $0x04, Z1, Z1
-	VPTERNLOGD  $0xf8, Z11, Z1, Z18
-	VPSHUFB     Z18, Z7, Z18
-	VPERMD      Z18, Z6, Z18
-	VMOVNTPS    Z18, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	VPTERNLOGD  $0xf8, Z11, Z1, Z17
+	VPSHUFB     Z17, Z7, Z17
+	VPERMD      Z17, Z6, Z17
+	VMOVNTPS    Z17, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z9, K6, Z1
-	VDIVPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPANDD       Z12, Z1, Z17
-	VFMADD231PS  Z14, Z16, Z17
-	VMOVAPS.Z    Z17, K2, Z17
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z8, Z2, Z2
-	VPMADDWD     Z8, Z17, Z17
-	VPACKSSDW    Z17, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z1
-	VDIVPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPANDD       Z12, Z1, Z17
-	VFMADD231PS  Z14, Z16, Z17
-	VMOVAPS.Z    Z17, K3, Z17
-	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z16
-	VDIVPS       Z4, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K4
-	VPANDD       Z13, Z16, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPANDD       Z12, Z16, Z19
-	VFMADD231PS  Z14, Z18, Z19
-	VMOVAPS.Z    Z19, K4, Z19
-	VMOVAPS.Z    Z16, K4, Z16
-	VPMADDWD     Z8, Z17, Z17
-	VPMADDWD     Z8, Z19, Z19
-	VPACKSSDW    Z19, Z17, Z17
-	VPSRLW       $0x0c, Z17, Z17
-	VPACKSSDW    Z16, Z1, Z1
-	VPACKUSWB    Z17, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z7, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+296(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          longback
+	MOVQ $+2, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VDIVPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPANDD       Z12, Z1, Z17
-	VFMADD231PS  Z14, Z16, Z17
-	VMOVAPS.Z    Z17, K2, Z17
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z8, Z2, Z2
-	VPMADDWD     Z8, Z17, Z17
-	VPACKSSDW    Z17, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VDIVPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPANDD       Z12, Z1, Z17
-	VFMADD231PS  Z14, Z16, Z17
-	VMOVAPS.Z    Z17, K3, Z17
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y16
-	VPMOVZXWD    Y16, Z16
-	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z4, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K4
-	VPANDD       Z13, Z16, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPANDD       Z12, Z16, Z19
-	VFMADD231PS  Z14, Z18, Z19
-	VMOVAPS.Z    Z19, K4, Z19
-	VMOVAPS.Z    Z16, K4, Z16
-	VPMADDWD     Z8, Z17, Z17
-	VPMADDWD     Z8, Z19, Z19
-	VPACKSSDW    Z19, Z17, Z17
-	VPSRLW       $0x0c, Z17, Z17
-	VPACKSSDW    Z16, Z1, Z1
-	VPACKUSWB    Z17, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z7, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+296(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
 	VPANDD            Z13, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z8, Z17, Z17
-	VPMADDWD          Z8, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x0c, Z17, Z17
+	VPANDD            Z12, Z2, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z8, Z5, Z5
+	VPMADDWD          Z8, Z16, Z16
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z16, Z0
+	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z12, Z4, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z8, Z2, Z2
-	VPMADDWD          Z8, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z8, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VPSHUFB           Z17, Z7, Z17
-	VPERMD            Z17, Z6, Z17
-	VMOVNTPS          Z17, (DI)
-	ADDQ              $+8, DX
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPSHUFB           Z5, Z7, Z5
+	VPERMD            Z5, Z6, Z5
+	VMOVNTPS          Z5, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z9, K6, Z1
-	VDIVPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K2, Z16
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z8, Z2, Z2
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z1
-	VDIVPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K3, Z16
-	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z3
-	VDIVPS       Z4, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPANDD       Z12, Z3, Z18
-	VFMADD231PS  Z14, Z17, Z18
-	VMOVAPS.Z    Z18, K4, Z18
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z8, Z16, Z16
-	VPMADDWD     Z8, Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPSRLW       $0x0c, Z16, Z16
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z16, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z7, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+296(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short2back
+	MOVQ $+3, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VCMPPS            $0x03, Z16, Z1, K1
-	VCMPPS            $0x03, Z18, Z17, K2
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z13, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z19
-	VFMADD231PS       Z14, Z0, Z19
-	VPANDD            Z13, Z16, Z0
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z16, Z20
-	VFMADD231PS       Z14, Z0, Z20
-	VPMADDWD          Z8, Z19, Z19
-	VPMADDWD          Z8, Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPSRLW            $0x0c, Z19, Z19
-	VPACKSSDW         Z16, Z1, Z1
-	VPANDD            Z13, Z17, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z17, Z16
+	VPANDD            Z12, Z2, Z16
 	VFMADD231PS       Z14, Z0, Z16
-	VPANDD            Z13, Z18, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z18, Z20
-	VFMADD231PS       Z14, Z0, Z20
+	VPMADDWD          Z8, Z5, Z5
 	VPMADDWD          Z8, Z16, Z16
-	VPMADDWD          Z8, Z20, Z20
-	VPACKSSDW         Z20, Z16, Z16
-	VPSRLW            $0x0c, Z16, Z16
-	VPACKSSDW         Z18, Z17, Z17
-	VPACKUSWB         Z16, Z19, Z19
-	VPACKSSWB         Z17, Z1, Z1
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z4, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z8, Z2, Z2
+	VPMADDWD          Z8, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z1, Z19
-	VPSHUFB           Z19, Z7, Z19
-	VPERMD            Z19, Z6, Z19
-	VMOVNTPS          Z19, (DI)
-	ADDQ              $+16, DX
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPSHUFB           Z5, Z7, Z5
+	VPERMD            Z5, Z6, Z5
+	VMOVNTPS          Z5, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z16
-	VFMADD231PS  Z14, Z1, Z16
-	VMOVAPS.Z    Z16, K1, Z16
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z9, K6, Z1
-	VDIVPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPANDD       Z12, Z1, Z18
-	VFMADD231PS  Z14, Z17, Z18
-	VMOVAPS.Z    Z18, K2, Z18
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z8, Z16, Z16
-	VPMADDWD     Z8, Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPSRLW       $0x0c, Z16, Z16
-	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z1
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPANDD       Z12, Z1, Z18
-	VFMADD231PS  Z14, Z17, Z18
-	VMOVAPS.Z    Z18, K3, Z18
-	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z17
-	VDIVPS       Z2, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K4
-	VPANDD       Z13, Z17, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPANDD       Z12, Z17, Z20
-	VFMADD231PS  Z14, Z19, Z20
-	VMOVAPS.Z    Z20, K4, Z20
-	VMOVAPS.Z    Z17, K4, Z17
-	VPMADDWD     Z8, Z18, Z18
-	VPMADDWD     Z8, Z20, Z20
-	VPACKSSDW    Z20, Z18, Z18
-	VPSRLW       $0x0c, Z18, Z18
-	VPACKSSDW    Z17, Z1, Z1
-	VPACKUSWB    Z18, Z16, Z16
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z16
-	VPSHUFB      Z16, Z7, Z16
-	VPERMD       Z16, Z6, Z16
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+296(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z16
-	VMOVUPS      Z16, (DI)
-	JMP          short4back
+	MOVQ $+4, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 lanerare:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+5, 744(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+rare:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z13, Z0, Z1
@@ -5970,8 +4853,8 @@ lanerare:
 	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z9, K6, Z1
-	VMOVUPS      64(DX), Z3
+	VPERMW.Z     (DX), Z9, K6, Z1
+	VMOVUPS      64(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
 	VPANDD       Z13, Z1, Z3
@@ -5985,8 +4868,8 @@ lanerare:
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z1
-	VMOVUPS      128(DX), Z3
+	VPERMW.Z     64(DX), Z10, K6, Z1
+	VMOVUPS      128(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
 	VPANDD       Z13, Z1, Z3
@@ -5995,8 +4878,8 @@ lanerare:
 	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z3
-	VMOVUPS      192(DX), Z5
+	VPERMW.Z     64(DX), Z9, K6, Z3
+	VMOVUPS      192(BX), Z5
 	VDIVPS       Z5, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
 	VPANDD       Z13, Z3, Z5
@@ -6025,101 +4908,58 @@ lanerare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+296(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
+	CMPQ         744(SP), $+1
+	JEQ          groupresume
+	CMPQ         744(SP), $+2
+	JEQ          longresume
+	CMPQ         744(SP), $+3
+	JEQ          short2resume
+	CMPQ         744(SP), $+4
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z8, Z2, Z2
-	VPMADDWD     Z8, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VPMOVZXWD    Y3, Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMOVUPS.Z    192(DX), K7, Z5
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z8, Z4, Z4
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z7, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+296(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	JMP          groupback
+
+longresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+204(SB), Z1
+	VPSUBD       Z1, Z0, Z5
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+208(SB), Z1
+	VFNMADD231PS Z0, Z5, Z1
+	VBROADCASTSS constantsAVX512<>+212(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z5, Z1, Z4
+	JMP          longback
+
+short2resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short4back
 
 // func QuantizeFpPowerOfTwoE2M1BF16AVX512(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX512(SB), $496-48
+	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 table, Z9 table, K6 Uppers, Z8 0x401000, Z7 table, Z6 table
 	// per group: Z5 recip
 	// vector registers in use at once: 27
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         recip+16(FP), BX
 	VBROADCASTSS constantsAVX512<>+208(SB), Z15
 	VBROADCASTSS constantsAVX512<>+220(SB), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -6142,57 +4982,57 @@ TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z5
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z5
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
 	JGE          groupfirst
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R8
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z (SI), Z10, K6, Z0
+	VPERMW.Z (DX), Z10, K6, Z0
 	VMULPS   Z5, Z0, Z4
-	VPERMW.Z (SI), Z9, K6, Z0
+	VPERMW.Z (DX), Z9, K6, Z0
 	VMULPS   Z5, Z0, Z3
-	VPERMW.Z 64(SI), Z10, K6, Z0
+	VPERMW.Z 64(DX), Z10, K6, Z0
 	VMULPS   Z5, Z0, Z2
-	VPERMW.Z 64(SI), Z9, K6, Z0
-	VMULPS   Z5, Z0, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z0
+	VMULPS   Z5, Z0, Z16
 	CMPQ     R8, $+128
 	JLT      groupends
 
 groupahead:
-	VPERMW.Z    128(SI), Z10, K6, Z0
+	VPERMW.Z    128(DX), Z10, K6, Z0
 	VMULPS      Z5, Z0, Z0
-	VPERMW.Z    128(SI), Z9, K6, Z16
-	VMULPS      Z5, Z16, Z16
-	VPERMW.Z    192(SI), Z10, K6, Z17
+	VPERMW.Z    128(DX), Z9, K6, Z1
+	VMULPS      Z5, Z1, Z1
+	VPERMW.Z    192(DX), Z10, K6, Z17
 	VMULPS      Z5, Z17, Z17
-	VPERMW.Z    192(SI), Z9, K6, Z18
+	VPERMW.Z    192(DX), Z9, K6, Z18
 	VMULPS      Z5, Z18, Z18
 	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
+	VCMPPS      $0x03, Z16, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
 	VPANDD      Z13, Z4, Z19
 	VPANDD      Z13, Z3, Z20
 	VPANDD      Z13, Z2, Z21
-	VPANDD      Z13, Z1, Z22
+	VPANDD      Z13, Z16, Z22
 	VPMAXUD     Z15, Z19, Z19
 	VPMAXUD     Z15, Z20, Z20
 	VPMAXUD     Z15, Z21, Z21
@@ -6200,7 +5040,7 @@ groupahead:
 	VPANDD      Z12, Z4, Z23
 	VPANDD      Z12, Z3, Z24
 	VPANDD      Z12, Z2, Z25
-	VPANDD      Z12, Z1, Z26
+	VPANDD      Z12, Z16, Z26
 	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
 	VFMADD231PS Z14, Z21, Z25
@@ -6215,19 +5055,19 @@ groupahead:
 	VPSRLW      $0x0c, Z25, Z25
 	VPACKUSWB   Z25, Z23, Z23
 	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z1, Z2, Z20
+	VPACKSSDW   Z16, Z2, Z20
 	VPACKSSWB   Z20, Z19, Z19
 	VPSRLW      $0x04, Z19, Z19
 	VPTERNLOGD  $0xf8, Z11, Z19, Z23
 	VPSHUFB     Z23, Z7, Z23
 	VPERMD      Z23, Z6, Z23
-	VMOVUPS     Z23, (DI)
+	VMOVUPS     Z23, (SI)
 	VMOVAPS     Z0, Z4
-	VMOVAPS     Z16, Z3
+	VMOVAPS     Z1, Z3
 	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z1
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVAPS     Z18, Z16
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+128
 	JGE         groupahead
@@ -6235,26 +5075,26 @@ groupahead:
 groupends:
 	CMPQ  R8, $+64
 	JNE   grouplast
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z    128(SI), Z10, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z9, K6, Z16
-	VMULPS.BCST 4(DX), Z16, Z16
-	VPERMW.Z    192(SI), Z10, K6, Z17
-	VMULPS.BCST 4(DX), Z17, Z17
-	VPERMW.Z    192(SI), Z9, K6, Z18
-	VMULPS.BCST 4(DX), Z18, Z18
+	VPERMW.Z    128(DX), Z10, K6, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VPERMW.Z    128(DX), Z9, K6, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VPERMW.Z    192(DX), Z10, K6, Z17
+	VMULPS.BCST 4(BX), Z17, Z17
+	VPERMW.Z    192(DX), Z9, K6, Z18
+	VMULPS.BCST 4(BX), Z18, Z18
 	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
+	VCMPPS      $0x03, Z16, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         groupturned
 	VPANDD      Z13, Z4, Z19
 	VPANDD      Z13, Z3, Z20
 	VPANDD      Z13, Z2, Z21
-	VPANDD      Z13, Z1, Z22
+	VPANDD      Z13, Z16, Z22
 	VPMAXUD     Z15, Z19, Z19
 	VPMAXUD     Z15, Z20, Z20
 	VPMAXUD     Z15, Z21, Z21
@@ -6262,7 +5102,7 @@ groupturn:
 	VPANDD      Z12, Z4, Z23
 	VPANDD      Z12, Z3, Z24
 	VPANDD      Z12, Z2, Z25
-	VPANDD      Z12, Z1, Z26
+	VPANDD      Z12, Z16, Z26
 	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
 	VFMADD231PS Z14, Z21, Z25
@@ -6277,40 +5117,40 @@ groupturn:
 	VPSRLW      $0x0c, Z25, Z25
 	VPACKUSWB   Z25, Z23, Z23
 	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z1, Z2, Z20
+	VPACKSSDW   Z16, Z2, Z20
 	VPACKSSWB   Z20, Z19, Z19
 	VPSRLW      $0x04, Z19, Z19
 	VPTERNLOGD  $0xf8, Z11, Z19, Z23
 	VPSHUFB     Z23, Z7, Z23
 	VPERMD      Z23, Z6, Z23
-	VMOVUPS     Z23, (DI)
+	VMOVUPS     Z23, (SI)
 	VMOVAPS     Z0, Z4
-	VMOVAPS     Z16, Z3
+	VMOVAPS     Z1, Z3
 	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z1
-	ADDQ        $+4, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVAPS     Z18, Z16
+	ADDQ        $+4, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	MOVQ        R9, R8
-	SUBQ        R8, BX
+	SUBQ        R8, DI
 	CMPQ        R8, $+64
 	JNE         groupturned
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z    (SI), Z10, K6, Z0
+	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z5, Z0, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
+	VPERMW.Z    (DX), Z9, K6, Z1
 	VMULPS      Z5, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z2
+	VPERMW.Z    64(DX), Z10, K6, Z2
 	VMULPS      Z5, Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z3
 	VMULPS      Z5, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -6348,51 +5188,53 @@ grouploop:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z16
 	VPSHUFB     Z16, Z7, Z16
 	VPERMD      Z16, Z6, Z16
-	VMOVUPS     Z16, (DI)
+	VMOVUPS     Z16, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R8
 	CMPQ R8, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z (SI), Z10, K6, Z0
+	VPERMW.Z (DX), Z10, K6, Z0
 	VMULPS   Z5, Z0, Z0
 	SUBQ     $+16, R8
 	JLT      groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z (SI), Z9, K6, Z1
+	VPERMW.Z (DX), Z9, K6, Z1
 	VMULPS   Z5, Z1, Z1
 	SUBQ     $+16, R8
 	JLT      groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z 64(SI), Z10, K6, Z2
+	VPERMW.Z 64(DX), Z10, K6, Z2
 	VMULPS   Z5, Z2, Z2
 	SUBQ     $+16, R8
 	JLT      groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z    64(SI), Z9, K6, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z3
 	VMULPS      Z5, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -6430,85 +5272,85 @@ groupmeet3:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z16
 	VPSHUFB     Z16, Z7, Z16
 	VPERMD      Z16, Z6, Z16
-	VMOVUPS     Z16, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Z16, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
+	VMOVDQU16.Z  32(DX), K7, Y1
 	VPMOVZXWD    Y1, Z1
 	VPSLLD       $0x10, Z1, Z1
 	VMULPS       Z5, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
+	VMOVDQU16.Z  64(DX), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
 	VMULPS       Z5, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
+	VMOVDQU16.Z  96(DX), K7, Y3
 	VPMOVZXWD    Y3, Z3
 	VPSLLD       $0x10, Z3, Z3
 	VMULPS       Z5, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z13, Z0, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z0, Z16
 	VFMADD231PS  Z14, Z4, Z16
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z1, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z1, Z17
 	VFMADD231PS  Z14, Z4, Z17
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z2, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z2, Z18
 	VFMADD231PS  Z14, Z4, Z18
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
@@ -6533,25 +5375,25 @@ grouptailnarrow:
 	VPSHUFB    Z16, Z7, Z16
 	VPERMD     Z16, Z6, Z16
 	KMOVQ      K0, K7
-	VMOVDQU8   Z16, K7, (DI)
+	VMOVDQU8   Z16, K7, (SI)
+	LEAQ       (SI)(DI*1), SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*2), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+grouprest:
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -6569,24 +5411,24 @@ short2:
 	JGT         short2stream
 	CMPQ        R8, $+8
 	JLT         short2loop
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS.BCST (DX), Z0, Z5
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST (DX), Z0, Z4
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z3
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z2
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS.BCST (BX), Z0, Z5
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS.BCST (BX), Z0, Z4
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMULPS.BCST 4(BX), Z0, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS.BCST 4(BX), Z0, Z2
 
 short2ahead:
-	VPERMW.Z    128(SI), Z10, K6, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z9, K6, Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VPERMW.Z    192(SI), Z10, K6, Z16
-	VMULPS.BCST 12(DX), Z16, Z16
-	VPERMW.Z    192(SI), Z9, K6, Z17
-	VMULPS.BCST 12(DX), Z17, Z17
+	VPERMW.Z    128(DX), Z10, K6, Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VPERMW.Z    128(DX), Z9, K6, Z1
+	VMULPS.BCST 8(BX), Z1, Z1
+	VPERMW.Z    192(DX), Z10, K6, Z16
+	VMULPS.BCST 12(BX), Z16, Z16
+	VPERMW.Z    192(DX), Z9, K6, Z17
+	VMULPS.BCST 12(BX), Z17, Z17
 	VCMPPS      $0x03, Z4, Z5, K1
 	VCMPPS      $0x03, Z2, Z3, K2
 	KORTESTQ    K1, K2
@@ -6623,27 +5465,27 @@ short2ahead:
 	VPTERNLOGD  $0xf8, Z11, Z18, Z22
 	VPSHUFB     Z22, Z7, Z22
 	VPERMD      Z22, Z6, Z22
-	VMOVUPS     Z22, (DI)
+	VMOVUPS     Z22, (SI)
 	VMOVAPS     Z0, Z5
 	VMOVAPS     Z1, Z4
 	VMOVAPS     Z16, Z3
 	VMOVAPS     Z17, Z2
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	ADDQ        $+8, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+4
 	JGE         short2ahead
 
 short2loop:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VPERMW.Z    (DX), Z9, K6, Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VPERMW.Z    64(DX), Z10, K6, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VPERMW.Z    64(DX), Z9, K6, Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -6680,12 +5522,12 @@ short2loop:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z7, Z5
 	VPERMD      Z5, Z6, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, BX
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -6707,24 +5549,24 @@ short4:
 	JGT         short4stream
 	CMPQ        R8, $+16
 	JLT         short4loop
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS.BCST (DX), Z0, Z5
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z4
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMULPS.BCST 8(DX), Z0, Z3
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS.BCST 12(DX), Z0, Z2
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS.BCST (BX), Z0, Z5
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS.BCST 4(BX), Z0, Z4
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMULPS.BCST 8(BX), Z0, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS.BCST 12(BX), Z0, Z2
 
 short4ahead:
-	VPERMW.Z    128(SI), Z10, K6, Z0
-	VMULPS.BCST 16(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z9, K6, Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VPERMW.Z    192(SI), Z10, K6, Z16
-	VMULPS.BCST 24(DX), Z16, Z16
-	VPERMW.Z    192(SI), Z9, K6, Z17
-	VMULPS.BCST 28(DX), Z17, Z17
+	VPERMW.Z    128(DX), Z10, K6, Z0
+	VMULPS.BCST 16(BX), Z0, Z0
+	VPERMW.Z    128(DX), Z9, K6, Z1
+	VMULPS.BCST 20(BX), Z1, Z1
+	VPERMW.Z    192(DX), Z10, K6, Z16
+	VMULPS.BCST 24(BX), Z16, Z16
+	VPERMW.Z    192(DX), Z9, K6, Z17
+	VMULPS.BCST 28(BX), Z17, Z17
 	VCMPPS      $0x03, Z4, Z5, K1
 	VCMPPS      $0x03, Z2, Z3, K2
 	KORTESTQ    K1, K2
@@ -6761,27 +5603,27 @@ short4ahead:
 	VPTERNLOGD  $0xf8, Z11, Z18, Z22
 	VPSHUFB     Z22, Z7, Z22
 	VPERMD      Z22, Z6, Z22
-	VMOVUPS     Z22, (DI)
+	VMOVUPS     Z22, (SI)
 	VMOVAPS     Z0, Z5
 	VMOVAPS     Z1, Z4
 	VMOVAPS     Z16, Z3
 	VMOVAPS     Z17, Z2
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	ADDQ        $+16, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+8
 	JGE         short4ahead
 
 short4loop:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VPERMW.Z    (DX), Z9, K6, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VPERMW.Z    64(DX), Z10, K6, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VPERMW.Z    64(DX), Z9, K6, Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -6818,12 +5660,12 @@ short4loop:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z7, Z5
 	VPERMD      Z5, Z6, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 short4back:
-	ADDQ $+16, DX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, BX
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
@@ -6838,22 +5680,22 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMOVUPS     (DX), Z1
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMOVUPS     (BX), Z1
 	VMULPS      Z1, Z0, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VMOVUPS     64(DX), Z2
+	VPERMW.Z    (DX), Z9, K6, Z1
+	VMOVUPS     64(BX), Z2
 	VMULPS      Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z2
-	VMOVUPS     128(DX), Z3
+	VPERMW.Z    64(DX), Z10, K6, Z2
+	VMOVUPS     128(BX), Z3
 	VMULPS      Z3, Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VMOVUPS     192(DX), Z4
+	VPERMW.Z    64(DX), Z9, K6, Z3
+	VMOVUPS     192(BX), Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -6891,94 +5733,27 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z7, Z5
 	VPERMD      Z5, Z6, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  448(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  456(SP), DX
+	MOVQ  464(SP), BX
 
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanetailrare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z4, Z16
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z2, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z14, Z4, Z17
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z3, Z18
-	VFMADD231PS Z14, Z4, Z18
-
-lanetailnarrow:
-	VPMADDWD   Z8, Z5, Z5
-	VPMADDWD   Z8, Z16, Z16
-	VPACKSSDW  Z16, Z5, Z5
-	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z8, Z17, Z17
-	VPMADDWD   Z8, Z18, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z17, Z5, Z5
-	VPACKSSWB  Z2, Z0, Z0
-	VPSRLW     $0x04, Z0, Z0
-	VPTERNLOGD $0xf8, Z11, Z0, Z5
-	VPSHUFB    Z5, Z7, Z5
-	VPERMD     Z5, Z6, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -6992,15 +5767,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z10, K6, Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z5, Z0, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
+	VPERMW.Z    (DX), Z9, K6, Z1
 	VMULPS      Z5, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z2
+	VPERMW.Z    64(DX), Z10, K6, Z2
 	VMULPS      Z5, Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z3
 	VMULPS      Z5, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -7038,9 +5813,9 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z16
 	VPSHUFB     Z16, Z7, Z16
 	VPERMD      Z16, Z6, Z16
-	VMOVNTPS    Z16, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Z16, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -7048,23 +5823,23 @@ groupstream:
 
 grouplast:
 	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
+	VCMPPS      $0x03, Z16, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
 	VPANDD      Z13, Z4, Z0
-	VPANDD      Z13, Z3, Z16
+	VPANDD      Z13, Z3, Z1
 	VPANDD      Z13, Z2, Z17
-	VPANDD      Z13, Z1, Z18
+	VPANDD      Z13, Z16, Z18
 	VPMAXUD     Z15, Z0, Z0
-	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z1, Z1
 	VPMAXUD     Z15, Z17, Z17
 	VPMAXUD     Z15, Z18, Z18
 	VPANDD      Z12, Z4, Z19
 	VPANDD      Z12, Z3, Z20
 	VPANDD      Z12, Z2, Z21
-	VPANDD      Z12, Z1, Z22
+	VPANDD      Z12, Z16, Z22
 	VFMADD231PS Z14, Z0, Z19
-	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z1, Z20
 	VFMADD231PS Z14, Z17, Z21
 	VFMADD231PS Z14, Z18, Z22
 	VPMADDWD    Z8, Z19, Z19
@@ -7077,82 +5852,26 @@ grouplast:
 	VPSRLW      $0x0c, Z21, Z21
 	VPACKUSWB   Z21, Z19, Z19
 	VPACKSSDW   Z3, Z4, Z0
-	VPACKSSDW   Z1, Z2, Z16
-	VPACKSSWB   Z16, Z0, Z0
+	VPACKSSDW   Z16, Z2, Z1
+	VPACKSSWB   Z1, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z19
 	VPSHUFB     Z19, Z7, Z19
 	VPERMD      Z19, Z6, Z19
-	VMOVUPS     Z19, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVUPS     Z19, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	JMP         groupwhole
 
 grouprare:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMULPS       Z5, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z9, K6, Z1
-	VMULPS       Z5, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z8, Z2, Z2
-	VPMADDWD     Z8, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z1
-	VMULPS       Z5, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z3
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z13, Z3, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z14, Z16, Z17
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z17, K4, Z17
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z8, Z4, Z4
-	VPMADDWD     Z8, Z17, Z17
-	VPACKSSDW    Z17, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z7, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+296(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          groupback
+	MOVQ $+1, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -7160,12 +5879,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -7174,10 +5893,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -7186,12 +5905,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -7200,10 +5919,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -7212,12 +5931,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -7226,10 +5945,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -7238,112 +5957,57 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z5, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z8, Z2, Z2
-	VPMADDWD     Z8, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z5, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VPMOVZXWD    Y3, Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z13, Z3, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z14, Z16, Z17
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z17, K4, Z17
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z8, Z4, Z4
-	VPMADDWD     Z8, Z17, Z17
-	VPACKSSDW    Z17, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z7, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+296(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 64(SP), DX
+	MOVQ R8, 472(SP)
+	SUBQ R8, R8
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 448(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 456(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 472(SP), R8
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+64, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VPERMW.Z    (DX), Z9, K6, Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VPERMW.Z    64(DX), Z10, K6, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VPERMW.Z    64(DX), Z9, K6, Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -7380,91 +6044,35 @@ short2stream:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z7, Z5
 	VPERMD      Z5, Z6, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+8, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short2rare:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z9, K6, Z1
-	VMULPS.BCST  (DX), Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z8, Z2, Z2
-	VPMADDWD     Z8, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z3
-	VMULPS.BCST  4(DX), Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z8, Z4, Z4
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z7, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+296(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short2back
+	MOVQ $+2, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VPERMW.Z    (DX), Z9, K6, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VPERMW.Z    64(DX), Z10, K6, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VPERMW.Z    64(DX), Z9, K6, Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -7501,83 +6109,46 @@ short4stream:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z7, Z5
 	VPERMD      Z5, Z6, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+16, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
 	JMP         short4end
 
 short4rare:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z9, K6, Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z8, Z2, Z2
-	VPMADDWD     Z8, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z1
-	VMULPS.BCST  8(DX), Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z3
-	VMULPS.BCST  12(DX), Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z8, Z4, Z4
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z7, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+296(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short4back
+	MOVQ $+3, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 lanerare:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+4, 480(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -7586,8 +6157,8 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (SI), Z9, K6, Z1
-	VMOVUPS      64(DX), Z3
+	VPERMW.Z     (DX), Z9, K6, Z1
+	VMOVUPS      64(BX), Z3
 	VMULPS       Z3, Z1, Z1
 	VPANDD       Z13, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
@@ -7601,8 +6172,8 @@ lanerare:
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(SI), Z10, K6, Z1
-	VMOVUPS      128(DX), Z3
+	VPERMW.Z     64(DX), Z10, K6, Z1
+	VMOVUPS      128(BX), Z3
 	VMULPS       Z3, Z1, Z1
 	VPANDD       Z13, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
@@ -7611,8 +6182,8 @@ lanerare:
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z3
-	VMOVUPS      192(DX), Z5
+	VPERMW.Z     64(DX), Z9, K6, Z3
+	VMOVUPS      192(BX), Z5
 	VMULPS       Z5, Z3, Z3
 	VPANDD       Z13, Z3, Z5
 	VPMAXUD      Z15, Z5, Z5
@@ -7641,103 +6212,40 @@ lanerare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+296(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
+	CMPQ         480(SP), $+1
+	JEQ          groupresume
+	CMPQ         480(SP), $+2
+	JEQ          short2resume
+	CMPQ         480(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z8, Z2, Z2
-	VPMADDWD     Z8, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VPMOVZXWD    Y3, Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMOVUPS.Z    192(DX), K7, Z5
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z8, Z4, Z4
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z7, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+296(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         464(SP), BX
+	VBROADCASTSS (BX), Z5
+	JMP          groupback
+
+short2resume:
+	MOVQ 464(SP), BX
+	JMP  short2back
+
+short4resume:
+	MOVQ 464(SP), BX
+	JMP  short4back
 
 // func QuantizeFpE2M1PackedBF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), $720-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 table, Z9 table, K6 Uppers, Z8 0x401000, Z7 table, Z6 0x10011001
 	// per group: Z5 scale, Z4 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 30
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 28
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX512<>+208(SB), Z15
 	VBROADCASTSS constantsAVX512<>+220(SB), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -7766,87 +6274,87 @@ TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z10, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z3
-	VFNMADD231PS Z4, Z16, Z3
-	VPERMW.Z     (SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z2
-	VFNMADD231PS Z4, Z16, Z2
-	VPERMW.Z     64(SI), Z10, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z1
-	VFNMADD231PS Z4, Z16, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z0
-	VFNMADD231PS Z4, Z16, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VMOVAPS      Z1, Z3
+	VFNMADD231PS Z4, Z0, Z3
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VMOVAPS      Z1, Z2
+	VFNMADD231PS Z4, Z0, Z2
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VMOVAPS      Z1, Z16
+	VFNMADD231PS Z4, Z0, Z16
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VMOVAPS      Z1, Z17
+	VFNMADD231PS Z4, Z0, Z17
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z10, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VFNMADD231PS Z4, Z16, Z17
-	VPERMW.Z     128(SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z18
-	VFMSUB231PS  Z5, Z18, Z16
-	VFNMADD231PS Z4, Z16, Z18
-	VPERMW.Z     192(SI), Z10, K6, Z16
-	VMULPS       Z4, Z16, Z19
-	VFMSUB231PS  Z5, Z19, Z16
-	VFNMADD231PS Z4, Z16, Z19
-	VPERMW.Z     192(SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z20
-	VFMSUB231PS  Z5, Z20, Z16
-	VFNMADD231PS Z4, Z16, Z20
+	VPERMW.Z     128(DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
+	VPERMW.Z     128(DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z18
+	VFMSUB231PS  Z5, Z18, Z0
+	VFNMADD231PS Z4, Z0, Z18
+	VPERMW.Z     192(DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z19
+	VFMSUB231PS  Z5, Z19, Z0
+	VFNMADD231PS Z4, Z0, Z19
+	VPERMW.Z     192(DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z20
+	VFMSUB231PS  Z5, Z20, Z0
+	VFNMADD231PS Z4, Z0, Z20
 	VCMPPS       $0x03, Z2, Z3, K1
-	VCMPPS       $0x03, Z0, Z1, K2
+	VCMPPS       $0x03, Z17, Z16, K2
 	KORTESTQ     K1, K2
 	JNE          grouploop
-	VPANDD       Z13, Z3, Z16
+	VPANDD       Z13, Z3, Z0
 	VPANDD       Z13, Z2, Z21
-	VPANDD       Z13, Z1, Z22
-	VPANDD       Z13, Z0, Z23
-	VPMAXUD      Z15, Z16, Z16
+	VPANDD       Z13, Z16, Z22
+	VPANDD       Z13, Z17, Z23
+	VPMAXUD      Z15, Z0, Z0
 	VPMAXUD      Z15, Z21, Z21
 	VPMAXUD      Z15, Z22, Z22
 	VPMAXUD      Z15, Z23, Z23
 	VPANDD       Z12, Z3, Z24
 	VPANDD       Z12, Z2, Z25
-	VPANDD       Z12, Z1, Z26
-	VPANDD       Z12, Z0, Z27
-	VFMADD231PS  Z14, Z16, Z24
+	VPANDD       Z12, Z16, Z26
+	VPANDD       Z12, Z17, Z27
+	VFMADD231PS  Z14, Z0, Z24
 	VFMADD231PS  Z14, Z21, Z25
 	VFMADD231PS  Z14, Z22, Z26
 	VFMADD231PS  Z14, Z23, Z27
@@ -7859,21 +6367,21 @@ groupahead:
 	VPACKSSDW    Z27, Z26, Z26
 	VPSRLW       $0x0c, Z26, Z26
 	VPACKUSWB    Z26, Z24, Z24
-	VPACKSSDW    Z2, Z3, Z16
-	VPACKSSDW    Z0, Z1, Z21
-	VPACKSSWB    Z21, Z16, Z16
-	VPSRLW       $0x04, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z16, Z24
+	VPACKSSDW    Z2, Z3, Z0
+	VPACKSSDW    Z17, Z16, Z21
+	VPACKSSWB    Z21, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z24
 	VPERMD       Z24, Z7, Z24
-	VPMADDUBSW   Z6, Z24, Z16
-	VPMOVWB      Z16, Y16
-	VMOVUPS      Y16, (DI)
-	VMOVAPS      Z17, Z3
+	VPMADDUBSW   Z6, Z24, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	VMOVAPS      Z1, Z3
 	VMOVAPS      Z18, Z2
-	VMOVAPS      Z19, Z1
-	VMOVAPS      Z20, Z0
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VMOVAPS      Z19, Z16
+	VMOVAPS      Z20, Z17
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -7881,43 +6389,43 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z10, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z17
-	VPERMW.Z          128(SI), Z9, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z18
-	VPERMW.Z          192(SI), Z10, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z19
-	VFMSUB231PS.BCST  4(DX), Z19, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z19
-	VPERMW.Z          192(SI), Z9, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z20
-	VFMSUB231PS.BCST  4(DX), Z20, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z20
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFMSUB231PS.BCST  4(BX), Z18, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z18
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFMSUB231PS.BCST  4(BX), Z19, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z19
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z20
+	VFMSUB231PS.BCST  4(BX), Z20, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z20
 	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
+	VCMPPS            $0x03, Z17, Z16, K2
 	KORTESTQ          K1, K2
 	JNE               groupturned
-	VPANDD            Z13, Z3, Z16
+	VPANDD            Z13, Z3, Z0
 	VPANDD            Z13, Z2, Z21
-	VPANDD            Z13, Z1, Z22
-	VPANDD            Z13, Z0, Z23
-	VPMAXUD           Z15, Z16, Z16
+	VPANDD            Z13, Z16, Z22
+	VPANDD            Z13, Z17, Z23
+	VPMAXUD           Z15, Z0, Z0
 	VPMAXUD           Z15, Z21, Z21
 	VPMAXUD           Z15, Z22, Z22
 	VPMAXUD           Z15, Z23, Z23
 	VPANDD            Z12, Z3, Z24
 	VPANDD            Z12, Z2, Z25
-	VPANDD            Z12, Z1, Z26
-	VPANDD            Z12, Z0, Z27
-	VFMADD231PS       Z14, Z16, Z24
+	VPANDD            Z12, Z16, Z26
+	VPANDD            Z12, Z17, Z27
+	VFMADD231PS       Z14, Z0, Z24
 	VFMADD231PS       Z14, Z21, Z25
 	VFMADD231PS       Z14, Z22, Z26
 	VFMADD231PS       Z14, Z23, Z27
@@ -7930,50 +6438,50 @@ groupturn:
 	VPACKSSDW         Z27, Z26, Z26
 	VPSRLW            $0x0c, Z26, Z26
 	VPACKUSWB         Z26, Z24, Z24
-	VPACKSSDW         Z2, Z3, Z16
-	VPACKSSDW         Z0, Z1, Z21
-	VPACKSSWB         Z21, Z16, Z16
-	VPSRLW            $0x04, Z16, Z16
-	VPTERNLOGD        $0xf8, Z11, Z16, Z24
+	VPACKSSDW         Z2, Z3, Z0
+	VPACKSSDW         Z17, Z16, Z21
+	VPACKSSWB         Z21, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z0, Z24
 	VPERMD            Z24, Z7, Z24
-	VPMADDUBSW        Z6, Z24, Z16
-	VPMOVWB           Z16, Y16
-	VMOVUPS           Y16, (DI)
-	VMOVAPS           Z17, Z3
+	VPMADDUBSW        Z6, Z24, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (SI)
+	VMOVAPS           Z1, Z3
 	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+4, DX
+	VMOVAPS           Z19, Z16
+	VMOVAPS           Z20, Z17
 	ADDQ              $+4, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFMSUB231PS  Z5, Z1, Z0
 	VFNMADD231PS Z4, Z0, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z2
 	VFMSUB231PS  Z5, Z2, Z0
 	VFNMADD231PS Z4, Z0, Z2
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z3
 	VFMSUB231PS  Z5, Z3, Z0
 	VFNMADD231PS Z4, Z0, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z16
 	VFMSUB231PS  Z5, Z16, Z0
 	VFNMADD231PS Z4, Z0, Z16
@@ -8014,34 +6522,36 @@ grouploop:
 	VPERMD       Z17, Z7, Z17
 	VPMADDUBSW   Z6, Z17, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z     (SI), Z10, K6, Z0
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z5, Z0, Z1
 	VFMSUB231PS  Z4, Z1, Z0
 	VFNMADD231PS Z5, Z0, Z1
@@ -8049,7 +6559,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z5, Z0, Z2
 	VFMSUB231PS  Z4, Z2, Z0
 	VFNMADD231PS Z5, Z0, Z2
@@ -8057,7 +6567,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z5, Z0, Z3
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z5, Z0, Z3
@@ -8065,7 +6575,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z5, Z0, Z16
 	VFMSUB231PS  Z4, Z16, Z0
 	VFNMADD231PS Z5, Z0, Z16
@@ -8106,69 +6616,69 @@ groupmeet3:
 	VPERMD       Z17, Z7, Z17
 	VPMADDUBSW   Z6, Z17, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z1
 	VFMSUB231PS  Z5, Z1, Z0
 	VFNMADD231PS Z4, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z2
 	VFMSUB231PS  Z5, Z2, Z0
 	VFNMADD231PS Z4, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z3
 	VFMSUB231PS  Z5, Z3, Z0
 	VFNMADD231PS Z4, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z16
@@ -8177,24 +6687,24 @@ grouppiece:
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z16, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z13, Z1, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z17
 	VFMADD231PS  Z14, Z0, Z17
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z2, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z18
 	VFMADD231PS  Z14, Z0, Z18
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z19
 	VFMADD231PS  Z14, Z0, Z19
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z16, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -8221,33 +6731,33 @@ grouptailnarrow:
 	VMOVDQU8.Z Z17, K7, Z0
 	VPMADDUBSW Z6, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
+	VMOVDQU8   Y0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -8258,253 +6768,255 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z17
-	VBROADCASTSS constantsAVX512<>+204(SB), Z18
-	VPSUBD       Z18, Z17, Z5
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS constantsAVX512<>+208(SB), Z17
-	VFNMADD231PS Z4, Z5, Z17
-	VBROADCASTSS constantsAVX512<>+212(SB), Z18
-	VFMADD231PS  Z18, Z17, Z17
-	VMULPS       Z5, Z17, Z3
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+204(SB), Z1
+	VPSUBD       Z1, Z0, Z5
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+208(SB), Z1
+	VFNMADD231PS Z0, Z5, Z1
+	VBROADCASTSS constantsAVX512<>+212(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z5, Z1, Z4
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VPERMW.Z     (SI), Z10, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VMOVAPS      Z18, Z2
-	VFMADD231PS  Z5, Z17, Z2
-	VPERMW.Z     (SI), Z9, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VMOVAPS      Z18, Z1
-	VFMADD231PS  Z5, Z17, Z1
-	VPERMW.Z     64(SI), Z10, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VMOVAPS      Z18, Z0
-	VFMADD231PS  Z5, Z17, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VMOVAPS      Z18, Z16
-	VFMADD231PS  Z5, Z17, Z16
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z5, Z0, Z3
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z5, Z0, Z17
 
 longahead:
-	VPERMW.Z    128(SI), Z10, K6, Z17
-	VMULPS      Z3, Z17, Z18
-	VFMADD231PS Z5, Z17, Z18
-	VPERMW.Z    128(SI), Z9, K6, Z17
-	VMULPS      Z3, Z17, Z19
-	VFMADD231PS Z5, Z17, Z19
-	VPERMW.Z    192(SI), Z10, K6, Z17
-	VMULPS      Z3, Z17, Z20
-	VFMADD231PS Z5, Z17, Z20
-	VPERMW.Z    192(SI), Z9, K6, Z17
-	VMULPS      Z3, Z17, Z21
-	VFMADD231PS Z5, Z17, Z21
-	VCMPPS      $0x03, Z1, Z2, K1
-	VCMPPS      $0x03, Z16, Z0, K2
+	VPERMW.Z    128(DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VPERMW.Z    128(DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z18
+	VFMADD231PS Z5, Z0, Z18
+	VPERMW.Z    192(DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z19
+	VFMADD231PS Z5, Z0, Z19
+	VPERMW.Z    192(DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z20
+	VFMADD231PS Z5, Z0, Z20
+	VCMPPS      $0x03, Z2, Z3, K1
+	VCMPPS      $0x03, Z17, Z16, K2
 	KORTESTQ    K1, K2
 	JNE         longloop
-	VPANDD      Z13, Z2, Z17
-	VPANDD      Z13, Z1, Z22
-	VPANDD      Z13, Z0, Z23
-	VPANDD      Z13, Z16, Z24
-	VPMAXUD     Z15, Z17, Z17
+	VPANDD      Z13, Z3, Z0
+	VPANDD      Z13, Z2, Z21
+	VPANDD      Z13, Z16, Z22
+	VPANDD      Z13, Z17, Z23
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z21, Z21
 	VPMAXUD     Z15, Z22, Z22
 	VPMAXUD     Z15, Z23, Z23
-	VPMAXUD     Z15, Z24, Z24
+	VPANDD      Z12, Z3, Z24
 	VPANDD      Z12, Z2, Z25
-	VPANDD      Z12, Z1, Z26
-	VPANDD      Z12, Z0, Z27
-	VPANDD      Z12, Z16, Z28
-	VFMADD231PS Z14, Z17, Z25
+	VPANDD      Z12, Z16, Z26
+	VPANDD      Z12, Z17, Z27
+	VFMADD231PS Z14, Z0, Z24
+	VFMADD231PS Z14, Z21, Z25
 	VFMADD231PS Z14, Z22, Z26
 	VFMADD231PS Z14, Z23, Z27
-	VFMADD231PS Z14, Z24, Z28
+	VPMADDWD    Z8, Z24, Z24
 	VPMADDWD    Z8, Z25, Z25
+	VPACKSSDW   Z25, Z24, Z24
+	VPSRLW      $0x0c, Z24, Z24
 	VPMADDWD    Z8, Z26, Z26
-	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x0c, Z25, Z25
 	VPMADDWD    Z8, Z27, Z27
-	VPMADDWD    Z8, Z28, Z28
-	VPACKSSDW   Z28, Z27, Z27
-	VPSRLW      $0x0c, Z27, Z27
-	VPACKUSWB   Z27, Z25, Z25
-	VPACKSSDW   Z1, Z2, Z17
-	VPACKSSDW   Z16, Z0, Z22
-	VPACKSSWB   Z22, Z17, Z17
-	VPSRLW      $0x04, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z17, Z25
-	VPERMD      Z25, Z7, Z25
-	VPMADDUBSW  Z6, Z25, Z17
-	VPMOVWB     Z17, Y17
-	VMOVUPS     Y17, (DI)
+	VPACKSSDW   Z27, Z26, Z26
+	VPSRLW      $0x0c, Z26, Z26
+	VPACKUSWB   Z26, Z24, Z24
+	VPACKSSDW   Z2, Z3, Z0
+	VPACKSSDW   Z17, Z16, Z21
+	VPACKSSWB   Z21, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z24
+	VPERMD      Z24, Z7, Z24
+	VPMADDUBSW  Z6, Z24, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (SI)
+	VMOVAPS     Z1, Z3
 	VMOVAPS     Z18, Z2
-	VMOVAPS     Z19, Z1
-	VMOVAPS     Z20, Z0
-	VMOVAPS     Z21, Z16
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	VMOVAPS     Z19, Z16
+	VMOVAPS     Z20, Z17
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z1
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z2
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z16
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z5, Z0, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z16
 	VFMADD231PS Z5, Z0, Z16
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
 	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z17, Z16, K2
+	VCMPPS      $0x03, Z16, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longrare
 	VPANDD      Z13, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z1, Z18
-	VFMADD231PS Z14, Z0, Z18
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z14, Z0, Z17
 	VPANDD      Z13, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z2, Z19
-	VFMADD231PS Z14, Z0, Z19
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z14, Z0, Z18
+	VPMADDWD    Z8, Z17, Z17
 	VPMADDWD    Z8, Z18, Z18
-	VPMADDWD    Z8, Z19, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPSRLW      $0x0c, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x0c, Z17, Z17
 	VPACKSSDW   Z2, Z1, Z1
+	VPANDD      Z13, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z12, Z3, Z2
+	VFMADD231PS Z14, Z0, Z2
 	VPANDD      Z13, Z16, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z16, Z2
-	VFMADD231PS Z14, Z0, Z2
-	VPANDD      Z13, Z17, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z17, Z19
-	VFMADD231PS Z14, Z0, Z19
+	VPANDD      Z12, Z16, Z18
+	VFMADD231PS Z14, Z0, Z18
 	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z19, Z19
-	VPACKSSDW   Z19, Z2, Z2
+	VPMADDWD    Z8, Z18, Z18
+	VPACKSSDW   Z18, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z2, Z18, Z18
-	VPACKSSWB   Z16, Z1, Z1
+	VPACKSSDW   Z16, Z3, Z3
+	VPACKUSWB   Z2, Z17, Z17
+	VPACKSSWB   Z3, Z1, Z1
 	VPSRLW      $0x04, Z1, Z1
-	VPTERNLOGD  $0xf8, Z11, Z1, Z18
-	VPERMD      Z18, Z7, Z18
-	VPMADDUBSW  Z6, Z18, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z17
+	VPERMD      Z17, Z7, Z17
+	VPMADDUBSW  Z6, Z17, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 longback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z1
+	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z2
+	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z5, Z0, Z3
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
 	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z17, Z16, K2
+	VCMPPS      $0x03, Z16, Z3, K2
 	KORTESTQ    K1, K2
-	JNE         longtailrare
+	JNE         longstage
 	VPANDD      Z13, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z1, Z18
-	VFMADD231PS Z14, Z0, Z18
-	CMPQ        R8, $+17
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z14, Z0, Z17
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	VPANDD      Z13, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z2, Z19
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z14, Z0, Z18
+	CMPQ        DI, $+33
+	JLT         longtailnarrow
+	VPANDD      Z13, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z12, Z3, Z19
 	VFMADD231PS Z14, Z0, Z19
-	CMPQ        R8, $+33
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	VPANDD      Z13, Z16, Z0
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z16, Z20
 	VFMADD231PS Z14, Z0, Z20
-	CMPQ        R8, $+49
-	JLT         longtailnarrow
-	VPANDD      Z13, Z17, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z17, Z21
-	VFMADD231PS Z14, Z0, Z21
 
 longtailnarrow:
+	VPMADDWD   Z8, Z17, Z17
 	VPMADDWD   Z8, Z18, Z18
-	VPMADDWD   Z8, Z19, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPSRLW     $0x0c, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x0c, Z17, Z17
 	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z8, Z19, Z19
 	VPMADDWD   Z8, Z20, Z20
-	VPMADDWD   Z8, Z21, Z21
-	VPACKSSDW  Z21, Z20, Z20
-	VPSRLW     $0x0c, Z20, Z20
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKUSWB  Z20, Z18, Z18
-	VPACKSSWB  Z16, Z1, Z1
+	VPACKSSDW  Z20, Z19, Z19
+	VPSRLW     $0x0c, Z19, Z19
+	VPACKSSDW  Z16, Z3, Z3
+	VPACKUSWB  Z19, Z17, Z17
+	VPACKSSWB  Z3, Z1, Z1
 	VPSRLW     $0x04, Z1, Z1
-	VPTERNLOGD $0xf8, Z11, Z1, Z18
-	VPERMD     Z18, Z7, Z18
+	VPTERNLOGD $0xf8, Z11, Z1, Z17
+	VPERMD     Z17, Z7, Z17
 	KMOVQ      K0, K7
-	VMOVDQU8.Z Z18, K7, Z0
+	VMOVDQU8.Z Z17, K7, Z0
 	VPMADDUBSW Z6, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-
-longtailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU8   Y0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -8522,157 +7034,155 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z10, K6, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VPERMW.Z          (SI), Z9, K6, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST (BX), Z16, Z2
-	VPERMW.Z          64(SI), Z10, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 4(BX), Z16, Z1
-	VPERMW.Z          64(SI), Z9, K6, Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (R8), Z0, Z5
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST (R8), Z0, Z4
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
 
 short2ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z17
-	VPERMW.Z          128(SI), Z9, K6, Z16
-	VMULPS.BCST       8(BX), Z16, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z18
-	VPERMW.Z          192(SI), Z10, K6, Z16
-	VMULPS.BCST       12(BX), Z16, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z19
-	VPERMW.Z          192(SI), Z9, K6, Z16
-	VMULPS.BCST       12(BX), Z16, Z20
-	VFMSUB231PS.BCST  12(DX), Z20, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z20
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z16
+	VFMSUB231PS.BCST  8(BX), Z16, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z16
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFMSUB231PS.BCST  12(BX), Z17, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z17
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VFMSUB231PS.BCST  12(BX), Z18, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z18
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z13, Z3, Z16
+	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z4, Z19
+	VPANDD            Z13, Z3, Z20
 	VPANDD            Z13, Z2, Z21
-	VPANDD            Z13, Z1, Z22
-	VPANDD            Z13, Z0, Z23
-	VPMAXUD           Z15, Z16, Z16
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
 	VPMAXUD           Z15, Z21, Z21
-	VPMAXUD           Z15, Z22, Z22
-	VPMAXUD           Z15, Z23, Z23
+	VPANDD            Z12, Z5, Z22
+	VPANDD            Z12, Z4, Z23
 	VPANDD            Z12, Z3, Z24
 	VPANDD            Z12, Z2, Z25
-	VPANDD            Z12, Z1, Z26
-	VPANDD            Z12, Z0, Z27
-	VFMADD231PS       Z14, Z16, Z24
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
 	VFMADD231PS       Z14, Z21, Z25
-	VFMADD231PS       Z14, Z22, Z26
-	VFMADD231PS       Z14, Z23, Z27
+	VPMADDWD          Z8, Z22, Z22
+	VPMADDWD          Z8, Z23, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPSRLW            $0x0c, Z22, Z22
 	VPMADDWD          Z8, Z24, Z24
 	VPMADDWD          Z8, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
 	VPSRLW            $0x0c, Z24, Z24
-	VPMADDWD          Z8, Z26, Z26
-	VPMADDWD          Z8, Z27, Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x0c, Z26, Z26
-	VPACKUSWB         Z26, Z24, Z24
-	VPACKSSDW         Z2, Z3, Z16
-	VPACKSSDW         Z0, Z1, Z21
-	VPACKSSWB         Z21, Z16, Z16
-	VPSRLW            $0x04, Z16, Z16
-	VPTERNLOGD        $0xf8, Z11, Z16, Z24
-	VPERMD            Z24, Z7, Z24
-	VPMADDUBSW        Z6, Z24, Z16
-	VPMOVWB           Z16, Y16
-	VMOVUPS           Y16, (DI)
+	VPACKUSWB         Z24, Z22, Z22
+	VPACKSSDW         Z4, Z5, Z0
+	VPACKSSDW         Z2, Z3, Z19
+	VPACKSSWB         Z19, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z0, Z22
+	VPERMD            Z22, Z7, Z22
+	VPMADDUBSW        Z6, Z22, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+8, DX
 	ADDQ              $+8, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
 	VPANDD            Z13, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z8, Z17, Z17
-	VPMADDWD          Z8, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x0c, Z17, Z17
+	VPANDD            Z12, Z2, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z8, Z5, Z5
+	VPMADDWD          Z8, Z16, Z16
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z16, Z0
+	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z12, Z4, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z8, Z2, Z2
-	VPMADDWD          Z8, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z8, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VPERMD            Z17, Z7, Z17
-	VPMADDUBSW        Z6, Z17, Z0
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPERMD            Z5, Z7, Z5
+	VPMADDUBSW        Z6, Z5, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -8694,159 +7204,155 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z10, K6, Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFMSUB231PS.BCST  (DX), Z19, Z18
-	VMOVAPS           Z19, Z1
-	VFNMADD231PS.BCST (BX), Z18, Z1
-	VPERMW.Z          (SI), Z9, K6, Z18
-	VMULPS.BCST       4(BX), Z18, Z19
-	VFMSUB231PS.BCST  4(DX), Z19, Z18
-	VMOVAPS           Z19, Z0
-	VFNMADD231PS.BCST 4(BX), Z18, Z0
-	VPERMW.Z          64(SI), Z10, K6, Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFMSUB231PS.BCST  8(DX), Z19, Z18
-	VMOVAPS           Z19, Z16
-	VFNMADD231PS.BCST 8(BX), Z18, Z16
-	VPERMW.Z          64(SI), Z9, K6, Z18
-	VMULPS.BCST       12(BX), Z18, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z18
-	VMOVAPS           Z19, Z17
-	VFNMADD231PS.BCST 12(BX), Z18, Z17
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (R8), Z0, Z5
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFMSUB231PS.BCST  12(BX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 12(R8), Z0, Z2
 
 short4ahead:
-	VPERMW.Z          128(SI), Z10, K6, Z18
-	VMULPS.BCST       16(BX), Z18, Z19
-	VFMSUB231PS.BCST  16(DX), Z19, Z18
-	VFNMADD231PS.BCST 16(BX), Z18, Z19
-	VPERMW.Z          128(SI), Z9, K6, Z18
-	VMULPS.BCST       20(BX), Z18, Z20
-	VFMSUB231PS.BCST  20(DX), Z20, Z18
-	VFNMADD231PS.BCST 20(BX), Z18, Z20
-	VPERMW.Z          192(SI), Z10, K6, Z18
-	VMULPS.BCST       24(BX), Z18, Z21
-	VFMSUB231PS.BCST  24(DX), Z21, Z18
-	VFNMADD231PS.BCST 24(BX), Z18, Z21
-	VPERMW.Z          192(SI), Z9, K6, Z18
-	VMULPS.BCST       28(BX), Z18, Z22
-	VFMSUB231PS.BCST  28(DX), Z22, Z18
-	VFNMADD231PS.BCST 28(BX), Z18, Z22
-	VCMPPS            $0x03, Z0, Z1, K1
-	VCMPPS            $0x03, Z17, Z16, K2
+	VPERMW.Z          128(DX), Z10, K6, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFMSUB231PS.BCST  16(BX), Z1, Z0
+	VFNMADD231PS.BCST 16(R8), Z0, Z1
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       20(R8), Z0, Z16
+	VFMSUB231PS.BCST  20(BX), Z16, Z0
+	VFNMADD231PS.BCST 20(R8), Z0, Z16
+	VPERMW.Z          192(DX), Z10, K6, Z0
+	VMULPS.BCST       24(R8), Z0, Z17
+	VFMSUB231PS.BCST  24(BX), Z17, Z0
+	VFNMADD231PS.BCST 24(R8), Z0, Z17
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       28(R8), Z0, Z18
+	VFMSUB231PS.BCST  28(BX), Z18, Z0
+	VFNMADD231PS.BCST 28(R8), Z0, Z18
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z13, Z1, Z18
-	VPANDD            Z13, Z0, Z23
-	VPANDD            Z13, Z16, Z24
-	VPANDD            Z13, Z17, Z25
-	VPMAXUD           Z15, Z18, Z18
-	VPMAXUD           Z15, Z23, Z23
-	VPMAXUD           Z15, Z24, Z24
-	VPMAXUD           Z15, Z25, Z25
-	VPANDD            Z12, Z1, Z26
-	VPANDD            Z12, Z0, Z27
-	VPANDD            Z12, Z16, Z28
-	VPANDD            Z12, Z17, Z29
-	VFMADD231PS       Z14, Z18, Z26
-	VFMADD231PS       Z14, Z23, Z27
-	VFMADD231PS       Z14, Z24, Z28
-	VFMADD231PS       Z14, Z25, Z29
-	VPMADDWD          Z8, Z26, Z26
-	VPMADDWD          Z8, Z27, Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x0c, Z26, Z26
-	VPMADDWD          Z8, Z28, Z28
-	VPMADDWD          Z8, Z29, Z29
-	VPACKSSDW         Z29, Z28, Z28
-	VPSRLW            $0x0c, Z28, Z28
-	VPACKUSWB         Z28, Z26, Z26
-	VPACKSSDW         Z0, Z1, Z18
-	VPACKSSDW         Z17, Z16, Z23
-	VPACKSSWB         Z23, Z18, Z18
-	VPSRLW            $0x04, Z18, Z18
-	VPTERNLOGD        $0xf8, Z11, Z18, Z26
-	VPERMD            Z26, Z7, Z26
-	VPMADDUBSW        Z6, Z26, Z18
-	VPMOVWB           Z18, Y18
-	VMOVUPS           Y18, (DI)
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
-	VMOVAPS           Z22, Z17
-	ADDQ              $+16, DX
+	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z4, Z19
+	VPANDD            Z13, Z3, Z20
+	VPANDD            Z13, Z2, Z21
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
+	VPANDD            Z12, Z5, Z22
+	VPANDD            Z12, Z4, Z23
+	VPANDD            Z12, Z3, Z24
+	VPANDD            Z12, Z2, Z25
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
+	VFMADD231PS       Z14, Z21, Z25
+	VPMADDWD          Z8, Z22, Z22
+	VPMADDWD          Z8, Z23, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPSRLW            $0x0c, Z22, Z22
+	VPMADDWD          Z8, Z24, Z24
+	VPMADDWD          Z8, Z25, Z25
+	VPACKSSDW         Z25, Z24, Z24
+	VPSRLW            $0x0c, Z24, Z24
+	VPACKUSWB         Z24, Z22, Z22
+	VPACKSSDW         Z4, Z5, Z0
+	VPACKSSDW         Z2, Z3, Z19
+	VPACKSSWB         Z19, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z0, Z22
+	VPERMD            Z22, Z7, Z22
+	VPMADDUBSW        Z6, Z22, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
 	ADDQ              $+16, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VCMPPS            $0x03, Z16, Z1, K1
-	VCMPPS            $0x03, Z18, Z17, K2
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z13, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z19
-	VFMADD231PS       Z14, Z0, Z19
-	VPANDD            Z13, Z16, Z0
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z16, Z20
-	VFMADD231PS       Z14, Z0, Z20
-	VPMADDWD          Z8, Z19, Z19
-	VPMADDWD          Z8, Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPSRLW            $0x0c, Z19, Z19
-	VPACKSSDW         Z16, Z1, Z1
-	VPANDD            Z13, Z17, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z17, Z16
+	VPANDD            Z12, Z2, Z16
 	VFMADD231PS       Z14, Z0, Z16
-	VPANDD            Z13, Z18, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z18, Z20
-	VFMADD231PS       Z14, Z0, Z20
+	VPMADDWD          Z8, Z5, Z5
 	VPMADDWD          Z8, Z16, Z16
-	VPMADDWD          Z8, Z20, Z20
-	VPACKSSDW         Z20, Z16, Z16
-	VPSRLW            $0x0c, Z16, Z16
-	VPACKSSDW         Z18, Z17, Z17
-	VPACKUSWB         Z16, Z19, Z19
-	VPACKSSWB         Z17, Z1, Z1
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z4, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z8, Z2, Z2
+	VPMADDWD          Z8, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z1, Z19
-	VPERMD            Z19, Z7, Z19
-	VPMADDUBSW        Z6, Z19, Z0
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPERMD            Z5, Z7, Z5
+	VPMADDUBSW        Z6, Z5, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Y0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R8
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -8861,33 +7367,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z     (SI), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (R8), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
+	VMOVUPS      (BX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      64(BX), Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(R8), Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(DX), Z4
+	VMOVUPS      64(BX), Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	VPERMW.Z     64(SI), Z10, K6, Z0
-	VMOVUPS      128(BX), Z1
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(R8), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
+	VMOVUPS      128(BX), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMOVUPS      192(BX), Z1
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(R8), Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z16
+	VMOVUPS      192(BX), Z16
 	VFMSUB231PS  Z16, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VCMPPS       $0x03, Z3, Z2, K1
@@ -8927,114 +7433,29 @@ laneloop:
 	VPERMD       Z1, Z7, Z1
 	VPMADDUBSW   Z6, Z1, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  672(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  680(SP), DX
+	MOVQ  688(SP), BX
+	MOVQ  696(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K7, Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K7, Z16
-	VFMSUB231PS  Z16, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VCMPPS       $0x03, Z3, Z2, K1
-	VCMPPS       $0x03, Z5, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z14, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z17
-	VFMADD231PS  Z14, Z0, Z17
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z5, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z5, Z18
-	VFMADD231PS  Z14, Z0, Z18
-
-lanetailnarrow:
-	VPMADDWD   Z8, Z1, Z1
-	VPMADDWD   Z8, Z16, Z16
-	VPACKSSDW  Z16, Z1, Z1
-	VPSRLW     $0x0c, Z1, Z1
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z8, Z17, Z17
-	VPMADDWD   Z8, Z18, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z5, Z4, Z4
-	VPACKUSWB  Z17, Z1, Z1
-	VPACKSSWB  Z4, Z2, Z2
-	VPSRLW     $0x04, Z2, Z2
-	VPTERNLOGD $0xf8, Z11, Z2, Z1
-	VPERMD     Z1, Z7, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -9048,21 +7469,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z10, K6, Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFMSUB231PS  Z5, Z1, Z0
 	VFNMADD231PS Z4, Z0, Z1
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z2
 	VFMSUB231PS  Z5, Z2, Z0
 	VFNMADD231PS Z4, Z0, Z2
-	VPERMW.Z     64(SI), Z10, K6, Z0
+	VPERMW.Z     64(DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z3
 	VFMSUB231PS  Z5, Z3, Z0
 	VFNMADD231PS Z4, Z0, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z0
 	VMULPS       Z4, Z0, Z16
 	VFMSUB231PS  Z5, Z16, Z0
 	VFNMADD231PS Z4, Z0, Z16
@@ -9103,9 +7524,9 @@ groupstream:
 	VPERMD       Z17, Z7, Z17
 	VPMADDUBSW   Z6, Z17, Z0
 	VPMOVWB      Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -9113,23 +7534,23 @@ groupstream:
 
 grouplast:
 	VCMPPS      $0x03, Z2, Z3, K1
-	VCMPPS      $0x03, Z0, Z1, K2
+	VCMPPS      $0x03, Z17, Z16, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z13, Z3, Z16
-	VPANDD      Z13, Z2, Z17
-	VPANDD      Z13, Z1, Z18
-	VPANDD      Z13, Z0, Z19
-	VPMAXUD     Z15, Z16, Z16
-	VPMAXUD     Z15, Z17, Z17
+	VPANDD      Z13, Z3, Z0
+	VPANDD      Z13, Z2, Z1
+	VPANDD      Z13, Z16, Z18
+	VPANDD      Z13, Z17, Z19
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z1, Z1
 	VPMAXUD     Z15, Z18, Z18
 	VPMAXUD     Z15, Z19, Z19
 	VPANDD      Z12, Z3, Z20
 	VPANDD      Z12, Z2, Z21
-	VPANDD      Z12, Z1, Z22
-	VPANDD      Z12, Z0, Z23
-	VFMADD231PS Z14, Z16, Z20
-	VFMADD231PS Z14, Z17, Z21
+	VPANDD      Z12, Z16, Z22
+	VPANDD      Z12, Z17, Z23
+	VFMADD231PS Z14, Z0, Z20
+	VFMADD231PS Z14, Z1, Z21
 	VFMADD231PS Z14, Z18, Z22
 	VFMADD231PS Z14, Z19, Z23
 	VPMADDWD    Z8, Z20, Z20
@@ -9141,76 +7562,33 @@ grouplast:
 	VPACKSSDW   Z23, Z22, Z22
 	VPSRLW      $0x0c, Z22, Z22
 	VPACKUSWB   Z22, Z20, Z20
-	VPACKSSDW   Z2, Z3, Z16
-	VPACKSSDW   Z0, Z1, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
-	VPTERNLOGD  $0xf8, Z11, Z16, Z20
+	VPACKSSDW   Z2, Z3, Z0
+	VPACKSSDW   Z17, Z16, Z1
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z20
 	VPERMD      Z20, Z7, Z20
-	VPMADDUBSW  Z6, Z20, Z16
-	VPMOVWB     Z16, Y16
-	VMOVUPS     Y16, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	VPMADDUBSW  Z6, Z20, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R9
 	JMP         groupwhole
 
 grouprare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z5, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VDIVPS      Z5, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z3, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VPERMW.Z    64(SI), Z10, K6, Z1
-	VDIVPS      Z5, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z3, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VDIVPS      Z5, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z17
-	VPMAXUD     Z15, Z17, Z17
-	VPANDD      Z12, Z3, Z18
-	VFMADD231PS Z14, Z17, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z8, Z16, Z16
-	VPMADDWD    Z8, Z18, Z18
-	VPACKSSDW   Z18, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z16, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z7, Z2
-	VPMADDUBSW  Z6, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         groupback
+	MOVQ $+1, 712(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -9218,14 +7596,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -9234,12 +7612,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -9248,14 +7626,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -9264,12 +7642,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -9278,14 +7656,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -9294,12 +7672,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -9308,550 +7686,335 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VDIVPS      Z5, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z3, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VDIVPS      Z5, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z3, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VDIVPS      Z5, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z17
-	VPMAXUD     Z15, Z17, Z17
-	VPANDD      Z12, Z3, Z18
-	VFMADD231PS Z14, Z17, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z8, Z16, Z16
-	VPMADDWD    Z8, Z18, Z18
-	VPACKSSDW   Z18, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z16, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z7, Z2
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z2, K7, Z0
-	VPMADDUBSW  Z6, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 680(SP)
+	LEAQ 32(SP), DX
+	MOVQ R9, 704(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 672(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 680(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 704(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z2
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z2
 	VFMADD231PS Z5, Z0, Z2
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z16
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z5, Z0, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z16
 	VFMADD231PS Z5, Z0, Z16
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
 	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z17, Z16, K2
+	VCMPPS      $0x03, Z16, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longrare
 	VPANDD      Z13, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z1, Z18
-	VFMADD231PS Z14, Z0, Z18
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z14, Z0, Z17
 	VPANDD      Z13, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z2, Z19
-	VFMADD231PS Z14, Z0, Z19
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z14, Z0, Z18
+	VPMADDWD    Z8, Z17, Z17
 	VPMADDWD    Z8, Z18, Z18
-	VPMADDWD    Z8, Z19, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPSRLW      $0x0c, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x0c, Z17, Z17
 	VPACKSSDW   Z2, Z1, Z1
+	VPANDD      Z13, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z12, Z3, Z2
+	VFMADD231PS Z14, Z0, Z2
 	VPANDD      Z13, Z16, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z16, Z2
-	VFMADD231PS Z14, Z0, Z2
-	VPANDD      Z13, Z17, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z17, Z19
-	VFMADD231PS Z14, Z0, Z19
+	VPANDD      Z12, Z16, Z18
+	VFMADD231PS Z14, Z0, Z18
 	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z19, Z19
-	VPACKSSDW   Z19, Z2, Z2
+	VPMADDWD    Z8, Z18, Z18
+	VPACKSSDW   Z18, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z2, Z18, Z18
-	VPACKSSWB   Z16, Z1, Z1
+	VPACKSSDW   Z16, Z3, Z3
+	VPACKUSWB   Z2, Z17, Z17
+	VPACKSSWB   Z3, Z1, Z1
 	VPSRLW      $0x04, Z1, Z1
-	VPTERNLOGD  $0xf8, Z11, Z1, Z18
-	VPERMD      Z18, Z7, Z18
-	VPMADDUBSW  Z6, Z18, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z17
+	VPERMD      Z17, Z7, Z17
+	VPMADDUBSW  Z6, Z17, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z4, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VDIVPS      Z4, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z16
-	VPMAXUD     Z15, Z16, Z16
-	VPANDD      Z12, Z1, Z17
-	VFMADD231PS Z14, Z16, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z17, Z17
-	VPACKSSDW   Z17, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VPERMW.Z    64(SI), Z10, K6, Z1
-	VDIVPS      Z4, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z16
-	VPMAXUD     Z15, Z16, Z16
-	VPANDD      Z12, Z1, Z17
-	VFMADD231PS Z14, Z16, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z16
-	VDIVPS      Z4, Z16, Z16
-	VCMPPS      $0x07, Z16, Z16, K1
-	VPANDD      Z13, Z16, Z18
-	VPMAXUD     Z15, Z18, Z18
-	VPANDD      Z12, Z16, Z19
-	VFMADD231PS Z14, Z18, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VMOVAPS.Z   Z16, K1, Z16
-	VPMADDWD    Z8, Z17, Z17
-	VPMADDWD    Z8, Z19, Z19
-	VPACKSSDW   Z19, Z17, Z17
-	VPSRLW      $0x0c, Z17, Z17
-	VPACKSSDW   Z16, Z1, Z1
-	VPACKUSWB   Z17, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z7, Z2
-	VPMADDUBSW  Z6, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         longback
+	MOVQ $+2, 712(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VDIVPS      Z4, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z16
-	VPMAXUD     Z15, Z16, Z16
-	VPANDD      Z12, Z1, Z17
-	VFMADD231PS Z14, Z16, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z17, Z17
-	VPACKSSDW   Z17, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VDIVPS      Z4, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z16
-	VPMAXUD     Z15, Z16, Z16
-	VPANDD      Z12, Z1, Z17
-	VFMADD231PS Z14, Z16, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z4, Z16, Z16
-	VCMPPS      $0x07, Z16, Z16, K1
-	VPANDD      Z13, Z16, Z18
-	VPMAXUD     Z15, Z18, Z18
-	VPANDD      Z12, Z16, Z19
-	VFMADD231PS Z14, Z18, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VMOVAPS.Z   Z16, K1, Z16
-	VPMADDWD    Z8, Z17, Z17
-	VPMADDWD    Z8, Z19, Z19
-	VPACKSSDW   Z19, Z17, Z17
-	VPSRLW      $0x0c, Z17, Z17
-	VPACKSSDW   Z16, Z1, Z1
-	VPACKUSWB   Z17, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z7, Z2
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z2, K7, Z0
-	VPMADDUBSW  Z6, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 672(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 680(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
 	VPANDD            Z13, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z8, Z17, Z17
-	VPMADDWD          Z8, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x0c, Z17, Z17
+	VPANDD            Z12, Z2, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z8, Z5, Z5
+	VPMADDWD          Z8, Z16, Z16
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z16, Z0
+	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z12, Z4, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z8, Z2, Z2
-	VPMADDWD          Z8, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z8, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VPERMD            Z17, Z7, Z17
-	VPMADDUBSW        Z6, Z17, Z0
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPERMD            Z5, Z7, Z5
+	VPMADDUBSW        Z6, Z5, Z0
 	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Y0, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z5, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VDIVPS      Z5, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z3, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VPERMW.Z    64(SI), Z10, K6, Z1
-	VDIVPS      Z4, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z3, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VDIVPS      Z4, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z17
-	VPMAXUD     Z15, Z17, Z17
-	VPANDD      Z12, Z3, Z18
-	VFMADD231PS Z14, Z17, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z8, Z16, Z16
-	VPMADDWD    Z8, Z18, Z18
-	VPACKSSDW   Z18, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z16, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z7, Z2
-	VPMADDUBSW  Z6, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short2back
+	MOVQ $+3, 712(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
-	VPERMW.Z          (SI), Z10, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z10, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VCMPPS            $0x03, Z16, Z1, K1
-	VCMPPS            $0x03, Z18, Z17, K2
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VPERMW.Z          (DX), Z10, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VPERMW.Z          64(DX), Z10, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z13, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z19
-	VFMADD231PS       Z14, Z0, Z19
-	VPANDD            Z13, Z16, Z0
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z16, Z20
-	VFMADD231PS       Z14, Z0, Z20
-	VPMADDWD          Z8, Z19, Z19
-	VPMADDWD          Z8, Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPSRLW            $0x0c, Z19, Z19
-	VPACKSSDW         Z16, Z1, Z1
-	VPANDD            Z13, Z17, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z17, Z16
+	VPANDD            Z12, Z2, Z16
 	VFMADD231PS       Z14, Z0, Z16
-	VPANDD            Z13, Z18, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z18, Z20
-	VFMADD231PS       Z14, Z0, Z20
+	VPMADDWD          Z8, Z5, Z5
 	VPMADDWD          Z8, Z16, Z16
-	VPMADDWD          Z8, Z20, Z20
-	VPACKSSDW         Z20, Z16, Z16
-	VPSRLW            $0x0c, Z16, Z16
-	VPACKSSDW         Z18, Z17, Z17
-	VPACKUSWB         Z16, Z19, Z19
-	VPACKSSWB         Z17, Z1, Z1
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z4, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z8, Z2, Z2
+	VPMADDWD          Z8, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z1, Z19
-	VPERMD            Z19, Z7, Z19
-	VPMADDUBSW        Z6, Z19, Z0
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPERMD            Z5, Z7, Z5
+	VPMADDUBSW        Z6, Z5, Z0
 	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Y0, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VDIVPS      Z5, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z16
-	VFMADD231PS Z14, Z1, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z0, K1, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VDIVPS      Z4, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z17
-	VPMAXUD     Z15, Z17, Z17
-	VPANDD      Z12, Z1, Z18
-	VFMADD231PS Z14, Z17, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z8, Z16, Z16
-	VPMADDWD    Z8, Z18, Z18
-	VPACKSSDW   Z18, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
-	VPACKSSDW   Z1, Z0, Z0
-	VPERMW.Z    64(SI), Z10, K6, Z1
-	VDIVPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z17
-	VPMAXUD     Z15, Z17, Z17
-	VPANDD      Z12, Z1, Z18
-	VFMADD231PS Z14, Z17, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z17
-	VDIVPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z17, Z17, K1
-	VPANDD      Z13, Z17, Z19
-	VPMAXUD     Z15, Z19, Z19
-	VPANDD      Z12, Z17, Z20
-	VFMADD231PS Z14, Z19, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VMOVAPS.Z   Z17, K1, Z17
-	VPMADDWD    Z8, Z18, Z18
-	VPMADDWD    Z8, Z20, Z20
-	VPACKSSDW   Z20, Z18, Z18
-	VPSRLW      $0x0c, Z18, Z18
-	VPACKSSDW   Z17, Z1, Z1
-	VPACKUSWB   Z18, Z16, Z16
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z16
-	VPERMD      Z16, Z7, Z16
-	VPMADDUBSW  Z6, Z16, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short4back
+	MOVQ $+4, 712(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  rare
 
 lanerare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+5, 712(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 680(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 680(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
+
+rare:
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMOVUPS     (BX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z13, Z0, Z1
@@ -9860,8 +8023,8 @@ lanerare:
 	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VMOVUPS     64(DX), Z3
+	VPERMW.Z    (DX), Z9, K6, Z1
+	VMOVUPS     64(BX), Z3
 	VDIVPS      Z3, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VPANDD      Z13, Z1, Z3
@@ -9875,8 +8038,8 @@ lanerare:
 	VPACKSSDW   Z4, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
 	VPACKSSDW   Z1, Z0, Z0
-	VPERMW.Z    64(SI), Z10, K6, Z1
-	VMOVUPS     128(DX), Z3
+	VPERMW.Z    64(DX), Z10, K6, Z1
+	VMOVUPS     128(BX), Z3
 	VDIVPS      Z3, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VPANDD      Z13, Z1, Z3
@@ -9885,8 +8048,8 @@ lanerare:
 	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VMOVUPS     192(DX), Z5
+	VPERMW.Z    64(DX), Z9, K6, Z3
+	VMOVUPS     192(BX), Z5
 	VDIVPS      Z5, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
 	VPANDD      Z13, Z3, Z5
@@ -9907,99 +8070,58 @@ lanerare:
 	VPERMD      Z2, Z7, Z2
 	VPMADDUBSW  Z6, Z2, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
+	CMPQ        712(SP), $+1
+	JEQ         groupresume
+	CMPQ        712(SP), $+2
+	JEQ         longresume
+	CMPQ        712(SP), $+3
+	JEQ         short2resume
+	CMPQ        712(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMOVUPS.Z   64(DX), K7, Z3
-	VDIVPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMOVUPS.Z   128(DX), K7, Z3
-	VDIVPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMOVUPS.Z   192(DX), K7, Z5
-	VDIVPS      Z5, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z5, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z7, Z2
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z2, K7, Z0
-	VPMADDUBSW  Z6, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         688(SP), BX
+	MOVQ         696(SP), R8
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	JMP          groupback
+
+longresume:
+	MOVQ         688(SP), BX
+	MOVQ         696(SP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+204(SB), Z1
+	VPSUBD       Z1, Z0, Z5
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+208(SB), Z1
+	VFNMADD231PS Z0, Z5, Z1
+	VBROADCASTSS constantsAVX512<>+212(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z5, Z1, Z4
+	JMP          longback
+
+short2resume:
+	MOVQ 688(SP), BX
+	MOVQ 696(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 688(SP), BX
+	MOVQ 696(SP), R8
+	JMP  short4back
 
 // func QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(SB), $464-48
+	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 table, Z9 table, K6 Uppers, Z8 0x401000, Z7 table, Z6 0x10011001
 	// per group: Z5 recip
 	// vector registers in use at once: 27
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         recip+16(FP), BX
 	VBROADCASTSS constantsAVX512<>+208(SB), Z15
 	VBROADCASTSS constantsAVX512<>+220(SB), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -10022,57 +8144,57 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z5
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z5
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
 	JGE          groupfirst
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R8
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z (SI), Z10, K6, Z0
+	VPERMW.Z (DX), Z10, K6, Z0
 	VMULPS   Z5, Z0, Z4
-	VPERMW.Z (SI), Z9, K6, Z0
+	VPERMW.Z (DX), Z9, K6, Z0
 	VMULPS   Z5, Z0, Z3
-	VPERMW.Z 64(SI), Z10, K6, Z0
+	VPERMW.Z 64(DX), Z10, K6, Z0
 	VMULPS   Z5, Z0, Z2
-	VPERMW.Z 64(SI), Z9, K6, Z0
-	VMULPS   Z5, Z0, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z0
+	VMULPS   Z5, Z0, Z16
 	CMPQ     R8, $+128
 	JLT      groupends
 
 groupahead:
-	VPERMW.Z    128(SI), Z10, K6, Z0
+	VPERMW.Z    128(DX), Z10, K6, Z0
 	VMULPS      Z5, Z0, Z0
-	VPERMW.Z    128(SI), Z9, K6, Z16
-	VMULPS      Z5, Z16, Z16
-	VPERMW.Z    192(SI), Z10, K6, Z17
+	VPERMW.Z    128(DX), Z9, K6, Z1
+	VMULPS      Z5, Z1, Z1
+	VPERMW.Z    192(DX), Z10, K6, Z17
 	VMULPS      Z5, Z17, Z17
-	VPERMW.Z    192(SI), Z9, K6, Z18
+	VPERMW.Z    192(DX), Z9, K6, Z18
 	VMULPS      Z5, Z18, Z18
 	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
+	VCMPPS      $0x03, Z16, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
 	VPANDD      Z13, Z4, Z19
 	VPANDD      Z13, Z3, Z20
 	VPANDD      Z13, Z2, Z21
-	VPANDD      Z13, Z1, Z22
+	VPANDD      Z13, Z16, Z22
 	VPMAXUD     Z15, Z19, Z19
 	VPMAXUD     Z15, Z20, Z20
 	VPMAXUD     Z15, Z21, Z21
@@ -10080,7 +8202,7 @@ groupahead:
 	VPANDD      Z12, Z4, Z23
 	VPANDD      Z12, Z3, Z24
 	VPANDD      Z12, Z2, Z25
-	VPANDD      Z12, Z1, Z26
+	VPANDD      Z12, Z16, Z26
 	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
 	VFMADD231PS Z14, Z21, Z25
@@ -10095,20 +8217,20 @@ groupahead:
 	VPSRLW      $0x0c, Z25, Z25
 	VPACKUSWB   Z25, Z23, Z23
 	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z1, Z2, Z20
+	VPACKSSDW   Z16, Z2, Z20
 	VPACKSSWB   Z20, Z19, Z19
 	VPSRLW      $0x04, Z19, Z19
 	VPTERNLOGD  $0xf8, Z11, Z19, Z23
 	VPERMD      Z23, Z7, Z23
 	VPMADDUBSW  Z6, Z23, Z19
 	VPMOVWB     Z19, Y19
-	VMOVUPS     Y19, (DI)
+	VMOVUPS     Y19, (SI)
 	VMOVAPS     Z0, Z4
-	VMOVAPS     Z16, Z3
+	VMOVAPS     Z1, Z3
 	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z1
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	VMOVAPS     Z18, Z16
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+128
 	JGE         groupahead
@@ -10116,26 +8238,26 @@ groupahead:
 groupends:
 	CMPQ  R8, $+64
 	JNE   grouplast
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z    128(SI), Z10, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z9, K6, Z16
-	VMULPS.BCST 4(DX), Z16, Z16
-	VPERMW.Z    192(SI), Z10, K6, Z17
-	VMULPS.BCST 4(DX), Z17, Z17
-	VPERMW.Z    192(SI), Z9, K6, Z18
-	VMULPS.BCST 4(DX), Z18, Z18
+	VPERMW.Z    128(DX), Z10, K6, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VPERMW.Z    128(DX), Z9, K6, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VPERMW.Z    192(DX), Z10, K6, Z17
+	VMULPS.BCST 4(BX), Z17, Z17
+	VPERMW.Z    192(DX), Z9, K6, Z18
+	VMULPS.BCST 4(BX), Z18, Z18
 	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
+	VCMPPS      $0x03, Z16, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         groupturned
 	VPANDD      Z13, Z4, Z19
 	VPANDD      Z13, Z3, Z20
 	VPANDD      Z13, Z2, Z21
-	VPANDD      Z13, Z1, Z22
+	VPANDD      Z13, Z16, Z22
 	VPMAXUD     Z15, Z19, Z19
 	VPMAXUD     Z15, Z20, Z20
 	VPMAXUD     Z15, Z21, Z21
@@ -10143,7 +8265,7 @@ groupturn:
 	VPANDD      Z12, Z4, Z23
 	VPANDD      Z12, Z3, Z24
 	VPANDD      Z12, Z2, Z25
-	VPANDD      Z12, Z1, Z26
+	VPANDD      Z12, Z16, Z26
 	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
 	VFMADD231PS Z14, Z21, Z25
@@ -10158,41 +8280,41 @@ groupturn:
 	VPSRLW      $0x0c, Z25, Z25
 	VPACKUSWB   Z25, Z23, Z23
 	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z1, Z2, Z20
+	VPACKSSDW   Z16, Z2, Z20
 	VPACKSSWB   Z20, Z19, Z19
 	VPSRLW      $0x04, Z19, Z19
 	VPTERNLOGD  $0xf8, Z11, Z19, Z23
 	VPERMD      Z23, Z7, Z23
 	VPMADDUBSW  Z6, Z23, Z19
 	VPMOVWB     Z19, Y19
-	VMOVUPS     Y19, (DI)
+	VMOVUPS     Y19, (SI)
 	VMOVAPS     Z0, Z4
-	VMOVAPS     Z16, Z3
+	VMOVAPS     Z1, Z3
 	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z1
-	ADDQ        $+4, DX
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	VMOVAPS     Z18, Z16
+	ADDQ        $+4, BX
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	MOVQ        R9, R8
-	SUBQ        R8, BX
+	SUBQ        R8, DI
 	CMPQ        R8, $+64
 	JNE         groupturned
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z    (SI), Z10, K6, Z0
+	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z5, Z0, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
+	VPERMW.Z    (DX), Z9, K6, Z1
 	VMULPS      Z5, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z2
+	VPERMW.Z    64(DX), Z10, K6, Z2
 	VMULPS      Z5, Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z3
 	VMULPS      Z5, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -10231,51 +8353,53 @@ grouploop:
 	VPERMD      Z16, Z7, Z16
 	VPMADDUBSW  Z6, Z16, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R8
 	CMPQ R8, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z (SI), Z10, K6, Z0
+	VPERMW.Z (DX), Z10, K6, Z0
 	VMULPS   Z5, Z0, Z0
 	SUBQ     $+16, R8
 	JLT      groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z (SI), Z9, K6, Z1
+	VPERMW.Z (DX), Z9, K6, Z1
 	VMULPS   Z5, Z1, Z1
 	SUBQ     $+16, R8
 	JLT      groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z 64(SI), Z10, K6, Z2
+	VPERMW.Z 64(DX), Z10, K6, Z2
 	VMULPS   Z5, Z2, Z2
 	SUBQ     $+16, R8
 	JLT      groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z    64(SI), Z9, K6, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z3
 	VMULPS      Z5, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -10314,85 +8438,85 @@ groupmeet3:
 	VPERMD      Z16, Z7, Z16
 	VPMADDUBSW  Z6, Z16, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
+	VMOVDQU16.Z  32(DX), K7, Y1
 	VPMOVZXWD    Y1, Z1
 	VPSLLD       $0x10, Z1, Z1
 	VMULPS       Z5, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
+	VMOVDQU16.Z  64(DX), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
 	VMULPS       Z5, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
+	VMOVDQU16.Z  96(DX), K7, Y3
 	VPMOVZXWD    Y3, Z3
 	VPSLLD       $0x10, Z3, Z3
 	VMULPS       Z5, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z13, Z0, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z0, Z16
 	VFMADD231PS  Z14, Z4, Z16
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z1, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z1, Z17
 	VFMADD231PS  Z14, Z4, Z17
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z2, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z2, Z18
 	VFMADD231PS  Z14, Z4, Z18
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
@@ -10419,32 +8543,32 @@ grouptailnarrow:
 	VMOVDQU8.Z Z16, K7, Z0
 	VPMADDUBSW Z6, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(BX), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
+	VMOVDQU8   Y0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	MOVQ  BX, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(BX*2), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+grouprest:
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -10462,24 +8586,24 @@ short2:
 	JGT         short2stream
 	CMPQ        R8, $+8
 	JLT         short2loop
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS.BCST (DX), Z0, Z5
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST (DX), Z0, Z4
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z3
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z2
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS.BCST (BX), Z0, Z5
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS.BCST (BX), Z0, Z4
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMULPS.BCST 4(BX), Z0, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS.BCST 4(BX), Z0, Z2
 
 short2ahead:
-	VPERMW.Z    128(SI), Z10, K6, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z9, K6, Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VPERMW.Z    192(SI), Z10, K6, Z16
-	VMULPS.BCST 12(DX), Z16, Z16
-	VPERMW.Z    192(SI), Z9, K6, Z17
-	VMULPS.BCST 12(DX), Z17, Z17
+	VPERMW.Z    128(DX), Z10, K6, Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VPERMW.Z    128(DX), Z9, K6, Z1
+	VMULPS.BCST 8(BX), Z1, Z1
+	VPERMW.Z    192(DX), Z10, K6, Z16
+	VMULPS.BCST 12(BX), Z16, Z16
+	VPERMW.Z    192(DX), Z9, K6, Z17
+	VMULPS.BCST 12(BX), Z17, Z17
 	VCMPPS      $0x03, Z4, Z5, K1
 	VCMPPS      $0x03, Z2, Z3, K2
 	KORTESTQ    K1, K2
@@ -10517,27 +8641,27 @@ short2ahead:
 	VPERMD      Z22, Z7, Z22
 	VPMADDUBSW  Z6, Z22, Z18
 	VPMOVWB     Z18, Y18
-	VMOVUPS     Y18, (DI)
+	VMOVUPS     Y18, (SI)
 	VMOVAPS     Z0, Z5
 	VMOVAPS     Z1, Z4
 	VMOVAPS     Z16, Z3
 	VMOVAPS     Z17, Z2
-	ADDQ        $+8, DX
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	ADDQ        $+8, BX
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+4
 	JGE         short2ahead
 
 short2loop:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VPERMW.Z    (DX), Z9, K6, Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VPERMW.Z    64(DX), Z10, K6, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VPERMW.Z    64(DX), Z9, K6, Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -10575,12 +8699,12 @@ short2loop:
 	VPERMD      Z5, Z7, Z5
 	VPMADDUBSW  Z6, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, BX
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -10602,24 +8726,24 @@ short4:
 	JGT         short4stream
 	CMPQ        R8, $+16
 	JLT         short4loop
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS.BCST (DX), Z0, Z5
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z4
-	VPERMW.Z    64(SI), Z10, K6, Z0
-	VMULPS.BCST 8(DX), Z0, Z3
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS.BCST 12(DX), Z0, Z2
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS.BCST (BX), Z0, Z5
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS.BCST 4(BX), Z0, Z4
+	VPERMW.Z    64(DX), Z10, K6, Z0
+	VMULPS.BCST 8(BX), Z0, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS.BCST 12(BX), Z0, Z2
 
 short4ahead:
-	VPERMW.Z    128(SI), Z10, K6, Z0
-	VMULPS.BCST 16(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z9, K6, Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VPERMW.Z    192(SI), Z10, K6, Z16
-	VMULPS.BCST 24(DX), Z16, Z16
-	VPERMW.Z    192(SI), Z9, K6, Z17
-	VMULPS.BCST 28(DX), Z17, Z17
+	VPERMW.Z    128(DX), Z10, K6, Z0
+	VMULPS.BCST 16(BX), Z0, Z0
+	VPERMW.Z    128(DX), Z9, K6, Z1
+	VMULPS.BCST 20(BX), Z1, Z1
+	VPERMW.Z    192(DX), Z10, K6, Z16
+	VMULPS.BCST 24(BX), Z16, Z16
+	VPERMW.Z    192(DX), Z9, K6, Z17
+	VMULPS.BCST 28(BX), Z17, Z17
 	VCMPPS      $0x03, Z4, Z5, K1
 	VCMPPS      $0x03, Z2, Z3, K2
 	KORTESTQ    K1, K2
@@ -10657,27 +8781,27 @@ short4ahead:
 	VPERMD      Z22, Z7, Z22
 	VPMADDUBSW  Z6, Z22, Z18
 	VPMOVWB     Z18, Y18
-	VMOVUPS     Y18, (DI)
+	VMOVUPS     Y18, (SI)
 	VMOVAPS     Z0, Z5
 	VMOVAPS     Z1, Z4
 	VMOVAPS     Z16, Z3
 	VMOVAPS     Z17, Z2
-	ADDQ        $+16, DX
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	ADDQ        $+16, BX
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+8
 	JGE         short4ahead
 
 short4loop:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VPERMW.Z    (DX), Z9, K6, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VPERMW.Z    64(DX), Z10, K6, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VPERMW.Z    64(DX), Z9, K6, Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -10715,12 +8839,12 @@ short4loop:
 	VPERMD      Z5, Z7, Z5
 	VPMADDUBSW  Z6, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 short4back:
-	ADDQ $+16, DX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+16, BX
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
@@ -10735,22 +8859,22 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMOVUPS     (DX), Z1
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMOVUPS     (BX), Z1
 	VMULPS      Z1, Z0, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VMOVUPS     64(DX), Z2
+	VPERMW.Z    (DX), Z9, K6, Z1
+	VMOVUPS     64(BX), Z2
 	VMULPS      Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z2
-	VMOVUPS     128(DX), Z3
+	VPERMW.Z    64(DX), Z10, K6, Z2
+	VMOVUPS     128(BX), Z3
 	VMULPS      Z3, Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VMOVUPS     192(DX), Z4
+	VPERMW.Z    64(DX), Z9, K6, Z3
+	VMOVUPS     192(BX), Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -10789,101 +8913,27 @@ laneloop:
 	VPERMD      Z5, Z7, Z5
 	VPMADDUBSW  Z6, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  424(SP), DX
+	MOVQ  432(SP), BX
 
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanetailrare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z4, Z16
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z2, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z14, Z4, Z17
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z3, Z18
-	VFMADD231PS Z14, Z4, Z18
-
-lanetailnarrow:
-	VPMADDWD   Z8, Z5, Z5
-	VPMADDWD   Z8, Z16, Z16
-	VPACKSSDW  Z16, Z5, Z5
-	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z8, Z17, Z17
-	VPMADDWD   Z8, Z18, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z17, Z5, Z5
-	VPACKSSWB  Z2, Z0, Z0
-	VPSRLW     $0x04, Z0, Z0
-	VPTERNLOGD $0xf8, Z11, Z0, Z5
-	VPERMD     Z5, Z7, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z5, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(BX), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -10897,15 +8947,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z10, K6, Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z5, Z0, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
+	VPERMW.Z    (DX), Z9, K6, Z1
 	VMULPS      Z5, Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z2
+	VPERMW.Z    64(DX), Z10, K6, Z2
 	VMULPS      Z5, Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z3
 	VMULPS      Z5, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -10944,9 +8994,9 @@ groupstream:
 	VPERMD      Z16, Z7, Z16
 	VPMADDUBSW  Z6, Z16, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -10954,23 +9004,23 @@ groupstream:
 
 grouplast:
 	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
+	VCMPPS      $0x03, Z16, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
 	VPANDD      Z13, Z4, Z0
-	VPANDD      Z13, Z3, Z16
+	VPANDD      Z13, Z3, Z1
 	VPANDD      Z13, Z2, Z17
-	VPANDD      Z13, Z1, Z18
+	VPANDD      Z13, Z16, Z18
 	VPMAXUD     Z15, Z0, Z0
-	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z1, Z1
 	VPMAXUD     Z15, Z17, Z17
 	VPMAXUD     Z15, Z18, Z18
 	VPANDD      Z12, Z4, Z19
 	VPANDD      Z12, Z3, Z20
 	VPANDD      Z12, Z2, Z21
-	VPANDD      Z12, Z1, Z22
+	VPANDD      Z12, Z16, Z22
 	VFMADD231PS Z14, Z0, Z19
-	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z1, Z20
 	VFMADD231PS Z14, Z17, Z21
 	VFMADD231PS Z14, Z18, Z22
 	VPMADDWD    Z8, Z19, Z19
@@ -10983,75 +9033,27 @@ grouplast:
 	VPSRLW      $0x0c, Z21, Z21
 	VPACKUSWB   Z21, Z19, Z19
 	VPACKSSDW   Z3, Z4, Z0
-	VPACKSSDW   Z1, Z2, Z16
-	VPACKSSWB   Z16, Z0, Z0
+	VPACKSSDW   Z16, Z2, Z1
+	VPACKSSWB   Z1, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z19
 	VPERMD      Z19, Z7, Z19
 	VPMADDUBSW  Z6, Z19, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	JMP         groupwhole
 
 grouprare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VMULPS      Z5, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VPERMW.Z    64(SI), Z10, K6, Z1
-	VMULPS      Z5, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VMULPS      Z5, Z3, Z3
-	VPANDD      Z13, Z3, Z16
-	VPMAXUD     Z15, Z16, Z16
-	VPANDD      Z12, Z3, Z17
-	VFMADD231PS Z14, Z16, Z17
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z17, K1, Z17
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z17, Z17
-	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z7, Z2
-	VPMADDUBSW  Z6, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         groupback
+	MOVQ $+1, 448(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -11059,12 +9061,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -11073,10 +9075,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -11085,12 +9087,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -11099,10 +9101,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -11111,12 +9113,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -11125,10 +9127,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z5
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -11137,110 +9139,59 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z5, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z5, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z5, Z3, Z3
-	VPANDD      Z13, Z3, Z16
-	VPMAXUD     Z15, Z16, Z16
-	VPANDD      Z12, Z3, Z17
-	VFMADD231PS Z14, Z16, Z17
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z17, K1, Z17
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z17, Z17
-	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z7, Z2
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z2, K7, Z0
-	VPMADDUBSW  Z6, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 32(SP), DX
+	MOVQ R8, 440(SP)
+	SUBQ R8, R8
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 416(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 424(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 440(SP), R8
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+64, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VPERMW.Z    (DX), Z9, K6, Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VPERMW.Z    64(DX), Z10, K6, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VPERMW.Z    64(DX), Z9, K6, Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -11278,83 +9229,35 @@ short2stream:
 	VPERMD      Z5, Z7, Z5
 	VPMADDUBSW  Z6, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+8, DX
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+8, BX
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short2rare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VPERMW.Z    64(SI), Z10, K6, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z5, Z16
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z7, Z2
-	VPMADDUBSW  Z6, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short2back
+	MOVQ $+2, 448(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPERMW.Z    64(SI), Z10, K6, Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VPERMW.Z    (DX), Z9, K6, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VPERMW.Z    64(DX), Z10, K6, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VPERMW.Z    64(DX), Z9, K6, Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -11392,75 +9295,46 @@ short4stream:
 	VPERMD      Z5, Z7, Z5
 	VPMADDUBSW  Z6, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+16, DX
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+16, BX
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
 	JMP         short4end
 
 short4rare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VPERMW.Z    64(SI), Z10, K6, Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z5, Z16
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z7, Z2
-	VPMADDUBSW  Z6, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short4back
+	MOVQ $+3, 448(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	JMP  rare
 
 lanerare:
-	VPERMW.Z    (SI), Z10, K6, Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+4, 448(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMOVUPS     (BX), Z1
 	VMULPS      Z1, Z0, Z0
 	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -11469,8 +9343,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
-	VPERMW.Z    (SI), Z9, K6, Z1
-	VMOVUPS     64(DX), Z3
+	VPERMW.Z    (DX), Z9, K6, Z1
+	VMOVUPS     64(BX), Z3
 	VMULPS      Z3, Z1, Z1
 	VPANDD      Z13, Z1, Z3
 	VPMAXUD     Z15, Z3, Z3
@@ -11484,8 +9358,8 @@ lanerare:
 	VPACKSSDW   Z4, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
 	VPACKSSDW   Z1, Z0, Z0
-	VPERMW.Z    64(SI), Z10, K6, Z1
-	VMOVUPS     128(DX), Z3
+	VPERMW.Z    64(DX), Z10, K6, Z1
+	VMOVUPS     128(BX), Z3
 	VMULPS      Z3, Z1, Z1
 	VPANDD      Z13, Z1, Z3
 	VPMAXUD     Z15, Z3, Z3
@@ -11494,8 +9368,8 @@ lanerare:
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z3
-	VMOVUPS     192(DX), Z5
+	VPERMW.Z    64(DX), Z9, K6, Z3
+	VMOVUPS     192(BX), Z5
 	VMULPS      Z5, Z3, Z3
 	VPANDD      Z13, Z3, Z5
 	VPMAXUD     Z15, Z5, Z5
@@ -11516,88 +9390,27 @@ lanerare:
 	VPERMD      Z2, Z7, Z2
 	VPMADDUBSW  Z6, Z2, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
+	CMPQ        448(SP), $+1
+	JEQ         groupresume
+	CMPQ        448(SP), $+2
+	JEQ         short2resume
+	CMPQ        448(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMOVUPS.Z   64(DX), K7, Z3
-	VMULPS      Z3, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMOVUPS.Z   192(DX), K7, Z5
-	VMULPS      Z5, Z3, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z5, Z16
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z7, Z2
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z2, K7, Z0
-	VPMADDUBSW  Z6, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         432(SP), BX
+	VBROADCASTSS (BX), Z5
+	JMP          groupback
+
+short2resume:
+	MOVQ 432(SP), BX
+	JMP  short2back
+
+short4resume:
+	MOVQ 432(SP), BX
+	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x7f800000
 DATA constantsAVX512<>+4(SB)/4, $0x7fffffff

@@ -6,110 +6,97 @@
 
 // func QuantizeFpFloat8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpFloat8F16AVX2(SB), $352-80
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: nothing
-	// per group: Y15 scale, Y14 recip
-	// loaded at each use: least, ruler, weights, top, nan, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x7fffffff, 0x80808080, 0x1010101, table
+TEXT ·QuantizeFpFloat8F16AVX2(SB), $400-80
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: top, nan, 0x1, 0x3f800000, 0x34800000, 0x80808080, 0x1010101, table
 	// vector registers in use at once: 16
-	MOVQ  q+0(FP), DI
-	MOVQ  x+8(FP), SI
-	MOVQ  scale+16(FP), DX
-	MOVQ  recip+24(FP), BX
-	MOVQ  groups+56(FP), R9
-	MOVQ  length+64(FP), R10
-	CMPQ  R10, $+1
-	JEQ   lanes
-	CMPQ  R10, $+16
-	JEQ   short2
-	CMPQ  R10, $+256
-	JLT   groups
-	TESTQ $0x0000001f, R10
-	JEQ   longs
-	CMPQ  R9, $+1
-	JEQ   longs
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	VBROADCASTSS least+32(FP), Y15
+	VBROADCASTSS ruler+36(FP), Y14
+	VBROADCASTSS weights+40(FP), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	MOVQ         groups+56(FP), R9
+	MOVQ         length+64(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y15
-	VBROADCASTSS (BX), Y14
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	SUBQ         R9, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y14, Y0, Y1
-	VFMSUB231PS  Y15, Y1, Y0
-	VFNMADD231PS Y14, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y14, Y0, Y2
-	VFMSUB231PS  Y15, Y2, Y0
-	VFNMADD231PS Y14, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y14, Y0, Y3
-	VFMSUB231PS  Y15, Y3, Y0
-	VFNMADD231PS Y14, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y14, Y0, Y4
-	VFMSUB231PS  Y15, Y4, Y0
-	VFNMADD231PS Y14, Y0, Y4
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y12, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y12, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -122,108 +109,92 @@ grouploop:
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y15, Y0, Y1
-	VFMSUB231PS  Y14, Y1, Y0
-	VFNMADD231PS Y15, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y15, Y0, Y2
-	VFMSUB231PS  Y14, Y2, Y0
-	VFNMADD231PS Y15, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y15, Y0, Y3
-	VFMSUB231PS  Y14, Y3, Y0
-	VFNMADD231PS Y15, Y0, Y3
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y15, Y0, Y4
-	VFMSUB231PS  Y14, Y4, Y0
-	VFNMADD231PS Y15, Y0, Y4
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y12, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y12, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -236,250 +207,78 @@ groupmeet3:
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y15
-	VBROADCASTSS (BX), Y14
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R9, 384(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y14, Y0, Y1
-	VFMSUB231PS  Y15, Y1, Y0
-	VFNMADD231PS Y14, Y0, Y1
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y14, Y0, Y2
-	VFMSUB231PS  Y15, Y2, Y0
-	VFNMADD231PS Y14, Y0, Y2
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y14, Y0, Y3
-	VFMSUB231PS  Y15, Y3, Y0
-	VFNMADD231PS Y14, Y0, Y3
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y14, Y0, Y4
-	VFMSUB231PS  Y15, Y4, Y0
-	VFNMADD231PS Y14, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y5
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y3, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y4, Y8
-	VBROADCASTSS ruler+36(FP), Y9
-	VFMADD231PS  Y9, Y0, Y8
-
-grouptailnarrow:
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y7, Y5, Y5
-	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  384(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -490,82 +289,64 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPSUBD       Y1, Y0, Y15
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS constantsAVX2<>+48(SB), Y0
-	VFNMADD231PS Y14, Y15, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y15, Y0, Y13
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y13, Y0, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y13, Y0, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y13, Y0, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y13, Y0, Y4
-	VFMADD231PS  Y15, Y0, Y4
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y12, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y12, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -578,210 +359,32 @@ longloop:
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 
 longback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y13, Y0, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y13, Y0, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y13, Y0, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y13, Y0, Y4
-	VFMADD231PS  Y15, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y5
-	CMPQ         R8, $+9
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y3, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y4, Y8
-	VBROADCASTSS ruler+36(FP), Y9
-	VFMADD231PS  Y9, Y0, Y8
-
-longtailnarrow:
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y7, Y5, Y5
-	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-longtailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -799,73 +402,55 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y15
-	VBROADCASTSS 4(DX), Y14
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y13, Y0, Y1
-	VFMSUB231PS  Y15, Y1, Y0
-	VFNMADD231PS Y13, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y13, Y0, Y2
-	VFMSUB231PS  Y15, Y2, Y0
-	VFNMADD231PS Y13, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y12, Y0, Y3
-	VFMSUB231PS  Y14, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y12, Y0, Y4
-	VFMSUB231PS  Y14, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y12, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y12, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -878,13 +463,13 @@ short2loop:
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -899,33 +484,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (BX), Y1
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
+	VMOVUPS      (BX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
 	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(BX), Y1
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R8), Y1
 	VMULPS       Y1, Y0, Y3
-	VMOVUPS      32(DX), Y4
+	VMOVUPS      32(BX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
 	VFNMADD231PS Y1, Y0, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(BX), Y1
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R8), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      64(DX), Y5
+	VMOVUPS      64(BX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
 	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(BX), Y1
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R8), Y1
 	VMULPS       Y1, Y0, Y5
-	VMOVUPS      96(DX), Y6
+	VMOVUPS      96(BX), Y6
 	VFMSUB231PS  Y6, Y5, Y0
 	VFNMADD231PS Y1, Y0, Y5
 	VCMPPS       $0x03, Y3, Y2, Y0
@@ -934,47 +519,29 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y2, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y12, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y1, Y1
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x07, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y4, Y3
+	VFMADD231PS  Y14, Y0, Y3
+	VPAND        Y12, Y5, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y5, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y3, Y3
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y5, Y4, Y4
@@ -987,386 +554,29 @@ laneloop:
 	VPOR         Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  360(SP), DX
+	MOVQ  368(SP), BX
+	MOVQ  376(SP), R8
 
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece35:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      96(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      128(SP), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      160(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      192(SP), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y5, Y8
-	VBROADCASTSS ruler+36(FP), Y9
-	VFMADD231PS  Y9, Y0, Y8
-
-lanetailnarrow:
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x07, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y7, Y1, Y1
-	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y1, Y1
-	VPACKSSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R8
-	JEQ   piece38
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece40:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -1380,70 +590,52 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y14, Y0, Y1
-	VFMSUB231PS  Y15, Y1, Y0
-	VFNMADD231PS Y14, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y14, Y0, Y2
-	VFMSUB231PS  Y15, Y2, Y0
-	VFNMADD231PS Y14, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y14, Y0, Y3
-	VFMSUB231PS  Y15, Y3, Y0
-	VFNMADD231PS Y14, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y14, Y0, Y4
-	VFMSUB231PS  Y15, Y4, Y0
-	VFNMADD231PS Y14, Y0, Y4
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y12, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y12, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -1456,119 +648,45 @@ groupstream:
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VBROADCASTSS ruler+36(FP), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y2
-	VDIVPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS weights+40(FP), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    32(SI), Y2
-	VDIVPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    48(SI), Y6
-	VDIVPS       Y15, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS least+32(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y6, Y10
-	VBROADCASTSS ruler+36(FP), Y11
-	VFMADD231PS  Y11, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS weights+40(FP), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VBROADCASTSS top+44(FP), Y6
-	VPMINUB      Y6, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+48(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          groupback
+	MOVQ $+1, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+60(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y15
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1577,12 +695,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1590,18 +708,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+60(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y15, Y15
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y14, Y14
+	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1610,12 +728,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1623,18 +741,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+60(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y15, Y15
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y14, Y14
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1643,12 +761,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y15
-	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1656,179 +774,73 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+60(SB), Y4
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y15, Y15
-	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y14, Y14
+	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VBROADCASTSS ruler+36(FP), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    48(SP), Y2
-	VDIVPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS weights+40(FP), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    64(SP), Y2
-	VDIVPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    80(SP), Y6
-	VDIVPS       Y15, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS least+32(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y6, Y10
-	VBROADCASTSS ruler+36(FP), Y11
-	VFMADD231PS  Y11, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS weights+40(FP), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VBROADCASTSS top+44(FP), Y6
-	VPMINUB      Y6, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+48(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y13, Y0, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y13, Y0, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y13, Y0, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y13, Y0, Y4
-	VFMADD231PS  Y15, Y0, Y4
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y12, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y12, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -1841,259 +853,89 @@ longstream:
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          longstream
 	JMP          longtail
 
 longrare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VBROADCASTSS ruler+36(FP), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y2
-	VDIVPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS weights+40(FP), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    32(SI), Y2
-	VDIVPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    48(SI), Y6
-	VDIVPS       Y14, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS least+32(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y6, Y10
-	VBROADCASTSS ruler+36(FP), Y11
-	VFMADD231PS  Y11, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS weights+40(FP), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VBROADCASTSS top+44(FP), Y6
-	VPMINUB      Y6, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+48(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          longback
+	MOVQ $+2, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
-longtailrare:
-	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VBROADCASTSS ruler+36(FP), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    48(SP), Y2
-	VDIVPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS weights+40(FP), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    64(SP), Y2
-	VDIVPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    80(SP), Y6
-	VDIVPS       Y14, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS least+32(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y6, Y10
-	VBROADCASTSS ruler+36(FP), Y11
-	VFMADD231PS  Y11, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS weights+40(FP), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VBROADCASTSS top+44(FP), Y6
-	VPMINUB      Y6, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+48(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y15
-	VBROADCASTSS 4(DX), Y14
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y13, Y0, Y1
-	VFMSUB231PS  Y15, Y1, Y0
-	VFNMADD231PS Y13, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y13, Y0, Y2
-	VFMSUB231PS  Y15, Y2, Y0
-	VFNMADD231PS Y13, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y12, Y0, Y3
-	VFMSUB231PS  Y14, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y12, Y0, Y4
-	VFMSUB231PS  Y14, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y12, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y12, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -2106,170 +948,102 @@ short2stream:
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y5, (SI)
 	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R8
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VBROADCASTSS ruler+36(FP), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y2
-	VDIVPS       Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS weights+40(FP), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    32(SI), Y2
-	VDIVPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    48(SI), Y6
-	VDIVPS       Y14, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS least+32(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y6, Y10
-	VBROADCASTSS ruler+36(FP), Y11
-	VFMADD231PS  Y11, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS weights+40(FP), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VBROADCASTSS top+44(FP), Y6
-	VPMINUB      Y6, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+48(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          short2back
+	MOVQ $+3, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
+	MOVQ $+4, 392(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VBROADCASTSS ruler+36(FP), Y4
-	VFMADD231PS  Y4, Y2, Y3
+	VPAND        Y12, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPAND        Y11, Y0, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y2
-	VMOVUPS      32(DX), Y4
+	VCVTPH2PS    16(DX), Y2
+	VMOVUPS      32(BX), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
+	VPAND        Y12, Y2, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPAND        Y11, Y2, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS weights+40(FP), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
+	VPMADDWD     Y13, Y3, Y3
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMOVUPS      64(DX), Y5
+	VCVTPH2PS    32(DX), Y2
+	VMOVUPS      64(BX), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y6, Y7
+	VPAND        Y12, Y2, Y6
+	VPMAXUD      Y15, Y6, Y6
+	VPAND        Y11, Y2, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    48(SI), Y6
-	VMOVUPS      96(DX), Y8
+	VCVTPH2PS    48(DX), Y6
+	VMOVUPS      96(BX), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS least+32(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y6, Y10
-	VBROADCASTSS ruler+36(FP), Y11
-	VFMADD231PS  Y11, Y9, Y10
+	VPAND        Y12, Y6, Y9
+	VPMAXUD      Y15, Y9, Y9
+	VPAND        Y11, Y6, Y10
+	VFMADD231PS  Y14, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS weights+40(FP), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
+	VPMADDWD     Y13, Y7, Y7
+	VPMADDWD     Y13, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
@@ -2288,121 +1062,63 @@ lanerare:
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
+	CMPQ         392(SP), $+1
+	JEQ          groupresume
+	CMPQ         392(SP), $+2
+	JEQ          longresume
+	CMPQ         392(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VBROADCASTSS ruler+36(FP), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    48(SP), Y2
-	VMOVUPS      128(SP), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS weights+40(FP), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    64(SP), Y2
-	VMOVUPS      160(SP), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    80(SP), Y6
-	VMOVUPS      192(SP), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS least+32(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y6, Y10
-	VBROADCASTSS ruler+36(FP), Y11
-	VFMADD231PS  Y11, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS weights+40(FP), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VBROADCASTSS top+44(FP), Y6
-	VPMINUB      Y6, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+48(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	JMP          groupback
+
+longresume:
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	JMP          longback
+
+short2resume:
+	MOVQ 368(SP), BX
+	MOVQ 376(SP), R8
+	JMP  short2back
 
 // func QuantizeFpPowerOfTwoFloat8F16AVX2(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoFloat8F16AVX2(SB), NOSPLIT, $224-72
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 ruler, Y14 weights, Y13 0x7f800000, Y12 0x7fffffff
-	// per group: Y11 recip
-	// loaded at each use: least, top, nan, 0x80808080, 0x1010101, table
+TEXT ·QuantizeFpPowerOfTwoFloat8F16AVX2(SB), $272-72
+	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
+	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff, Y10 table
+	// per group: Y9 recip
+	// loaded at each use: top, nan, 0x80808080, 0x1010101
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
-	VBROADCASTSS ruler+28(FP), Y15
-	VBROADCASTSS weights+32(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         recip+16(FP), BX
+	VBROADCASTSS least+24(FP), Y15
+	VBROADCASTSS ruler+28(FP), Y14
+	VBROADCASTSS weights+32(FP), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VMOVUPS      constantsAVX2<>+12(SB), Y10
 	MOVQ         groups+48(FP), R8
 	MOVQ         length+56(FP), R9
 	CMPQ         R9, $+1
@@ -2411,63 +1127,59 @@ TEXT ·QuantizeFpPowerOfTwoFloat8F16AVX2(SB), NOSPLIT, $224-72
 	JEQ          short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y11
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y9
+	SUBQ         R8, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y11, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y11, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y11, Y3, Y3
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMULPS       Y9, Y1, Y1
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y2
+	VCVTPH2PS    48(DX), Y3
+	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y13, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y14, Y5, Y5
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y12, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VBROADCASTSS least+24(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y14, Y4, Y4
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
@@ -2478,87 +1190,84 @@ grouploop:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VPERMD       Y5, Y10, Y5
+	VMOVUPS      Y5, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R8
 	CMPQ R8, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y9
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS (SI), Y0
-	VMULPS    Y11, Y0, Y0
+	VCVTPH2PS (DX), Y0
+	VMULPS    Y9, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS 16(SI), Y1
-	VMULPS    Y11, Y1, Y1
+	VCVTPH2PS 16(DX), Y1
+	VMULPS    Y9, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS 32(SI), Y2
-	VMULPS    Y11, Y2, Y2
+	VCVTPH2PS 32(DX), Y2
+	VMULPS    Y9, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y11, Y3, Y3
+	VCVTPH2PS    48(DX), Y3
+	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y13, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y14, Y5, Y5
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y12, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VBROADCASTSS least+24(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y14, Y4, Y4
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
@@ -2569,227 +1278,76 @@ groupmeet3:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, BX
+	VPERMD       Y5, Y10, Y5
+	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R8, $+1
 	JLT          groupnext
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y11
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	VBROADCASTSS (BX), Y9
+	MOVQ         SI, 224(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 232(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R8, 248(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y11, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VMULPS       Y11, Y1, Y1
-	VCVTPH2PS    64(SP), Y2
-	VMULPS       Y11, Y2, Y2
-	VCVTPH2PS    80(SP), Y3
-	VMULPS       Y11, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y13, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPAND        Y13, Y1, Y4
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPAND        Y13, Y2, Y4
-	VBROADCASTSS least+24(FP), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y4, Y7
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS least+24(FP), Y8
-	VPMAXUD      Y8, Y4, Y4
-	VPAND        Y12, Y3, Y8
-	VFMADD231PS  Y15, Y4, Y8
-
-grouptailnarrow:
-	VPMADDWD     Y14, Y5, Y5
-	VPMADDWD     Y14, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y14, Y7, Y7
-	VPMADDWD     Y14, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VBROADCASTSS top+36(FP), Y1
-	VPMINUB      Y1, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*2), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+groupstaged:
+	MOVQ  224(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  232(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  248(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2807,49 +1365,45 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y11, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y10, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y10, Y3, Y3
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMULPS       Y9, Y1, Y1
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y8, Y2, Y2
+	VCVTPH2PS    48(DX), Y3
+	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y13, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y14, Y5, Y5
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y12, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VBROADCASTSS least+24(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y14, Y4, Y4
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
@@ -2860,14 +1414,13 @@ short2loop:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VPERMD       Y5, Y10, Y5
+	VMOVUPS      Y5, (SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+32, DI
-	ADDQ $+64, SI
+	ADDQ $+8, BX
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -2882,22 +1435,22 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y2
+	VCVTPH2PS    16(DX), Y1
+	VMOVUPS      32(BX), Y2
 	VMULPS       Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VMOVUPS      64(DX), Y3
+	VCVTPH2PS    32(DX), Y2
+	VMOVUPS      64(BX), Y3
 	VMULPS       Y3, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VMOVUPS      96(DX), Y4
+	VCVTPH2PS    48(DX), Y3
+	VMOVUPS      96(BX), Y4
 	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
@@ -2905,33 +1458,29 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y13, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y14, Y5, Y5
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y12, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VBROADCASTSS least+24(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y14, Y4, Y4
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
@@ -2942,277 +1491,28 @@ laneloop:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VPERMD       Y5, Y10, Y5
+	VMOVUPS      Y5, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ BX, BX
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  224(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  232(SP), DX
+	MOVQ  240(SP), BX
 
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      128(SP), Y2
-	VMULPS       Y2, Y1, Y1
-	VCVTPH2PS    64(SP), Y2
-	VMOVUPS      160(SP), Y3
-	VMULPS       Y3, Y2, Y2
-	VCVTPH2PS    80(SP), Y3
-	VMOVUPS      192(SP), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPAND        Y13, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VPAND        Y13, Y1, Y4
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VPAND        Y13, Y2, Y4
-	VBROADCASTSS least+24(FP), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y4, Y7
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS least+24(FP), Y8
-	VPMAXUD      Y8, Y4, Y4
-	VPAND        Y12, Y3, Y8
-	VFMADD231PS  Y15, Y4, Y8
-
-lanetailnarrow:
-	VPMADDWD     Y14, Y5, Y5
-	VPMADDWD     Y14, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y14, Y7, Y7
-	VPMADDWD     Y14, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VBROADCASTSS top+36(FP), Y1
-	VPMINUB      Y1, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -3226,48 +1526,44 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y11, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y11, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y11, Y3, Y3
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMULPS       Y9, Y1, Y1
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y2
+	VCVTPH2PS    48(DX), Y3
+	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y13, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y14, Y5, Y5
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y12, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VBROADCASTSS least+24(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y14, Y4, Y4
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
@@ -3278,104 +1574,38 @@ groupstream:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	VPERMD       Y5, Y10, Y5
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VBROADCASTSS least+24(FP), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y14, Y2, Y2
-	VPMADDWD     Y14, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VCVTPH2PS    32(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VCVTPH2PS    48(SI), Y7
-	VMULPS       Y11, Y7, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS least+24(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y14, Y6, Y6
-	VPMADDWD     Y14, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x07, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VBROADCASTSS top+36(FP), Y6
-	VPMINUB      Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+40(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          groupback
+	MOVQ $+1, 256(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 240(SP)
+	LEAQ 96(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+60(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3384,10 +1614,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -3395,15 +1625,15 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+60(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y11, Y11
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3412,10 +1642,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -3423,15 +1653,15 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+60(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y11, Y11
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3440,10 +1670,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -3451,145 +1681,67 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+60(SB), Y4
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y11, Y11
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y3, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y11, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VBROADCASTSS least+24(FP), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    48(SP), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y14, Y2, Y2
-	VPMADDWD     Y14, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VCVTPH2PS    64(SP), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VCVTPH2PS    80(SP), Y7
-	VMULPS       Y11, Y7, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS least+24(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y14, Y6, Y6
-	VPMADDWD     Y14, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x07, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VBROADCASTSS top+36(FP), Y6
-	VPMINUB      Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+40(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+32, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y11, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y10, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y10, Y3, Y3
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMULPS       Y9, Y1, Y1
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y8, Y2, Y2
+	VCVTPH2PS    48(DX), Y3
+	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y13, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y14, Y5, Y5
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y12, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VBROADCASTSS least+24(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y14, Y4, Y4
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
@@ -3600,143 +1752,92 @@ short2stream:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
+	VPERMD       Y5, Y10, Y5
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VBROADCASTSS least+24(FP), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y14, Y2, Y2
-	VPMADDWD     Y14, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VCVTPH2PS    32(SI), Y3
-	VMULPS       Y10, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VCVTPH2PS    48(SI), Y7
-	VMULPS       Y10, Y7, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS least+24(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y14, Y6, Y6
-	VPMADDWD     Y14, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x07, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VBROADCASTSS top+36(FP), Y6
-	VPMINUB      Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+40(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          short2back
+	MOVQ $+2, 256(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 240(SP)
+	LEAQ 96(SP), BX
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
+	MOVQ $+3, 256(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 224(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 232(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 240(SP)
+	LEAQ 96(SP), BX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VBROADCASTSS least+24(FP), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y0, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y3
-	VMOVUPS      32(DX), Y4
+	VCVTPH2PS    16(DX), Y3
+	VMOVUPS      32(BX), Y4
 	VMULPS       Y4, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y3, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y14, Y2, Y2
-	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
-	VCVTPH2PS    32(SI), Y3
-	VMOVUPS      64(DX), Y5
+	VCVTPH2PS    32(DX), Y3
+	VMOVUPS      64(BX), Y5
 	VMULPS       Y5, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VPAND        Y12, Y3, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
-	VCVTPH2PS    48(SI), Y7
-	VMOVUPS      96(DX), Y8
+	VCVTPH2PS    48(DX), Y7
+	VMOVUPS      96(BX), Y8
 	VMULPS       Y8, Y7, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS least+24(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
+	VPAND        Y12, Y7, Y8
+	VPMAXUD      Y15, Y8, Y8
+	VPAND        Y11, Y7, Y9
+	VFMADD231PS  Y14, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y14, Y6, Y6
-	VPMADDWD     Y14, Y9, Y9
+	VPMADDWD     Y13, Y6, Y6
+	VPMADDWD     Y13, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
@@ -3747,3913 +1848,50 @@ lanerare:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y2, Y10, Y2
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
+	VPERMD       Y1, Y10, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS nan+40(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y2, (SI)
+	CMPQ         256(SP), $+1
+	JEQ          groupresume
+	CMPQ         256(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VBROADCASTSS least+24(FP), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    48(SP), Y3
-	VMOVUPS      128(SP), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y14, Y2, Y2
-	VPMADDWD     Y14, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VCVTPH2PS    64(SP), Y3
-	VMOVUPS      160(SP), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VCVTPH2PS    80(SP), Y7
-	VMOVUPS      192(SP), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS least+24(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y14, Y6, Y6
-	VPMADDWD     Y14, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x07, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VBROADCASTSS top+36(FP), Y6
-	VPMINUB      Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+40(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         240(SP), BX
+	VBROADCASTSS (BX), Y9
+	JMP          groupback
+
+short2resume:
+	MOVQ 240(SP), BX
+	JMP  short2back
 
 // func QuantizeFpE2M1F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpE2M1F16AVX2(SB), $352-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x4a80fed6
-	// per group: Y14 scale, Y13 recip
-	// loaded at each use: 0x3f800000, 0x7f7f7f7f, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x7fffffff, 0x8080808, 0x1010101, 0x401000, table, table
+TEXT ·QuantizeFpE2M1F16AVX2(SB), $400-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x7f7f7f7f, 0x1, 0x3f800000, 0x34800000, 0x8080808, 0x1010101, table, table
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+92(SB), Y15
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+16
-	JEQ          short2
-	CMPQ         R10, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R10
-	JEQ          longs
-	CMPQ         R9, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
-	SUBQ         R9, R8
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y13, Y0, Y1
-	VFMSUB231PS  Y14, Y1, Y0
-	VFNMADD231PS Y13, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y13, Y0, Y2
-	VFMSUB231PS  Y14, Y2, Y0
-	VFNMADD231PS Y13, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y13, Y0, Y3
-	VFMSUB231PS  Y14, Y3, Y0
-	VFNMADD231PS Y13, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y13, Y0, Y4
-	VFMSUB231PS  Y14, Y4, Y0
-	VFNMADD231PS Y13, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (DX), Y13
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y14, Y0, Y1
-	VFMSUB231PS  Y13, Y1, Y0
-	VFNMADD231PS Y14, Y0, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y14, Y0, Y2
-	VFMSUB231PS  Y13, Y2, Y0
-	VFNMADD231PS Y14, Y0, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y14, Y0, Y3
-	VFMSUB231PS  Y13, Y3, Y0
-	VFNMADD231PS Y14, Y0, Y3
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y14, Y0, Y4
-	VFMSUB231PS  Y13, Y4, Y0
-	VFNMADD231PS Y14, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y13, Y0, Y1
-	VFMSUB231PS  Y14, Y1, Y0
-	VFNMADD231PS Y13, Y0, Y1
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y13, Y0, Y2
-	VFMSUB231PS  Y14, Y2, Y0
-	VFNMADD231PS Y13, Y0, Y2
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y13, Y0, Y3
-	VFMSUB231PS  Y14, Y3, Y0
-	VFNMADD231PS Y13, Y0, Y3
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y13, Y0, Y4
-	VFMSUB231PS  Y14, Y4, Y0
-	VFNMADD231PS Y13, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
-
-grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPSUBD       Y1, Y0, Y14
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS constantsAVX2<>+48(SB), Y0
-	VFNMADD231PS Y13, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y14, Y0, Y12
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFMADD231PS  Y14, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y12, Y0, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y12, Y0, Y4
-	VFMADD231PS  Y14, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-longback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ R8, R8
-	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VFMADD231PS  Y14, Y0, Y1
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VFMADD231PS  Y14, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	CMPQ         R8, $+9
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
-
-longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-longtailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-longend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   longs
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFMSUB231PS  Y14, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFMSUB231PS  Y14, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y11, Y0, Y3
-	VFMSUB231PS  Y13, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y11, Y0, Y4
-	VFMSUB231PS  Y13, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(BX), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      32(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(BX), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      64(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(BX), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      96(DX), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3
-	VPMAXUD      Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y3, Y1, Y1
-	VPACKSSWB    Y4, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece35:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      96(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      128(SP), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      160(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      192(SP), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y4, Y7
-	VFMADD231PS  Y15, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y5, Y8
-	VFMADD231PS  Y15, Y0, Y8
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y7, Y1, Y1
-	VPACKSSWB    Y4, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R8
-	JEQ   piece38
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece40:
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y13, Y0, Y1
-	VFMSUB231PS  Y14, Y1, Y0
-	VFNMADD231PS Y13, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y13, Y0, Y2
-	VFMSUB231PS  Y14, Y2, Y0
-	VFNMADD231PS Y13, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y13, Y0, Y3
-	VFMSUB231PS  Y14, Y3, Y0
-	VFNMADD231PS Y13, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y13, Y0, Y4
-	VFMSUB231PS  Y14, Y4, Y0
-	VFNMADD231PS Y13, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y2
-	VDIVPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    32(SI), Y2
-	VDIVPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+48(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    48(SI), Y6
-	VDIVPS       Y14, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+60(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (DX), Y13
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+60(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y14, Y14
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (DX), Y13
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+60(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y13, Y13
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (DX), Y13
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+60(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y14, Y14
-	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y13, Y13
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    48(SP), Y2
-	VDIVPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    64(SP), Y2
-	VDIVPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+48(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    80(SP), Y6
-	VDIVPS       Y14, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFMADD231PS  Y14, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y12, Y0, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y12, Y0, Y4
-	VFMADD231PS  Y14, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y2
-	VDIVPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    32(SI), Y2
-	VDIVPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+48(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    48(SI), Y6
-	VDIVPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          longback
-
-longtailrare:
-	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    48(SP), Y2
-	VDIVPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    64(SP), Y2
-	VDIVPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+48(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    80(SP), Y6
-	VDIVPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS 4(DX), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFMSUB231PS  Y14, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFMSUB231PS  Y14, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y11, Y0, Y3
-	VFMSUB231PS  Y13, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y11, Y0, Y4
-	VFMSUB231PS  Y13, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y2
-	VDIVPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    32(SI), Y2
-	VDIVPS       Y13, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+48(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    48(SI), Y6
-	VDIVPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          short2back
-
-lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y2
-	VMOVUPS      32(DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMOVUPS      64(DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+48(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    48(SI), Y6
-	VMOVUPS      96(DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    48(SP), Y2
-	VMOVUPS      128(SP), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    64(SP), Y2
-	VMOVUPS      160(SP), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+48(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    80(SP), Y6
-	VMOVUPS      192(SP), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          lanetailback
-
-// func QuantizeFpPowerOfTwoE2M1F16AVX2(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1F16AVX2(SB), NOSPLIT, $224-48
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x7fffffff, Y12 0x401000
-	// per group: Y11 recip
-	// loaded at each use: 0x3f800000, 0x7f7f7f7f, 0x8080808, 0x1010101, table, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+92(SB), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+96(SB), Y12
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y11
-	SUBQ         R8, BX
-	MOVQ         ahead+40(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y11, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y11, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y13, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y12, Y5, Y5
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y13, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y12, Y4, Y4
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R8, BX
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  BX, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (DX), Y11
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ DX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VCVTPH2PS (SI), Y0
-	VMULPS    Y11, Y0, Y0
-	SUBQ      $+8, R8
-	JLT       groupmeet1cross
-
-groupmeet1:
-	VCVTPH2PS 16(SI), Y1
-	VMULPS    Y11, Y1, Y1
-	SUBQ      $+8, R8
-	JLT       groupmeet2cross
-
-groupmeet2:
-	VCVTPH2PS 32(SI), Y2
-	VMULPS    Y11, Y2, Y2
-	SUBQ      $+8, R8
-	JLT       groupmeet3cross
-
-groupmeet3:
-	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y14, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y13, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y12, Y5, Y5
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y13, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y12, Y4, Y4
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, BX
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ BX, BX
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, DX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
-
-grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
-	JGE  grouppiece
-	MOVQ R8, BX
-
-grouppiece:
-	VBROADCASTSS (DX), Y11
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y11, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VMULPS       Y11, Y1, Y1
-	VCVTPH2PS    64(SP), Y2
-	VMULPS       Y11, Y2, Y2
-	VCVTPH2PS    80(SP), Y3
-	VMULPS       Y11, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y14, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y13, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VPAND        Y13, Y2, Y7
-	VFMADD231PS  Y15, Y4, Y7
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y8
-	VPMAXUD      Y8, Y4, Y4
-	VPAND        Y13, Y3, Y8
-	VFMADD231PS  Y15, Y4, Y8
-
-grouptailnarrow:
-	VPMADDWD     Y12, Y5, Y5
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y12, Y7, Y7
-	VPMADDWD     Y12, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*2), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, DX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, BX
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y11, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y10, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y10, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y13, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y12, Y5, Y5
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y13, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y12, Y4, Y4
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VMOVUPS      64(DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VMOVUPS      96(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y13, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y12, Y5, Y5
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y13, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y12, Y4, Y4
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      128(SP), Y2
-	VMULPS       Y2, Y1, Y1
-	VCVTPH2PS    64(SP), Y2
-	VMOVUPS      160(SP), Y3
-	VMULPS       Y3, Y2, Y2
-	VCVTPH2PS    80(SP), Y3
-	VMOVUPS      192(SP), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPAND        Y14, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y13, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VPAND        Y14, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VPAND        Y13, Y2, Y7
-	VFMADD231PS  Y15, Y4, Y7
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y8
-	VPMAXUD      Y8, Y4, Y4
-	VPAND        Y13, Y3, Y8
-	VFMADD231PS  Y15, Y4, Y8
-
-lanetailnarrow:
-	VPMADDWD     Y12, Y5, Y5
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y12, Y7, Y7
-	VPMADDWD     Y12, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece25:
-laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y11, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y11, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y13, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y12, Y5, Y5
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y13, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y12, Y4, Y4
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y13, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y12, Y2, Y2
-	VPMADDWD     Y12, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VCVTPH2PS    32(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VCVTPH2PS    48(SI), Y7
-	VMULPS       Y11, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+48(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y13, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y12, Y6, Y6
-	VPMADDWD     Y12, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x0c, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+60(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R8, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y11
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+60(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y11, Y11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R8, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y11
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+60(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y11, Y11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R8, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y11
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+60(SB), Y4
-	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y11, Y11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y13, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    48(SP), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y12, Y2, Y2
-	VPMADDWD     Y12, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VCVTPH2PS    64(SP), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VCVTPH2PS    80(SP), Y7
-	VMULPS       Y11, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+48(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y13, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y12, Y6, Y6
-	VPMADDWD     Y12, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x0c, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y11, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y10, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y10, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y13, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y12, Y5, Y5
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y13, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y12, Y4, Y4
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y13, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y12, Y2, Y2
-	VPMADDWD     Y12, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VCVTPH2PS    32(SI), Y3
-	VMULPS       Y10, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VCVTPH2PS    48(SI), Y7
-	VMULPS       Y10, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+48(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y13, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y12, Y6, Y6
-	VPMADDWD     Y12, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x0c, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          short2back
-
-lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y13, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y3
-	VMOVUPS      32(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y12, Y2, Y2
-	VPMADDWD     Y12, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VCVTPH2PS    32(SI), Y3
-	VMOVUPS      64(DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VCVTPH2PS    48(SI), Y7
-	VMOVUPS      96(DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+48(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y13, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y12, Y6, Y6
-	VPMADDWD     Y12, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x0c, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y13, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    48(SP), Y3
-	VMOVUPS      128(SP), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y12, Y2, Y2
-	VPMADDWD     Y12, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VCVTPH2PS    64(SP), Y3
-	VMOVUPS      160(SP), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VCVTPH2PS    80(SP), Y7
-	VMOVUPS      192(SP), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+48(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y13, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y12, Y6, Y6
-	VPMADDWD     Y12, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x0c, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          lanetailback
-
-// func QuantizeFpE2M1PackedF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpE2M1PackedF16AVX2(SB), $336-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff
-	// per group: Y11 scale, Y10 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x8080808, 0x401000, table, 0x10011001
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX2<>+48(SB), Y15
 	VBROADCASTSS constantsAVX2<>+92(SB), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+96(SB), Y11
 	MOVQ         groups+32(FP), R9
 	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
@@ -7668,39 +1906,39 @@ TEXT ·QuantizeFpE2M1PackedF16AVX2(SB), $336-56
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y11
 	VBROADCASTSS (BX), Y10
-	SUBQ         R9, R8
+	VBROADCASTSS (R8), Y9
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7715,9 +1953,8 @@ grouploop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
@@ -7729,9 +1966,8 @@ grouploop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -7741,67 +1977,67 @@ grouploop:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      Y5, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y11, Y0, Y1
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y11, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y11, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y11, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7816,9 +2052,8 @@ groupmeet3:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
@@ -7830,9 +2065,8 @@ groupmeet3:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -7842,254 +2076,82 @@ groupmeet3:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y11
 	VBROADCASTSS (BX), Y10
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
+	VBROADCASTSS (R8), Y9
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R9, 384(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    16(SP), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y7
-	VFMADD231PS  Y14, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y8
-	VFMADD231PS  Y14, Y0, Y8
-
-grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
-
-grouptailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	JCC  even6
-	ANDB $0x0f, (SP)(AX*1)
-
-even6:
-	TESTQ $0x00000010, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece11:
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  384(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -8100,35 +2162,35 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPSUBD       Y1, Y0, Y11
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS constantsAVX2<>+48(SB), Y0
-	VFNMADD231PS Y10, Y11, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y9
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS    (SI), Y0
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y9, Y0, Y2
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y9, Y0, Y3
-	VFMADD231PS  Y11, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y9, Y0, Y4
-	VFMADD231PS  Y11, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -8143,9 +2205,8 @@ longloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
@@ -8157,9 +2218,8 @@ longloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -8169,214 +2229,36 @@ longloop:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      Y5, (SI)
 
 longback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
 	JGE  longloop
 
 longtail:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000008, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece16:
-	VCVTPH2PS   16(SP), Y0
-	VMULPS      Y9, Y0, Y1
-	VFMADD231PS Y11, Y0, Y1
-	VCVTPH2PS   32(SP), Y0
-	VMULPS      Y9, Y0, Y2
-	VFMADD231PS Y11, Y0, Y2
-	VCVTPH2PS   48(SP), Y0
-	VMULPS      Y9, Y0, Y3
-	VFMADD231PS Y11, Y0, Y3
-	VCVTPH2PS   64(SP), Y0
-	VMULPS      Y9, Y0, Y4
-	VFMADD231PS Y11, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longtailrare
-	VPAND       Y13, Y1, Y0
-	VPMAXUD     Y15, Y0, Y0
-	VPAND       Y12, Y1, Y5
-	VFMADD231PS Y14, Y0, Y5
-	CMPQ        R8, $+9
-	JLT         longtailnarrow
-	VPAND       Y13, Y2, Y0
-	VPMAXUD     Y15, Y0, Y0
-	VPAND       Y12, Y2, Y6
-	VFMADD231PS Y14, Y0, Y6
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VPAND       Y13, Y3, Y0
-	VPMAXUD     Y15, Y0, Y0
-	VPAND       Y12, Y3, Y7
-	VFMADD231PS Y14, Y0, Y7
-	CMPQ        R8, $+25
-	JLT         longtailnarrow
-	VPAND       Y13, Y4, Y0
-	VPMAXUD     Y15, Y0, Y0
-	VPAND       Y12, Y4, Y8
-	VFMADD231PS Y14, Y0, Y8
-
-longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
-
-longtailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	JCC  even17
-	ANDB $0x0f, (SP)(AX*1)
-
-even17:
-	TESTQ $0x00000010, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000008, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000004, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece20:
-	TESTQ $0x00000002, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000001, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece22:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  360(SP), DX
+	LEAQ  (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -8394,26 +2276,26 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -8428,9 +2310,8 @@ short2loop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
@@ -8442,9 +2323,8 @@ short2loop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -8454,19 +2334,17 @@ short2loop:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      Y5, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+16, DI
-	ADDQ $+64, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -8481,33 +2359,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (BX), Y1
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
+	VMOVUPS      (BX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
 	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(BX), Y1
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R8), Y1
 	VMULPS       Y1, Y0, Y3
-	VMOVUPS      32(DX), Y4
+	VMOVUPS      32(BX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
 	VFNMADD231PS Y1, Y0, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(BX), Y1
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R8), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      64(DX), Y5
+	VMOVUPS      64(BX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
 	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(BX), Y1
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R8), Y1
 	VMULPS       Y1, Y0, Y5
-	VMOVUPS      96(DX), Y6
+	VMOVUPS      96(BX), Y6
 	VFMSUB231PS  Y6, Y5, Y0
 	VFNMADD231PS Y1, Y0, Y5
 	VCMPPS       $0x03, Y3, Y2, Y0
@@ -8524,9 +2402,8 @@ laneloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y1, Y1
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
@@ -8538,9 +2415,8 @@ laneloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y5, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPSRLW       $0x0c, Y3, Y3
 	VPACKSSDW    Y5, Y4, Y4
@@ -8550,388 +2426,33 @@ laneloop:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VPSHUFB      Y1, Y0, Y1
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VMOVUPS      Y1, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  360(SP), DX
+	MOVQ  368(SP), BX
+	MOVQ  376(SP), R8
 
-piece23:
-	TESTQ $0x00000008, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000004, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000002, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000001, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece27:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000008, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000004, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece30:
-	TESTQ $0x00000002, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000001, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece32:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000008, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000004, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece35:
-	TESTQ $0x00000002, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000001, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece37:
-	VCVTPH2PS    16(SP), Y0
-	VMOVUPS      208(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      80(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      240(SP), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      112(SP), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      272(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      144(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      304(SP), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      176(SP), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y14, Y0, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y7
-	VFMADD231PS  Y14, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y5, Y8
-	VFMADD231PS  Y14, Y0, Y8
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y7, Y1, Y1
-	VPACKSSWB    Y4, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
-
-lanetailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	JCC  even38
-	ANDB $0x0f, (SP)(AX*1)
-
-even38:
-	TESTQ $0x00000010, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000008, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece40:
-	TESTQ $0x00000004, R8
-	JEQ   piece41
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000002, R8
-	JEQ   piece42
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000001, R8
-	JEQ   piece43
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece43:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -8945,23 +2466,23 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -8976,9 +2497,8 @@ groupstream:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
@@ -8990,9 +2510,8 @@ groupstream:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -9002,101 +2521,49 @@ groupstream:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y13, Y0, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y14, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y13, Y0, Y6
-	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y14, Y6, Y7
-	VANDPS       Y7, Y4, Y7
-	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKUSWB    Y5, Y3, Y3
-	VPACKSSWB    Y2, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y3, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
-	JMP          groupback
+	MOVQ $+1, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+60(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -9105,12 +2572,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -9118,18 +2585,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+60(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -9138,12 +2605,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -9151,18 +2618,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+60(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -9171,12 +2638,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -9184,108 +2651,44 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+60(SB), Y4
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    16(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y13, Y0, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y14, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    48(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y13, Y0, Y6
-	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y14, Y6, Y7
-	VANDPS       Y7, Y4, Y7
-	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKUSWB    Y5, Y3, Y3
-	VPACKSSWB    Y2, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y3, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
-	VFMADD231PS  Y11, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
 	VMULPS       Y9, Y0, Y2
-	VFMADD231PS  Y11, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
 	VMULPS       Y9, Y0, Y3
-	VFMADD231PS  Y11, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
 	VMULPS       Y9, Y0, Y4
-	VFMADD231PS  Y11, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -9300,9 +2703,8 @@ longstream:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
@@ -9314,9 +2716,8 @@ longstream:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -9326,170 +2727,64 @@ longstream:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
 	JGE          longstream
 	JMP          longtail
 
 longrare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y13, Y0, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y14, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y13, Y0, Y6
-	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y14, Y6, Y7
-	VANDPS       Y7, Y4, Y7
-	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKUSWB    Y5, Y3, Y3
-	VPACKSSWB    Y2, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y3, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
-	JMP          longback
+	MOVQ $+2, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
-longtailrare:
-	VCVTPH2PS    16(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y13, Y0, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y14, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    48(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y13, Y0, Y6
-	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y14, Y6, Y7
-	VANDPS       Y7, Y4, Y7
-	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKUSWB    Y5, Y3, Y3
-	VPACKSSWB    Y2, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y3, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
-	JMP          longtailback
+longstage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -9504,9 +2799,8 @@ short2stream:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
@@ -9518,9 +2812,8 @@ short2stream:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -9530,89 +2823,61 @@ short2stream:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y5, (SI)
 	ADDQ         $+8, BX
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
+	ADDQ         $+8, R8
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y13, Y0, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y14, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y13, Y0, Y6
-	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y14, Y6, Y7
-	VANDPS       Y7, Y4, Y7
-	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKUSWB    Y5, Y3, Y3
-	VPACKSSWB    Y2, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y3, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
-	JMP          short2back
+	MOVQ $+3, 392(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
+	MOVQ $+4, 392(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y13, Y0, Y2
@@ -9620,149 +2885,120 @@ lanerare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
+	VANDPS       Y0, Y1, Y0
+	VCVTPH2PS    16(DX), Y2
+	VMOVUPS      32(BX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y13, Y2, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
+	VPMADDWD     Y11, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
 	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y13, Y0, Y6
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMOVUPS      64(BX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y13, Y2, Y6
 	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y12, Y0, Y7
+	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y14, Y6, Y7
-	VANDPS       Y7, Y4, Y7
-	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKUSWB    Y5, Y3, Y3
-	VPACKSSWB    Y2, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
+	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
+	VCVTPH2PS    48(DX), Y6
+	VMOVUPS      96(BX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y13, Y6, Y9
+	VPMAXUD      Y15, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y14, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y3, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	CMPQ         392(SP), $+1
+	JEQ          groupresume
+	CMPQ         392(SP), $+2
+	JEQ          longresume
+	CMPQ         392(SP), $+3
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    16(SP), Y0
-	VMOVUPS      80(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y13, Y0, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y14, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      112(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      144(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      176(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y13, Y0, Y6
-	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y14, Y6, Y7
-	VANDPS       Y7, Y4, Y7
-	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKUSWB    Y5, Y3, Y3
-	VPACKSSWB    Y2, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y3, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	JMP          groupback
 
-// func QuantizeFpPowerOfTwoE2M1PackedF16AVX2(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
+longresume:
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	JMP          longback
+
+short2resume:
+	MOVQ 368(SP), BX
+	MOVQ 376(SP), R8
+	JMP  short2back
+
+// func QuantizeFpPowerOfTwoE2M1F16AVX2(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX2(SB), NOSPLIT, $208-48
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 0x10011001
+TEXT ·QuantizeFpPowerOfTwoE2M1F16AVX2(SB), $272-48
+	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table
 	// per group: Y9 recip
-	// loaded at each use: 0x8080808, table
+	// loaded at each use: 0x7f7f7f7f, 0x8080808, 0x1010101, table
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         recip+16(FP), BX
 	VBROADCASTSS constantsAVX2<>+48(SB), Y15
 	VBROADCASTSS constantsAVX2<>+92(SB), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
 	VBROADCASTSS constantsAVX2<>+96(SB), Y11
-	VBROADCASTSS constantsAVX2<>+140(SB), Y10
+	VMOVUPS      constantsAVX2<>+12(SB), Y10
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -9771,29 +3007,29 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX2(SB), NOSPLIT, $208-48
 	JEQ          short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y9
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y9
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VCVTPH2PS    (SI), Y0
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
+	VCVTPH2PS    16(DX), Y1
 	VMULPS       Y9, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
+	VCVTPH2PS    32(DX), Y2
 	VMULPS       Y9, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
+	VCVTPH2PS    48(DX), Y3
 	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
@@ -9833,56 +3069,56 @@ grouploop:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VPMADDUBSW   Y10, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
+	VMOVUPS      Y5, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+32, R8
 	CMPQ R8, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y9
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS (SI), Y0
+	VCVTPH2PS (DX), Y0
 	VMULPS    Y9, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS 16(SI), Y1
+	VCVTPH2PS 16(DX), Y1
 	VMULPS    Y9, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS 32(SI), Y2
+	VCVTPH2PS 32(DX), Y2
 	VMULPS    Y9, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    48(SI), Y3
+	VCVTPH2PS    48(DX), Y3
 	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
@@ -9922,239 +3158,78 @@ groupmeet3:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VPMADDUBSW   Y10, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, BX
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
+	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
 	CMPQ         R8, $+1
 	JLT          groupnext
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
+	VBROADCASTSS (BX), Y9
+	MOVQ         SI, 224(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 232(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R8, 248(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS   16(SP), Y0
-	VMULPS      Y9, Y0, Y0
-	VCVTPH2PS   32(SP), Y1
-	VMULPS      Y9, Y1, Y1
-	VCVTPH2PS   48(SP), Y2
-	VMULPS      Y9, Y2, Y2
-	VCVTPH2PS   64(SP), Y3
-	VMULPS      Y9, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         grouptailrare
-	VPAND       Y13, Y0, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y14, Y4, Y5
-	CMPQ        BX, $+9
-	JLT         grouptailnarrow
-	VPAND       Y13, Y1, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y14, Y4, Y6
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	VPAND       Y13, Y2, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y14, Y4, Y7
-	CMPQ        BX, $+25
-	JLT         grouptailnarrow
-	VPAND       Y13, Y3, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y14, Y4, Y8
-
-grouptailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VPMADDUBSW   Y10, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SP)
-
-grouptailback:
-	MOVQ BX, AX
-	SHRQ $0x01, AX
-	JCC  even6
-	ANDB $0x0f, (SP)(AX*1)
-
-even6:
-	TESTQ $0x00000010, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece11:
-	MOVQ  BX, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(BX*2), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+groupstaged:
+	MOVQ  224(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  232(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  248(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -10172,15 +3247,15 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS 4(DX), Y8
-	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
+	VCVTPH2PS    16(DX), Y1
 	VMULPS       Y9, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
+	VCVTPH2PS    32(DX), Y2
 	VMULPS       Y8, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
+	VCVTPH2PS    48(DX), Y3
 	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
@@ -10220,17 +3295,15 @@ short2loop:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VPMADDUBSW   Y10, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
+	VMOVUPS      Y5, (SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+16, DI
-	ADDQ $+64, SI
+	ADDQ $+8, BX
+	ADDQ $+32, SI
+	ADDQ $+64, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -10245,22 +3318,22 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y2
+	VCVTPH2PS    16(DX), Y1
+	VMOVUPS      32(BX), Y2
 	VMULPS       Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VMOVUPS      64(DX), Y3
+	VCVTPH2PS    32(DX), Y2
+	VMOVUPS      64(BX), Y3
 	VMULPS       Y3, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VMOVUPS      96(DX), Y4
+	VCVTPH2PS    48(DX), Y3
+	VMOVUPS      96(BX), Y4
 	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
@@ -10300,287 +3373,30 @@ laneloop:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VPMADDUBSW   Y10, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
+	VMOVUPS      Y5, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ BX, BX
+	ADDQ  $+32, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  224(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  232(SP), DX
+	MOVQ  240(SP), BX
 
-piece12:
-	TESTQ $0x00000008, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 16(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece21:
-	VCVTPH2PS   16(SP), Y0
-	VMOVUPS     80(SP), Y1
-	VMULPS      Y1, Y0, Y0
-	VCVTPH2PS   32(SP), Y1
-	VMOVUPS     112(SP), Y2
-	VMULPS      Y2, Y1, Y1
-	VCVTPH2PS   48(SP), Y2
-	VMOVUPS     144(SP), Y3
-	VMULPS      Y3, Y2, Y2
-	VCVTPH2PS   64(SP), Y3
-	VMOVUPS     176(SP), Y4
-	VMULPS      Y4, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanetailrare
-	VPAND       Y13, Y0, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y14, Y4, Y5
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPAND       Y13, Y1, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y14, Y4, Y6
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y13, Y2, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y14, Y4, Y7
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y13, Y3, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y14, Y4, Y8
-
-lanetailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VPMADDUBSW   Y10, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SP)
-
-lanetailback:
-	MOVQ BX, AX
-	SHRQ $0x01, AX
-	JCC  even22
-	ANDB $0x0f, (SP)(AX*1)
-
-even22:
-	TESTQ $0x00000010, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000008, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000004, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
-	TESTQ $0x00000002, BX
-	JEQ   piece26
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000001, BX
-	JEQ   piece27
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece27:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -10594,14 +3410,14 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
+	VCVTPH2PS    16(DX), Y1
 	VMULPS       Y9, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
+	VCVTPH2PS    32(DX), Y2
 	VMULPS       Y9, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
+	VCVTPH2PS    48(DX), Y3
 	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
@@ -10641,94 +3457,40 @@ groupstream:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VPMADDUBSW   Y10, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVNTPS     X0, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y14, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y5, Y6
-	VCMPPS       $0x07, Y0, Y0, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y0, Y5, Y5
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKUSWB    Y4, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VPMADDUBSW   Y10, Y2, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (DI)
-	JMP          groupback
+	MOVQ $+1, 256(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 240(SP)
+	LEAQ 96(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+60(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -10737,10 +3499,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -10748,15 +3510,15 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+60(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -10765,10 +3527,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -10776,15 +3538,15 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+60(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -10793,10 +3555,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -10804,98 +3566,37 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+60(SB), Y4
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y3, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    16(SP), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y14, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y1, Y1
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y5, Y6
-	VCMPPS       $0x07, Y0, Y0, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y0, Y5, Y5
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKUSWB    Y4, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VPMADDUBSW   Y10, Y2, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+32, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS 4(DX), Y8
-	VCVTPH2PS    (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
+	VCVTPH2PS    16(DX), Y1
 	VMULPS       Y9, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
+	VCVTPH2PS    32(DX), Y2
 	VMULPS       Y8, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
+	VCVTPH2PS    48(DX), Y3
 	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
@@ -10935,84 +3636,49 @@ short2stream:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VPMADDUBSW   Y10, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVNTPS     X0, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+16, DI
-	ADDQ         $+64, SI
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y14, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y5, Y6
-	VCMPPS       $0x07, Y0, Y0, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y0, Y5, Y5
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKUSWB    Y4, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VPMADDUBSW   Y10, Y2, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (DI)
-	JMP          short2back
+	MOVQ $+2, 256(SP)
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 240(SP)
+	LEAQ 96(SP), BX
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
+	MOVQ $+3, 256(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 224(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 232(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 240(SP)
+	LEAQ 96(SP), BX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
@@ -11020,64 +3686,1906 @@ lanerare:
 	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y3
-	VMULPS       Y3, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
+	VANDPS       Y0, Y1, Y0
+	VCVTPH2PS    16(DX), Y3
+	VMOVUPS      32(BX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y3
-	VMULPS       Y3, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y5
-	VMULPS       Y5, Y0, Y0
-	VPAND        Y13, Y0, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VCVTPH2PS    32(DX), Y3
+	VMOVUPS      64(BX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y13, Y3, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y12, Y0, Y6
+	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y5, Y6
-	VCMPPS       $0x07, Y0, Y0, Y5
+	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
-	VANDPS       Y0, Y5, Y5
-	VPMADDWD     Y11, Y4, Y4
+	VANDPS       Y3, Y5, Y3
+	VCVTPH2PS    48(DX), Y7
+	VMOVUPS      96(BX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y13, Y7, Y8
+	VPMAXUD      Y15, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y14, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKUSWB    Y4, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VPERMD       Y2, Y10, Y2
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y10, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VPMADDUBSW   Y10, Y2, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      Y2, (SI)
+	CMPQ         256(SP), $+1
+	JEQ          groupresume
+	CMPQ         256(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VCVTPH2PS    16(SP), Y0
-	VMOVUPS      80(SP), Y1
+groupresume:
+	MOVQ         240(SP), BX
+	VBROADCASTSS (BX), Y9
+	JMP          groupback
+
+short2resume:
+	MOVQ 240(SP), BX
+	JMP  short2back
+
+// func QuantizeFpE2M1PackedF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizeFpE2M1PackedF16AVX2(SB), $384-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x8080808, table, 0x10011001
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	VBROADCASTSS constantsAVX2<>+48(SB), Y15
+	VBROADCASTSS constantsAVX2<>+92(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+96(SB), Y11
+	MOVQ         groups+32(FP), R9
+	MOVQ         length+40(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R10, DI
+	IMULQ R9, DI
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	SUBQ         R9, DI
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+
+groupback:
+	ADDQ $+16, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  DI, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ BX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R11
+	MOVQ DI, R12
+
+grouppieces:
+	MOVQ R12, DI
+	CMPQ R9, DI
+	JGE  grouppiece
+	MOVQ R9, DI
+
+grouppiece:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	MOVQ         SI, 336(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 344(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R9, 368(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
+
+groupstaged:
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	MOVQ  344(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  368(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	MOVQ         R10, DI
+	CMPQ         DI, $+32
+	JLT          longstage
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+
+longback:
+	ADDQ $+16, SI
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	MOVQ  344(SP), DX
+	LEAQ  (DX)(DI*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+16, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
+
+laneloop:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (BX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      32(BX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      64(BX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      96(BX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y1, Y1
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y3
+	VFMADD231PS  Y14, Y0, Y3
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y5, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y3, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SI)
+
+laneback:
+	ADDQ  $+16, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  336(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  344(SP), DX
+	MOVQ  352(SP), BX
+	MOVQ  360(SP), R8
+
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	MOVQ $+1, 376(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ BX, R12
+	ADDQ R12, BX
+	ADDQ R12, R8
+	MOVQ DI, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	MOVQ $+2, 376(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  rare
+
+longstage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 16(SP), DX
+	JMP  longloop
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	MOVQ $+3, 376(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  rare
+
+lanerare:
+	MOVQ $+4, 376(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 336(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 344(SP)
+	LEAQ 16(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y14, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VPMADDWD     Y11, Y3, Y3
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y14, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+	CMPQ         376(SP), $+1
+	JEQ          groupresume
+	CMPQ         376(SP), $+2
+	JEQ          longresume
+	CMPQ         376(SP), $+3
+	JEQ          short2resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	JMP          groupback
+
+longresume:
+	MOVQ         352(SP), BX
+	MOVQ         360(SP), R8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	JMP          longback
+
+short2resume:
+	MOVQ 352(SP), BX
+	MOVQ 360(SP), R8
+	JMP  short2back
+
+// func QuantizeFpPowerOfTwoE2M1PackedF16AVX2(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX2(SB), NOSPLIT, $256-48
+	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 0x10011001
+	// per group: Y8 recip
+	// loaded at each use: 0x8080808
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         recip+16(FP), BX
+	VBROADCASTSS constantsAVX2<>+48(SB), Y15
+	VBROADCASTSS constantsAVX2<>+92(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+96(SB), Y11
+	VMOVUPS      constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS constantsAVX2<>+140(SB), Y9
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R9, DI
+	IMULQ R8, DI
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y8
+	SUBQ         R8, DI
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMULPS       Y8, Y1, Y1
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y8, Y2, Y2
+	VCVTPH2PS    48(DX), Y3
+	VMULPS       Y8, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
+
+groupback:
+	ADDQ $+16, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  DI, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y8
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ BX, R11
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS (DX), Y0
+	VMULPS    Y8, Y0, Y0
+	SUBQ      $+8, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS 16(DX), Y1
+	VMULPS    Y8, Y1, Y1
+	SUBQ      $+8, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS 32(DX), Y2
+	VMULPS    Y8, Y2, Y2
+	SUBQ      $+8, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    48(DX), Y3
+	VMULPS       Y8, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, DI
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R10
+	MOVQ DI, R11
+
+grouppieces:
+	MOVQ R11, DI
+	CMPQ R8, DI
+	JGE  grouppiece
+	MOVQ R8, DI
+
+grouppiece:
+	VBROADCASTSS (BX), Y8
+	MOVQ         SI, 208(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 216(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R8, 232(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
+
+groupstaged:
+	MOVQ  208(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	MOVQ  216(SP), DX
+	LEAQ  (DX)(DI*2), DX
+	MOVQ  232(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
+	TESTQ R10, R10
+	JEQ   groupdone
+	TESTQ R8, R8
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMULPS       Y8, Y1, Y1
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y7, Y2, Y2
+	VCVTPH2PS    48(DX), Y3
+	VMULPS       Y7, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+16, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
+
+laneloop:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    32(DX), Y2
+	VMOVUPS      64(BX), Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    48(DX), Y3
+	VMOVUPS      96(BX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
+
+laneback:
+	ADDQ  $+16, SI
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  208(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  216(SP), DX
+	MOVQ  224(SP), BX
+
+laneend:
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMULPS       Y8, Y1, Y1
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y8, Y2, Y2
+	VCVTPH2PS    48(DX), Y3
+	VMULPS       Y8, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	MOVQ $+1, 240(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 224(SP)
+	LEAQ 80(SP), BX
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y3, Y4, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMULPS       Y8, Y1, Y1
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y7, Y2, Y2
+	VCVTPH2PS    48(DX), Y3
+	VMULPS       Y7, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+16, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	MOVQ $+2, 240(SP)
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 224(SP)
+	LEAQ 80(SP), BX
+	JMP  rare
+
+lanerare:
+	MOVQ $+3, 240(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 208(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 216(SP)
+	LEAQ 16(SP), DX
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 224(SP)
+	LEAQ 80(SP), BX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
@@ -11086,8 +5594,8 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      112(SP), Y3
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y3
 	VMULPS       Y3, Y0, Y0
 	VPAND        Y13, Y0, Y3
 	VPMAXUD      Y15, Y3, Y3
@@ -11101,8 +5609,8 @@ lanetailrare:
 	VPACKSSDW    Y4, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y1, Y1
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      144(SP), Y3
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y3
 	VMULPS       Y3, Y0, Y0
 	VPAND        Y13, Y0, Y3
 	VPMAXUD      Y15, Y3, Y3
@@ -11111,8 +5619,8 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      176(SP), Y5
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y5
 	VMULPS       Y5, Y0, Y0
 	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
@@ -11132,13 +5640,25 @@ lanetailrare:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VPMADDUBSW   Y10, Y2, Y0
+	VPERMD       Y2, Y10, Y2
+	VPMADDUBSW   Y9, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SP)
-	JMP          lanetailback
+	VMOVUPS      X0, (SI)
+	CMPQ         240(SP), $+1
+	JEQ          groupresume
+	CMPQ         240(SP), $+2
+	JEQ          short2resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         224(SP), BX
+	VBROADCASTSS (BX), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 224(SP), BX
+	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x7f800000
 DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
@@ -11154,15 +5674,15 @@ DATA constantsAVX2<>+40(SB)/4, $0x00000007
 DATA constantsAVX2<>+44(SB)/4, $0x00000001
 DATA constantsAVX2<>+48(SB)/4, $0x3f800000
 DATA constantsAVX2<>+52(SB)/4, $0x34800000
-DATA constantsAVX2<>+56(SB)/4, $0x01010101
-DATA constantsAVX2<>+60(SB)/4, $0x00000000
-DATA constantsAVX2<>+64(SB)/4, $0x00000001
-DATA constantsAVX2<>+68(SB)/4, $0x00000002
-DATA constantsAVX2<>+72(SB)/4, $0x00000003
-DATA constantsAVX2<>+76(SB)/4, $0x00000004
-DATA constantsAVX2<>+80(SB)/4, $0x00000005
-DATA constantsAVX2<>+84(SB)/4, $0x00000006
-DATA constantsAVX2<>+88(SB)/4, $0x00000007
+DATA constantsAVX2<>+56(SB)/4, $0x00000000
+DATA constantsAVX2<>+60(SB)/4, $0x00000001
+DATA constantsAVX2<>+64(SB)/4, $0x00000002
+DATA constantsAVX2<>+68(SB)/4, $0x00000003
+DATA constantsAVX2<>+72(SB)/4, $0x00000004
+DATA constantsAVX2<>+76(SB)/4, $0x00000005
+DATA constantsAVX2<>+80(SB)/4, $0x00000006
+DATA constantsAVX2<>+84(SB)/4, $0x00000007
+DATA constantsAVX2<>+88(SB)/4, $0x01010101
 DATA constantsAVX2<>+92(SB)/4, $0x4a80fed6
 DATA constantsAVX2<>+96(SB)/4, $0x00401000
 DATA constantsAVX2<>+100(SB)/4, $0x08080808

@@ -6,16 +6,16 @@
 
 // func QuantizeFpFloat8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpFloat8F16AVX512(SB), NOSPLIT, $0-80
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeFpFloat8F16AVX512(SB), $752-80
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table
 	// per group: Z7 scale, Z6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 28
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 26
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VBROADCASTSS ruler+36(FP), Z14
 	VBROADCASTSS weights+40(FP), Z13
@@ -40,46 +40,46 @@ TEXT ·QuantizeFpFloat8F16AVX512(SB), NOSPLIT, $0-80
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	SUBQ         R9, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z5
 	VFNMADD231PS Z6, Z0, Z5
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z4
 	VFNMADD231PS Z6, Z0, Z4
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z3
 	VFNMADD231PS Z6, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z2
@@ -88,19 +88,19 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VCVTPH2PS    160(SI), Z0
+	VCVTPH2PS    160(DX), Z0
 	VMULPS       Z6, Z0, Z16
 	VFMSUB231PS  Z7, Z16, Z0
 	VFNMADD231PS Z6, Z0, Z16
-	VCVTPH2PS    192(SI), Z0
+	VCVTPH2PS    192(DX), Z0
 	VMULPS       Z6, Z0, Z17
 	VFMSUB231PS  Z7, Z17, Z0
 	VFNMADD231PS Z6, Z0, Z17
-	VCVTPH2PS    224(SI), Z0
+	VCVTPH2PS    224(DX), Z0
 	VMULPS       Z6, Z0, Z18
 	VFMSUB231PS  Z7, Z18, Z0
 	VFNMADD231PS Z6, Z0, Z18
@@ -139,13 +139,13 @@ groupahead:
 	VPACKSSWB    Z19, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z22
 	VPERMD       Z22, Z8, Z22
-	VMOVUPS      Z22, (DI)
+	VMOVUPS      Z22, (SI)
 	VMOVAPS      Z1, Z5
 	VMOVAPS      Z16, Z4
 	VMOVAPS      Z17, Z3
 	VMOVAPS      Z18, Z2
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -153,26 +153,26 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFMSUB231PS.BCST  4(BX), Z17, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z17
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFMSUB231PS.BCST  4(BX), Z18, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z18
 	VCMPPS            $0x03, Z4, Z5, K1
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
@@ -208,42 +208,42 @@ groupturn:
 	VPACKSSWB         Z19, Z0, Z0
 	VPTERNLOGD        $0xf8, Z9, Z0, Z22
 	VPERMD            Z22, Z8, Z22
-	VMOVUPS           Z22, (DI)
+	VMOVUPS           Z22, (SI)
 	VMOVAPS           Z1, Z5
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
 	VFNMADD231PS Z6, Z0, Z4
@@ -282,34 +282,36 @@ grouploop:
 	VPACKSSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z9, Z1, Z5
 	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (DI)
+	VMOVUPS      Z5, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z6, Z1, Z0
 	VFNMADD231PS Z7, Z0, Z1
@@ -317,7 +319,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z7, Z0, Z2
 	VFMSUB231PS  Z6, Z2, Z0
 	VFNMADD231PS Z7, Z0, Z2
@@ -325,7 +327,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z7, Z0, Z3
 	VFMSUB231PS  Z6, Z3, Z0
 	VFNMADD231PS Z7, Z0, Z3
@@ -333,7 +335,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z7, Z0, Z4
 	VFMSUB231PS  Z6, Z4, Z0
 	VFNMADD231PS Z7, Z0, Z4
@@ -372,66 +374,66 @@ groupmeet3:
 	VPACKSSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z9, Z1, Z5
 	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z5, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
@@ -439,24 +441,24 @@ grouppiece:
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z11, Z1, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z10, Z1, Z5
 	VFMADD231PS  Z14, Z0, Z5
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z2, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z10, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z10, Z3, Z17
 	VFMADD231PS  Z14, Z0, Z17
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -480,26 +482,26 @@ grouptailnarrow:
 	VPTERNLOGD $0xf8, Z9, Z1, Z5
 	VPERMD     Z5, Z8, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
+	VMOVDQU8   Z5, K7, (SI)
+	LEAQ       (SI)(DI*1), SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -510,111 +512,111 @@ groupdone:
 	RET
 
 longs:
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
+	VPSUBD       Z1, Z0, Z7
 	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z16
-	VPSUBD       Z16, Z0, Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS constantsAVX512<>+80(SB), Z0
-	VFNMADD231PS Z6, Z7, Z0
-	VBROADCASTSS constantsAVX512<>+84(SB), Z16
-	VFMADD231PS  Z16, Z0, Z0
-	VMULPS       Z7, Z0, Z5
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS constantsAVX512<>+80(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VMOVAPS      Z16, Z4
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z7, Z0, Z5
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z4
 	VFMADD231PS  Z7, Z0, Z4
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VMOVAPS      Z16, Z3
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z3
 	VFMADD231PS  Z7, Z0, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VMOVAPS      Z16, Z2
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z2
 	VFMADD231PS  Z7, Z0, Z2
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VMOVAPS      Z16, Z1
-	VFMADD231PS  Z7, Z0, Z1
 
 longahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS      Z5, Z0, Z16
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z6, Z0, Z16
 	VFMADD231PS Z7, Z0, Z16
-	VCVTPH2PS   160(SI), Z0
-	VMULPS      Z5, Z0, Z17
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z6, Z0, Z17
 	VFMADD231PS Z7, Z0, Z17
-	VCVTPH2PS   192(SI), Z0
-	VMULPS      Z5, Z0, Z18
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z6, Z0, Z18
 	VFMADD231PS Z7, Z0, Z18
-	VCVTPH2PS   224(SI), Z0
-	VMULPS      Z5, Z0, Z19
-	VFMADD231PS Z7, Z0, Z19
-	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
+	VCMPPS      $0x03, Z4, Z5, K1
+	VCMPPS      $0x03, Z2, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longloop
-	VPANDD      Z11, Z4, Z0
+	VPANDD      Z11, Z5, Z0
+	VPANDD      Z11, Z4, Z19
 	VPANDD      Z11, Z3, Z20
 	VPANDD      Z11, Z2, Z21
-	VPANDD      Z11, Z1, Z22
 	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z19, Z19
 	VPMAXUD     Z15, Z20, Z20
 	VPMAXUD     Z15, Z21, Z21
-	VPMAXUD     Z15, Z22, Z22
+	VPANDD      Z10, Z5, Z22
 	VPANDD      Z10, Z4, Z23
 	VPANDD      Z10, Z3, Z24
 	VPANDD      Z10, Z2, Z25
-	VPANDD      Z10, Z1, Z26
-	VFMADD231PS Z14, Z0, Z23
+	VFMADD231PS Z14, Z0, Z22
+	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
 	VFMADD231PS Z14, Z21, Z25
-	VFMADD231PS Z14, Z22, Z26
+	VPMADDWD    Z13, Z22, Z22
 	VPMADDWD    Z13, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x07, Z22, Z22
 	VPMADDWD    Z13, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x07, Z23, Z23
 	VPMADDWD    Z13, Z25, Z25
-	VPMADDWD    Z13, Z26, Z26
-	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x07, Z25, Z25
-	VPACKUSWB   Z25, Z23, Z23
-	VPMINUB     Z12, Z23, Z23
-	VPACKSSDW   Z3, Z4, Z0
-	VPACKSSDW   Z1, Z2, Z20
-	VPACKSSWB   Z20, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z23
-	VPERMD      Z23, Z8, Z23
-	VMOVUPS     Z23, (DI)
+	VPACKSSDW   Z25, Z24, Z24
+	VPSRLW      $0x07, Z24, Z24
+	VPACKUSWB   Z24, Z22, Z22
+	VPMINUB     Z12, Z22, Z22
+	VPACKSSDW   Z4, Z5, Z0
+	VPACKSSDW   Z2, Z3, Z19
+	VPACKSSWB   Z19, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z22
+	VPERMD      Z22, Z8, Z22
+	VMOVUPS     Z22, (SI)
+	VMOVAPS     Z1, Z5
 	VMOVAPS     Z16, Z4
 	VMOVAPS     Z17, Z3
 	VMOVAPS     Z18, Z2
-	VMOVAPS     Z19, Z1
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z5, Z0, Z1
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z5, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z5, Z0, Z3
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z5, Z0, Z4
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z6, Z0, Z4
 	VFMADD231PS Z7, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
 	VCMPPS      $0x03, Z4, Z3, K2
@@ -622,16 +624,16 @@ longloop:
 	JNE         longrare
 	VPANDD      Z11, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z1, Z16
-	VFMADD231PS Z14, Z0, Z16
+	VPANDD      Z10, Z1, Z5
+	VFMADD231PS Z14, Z0, Z5
 	VPANDD      Z11, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z2, Z17
-	VFMADD231PS Z14, Z0, Z17
+	VPANDD      Z10, Z2, Z16
+	VFMADD231PS Z14, Z0, Z16
+	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z16, Z16
-	VPMADDWD    Z13, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x07, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z2, Z1, Z1
 	VPANDD      Z11, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
@@ -639,106 +641,108 @@ longloop:
 	VFMADD231PS Z14, Z0, Z2
 	VPANDD      Z11, Z4, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z4, Z17
-	VFMADD231PS Z14, Z0, Z17
+	VPANDD      Z10, Z4, Z16
+	VFMADD231PS Z14, Z0, Z16
 	VPMADDWD    Z13, Z2, Z2
-	VPMADDWD    Z13, Z17, Z17
-	VPACKSSDW   Z17, Z2, Z2
+	VPMADDWD    Z13, Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
 	VPSRLW      $0x07, Z2, Z2
 	VPACKSSDW   Z4, Z3, Z3
-	VPACKUSWB   Z2, Z16, Z16
-	VPMINUB     Z12, Z16, Z16
+	VPACKUSWB   Z2, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z3, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z16
-	VPERMD      Z16, Z8, Z16
-	VMOVUPS     Z16, (DI)
+	VPTERNLOGD  $0xf8, Z9, Z1, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (SI)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z1
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z2
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z3
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z4
+	VMULPS      Z6, Z0, Z4
 	VFMADD231PS Z7, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
 	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
-	JNE         longtailrare
+	JNE         longstage
 	VPANDD      Z11, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z1, Z16
-	VFMADD231PS Z14, Z0, Z16
-	CMPQ        R8, $+17
+	VPANDD      Z10, Z1, Z5
+	VFMADD231PS Z14, Z0, Z5
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	VPANDD      Z11, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z2, Z17
-	VFMADD231PS Z14, Z0, Z17
-	CMPQ        R8, $+33
+	VPANDD      Z10, Z2, Z16
+	VFMADD231PS Z14, Z0, Z16
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	VPANDD      Z11, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z3, Z18
-	VFMADD231PS Z14, Z0, Z18
-	CMPQ        R8, $+49
+	VPANDD      Z10, Z3, Z17
+	VFMADD231PS Z14, Z0, Z17
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	VPANDD      Z11, Z4, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z4, Z19
-	VFMADD231PS Z14, Z0, Z19
+	VPANDD      Z10, Z4, Z18
+	VFMADD231PS Z14, Z0, Z18
 
 longtailnarrow:
+	VPMADDWD   Z13, Z5, Z5
 	VPMADDWD   Z13, Z16, Z16
-	VPMADDWD   Z13, Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x07, Z16, Z16
+	VPACKSSDW  Z16, Z5, Z5
+	VPSRLW     $0x07, Z5, Z5
 	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z13, Z17, Z17
 	VPMADDWD   Z13, Z18, Z18
-	VPMADDWD   Z13, Z19, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPSRLW     $0x07, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x07, Z17, Z17
 	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z18, Z16, Z16
-	VPMINUB    Z12, Z16, Z16
+	VPACKUSWB  Z17, Z5, Z5
+	VPMINUB    Z12, Z5, Z5
 	VPACKSSWB  Z3, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z16
-	VPERMD     Z16, Z8, Z16
+	VPTERNLOGD $0xf8, Z9, Z1, Z5
+	VPERMD     Z5, Z8, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8   Z16, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU8   Z5, K7, (SI)
+	LEAQ       (SI)(DI*1), SI
+	LEAQ       (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -756,111 +760,109 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (R8), Z0, Z7
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (R8), Z0, Z6
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
 	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z5
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
 	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFMSUB231PS.BCST  8(DX), Z1, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFMSUB231PS.BCST  8(BX), Z2, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFMSUB231PS.BCST  12(BX), Z3, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFMSUB231PS.BCST  12(BX), Z16, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z11, Z5, Z0
+	VPANDD            Z11, Z7, Z0
+	VPANDD            Z11, Z6, Z17
+	VPANDD            Z11, Z5, Z18
 	VPANDD            Z11, Z4, Z19
-	VPANDD            Z11, Z3, Z20
-	VPANDD            Z11, Z2, Z21
 	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z17, Z17
+	VPMAXUD           Z15, Z18, Z18
 	VPMAXUD           Z15, Z19, Z19
-	VPMAXUD           Z15, Z20, Z20
-	VPMAXUD           Z15, Z21, Z21
+	VPANDD            Z10, Z7, Z20
+	VPANDD            Z10, Z6, Z21
 	VPANDD            Z10, Z5, Z22
 	VPANDD            Z10, Z4, Z23
-	VPANDD            Z10, Z3, Z24
-	VPANDD            Z10, Z2, Z25
-	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z0, Z20
+	VFMADD231PS       Z14, Z17, Z21
+	VFMADD231PS       Z14, Z18, Z22
 	VFMADD231PS       Z14, Z19, Z23
-	VFMADD231PS       Z14, Z20, Z24
-	VFMADD231PS       Z14, Z21, Z25
+	VPMADDWD          Z13, Z20, Z20
+	VPMADDWD          Z13, Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPSRLW            $0x07, Z20, Z20
 	VPMADDWD          Z13, Z22, Z22
 	VPMADDWD          Z13, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
 	VPSRLW            $0x07, Z22, Z22
-	VPMADDWD          Z13, Z24, Z24
-	VPMADDWD          Z13, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x07, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPMINUB           Z12, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
-	VPTERNLOGD        $0xf8, Z9, Z0, Z22
-	VPERMD            Z22, Z8, Z22
-	VMOVUPS           Z22, (DI)
-	VMOVAPS           Z1, Z5
+	VPACKUSWB         Z22, Z20, Z20
+	VPMINUB           Z12, Z20, Z20
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPTERNLOGD        $0xf8, Z9, Z0, Z20
+	VPERMD            Z20, Z8, Z20
+	VMOVUPS           Z20, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
 	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	ADDQ              $+8, DX
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -871,11 +873,11 @@ short2loop:
 	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z11, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z10, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z13, Z5, Z5
-	VPMADDWD          Z13, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
+	VPMADDWD          Z13, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z11, Z3, Z0
@@ -884,11 +886,11 @@ short2loop:
 	VFMADD231PS       Z14, Z0, Z2
 	VPANDD            Z11, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z4, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z10, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z13, Z2, Z2
-	VPMADDWD          Z13, Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VPMADDWD          Z13, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x07, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	VPACKUSWB         Z2, Z5, Z5
@@ -896,13 +898,13 @@ short2loop:
 	VPACKSSWB         Z3, Z1, Z1
 	VPTERNLOGD        $0xf8, Z9, Z1, Z5
 	VPERMD            Z5, Z8, Z5
-	VMOVUPS           Z5, (DI)
+	VMOVUPS           Z5, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -924,155 +926,151 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VCVTPH2PS         32(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST 4(BX), Z16, Z2
-	VCVTPH2PS         64(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 8(BX), Z16, Z1
-	VCVTPH2PS         96(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (R8), Z0, Z7
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST 4(R8), Z0, Z6
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST 8(R8), Z0, Z5
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFMSUB231PS.BCST  12(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z16
-	VMULPS.BCST       16(BX), Z16, Z17
-	VFMSUB231PS.BCST  16(DX), Z17, Z16
-	VFNMADD231PS.BCST 16(BX), Z16, Z17
-	VCVTPH2PS         160(SI), Z16
-	VMULPS.BCST       20(BX), Z16, Z18
-	VFMSUB231PS.BCST  20(DX), Z18, Z16
-	VFNMADD231PS.BCST 20(BX), Z16, Z18
-	VCVTPH2PS         192(SI), Z16
-	VMULPS.BCST       24(BX), Z16, Z19
-	VFMSUB231PS.BCST  24(DX), Z19, Z16
-	VFNMADD231PS.BCST 24(BX), Z16, Z19
-	VCVTPH2PS         224(SI), Z16
-	VMULPS.BCST       28(BX), Z16, Z20
-	VFMSUB231PS.BCST  28(DX), Z20, Z16
-	VFNMADD231PS.BCST 28(BX), Z16, Z20
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFMSUB231PS.BCST  16(BX), Z1, Z0
+	VFNMADD231PS.BCST 16(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFMSUB231PS.BCST  20(BX), Z2, Z0
+	VFNMADD231PS.BCST 20(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFMSUB231PS.BCST  24(BX), Z3, Z0
+	VFNMADD231PS.BCST 24(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z16
+	VFMSUB231PS.BCST  28(BX), Z16, Z0
+	VFNMADD231PS.BCST 28(R8), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z11, Z3, Z16
-	VPANDD            Z11, Z2, Z21
-	VPANDD            Z11, Z1, Z22
-	VPANDD            Z11, Z0, Z23
-	VPMAXUD           Z15, Z16, Z16
-	VPMAXUD           Z15, Z21, Z21
-	VPMAXUD           Z15, Z22, Z22
-	VPMAXUD           Z15, Z23, Z23
-	VPANDD            Z10, Z3, Z24
-	VPANDD            Z10, Z2, Z25
-	VPANDD            Z10, Z1, Z26
-	VPANDD            Z10, Z0, Z27
-	VFMADD231PS       Z14, Z16, Z24
-	VFMADD231PS       Z14, Z21, Z25
-	VFMADD231PS       Z14, Z22, Z26
-	VFMADD231PS       Z14, Z23, Z27
-	VPMADDWD          Z13, Z24, Z24
-	VPMADDWD          Z13, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x07, Z24, Z24
-	VPMADDWD          Z13, Z26, Z26
-	VPMADDWD          Z13, Z27, Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x07, Z26, Z26
-	VPACKUSWB         Z26, Z24, Z24
-	VPMINUB           Z12, Z24, Z24
-	VPACKSSDW         Z2, Z3, Z16
-	VPACKSSDW         Z0, Z1, Z21
-	VPACKSSWB         Z21, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z24
-	VPERMD            Z24, Z8, Z24
-	VMOVUPS           Z24, (DI)
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+16, DX
+	VPANDD            Z11, Z7, Z0
+	VPANDD            Z11, Z6, Z17
+	VPANDD            Z11, Z5, Z18
+	VPANDD            Z11, Z4, Z19
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z17, Z17
+	VPMAXUD           Z15, Z18, Z18
+	VPMAXUD           Z15, Z19, Z19
+	VPANDD            Z10, Z7, Z20
+	VPANDD            Z10, Z6, Z21
+	VPANDD            Z10, Z5, Z22
+	VPANDD            Z10, Z4, Z23
+	VFMADD231PS       Z14, Z0, Z20
+	VFMADD231PS       Z14, Z17, Z21
+	VFMADD231PS       Z14, Z18, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VPMADDWD          Z13, Z20, Z20
+	VPMADDWD          Z13, Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPSRLW            $0x07, Z20, Z20
+	VPMADDWD          Z13, Z22, Z22
+	VPMADDWD          Z13, Z23, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPSRLW            $0x07, Z22, Z22
+	VPACKUSWB         Z22, Z20, Z20
+	VPMINUB           Z12, Z20, Z20
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPTERNLOGD        $0xf8, Z9, Z0, Z20
+	VPERMD            Z20, Z8, Z20
+	VMOVUPS           Z20, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z11, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z10, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z11, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z13, Z17, Z17
-	VPMADDWD          Z13, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x07, Z17, Z17
+	VPANDD            Z10, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPMADDWD          Z13, Z5, Z5
+	VPMADDWD          Z13, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z11, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z10, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z11, Z16, Z0
+	VPANDD            Z11, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z10, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z13, Z2, Z2
-	VPMADDWD          Z13, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z13, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x07, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
-	VPMINUB           Z12, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z17
-	VPERMD            Z17, Z8, Z17
-	VMOVUPS           Z17, (DI)
+	VPTERNLOGD        $0xf8, Z9, Z1, Z5
+	VPERMD            Z5, Z8, Z5
+	VMOVUPS           Z5, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -1087,33 +1085,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (BX), Z1
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (R8), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
+	VMOVUPS      (BX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(BX), Z1
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(R8), Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(DX), Z4
+	VMOVUPS      64(BX), Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMOVUPS      128(BX), Z1
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(R8), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
+	VMOVUPS      128(BX), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    96(SI), Z0
-	VMOVUPS      192(BX), Z1
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(R8), Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z6
+	VMOVUPS      192(BX), Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VCMPPS       $0x03, Z3, Z2, K1
@@ -1151,102 +1149,29 @@ laneloop:
 	VPACKSSWB    Z4, Z2, Z2
 	VPTERNLOGD   $0xf8, Z9, Z2, Z1
 	VPERMD       Z1, Z8, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  704(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  712(SP), DX
+	MOVQ  720(SP), BX
+	MOVQ  728(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K7, Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K7, Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VCMPPS       $0x03, Z3, Z2, K1
-	VCMPPS       $0x03, Z5, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VPANDD       Z11, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z2, Z1
-	VFMADD231PS  Z14, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z11, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z0, Z6
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z11, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z4, Z7
-	VFMADD231PS  Z14, Z0, Z7
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z11, Z5, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z5, Z16
-	VFMADD231PS  Z14, Z0, Z16
-
-lanetailnarrow:
-	VPMADDWD   Z13, Z1, Z1
-	VPMADDWD   Z13, Z6, Z6
-	VPACKSSDW  Z6, Z1, Z1
-	VPSRLW     $0x07, Z1, Z1
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z13, Z7, Z7
-	VPMADDWD   Z13, Z16, Z16
-	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x07, Z7, Z7
-	VPACKSSDW  Z5, Z4, Z4
-	VPACKUSWB  Z7, Z1, Z1
-	VPMINUB    Z12, Z1, Z1
-	VPACKSSWB  Z4, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
-	VPERMD     Z1, Z8, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8   Z1, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -1260,21 +1185,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
 	VFNMADD231PS Z6, Z0, Z4
@@ -1313,9 +1238,9 @@ groupstream:
 	VPACKSSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z9, Z1, Z5
 	VPERMD       Z5, Z8, Z5
-	VMOVNTPS     Z5, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z5, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -1357,75 +1282,25 @@ grouplast:
 	VPACKSSWB   Z1, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z18
 	VPERMD      Z18, Z8, Z18
-	VMOVUPS     Z18, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVUPS     Z18, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R9
 	JMP         groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VDIVPS       Z7, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          groupback
+	MOVQ $+1, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1433,14 +1308,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1449,12 +1324,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1463,14 +1338,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1479,12 +1354,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1493,14 +1368,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1509,12 +1384,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1523,113 +1398,63 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VDIVPS       Z7, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	MOVQ R9, 736(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 736(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z5, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z5, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z5, Z0, Z3
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z5, Z0, Z4
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z6, Z0, Z4
 	VFMADD231PS Z7, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
 	VCMPPS      $0x03, Z4, Z3, K2
@@ -1637,16 +1462,16 @@ longstream:
 	JNE         longrare
 	VPANDD      Z11, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z1, Z16
-	VFMADD231PS Z14, Z0, Z16
+	VPANDD      Z10, Z1, Z5
+	VFMADD231PS Z14, Z0, Z5
 	VPANDD      Z11, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z2, Z17
-	VFMADD231PS Z14, Z0, Z17
+	VPANDD      Z10, Z2, Z16
+	VFMADD231PS Z14, Z0, Z16
+	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z16, Z16
-	VPMADDWD    Z13, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x07, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z2, Z1, Z1
 	VPANDD      Z11, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
@@ -1654,184 +1479,70 @@ longstream:
 	VFMADD231PS Z14, Z0, Z2
 	VPANDD      Z11, Z4, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z10, Z4, Z17
-	VFMADD231PS Z14, Z0, Z17
+	VPANDD      Z10, Z4, Z16
+	VFMADD231PS Z14, Z0, Z16
 	VPMADDWD    Z13, Z2, Z2
-	VPMADDWD    Z13, Z17, Z17
-	VPACKSSDW   Z17, Z2, Z2
+	VPMADDWD    Z13, Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
 	VPSRLW      $0x07, Z2, Z2
 	VPACKSSDW   Z4, Z3, Z3
-	VPACKUSWB   Z2, Z16, Z16
-	VPMINUB     Z12, Z16, Z16
+	VPACKUSWB   Z2, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z3, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z16
-	VPERMD      Z16, Z8, Z16
-	VMOVNTPS    Z16, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	VPTERNLOGD  $0xf8, Z9, Z1, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VDIVPS       Z6, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPANDD       Z10, Z3, Z17
-	VFMADD231PS  Z14, Z16, Z17
-	VMOVAPS.Z    Z17, K4, Z17
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z17, Z17
-	VPACKSSDW    Z17, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          longback
+	MOVQ $+2, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VDIVPS       Z6, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPANDD       Z10, Z3, Z17
-	VFMADD231PS  Z14, Z16, Z17
-	VMOVAPS.Z    Z17, K4, Z17
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z17, Z17
-	VPACKSSDW    Z17, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -1842,11 +1553,11 @@ short2stream:
 	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z11, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z10, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z13, Z5, Z5
-	VPMADDWD          Z13, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
+	VPMADDWD          Z13, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z11, Z3, Z0
@@ -1855,11 +1566,11 @@ short2stream:
 	VFMADD231PS       Z14, Z0, Z2
 	VPANDD            Z11, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z4, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z10, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z13, Z2, Z2
-	VPMADDWD          Z13, Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VPMADDWD          Z13, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x07, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	VPACKUSWB         Z2, Z5, Z5
@@ -1867,215 +1578,145 @@ short2stream:
 	VPACKSSWB         Z3, Z1, Z1
 	VPTERNLOGD        $0xf8, Z9, Z1, Z5
 	VPERMD            Z5, Z8, Z5
-	VMOVNTPS          Z5, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z5, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VDIVPS       Z6, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short2back
+	MOVQ $+3, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z11, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z10, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z11, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z13, Z17, Z17
-	VPMADDWD          Z13, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x07, Z17, Z17
+	VPANDD            Z10, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPMADDWD          Z13, Z5, Z5
+	VPMADDWD          Z13, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z11, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z10, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z11, Z16, Z0
+	VPANDD            Z11, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z10, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z13, Z2, Z2
-	VPMADDWD          Z13, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z13, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x07, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
-	VPMINUB           Z12, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z17
-	VPERMD            Z17, Z8, Z17
-	VMOVNTPS          Z17, (DI)
-	ADDQ              $+16, DX
+	VPTERNLOGD        $0xf8, Z9, Z1, Z5
+	VPERMD            Z5, Z8, Z5
+	VMOVNTPS          Z5, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K2, Z16
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VDIVPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K3, Z16
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VDIVPS       Z4, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPANDD       Z10, Z3, Z18
-	VFMADD231PS  Z14, Z17, Z18
-	VMOVAPS.Z    Z18, K4, Z18
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z16, Z16
-	VPMADDWD     Z13, Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPSRLW       $0x07, Z16, Z16
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z16, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short4back
+	MOVQ $+4, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+5, 744(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z11, Z0, Z1
@@ -2084,8 +1725,8 @@ lanerare:
 	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VMOVUPS      64(DX), Z3
+	VCVTPH2PS    32(DX), Z1
+	VMOVUPS      64(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
 	VPANDD       Z11, Z1, Z3
@@ -2099,8 +1740,8 @@ lanerare:
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMOVUPS      128(DX), Z3
+	VCVTPH2PS    64(DX), Z1
+	VMOVUPS      128(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
 	VPANDD       Z11, Z1, Z3
@@ -2109,8 +1750,8 @@ lanerare:
 	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VMOVUPS      192(DX), Z5
+	VCVTPH2PS    96(DX), Z3
+	VMOVUPS      192(BX), Z5
 	VDIVPS       Z5, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
 	VPANDD       Z11, Z3, Z5
@@ -2138,96 +1779,58 @@ lanerare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
+	CMPQ         744(SP), $+1
+	JEQ          groupresume
+	CMPQ         744(SP), $+2
+	JEQ          longresume
+	CMPQ         744(SP), $+3
+	JEQ          short2resume
+	CMPQ         744(SP), $+4
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VMOVUPS.Z    192(DX), K7, Z5
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	JMP          groupback
+
+longresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
+	VPSUBD       Z1, Z0, Z7
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+80(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	JMP          longback
+
+short2resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short4back
 
 // func QuantizeFpPowerOfTwoFloat8F16AVX512(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoFloat8F16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+TEXT ·QuantizeFpPowerOfTwoFloat8F16AVX512(SB), $496-72
+	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table
 	// per group: Z7 recip
 	// vector registers in use at once: 25
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         recip+16(FP), BX
 	VBROADCASTSS least+24(FP), Z15
 	VBROADCASTSS ruler+28(FP), Z14
 	VBROADCASTSS weights+32(FP), Z13
@@ -2246,48 +1849,48 @@ TEXT ·QuantizeFpPowerOfTwoFloat8F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z7
+	SUBQ         R8, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
 	JGE          groupfirst
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R8
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS (SI), Z0
+	VCVTPH2PS (DX), Z0
 	VMULPS    Z7, Z0, Z6
-	VCVTPH2PS 32(SI), Z0
+	VCVTPH2PS 32(DX), Z0
 	VMULPS    Z7, Z0, Z5
-	VCVTPH2PS 64(SI), Z0
+	VCVTPH2PS 64(DX), Z0
 	VMULPS    Z7, Z0, Z4
-	VCVTPH2PS 96(SI), Z0
+	VCVTPH2PS 96(DX), Z0
 	VMULPS    Z7, Z0, Z3
 	CMPQ      R8, $+128
 	JLT       groupends
 
 groupahead:
-	VCVTPH2PS   128(SI), Z0
+	VCVTPH2PS   128(DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VCVTPH2PS   160(SI), Z1
+	VCVTPH2PS   160(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VCVTPH2PS   192(SI), Z2
+	VCVTPH2PS   192(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VCVTPH2PS   224(SI), Z16
+	VCVTPH2PS   224(DX), Z16
 	VMULPS      Z7, Z16, Z16
 	VCMPPS      $0x03, Z5, Z6, K1
 	VCMPPS      $0x03, Z3, Z4, K2
@@ -2324,13 +1927,13 @@ groupahead:
 	VPACKSSWB   Z18, Z17, Z17
 	VPTERNLOGD  $0xf8, Z9, Z17, Z21
 	VPERMD      Z21, Z8, Z21
-	VMOVUPS     Z21, (DI)
+	VMOVUPS     Z21, (SI)
 	VMOVAPS     Z0, Z6
 	VMOVAPS     Z1, Z5
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+128
 	JGE         groupahead
@@ -2338,18 +1941,18 @@ groupahead:
 groupends:
 	CMPQ  R8, $+64
 	JNE   grouplast
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VCVTPH2PS   160(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VCVTPH2PS   192(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VCVTPH2PS   224(SI), Z16
-	VMULPS.BCST 4(DX), Z16, Z16
+	VCVTPH2PS   128(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VCVTPH2PS   160(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VCVTPH2PS   192(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VCVTPH2PS   224(DX), Z16
+	VMULPS.BCST 4(BX), Z16, Z16
 	VCMPPS      $0x03, Z5, Z6, K1
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
@@ -2385,34 +1988,34 @@ groupturn:
 	VPACKSSWB   Z18, Z17, Z17
 	VPTERNLOGD  $0xf8, Z9, Z17, Z21
 	VPERMD      Z21, Z8, Z21
-	VMOVUPS     Z21, (DI)
+	VMOVUPS     Z21, (SI)
 	VMOVAPS     Z0, Z6
 	VMOVAPS     Z1, Z5
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	ADDQ        $+4, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	ADDQ        $+4, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	MOVQ        R9, R8
-	SUBQ        R8, BX
+	SUBQ        R8, DI
 	CMPQ        R8, $+64
 	JNE         groupturned
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS   (SI), Z0
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
+	VCVTPH2PS   64(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -2449,51 +2052,53 @@ grouploop:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R8
 	CMPQ R8, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS (SI), Z0
+	VCVTPH2PS (DX), Z0
 	VMULPS    Z7, Z0, Z0
 	SUBQ      $+16, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS 32(SI), Z1
+	VCVTPH2PS 32(DX), Z1
 	VMULPS    Z7, Z1, Z1
 	SUBQ      $+16, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS 64(SI), Z2
+	VCVTPH2PS 64(DX), Z2
 	VMULPS    Z7, Z2, Z2
 	SUBQ      $+16, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -2530,81 +2135,81 @@ groupmeet3:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Z5, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
+	VMOVDQU16.Z  32(DX), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z7, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
+	VMOVDQU16.Z  64(DX), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z7, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
+	VMOVDQU16.Z  96(DX), K7, Y3
 	VCVTPH2PS    Y3, Z3
 	VMULPS       Z7, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z11, Z0, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z10, Z0, Z5
 	VFMADD231PS  Z14, Z4, Z5
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z1, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z10, Z1, Z6
 	VFMADD231PS  Z14, Z4, Z6
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z2, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z10, Z2, Z16
 	VFMADD231PS  Z14, Z4, Z16
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
@@ -2628,25 +2233,25 @@ grouptailnarrow:
 	VPTERNLOGD $0xf8, Z9, Z0, Z5
 	VPERMD     Z5, Z8, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
+	VMOVDQU8   Z5, K7, (SI)
+	LEAQ       (SI)(DI*1), SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*2), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+grouprest:
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2664,24 +2269,24 @@ short2:
 	JGT         short2stream
 	CMPQ        R8, $+8
 	JLT         short2loop
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VCVTPH2PS   32(SI), Z0
-	VMULPS.BCST (DX), Z0, Z6
-	VCVTPH2PS   64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z5
-	VCVTPH2PS   96(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z4
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z7
+	VCVTPH2PS   32(DX), Z0
+	VMULPS.BCST (BX), Z0, Z6
+	VCVTPH2PS   64(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z5
+	VCVTPH2PS   96(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z4
 
 short2ahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VCVTPH2PS   160(SI), Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VCVTPH2PS   192(SI), Z2
-	VMULPS.BCST 12(DX), Z2, Z2
-	VCVTPH2PS   224(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	VCVTPH2PS   128(DX), Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VCVTPH2PS   160(DX), Z1
+	VMULPS.BCST 8(BX), Z1, Z1
+	VCVTPH2PS   192(DX), Z2
+	VMULPS.BCST 12(BX), Z2, Z2
+	VCVTPH2PS   224(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z6, Z7, K1
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
@@ -2717,27 +2322,27 @@ short2ahead:
 	VPACKSSWB   Z17, Z16, Z16
 	VPTERNLOGD  $0xf8, Z9, Z16, Z20
 	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (DI)
+	VMOVUPS     Z20, (SI)
 	VMOVAPS     Z0, Z7
 	VMOVAPS     Z1, Z6
 	VMOVAPS     Z2, Z5
 	VMOVAPS     Z3, Z4
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	ADDQ        $+8, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+4
 	JGE         short2ahead
 
 short2loop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VCVTPH2PS   32(DX), Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VCVTPH2PS   64(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VCVTPH2PS   96(DX), Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -2773,12 +2378,12 @@ short2loop:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, BX
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -2800,24 +2405,24 @@ short4:
 	JGT         short4stream
 	CMPQ        R8, $+16
 	JLT         short4loop
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VCVTPH2PS   32(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z6
-	VCVTPH2PS   64(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z5
-	VCVTPH2PS   96(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z4
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z7
+	VCVTPH2PS   32(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z6
+	VCVTPH2PS   64(DX), Z0
+	VMULPS.BCST 8(BX), Z0, Z5
+	VCVTPH2PS   96(DX), Z0
+	VMULPS.BCST 12(BX), Z0, Z4
 
 short4ahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS.BCST 16(DX), Z0, Z0
-	VCVTPH2PS   160(SI), Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VCVTPH2PS   192(SI), Z2
-	VMULPS.BCST 24(DX), Z2, Z2
-	VCVTPH2PS   224(SI), Z3
-	VMULPS.BCST 28(DX), Z3, Z3
+	VCVTPH2PS   128(DX), Z0
+	VMULPS.BCST 16(BX), Z0, Z0
+	VCVTPH2PS   160(DX), Z1
+	VMULPS.BCST 20(BX), Z1, Z1
+	VCVTPH2PS   192(DX), Z2
+	VMULPS.BCST 24(BX), Z2, Z2
+	VCVTPH2PS   224(DX), Z3
+	VMULPS.BCST 28(BX), Z3, Z3
 	VCMPPS      $0x03, Z6, Z7, K1
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
@@ -2853,27 +2458,27 @@ short4ahead:
 	VPACKSSWB   Z17, Z16, Z16
 	VPTERNLOGD  $0xf8, Z9, Z16, Z20
 	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (DI)
+	VMOVUPS     Z20, (SI)
 	VMOVAPS     Z0, Z7
 	VMOVAPS     Z1, Z6
 	VMOVAPS     Z2, Z5
 	VMOVAPS     Z3, Z4
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	ADDQ        $+16, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+8
 	JGE         short4ahead
 
 short4loop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VCVTPH2PS   32(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VCVTPH2PS   64(DX), Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VCVTPH2PS   96(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -2909,12 +2514,12 @@ short4loop:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 short4back:
-	ADDQ $+16, DX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, BX
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
@@ -2929,22 +2534,22 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
 	VMULPS      Z1, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMOVUPS     64(DX), Z2
+	VCVTPH2PS   32(DX), Z1
+	VMOVUPS     64(BX), Z2
 	VMULPS      Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMOVUPS     128(DX), Z3
+	VCVTPH2PS   64(DX), Z2
+	VMOVUPS     128(BX), Z3
 	VMULPS      Z3, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMOVUPS     192(DX), Z4
+	VCVTPH2PS   96(DX), Z3
+	VMOVUPS     192(BX), Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -2981,89 +2586,27 @@ laneloop:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  448(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  456(SP), DX
+	MOVQ  464(SP), BX
 
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanetailrare
-	VPANDD      Z11, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z10, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z11, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z10, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z11, Z2, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z10, Z2, Z7
-	VFMADD231PS Z14, Z4, Z7
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z11, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z10, Z3, Z16
-	VFMADD231PS Z14, Z4, Z16
-
-lanetailnarrow:
-	VPMADDWD   Z13, Z5, Z5
-	VPMADDWD   Z13, Z6, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x07, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z13, Z7, Z7
-	VPMADDWD   Z13, Z16, Z16
-	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x07, Z7, Z7
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z7, Z5, Z5
-	VPMINUB    Z12, Z5, Z5
-	VPACKSSWB  Z2, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z5
-	VPERMD     Z5, Z8, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -3077,15 +2620,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
+	VCVTPH2PS   64(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -3122,9 +2665,9 @@ groupstream:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -3166,75 +2709,20 @@ grouplast:
 	VPACKSSWB   Z1, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z17
 	VPERMD      Z17, Z8, Z17
-	VMOVUPS     Z17, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVUPS     Z17, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	JMP         groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z7, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VMULPS       Z7, Z3, Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          groupback
+	MOVQ $+1, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -3242,12 +2730,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -3256,10 +2744,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -3268,12 +2756,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -3282,10 +2770,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -3294,12 +2782,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -3308,10 +2796,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -3320,107 +2808,57 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z7, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VMULPS       Z7, Z3, Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 64(SP), DX
+	MOVQ R8, 472(SP)
+	SUBQ R8, R8
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 448(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 456(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 472(SP), R8
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+64, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VCVTPH2PS   32(DX), Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VCVTPH2PS   64(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VCVTPH2PS   96(DX), Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -3456,90 +2894,35 @@ short2stream:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+8, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VMULPS.BCST  (DX), Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VMULPS.BCST  4(DX), Z3, Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short2back
+	MOVQ $+2, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VCVTPH2PS   32(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VCVTPH2PS   64(DX), Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VCVTPH2PS   96(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -3575,82 +2958,46 @@ short4stream:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+16, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
 	JMP         short4end
 
 short4rare:
-	VCVTPH2PS    (SI), Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMULPS.BCST  8(DX), Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VMULPS.BCST  12(DX), Z3, Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short4back
+	MOVQ $+3, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+4, 480(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z11, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -3659,8 +3006,8 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VMOVUPS      64(DX), Z3
+	VCVTPH2PS    32(DX), Z1
+	VMOVUPS      64(BX), Z3
 	VMULPS       Z3, Z1, Z1
 	VPANDD       Z11, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
@@ -3674,8 +3021,8 @@ lanerare:
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMOVUPS      128(DX), Z3
+	VCVTPH2PS    64(DX), Z1
+	VMOVUPS      128(BX), Z3
 	VMULPS       Z3, Z1, Z1
 	VPANDD       Z11, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
@@ -3684,8 +3031,8 @@ lanerare:
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VMOVUPS      192(DX), Z5
+	VCVTPH2PS    96(DX), Z3
+	VMOVUPS      192(BX), Z5
 	VMULPS       Z5, Z3, Z3
 	VPANDD       Z11, Z3, Z5
 	VPMAXUD      Z15, Z5, Z5
@@ -3713,98 +3060,40 @@ lanerare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
+	CMPQ         480(SP), $+1
+	JEQ          groupresume
+	CMPQ         480(SP), $+2
+	JEQ          short2resume
+	CMPQ         480(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VMOVUPS.Z    192(DX), K7, Z5
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         464(SP), BX
+	VBROADCASTSS (BX), Z7
+	JMP          groupback
+
+short2resume:
+	MOVQ 464(SP), BX
+	JMP  short2back
+
+short4resume:
+	MOVQ 464(SP), BX
+	JMP  short4back
 
 // func QuantizeFpE2M1F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE2M1F16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeFpE2M1F16AVX512(SB), $752-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
 	// per group: Z7 scale, Z6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 28
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 26
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX512<>+80(SB), Z15
 	VBROADCASTSS constantsAVX512<>+92(SB), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -3829,46 +3118,46 @@ TEXT ·QuantizeFpE2M1F16AVX512(SB), NOSPLIT, $0-56
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z5
 	VFNMADD231PS Z6, Z0, Z5
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z4
 	VFNMADD231PS Z6, Z0, Z4
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z3
 	VFNMADD231PS Z6, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z2
@@ -3877,19 +3166,19 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VCVTPH2PS    160(SI), Z0
+	VCVTPH2PS    160(DX), Z0
 	VMULPS       Z6, Z0, Z16
 	VFMSUB231PS  Z7, Z16, Z0
 	VFNMADD231PS Z6, Z0, Z16
-	VCVTPH2PS    192(SI), Z0
+	VCVTPH2PS    192(DX), Z0
 	VMULPS       Z6, Z0, Z17
 	VFMSUB231PS  Z7, Z17, Z0
 	VFNMADD231PS Z6, Z0, Z17
-	VCVTPH2PS    224(SI), Z0
+	VCVTPH2PS    224(DX), Z0
 	VMULPS       Z6, Z0, Z18
 	VFMSUB231PS  Z7, Z18, Z0
 	VFNMADD231PS Z6, Z0, Z18
@@ -3929,13 +3218,13 @@ groupahead:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z22
 	VPSHUFB      Z22, Z9, Z22
 	VPERMD       Z22, Z8, Z22
-	VMOVUPS      Z22, (DI)
+	VMOVUPS      Z22, (SI)
 	VMOVAPS      Z1, Z5
 	VMOVAPS      Z16, Z4
 	VMOVAPS      Z17, Z3
 	VMOVAPS      Z18, Z2
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -3943,26 +3232,26 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFMSUB231PS.BCST  4(BX), Z17, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z17
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFMSUB231PS.BCST  4(BX), Z18, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z18
 	VCMPPS            $0x03, Z4, Z5, K1
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
@@ -3999,42 +3288,42 @@ groupturn:
 	VPTERNLOGD        $0xf8, Z11, Z0, Z22
 	VPSHUFB           Z22, Z9, Z22
 	VPERMD            Z22, Z8, Z22
-	VMOVUPS           Z22, (DI)
+	VMOVUPS           Z22, (SI)
 	VMOVAPS           Z1, Z5
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
 	VFNMADD231PS Z6, Z0, Z4
@@ -4074,34 +3363,36 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPSHUFB      Z5, Z9, Z5
 	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (DI)
+	VMOVUPS      Z5, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z6, Z1, Z0
 	VFNMADD231PS Z7, Z0, Z1
@@ -4109,7 +3400,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z7, Z0, Z2
 	VFMSUB231PS  Z6, Z2, Z0
 	VFNMADD231PS Z7, Z0, Z2
@@ -4117,7 +3408,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z7, Z0, Z3
 	VFMSUB231PS  Z6, Z3, Z0
 	VFNMADD231PS Z7, Z0, Z3
@@ -4125,7 +3416,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z7, Z0, Z4
 	VFMSUB231PS  Z6, Z4, Z0
 	VFNMADD231PS Z7, Z0, Z4
@@ -4165,66 +3456,66 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPSHUFB      Z5, Z9, Z5
 	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z5, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
@@ -4232,24 +3523,24 @@ grouppiece:
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z13, Z1, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
 	VFMADD231PS  Z14, Z0, Z5
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z2, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z17
 	VFMADD231PS  Z14, Z0, Z17
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -4274,26 +3565,26 @@ grouptailnarrow:
 	VPSHUFB    Z5, Z9, Z5
 	VPERMD     Z5, Z8, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
+	VMOVDQU8   Z5, K7, (SI)
+	LEAQ       (SI)(DI*1), SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -4304,112 +3595,112 @@ groupdone:
 	RET
 
 longs:
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
+	VPSUBD       Z1, Z0, Z7
 	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z16
-	VPSUBD       Z16, Z0, Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS constantsAVX512<>+80(SB), Z0
-	VFNMADD231PS Z6, Z7, Z0
-	VBROADCASTSS constantsAVX512<>+84(SB), Z16
-	VFMADD231PS  Z16, Z0, Z0
-	VMULPS       Z7, Z0, Z5
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS constantsAVX512<>+80(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VMOVAPS      Z16, Z4
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z7, Z0, Z5
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z4
 	VFMADD231PS  Z7, Z0, Z4
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VMOVAPS      Z16, Z3
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z3
 	VFMADD231PS  Z7, Z0, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VMOVAPS      Z16, Z2
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z2
 	VFMADD231PS  Z7, Z0, Z2
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VMOVAPS      Z16, Z1
-	VFMADD231PS  Z7, Z0, Z1
 
 longahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS      Z5, Z0, Z16
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z6, Z0, Z16
 	VFMADD231PS Z7, Z0, Z16
-	VCVTPH2PS   160(SI), Z0
-	VMULPS      Z5, Z0, Z17
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z6, Z0, Z17
 	VFMADD231PS Z7, Z0, Z17
-	VCVTPH2PS   192(SI), Z0
-	VMULPS      Z5, Z0, Z18
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z6, Z0, Z18
 	VFMADD231PS Z7, Z0, Z18
-	VCVTPH2PS   224(SI), Z0
-	VMULPS      Z5, Z0, Z19
-	VFMADD231PS Z7, Z0, Z19
-	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
+	VCMPPS      $0x03, Z4, Z5, K1
+	VCMPPS      $0x03, Z2, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longloop
-	VPANDD      Z13, Z4, Z0
+	VPANDD      Z13, Z5, Z0
+	VPANDD      Z13, Z4, Z19
 	VPANDD      Z13, Z3, Z20
 	VPANDD      Z13, Z2, Z21
-	VPANDD      Z13, Z1, Z22
 	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z19, Z19
 	VPMAXUD     Z15, Z20, Z20
 	VPMAXUD     Z15, Z21, Z21
-	VPMAXUD     Z15, Z22, Z22
+	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
 	VPANDD      Z12, Z3, Z24
 	VPANDD      Z12, Z2, Z25
-	VPANDD      Z12, Z1, Z26
-	VFMADD231PS Z14, Z0, Z23
+	VFMADD231PS Z14, Z0, Z22
+	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
 	VFMADD231PS Z14, Z21, Z25
-	VFMADD231PS Z14, Z22, Z26
+	VPMADDWD    Z10, Z22, Z22
 	VPMADDWD    Z10, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x0c, Z22, Z22
 	VPMADDWD    Z10, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x0c, Z23, Z23
 	VPMADDWD    Z10, Z25, Z25
-	VPMADDWD    Z10, Z26, Z26
-	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x0c, Z25, Z25
-	VPACKUSWB   Z25, Z23, Z23
-	VPACKSSDW   Z3, Z4, Z0
-	VPACKSSDW   Z1, Z2, Z20
-	VPACKSSWB   Z20, Z0, Z0
+	VPACKSSDW   Z25, Z24, Z24
+	VPSRLW      $0x0c, Z24, Z24
+	VPACKUSWB   Z24, Z22, Z22
+	VPACKSSDW   Z4, Z5, Z0
+	VPACKSSDW   Z2, Z3, Z19
+	VPACKSSWB   Z19, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z23
-	VPSHUFB     Z23, Z9, Z23
-	VPERMD      Z23, Z8, Z23
-	VMOVUPS     Z23, (DI)
+	VPTERNLOGD  $0xf8, Z11, Z0, Z22
+	VPSHUFB     Z22, Z9, Z22
+	VPERMD      Z22, Z8, Z22
+	VMOVUPS     Z22, (SI)
+	VMOVAPS     Z1, Z5
 	VMOVAPS     Z16, Z4
 	VMOVAPS     Z17, Z3
 	VMOVAPS     Z18, Z2
-	VMOVAPS     Z19, Z1
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z5, Z0, Z1
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z5, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z5, Z0, Z3
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z5, Z0, Z4
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z6, Z0, Z4
 	VFMADD231PS Z7, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
 	VCMPPS      $0x03, Z4, Z3, K2
@@ -4417,16 +3708,16 @@ longloop:
 	JNE         longrare
 	VPANDD      Z13, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z0, Z16
+	VPANDD      Z12, Z1, Z5
+	VFMADD231PS Z14, Z0, Z5
 	VPANDD      Z13, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z14, Z0, Z17
+	VPANDD      Z12, Z2, Z16
+	VFMADD231PS Z14, Z0, Z16
+	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z16, Z16
-	VPMADDWD    Z10, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z2, Z1, Z1
 	VPANDD      Z13, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
@@ -4434,108 +3725,110 @@ longloop:
 	VFMADD231PS Z14, Z0, Z2
 	VPANDD      Z13, Z4, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z4, Z17
-	VFMADD231PS Z14, Z0, Z17
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z14, Z0, Z16
 	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z17, Z17
-	VPACKSSDW   Z17, Z2, Z2
+	VPMADDWD    Z10, Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
 	VPACKSSDW   Z4, Z3, Z3
-	VPACKUSWB   Z2, Z16, Z16
+	VPACKUSWB   Z2, Z5, Z5
 	VPACKSSWB   Z3, Z1, Z1
 	VPSRLW      $0x04, Z1, Z1
-	VPTERNLOGD  $0xf8, Z11, Z1, Z16
-	VPSHUFB     Z16, Z9, Z16
-	VPERMD      Z16, Z8, Z16
-	VMOVUPS     Z16, (DI)
+	VPTERNLOGD  $0xf8, Z11, Z1, Z5
+	VPSHUFB     Z5, Z9, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (SI)
 
 longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z1
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z2
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z3
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z4
+	VMULPS      Z6, Z0, Z4
 	VFMADD231PS Z7, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
 	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
-	JNE         longtailrare
+	JNE         longstage
 	VPANDD      Z13, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z0, Z16
-	CMPQ        R8, $+17
+	VPANDD      Z12, Z1, Z5
+	VFMADD231PS Z14, Z0, Z5
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	VPANDD      Z13, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z14, Z0, Z17
-	CMPQ        R8, $+33
+	VPANDD      Z12, Z2, Z16
+	VFMADD231PS Z14, Z0, Z16
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	VPANDD      Z13, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z3, Z18
-	VFMADD231PS Z14, Z0, Z18
-	CMPQ        R8, $+49
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z14, Z0, Z17
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	VPANDD      Z13, Z4, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z4, Z19
-	VFMADD231PS Z14, Z0, Z19
+	VPANDD      Z12, Z4, Z18
+	VFMADD231PS Z14, Z0, Z18
 
 longtailnarrow:
+	VPMADDWD   Z10, Z5, Z5
 	VPMADDWD   Z10, Z16, Z16
-	VPMADDWD   Z10, Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x0c, Z16, Z16
+	VPACKSSDW  Z16, Z5, Z5
+	VPSRLW     $0x0c, Z5, Z5
 	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z10, Z17, Z17
 	VPMADDWD   Z10, Z18, Z18
-	VPMADDWD   Z10, Z19, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPSRLW     $0x0c, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x0c, Z17, Z17
 	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z18, Z16, Z16
+	VPACKUSWB  Z17, Z5, Z5
 	VPACKSSWB  Z3, Z1, Z1
 	VPSRLW     $0x04, Z1, Z1
-	VPTERNLOGD $0xf8, Z11, Z1, Z16
-	VPSHUFB    Z16, Z9, Z16
-	VPERMD     Z16, Z8, Z16
+	VPTERNLOGD $0xf8, Z11, Z1, Z5
+	VPSHUFB    Z5, Z9, Z5
+	VPERMD     Z5, Z8, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8   Z16, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU8   Z5, K7, (SI)
+	LEAQ       (SI)(DI*1), SI
+	LEAQ       (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -4553,112 +3846,110 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (R8), Z0, Z7
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (R8), Z0, Z6
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
 	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z5
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
 	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFMSUB231PS.BCST  8(DX), Z1, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFMSUB231PS.BCST  8(BX), Z2, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFMSUB231PS.BCST  12(BX), Z3, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFMSUB231PS.BCST  12(BX), Z16, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z7, Z0
+	VPANDD            Z13, Z6, Z17
+	VPANDD            Z13, Z5, Z18
 	VPANDD            Z13, Z4, Z19
-	VPANDD            Z13, Z3, Z20
-	VPANDD            Z13, Z2, Z21
 	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z17, Z17
+	VPMAXUD           Z15, Z18, Z18
 	VPMAXUD           Z15, Z19, Z19
-	VPMAXUD           Z15, Z20, Z20
-	VPMAXUD           Z15, Z21, Z21
+	VPANDD            Z12, Z7, Z20
+	VPANDD            Z12, Z6, Z21
 	VPANDD            Z12, Z5, Z22
 	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z0, Z20
+	VFMADD231PS       Z14, Z17, Z21
+	VFMADD231PS       Z14, Z18, Z22
 	VFMADD231PS       Z14, Z19, Z23
-	VFMADD231PS       Z14, Z20, Z24
-	VFMADD231PS       Z14, Z21, Z25
+	VPMADDWD          Z10, Z20, Z20
+	VPMADDWD          Z10, Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPSRLW            $0x0c, Z20, Z20
 	VPMADDWD          Z10, Z22, Z22
 	VPMADDWD          Z10, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
 	VPSRLW            $0x0c, Z22, Z22
-	VPMADDWD          Z10, Z24, Z24
-	VPMADDWD          Z10, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x0c, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
+	VPACKUSWB         Z22, Z20, Z20
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
 	VPSRLW            $0x04, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z0, Z22
-	VPSHUFB           Z22, Z9, Z22
-	VPERMD            Z22, Z8, Z22
-	VMOVUPS           Z22, (DI)
-	VMOVAPS           Z1, Z5
+	VPTERNLOGD        $0xf8, Z11, Z0, Z20
+	VPSHUFB           Z20, Z9, Z20
+	VPERMD            Z20, Z8, Z20
+	VMOVUPS           Z20, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
 	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	ADDQ              $+8, DX
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -4669,11 +3960,11 @@ short2loop:
 	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z5, Z5
-	VPMADDWD          Z10, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
@@ -4682,11 +3973,11 @@ short2loop:
 	VFMADD231PS       Z14, Z0, Z2
 	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	VPACKUSWB         Z2, Z5, Z5
@@ -4695,13 +3986,13 @@ short2loop:
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPSHUFB           Z5, Z9, Z5
 	VPERMD            Z5, Z8, Z5
-	VMOVUPS           Z5, (DI)
+	VMOVUPS           Z5, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -4723,157 +4014,153 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VCVTPH2PS         32(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST 4(BX), Z16, Z2
-	VCVTPH2PS         64(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 8(BX), Z16, Z1
-	VCVTPH2PS         96(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (R8), Z0, Z7
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST 4(R8), Z0, Z6
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST 8(R8), Z0, Z5
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFMSUB231PS.BCST  12(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z16
-	VMULPS.BCST       16(BX), Z16, Z17
-	VFMSUB231PS.BCST  16(DX), Z17, Z16
-	VFNMADD231PS.BCST 16(BX), Z16, Z17
-	VCVTPH2PS         160(SI), Z16
-	VMULPS.BCST       20(BX), Z16, Z18
-	VFMSUB231PS.BCST  20(DX), Z18, Z16
-	VFNMADD231PS.BCST 20(BX), Z16, Z18
-	VCVTPH2PS         192(SI), Z16
-	VMULPS.BCST       24(BX), Z16, Z19
-	VFMSUB231PS.BCST  24(DX), Z19, Z16
-	VFNMADD231PS.BCST 24(BX), Z16, Z19
-	VCVTPH2PS         224(SI), Z16
-	VMULPS.BCST       28(BX), Z16, Z20
-	VFMSUB231PS.BCST  28(DX), Z20, Z16
-	VFNMADD231PS.BCST 28(BX), Z16, Z20
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFMSUB231PS.BCST  16(BX), Z1, Z0
+	VFNMADD231PS.BCST 16(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFMSUB231PS.BCST  20(BX), Z2, Z0
+	VFNMADD231PS.BCST 20(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFMSUB231PS.BCST  24(BX), Z3, Z0
+	VFNMADD231PS.BCST 24(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z16
+	VFMSUB231PS.BCST  28(BX), Z16, Z0
+	VFNMADD231PS.BCST 28(R8), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z13, Z3, Z16
-	VPANDD            Z13, Z2, Z21
-	VPANDD            Z13, Z1, Z22
-	VPANDD            Z13, Z0, Z23
-	VPMAXUD           Z15, Z16, Z16
-	VPMAXUD           Z15, Z21, Z21
-	VPMAXUD           Z15, Z22, Z22
-	VPMAXUD           Z15, Z23, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VPANDD            Z12, Z1, Z26
-	VPANDD            Z12, Z0, Z27
-	VFMADD231PS       Z14, Z16, Z24
-	VFMADD231PS       Z14, Z21, Z25
-	VFMADD231PS       Z14, Z22, Z26
-	VFMADD231PS       Z14, Z23, Z27
-	VPMADDWD          Z10, Z24, Z24
-	VPMADDWD          Z10, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x0c, Z24, Z24
-	VPMADDWD          Z10, Z26, Z26
-	VPMADDWD          Z10, Z27, Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x0c, Z26, Z26
-	VPACKUSWB         Z26, Z24, Z24
-	VPACKSSDW         Z2, Z3, Z16
-	VPACKSSDW         Z0, Z1, Z21
-	VPACKSSWB         Z21, Z16, Z16
-	VPSRLW            $0x04, Z16, Z16
-	VPTERNLOGD        $0xf8, Z11, Z16, Z24
-	VPSHUFB           Z24, Z9, Z24
-	VPERMD            Z24, Z8, Z24
-	VMOVUPS           Z24, (DI)
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+16, DX
+	VPANDD            Z13, Z7, Z0
+	VPANDD            Z13, Z6, Z17
+	VPANDD            Z13, Z5, Z18
+	VPANDD            Z13, Z4, Z19
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z17, Z17
+	VPMAXUD           Z15, Z18, Z18
+	VPMAXUD           Z15, Z19, Z19
+	VPANDD            Z12, Z7, Z20
+	VPANDD            Z12, Z6, Z21
+	VPANDD            Z12, Z5, Z22
+	VPANDD            Z12, Z4, Z23
+	VFMADD231PS       Z14, Z0, Z20
+	VFMADD231PS       Z14, Z17, Z21
+	VFMADD231PS       Z14, Z18, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VPMADDWD          Z10, Z20, Z20
+	VPMADDWD          Z10, Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPSRLW            $0x0c, Z20, Z20
+	VPMADDWD          Z10, Z22, Z22
+	VPMADDWD          Z10, Z23, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPSRLW            $0x0c, Z22, Z22
+	VPACKUSWB         Z22, Z20, Z20
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z0, Z20
+	VPSHUFB           Z20, Z9, Z20
+	VPERMD            Z20, Z8, Z20
+	VMOVUPS           Z20, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z13, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z10, Z17, Z17
-	VPMADDWD          Z10, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x0c, Z17, Z17
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPMADDWD          Z10, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z16, Z0
+	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VPSHUFB           Z17, Z9, Z17
-	VPERMD            Z17, Z8, Z17
-	VMOVUPS           Z17, (DI)
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPSHUFB           Z5, Z9, Z5
+	VPERMD            Z5, Z8, Z5
+	VMOVUPS           Z5, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R8
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -4888,33 +4175,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (BX), Z1
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (R8), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
+	VMOVUPS      (BX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(BX), Z1
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(R8), Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(DX), Z4
+	VMOVUPS      64(BX), Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMOVUPS      128(BX), Z1
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(R8), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
+	VMOVUPS      128(BX), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    96(SI), Z0
-	VMOVUPS      192(BX), Z1
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(R8), Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z6
+	VMOVUPS      192(BX), Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VCMPPS       $0x03, Z3, Z2, K1
@@ -4953,103 +4240,29 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z1
 	VPSHUFB      Z1, Z9, Z1
 	VPERMD       Z1, Z8, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  704(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  712(SP), DX
+	MOVQ  720(SP), BX
+	MOVQ  728(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K7, Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K7, Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VCMPPS       $0x03, Z3, Z2, K1
-	VCMPPS       $0x03, Z5, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z14, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z0, Z6
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z7
-	VFMADD231PS  Z14, Z0, Z7
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z5, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z5, Z16
-	VFMADD231PS  Z14, Z0, Z16
-
-lanetailnarrow:
-	VPMADDWD   Z10, Z1, Z1
-	VPMADDWD   Z10, Z6, Z6
-	VPACKSSDW  Z6, Z1, Z1
-	VPSRLW     $0x0c, Z1, Z1
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z10, Z7, Z7
-	VPMADDWD   Z10, Z16, Z16
-	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x0c, Z7, Z7
-	VPACKSSDW  Z5, Z4, Z4
-	VPACKUSWB  Z7, Z1, Z1
-	VPACKSSWB  Z4, Z2, Z2
-	VPSRLW     $0x04, Z2, Z2
-	VPTERNLOGD $0xf8, Z11, Z2, Z1
-	VPSHUFB    Z1, Z9, Z1
-	VPERMD     Z1, Z8, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8   Z1, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -5063,21 +4276,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
 	VFNMADD231PS Z6, Z0, Z4
@@ -5117,9 +4330,9 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPSHUFB      Z5, Z9, Z5
 	VPERMD       Z5, Z8, Z5
-	VMOVNTPS     Z5, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Z5, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -5162,76 +4375,25 @@ grouplast:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z18
 	VPSHUFB     Z18, Z9, Z18
 	VPERMD      Z18, Z8, Z18
-	VMOVUPS     Z18, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVUPS     Z18, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R9
 	JMP         groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VDIVPS       Z7, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+168(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          groupback
+	MOVQ $+1, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -5239,14 +4401,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -5255,12 +4417,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -5269,14 +4431,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -5285,12 +4447,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -5299,14 +4461,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -5315,12 +4477,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -5329,114 +4491,63 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VDIVPS       Z7, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+168(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	MOVQ R9, 736(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 736(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z5, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z5, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z5, Z0, Z3
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z5, Z0, Z4
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z6, Z0, Z4
 	VFMADD231PS Z7, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
 	VCMPPS      $0x03, Z4, Z3, K2
@@ -5444,16 +4555,16 @@ longstream:
 	JNE         longrare
 	VPANDD      Z13, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z0, Z16
+	VPANDD      Z12, Z1, Z5
+	VFMADD231PS Z14, Z0, Z5
 	VPANDD      Z13, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z14, Z0, Z17
+	VPANDD      Z12, Z2, Z16
+	VFMADD231PS Z14, Z0, Z16
+	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z16, Z16
-	VPMADDWD    Z10, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z2, Z1, Z1
 	VPANDD      Z13, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
@@ -5461,187 +4572,71 @@ longstream:
 	VFMADD231PS Z14, Z0, Z2
 	VPANDD      Z13, Z4, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z4, Z17
-	VFMADD231PS Z14, Z0, Z17
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z14, Z0, Z16
 	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z17, Z17
-	VPACKSSDW   Z17, Z2, Z2
+	VPMADDWD    Z10, Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
 	VPACKSSDW   Z4, Z3, Z3
-	VPACKUSWB   Z2, Z16, Z16
+	VPACKUSWB   Z2, Z5, Z5
 	VPACKSSWB   Z3, Z1, Z1
 	VPSRLW      $0x04, Z1, Z1
-	VPTERNLOGD  $0xf8, Z11, Z1, Z16
-	VPSHUFB     Z16, Z9, Z16
-	VPERMD      Z16, Z8, Z16
-	VMOVNTPS    Z16, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	VPTERNLOGD  $0xf8, Z11, Z1, Z5
+	VPSHUFB     Z5, Z9, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VDIVPS       Z6, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z14, Z16, Z17
-	VMOVAPS.Z    Z17, K4, Z17
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z17, Z17
-	VPACKSSDW    Z17, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+168(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          longback
+	MOVQ $+2, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VDIVPS       Z6, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z14, Z16, Z17
-	VMOVAPS.Z    Z17, K4, Z17
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z17, Z17
-	VPACKSSDW    Z17, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+168(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -5652,11 +4647,11 @@ short2stream:
 	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z5, Z5
-	VPMADDWD          Z10, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
@@ -5665,11 +4660,11 @@ short2stream:
 	VFMADD231PS       Z14, Z0, Z2
 	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	VPACKUSWB         Z2, Z5, Z5
@@ -5678,218 +4673,146 @@ short2stream:
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPSHUFB           Z5, Z9, Z5
 	VPERMD            Z5, Z8, Z5
-	VMOVNTPS          Z5, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z5, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VDIVPS       Z6, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+168(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short2back
+	MOVQ $+3, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z13, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z10, Z17, Z17
-	VPMADDWD          Z10, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x0c, Z17, Z17
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPMADDWD          Z10, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z16, Z0
+	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VPSHUFB           Z17, Z9, Z17
-	VPERMD            Z17, Z8, Z17
-	VMOVNTPS          Z17, (DI)
-	ADDQ              $+16, DX
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPSHUFB           Z5, Z9, Z5
+	VPERMD            Z5, Z8, Z5
+	VMOVNTPS          Z5, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K2, Z16
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VDIVPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K3, Z16
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VDIVPS       Z4, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPANDD       Z12, Z3, Z18
-	VFMADD231PS  Z14, Z17, Z18
-	VMOVAPS.Z    Z18, K4, Z18
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z16, Z16
-	VPMADDWD     Z10, Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPSRLW       $0x0c, Z16, Z16
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z16, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+168(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short4back
+	MOVQ $+4, 744(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+5, 744(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z13, Z0, Z1
@@ -5898,8 +4821,8 @@ lanerare:
 	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VMOVUPS      64(DX), Z3
+	VCVTPH2PS    32(DX), Z1
+	VMOVUPS      64(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
 	VPANDD       Z13, Z1, Z3
@@ -5913,8 +4836,8 @@ lanerare:
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMOVUPS      128(DX), Z3
+	VCVTPH2PS    64(DX), Z1
+	VMOVUPS      128(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
 	VPANDD       Z13, Z1, Z3
@@ -5923,8 +4846,8 @@ lanerare:
 	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VMOVUPS      192(DX), Z5
+	VCVTPH2PS    96(DX), Z3
+	VMOVUPS      192(BX), Z5
 	VDIVPS       Z5, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
 	VPANDD       Z13, Z3, Z5
@@ -5953,97 +4876,58 @@ lanerare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
+	CMPQ         744(SP), $+1
+	JEQ          groupresume
+	CMPQ         744(SP), $+2
+	JEQ          longresume
+	CMPQ         744(SP), $+3
+	JEQ          short2resume
+	CMPQ         744(SP), $+4
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VMOVUPS.Z    192(DX), K7, Z5
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+168(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	JMP          groupback
+
+longresume:
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
+	VPSUBD       Z1, Z0, Z7
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+80(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	JMP          longback
+
+short2resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+	JMP  short4back
 
 // func QuantizeFpPowerOfTwoE2M1F16AVX512(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1F16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+TEXT ·QuantizeFpPowerOfTwoE2M1F16AVX512(SB), $496-48
+	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
 	// per group: Z7 recip
 	// vector registers in use at once: 25
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         recip+16(FP), BX
 	VBROADCASTSS constantsAVX512<>+80(SB), Z15
 	VBROADCASTSS constantsAVX512<>+92(SB), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -6062,48 +4946,48 @@ TEXT ·QuantizeFpPowerOfTwoE2M1F16AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z7
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
 	JGE          groupfirst
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R8
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS (SI), Z0
+	VCVTPH2PS (DX), Z0
 	VMULPS    Z7, Z0, Z6
-	VCVTPH2PS 32(SI), Z0
+	VCVTPH2PS 32(DX), Z0
 	VMULPS    Z7, Z0, Z5
-	VCVTPH2PS 64(SI), Z0
+	VCVTPH2PS 64(DX), Z0
 	VMULPS    Z7, Z0, Z4
-	VCVTPH2PS 96(SI), Z0
+	VCVTPH2PS 96(DX), Z0
 	VMULPS    Z7, Z0, Z3
 	CMPQ      R8, $+128
 	JLT       groupends
 
 groupahead:
-	VCVTPH2PS   128(SI), Z0
+	VCVTPH2PS   128(DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VCVTPH2PS   160(SI), Z1
+	VCVTPH2PS   160(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VCVTPH2PS   192(SI), Z2
+	VCVTPH2PS   192(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VCVTPH2PS   224(SI), Z16
+	VCVTPH2PS   224(DX), Z16
 	VMULPS      Z7, Z16, Z16
 	VCMPPS      $0x03, Z5, Z6, K1
 	VCMPPS      $0x03, Z3, Z4, K2
@@ -6141,13 +5025,13 @@ groupahead:
 	VPTERNLOGD  $0xf8, Z11, Z17, Z21
 	VPSHUFB     Z21, Z9, Z21
 	VPERMD      Z21, Z8, Z21
-	VMOVUPS     Z21, (DI)
+	VMOVUPS     Z21, (SI)
 	VMOVAPS     Z0, Z6
 	VMOVAPS     Z1, Z5
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+128
 	JGE         groupahead
@@ -6155,18 +5039,18 @@ groupahead:
 groupends:
 	CMPQ  R8, $+64
 	JNE   grouplast
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VCVTPH2PS   160(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VCVTPH2PS   192(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VCVTPH2PS   224(SI), Z16
-	VMULPS.BCST 4(DX), Z16, Z16
+	VCVTPH2PS   128(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VCVTPH2PS   160(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VCVTPH2PS   192(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VCVTPH2PS   224(DX), Z16
+	VMULPS.BCST 4(BX), Z16, Z16
 	VCMPPS      $0x03, Z5, Z6, K1
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
@@ -6203,34 +5087,34 @@ groupturn:
 	VPTERNLOGD  $0xf8, Z11, Z17, Z21
 	VPSHUFB     Z21, Z9, Z21
 	VPERMD      Z21, Z8, Z21
-	VMOVUPS     Z21, (DI)
+	VMOVUPS     Z21, (SI)
 	VMOVAPS     Z0, Z6
 	VMOVAPS     Z1, Z5
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	ADDQ        $+4, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	ADDQ        $+4, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	MOVQ        R9, R8
-	SUBQ        R8, BX
+	SUBQ        R8, DI
 	CMPQ        R8, $+64
 	JNE         groupturned
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS   (SI), Z0
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
+	VCVTPH2PS   64(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -6268,51 +5152,53 @@ grouploop:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R8
 	CMPQ R8, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS (SI), Z0
+	VCVTPH2PS (DX), Z0
 	VMULPS    Z7, Z0, Z0
 	SUBQ      $+16, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS 32(SI), Z1
+	VCVTPH2PS 32(DX), Z1
 	VMULPS    Z7, Z1, Z1
 	SUBQ      $+16, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS 64(SI), Z2
+	VCVTPH2PS 64(DX), Z2
 	VMULPS    Z7, Z2, Z2
 	SUBQ      $+16, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -6350,81 +5236,81 @@ groupmeet3:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Z5, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
+	VMOVDQU16.Z  32(DX), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z7, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
+	VMOVDQU16.Z  64(DX), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z7, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
+	VMOVDQU16.Z  96(DX), K7, Y3
 	VCVTPH2PS    Y3, Z3
 	VMULPS       Z7, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z13, Z0, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z0, Z5
 	VFMADD231PS  Z14, Z4, Z5
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z1, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z1, Z6
 	VFMADD231PS  Z14, Z4, Z6
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z2, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z4, Z16
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
@@ -6449,25 +5335,25 @@ grouptailnarrow:
 	VPSHUFB    Z5, Z9, Z5
 	VPERMD     Z5, Z8, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
+	VMOVDQU8   Z5, K7, (SI)
+	LEAQ       (SI)(DI*1), SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*2), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+grouprest:
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -6485,24 +5371,24 @@ short2:
 	JGT         short2stream
 	CMPQ        R8, $+8
 	JLT         short2loop
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VCVTPH2PS   32(SI), Z0
-	VMULPS.BCST (DX), Z0, Z6
-	VCVTPH2PS   64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z5
-	VCVTPH2PS   96(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z4
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z7
+	VCVTPH2PS   32(DX), Z0
+	VMULPS.BCST (BX), Z0, Z6
+	VCVTPH2PS   64(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z5
+	VCVTPH2PS   96(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z4
 
 short2ahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VCVTPH2PS   160(SI), Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VCVTPH2PS   192(SI), Z2
-	VMULPS.BCST 12(DX), Z2, Z2
-	VCVTPH2PS   224(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	VCVTPH2PS   128(DX), Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VCVTPH2PS   160(DX), Z1
+	VMULPS.BCST 8(BX), Z1, Z1
+	VCVTPH2PS   192(DX), Z2
+	VMULPS.BCST 12(BX), Z2, Z2
+	VCVTPH2PS   224(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z6, Z7, K1
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
@@ -6539,27 +5425,27 @@ short2ahead:
 	VPTERNLOGD  $0xf8, Z11, Z16, Z20
 	VPSHUFB     Z20, Z9, Z20
 	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (DI)
+	VMOVUPS     Z20, (SI)
 	VMOVAPS     Z0, Z7
 	VMOVAPS     Z1, Z6
 	VMOVAPS     Z2, Z5
 	VMOVAPS     Z3, Z4
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	ADDQ        $+8, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+4
 	JGE         short2ahead
 
 short2loop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VCVTPH2PS   32(DX), Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VCVTPH2PS   64(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VCVTPH2PS   96(DX), Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -6596,12 +5482,12 @@ short2loop:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+8, BX
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -6623,24 +5509,24 @@ short4:
 	JGT         short4stream
 	CMPQ        R8, $+16
 	JLT         short4loop
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VCVTPH2PS   32(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z6
-	VCVTPH2PS   64(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z5
-	VCVTPH2PS   96(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z4
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z7
+	VCVTPH2PS   32(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z6
+	VCVTPH2PS   64(DX), Z0
+	VMULPS.BCST 8(BX), Z0, Z5
+	VCVTPH2PS   96(DX), Z0
+	VMULPS.BCST 12(BX), Z0, Z4
 
 short4ahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS.BCST 16(DX), Z0, Z0
-	VCVTPH2PS   160(SI), Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VCVTPH2PS   192(SI), Z2
-	VMULPS.BCST 24(DX), Z2, Z2
-	VCVTPH2PS   224(SI), Z3
-	VMULPS.BCST 28(DX), Z3, Z3
+	VCVTPH2PS   128(DX), Z0
+	VMULPS.BCST 16(BX), Z0, Z0
+	VCVTPH2PS   160(DX), Z1
+	VMULPS.BCST 20(BX), Z1, Z1
+	VCVTPH2PS   192(DX), Z2
+	VMULPS.BCST 24(BX), Z2, Z2
+	VCVTPH2PS   224(DX), Z3
+	VMULPS.BCST 28(BX), Z3, Z3
 	VCMPPS      $0x03, Z6, Z7, K1
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
@@ -6677,27 +5563,27 @@ short4ahead:
 	VPTERNLOGD  $0xf8, Z11, Z16, Z20
 	VPSHUFB     Z20, Z9, Z20
 	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (DI)
+	VMOVUPS     Z20, (SI)
 	VMOVAPS     Z0, Z7
 	VMOVAPS     Z1, Z6
 	VMOVAPS     Z2, Z5
 	VMOVAPS     Z3, Z4
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	ADDQ        $+16, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+8
 	JGE         short4ahead
 
 short4loop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VCVTPH2PS   32(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VCVTPH2PS   64(DX), Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VCVTPH2PS   96(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -6734,12 +5620,12 @@ short4loop:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 short4back:
-	ADDQ $+16, DX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
+	ADDQ $+16, BX
+	ADDQ $+64, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
@@ -6754,22 +5640,22 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
 	VMULPS      Z1, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMOVUPS     64(DX), Z2
+	VCVTPH2PS   32(DX), Z1
+	VMOVUPS     64(BX), Z2
 	VMULPS      Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMOVUPS     128(DX), Z3
+	VCVTPH2PS   64(DX), Z2
+	VMOVUPS     128(BX), Z3
 	VMULPS      Z3, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMOVUPS     192(DX), Z4
+	VCVTPH2PS   96(DX), Z3
+	VMOVUPS     192(BX), Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -6807,90 +5693,27 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  448(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  456(SP), DX
+	MOVQ  464(SP), BX
 
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanetailrare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z2, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z2, Z7
-	VFMADD231PS Z14, Z4, Z7
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z4, Z16
-
-lanetailnarrow:
-	VPMADDWD   Z10, Z5, Z5
-	VPMADDWD   Z10, Z6, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z10, Z7, Z7
-	VPMADDWD   Z10, Z16, Z16
-	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x0c, Z7, Z7
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z7, Z5, Z5
-	VPACKSSWB  Z2, Z0, Z0
-	VPSRLW     $0x04, Z0, Z0
-	VPTERNLOGD $0xf8, Z11, Z0, Z5
-	VPSHUFB    Z5, Z9, Z5
-	VPERMD     Z5, Z8, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -6904,15 +5727,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
+	VCVTPH2PS   64(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -6950,9 +5773,9 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -6995,76 +5818,20 @@ grouplast:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z17
 	VPSHUFB     Z17, Z9, Z17
 	VPERMD      Z17, Z8, Z17
-	VMOVUPS     Z17, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVUPS     Z17, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	JMP         groupwhole
 
 grouprare:
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z7, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VMULPS       Z7, Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+168(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          groupback
+	MOVQ $+1, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -7072,12 +5839,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -7086,10 +5853,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -7098,12 +5865,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -7112,10 +5879,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -7124,12 +5891,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -7138,10 +5905,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -7150,108 +5917,57 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z7, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VMULPS       Z7, Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+168(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 64(SP), DX
+	MOVQ R8, 472(SP)
+	SUBQ R8, R8
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 448(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 456(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 472(SP), R8
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+64, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VCVTPH2PS   32(DX), Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VCVTPH2PS   64(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VCVTPH2PS   96(DX), Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -7288,91 +6004,35 @@ short2stream:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+8, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short2rare:
-	VCVTPH2PS    (SI), Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VMULPS.BCST  (DX), Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VMULPS.BCST  4(DX), Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+168(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short2back
+	MOVQ $+2, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VCVTPH2PS   32(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VCVTPH2PS   64(DX), Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VCVTPH2PS   96(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -7409,83 +6069,46 @@ short4stream:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+16, BX
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
 	JMP         short4end
 
 short4rare:
-	VCVTPH2PS    (SI), Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMULPS.BCST  8(DX), Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VMULPS.BCST  12(DX), Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+168(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short4back
+	MOVQ $+3, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+4, 480(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -7494,8 +6117,8 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VMOVUPS      64(DX), Z3
+	VCVTPH2PS    32(DX), Z1
+	VMOVUPS      64(BX), Z3
 	VMULPS       Z3, Z1, Z1
 	VPANDD       Z13, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
@@ -7509,8 +6132,8 @@ lanerare:
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMOVUPS      128(DX), Z3
+	VCVTPH2PS    64(DX), Z1
+	VMOVUPS      128(BX), Z3
 	VMULPS       Z3, Z1, Z1
 	VPANDD       Z13, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
@@ -7519,8 +6142,8 @@ lanerare:
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VMOVUPS      192(DX), Z5
+	VCVTPH2PS    96(DX), Z3
+	VMOVUPS      192(BX), Z5
 	VMULPS       Z5, Z3, Z3
 	VPANDD       Z13, Z3, Z5
 	VPMAXUD      Z15, Z5, Z5
@@ -7549,99 +6172,40 @@ lanerare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
+	CMPQ         480(SP), $+1
+	JEQ          groupresume
+	CMPQ         480(SP), $+2
+	JEQ          short2resume
+	CMPQ         480(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VMOVUPS.Z    192(DX), K7, Z5
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+168(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         464(SP), BX
+	VBROADCASTSS (BX), Z7
+	JMP          groupback
+
+short2resume:
+	MOVQ 464(SP), BX
+	JMP  short2back
+
+short4resume:
+	MOVQ 464(SP), BX
+	JMP  short4back
 
 // func QuantizeFpE2M1PackedF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE2M1PackedF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeFpE2M1PackedF16AVX512(SB), $720-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// per group: Z7 scale, Z6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 28
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 26
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX512<>+80(SB), Z15
 	VBROADCASTSS constantsAVX512<>+92(SB), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -7666,46 +6230,46 @@ TEXT ·QuantizeFpE2M1PackedF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          longs
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z5
 	VFNMADD231PS Z6, Z0, Z5
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z4
 	VFNMADD231PS Z6, Z0, Z4
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z3
 	VFNMADD231PS Z6, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z2
@@ -7714,19 +6278,19 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VCVTPH2PS    128(SI), Z0
+	VCVTPH2PS    128(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VCVTPH2PS    160(SI), Z0
+	VCVTPH2PS    160(DX), Z0
 	VMULPS       Z6, Z0, Z16
 	VFMSUB231PS  Z7, Z16, Z0
 	VFNMADD231PS Z6, Z0, Z16
-	VCVTPH2PS    192(SI), Z0
+	VCVTPH2PS    192(DX), Z0
 	VMULPS       Z6, Z0, Z17
 	VFMSUB231PS  Z7, Z17, Z0
 	VFNMADD231PS Z6, Z0, Z17
-	VCVTPH2PS    224(SI), Z0
+	VCVTPH2PS    224(DX), Z0
 	VMULPS       Z6, Z0, Z18
 	VFMSUB231PS  Z7, Z18, Z0
 	VFNMADD231PS Z6, Z0, Z18
@@ -7767,13 +6331,13 @@ groupahead:
 	VPERMD       Z22, Z9, Z22
 	VPMADDUBSW   Z8, Z22, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VMOVAPS      Z1, Z5
 	VMOVAPS      Z16, Z4
 	VMOVAPS      Z17, Z3
 	VMOVAPS      Z18, Z2
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -7781,26 +6345,26 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFMSUB231PS.BCST  4(BX), Z17, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z17
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFMSUB231PS.BCST  4(BX), Z18, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z18
 	VCMPPS            $0x03, Z4, Z5, K1
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
@@ -7838,42 +6402,42 @@ groupturn:
 	VPERMD            Z22, Z9, Z22
 	VPMADDUBSW        Z8, Z22, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Y0, (SI)
 	VMOVAPS           Z1, Z5
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+4, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
 	VFNMADD231PS Z6, Z0, Z4
@@ -7914,34 +6478,36 @@ grouploop:
 	VPERMD       Z5, Z9, Z5
 	VPMADDUBSW   Z8, Z5, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS    (SI), Z0
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z6, Z1, Z0
 	VFNMADD231PS Z7, Z0, Z1
@@ -7949,7 +6515,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z7, Z0, Z2
 	VFMSUB231PS  Z6, Z2, Z0
 	VFNMADD231PS Z7, Z0, Z2
@@ -7957,7 +6523,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z7, Z0, Z3
 	VFMSUB231PS  Z6, Z3, Z0
 	VFNMADD231PS Z7, Z0, Z3
@@ -7965,7 +6531,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z7, Z0, Z4
 	VFMSUB231PS  Z6, Z4, Z0
 	VFNMADD231PS Z7, Z0, Z4
@@ -8006,66 +6572,66 @@ groupmeet3:
 	VPERMD       Z5, Z9, Z5
 	VPMADDUBSW   Z8, Z5, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
@@ -8073,24 +6639,24 @@ grouppiece:
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z13, Z1, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
 	VFMADD231PS  Z14, Z0, Z5
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z2, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z17
 	VFMADD231PS  Z14, Z0, Z17
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -8117,33 +6683,33 @@ grouptailnarrow:
 	VMOVDQU8.Z Z5, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
+	VMOVDQU8   Y0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -8154,113 +6720,113 @@ groupdone:
 	RET
 
 longs:
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
+	VPSUBD       Z1, Z0, Z7
 	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z16
-	VPSUBD       Z16, Z0, Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS constantsAVX512<>+80(SB), Z0
-	VFNMADD231PS Z6, Z7, Z0
-	VBROADCASTSS constantsAVX512<>+84(SB), Z16
-	VFMADD231PS  Z16, Z0, Z0
-	VMULPS       Z7, Z0, Z5
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
+	VBROADCASTSS constantsAVX512<>+80(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	MOVQ         R10, DI
+	CMPQ         DI, $+64
+	JLT          longrest
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          longloop
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VMOVAPS      Z16, Z4
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z7, Z0, Z5
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z4
 	VFMADD231PS  Z7, Z0, Z4
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VMOVAPS      Z16, Z3
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z3
 	VFMADD231PS  Z7, Z0, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VMOVAPS      Z16, Z2
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z2
 	VFMADD231PS  Z7, Z0, Z2
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VMOVAPS      Z16, Z1
-	VFMADD231PS  Z7, Z0, Z1
 
 longahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS      Z5, Z0, Z16
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z6, Z0, Z16
 	VFMADD231PS Z7, Z0, Z16
-	VCVTPH2PS   160(SI), Z0
-	VMULPS      Z5, Z0, Z17
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z6, Z0, Z17
 	VFMADD231PS Z7, Z0, Z17
-	VCVTPH2PS   192(SI), Z0
-	VMULPS      Z5, Z0, Z18
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z6, Z0, Z18
 	VFMADD231PS Z7, Z0, Z18
-	VCVTPH2PS   224(SI), Z0
-	VMULPS      Z5, Z0, Z19
-	VFMADD231PS Z7, Z0, Z19
-	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
+	VCMPPS      $0x03, Z4, Z5, K1
+	VCMPPS      $0x03, Z2, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longloop
-	VPANDD      Z13, Z4, Z0
+	VPANDD      Z13, Z5, Z0
+	VPANDD      Z13, Z4, Z19
 	VPANDD      Z13, Z3, Z20
 	VPANDD      Z13, Z2, Z21
-	VPANDD      Z13, Z1, Z22
 	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z19, Z19
 	VPMAXUD     Z15, Z20, Z20
 	VPMAXUD     Z15, Z21, Z21
-	VPMAXUD     Z15, Z22, Z22
+	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
 	VPANDD      Z12, Z3, Z24
 	VPANDD      Z12, Z2, Z25
-	VPANDD      Z12, Z1, Z26
-	VFMADD231PS Z14, Z0, Z23
+	VFMADD231PS Z14, Z0, Z22
+	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
 	VFMADD231PS Z14, Z21, Z25
-	VFMADD231PS Z14, Z22, Z26
+	VPMADDWD    Z10, Z22, Z22
 	VPMADDWD    Z10, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x0c, Z22, Z22
 	VPMADDWD    Z10, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x0c, Z23, Z23
 	VPMADDWD    Z10, Z25, Z25
-	VPMADDWD    Z10, Z26, Z26
-	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x0c, Z25, Z25
-	VPACKUSWB   Z25, Z23, Z23
-	VPACKSSDW   Z3, Z4, Z0
-	VPACKSSDW   Z1, Z2, Z20
-	VPACKSSWB   Z20, Z0, Z0
+	VPACKSSDW   Z25, Z24, Z24
+	VPSRLW      $0x0c, Z24, Z24
+	VPACKUSWB   Z24, Z22, Z22
+	VPACKSSDW   Z4, Z5, Z0
+	VPACKSSDW   Z2, Z3, Z19
+	VPACKSSWB   Z19, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z23
-	VPERMD      Z23, Z9, Z23
-	VPMADDUBSW  Z8, Z23, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z22
+	VPERMD      Z22, Z9, Z22
+	VPMADDUBSW  Z8, Z22, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
+	VMOVAPS     Z1, Z5
 	VMOVAPS     Z16, Z4
 	VMOVAPS     Z17, Z3
 	VMOVAPS     Z18, Z2
-	VMOVAPS     Z19, Z1
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+128
 	JGE         longahead
 
 longloop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z5, Z0, Z1
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z5, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z5, Z0, Z3
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z5, Z0, Z4
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z6, Z0, Z4
 	VFMADD231PS Z7, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
 	VCMPPS      $0x03, Z4, Z3, K2
@@ -8268,16 +6834,16 @@ longloop:
 	JNE         longrare
 	VPANDD      Z13, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z0, Z16
+	VPANDD      Z12, Z1, Z5
+	VFMADD231PS Z14, Z0, Z5
 	VPANDD      Z13, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z14, Z0, Z17
+	VPANDD      Z12, Z2, Z16
+	VFMADD231PS Z14, Z0, Z16
+	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z16, Z16
-	VPMADDWD    Z10, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z2, Z1, Z1
 	VPANDD      Z13, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
@@ -8285,118 +6851,120 @@ longloop:
 	VFMADD231PS Z14, Z0, Z2
 	VPANDD      Z13, Z4, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z4, Z17
-	VFMADD231PS Z14, Z0, Z17
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z14, Z0, Z16
 	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z17, Z17
-	VPACKSSDW   Z17, Z2, Z2
+	VPMADDWD    Z10, Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
 	VPACKSSDW   Z4, Z3, Z3
-	VPACKUSWB   Z2, Z16, Z16
+	VPACKUSWB   Z2, Z5, Z5
 	VPACKSSWB   Z3, Z1, Z1
 	VPSRLW      $0x04, Z1, Z1
-	VPTERNLOGD  $0xf8, Z11, Z1, Z16
-	VPERMD      Z16, Z9, Z16
-	VPMADDUBSW  Z8, Z16, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z5
+	VPERMD      Z5, Z9, Z5
+	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 longback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
 	JGE  longloop
 
 longtail:
-	TESTQ       R8, R8
-	JEQ         longend
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
 	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
+	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
+	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z1
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z2
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z3
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z4
+	VMULPS      Z6, Z0, Z4
 	VFMADD231PS Z7, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
 	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
-	JNE         longtailrare
+	JNE         longstage
 	VPANDD      Z13, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z0, Z16
-	CMPQ        R8, $+17
+	VPANDD      Z12, Z1, Z5
+	VFMADD231PS Z14, Z0, Z5
+	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	VPANDD      Z13, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z14, Z0, Z17
-	CMPQ        R8, $+33
+	VPANDD      Z12, Z2, Z16
+	VFMADD231PS Z14, Z0, Z16
+	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	VPANDD      Z13, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z3, Z18
-	VFMADD231PS Z14, Z0, Z18
-	CMPQ        R8, $+49
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z14, Z0, Z17
+	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	VPANDD      Z13, Z4, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z4, Z19
-	VFMADD231PS Z14, Z0, Z19
+	VPANDD      Z12, Z4, Z18
+	VFMADD231PS Z14, Z0, Z18
 
 longtailnarrow:
+	VPMADDWD   Z10, Z5, Z5
 	VPMADDWD   Z10, Z16, Z16
-	VPMADDWD   Z10, Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x0c, Z16, Z16
+	VPACKSSDW  Z16, Z5, Z5
+	VPSRLW     $0x0c, Z5, Z5
 	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z10, Z17, Z17
 	VPMADDWD   Z10, Z18, Z18
-	VPMADDWD   Z10, Z19, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPSRLW     $0x0c, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x0c, Z17, Z17
 	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z18, Z16, Z16
+	VPACKUSWB  Z17, Z5, Z5
 	VPACKSSWB  Z3, Z1, Z1
 	VPSRLW     $0x04, Z1, Z1
-	VPTERNLOGD $0xf8, Z11, Z1, Z16
-	VPERMD     Z16, Z9, Z16
+	VPTERNLOGD $0xf8, Z11, Z1, Z5
+	VPERMD     Z5, Z9, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8.Z Z16, K7, Z0
+	VMOVDQU8.Z Z5, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-
-longtailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
+	VMOVDQU8   Y0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
 longend:
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
@@ -8414,113 +6982,111 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (R8), Z0, Z7
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (R8), Z0, Z6
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
 	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z5
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
 	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFMSUB231PS.BCST  8(DX), Z1, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFMSUB231PS.BCST  8(BX), Z2, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFMSUB231PS.BCST  12(BX), Z3, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFMSUB231PS.BCST  12(BX), Z16, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z7, Z0
+	VPANDD            Z13, Z6, Z17
+	VPANDD            Z13, Z5, Z18
 	VPANDD            Z13, Z4, Z19
-	VPANDD            Z13, Z3, Z20
-	VPANDD            Z13, Z2, Z21
 	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z17, Z17
+	VPMAXUD           Z15, Z18, Z18
 	VPMAXUD           Z15, Z19, Z19
-	VPMAXUD           Z15, Z20, Z20
-	VPMAXUD           Z15, Z21, Z21
+	VPANDD            Z12, Z7, Z20
+	VPANDD            Z12, Z6, Z21
 	VPANDD            Z12, Z5, Z22
 	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z0, Z20
+	VFMADD231PS       Z14, Z17, Z21
+	VFMADD231PS       Z14, Z18, Z22
 	VFMADD231PS       Z14, Z19, Z23
-	VFMADD231PS       Z14, Z20, Z24
-	VFMADD231PS       Z14, Z21, Z25
+	VPMADDWD          Z10, Z20, Z20
+	VPMADDWD          Z10, Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPSRLW            $0x0c, Z20, Z20
 	VPMADDWD          Z10, Z22, Z22
 	VPMADDWD          Z10, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
 	VPSRLW            $0x0c, Z22, Z22
-	VPMADDWD          Z10, Z24, Z24
-	VPMADDWD          Z10, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x0c, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
+	VPACKUSWB         Z22, Z20, Z20
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
 	VPSRLW            $0x04, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z0, Z22
-	VPERMD            Z22, Z9, Z22
-	VPMADDUBSW        Z8, Z22, Z0
+	VPTERNLOGD        $0xf8, Z11, Z0, Z20
+	VPERMD            Z20, Z9, Z20
+	VPMADDUBSW        Z8, Z20, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
-	VMOVAPS           Z1, Z5
+	VMOVUPS           Y0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
 	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	ADDQ              $+8, DX
 	ADDQ              $+8, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -8531,11 +7097,11 @@ short2loop:
 	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z5, Z5
-	VPMADDWD          Z10, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
@@ -8544,11 +7110,11 @@ short2loop:
 	VFMADD231PS       Z14, Z0, Z2
 	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	VPACKUSWB         Z2, Z5, Z5
@@ -8558,13 +7124,13 @@ short2loop:
 	VPERMD            Z5, Z9, Z5
 	VPMADDUBSW        Z8, Z5, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -8586,159 +7152,155 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VCVTPH2PS         32(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST 4(BX), Z16, Z2
-	VCVTPH2PS         64(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 8(BX), Z16, Z1
-	VCVTPH2PS         96(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (R8), Z0, Z7
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST 4(R8), Z0, Z6
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST 8(R8), Z0, Z5
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFMSUB231PS.BCST  12(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z16
-	VMULPS.BCST       16(BX), Z16, Z17
-	VFMSUB231PS.BCST  16(DX), Z17, Z16
-	VFNMADD231PS.BCST 16(BX), Z16, Z17
-	VCVTPH2PS         160(SI), Z16
-	VMULPS.BCST       20(BX), Z16, Z18
-	VFMSUB231PS.BCST  20(DX), Z18, Z16
-	VFNMADD231PS.BCST 20(BX), Z16, Z18
-	VCVTPH2PS         192(SI), Z16
-	VMULPS.BCST       24(BX), Z16, Z19
-	VFMSUB231PS.BCST  24(DX), Z19, Z16
-	VFNMADD231PS.BCST 24(BX), Z16, Z19
-	VCVTPH2PS         224(SI), Z16
-	VMULPS.BCST       28(BX), Z16, Z20
-	VFMSUB231PS.BCST  28(DX), Z20, Z16
-	VFNMADD231PS.BCST 28(BX), Z16, Z20
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFMSUB231PS.BCST  16(BX), Z1, Z0
+	VFNMADD231PS.BCST 16(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFMSUB231PS.BCST  20(BX), Z2, Z0
+	VFNMADD231PS.BCST 20(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFMSUB231PS.BCST  24(BX), Z3, Z0
+	VFNMADD231PS.BCST 24(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z16
+	VFMSUB231PS.BCST  28(BX), Z16, Z0
+	VFNMADD231PS.BCST 28(R8), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z13, Z3, Z16
-	VPANDD            Z13, Z2, Z21
-	VPANDD            Z13, Z1, Z22
-	VPANDD            Z13, Z0, Z23
-	VPMAXUD           Z15, Z16, Z16
-	VPMAXUD           Z15, Z21, Z21
-	VPMAXUD           Z15, Z22, Z22
-	VPMAXUD           Z15, Z23, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VPANDD            Z12, Z1, Z26
-	VPANDD            Z12, Z0, Z27
-	VFMADD231PS       Z14, Z16, Z24
-	VFMADD231PS       Z14, Z21, Z25
-	VFMADD231PS       Z14, Z22, Z26
-	VFMADD231PS       Z14, Z23, Z27
-	VPMADDWD          Z10, Z24, Z24
-	VPMADDWD          Z10, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x0c, Z24, Z24
-	VPMADDWD          Z10, Z26, Z26
-	VPMADDWD          Z10, Z27, Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x0c, Z26, Z26
-	VPACKUSWB         Z26, Z24, Z24
-	VPACKSSDW         Z2, Z3, Z16
-	VPACKSSDW         Z0, Z1, Z21
-	VPACKSSWB         Z21, Z16, Z16
-	VPSRLW            $0x04, Z16, Z16
-	VPTERNLOGD        $0xf8, Z11, Z16, Z24
-	VPERMD            Z24, Z9, Z24
-	VPMADDUBSW        Z8, Z24, Z16
-	VPMOVWB           Z16, Y16
-	VMOVUPS           Y16, (DI)
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+16, DX
+	VPANDD            Z13, Z7, Z0
+	VPANDD            Z13, Z6, Z17
+	VPANDD            Z13, Z5, Z18
+	VPANDD            Z13, Z4, Z19
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z17, Z17
+	VPMAXUD           Z15, Z18, Z18
+	VPMAXUD           Z15, Z19, Z19
+	VPANDD            Z12, Z7, Z20
+	VPANDD            Z12, Z6, Z21
+	VPANDD            Z12, Z5, Z22
+	VPANDD            Z12, Z4, Z23
+	VFMADD231PS       Z14, Z0, Z20
+	VFMADD231PS       Z14, Z17, Z21
+	VFMADD231PS       Z14, Z18, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VPMADDWD          Z10, Z20, Z20
+	VPMADDWD          Z10, Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPSRLW            $0x0c, Z20, Z20
+	VPMADDWD          Z10, Z22, Z22
+	VPMADDWD          Z10, Z23, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPSRLW            $0x0c, Z22, Z22
+	VPACKUSWB         Z22, Z20, Z20
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z0, Z20
+	VPERMD            Z20, Z9, Z20
+	VPMADDUBSW        Z8, Z20, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
 	ADDQ              $+16, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z13, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z10, Z17, Z17
-	VPMADDWD          Z10, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x0c, Z17, Z17
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPMADDWD          Z10, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z16, Z0
+	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VPERMD            Z17, Z9, Z17
-	VPMADDUBSW        Z8, Z17, Z0
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPERMD            Z5, Z9, Z5
+	VPMADDUBSW        Z8, Z5, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Y0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+16, R8
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -8753,33 +7315,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (BX), Z1
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (R8), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
+	VMOVUPS      (BX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(BX), Z1
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(R8), Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(DX), Z4
+	VMOVUPS      64(BX), Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMOVUPS      128(BX), Z1
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(R8), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
+	VMOVUPS      128(BX), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    96(SI), Z0
-	VMOVUPS      192(BX), Z1
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(R8), Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z6
+	VMOVUPS      192(BX), Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VCMPPS       $0x03, Z3, Z2, K1
@@ -8819,110 +7381,29 @@ laneloop:
 	VPERMD       Z1, Z9, Z1
 	VPMADDUBSW   Z8, Z1, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  672(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  680(SP), DX
+	MOVQ  688(SP), BX
+	MOVQ  696(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K7, Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K7, Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VCMPPS       $0x03, Z3, Z2, K1
-	VCMPPS       $0x03, Z5, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z14, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z0, Z6
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z7
-	VFMADD231PS  Z14, Z0, Z7
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z5, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z5, Z16
-	VFMADD231PS  Z14, Z0, Z16
-
-lanetailnarrow:
-	VPMADDWD   Z10, Z1, Z1
-	VPMADDWD   Z10, Z6, Z6
-	VPACKSSDW  Z6, Z1, Z1
-	VPSRLW     $0x0c, Z1, Z1
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z10, Z7, Z7
-	VPMADDWD   Z10, Z16, Z16
-	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x0c, Z7, Z7
-	VPACKSSDW  Z5, Z4, Z4
-	VPACKUSWB  Z7, Z1, Z1
-	VPACKSSWB  Z4, Z2, Z2
-	VPSRLW     $0x04, Z2, Z2
-	VPTERNLOGD $0xf8, Z11, Z2, Z1
-	VPERMD     Z1, Z9, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -8936,21 +7417,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
+	VCVTPH2PS    32(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
+	VCVTPH2PS    64(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
+	VCVTPH2PS    96(DX), Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
 	VFNMADD231PS Z6, Z0, Z4
@@ -8991,9 +7472,9 @@ groupstream:
 	VPERMD       Z5, Z9, Z5
 	VPMADDUBSW   Z8, Z5, Z0
 	VPMOVWB      Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -9037,68 +7518,25 @@ grouplast:
 	VPERMD      Z18, Z9, Z18
 	VPMADDUBSW  Z8, Z18, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R9
 	JMP         groupwhole
 
 grouprare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VCVTPH2PS   32(SI), Z1
-	VDIVPS      Z7, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VCVTPH2PS   64(SI), Z1
-	VDIVPS      Z7, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   96(SI), Z3
-	VDIVPS      Z7, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z5, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         groupback
+	MOVQ $+1, 712(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -9106,14 +7544,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -9122,12 +7560,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -9136,14 +7574,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -9152,12 +7590,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -9166,14 +7604,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -9182,12 +7620,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -9196,112 +7634,65 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VDIVPS      Z7, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VDIVPS      Z7, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VDIVPS      Z7, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z5, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z2, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 680(SP)
+	LEAQ 32(SP), DX
+	MOVQ R9, 704(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 672(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 680(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 704(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z5, Z0, Z1
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z5, Z0, Z2
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z6, Z0, Z2
 	VFMADD231PS Z7, Z0, Z2
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z5, Z0, Z3
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z6, Z0, Z3
 	VFMADD231PS Z7, Z0, Z3
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z5, Z0, Z4
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z6, Z0, Z4
 	VFMADD231PS Z7, Z0, Z4
 	VCMPPS      $0x03, Z2, Z1, K1
 	VCMPPS      $0x03, Z4, Z3, K2
@@ -9309,16 +7700,16 @@ longstream:
 	JNE         longrare
 	VPANDD      Z13, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z0, Z16
+	VPANDD      Z12, Z1, Z5
+	VFMADD231PS Z14, Z0, Z5
 	VPANDD      Z13, Z2, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z14, Z0, Z17
+	VPANDD      Z12, Z2, Z16
+	VFMADD231PS Z14, Z0, Z16
+	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z16, Z16
-	VPMADDWD    Z10, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z2, Z1, Z1
 	VPANDD      Z13, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
@@ -9326,178 +7717,74 @@ longstream:
 	VFMADD231PS Z14, Z0, Z2
 	VPANDD      Z13, Z4, Z0
 	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z4, Z17
-	VFMADD231PS Z14, Z0, Z17
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z14, Z0, Z16
 	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z17, Z17
-	VPACKSSDW   Z17, Z2, Z2
+	VPMADDWD    Z10, Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
 	VPACKSSDW   Z4, Z3, Z3
-	VPACKUSWB   Z2, Z16, Z16
+	VPACKUSWB   Z2, Z5, Z5
 	VPACKSSWB   Z3, Z1, Z1
 	VPSRLW      $0x04, Z1, Z1
-	VPTERNLOGD  $0xf8, Z11, Z1, Z16
-	VPERMD      Z16, Z9, Z16
-	VPMADDUBSW  Z8, Z16, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z5
+	VPERMD      Z5, Z9, Z5
+	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
 	JGE         longstream
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VCVTPH2PS   32(SI), Z1
-	VDIVPS      Z6, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VCVTPH2PS   64(SI), Z1
-	VDIVPS      Z6, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   96(SI), Z3
-	VDIVPS      Z6, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z16
-	VPMAXUD     Z15, Z16, Z16
-	VPANDD      Z12, Z3, Z17
-	VFMADD231PS Z14, Z16, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z17, Z17
-	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         longback
+	MOVQ $+2, 712(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  rare
 
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VDIVPS      Z6, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VDIVPS      Z6, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VDIVPS      Z6, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z16
-	VPMAXUD     Z15, Z16, Z16
-	VPANDD      Z12, Z3, Z17
-	VFMADD231PS Z14, Z16, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z17, Z17
-	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z2, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         longtailback
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 672(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 680(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -9508,11 +7795,11 @@ short2stream:
 	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z5, Z5
-	VPMADDWD          Z10, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
@@ -9521,11 +7808,11 @@ short2stream:
 	VFMADD231PS       Z14, Z0, Z2
 	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	VPACKUSWB         Z2, Z5, Z5
@@ -9535,203 +7822,147 @@ short2stream:
 	VPERMD            Z5, Z9, Z5
 	VPMADDUBSW        Z8, Z5, Z0
 	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Y0, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+8, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VCVTPH2PS   32(SI), Z1
-	VDIVPS      Z7, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VCVTPH2PS   64(SI), Z1
-	VDIVPS      Z6, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   96(SI), Z3
-	VDIVPS      Z6, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z5, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short2back
+	MOVQ $+3, 712(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z13, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z10, Z17, Z17
-	VPMADDWD          Z10, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x0c, Z17, Z17
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPMADDWD          Z10, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z16, Z0
+	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VPERMD            Z17, Z9, Z17
-	VPMADDUBSW        Z8, Z17, Z0
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPERMD            Z5, Z9, Z5
+	VPMADDUBSW        Z8, Z5, Z0
 	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Y0, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
+	ADDQ              $+16, R8
+	ADDQ              $+32, SI
+	ADDQ              $+128, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VCVTPH2PS   32(SI), Z1
-	VDIVPS      Z6, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z3, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VCVTPH2PS   64(SI), Z1
-	VDIVPS      Z5, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z3, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   96(SI), Z3
-	VDIVPS      Z4, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z17
-	VPMAXUD     Z15, Z17, Z17
-	VPANDD      Z12, Z3, Z18
-	VFMADD231PS Z14, Z17, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z16, Z16
-	VPMADDWD    Z10, Z18, Z18
-	VPACKSSDW   Z18, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z16, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short4back
+	MOVQ $+4, 712(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+5, 712(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 680(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
+	JMP  laneloop
+
+longstage:
+	MOVQ SI, 672(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 680(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
+
+rare:
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z13, Z0, Z1
@@ -9740,8 +7971,8 @@ lanerare:
 	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMOVUPS     64(DX), Z3
+	VCVTPH2PS   32(DX), Z1
+	VMOVUPS     64(BX), Z3
 	VDIVPS      Z3, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VPANDD      Z13, Z1, Z3
@@ -9755,8 +7986,8 @@ lanerare:
 	VPACKSSDW   Z4, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
 	VPACKSSDW   Z1, Z0, Z0
-	VCVTPH2PS   64(SI), Z1
-	VMOVUPS     128(DX), Z3
+	VCVTPH2PS   64(DX), Z1
+	VMOVUPS     128(BX), Z3
 	VDIVPS      Z3, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VPANDD      Z13, Z1, Z3
@@ -9765,8 +7996,8 @@ lanerare:
 	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   96(SI), Z3
-	VMOVUPS     192(DX), Z5
+	VCVTPH2PS   96(DX), Z3
+	VMOVUPS     192(BX), Z5
 	VDIVPS      Z5, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
 	VPANDD      Z13, Z3, Z5
@@ -9787,95 +8018,58 @@ lanerare:
 	VPERMD      Z2, Z9, Z2
 	VPMADDUBSW  Z8, Z2, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
+	CMPQ        712(SP), $+1
+	JEQ         groupresume
+	CMPQ        712(SP), $+2
+	JEQ         longresume
+	CMPQ        712(SP), $+3
+	JEQ         short2resume
+	CMPQ        712(SP), $+4
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMOVUPS.Z   64(DX), K7, Z3
-	VDIVPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMOVUPS.Z   128(DX), K7, Z3
-	VDIVPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMOVUPS.Z   192(DX), K7, Z5
-	VDIVPS      Z5, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z2, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         688(SP), BX
+	MOVQ         696(SP), R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	JMP          groupback
+
+longresume:
+	MOVQ         688(SP), BX
+	MOVQ         696(SP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
+	VPSUBD       Z1, Z0, Z7
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+80(SB), Z1
+	VFNMADD231PS Z0, Z7, Z1
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z6
+	JMP          longback
+
+short2resume:
+	MOVQ 688(SP), BX
+	MOVQ 696(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 688(SP), BX
+	MOVQ 696(SP), R8
+	JMP  short4back
 
 // func QuantizeFpPowerOfTwoE2M1PackedF16AVX512(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX512(SB), $464-48
+	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// per group: Z7 recip
 	// vector registers in use at once: 25
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         recip+16(FP), BX
 	VBROADCASTSS constantsAVX512<>+80(SB), Z15
 	VBROADCASTSS constantsAVX512<>+92(SB), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -9894,48 +8088,48 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z7
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
 	JGE          groupfirst
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R8
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VCVTPH2PS (SI), Z0
+	VCVTPH2PS (DX), Z0
 	VMULPS    Z7, Z0, Z6
-	VCVTPH2PS 32(SI), Z0
+	VCVTPH2PS 32(DX), Z0
 	VMULPS    Z7, Z0, Z5
-	VCVTPH2PS 64(SI), Z0
+	VCVTPH2PS 64(DX), Z0
 	VMULPS    Z7, Z0, Z4
-	VCVTPH2PS 96(SI), Z0
+	VCVTPH2PS 96(DX), Z0
 	VMULPS    Z7, Z0, Z3
 	CMPQ      R8, $+128
 	JLT       groupends
 
 groupahead:
-	VCVTPH2PS   128(SI), Z0
+	VCVTPH2PS   128(DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VCVTPH2PS   160(SI), Z1
+	VCVTPH2PS   160(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VCVTPH2PS   192(SI), Z2
+	VCVTPH2PS   192(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VCVTPH2PS   224(SI), Z16
+	VCVTPH2PS   224(DX), Z16
 	VMULPS      Z7, Z16, Z16
 	VCMPPS      $0x03, Z5, Z6, K1
 	VCMPPS      $0x03, Z3, Z4, K2
@@ -9974,13 +8168,13 @@ groupahead:
 	VPERMD      Z21, Z9, Z21
 	VPMADDUBSW  Z8, Z21, Z17
 	VPMOVWB     Z17, Y17
-	VMOVUPS     Y17, (DI)
+	VMOVUPS     Y17, (SI)
 	VMOVAPS     Z0, Z6
 	VMOVAPS     Z1, Z5
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+128
 	JGE         groupahead
@@ -9988,18 +8182,18 @@ groupahead:
 groupends:
 	CMPQ  R8, $+64
 	JNE   grouplast
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VCVTPH2PS   160(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VCVTPH2PS   192(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VCVTPH2PS   224(SI), Z16
-	VMULPS.BCST 4(DX), Z16, Z16
+	VCVTPH2PS   128(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VCVTPH2PS   160(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VCVTPH2PS   192(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VCVTPH2PS   224(DX), Z16
+	VMULPS.BCST 4(BX), Z16, Z16
 	VCMPPS      $0x03, Z5, Z6, K1
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
@@ -10037,34 +8231,34 @@ groupturn:
 	VPERMD      Z21, Z9, Z21
 	VPMADDUBSW  Z8, Z21, Z17
 	VPMOVWB     Z17, Y17
-	VMOVUPS     Y17, (DI)
+	VMOVUPS     Y17, (SI)
 	VMOVAPS     Z0, Z6
 	VMOVAPS     Z1, Z5
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	ADDQ        $+4, DX
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	ADDQ        $+4, BX
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	MOVQ        R9, R8
-	SUBQ        R8, BX
+	SUBQ        R8, DI
 	CMPQ        R8, $+64
 	JNE         groupturned
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VCVTPH2PS   (SI), Z0
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
+	VCVTPH2PS   64(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -10103,51 +8297,53 @@ grouploop:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+64, R8
 	CMPQ R8, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VCVTPH2PS (SI), Z0
+	VCVTPH2PS (DX), Z0
 	VMULPS    Z7, Z0, Z0
 	SUBQ      $+16, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VCVTPH2PS 32(SI), Z1
+	VCVTPH2PS 32(DX), Z1
 	VMULPS    Z7, Z1, Z1
 	SUBQ      $+16, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VCVTPH2PS 64(SI), Z2
+	VCVTPH2PS 64(DX), Z2
 	VMULPS    Z7, Z2, Z2
 	SUBQ      $+16, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -10186,81 +8382,81 @@ groupmeet3:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
+	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
+	VMOVDQU16.Z  32(DX), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z7, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
+	VMOVDQU16.Z  64(DX), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z7, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
+	VMOVDQU16.Z  96(DX), K7, Y3
 	VCVTPH2PS    Y3, Z3
 	VMULPS       Z7, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z13, Z0, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z0, Z5
 	VFMADD231PS  Z14, Z4, Z5
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z1, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z1, Z6
 	VFMADD231PS  Z14, Z4, Z6
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z2, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z4, Z16
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
@@ -10287,32 +8483,32 @@ grouptailnarrow:
 	VMOVDQU8.Z Z5, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(BX), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
+	VMOVDQU8   Y0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*2), DX
 
-grouptailback:
-	MOVQ  BX, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(BX*2), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+grouprest:
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -10330,24 +8526,24 @@ short2:
 	JGT         short2stream
 	CMPQ        R8, $+8
 	JLT         short2loop
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VCVTPH2PS   32(SI), Z0
-	VMULPS.BCST (DX), Z0, Z6
-	VCVTPH2PS   64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z5
-	VCVTPH2PS   96(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z4
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z7
+	VCVTPH2PS   32(DX), Z0
+	VMULPS.BCST (BX), Z0, Z6
+	VCVTPH2PS   64(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z5
+	VCVTPH2PS   96(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z4
 
 short2ahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VCVTPH2PS   160(SI), Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VCVTPH2PS   192(SI), Z2
-	VMULPS.BCST 12(DX), Z2, Z2
-	VCVTPH2PS   224(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	VCVTPH2PS   128(DX), Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VCVTPH2PS   160(DX), Z1
+	VMULPS.BCST 8(BX), Z1, Z1
+	VCVTPH2PS   192(DX), Z2
+	VMULPS.BCST 12(BX), Z2, Z2
+	VCVTPH2PS   224(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z6, Z7, K1
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
@@ -10385,27 +8581,27 @@ short2ahead:
 	VPERMD      Z20, Z9, Z20
 	VPMADDUBSW  Z8, Z20, Z16
 	VPMOVWB     Z16, Y16
-	VMOVUPS     Y16, (DI)
+	VMOVUPS     Y16, (SI)
 	VMOVAPS     Z0, Z7
 	VMOVAPS     Z1, Z6
 	VMOVAPS     Z2, Z5
 	VMOVAPS     Z3, Z4
-	ADDQ        $+8, DX
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	ADDQ        $+8, BX
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+4
 	JGE         short2ahead
 
 short2loop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VCVTPH2PS   32(DX), Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VCVTPH2PS   64(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VCVTPH2PS   96(DX), Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -10443,12 +8639,12 @@ short2loop:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, BX
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -10470,24 +8666,24 @@ short4:
 	JGT         short4stream
 	CMPQ        R8, $+16
 	JLT         short4loop
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VCVTPH2PS   32(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z6
-	VCVTPH2PS   64(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z5
-	VCVTPH2PS   96(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z4
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z7
+	VCVTPH2PS   32(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z6
+	VCVTPH2PS   64(DX), Z0
+	VMULPS.BCST 8(BX), Z0, Z5
+	VCVTPH2PS   96(DX), Z0
+	VMULPS.BCST 12(BX), Z0, Z4
 
 short4ahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS.BCST 16(DX), Z0, Z0
-	VCVTPH2PS   160(SI), Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VCVTPH2PS   192(SI), Z2
-	VMULPS.BCST 24(DX), Z2, Z2
-	VCVTPH2PS   224(SI), Z3
-	VMULPS.BCST 28(DX), Z3, Z3
+	VCVTPH2PS   128(DX), Z0
+	VMULPS.BCST 16(BX), Z0, Z0
+	VCVTPH2PS   160(DX), Z1
+	VMULPS.BCST 20(BX), Z1, Z1
+	VCVTPH2PS   192(DX), Z2
+	VMULPS.BCST 24(BX), Z2, Z2
+	VCVTPH2PS   224(DX), Z3
+	VMULPS.BCST 28(BX), Z3, Z3
 	VCMPPS      $0x03, Z6, Z7, K1
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
@@ -10525,27 +8721,27 @@ short4ahead:
 	VPERMD      Z20, Z9, Z20
 	VPMADDUBSW  Z8, Z20, Z16
 	VPMOVWB     Z16, Y16
-	VMOVUPS     Y16, (DI)
+	VMOVUPS     Y16, (SI)
 	VMOVAPS     Z0, Z7
 	VMOVAPS     Z1, Z6
 	VMOVAPS     Z2, Z5
 	VMOVAPS     Z3, Z4
-	ADDQ        $+16, DX
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	ADDQ        $+16, BX
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+8
 	JGE         short4ahead
 
 short4loop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VCVTPH2PS   32(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VCVTPH2PS   64(DX), Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VCVTPH2PS   96(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -10583,12 +8779,12 @@ short4loop:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 short4back:
-	ADDQ $+16, DX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+16, BX
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
@@ -10603,22 +8799,22 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
 	VMULPS      Z1, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMOVUPS     64(DX), Z2
+	VCVTPH2PS   32(DX), Z1
+	VMOVUPS     64(BX), Z2
 	VMULPS      Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMOVUPS     128(DX), Z3
+	VCVTPH2PS   64(DX), Z2
+	VMOVUPS     128(BX), Z3
 	VMULPS      Z3, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMOVUPS     192(DX), Z4
+	VCVTPH2PS   96(DX), Z3
+	VMOVUPS     192(BX), Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -10657,97 +8853,27 @@ laneloop:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  424(SP), DX
+	MOVQ  432(SP), BX
 
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanetailrare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z2, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z2, Z7
-	VFMADD231PS Z14, Z4, Z7
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z4, Z16
-
-lanetailnarrow:
-	VPMADDWD   Z10, Z5, Z5
-	VPMADDWD   Z10, Z6, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z10, Z7, Z7
-	VPMADDWD   Z10, Z16, Z16
-	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x0c, Z7, Z7
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z7, Z5, Z5
-	VPACKSSWB  Z2, Z0, Z0
-	VPSRLW     $0x04, Z0, Z0
-	VPTERNLOGD $0xf8, Z11, Z0, Z5
-	VPERMD     Z5, Z9, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z5, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(BX), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -10761,15 +8887,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
+	VCVTPH2PS   32(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
+	VCVTPH2PS   64(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
+	VCVTPH2PS   96(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -10808,9 +8934,9 @@ groupstream:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -10854,68 +8980,20 @@ grouplast:
 	VPERMD      Z17, Z9, Z17
 	VPMADDUBSW  Z8, Z17, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	SUBQ        $+64, R8
 	JMP         groupwhole
 
 grouprare:
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z7, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS      Z7, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VCVTPH2PS   64(SI), Z1
-	VMULPS      Z7, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   96(SI), Z3
-	VMULPS      Z7, Z3, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         groupback
+	MOVQ $+1, 448(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -10923,12 +9001,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -10937,10 +9015,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -10949,12 +9027,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -10963,10 +9041,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -10975,12 +9053,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -10989,10 +9067,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -11001,106 +9079,59 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z7, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z7, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMULPS      Z7, Z3, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z2, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 32(SP), DX
+	MOVQ R8, 440(SP)
+	SUBQ R8, R8
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 416(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 424(SP), DX
+	LEAQ (DX)(DI*2), DX
+	MOVQ 440(SP), R8
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+64, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VCVTPH2PS   32(DX), Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VCVTPH2PS   64(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VCVTPH2PS   96(DX), Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -11138,83 +9169,35 @@ short2stream:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+8, DX
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+8, BX
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short2rare:
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VCVTPH2PS   64(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short2back
+	MOVQ $+2, 448(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VCVTPH2PS   32(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VCVTPH2PS   64(DX), Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VCVTPH2PS   96(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -11252,75 +9235,46 @@ short4stream:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+16, DX
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+16, BX
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
 	JMP         short4end
 
 short4rare:
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VCVTPH2PS   64(SI), Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short4back
+	MOVQ $+3, 448(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	JMP  rare
 
 lanerare:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+4, 448(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (BX), Z1
 	VMULPS      Z1, Z0, Z0
 	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -11329,8 +9283,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMOVUPS     64(DX), Z3
+	VCVTPH2PS   32(DX), Z1
+	VMOVUPS     64(BX), Z3
 	VMULPS      Z3, Z1, Z1
 	VPANDD      Z13, Z1, Z3
 	VPMAXUD     Z15, Z3, Z3
@@ -11344,8 +9298,8 @@ lanerare:
 	VPACKSSDW   Z4, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
 	VPACKSSDW   Z1, Z0, Z0
-	VCVTPH2PS   64(SI), Z1
-	VMOVUPS     128(DX), Z3
+	VCVTPH2PS   64(DX), Z1
+	VMOVUPS     128(BX), Z3
 	VMULPS      Z3, Z1, Z1
 	VPANDD      Z13, Z1, Z3
 	VPMAXUD     Z15, Z3, Z3
@@ -11354,8 +9308,8 @@ lanerare:
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   96(SI), Z3
-	VMOVUPS     192(DX), Z5
+	VCVTPH2PS   96(DX), Z3
+	VMOVUPS     192(BX), Z5
 	VMULPS      Z5, Z3, Z3
 	VPANDD      Z13, Z3, Z5
 	VPMAXUD     Z15, Z5, Z5
@@ -11376,84 +9330,27 @@ lanerare:
 	VPERMD      Z2, Z9, Z2
 	VPMADDUBSW  Z8, Z2, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
+	CMPQ        448(SP), $+1
+	JEQ         groupresume
+	CMPQ        448(SP), $+2
+	JEQ         short2resume
+	CMPQ        448(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMOVUPS.Z   64(DX), K7, Z3
-	VMULPS      Z3, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMOVUPS.Z   192(DX), K7, Z5
-	VMULPS      Z5, Z3, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z2, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         432(SP), BX
+	VBROADCASTSS (BX), Z7
+	JMP          groupback
+
+short2resume:
+	MOVQ 432(SP), BX
+	JMP  short2back
+
+short4resume:
+	MOVQ 432(SP), BX
+	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x7f800000
 DATA constantsAVX512<>+4(SB)/4, $0x7fffffff

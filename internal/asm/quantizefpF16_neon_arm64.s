@@ -6,16 +6,16 @@
 
 // func QuantizeFpFloat8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpFloat8F16NEON(SB), NOSPLIT, $184-80
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·QuantizeFpFloat8F16NEON(SB), NOSPLIT, $232-80
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V10 0x80808080, V0 Shr, V0 Shl, V1 Shl, V9 Or
 	// per group: V8 scale, V7 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 21
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	// vector registers in use at once: 18
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS ruler+36(FP), F14
@@ -45,19 +45,19 @@ TEXT ·QuantizeFpFloat8F16NEON(SB), NOSPLIT, $184-80
 	CMP $1, R5
 	BEQ longs
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
@@ -68,7 +68,7 @@ grouploop:
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V1.S4, V0.S4
 	VFMLS V7.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
@@ -117,29 +117,31 @@ grouploop:
 	VUZP2 V4.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R2), [V7.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
@@ -158,7 +160,7 @@ groupmeet1:
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
@@ -211,192 +213,102 @@ groupmeet3:
 	VUZP2 V4.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V2.S4, V1.S4
-	VFMLS V7.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V1.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V1.S4
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V8.S4, V4.S4, V3.S4
-	VFMLS V7.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V3.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V0.S4, V5.S4
-	CMP $5, R4
-	BLT grouptailnarrow
-	VAND V12.B16, V1.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT grouptailnarrow
-	VAND V12.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V4.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-	CMP $13, R4
-	BLT grouptailnarrow
-	VAND V12.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V3.B16, V17.B16
-	VFMLA V14.S4, V0.S4, V17.S4
-grouptailnarrow:
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	VUZP1 V17.H8, V16.H8, V1.H8
-	VUZP2 V17.H8, V16.H8, V16.H8
-	WORD $0x4e69b610 // sqdmulh v16.8h, v16.8h, v9.8h
-	VADD V16.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMIN V13.B16, V0.B16, V0.B16
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R4, R0, R0
-	ADD R4<<1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V8.S4
-	VLD1R (R2), [V7.S4]
+	VLD1R (R3), [V0.S4]
 	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V7.S4, V8.S4, V0.S4
-	MOVD $880803840, R16
 	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e28dc46 // fmul v6.4s, v2.4s, v8.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT longtail
+	VFMLS V0.S4, V8.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
+	MOVD R6, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
 	VFMLA V8.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e26dc01 // fmul v1.4s, v0.4s, v6.4s
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
 	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e26dc64 // fmul v4.4s, v3.4s, v6.4s
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
 	VFMLA V8.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e26dc03 // fmul v3.4s, v0.4s, v6.4s
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
 	VFMLA V8.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
@@ -410,10 +322,10 @@ longloop:
 	VFMLA V14.S4, V0.S4, V5.S4
 	VAND V12.B16, V1.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V1.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-	VUZP1 V16.H8, V5.H8, V0.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
+	VAND V11.B16, V1.B16, V6.B16
+	VFMLA V14.S4, V0.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V0.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
 	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
 	VADD V5.H8, V0.H8, V0.H8
 	VUZP2 V1.H8, V2.H8, V2.H8
@@ -423,10 +335,10 @@ longloop:
 	VFMLA V14.S4, V1.S4, V5.S4
 	VAND V12.B16, V3.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V11.B16, V3.B16, V16.B16
-	VFMLA V14.S4, V1.S4, V16.S4
-	VUZP1 V16.H8, V5.H8, V1.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
+	VAND V11.B16, V3.B16, V6.B16
+	VFMLA V14.S4, V1.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V1.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
 	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
 	VADD V5.H8, V1.H8, V1.H8
 	VUZP2 V3.H8, V4.H8, V4.H8
@@ -436,155 +348,63 @@ longloop:
 	VUZP2 V4.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 longback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R4, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
-	VFMLA V8.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e26dc01 // fmul v1.4s, v0.4s, v6.4s
-	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e26dc64 // fmul v4.4s, v3.4s, v6.4s
-	VFMLA V8.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e26dc03 // fmul v3.4s, v0.4s, v6.4s
-	VFMLA V8.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V0.S4, V5.S4
-	CMP $5, R4
-	BLT longtailnarrow
-	VAND V12.B16, V1.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V1.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-	CMP $9, R4
-	BLT longtailnarrow
-	VAND V12.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V4.B16, V17.B16
-	VFMLA V14.S4, V0.S4, V17.S4
-	CMP $13, R4
-	BLT longtailnarrow
-	VAND V12.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V3.B16, V18.B16
-	VFMLA V14.S4, V0.S4, V18.S4
-longtailnarrow:
-	VUZP1 V16.H8, V5.H8, V0.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	VUZP1 V18.H8, V17.H8, V1.H8
-	VUZP2 V18.H8, V17.H8, V17.H8
-	WORD $0x4e69b631 // sqdmulh v17.8h, v17.8h, v9.8h
-	VADD V17.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMIN V13.B16, V0.B16, V0.B16
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $2, R4, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece16:
-	ADD R4, R0, R0
-	ADD R4<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	SUB $1, R5, R5
 	CBNZ R5, longs
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
+	FMOVQ (R4), F2
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R2), F4
+	FMOVQ (R3), F4
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V4.S4, V3.S4, V1.S4
 	VFMLS V2.S4, V1.S4, V3.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F1
+	FMOVQ 16(R4), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F4
+	FMOVQ 16(R3), F4
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V4.S4, V2.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F4
+	FMOVQ 32(R4), F4
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	FMOVQ 32(R2), F6
+	FMOVQ 32(R3), F6
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V6.S4, V5.S4, V1.S4
 	VFMLS V4.S4, V1.S4, V5.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F1
 	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R3), F6
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V6.S4, V4.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V4.S4
@@ -626,253 +446,43 @@ laneloop:
 	VUZP2 V5.B16, V3.B16, V3.B16
 	VAND V10.B16, V3.B16, V3.B16
 	VORR V3.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R4, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R4, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R4, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 128(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F4
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V4.S4, V3.S4, V1.S4
-	VFMLS V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F4
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V4.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 160(RSP), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	FMOVQ 96(RSP), F6
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V6.S4, V5.S4, V1.S4
-	VFMLS V4.S4, V1.S4, V5.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F6
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V6.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e24f4a1 // fmax v1.4s, v5.4s, v4.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V12.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V3.B16, V1.B16
-	VFMLA V14.S4, V0.S4, V1.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	VAND V12.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	VAND V12.B16, V5.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V5.B16, V7.B16
-	VFMLA V14.S4, V0.S4, V7.S4
-	CMP $13, R4
-	BLT lanetailnarrow
-	VAND V12.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V4.B16, V8.B16
-	VFMLA V14.S4, V0.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V1.H8, V0.H8
-	VUZP2 V6.H8, V1.H8, V1.H8
-	WORD $0x4e69b421 // sqdmulh v1.8h, v1.8h, v9.8h
-	VADD V1.H8, V0.H8, V0.H8
-	VUZP2 V2.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
-	VADD V7.H8, V1.H8, V1.H8
-	VUZP2 V4.H8, V5.H8, V5.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMIN V13.B16, V0.B16, V0.B16
-	VUZP2 V5.B16, V3.B16, V3.B16
-	VAND V10.B16, V3.B16, V3.B16
-	VORR V3.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece29
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R4, piece30
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R4, piece31
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R4, piece32
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece32:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V12.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V11.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V4.B16, V2.B16, V4.B16
-	VAND V1.B16, V2.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VAND V12.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V11.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V3.B16, V6.B16
-	VAND V0.B16, V3.B16, V0.B16
-	VUZP1 V6.H8, V4.H8, V5.H8
-	VUZP2 V6.H8, V4.H8, V4.H8
-	WORD $0x4e69b484 // sqdmulh v4.8h, v4.8h, v9.8h
-	VADD V4.H8, V5.H8, V5.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 16(R1), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e28fc84 // fdiv v4.4s, v4.4s, v8.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VAND V12.B16, V4.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V11.B16, V4.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	VAND V17.B16, V6.B16, V17.B16
-	VAND V4.B16, V6.B16, V4.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e410 // fcmeq v16.4s, v0.4s, v0.4s
-	VAND V12.B16, V0.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VAND V11.B16, V0.B16, V19.B16
-	VFMLA V14.S4, V18.S4, V19.S4
-	VAND V19.B16, V16.B16, V19.B16
-	VAND V0.B16, V16.B16, V0.B16
-	VUZP1 V19.H8, V17.H8, V18.H8
-	VUZP2 V19.H8, V17.H8, V17.H8
-	WORD $0x4e69b631 // sqdmulh v17.8h, v17.8h, v9.8h
-	VADD V17.H8, V18.H8, V18.H8
-	VUZP2 V0.H8, V4.H8, V4.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a45 // sqxtun2 v5.16b, v18.8h
-	VUMIN V13.B16, V5.B16, V5.B16
-	VUZP2 V4.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V16.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V2.B16, V2.B16
-	FMOVS nan+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V2.B16, V2.B16
-	VORR V2.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 232(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -880,12 +490,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
 	VMOV V1.B16, V8.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V7.B16, V31.B16, V1.B16
@@ -894,8 +504,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -903,13 +513,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R2), [V7.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -918,12 +528,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
 	VMOV V3.B16, V8.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V7.B16, V31.B16, V3.B16
@@ -932,8 +542,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -941,13 +551,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R2), [V7.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -956,12 +566,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
 	VMOV V3.B16, V8.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V7.B16, V31.B16, V3.B16
@@ -970,8 +580,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -979,13 +589,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R2), [V7.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -994,12 +604,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V8.B16, V31.B16, V5.B16
 	VMOV V5.B16, V8.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V7.B16, V31.B16, V5.B16
@@ -1008,226 +618,68 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V12.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V11.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V4.B16, V2.B16, V4.B16
-	VAND V1.B16, V2.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VAND V12.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V11.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V3.B16, V6.B16
-	VAND V0.B16, V3.B16, V0.B16
-	VUZP1 V6.H8, V4.H8, V5.H8
-	VUZP2 V6.H8, V4.H8, V4.H8
-	WORD $0x4e69b484 // sqdmulh v4.8h, v4.8h, v9.8h
-	VADD V4.H8, V5.H8, V5.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e28fc84 // fdiv v4.4s, v4.4s, v8.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VAND V12.B16, V4.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V11.B16, V4.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	VAND V17.B16, V6.B16, V17.B16
-	VAND V4.B16, V6.B16, V4.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e410 // fcmeq v16.4s, v0.4s, v0.4s
-	VAND V12.B16, V0.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VAND V11.B16, V0.B16, V19.B16
-	VFMLA V14.S4, V18.S4, V19.S4
-	VAND V19.B16, V16.B16, V19.B16
-	VAND V0.B16, V16.B16, V0.B16
-	VUZP1 V19.H8, V17.H8, V18.H8
-	VUZP2 V19.H8, V17.H8, V17.H8
-	WORD $0x4e69b631 // sqdmulh v17.8h, v17.8h, v9.8h
-	VADD V17.H8, V18.H8, V18.H8
-	VUZP2 V0.H8, V4.H8, V4.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a45 // sqxtun2 v5.16b, v18.8h
-	VUMIN V13.B16, V5.B16, V5.B16
-	VUZP2 V4.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V16.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V2.B16, V2.B16
-	FMOVS nan+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V2.B16, V2.B16
-	VORR V2.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 longrare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V12.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V11.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V4.B16, V2.B16, V4.B16
-	VAND V1.B16, V2.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VAND V12.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V11.B16, V0.B16, V16.B16
-	VFMLA V14.S4, V5.S4, V16.S4
-	VAND V16.B16, V3.B16, V16.B16
-	VAND V0.B16, V3.B16, V0.B16
-	VUZP1 V16.H8, V4.H8, V5.H8
-	VUZP2 V16.H8, V4.H8, V4.H8
-	WORD $0x4e69b484 // sqdmulh v4.8h, v4.8h, v9.8h
-	VADD V4.H8, V5.H8, V5.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 16(R1), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e27fc84 // fdiv v4.4s, v4.4s, v7.4s
-	WORD $0x4e24e490 // fcmeq v16.4s, v4.4s, v4.4s
-	VAND V12.B16, V4.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VAND V11.B16, V4.B16, V18.B16
-	VFMLA V14.S4, V17.S4, V18.S4
-	VAND V18.B16, V16.B16, V18.B16
-	VAND V4.B16, V16.B16, V4.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	WORD $0x4e20e411 // fcmeq v17.4s, v0.4s, v0.4s
-	VAND V12.B16, V0.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VAND V11.B16, V0.B16, V20.B16
-	VFMLA V14.S4, V19.S4, V20.S4
-	VAND V20.B16, V17.B16, V20.B16
-	VAND V0.B16, V17.B16, V0.B16
-	VUZP1 V20.H8, V18.H8, V19.H8
-	VUZP2 V20.H8, V18.H8, V18.H8
-	WORD $0x4e69b652 // sqdmulh v18.8h, v18.8h, v9.8h
-	VADD V18.H8, V19.H8, V19.H8
-	VUZP2 V0.H8, V4.H8, V4.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a65 // sqxtun2 v5.16b, v19.8h
-	VUMIN V13.B16, V5.B16, V5.B16
-	VUZP2 V4.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V17.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V2.B16, V2.B16
-	FMOVS nan+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V2.B16, V2.B16
-	VORR V2.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
-	B longback
-longtailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V12.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V11.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V4.B16, V2.B16, V4.B16
-	VAND V1.B16, V2.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VAND V12.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V11.B16, V0.B16, V16.B16
-	VFMLA V14.S4, V5.S4, V16.S4
-	VAND V16.B16, V3.B16, V16.B16
-	VAND V0.B16, V3.B16, V0.B16
-	VUZP1 V16.H8, V4.H8, V5.H8
-	VUZP2 V16.H8, V4.H8, V4.H8
-	WORD $0x4e69b484 // sqdmulh v4.8h, v4.8h, v9.8h
-	VADD V4.H8, V5.H8, V5.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e27fc84 // fdiv v4.4s, v4.4s, v7.4s
-	WORD $0x4e24e490 // fcmeq v16.4s, v4.4s, v4.4s
-	VAND V12.B16, V4.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VAND V11.B16, V4.B16, V18.B16
-	VFMLA V14.S4, V17.S4, V18.S4
-	VAND V18.B16, V16.B16, V18.B16
-	VAND V4.B16, V16.B16, V4.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	WORD $0x4e20e411 // fcmeq v17.4s, v0.4s, v0.4s
-	VAND V12.B16, V0.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VAND V11.B16, V0.B16, V20.B16
-	VFMLA V14.S4, V19.S4, V20.S4
-	VAND V20.B16, V17.B16, V20.B16
-	VAND V0.B16, V17.B16, V0.B16
-	VUZP1 V20.H8, V18.H8, V19.H8
-	VUZP2 V20.H8, V18.H8, V18.H8
-	WORD $0x4e69b652 // sqdmulh v18.8h, v18.8h, v9.8h
-	VADD V18.H8, V19.H8, V19.H8
-	VUZP2 V0.H8, V4.H8, V4.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a65 // sqxtun2 v5.16b, v19.8h
-	VUMIN V13.B16, V5.B16, V5.B16
-	VUZP2 V4.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V17.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V2.B16, V2.B16
-	FMOVS nan+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V2.B16, V2.B16
-	VORR V2.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 232(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B rare
+longstage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	B longloop
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $3, R16
+	MOVD R16, 232(RSP)
+	B rare
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VAND V12.B16, V1.B16, V3.B16
@@ -1237,7 +689,7 @@ lanerare:
 	VAND V4.B16, V2.B16, V4.B16
 	VAND V1.B16, V2.B16, V1.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F3
+	FMOVQ 16(R3), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
 	VAND V12.B16, V0.B16, V5.B16
@@ -1251,9 +703,9 @@ lanerare:
 	WORD $0x4e69b484 // sqdmulh v4.8h, v4.8h, v9.8h
 	VADD V4.H8, V5.H8, V5.H8
 	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	FMOVQ 32(R2), F6
+	FMOVQ 32(R3), F6
 	WORD $0x6e26fc84 // fdiv v4.4s, v4.4s, v6.4s
 	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
 	VAND V12.B16, V4.B16, V7.B16
@@ -1263,7 +715,7 @@ lanerare:
 	VAND V8.B16, V6.B16, V8.B16
 	VAND V4.B16, V6.B16, V4.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R2), F7
+	FMOVQ 48(R3), F7
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
 	WORD $0x4e20e407 // fcmeq v7.4s, v0.4s, v0.4s
 	VAND V12.B16, V0.B16, V16.B16
@@ -1294,91 +746,48 @@ lanerare:
 	VDUP V0.S[0], V0.S4
 	VAND V0.B16, V2.B16, V2.B16
 	VORR V2.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
+	MOVD 232(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 232(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 64(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V12.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V11.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V4.B16, V2.B16, V4.B16
-	VAND V1.B16, V2.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 80(RSP), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VAND V12.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V11.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V3.B16, V6.B16
-	VAND V0.B16, V3.B16, V0.B16
-	VUZP1 V6.H8, V4.H8, V5.H8
-	VUZP2 V6.H8, V4.H8, V4.H8
-	WORD $0x4e69b484 // sqdmulh v4.8h, v4.8h, v9.8h
-	VADD V4.H8, V5.H8, V5.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	FMOVQ 96(RSP), F6
-	WORD $0x6e26fc84 // fdiv v4.4s, v4.4s, v6.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VAND V12.B16, V4.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VAND V11.B16, V4.B16, V8.B16
-	VFMLA V14.S4, V7.S4, V8.S4
-	VAND V8.B16, V6.B16, V8.B16
-	VAND V4.B16, V6.B16, V4.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 112(RSP), F7
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	WORD $0x4e20e407 // fcmeq v7.4s, v0.4s, v0.4s
-	VAND V12.B16, V0.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V11.B16, V0.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	VAND V17.B16, V7.B16, V17.B16
-	VAND V0.B16, V7.B16, V0.B16
-	VUZP1 V17.H8, V8.H8, V16.H8
-	VUZP2 V17.H8, V8.H8, V8.H8
-	WORD $0x4e69b508 // sqdmulh v8.8h, v8.8h, v9.8h
-	VADD V8.H8, V16.H8, V16.H8
-	VUZP2 V0.H8, V4.H8, V4.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a05 // sqxtun2 v5.16b, v16.8h
-	VUMIN V13.B16, V5.B16, V5.B16
-	VUZP2 V4.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	MOVD $16843009, R16
+groupresume:
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	B groupback
+longresume:
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V8.S4
+	VLD1R (R3), [V0.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	VFMLS V0.S4, V8.S4, V1.S4
+	MOVD $880803840, R16
 	VDUP R16, V0.S4
-	VSUB V0.B16, V2.B16, V2.B16
-	FMOVS nan+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V2.B16, V2.B16
-	VORR V2.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	B lanetailback
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
+	B longback
 
 // func QuantizeFpPowerOfTwoFloat8F16NEON(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoFloat8F16NEON(SB), NOSPLIT, $120-72
-	// pointers: R0 q, R1 x, R2 recip, R3 elements left, R4 groups left, R5 length
+TEXT ·QuantizeFpPowerOfTwoFloat8F16NEON(SB), NOSPLIT, $168-72
+	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R4 groups left, R5 length
 	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V10 0x80808080, V0 Shr, V0 Shl, V1 Shl, V9 Or
 	// per group: V8 recip
-	// vector registers in use at once: 19
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD recip+16(FP), R2
+	// vector registers in use at once: 18
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD recip+16(FP), R3
 	FMOVS least+24(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS ruler+28(FP), F14
@@ -1402,23 +811,23 @@ TEXT ·QuantizeFpPowerOfTwoFloat8F16NEON(SB), NOSPLIT, $120-72
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V8.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V8.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
@@ -1461,28 +870,30 @@ grouploop:
 	VUZP2 V3.B16, V1.B16, V1.B16
 	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V4.B16, V4.B16
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	MOVD R4, R6
-	MOVD R2, R7
+	MOVD R3, R7
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
 	SUB $4, R4, R4
@@ -1495,7 +906,7 @@ groupmeet1:
 	CMP $0, R4
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	SUB $4, R4, R4
@@ -1542,164 +953,86 @@ groupmeet3:
 	VUZP2 V3.B16, V1.B16, V1.B16
 	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V4.B16, V4.B16
-	FMOVQ F4, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F4, (R1)
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
-	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS grouptailrare
-	VAND V12.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	CMP $5, R3
-	BLT grouptailnarrow
-	VAND V12.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	CMP $9, R3
-	BLT grouptailnarrow
-	VAND V12.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V3.B16, V7.B16
-	VFMLA V14.S4, V4.S4, V7.S4
-	CMP $13, R3
-	BLT grouptailnarrow
-	VAND V12.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V2.B16, V16.B16
-	VFMLA V14.S4, V4.S4, V16.S4
-grouptailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V4.H8, V4.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	VUZP1 V16.H8, V7.H8, V0.H8
-	VUZP2 V16.H8, V7.H8, V7.H8
-	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
-	VADD V7.H8, V0.H8, V0.H8
-	VUZP2 V2.H8, V3.H8, V3.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
-	VUMIN V13.B16, V4.B16, V4.B16
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V4.B16, V4.B16
-	FMOVQ F4, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V8.S4]
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $32, RSP, R2
+	MOVD R4, 152(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R3, R0, R0
-	ADD R3<<1, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 136(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 152(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	FMOVQ 32(R2), F4
+	FMOVQ 32(R3), F4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 48(R2), F4
+	FMOVQ 48(R3), F4
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
 	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
@@ -1739,211 +1072,36 @@ laneloop:
 	VUZP2 V3.B16, V1.B16, V1.B16
 	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V4.B16, V4.B16
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 64(RSP), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 80(RSP), F2
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	FMOVQ 96(RSP), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 112(RSP), F4
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
-	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	VAND V12.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	CMP $5, R3
-	BLT lanetailnarrow
-	VAND V12.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	CMP $9, R3
-	BLT lanetailnarrow
-	VAND V12.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V3.B16, V7.B16
-	VFMLA V14.S4, V4.S4, V7.S4
-	CMP $13, R3
-	BLT lanetailnarrow
-	VAND V12.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V2.B16, V8.B16
-	VFMLA V14.S4, V4.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V4.H8, V4.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V7.H8, V0.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
-	VADD V7.H8, V0.H8, V0.H8
-	VUZP2 V2.H8, V3.H8, V3.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
-	VUMIN V13.B16, V4.B16, V4.B16
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V4.B16, V4.B16
-	FMOVQ F4, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 136(RSP), R2
+	MOVD 144(RSP), R3
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	VAND V12.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V11.B16, V1.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V3.B16, V2.B16, V3.B16
-	VAND V1.B16, V2.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V12.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V0.B16, V4.B16, V0.B16
-	VUZP1 V5.H8, V3.H8, V6.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
-	VADD V3.H8, V6.H8, V6.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 16(R1), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	VAND V12.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V11.B16, V3.B16, V7.B16
-	VFMLA V14.S4, V5.S4, V7.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VAND V7.B16, V5.B16, V7.B16
-	VAND V3.B16, V5.B16, V3.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V12.B16, V0.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V11.B16, V0.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	WORD $0x4e20e410 // fcmeq v16.4s, v0.4s, v0.4s
-	VAND V17.B16, V16.B16, V17.B16
-	VAND V0.B16, V16.B16, V0.B16
-	VUZP1 V17.H8, V7.H8, V18.H8
-	VUZP2 V17.H8, V7.H8, V7.H8
-	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
-	VADD V7.H8, V18.H8, V18.H8
-	VUZP2 V0.H8, V3.H8, V3.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a46 // sqxtun2 v6.16b, v18.8h
-	VUMIN V13.B16, V6.B16, V6.B16
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V16.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V2.B16, V2.B16
-	FMOVS nan+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V2.B16, V2.B16
-	VORR V2.B16, V6.B16, V6.B16
-	FMOVQ F6, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 160(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R4, R16
@@ -1951,7 +1109,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -1960,7 +1118,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -1968,11 +1126,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -1981,7 +1139,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
@@ -1990,7 +1148,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -1998,11 +1156,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -2011,7 +1169,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
@@ -2020,7 +1178,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -2028,11 +1186,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -2041,7 +1199,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V5.B16
 	VBSL V8.B16, V31.B16, V5.B16
@@ -2050,88 +1208,38 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	VAND V12.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V11.B16, V1.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V3.B16, V2.B16, V3.B16
-	VAND V1.B16, V2.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V12.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V0.B16, V4.B16, V0.B16
-	VUZP1 V5.H8, V3.H8, V6.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
-	VADD V3.H8, V6.H8, V6.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	VAND V12.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V11.B16, V3.B16, V7.B16
-	VFMLA V14.S4, V5.S4, V7.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VAND V7.B16, V5.B16, V7.B16
-	VAND V3.B16, V5.B16, V3.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V12.B16, V0.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V11.B16, V0.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	WORD $0x4e20e410 // fcmeq v16.4s, v0.4s, v0.4s
-	VAND V17.B16, V16.B16, V17.B16
-	VAND V0.B16, V16.B16, V0.B16
-	VUZP1 V17.H8, V7.H8, V18.H8
-	VUZP2 V17.H8, V7.H8, V7.H8
-	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
-	VADD V7.H8, V18.H8, V18.H8
-	VUZP2 V0.H8, V3.H8, V3.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a46 // sqxtun2 v6.16b, v18.8h
-	VUMIN V13.B16, V6.B16, V6.B16
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V16.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V2.B16, V2.B16
-	FMOVS nan+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V2.B16, V2.B16
-	VORR V2.B16, V6.B16, V6.B16
-	FMOVQ F6, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R6, R4
-	SUB R2, R7, R7
-	ADD R7, R2, R2
-	MOVD R3, R6
+	SUB R3, R7, R7
+	ADD R7, R3, R3
+	MOVD R0, R6
 	SUB R7, R7, R7
 	ADD $16, R7, R7
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $2, R16
+	MOVD R16, 160(RSP)
+	B rare
+lanestage:
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	VAND V12.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
@@ -2141,7 +1249,7 @@ lanerare:
 	VAND V3.B16, V2.B16, V3.B16
 	VAND V1.B16, V2.B16, V1.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F4
+	FMOVQ 16(R3), F4
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	VAND V12.B16, V0.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
@@ -2155,9 +1263,9 @@ lanerare:
 	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
 	VADD V3.H8, V6.H8, V6.H8
 	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 32(R2), F5
+	FMOVQ 32(R3), F5
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	VAND V12.B16, V3.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
@@ -2167,7 +1275,7 @@ lanerare:
 	VAND V7.B16, V5.B16, V7.B16
 	VAND V3.B16, V5.B16, V3.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R2), F8
+	FMOVQ 48(R3), F8
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	VAND V12.B16, V0.B16, V8.B16
 	VUMAX V15.S4, V8.S4, V8.S4
@@ -2198,93 +1306,28 @@ lanerare:
 	VDUP V0.S[0], V0.S4
 	VAND V0.B16, V2.B16, V2.B16
 	VORR V2.B16, V6.B16, V6.B16
-	FMOVQ F6, (R0)
+	FMOVQ F6, (R1)
+	MOVD 160(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 64(RSP), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V11.B16, V1.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V3.B16, V2.B16, V3.B16
-	VAND V1.B16, V2.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 80(RSP), F4
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	VAND V12.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V0.B16, V4.B16, V0.B16
-	VUZP1 V5.H8, V3.H8, V6.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
-	VADD V3.H8, V6.H8, V6.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 96(RSP), F5
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	VAND V12.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V11.B16, V3.B16, V7.B16
-	VFMLA V14.S4, V5.S4, V7.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VAND V7.B16, V5.B16, V7.B16
-	VAND V3.B16, V5.B16, V3.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 112(RSP), F8
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V12.B16, V0.B16, V8.B16
-	VUMAX V15.S4, V8.S4, V8.S4
-	VAND V11.B16, V0.B16, V16.B16
-	VFMLA V14.S4, V8.S4, V16.S4
-	WORD $0x4e20e408 // fcmeq v8.4s, v0.4s, v0.4s
-	VAND V16.B16, V8.B16, V16.B16
-	VAND V0.B16, V8.B16, V0.B16
-	VUZP1 V16.H8, V7.H8, V17.H8
-	VUZP2 V16.H8, V7.H8, V7.H8
-	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
-	VADD V7.H8, V17.H8, V17.H8
-	VUZP2 V0.H8, V3.H8, V3.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a26 // sqxtun2 v6.16b, v17.8h
-	VUMIN V13.B16, V6.B16, V6.B16
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V8.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V2.B16, V2.B16
-	FMOVS nan+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V2.B16, V2.B16
-	VORR V2.B16, V6.B16, V6.B16
-	FMOVQ F6, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 144(RSP), R3
+	VLD1R (R3), [V8.S4]
+	B groupback
 
 // func QuantizeFpE2M1F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpE2M1F16NEON(SB), NOSPLIT, $184-56
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·QuantizeFpE2M1F16NEON(SB), NOSPLIT, $232-56
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007, V9 table
 	// per group: V8 scale, V7 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 21
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	// vector registers in use at once: 18
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	MOVD $1065353216, R16
 	VDUP R16, V15.S4
 	MOVD $1249967830, R16
@@ -2309,19 +1352,19 @@ TEXT ·QuantizeFpE2M1F16NEON(SB), NOSPLIT, $184-56
 	CMP $1, R5
 	BEQ longs
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
@@ -2332,7 +1375,7 @@ grouploop:
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V1.S4, V0.S4
 	VFMLS V7.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
@@ -2382,29 +1425,31 @@ grouploop:
 	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R2), [V7.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
@@ -2423,7 +1468,7 @@ groupmeet1:
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
@@ -2477,193 +1522,102 @@ groupmeet3:
 	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V2.S4, V1.S4
-	VFMLS V7.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V1.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V1.S4
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V8.S4, V4.S4, V3.S4
-	VFMLS V7.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V3.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V13.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V0.S4, V5.S4
-	CMP $5, R4
-	BLT grouptailnarrow
-	VAND V13.B16, V1.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT grouptailnarrow
-	VAND V13.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-	CMP $13, R4
-	BLT grouptailnarrow
-	VAND V13.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V17.B16
-	VFMLA V14.S4, V0.S4, V17.S4
-grouptailnarrow:
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	VUZP1 V17.H8, V16.H8, V1.H8
-	VUZP2 V17.H8, V16.H8, V16.H8
-	VUSRA $6, V16.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R4, R0, R0
-	ADD R4<<1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V8.S4
-	VLD1R (R2), [V7.S4]
+	VLD1R (R3), [V0.S4]
 	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V7.S4, V8.S4, V0.S4
-	MOVD $880803840, R16
 	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e28dc46 // fmul v6.4s, v2.4s, v8.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT longtail
+	VFMLS V0.S4, V8.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
+	MOVD R6, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
 	VFMLA V8.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e26dc01 // fmul v1.4s, v0.4s, v6.4s
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
 	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e26dc64 // fmul v4.4s, v3.4s, v6.4s
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
 	VFMLA V8.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e26dc03 // fmul v3.4s, v0.4s, v6.4s
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
 	VFMLA V8.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
@@ -2677,10 +1631,10 @@ longloop:
 	VFMLA V14.S4, V0.S4, V5.S4
 	VAND V13.B16, V1.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-	VUZP1 V16.H8, V5.H8, V0.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
+	VAND V12.B16, V1.B16, V6.B16
+	VFMLA V14.S4, V0.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V0.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
 	VUZP2 V1.H8, V2.H8, V2.H8
@@ -2690,10 +1644,10 @@ longloop:
 	VFMLA V14.S4, V1.S4, V5.S4
 	VAND V13.B16, V3.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V16.B16
-	VFMLA V14.S4, V1.S4, V16.S4
-	VUZP1 V16.H8, V5.H8, V1.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
+	VAND V12.B16, V3.B16, V6.B16
+	VFMLA V14.S4, V1.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V1.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V1.H8
 	VUMIN V10.H8, V1.H8, V1.H8
 	VUZP2 V3.H8, V4.H8, V4.H8
@@ -2704,156 +1658,63 @@ longloop:
 	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 longback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R4, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
-	VFMLA V8.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e26dc01 // fmul v1.4s, v0.4s, v6.4s
-	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e26dc64 // fmul v4.4s, v3.4s, v6.4s
-	VFMLA V8.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e26dc03 // fmul v3.4s, v0.4s, v6.4s
-	VFMLA V8.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	VAND V13.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V0.S4, V5.S4
-	CMP $5, R4
-	BLT longtailnarrow
-	VAND V13.B16, V1.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-	CMP $9, R4
-	BLT longtailnarrow
-	VAND V13.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V17.B16
-	VFMLA V14.S4, V0.S4, V17.S4
-	CMP $13, R4
-	BLT longtailnarrow
-	VAND V13.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V18.B16
-	VFMLA V14.S4, V0.S4, V18.S4
-longtailnarrow:
-	VUZP1 V16.H8, V5.H8, V0.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	VUZP1 V18.H8, V17.H8, V1.H8
-	VUZP2 V18.H8, V17.H8, V17.H8
-	VUSRA $6, V17.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, 16(RSP)
-longtailback:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $2, R4, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece16:
-	ADD R4, R0, R0
-	ADD R4<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	SUB $1, R5, R5
 	CBNZ R5, longs
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
+	FMOVQ (R4), F2
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R2), F4
+	FMOVQ (R3), F4
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V4.S4, V3.S4, V1.S4
 	VFMLS V2.S4, V1.S4, V3.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F1
+	FMOVQ 16(R4), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F4
+	FMOVQ 16(R3), F4
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V4.S4, V2.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F4
+	FMOVQ 32(R4), F4
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	FMOVQ 32(R2), F6
+	FMOVQ 32(R3), F6
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V6.S4, V5.S4, V1.S4
 	VFMLS V4.S4, V1.S4, V5.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F1
 	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R3), F6
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V6.S4, V4.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V4.S4
@@ -2896,255 +1757,43 @@ laneloop:
 	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R4, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R4, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R4, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 128(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F4
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V4.S4, V3.S4, V1.S4
-	VFMLS V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F4
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V4.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 160(RSP), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	FMOVQ 96(RSP), F6
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V6.S4, V5.S4, V1.S4
-	VFMLS V4.S4, V1.S4, V5.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F6
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V6.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e24f4a1 // fmax v1.4s, v5.4s, v4.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V13.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V1.B16
-	VFMLA V14.S4, V0.S4, V1.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	VAND V13.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	VAND V13.B16, V5.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V5.B16, V7.B16
-	VFMLA V14.S4, V0.S4, V7.S4
-	CMP $13, R4
-	BLT lanetailnarrow
-	VAND V13.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V8.B16
-	VFMLA V14.S4, V0.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V1.H8, V0.H8
-	VUZP2 V6.H8, V1.H8, V1.H8
-	VUSRA $6, V1.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V2.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V4.H8, V5.H8, V5.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUZP2 V5.B16, V3.B16, V3.B16
-	VUSHR $4, V3.B16, V3.B16
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece29
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R4, piece30
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R4, piece31
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R4, piece32
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece32:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V4.B16, V2.B16, V4.B16
-	VAND V1.B16, V2.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V3.B16, V6.B16
-	VAND V0.B16, V3.B16, V0.B16
-	VUZP1 V6.H8, V4.H8, V5.H8
-	VUZP2 V6.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V5.H8
-	VUMIN V10.H8, V5.H8, V5.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 16(R1), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e28fc84 // fdiv v4.4s, v4.4s, v8.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VAND V13.B16, V4.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V12.B16, V4.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	VAND V17.B16, V6.B16, V17.B16
-	VAND V4.B16, V6.B16, V4.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e410 // fcmeq v16.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VAND V12.B16, V0.B16, V19.B16
-	VFMLA V14.S4, V18.S4, V19.S4
-	VAND V19.B16, V16.B16, V19.B16
-	VAND V0.B16, V16.B16, V0.B16
-	VUZP1 V19.H8, V17.H8, V18.H8
-	VUZP2 V19.H8, V17.H8, V17.H8
-	VUSRA $6, V17.H8, V18.H8
-	VUMIN V10.H8, V18.H8, V18.H8
-	VUZP2 V0.H8, V4.H8, V4.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a45 // sqxtun2 v5.16b, v18.8h
-	VUZP2 V4.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	VTBL V5.B16, [V9.B16], V5.B16
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V16.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V2.B16, V2.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V2.B16, V2.B16
-	VORR V2.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 232(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -3152,12 +1801,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
 	VMOV V1.B16, V8.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V7.B16, V31.B16, V1.B16
@@ -3166,8 +1815,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -3175,13 +1824,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R2), [V7.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -3190,12 +1839,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
 	VMOV V3.B16, V8.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V7.B16, V31.B16, V3.B16
@@ -3204,8 +1853,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -3213,13 +1862,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R2), [V7.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -3228,12 +1877,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
 	VMOV V3.B16, V8.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V7.B16, V31.B16, V3.B16
@@ -3242,8 +1891,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -3251,13 +1900,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R2), [V7.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -3266,12 +1915,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V8.B16, V31.B16, V5.B16
 	VMOV V5.B16, V8.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V7.B16, V31.B16, V5.B16
@@ -3280,229 +1929,68 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V4.B16, V2.B16, V4.B16
-	VAND V1.B16, V2.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V3.B16, V6.B16
-	VAND V0.B16, V3.B16, V0.B16
-	VUZP1 V6.H8, V4.H8, V5.H8
-	VUZP2 V6.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V5.H8
-	VUMIN V10.H8, V5.H8, V5.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e28fc84 // fdiv v4.4s, v4.4s, v8.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VAND V13.B16, V4.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V12.B16, V4.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	VAND V17.B16, V6.B16, V17.B16
-	VAND V4.B16, V6.B16, V4.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e410 // fcmeq v16.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VAND V12.B16, V0.B16, V19.B16
-	VFMLA V14.S4, V18.S4, V19.S4
-	VAND V19.B16, V16.B16, V19.B16
-	VAND V0.B16, V16.B16, V0.B16
-	VUZP1 V19.H8, V17.H8, V18.H8
-	VUZP2 V19.H8, V17.H8, V17.H8
-	VUSRA $6, V17.H8, V18.H8
-	VUMIN V10.H8, V18.H8, V18.H8
-	VUZP2 V0.H8, V4.H8, V4.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a45 // sqxtun2 v5.16b, v18.8h
-	VUZP2 V4.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	VTBL V5.B16, [V9.B16], V5.B16
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V16.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V2.B16, V2.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V2.B16, V2.B16
-	VORR V2.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 longrare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V4.B16, V2.B16, V4.B16
-	VAND V1.B16, V2.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V0.B16, V16.B16
-	VFMLA V14.S4, V5.S4, V16.S4
-	VAND V16.B16, V3.B16, V16.B16
-	VAND V0.B16, V3.B16, V0.B16
-	VUZP1 V16.H8, V4.H8, V5.H8
-	VUZP2 V16.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V5.H8
-	VUMIN V10.H8, V5.H8, V5.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 16(R1), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e27fc84 // fdiv v4.4s, v4.4s, v7.4s
-	WORD $0x4e24e490 // fcmeq v16.4s, v4.4s, v4.4s
-	VAND V13.B16, V4.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VAND V12.B16, V4.B16, V18.B16
-	VFMLA V14.S4, V17.S4, V18.S4
-	VAND V18.B16, V16.B16, V18.B16
-	VAND V4.B16, V16.B16, V4.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	WORD $0x4e20e411 // fcmeq v17.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VAND V12.B16, V0.B16, V20.B16
-	VFMLA V14.S4, V19.S4, V20.S4
-	VAND V20.B16, V17.B16, V20.B16
-	VAND V0.B16, V17.B16, V0.B16
-	VUZP1 V20.H8, V18.H8, V19.H8
-	VUZP2 V20.H8, V18.H8, V18.H8
-	VUSRA $6, V18.H8, V19.H8
-	VUMIN V10.H8, V19.H8, V19.H8
-	VUZP2 V0.H8, V4.H8, V4.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a65 // sqxtun2 v5.16b, v19.8h
-	VUZP2 V4.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	VTBL V5.B16, [V9.B16], V5.B16
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V17.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V2.B16, V2.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V2.B16, V2.B16
-	VORR V2.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
-	B longback
-longtailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V4.B16, V2.B16, V4.B16
-	VAND V1.B16, V2.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V0.B16, V16.B16
-	VFMLA V14.S4, V5.S4, V16.S4
-	VAND V16.B16, V3.B16, V16.B16
-	VAND V0.B16, V3.B16, V0.B16
-	VUZP1 V16.H8, V4.H8, V5.H8
-	VUZP2 V16.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V5.H8
-	VUMIN V10.H8, V5.H8, V5.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e27fc84 // fdiv v4.4s, v4.4s, v7.4s
-	WORD $0x4e24e490 // fcmeq v16.4s, v4.4s, v4.4s
-	VAND V13.B16, V4.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VAND V12.B16, V4.B16, V18.B16
-	VFMLA V14.S4, V17.S4, V18.S4
-	VAND V18.B16, V16.B16, V18.B16
-	VAND V4.B16, V16.B16, V4.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	WORD $0x4e20e411 // fcmeq v17.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VAND V12.B16, V0.B16, V20.B16
-	VFMLA V14.S4, V19.S4, V20.S4
-	VAND V20.B16, V17.B16, V20.B16
-	VAND V0.B16, V17.B16, V0.B16
-	VUZP1 V20.H8, V18.H8, V19.H8
-	VUZP2 V20.H8, V18.H8, V18.H8
-	VUSRA $6, V18.H8, V19.H8
-	VUMIN V10.H8, V19.H8, V19.H8
-	VUZP2 V0.H8, V4.H8, V4.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a65 // sqxtun2 v5.16b, v19.8h
-	VUZP2 V4.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	VTBL V5.B16, [V9.B16], V5.B16
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V17.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V2.B16, V2.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V2.B16, V2.B16
-	VORR V2.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 232(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B rare
+longstage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	B longloop
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $3, R16
+	MOVD R16, 232(RSP)
+	B rare
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VAND V13.B16, V1.B16, V3.B16
@@ -3512,7 +2000,7 @@ lanerare:
 	VAND V4.B16, V2.B16, V4.B16
 	VAND V1.B16, V2.B16, V1.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F3
+	FMOVQ 16(R3), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
 	VAND V13.B16, V0.B16, V5.B16
@@ -3526,9 +2014,9 @@ lanerare:
 	VUSRA $6, V4.H8, V5.H8
 	VUMIN V10.H8, V5.H8, V5.H8
 	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	FMOVQ 32(R2), F6
+	FMOVQ 32(R3), F6
 	WORD $0x6e26fc84 // fdiv v4.4s, v4.4s, v6.4s
 	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
 	VAND V13.B16, V4.B16, V7.B16
@@ -3538,7 +2026,7 @@ lanerare:
 	VAND V8.B16, V6.B16, V8.B16
 	VAND V4.B16, V6.B16, V4.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R2), F7
+	FMOVQ 48(R3), F7
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
 	WORD $0x4e20e407 // fcmeq v7.4s, v0.4s, v0.4s
 	VAND V13.B16, V0.B16, V16.B16
@@ -3570,92 +2058,48 @@ lanerare:
 	VDUP R16, V0.S4
 	VAND V0.B16, V2.B16, V2.B16
 	VORR V2.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
+	MOVD 232(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 232(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 64(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V4.B16, V2.B16, V4.B16
-	VAND V1.B16, V2.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 80(RSP), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V3.B16, V6.B16
-	VAND V0.B16, V3.B16, V0.B16
-	VUZP1 V6.H8, V4.H8, V5.H8
-	VUZP2 V6.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V5.H8
-	VUMIN V10.H8, V5.H8, V5.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	FMOVQ 96(RSP), F6
-	WORD $0x6e26fc84 // fdiv v4.4s, v4.4s, v6.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VAND V13.B16, V4.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VAND V12.B16, V4.B16, V8.B16
-	VFMLA V14.S4, V7.S4, V8.S4
-	VAND V8.B16, V6.B16, V8.B16
-	VAND V4.B16, V6.B16, V4.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 112(RSP), F7
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	WORD $0x4e20e407 // fcmeq v7.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V12.B16, V0.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	VAND V17.B16, V7.B16, V17.B16
-	VAND V0.B16, V7.B16, V0.B16
-	VUZP1 V17.H8, V8.H8, V16.H8
-	VUZP2 V17.H8, V8.H8, V8.H8
-	VUSRA $6, V8.H8, V16.H8
-	VUMIN V10.H8, V16.H8, V16.H8
-	VUZP2 V0.H8, V4.H8, V4.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a05 // sqxtun2 v5.16b, v16.8h
-	VUZP2 V4.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	VTBL V5.B16, [V9.B16], V5.B16
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	MOVD $16843009, R16
+groupresume:
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	B groupback
+longresume:
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V8.S4
+	VLD1R (R3), [V0.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	VFMLS V0.S4, V8.S4, V1.S4
+	MOVD $880803840, R16
 	VDUP R16, V0.S4
-	VSUB V0.B16, V2.B16, V2.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V2.B16, V2.B16
-	VORR V2.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	B lanetailback
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
+	B longback
 
 // func QuantizeFpPowerOfTwoE2M1F16NEON(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoE2M1F16NEON(SB), NOSPLIT, $120-48
-	// pointers: R0 q, R1 x, R2 recip, R3 elements left, R4 groups left, R5 length
+TEXT ·QuantizeFpPowerOfTwoE2M1F16NEON(SB), NOSPLIT, $168-48
+	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R4 groups left, R5 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007, V9 table
 	// per group: V8 recip
-	// vector registers in use at once: 19
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD recip+16(FP), R2
+	// vector registers in use at once: 18
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD recip+16(FP), R3
 	MOVD $1065353216, R16
 	VDUP R16, V15.S4
 	MOVD $1249967830, R16
@@ -3674,23 +2118,23 @@ TEXT ·QuantizeFpPowerOfTwoE2M1F16NEON(SB), NOSPLIT, $120-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V8.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V8.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
@@ -3734,28 +2178,30 @@ grouploop:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V4.B16, V4.B16
 	VTBL V4.B16, [V9.B16], V4.B16
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
+	ADD $16, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	MOVD R4, R6
-	MOVD R2, R7
+	MOVD R3, R7
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
 	SUB $4, R4, R4
@@ -3768,7 +2214,7 @@ groupmeet1:
 	CMP $0, R4
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	SUB $4, R4, R4
@@ -3816,165 +2262,86 @@ groupmeet3:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V4.B16, V4.B16
 	VTBL V4.B16, [V9.B16], V4.B16
-	FMOVQ F4, (R0)
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F4, (R1)
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
-	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS grouptailrare
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	CMP $5, R3
-	BLT grouptailnarrow
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	CMP $9, R3
-	BLT grouptailnarrow
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V7.B16
-	VFMLA V14.S4, V4.S4, V7.S4
-	CMP $13, R3
-	BLT grouptailnarrow
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V16.B16
-	VFMLA V14.S4, V4.S4, V16.S4
-grouptailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V4.H8
-	VUMIN V10.H8, V4.H8, V4.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	VUZP1 V16.H8, V7.H8, V0.H8
-	VUZP2 V16.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V2.H8, V3.H8, V3.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V4.B16, V4.B16
-	VTBL V4.B16, [V9.B16], V4.B16
-	FMOVQ F4, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V8.S4]
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $32, RSP, R2
+	MOVD R4, 152(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R3, R0, R0
-	ADD R3<<1, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 136(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 152(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	FMOVQ 32(R2), F4
+	FMOVQ 32(R3), F4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 48(R2), F4
+	FMOVQ 48(R3), F4
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
 	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
@@ -4015,213 +2382,36 @@ laneloop:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V4.B16, V4.B16
 	VTBL V4.B16, [V9.B16], V4.B16
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 64(RSP), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 80(RSP), F2
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	FMOVQ 96(RSP), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 112(RSP), F4
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
-	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	CMP $5, R3
-	BLT lanetailnarrow
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	CMP $9, R3
-	BLT lanetailnarrow
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V7.B16
-	VFMLA V14.S4, V4.S4, V7.S4
-	CMP $13, R3
-	BLT lanetailnarrow
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V8.B16
-	VFMLA V14.S4, V4.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V4.H8
-	VUMIN V10.H8, V4.H8, V4.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V7.H8, V0.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V2.H8, V3.H8, V3.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V4.B16, V4.B16
-	VTBL V4.B16, [V9.B16], V4.B16
-	FMOVQ F4, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 136(RSP), R2
+	MOVD 144(RSP), R3
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V1.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V3.B16, V2.B16, V3.B16
-	VAND V1.B16, V2.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V0.B16, V4.B16, V0.B16
-	VUZP1 V5.H8, V3.H8, V6.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V6.H8
-	VUMIN V10.H8, V6.H8, V6.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 16(R1), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V3.B16, V7.B16
-	VFMLA V14.S4, V5.S4, V7.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VAND V7.B16, V5.B16, V7.B16
-	VAND V3.B16, V5.B16, V3.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V13.B16, V0.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V12.B16, V0.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	WORD $0x4e20e410 // fcmeq v16.4s, v0.4s, v0.4s
-	VAND V17.B16, V16.B16, V17.B16
-	VAND V0.B16, V16.B16, V0.B16
-	VUZP1 V17.H8, V7.H8, V18.H8
-	VUZP2 V17.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V18.H8
-	VUMIN V10.H8, V18.H8, V18.H8
-	VUZP2 V0.H8, V3.H8, V3.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a46 // sqxtun2 v6.16b, v18.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	VTBL V6.B16, [V9.B16], V6.B16
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V16.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V2.B16, V2.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V2.B16, V2.B16
-	VORR V2.B16, V6.B16, V6.B16
-	FMOVQ F6, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 160(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R4, R16
@@ -4229,7 +2419,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -4238,7 +2428,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -4246,11 +2436,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -4259,7 +2449,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
@@ -4268,7 +2458,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -4276,11 +2466,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -4289,7 +2479,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
@@ -4298,7 +2488,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -4306,11 +2496,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -4319,7 +2509,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V5.B16
 	VBSL V8.B16, V31.B16, V5.B16
@@ -4328,89 +2518,38 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V1.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V3.B16, V2.B16, V3.B16
-	VAND V1.B16, V2.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V0.B16, V4.B16, V0.B16
-	VUZP1 V5.H8, V3.H8, V6.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V6.H8
-	VUMIN V10.H8, V6.H8, V6.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V3.B16, V7.B16
-	VFMLA V14.S4, V5.S4, V7.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VAND V7.B16, V5.B16, V7.B16
-	VAND V3.B16, V5.B16, V3.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V13.B16, V0.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V12.B16, V0.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	WORD $0x4e20e410 // fcmeq v16.4s, v0.4s, v0.4s
-	VAND V17.B16, V16.B16, V17.B16
-	VAND V0.B16, V16.B16, V0.B16
-	VUZP1 V17.H8, V7.H8, V18.H8
-	VUZP2 V17.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V18.H8
-	VUMIN V10.H8, V18.H8, V18.H8
-	VUZP2 V0.H8, V3.H8, V3.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a46 // sqxtun2 v6.16b, v18.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	VTBL V6.B16, [V9.B16], V6.B16
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V16.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V2.B16, V2.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V2.B16, V2.B16
-	VORR V2.B16, V6.B16, V6.B16
-	FMOVQ F6, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R6, R4
-	SUB R2, R7, R7
-	ADD R7, R2, R2
-	MOVD R3, R6
+	SUB R3, R7, R7
+	ADD R7, R3, R3
+	MOVD R0, R6
 	SUB R7, R7, R7
 	ADD $16, R7, R7
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $2, R16
+	MOVD R16, 160(RSP)
+	B rare
+lanestage:
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	VAND V13.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
@@ -4420,7 +2559,7 @@ lanerare:
 	VAND V3.B16, V2.B16, V3.B16
 	VAND V1.B16, V2.B16, V1.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F4
+	FMOVQ 16(R3), F4
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	VAND V13.B16, V0.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
@@ -4434,9 +2573,9 @@ lanerare:
 	VUSRA $6, V3.H8, V6.H8
 	VUMIN V10.H8, V6.H8, V6.H8
 	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 32(R2), F5
+	FMOVQ 32(R3), F5
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	VAND V13.B16, V3.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
@@ -4446,7 +2585,7 @@ lanerare:
 	VAND V7.B16, V5.B16, V7.B16
 	VAND V3.B16, V5.B16, V3.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R2), F8
+	FMOVQ 48(R3), F8
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	VAND V13.B16, V0.B16, V8.B16
 	VUMAX V15.S4, V8.S4, V8.S4
@@ -4478,94 +2617,28 @@ lanerare:
 	VDUP R16, V0.S4
 	VAND V0.B16, V2.B16, V2.B16
 	VORR V2.B16, V6.B16, V6.B16
-	FMOVQ F6, (R0)
+	FMOVQ F6, (R1)
+	MOVD 160(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 64(RSP), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V1.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V3.B16, V2.B16, V3.B16
-	VAND V1.B16, V2.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 80(RSP), F4
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V0.B16, V4.B16, V0.B16
-	VUZP1 V5.H8, V3.H8, V6.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V6.H8
-	VUMIN V10.H8, V6.H8, V6.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 96(RSP), F5
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V3.B16, V7.B16
-	VFMLA V14.S4, V5.S4, V7.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VAND V7.B16, V5.B16, V7.B16
-	VAND V3.B16, V5.B16, V3.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 112(RSP), F8
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V13.B16, V0.B16, V8.B16
-	VUMAX V15.S4, V8.S4, V8.S4
-	VAND V12.B16, V0.B16, V16.B16
-	VFMLA V14.S4, V8.S4, V16.S4
-	WORD $0x4e20e408 // fcmeq v8.4s, v0.4s, v0.4s
-	VAND V16.B16, V8.B16, V16.B16
-	VAND V0.B16, V8.B16, V0.B16
-	VUZP1 V16.H8, V7.H8, V17.H8
-	VUZP2 V16.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V17.H8
-	VUMIN V10.H8, V17.H8, V17.H8
-	VUZP2 V0.H8, V3.H8, V3.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a26 // sqxtun2 v6.16b, v17.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	VTBL V6.B16, [V9.B16], V6.B16
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V8.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V2.B16, V2.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V2.B16, V2.B16
-	VORR V2.B16, V6.B16, V6.B16
-	FMOVQ F6, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 144(RSP), R3
+	VLD1R (R3), [V8.S4]
+	B groupback
 
 // func QuantizeFpE2M1PackedF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpE2M1PackedF16NEON(SB), NOSPLIT, $184-56
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·QuantizeFpE2M1PackedF16NEON(SB), NOSPLIT, $232-56
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
 	// per group: V9 scale, V8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	// vector registers in use at once: 15
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	MOVD $1065353216, R16
 	VDUP R16, V15.S4
 	MOVD $1249967830, R16
@@ -4589,19 +2662,19 @@ TEXT ·QuantizeFpE2M1PackedF16NEON(SB), NOSPLIT, $184-56
 	CMP $1, R5
 	BEQ longs
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
@@ -4612,7 +2685,7 @@ grouploop:
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V9.S4, V1.S4, V0.S4
 	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
@@ -4664,29 +2737,31 @@ grouploop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
 groupback:
-	ADD $8, R0, R0
-	ADD $32, R1, R1
+	ADD $8, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
@@ -4705,7 +2780,7 @@ groupmeet1:
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
@@ -4761,206 +2836,102 @@ groupmeet3:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
+	FMOVD F1, (R1)
+	ADD $8, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V9.S4, V2.S4, V1.S4
-	VFMLS V8.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V9.S4, V4.S4, V3.S4
-	VFMLS V8.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V13.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V0.S4, V5.S4
-	CMP $5, R4
-	BLT grouptailnarrow
-	VAND V13.B16, V1.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT grouptailnarrow
-	VAND V13.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V7.B16
-	VFMLA V14.S4, V0.S4, V7.S4
-	CMP $13, R4
-	BLT grouptailnarrow
-	VAND V13.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-grouptailnarrow:
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	VUZP1 V16.H8, V7.H8, V1.H8
-	VUZP2 V16.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-grouptailback:
-	MOVD $0, R17
-	ADD R4<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	MOVD R5, 224(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R20, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R20, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R20, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R4>>1, R0, R0
-	ADD R4<<1, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD R0>>1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 224(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 longs:
-	VLD1R (R3), [V0.S4]
+	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
 	VSUB V1.S4, V0.S4, V9.S4
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V0.S4]
 	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V8.S4, V9.S4, V0.S4
-	MOVD $880803840, R16
 	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e29dc47 // fmul v7.4s, v2.4s, v9.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT longtail
+	VFMLS V0.S4, V9.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
+	MOVD R6, R0
+	CMP $16, R0
+	BLT longstage
 longloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
 	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
 	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
 	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
 	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
@@ -5003,169 +2974,63 @@ longloop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
 longback:
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $8, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE longloop
 longtail:
-	CBZ R4, longend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longtailrare
-	VAND V13.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V0.S4, V5.S4
-	CMP $5, R4
-	BLT longtailnarrow
-	VAND V13.B16, V1.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT longtailnarrow
-	VAND V13.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-	CMP $13, R4
-	BLT longtailnarrow
-	VAND V13.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V17.B16
-	VFMLA V14.S4, V0.S4, V17.S4
-longtailnarrow:
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	VUZP1 V17.H8, V16.H8, V1.H8
-	VUZP2 V17.H8, V16.H8, V16.H8
-	VUSRA $6, V16.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-longtailback:
-	MOVD $0, R17
-	ADD R4<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $2, R20, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	TBZ $1, R20, piece15
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece15:
-	TBZ $0, R20, piece16
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece16:
-	ADD R4>>1, R0, R0
-	ADD R4<<1, R1, R1
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD R0>>1, R1, R1
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
 longend:
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	SUB $1, R5, R5
 	CBNZ R5, longs
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
+	FMOVQ (R4), F2
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R2), F4
+	FMOVQ (R3), F4
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V4.S4, V3.S4, V1.S4
 	VFMLS V2.S4, V1.S4, V3.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F1
+	FMOVQ 16(R4), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F4
+	FMOVQ 16(R3), F4
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V4.S4, V2.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F4
+	FMOVQ 32(R4), F4
 	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	FMOVQ 32(R2), F6
+	FMOVQ 32(R3), F6
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V6.S4, V5.S4, V1.S4
 	VFMLS V4.S4, V1.S4, V5.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R4), F1
 	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R3), F6
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V6.S4, V4.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V4.S4
@@ -5210,259 +3075,43 @@ laneloop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
 laneback:
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
+	ADD $8, R1, R1
+	ADD $32, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R4, piece26
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R4, piece27
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R4, piece28
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece28:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 128(RSP), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F4
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V4.S4, V3.S4, V1.S4
-	VFMLS V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F4
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V4.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 48(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 160(RSP), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	FMOVQ 96(RSP), F6
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V6.S4, V5.S4, V1.S4
-	VFMLS V4.S4, V1.S4, V5.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F6
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V6.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e24f4a1 // fmax v1.4s, v5.4s, v4.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V13.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V1.B16
-	VFMLA V14.S4, V0.S4, V1.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	VAND V13.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	VAND V13.B16, V5.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V5.B16, V7.B16
-	VFMLA V14.S4, V0.S4, V7.S4
-	CMP $13, R4
-	BLT lanetailnarrow
-	VAND V13.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V8.B16
-	VFMLA V14.S4, V0.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V1.H8, V0.H8
-	VUZP2 V6.H8, V1.H8, V1.H8
-	VUSRA $6, V1.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V2.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V4.H8, V5.H8, V5.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUZP2 V5.B16, V3.B16, V3.B16
-	VUSHR $4, V3.B16, V3.B16
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R4<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece29
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R20, piece30
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R20, piece31
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R20, piece32
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece32:
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V4.B16, V2.B16, V4.B16
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	VAND V5.B16, V1.B16, V5.B16
-	VAND V0.B16, V1.B16, V1.B16
-	VUZP1 V5.H8, V4.H8, V0.H8
-	VUZP2 V5.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	FMOVQ 16(R1), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V3.B16, V4.B16, V4.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V1.B16, V7.B16
-	VFMLA V14.S4, V5.S4, V7.S4
-	VAND V7.B16, V3.B16, V7.B16
-	VAND V1.B16, V3.B16, V3.B16
-	VUZP1 V7.H8, V6.H8, V1.H8
-	VUZP2 V7.H8, V6.H8, V6.H8
-	VUSRA $6, V6.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 232(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -5470,12 +3119,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -5484,8 +3133,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -5493,13 +3142,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -5508,12 +3157,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
 	VMOV V3.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
@@ -5522,8 +3171,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -5531,13 +3180,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -5546,12 +3195,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
 	VMOV V3.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
@@ -5560,8 +3209,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -5569,13 +3218,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -5584,12 +3233,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V9.B16, V31.B16, V5.B16
 	VMOV V5.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V5.B16
 	VBSL V8.B16, V31.B16, V5.B16
@@ -5598,202 +3247,68 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V4.B16, V2.B16, V4.B16
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	VAND V5.B16, V1.B16, V5.B16
-	VAND V0.B16, V1.B16, V1.B16
-	VUZP1 V5.H8, V4.H8, V0.H8
-	VUZP2 V5.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	FMOVQ 48(RSP), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V3.B16, V4.B16, V4.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V1.B16, V7.B16
-	VFMLA V14.S4, V5.S4, V7.S4
-	VAND V7.B16, V3.B16, V7.B16
-	VAND V1.B16, V3.B16, V3.B16
-	VUZP1 V7.H8, V6.H8, V1.H8
-	VUZP2 V7.H8, V6.H8, V6.H8
-	VUSRA $6, V6.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 longrare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V4.B16, V2.B16, V4.B16
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	VAND V5.B16, V1.B16, V5.B16
-	VAND V0.B16, V1.B16, V1.B16
-	VUZP1 V5.H8, V4.H8, V0.H8
-	VUZP2 V5.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	FMOVQ 16(R1), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	WORD $0x6e28fc63 // fdiv v3.4s, v3.4s, v8.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V3.B16, V4.B16, V4.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V1.B16, V16.B16
-	VFMLA V14.S4, V5.S4, V16.S4
-	VAND V16.B16, V3.B16, V16.B16
-	VAND V1.B16, V3.B16, V3.B16
-	VUZP1 V16.H8, V6.H8, V1.H8
-	VUZP2 V16.H8, V6.H8, V6.H8
-	VUSRA $6, V6.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
-	B longback
-longtailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V4.B16, V2.B16, V4.B16
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	VAND V5.B16, V1.B16, V5.B16
-	VAND V0.B16, V1.B16, V1.B16
-	VUZP1 V5.H8, V4.H8, V0.H8
-	VUZP2 V5.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	FMOVQ 48(RSP), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	WORD $0x6e28fc63 // fdiv v3.4s, v3.4s, v8.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V3.B16, V4.B16, V4.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V1.B16, V16.B16
-	VFMLA V14.S4, V5.S4, V16.S4
-	VAND V16.B16, V3.B16, V16.B16
-	VAND V1.B16, V3.B16, V3.B16
-	VUZP1 V16.H8, V6.H8, V1.H8
-	VUZP2 V16.H8, V6.H8, V6.H8
-	VUSRA $6, V6.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	B longtailback
+	MOVD $2, R16
+	MOVD R16, 232(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B rare
+longstage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	B longloop
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $3, R16
+	MOVD R16, 232(RSP)
+	B rare
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VAND V13.B16, V1.B16, V3.B16
@@ -5803,23 +3318,23 @@ lanerare:
 	VAND V4.B16, V2.B16, V4.B16
 	VAND V1.B16, V2.B16, V2.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V13.B16, V0.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V0.B16, V5.B16
+	VFMLA V14.S4, V3.S4, V5.S4
+	VAND V5.B16, V1.B16, V5.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUZP1 V5.H8, V4.H8, V0.H8
+	VUZP2 V5.H8, V4.H8, V4.H8
+	VUSRA $6, V4.H8, V0.H8
+	VUMIN V10.H8, V0.H8, V0.H8
+	VUZP2 V1.H8, V2.H8, V2.H8
 	FMOVQ 16(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	VAND V5.B16, V1.B16, V5.B16
-	VAND V0.B16, V1.B16, V1.B16
-	VUZP1 V5.H8, V4.H8, V0.H8
-	VUZP2 V5.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	FMOVQ 16(R1), F1
 	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	FMOVQ 32(R2), F4
+	FMOVQ 32(R3), F4
 	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VAND V13.B16, V3.B16, V5.B16
@@ -5829,7 +3344,7 @@ lanerare:
 	VAND V6.B16, V4.B16, V6.B16
 	VAND V3.B16, V4.B16, V4.B16
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F3
 	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VAND V13.B16, V1.B16, V5.B16
@@ -5852,83 +3367,48 @@ lanerare:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
+	MOVD 232(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
+	MOVD 232(RSP), R16
+	CMP $2, R16
+	BEQ longresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 64(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V4.B16, V2.B16, V4.B16
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 80(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	VAND V5.B16, V1.B16, V5.B16
-	VAND V0.B16, V1.B16, V1.B16
-	VUZP1 V5.H8, V4.H8, V0.H8
-	VUZP2 V5.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	FMOVQ 48(RSP), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	FMOVQ 96(RSP), F4
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V3.B16, V4.B16, V4.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 112(RSP), F3
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V1.B16, V7.B16
-	VFMLA V14.S4, V5.S4, V7.S4
-	VAND V7.B16, V3.B16, V7.B16
-	VAND V1.B16, V3.B16, V3.B16
-	VUZP1 V7.H8, V6.H8, V1.H8
-	VUZP2 V7.H8, V6.H8, V6.H8
-	VUSRA $6, V6.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	B groupback
+longresume:
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V9.S4
+	VLD1R (R3), [V0.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	VFMLS V0.S4, V9.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
+	B longback
 
 // func QuantizeFpPowerOfTwoE2M1PackedF16NEON(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16NEON(SB), NOSPLIT, $120-48
-	// pointers: R0 q, R1 x, R2 recip, R3 elements left, R4 groups left, R5 length
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16NEON(SB), NOSPLIT, $168-48
+	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R4 groups left, R5 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
 	// per group: V9 recip
-	// vector registers in use at once: 16
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD recip+16(FP), R2
+	// vector registers in use at once: 14
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD recip+16(FP), R3
 	MOVD $1065353216, R16
 	VDUP R16, V15.S4
 	MOVD $1249967830, R16
@@ -5946,23 +3426,23 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16NEON(SB), NOSPLIT, $120-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V9.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V9.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
@@ -6008,28 +3488,30 @@ grouploop:
 	VUZP1 V4.B16, V4.B16, V0.B16
 	VUZP2 V4.B16, V4.B16, V4.B16
 	VSLI $4, V4.B16, V0.B16
-	FMOVD F0, (R0)
+	FMOVD F0, (R1)
 groupback:
-	ADD $8, R0, R0
-	ADD $32, R1, R1
+	ADD $8, R1, R1
+	ADD $32, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 groupmeet:
 	MOVD R4, R6
-	MOVD R2, R7
+	MOVD R3, R7
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	SUB $4, R4, R4
@@ -6042,7 +3524,7 @@ groupmeet1:
 	CMP $0, R4
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	SUB $4, R4, R4
@@ -6092,178 +3574,86 @@ groupmeet3:
 	VUZP1 V4.B16, V4.B16, V0.B16
 	VUZP2 V4.B16, V4.B16, V4.B16
 	VSLI $4, V4.B16, V0.B16
-	FMOVD F0, (R0)
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R3, R3
+	FMOVD F0, (R1)
+	ADD $8, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V9.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
-	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS grouptailrare
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	CMP $5, R3
-	BLT grouptailnarrow
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	CMP $9, R3
-	BLT grouptailnarrow
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V7.B16
-	VFMLA V14.S4, V4.S4, V7.S4
-	CMP $13, R3
-	BLT grouptailnarrow
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V8.B16
-	VFMLA V14.S4, V4.S4, V8.S4
-grouptailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V4.H8
-	VUMIN V10.H8, V4.H8, V4.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V7.H8, V0.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V2.H8, V3.H8, V3.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V4.B16, V4.B16
-	VUZP1 V4.B16, V4.B16, V0.B16
-	VUZP2 V4.B16, V4.B16, V4.B16
-	VSLI $4, V4.B16, V0.B16
-	FMOVD F0, 16(RSP)
-grouptailback:
-	MOVD $0, R17
-	ADD R3<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	VLD1R (R3), [V9.S4]
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $32, RSP, R2
+	MOVD R4, 152(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R3, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R20, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R20, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R20, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R3>>1, R0, R0
-	ADD R3<<1, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD R0>>1, R1, R1
+	MOVD 136(RSP), R2
+	ADD R0<<1, R2, R2
+	MOVD 152(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F2
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	FMOVQ 32(R2), F4
+	FMOVQ 32(R3), F4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 48(R2), F4
+	FMOVQ 48(R3), F4
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
 	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
@@ -6306,217 +3696,36 @@ laneloop:
 	VUZP1 V4.B16, V4.B16, V0.B16
 	VUZP2 V4.B16, V4.B16, V4.B16
 	VSLI $4, V4.B16, V0.B16
-	FMOVD F0, (R0)
+	FMOVD F0, (R1)
 laneback:
-	ADD $8, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $8, R1, R1
+	ADD $32, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 64(RSP), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 80(RSP), F2
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	FMOVQ 96(RSP), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 112(RSP), F4
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
-	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	CMP $5, R3
-	BLT lanetailnarrow
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	CMP $9, R3
-	BLT lanetailnarrow
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V7.B16
-	VFMLA V14.S4, V4.S4, V7.S4
-	CMP $13, R3
-	BLT lanetailnarrow
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V8.B16
-	VFMLA V14.S4, V4.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V4.H8
-	VUMIN V10.H8, V4.H8, V4.H8
-	VUZP2 V0.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V7.H8, V0.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V2.H8, V3.H8, V3.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V4.B16, V4.B16
-	VUZP1 V4.B16, V4.B16, V0.B16
-	VUZP2 V4.B16, V4.B16, V4.B16
-	VSLI $4, V4.B16, V0.B16
-	FMOVD F0, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R3<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 128(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R3, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $2, R20, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	TBZ $1, R20, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R20, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	MOVD 136(RSP), R2
+	MOVD 144(RSP), R3
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V1.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V3.B16, V2.B16, V3.B16
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V4.B16
-	VFMLA V14.S4, V1.S4, V4.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V4.B16, V1.B16, V4.B16
-	VAND V0.B16, V1.B16, V1.B16
-	VUZP1 V4.H8, V3.H8, V0.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	FMOVQ 16(R1), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V4.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V3.S4, V6.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VAND V6.B16, V3.B16, V6.B16
-	VAND V1.B16, V3.B16, V3.B16
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 160(RSP)
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R4, R16
@@ -6524,7 +3733,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -6533,7 +3742,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -6541,11 +3750,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -6554,7 +3763,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
@@ -6563,7 +3772,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -6571,11 +3780,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -6584,7 +3793,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
@@ -6593,7 +3802,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -6601,11 +3810,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -6614,7 +3823,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
 	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V4.B16, V5.B16
 	VBSL V9.B16, V31.B16, V5.B16
@@ -6623,80 +3832,38 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V1.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V3.B16, V2.B16, V3.B16
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V4.B16
-	VFMLA V14.S4, V1.S4, V4.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V4.B16, V1.B16, V4.B16
-	VAND V0.B16, V1.B16, V1.B16
-	VUZP1 V4.H8, V3.H8, V0.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	FMOVQ 48(RSP), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V4.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V3.S4, V6.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VAND V6.B16, V3.B16, V6.B16
-	VAND V1.B16, V3.B16, V3.B16
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R6, R4
-	SUB R2, R7, R7
-	ADD R7, R2, R2
-	MOVD R3, R6
+	SUB R3, R7, R7
+	ADD R7, R3, R3
+	MOVD R0, R6
 	SUB R7, R7, R7
 	ADD $16, R7, R7
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
+	MOVD $2, R16
+	MOVD R16, 160(RSP)
+	B rare
+lanestage:
+	MOVD R1, 128(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 136(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R2), F2
+	FMOVQ (R3), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	VAND V13.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
@@ -6706,23 +3873,23 @@ lanerare:
 	VAND V3.B16, V2.B16, V3.B16
 	VAND V1.B16, V2.B16, V2.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R3), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V0.B16, V4.B16
+	VFMLA V14.S4, V1.S4, V4.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V4.B16, V1.B16, V4.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUZP1 V4.H8, V3.H8, V0.H8
+	VUZP2 V4.H8, V3.H8, V3.H8
+	VUSRA $6, V3.H8, V0.H8
+	VUMIN V10.H8, V0.H8, V0.H8
+	VUZP2 V1.H8, V2.H8, V2.H8
 	FMOVQ 16(R2), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V4.B16
-	VFMLA V14.S4, V1.S4, V4.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V4.B16, V1.B16, V4.B16
-	VAND V0.B16, V1.B16, V1.B16
-	VUZP1 V4.H8, V3.H8, V0.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	FMOVQ 16(R1), F1
 	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	FMOVQ 32(R2), F4
+	FMOVQ 32(R3), F4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
@@ -6732,7 +3899,7 @@ lanerare:
 	VAND V5.B16, V4.B16, V5.B16
 	VAND V3.B16, V4.B16, V4.B16
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F3
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	VAND V13.B16, V1.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
@@ -6755,69 +3922,12 @@ lanerare:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
+	MOVD 160(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 64(RSP), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V1.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V3.B16, V2.B16, V3.B16
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 80(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V4.B16
-	VFMLA V14.S4, V1.S4, V4.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V4.B16, V1.B16, V4.B16
-	VAND V0.B16, V1.B16, V1.B16
-	VUZP1 V4.H8, V3.H8, V0.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	FMOVQ 48(RSP), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	FMOVQ 96(RSP), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V4.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 112(RSP), F3
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V3.S4, V6.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VAND V6.B16, V3.B16, V6.B16
-	VAND V1.B16, V3.B16, V3.B16
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 144(RSP), R3
+	VLD1R (R3), [V9.S4]
+	B groupback

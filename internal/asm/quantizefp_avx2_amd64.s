@@ -6,18 +6,21 @@
 
 // func QuantizeFpFloat8AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpFloat8AVX2(SB), $416-80
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x7f800000, Y14 0x7fffffff
-	// per group: Y13 recip
-	// loaded at each use: least, ruler, weights, top, nan, scale, 0x80808080, 0x1010101, table
+TEXT ·QuantizeFpFloat8AVX2(SB), $464-80
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: top, nan, 0x80808080, 0x1010101, table
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	VBROADCASTSS least+32(FP), Y15
+	VBROADCASTSS ruler+36(FP), Y14
+	VBROADCASTSS weights+40(FP), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
 	MOVQ         groups+56(FP), R9
 	MOVQ         length+64(FP), R10
 	CMPQ         R10, $+1
@@ -26,81 +29,68 @@ TEXT ·QuantizeFpFloat8AVX2(SB), $416-80
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	SUBQ         R9, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y13, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y13, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y13, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y13, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y13, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y13, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y13, Y0, Y4
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y15, Y1, Y0
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y5
-	VPAND        Y15, Y2, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y12, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y15, Y3, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y2
-	VPAND        Y15, Y4, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y12, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -113,100 +103,92 @@ grouploop:
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y13, Y0, Y1
-	VFMSUB231PS  Y12, Y1, Y0
-	VFNMADD231PS Y13, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y13, Y0, Y2
-	VFMSUB231PS  Y12, Y2, Y0
-	VFNMADD231PS Y13, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y13, Y0, Y3
-	VFMSUB231PS  Y12, Y3, Y0
-	VFNMADD231PS Y13, Y0, Y3
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y13, Y0, Y4
-	VFMSUB231PS  Y12, Y4, Y0
-	VFNMADD231PS Y13, Y0, Y4
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y15, Y1, Y0
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y5
-	VPAND        Y15, Y2, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y12, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y15, Y3, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y2
-	VPAND        Y15, Y4, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y12, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -219,267 +201,78 @@ groupmeet3:
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y13
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	MOVQ         SI, 416(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 424(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R9, 448(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS      32(SP), Y0
-	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y13, Y0, Y1
-	VMOVUPS      64(SP), Y0
-	VMULPS       Y13, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y13, Y0, Y2
-	VMOVUPS      96(SP), Y0
-	VMULPS       Y13, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y13, Y0, Y3
-	VMOVUPS      128(SP), Y0
-	VMULPS       Y13, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y13, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y15, Y1, Y0
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y5
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPAND        Y15, Y2, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPAND        Y15, Y3, Y0
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VPAND        Y14, Y3, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPAND        Y15, Y4, Y0
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VPAND        Y14, Y4, Y8
-	VBROADCASTSS ruler+36(FP), Y9
-	VFMADD231PS  Y9, Y0, Y8
-
-grouptailnarrow:
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y7, Y5, Y5
-	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  424(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  448(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -497,67 +290,55 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VMOVUPS      (SI), Y0
-	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y13, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y13, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y13, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y15, Y1, Y0
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y5
-	VPAND        Y15, Y2, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y12, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y15, Y3, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y2
-	VPAND        Y15, Y4, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y12, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -570,13 +351,13 @@ short2loop:
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VMOVUPS      Y5, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -591,33 +372,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (BX), Y1
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
+	VMOVUPS      (BX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
 	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R8), Y1
 	VMULPS       Y1, Y0, Y3
-	VMOVUPS      32(DX), Y4
+	VMOVUPS      32(BX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
 	VFNMADD231PS Y1, Y0, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(R8), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      64(DX), Y5
+	VMOVUPS      64(BX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
 	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(R8), Y1
 	VMULPS       Y1, Y0, Y5
-	VMOVUPS      96(DX), Y6
+	VMOVUPS      96(BX), Y6
 	VFMSUB231PS  Y6, Y5, Y0
 	VFNMADD231PS Y1, Y0, Y5
 	VCMPPS       $0x03, Y3, Y2, Y0
@@ -626,39 +407,29 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y15, Y2, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y1
-	VPAND        Y15, Y3, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y3, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y2, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y12, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y1, Y1
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x07, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VPAND        Y15, Y4, Y0
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y0, Y0
-	VPAND        Y14, Y4, Y3
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y3
-	VPAND        Y15, Y5, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y5, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y4, Y3
+	VFMADD231PS  Y14, Y0, Y3
+	VPAND        Y12, Y5, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y5, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y3, Y3
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y5, Y4, Y4
@@ -671,400 +442,29 @@ laneloop:
 	VPOR         Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Y1, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  424(SP), DX
+	MOVQ  432(SP), BX
+	MOVQ  440(SP), R8
 
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      160(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      64(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      192(SP), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      224(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      384(SP), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      256(SP), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPAND        Y15, Y2, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPAND        Y15, Y3, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y3, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPAND        Y15, Y4, Y0
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VPAND        Y14, Y4, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPAND        Y15, Y5, Y0
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VPAND        Y14, Y5, Y8
-	VBROADCASTSS ruler+36(FP), Y9
-	VFMADD231PS  Y9, Y0, Y8
-
-lanetailnarrow:
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x07, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y7, Y1, Y1
-	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y1, Y1
-	VPACKSSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece30:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -1078,67 +478,53 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y13, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y13, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y13, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y13, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y13, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y13, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y13, Y0, Y4
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y15, Y1, Y0
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y5
-	VPAND        Y15, Y2, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y12, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y15, Y3, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y2
-	VPAND        Y15, Y4, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y12, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -1151,115 +537,45 @@ groupstream:
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y15, Y0, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VBROADCASTSS ruler+36(FP), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y15, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS weights+40(FP), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y15, Y6, Y9
-	VBROADCASTSS least+32(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VBROADCASTSS ruler+36(FP), Y11
-	VFMADD231PS  Y11, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS weights+40(FP), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VBROADCASTSS top+44(FP), Y6
-	VPMINUB      Y6, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+48(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          groupback
+	MOVQ $+1, 456(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1268,12 +584,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1281,18 +597,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1301,12 +617,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1314,18 +630,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1334,12 +650,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1347,178 +663,82 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y4
+	VMOVDQU      constantsAVX2<>+44(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y13, Y13
-	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y15, Y0, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VBROADCASTSS ruler+36(FP), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      64(SP), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y15, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS weights+40(FP), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      96(SP), Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      128(SP), Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y15, Y6, Y9
-	VBROADCASTSS least+32(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VBROADCASTSS ruler+36(FP), Y11
-	VFMADD231PS  Y11, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS weights+40(FP), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VBROADCASTSS top+44(FP), Y6
-	VPMINUB      Y6, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+48(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VMOVUPS      (SI), Y0
-	VMULPS       Y13, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y13, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y13, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y13, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y15, Y1, Y0
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y5
-	VPAND        Y15, Y2, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y12, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y15, Y3, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VBROADCASTSS ruler+36(FP), Y6
-	VFMADD231PS  Y6, Y0, Y2
-	VPAND        Y15, Y4, Y0
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y0, Y6
-	VBROADCASTSS weights+40(FP), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPAND        Y12, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y12, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -1531,158 +751,102 @@ short2stream:
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y5, (SI)
 	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	ADDQ         $+8, R8
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y15, Y0, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VBROADCASTSS ruler+36(FP), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y15, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS weights+40(FP), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS 4(DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y15, Y6, Y9
-	VBROADCASTSS least+32(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VBROADCASTSS ruler+36(FP), Y11
-	VFMADD231PS  Y11, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS weights+40(FP), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VBROADCASTSS top+44(FP), Y6
-	VPMINUB      Y6, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+48(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          short2back
+	MOVQ $+2, 456(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
+	MOVQ $+3, 456(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y15, Y0, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VBROADCASTSS ruler+36(FP), Y4
-	VFMADD231PS  Y4, Y2, Y3
+	VPAND        Y12, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPAND        Y11, Y0, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y2
-	VMOVUPS      32(DX), Y4
+	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(BX), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y15, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
+	VPAND        Y12, Y2, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPAND        Y11, Y2, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS weights+40(FP), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
+	VPMADDWD     Y13, Y3, Y3
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      64(DX), Y5
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(BX), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y6, Y7
+	VPAND        Y12, Y2, Y6
+	VPMAXUD      Y15, Y6, Y6
+	VPAND        Y11, Y2, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
-	VMOVUPS      96(SI), Y6
-	VMOVUPS      96(DX), Y8
+	VMOVUPS      96(DX), Y6
+	VMOVUPS      96(BX), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y15, Y6, Y9
-	VBROADCASTSS least+32(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VBROADCASTSS ruler+36(FP), Y11
-	VFMADD231PS  Y11, Y9, Y10
+	VPAND        Y12, Y6, Y9
+	VPMAXUD      Y15, Y9, Y9
+	VPAND        Y11, Y6, Y10
+	VFMADD231PS  Y14, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS weights+40(FP), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
+	VPMADDWD     Y13, Y7, Y7
+	VPMADDWD     Y13, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
@@ -1701,113 +865,47 @@ lanerare:
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
 	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y3, (SI)
+	CMPQ         456(SP), $+1
+	JEQ          groupresume
+	CMPQ         456(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y15, Y0, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VBROADCASTSS ruler+36(FP), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      64(SP), Y2
-	VMOVUPS      192(SP), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y15, Y2, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VBROADCASTSS ruler+36(FP), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS weights+40(FP), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      96(SP), Y2
-	VMOVUPS      224(SP), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VBROADCASTSS ruler+36(FP), Y8
-	VFMADD231PS  Y8, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      128(SP), Y6
-	VMOVUPS      256(SP), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y15, Y6, Y9
-	VBROADCASTSS least+32(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VBROADCASTSS ruler+36(FP), Y11
-	VFMADD231PS  Y11, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS weights+40(FP), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VBROADCASTSS top+44(FP), Y6
-	VPMINUB      Y6, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+48(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         432(SP), BX
+	MOVQ         440(SP), R8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	JMP          groupback
+
+short2resume:
+	MOVQ 432(SP), BX
+	MOVQ 440(SP), R8
+	JMP  short2back
 
 // func QuantizeFpPowerOfTwoFloat8AVX2(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoFloat8AVX2(SB), $288-72
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 ruler, Y14 weights, Y13 0x7f800000, Y12 0x7fffffff
-	// per group: Y11 recip
-	// loaded at each use: least, top, nan, 0x80808080, 0x1010101, table
+TEXT ·QuantizeFpPowerOfTwoFloat8AVX2(SB), $336-72
+	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
+	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff, Y10 table
+	// per group: Y9 recip
+	// loaded at each use: top, nan, 0x80808080, 0x1010101
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
-	VBROADCASTSS ruler+28(FP), Y15
-	VBROADCASTSS weights+32(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         recip+16(FP), BX
+	VBROADCASTSS least+24(FP), Y15
+	VBROADCASTSS ruler+28(FP), Y14
+	VBROADCASTSS weights+32(FP), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VMOVUPS      constantsAVX2<>+12(SB), Y10
 	MOVQ         groups+48(FP), R8
 	MOVQ         length+56(FP), R9
 	CMPQ         R9, $+1
@@ -1816,63 +914,59 @@ TEXT ·QuantizeFpPowerOfTwoFloat8AVX2(SB), $288-72
 	JEQ          short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y11
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y9
+	SUBQ         R8, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y11, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VMULPS       Y11, Y3, Y3
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMULPS       Y9, Y1, Y1
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y9, Y2, Y2
+	VMOVUPS      96(DX), Y3
+	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y13, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y14, Y5, Y5
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y12, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VBROADCASTSS least+24(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y14, Y4, Y4
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
@@ -1883,87 +977,84 @@ grouploop:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VPERMD       Y5, Y10, Y5
+	VMOVUPS      Y5, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R8
 	CMPQ R8, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y9
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS (SI), Y0
-	VMULPS  Y11, Y0, Y0
+	VMOVUPS (DX), Y0
+	VMULPS  Y9, Y0, Y0
 	SUBQ    $+8, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
-	VMOVUPS 32(SI), Y1
-	VMULPS  Y11, Y1, Y1
+	VMOVUPS 32(DX), Y1
+	VMULPS  Y9, Y1, Y1
 	SUBQ    $+8, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
-	VMOVUPS 64(SI), Y2
-	VMULPS  Y11, Y2, Y2
+	VMOVUPS 64(DX), Y2
+	VMULPS  Y9, Y2, Y2
 	SUBQ    $+8, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      96(SI), Y3
-	VMULPS       Y11, Y3, Y3
+	VMOVUPS      96(DX), Y3
+	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y13, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y14, Y5, Y5
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y12, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VBROADCASTSS least+24(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y14, Y4, Y4
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
@@ -1974,249 +1065,76 @@ groupmeet3:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, BX
+	VPERMD       Y5, Y10, Y5
+	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R8, $+1
 	JLT          groupnext
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y11
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	VBROADCASTSS (BX), Y9
+	MOVQ         SI, 288(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 296(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R8, 312(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS      32(SP), Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      96(SP), Y2
-	VMULPS       Y11, Y2, Y2
-	VMOVUPS      128(SP), Y3
-	VMULPS       Y11, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y13, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPAND        Y13, Y1, Y4
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPAND        Y13, Y2, Y4
-	VBROADCASTSS least+24(FP), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y4, Y7
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS least+24(FP), Y8
-	VPMAXUD      Y8, Y4, Y4
-	VPAND        Y12, Y3, Y8
-	VFMADD231PS  Y15, Y4, Y8
-
-grouptailnarrow:
-	VPMADDWD     Y14, Y5, Y5
-	VPMADDWD     Y14, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y14, Y7, Y7
-	VPMADDWD     Y14, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VBROADCASTSS top+36(FP), Y1
-	VPMINUB      Y1, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*4), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+groupstaged:
+	MOVQ  288(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  296(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  312(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2234,49 +1152,45 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y10, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VMULPS       Y10, Y3, Y3
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMULPS       Y9, Y1, Y1
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      96(DX), Y3
+	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y13, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y14, Y5, Y5
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y12, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VBROADCASTSS least+24(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y14, Y4, Y4
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
@@ -2287,14 +1201,13 @@ short2loop:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VPERMD       Y5, Y10, Y5
+	VMOVUPS      Y5, (SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
+	ADDQ $+8, BX
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -2309,22 +1222,22 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
 	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      64(DX), Y3
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(BX), Y3
 	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VMOVUPS      96(DX), Y4
+	VMOVUPS      96(DX), Y3
+	VMOVUPS      96(BX), Y4
 	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
@@ -2332,33 +1245,29 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y13, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y14, Y5, Y5
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y12, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VBROADCASTSS least+24(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y14, Y4, Y4
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
@@ -2369,299 +1278,28 @@ laneloop:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
+	VPERMD       Y5, Y10, Y5
+	VMOVUPS      Y5, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ BX, BX
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  288(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  296(SP), DX
+	MOVQ  304(SP), BX
 
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VMOVUPS      192(SP), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      96(SP), Y2
-	VMOVUPS      224(SP), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      128(SP), Y3
-	VMOVUPS      256(SP), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPAND        Y13, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VPAND        Y13, Y1, Y4
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VPAND        Y13, Y2, Y4
-	VBROADCASTSS least+24(FP), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y4, Y7
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS least+24(FP), Y8
-	VPMAXUD      Y8, Y4, Y4
-	VPAND        Y12, Y3, Y8
-	VFMADD231PS  Y15, Y4, Y8
-
-lanetailnarrow:
-	VPMADDWD     Y14, Y5, Y5
-	VPMADDWD     Y14, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y14, Y7, Y7
-	VPMADDWD     Y14, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VBROADCASTSS top+36(FP), Y1
-	VPMINUB      Y1, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece25:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -2675,49 +1313,45 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y11, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VMULPS       Y11, Y3, Y3
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMULPS       Y9, Y1, Y1
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y9, Y2, Y2
+	VMOVUPS      96(DX), Y3
+	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y13, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y14, Y5, Y5
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y12, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VBROADCASTSS least+24(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y14, Y4, Y4
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
@@ -2728,104 +1362,38 @@ groupstream:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VPERMD       Y5, Y10, Y5
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VBROADCASTSS least+24(FP), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y14, Y2, Y2
-	VPMADDWD     Y14, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      64(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      96(SI), Y7
-	VMULPS       Y11, Y7, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS least+24(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y14, Y6, Y6
-	VPMADDWD     Y14, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x07, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VBROADCASTSS top+36(FP), Y6
-	VPMINUB      Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+40(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          groupback
+	MOVQ $+1, 320(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2834,10 +1402,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -2845,15 +1413,15 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y11, Y11
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2862,10 +1430,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -2873,15 +1441,15 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y11, Y11
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2890,10 +1458,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -2901,146 +1469,68 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+48(SB), Y4
+	VMOVDQU      constantsAVX2<>+44(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y11, Y11
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y3, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      32(SP), Y0
-	VMULPS       Y11, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VBROADCASTSS least+24(FP), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      64(SP), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y14, Y2, Y2
-	VPMADDWD     Y14, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      96(SP), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      128(SP), Y7
-	VMULPS       Y11, Y7, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS least+24(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y14, Y6, Y6
-	VPMADDWD     Y14, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x07, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VBROADCASTSS top+36(FP), Y6
-	VPMINUB      Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+40(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+32, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y10, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VMULPS       Y10, Y3, Y3
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMULPS       Y9, Y1, Y1
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      96(DX), Y3
+	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y13, Y0, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y14, Y5, Y5
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y12, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VBROADCASTSS least+24(FP), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y14, Y4, Y4
-	VPMADDWD     Y14, Y6, Y6
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
@@ -3051,143 +1541,92 @@ short2stream:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
+	VPERMD       Y5, Y10, Y5
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VBROADCASTSS least+24(FP), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y14, Y2, Y2
-	VPMADDWD     Y14, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      64(SI), Y3
-	VMULPS       Y10, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      96(SI), Y7
-	VMULPS       Y10, Y7, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS least+24(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y14, Y6, Y6
-	VPMADDWD     Y14, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x07, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VBROADCASTSS top+36(FP), Y6
-	VPMINUB      Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+40(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          short2back
+	MOVQ $+2, 320(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
+	MOVQ $+3, 320(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 288(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 296(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VBROADCASTSS least+24(FP), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y0, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y3
-	VMOVUPS      32(DX), Y4
+	VMOVUPS      32(DX), Y3
+	VMOVUPS      32(BX), Y4
 	VMULPS       Y4, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y3, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y14, Y2, Y2
-	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      64(SI), Y3
-	VMOVUPS      64(DX), Y5
+	VMOVUPS      64(DX), Y3
+	VMOVUPS      64(BX), Y5
 	VMULPS       Y5, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VPAND        Y12, Y3, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
-	VMOVUPS      96(SI), Y7
-	VMOVUPS      96(DX), Y8
+	VMOVUPS      96(DX), Y7
+	VMOVUPS      96(BX), Y8
 	VMULPS       Y8, Y7, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS least+24(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
+	VPAND        Y12, Y7, Y8
+	VPMAXUD      Y15, Y8, Y8
+	VPAND        Y11, Y7, Y9
+	VFMADD231PS  Y14, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y14, Y6, Y6
-	VPMADDWD     Y14, Y9, Y9
+	VPMADDWD     Y13, Y6, Y6
+	VPMADDWD     Y13, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
@@ -3198,3379 +1637,50 @@ lanerare:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y2, Y10, Y2
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
+	VPERMD       Y1, Y10, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
 	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS nan+40(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y2, (SI)
+	CMPQ         320(SP), $+1
+	JEQ          groupresume
+	CMPQ         320(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VBROADCASTSS least+24(FP), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      64(SP), Y3
-	VMOVUPS      192(SP), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS least+24(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y14, Y2, Y2
-	VPMADDWD     Y14, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      96(SP), Y3
-	VMOVUPS      224(SP), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VBROADCASTSS least+24(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      128(SP), Y7
-	VMOVUPS      256(SP), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y13, Y7, Y8
-	VBROADCASTSS least+24(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y14, Y6, Y6
-	VPMADDWD     Y14, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x07, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VBROADCASTSS top+36(FP), Y6
-	VPMINUB      Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+40(FP), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         304(SP), BX
+	VBROADCASTSS (BX), Y9
+	JMP          groupback
+
+short2resume:
+	MOVQ 304(SP), BX
+	JMP  short2back
 
 // func QuantizeFpE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpE2M1AVX2(SB), $416-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x7fffffff
-	// per group: Y12 recip
-	// loaded at each use: 0x3f800000, 0x7f7f7f7f, scale, 0x8080808, 0x1010101, 0x401000, table, table
+TEXT ·QuantizeFpE2M1AVX2(SB), $464-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x7f7f7f7f, 0x8080808, 0x1010101, table, table
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX2<>+80(SB), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y12
-	SUBQ         R9, R8
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y13, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y13, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y13, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y13, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y12, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y12, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y13, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y13, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y13, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y13, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (BX), Y12
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS      32(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VMOVUPS      64(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VMOVUPS      96(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VMOVUPS      128(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y13, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y13, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VPAND        Y13, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VPAND        Y13, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
-
-grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VMOVUPS      (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y11, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y11, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y13, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y13, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y13, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y13, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(BX), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      32(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(BX), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      64(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(BX), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      96(DX), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VPAND        Y14, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPMAXUD      Y3, Y0, Y0
-	VPAND        Y13, Y4, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VPAND        Y14, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y13, Y5, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y3, Y1, Y1
-	VPACKSSWB    Y4, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      160(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      64(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      192(SP), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      224(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      384(SP), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      256(SP), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VPAND        Y13, Y4, Y7
-	VFMADD231PS  Y15, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VPAND        Y13, Y5, Y8
-	VFMADD231PS  Y15, Y0, Y8
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y7, Y1, Y1
-	VPACKSSWB    Y4, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece30:
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y13, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y13, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y13, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y13, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y13, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y13, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y13, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+84(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y13, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y13, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      64(SP), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y13, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      96(SP), Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y13, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      128(SP), Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+84(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y13, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VMOVUPS      (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y11, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y11, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y13, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y13, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y13, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y13, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y13, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y13, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y13, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS 4(DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+84(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y13, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          short2back
-
-lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y13, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y2
-	VMOVUPS      32(DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y13, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      64(DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y13, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      96(SI), Y6
-	VMOVUPS      96(DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+84(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y13, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y13, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      64(SP), Y2
-	VMOVUPS      192(SP), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y13, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      96(SP), Y2
-	VMOVUPS      224(SP), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y13, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      128(SP), Y6
-	VMOVUPS      256(SP), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+84(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y13, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          lanetailback
-
-// func QuantizeFpPowerOfTwoE2M1AVX2(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1AVX2(SB), $288-48
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x7fffffff, Y12 0x401000
-	// per group: Y11 recip
-	// loaded at each use: 0x3f800000, 0x7f7f7f7f, 0x8080808, 0x1010101, table, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+80(SB), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+88(SB), Y12
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y11
-	SUBQ         R8, BX
-	MOVQ         ahead+40(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y11, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y13, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y12, Y5, Y5
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y13, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y12, Y4, Y4
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R8, BX
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  BX, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (DX), Y11
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ DX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS (SI), Y0
-	VMULPS  Y11, Y0, Y0
-	SUBQ    $+8, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVUPS 32(SI), Y1
-	VMULPS  Y11, Y1, Y1
-	SUBQ    $+8, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVUPS 64(SI), Y2
-	VMULPS  Y11, Y2, Y2
-	SUBQ    $+8, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      96(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y14, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y13, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y12, Y5, Y5
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y13, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y12, Y4, Y4
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, BX
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ BX, BX
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, DX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
-
-grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
-	JGE  grouppiece
-	MOVQ R8, BX
-
-grouppiece:
-	VBROADCASTSS (DX), Y11
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS      32(SP), Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      96(SP), Y2
-	VMULPS       Y11, Y2, Y2
-	VMOVUPS      128(SP), Y3
-	VMULPS       Y11, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y14, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y13, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VPAND        Y13, Y2, Y7
-	VFMADD231PS  Y15, Y4, Y7
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y8
-	VPMAXUD      Y8, Y4, Y4
-	VPAND        Y13, Y3, Y8
-	VFMADD231PS  Y15, Y4, Y8
-
-grouptailnarrow:
-	VPMADDWD     Y12, Y5, Y5
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y12, Y7, Y7
-	VPMADDWD     Y12, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*4), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, DX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, BX
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y10, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VMULPS       Y10, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y13, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y12, Y5, Y5
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y13, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y12, Y4, Y4
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      64(DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VMOVUPS      96(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y13, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y12, Y5, Y5
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y13, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y12, Y4, Y4
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VMOVUPS      192(SP), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      96(SP), Y2
-	VMOVUPS      224(SP), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      128(SP), Y3
-	VMOVUPS      256(SP), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPAND        Y14, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y13, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VPAND        Y14, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VPAND        Y13, Y2, Y7
-	VFMADD231PS  Y15, Y4, Y7
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y8
-	VPMAXUD      Y8, Y4, Y4
-	VPAND        Y13, Y3, Y8
-	VFMADD231PS  Y15, Y4, Y8
-
-lanetailnarrow:
-	VPMADDWD     Y12, Y5, Y5
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y12, Y7, Y7
-	VPMADDWD     Y12, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece25:
-laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y11, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y13, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y12, Y5, Y5
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y13, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y12, Y4, Y4
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y13, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y12, Y2, Y2
-	VPMADDWD     Y12, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      64(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      96(SI), Y7
-	VMULPS       Y11, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+84(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y13, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y12, Y6, Y6
-	VPMADDWD     Y12, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x0c, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R8, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y11
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y11, Y11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R8, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y11
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y11, Y11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R8, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y11
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+48(SB), Y4
-	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y11, Y11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      32(SP), Y0
-	VMULPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y13, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      64(SP), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y12, Y2, Y2
-	VPMADDWD     Y12, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      96(SP), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      128(SP), Y7
-	VMULPS       Y11, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+84(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y13, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y12, Y6, Y6
-	VPMADDWD     Y12, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x0c, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VMULPS       Y10, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VMULPS       Y10, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VPAND        Y13, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y12, Y5, Y5
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VPMAXUD      Y4, Y1, Y1
-	VPAND        Y13, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y12, Y4, Y4
-	VPMADDWD     Y12, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y13, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y3
-	VMULPS       Y11, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y12, Y2, Y2
-	VPMADDWD     Y12, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      64(SI), Y3
-	VMULPS       Y10, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      96(SI), Y7
-	VMULPS       Y10, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+84(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y13, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y12, Y6, Y6
-	VPMADDWD     Y12, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x0c, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          short2back
-
-lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y13, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y3
-	VMOVUPS      32(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y12, Y2, Y2
-	VPMADDWD     Y12, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      64(SI), Y3
-	VMOVUPS      64(DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      96(SI), Y7
-	VMOVUPS      96(DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+84(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y13, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y12, Y6, Y6
-	VPMADDWD     Y12, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x0c, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VPAND        Y13, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      64(SP), Y3
-	VMOVUPS      192(SP), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPAND        Y13, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y12, Y2, Y2
-	VPMADDWD     Y12, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      96(SP), Y3
-	VMOVUPS      224(SP), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y13, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      128(SP), Y7
-	VMOVUPS      256(SP), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+84(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPAND        Y13, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y12, Y6, Y6
-	VPMADDWD     Y12, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x0c, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          lanetailback
-
-// func QuantizeFpE2M1PackedAVX2(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpE2M1PackedAVX2(SB), $400-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff
-	// per group: Y11 scale, Y10 recip
-	// loaded at each use: 0x8080808, 0x401000, table, 0x10011001
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+84(SB), Y15
-	VBROADCASTSS constantsAVX2<>+80(SB), Y14
+	VBROADCASTSS constantsAVX2<>+84(SB), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+88(SB), Y11
 	MOVQ         groups+32(FP), R9
 	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
@@ -6579,39 +1689,39 @@ TEXT ·QuantizeFpE2M1PackedAVX2(SB), $400-56
 	JEQ          short2
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y11
 	VBROADCASTSS (BX), Y10
-	SUBQ         R9, R8
+	VBROADCASTSS (R8), Y9
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -6626,9 +1736,8 @@ grouploop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
@@ -6640,9 +1749,8 @@ grouploop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -6652,67 +1760,67 @@ grouploop:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      Y5, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R9
 	CMPQ R9, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+8, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y11, Y0, Y1
+	VMOVUPS      (DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y11, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y11, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y11, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -6727,9 +1835,8 @@ groupmeet3:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
@@ -6741,9 +1848,8 @@ groupmeet3:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -6753,276 +1859,82 @@ groupmeet3:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R8
+	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y11
 	VBROADCASTSS (BX), Y10
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	VBROADCASTSS (R8), Y9
+	MOVQ         SI, 416(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 424(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R9, 448(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece5:
-	VMOVUPS      16(SP), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	VMOVUPS      48(SP), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	VMOVUPS      80(SP), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VMOVUPS      112(SP), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y7
-	VFMADD231PS  Y14, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y8
-	VFMADD231PS  Y14, Y0, Y8
-
-grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
-
-grouptailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	JCC  even6
-	ANDB $0x0f, (SP)(AX*1)
-
-even6:
-	TESTQ $0x00000010, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece11:
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+groupstaged:
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  424(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  448(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -7040,26 +1952,26 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7074,9 +1986,8 @@ short2loop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
@@ -7088,9 +1999,8 @@ short2loop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -7100,19 +2010,17 @@ short2loop:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      Y5, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -7127,33 +2035,33 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (BX), Y1
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
+	VMOVUPS      (BX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
 	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R8), Y1
 	VMULPS       Y1, Y0, Y3
-	VMOVUPS      32(DX), Y4
+	VMOVUPS      32(BX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
 	VFNMADD231PS Y1, Y0, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(R8), Y1
 	VMULPS       Y1, Y0, Y4
-	VMOVUPS      64(DX), Y5
+	VMOVUPS      64(BX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
 	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(R8), Y1
 	VMULPS       Y1, Y0, Y5
-	VMOVUPS      96(DX), Y6
+	VMOVUPS      96(BX), Y6
 	VFMSUB231PS  Y6, Y5, Y0
 	VFNMADD231PS Y1, Y0, Y5
 	VCMPPS       $0x03, Y3, Y2, Y0
@@ -7170,9 +2078,8 @@ laneloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y1, Y1
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
@@ -7184,9 +2091,8 @@ laneloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y5, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPSRLW       $0x0c, Y3, Y3
 	VPACKSSDW    Y5, Y4, Y4
@@ -7196,410 +2102,33 @@ laneloop:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y1, Y0, Y1
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VMOVUPS      Y1, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  416(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  424(SP), DX
+	MOVQ  432(SP), BX
+	MOVQ  440(SP), R8
 
-piece12:
-	TESTQ $0x00000008, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece21:
-	XORL  AX, AX
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000008, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000004, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000002, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-
-piece25:
-	TESTQ $0x00000001, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 272(SP)(AX*1)
-
-piece26:
-	VMOVUPS      16(SP), Y0
-	VMOVUPS      272(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      144(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      48(SP), Y0
-	VMOVUPS      304(SP), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      176(SP), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VMOVUPS      80(SP), Y0
-	VMOVUPS      336(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      208(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      112(SP), Y0
-	VMOVUPS      368(SP), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      240(SP), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y14, Y0, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y7
-	VFMADD231PS  Y14, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y5, Y8
-	VFMADD231PS  Y14, Y0, Y8
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y7, Y1, Y1
-	VPACKSSWB    Y4, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
-
-lanetailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	JCC  even27
-	ANDB $0x0f, (SP)(AX*1)
-
-even27:
-	TESTQ $0x00000010, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000008, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000004, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
-	TESTQ $0x00000002, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece31:
-	TESTQ $0x00000001, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece32:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -7613,24 +2142,24 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7645,9 +2174,8 @@ groupstream:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
@@ -7659,9 +2187,8 @@ groupstream:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -7671,101 +2198,49 @@ groupstream:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y13, Y0, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y14, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y13, Y0, Y6
-	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y14, Y6, Y7
-	VANDPS       Y7, Y4, Y7
-	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKUSWB    Y5, Y3, Y3
-	VPACKSSWB    Y2, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
-	VPMADDUBSW   Y0, Y3, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
-	JMP          groupback
+	MOVQ $+1, 456(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -7774,12 +2249,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -7787,18 +2262,18 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -7807,12 +2282,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -7820,18 +2295,18 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -7840,12 +2315,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -7853,117 +2328,53 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y4
+	VMOVDQU      constantsAVX2<>+44(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      16(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y13, Y0, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y14, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VMOVUPS      48(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      80(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VMOVUPS      112(SP), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y13, Y0, Y6
-	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y14, Y6, Y7
-	VANDPS       Y7, Y4, Y7
-	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKUSWB    Y5, Y3, Y3
-	VPACKSSWB    Y2, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
-	VPMADDUBSW   Y0, Y3, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS 4(DX), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7978,9 +2389,8 @@ short2stream:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
@@ -7992,9 +2402,8 @@ short2stream:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
@@ -8004,89 +2413,61 @@ short2stream:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (DI)
-	ADDQ         $+8, DX
+	VMOVNTPS     Y5, (SI)
 	ADDQ         $+8, BX
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	ADDQ         $+8, R8
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y13, Y0, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y14, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VDIVPS       Y11, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y13, Y0, Y6
-	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y14, Y6, Y7
-	VANDPS       Y7, Y4, Y7
-	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKUSWB    Y5, Y3, Y3
-	VPACKSSWB    Y2, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
-	VPMADDUBSW   Y0, Y3, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
-	JMP          short2back
+	MOVQ $+2, 456(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
+	MOVQ $+3, 456(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y13, Y0, Y2
@@ -8094,149 +2475,104 @@ lanerare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VMOVUPS      32(SI), Y0
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
+	VMOVUPS      32(BX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y13, Y2, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
+	VPMADDWD     Y11, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
 	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
+	VPACKSSDW    Y2, Y0, Y0
 	VMOVUPS      64(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y13, Y0, Y6
+	VMOVUPS      64(BX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y13, Y2, Y6
 	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y12, Y0, Y7
+	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y14, Y6, Y7
-	VANDPS       Y7, Y4, Y7
-	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKUSWB    Y5, Y3, Y3
-	VPACKSSWB    Y2, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
+	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
+	VMOVUPS      96(DX), Y6
+	VMOVUPS      96(BX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y13, Y6, Y9
+	VPMAXUD      Y15, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y14, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
-	VPMADDUBSW   Y0, Y3, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	CMPQ         456(SP), $+1
+	JEQ          groupresume
+	CMPQ         456(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      16(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y13, Y0, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y14, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VMOVUPS      48(SP), Y0
-	VMOVUPS      176(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      80(SP), Y0
-	VMOVUPS      208(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VMOVUPS      112(SP), Y0
-	VMOVUPS      240(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y13, Y0, Y6
-	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y14, Y6, Y7
-	VANDPS       Y7, Y4, Y7
-	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKUSWB    Y5, Y3, Y3
-	VPACKSSWB    Y2, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
-	VPMADDUBSW   Y0, Y3, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
-	JMP          lanetailback
+groupresume:
+	MOVQ         432(SP), BX
+	MOVQ         440(SP), R8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	JMP          groupback
 
-// func QuantizeFpPowerOfTwoE2M1PackedAVX2(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
+short2resume:
+	MOVQ 432(SP), BX
+	MOVQ 440(SP), R8
+	JMP  short2back
+
+// func QuantizeFpPowerOfTwoE2M1AVX2(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX2(SB), $272-48
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 0x10011001
+TEXT ·QuantizeFpPowerOfTwoE2M1AVX2(SB), $336-48
+	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table
 	// per group: Y9 recip
-	// loaded at each use: 0x8080808, table
+	// loaded at each use: 0x7f7f7f7f, 0x8080808, 0x1010101, table
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+84(SB), Y15
-	VBROADCASTSS constantsAVX2<>+80(SB), Y14
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         recip+16(FP), BX
+	VBROADCASTSS constantsAVX2<>+80(SB), Y15
+	VBROADCASTSS constantsAVX2<>+84(SB), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
 	VBROADCASTSS constantsAVX2<>+88(SB), Y11
-	VBROADCASTSS constantsAVX2<>+132(SB), Y10
+	VMOVUPS      constantsAVX2<>+12(SB), Y10
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -8245,29 +2581,29 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX2(SB), $272-48
 	JEQ          short2
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y9
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Y9
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVUPS      32(SI), Y1
+	VMOVUPS      32(DX), Y1
 	VMULPS       Y9, Y1, Y1
-	VMOVUPS      64(SI), Y2
+	VMOVUPS      64(DX), Y2
 	VMULPS       Y9, Y2, Y2
-	VMOVUPS      96(SI), Y3
+	VMOVUPS      96(DX), Y3
 	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
@@ -8307,56 +2643,56 @@ grouploop:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VPMADDUBSW   Y10, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
+	VMOVUPS      Y5, (SI)
 
 groupback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+32, R8
 	CMPQ R8, $+32
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+32
+	CMPQ  DI, $+32
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y9
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y0
 	VMULPS  Y9, Y0, Y0
 	SUBQ    $+8, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
-	VMOVUPS 32(SI), Y1
+	VMOVUPS 32(DX), Y1
 	VMULPS  Y9, Y1, Y1
 	SUBQ    $+8, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
-	VMOVUPS 64(SI), Y2
+	VMOVUPS 64(DX), Y2
 	VMULPS  Y9, Y2, Y2
 	SUBQ    $+8, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      96(SI), Y3
+	VMOVUPS      96(DX), Y3
 	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
@@ -8396,261 +2732,78 @@ groupmeet3:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VPMADDUBSW   Y10, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, BX
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
+	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
 	CMPQ         R8, $+1
 	JLT          groupnext
-	CMPQ         BX, $+32
+	CMPQ         DI, $+32
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 16(SP)
-	MOVQ         AX, 24(SP)
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 16(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 24(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
+	VBROADCASTSS (BX), Y9
+	MOVQ         SI, 288(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 296(SP)
+	LEAQ         32(SP), DX
+	MOVQ         R8, 312(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
 
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece5:
-	VMOVUPS     16(SP), Y0
-	VMULPS      Y9, Y0, Y0
-	VMOVUPS     48(SP), Y1
-	VMULPS      Y9, Y1, Y1
-	VMOVUPS     80(SP), Y2
-	VMULPS      Y9, Y2, Y2
-	VMOVUPS     112(SP), Y3
-	VMULPS      Y9, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         grouptailrare
-	VPAND       Y13, Y0, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y14, Y4, Y5
-	CMPQ        BX, $+9
-	JLT         grouptailnarrow
-	VPAND       Y13, Y1, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y14, Y4, Y6
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	VPAND       Y13, Y2, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y14, Y4, Y7
-	CMPQ        BX, $+25
-	JLT         grouptailnarrow
-	VPAND       Y13, Y3, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y14, Y4, Y8
-
-grouptailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VPMADDUBSW   Y10, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SP)
-
-grouptailback:
-	MOVQ BX, AX
-	SHRQ $0x01, AX
-	JCC  even6
-	ANDB $0x0f, (SP)(AX*1)
-
-even6:
-	TESTQ $0x00000010, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000008, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000004, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000002, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	TESTQ $0x00000001, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece11:
-	MOVQ  BX, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(BX*4), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+groupstaged:
+	MOVQ  288(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	LEAQ  (SI)(DI*1), SI
+	MOVQ  296(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  312(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -8668,15 +2821,15 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS 4(DX), Y8
-	VMOVUPS      (SI), Y0
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVUPS      32(SI), Y1
+	VMOVUPS      32(DX), Y1
 	VMULPS       Y9, Y1, Y1
-	VMOVUPS      64(SI), Y2
+	VMOVUPS      64(DX), Y2
 	VMULPS       Y8, Y2, Y2
-	VMOVUPS      96(SI), Y3
+	VMOVUPS      96(DX), Y3
 	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
@@ -8716,17 +2869,15 @@ short2loop:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VPMADDUBSW   Y10, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
+	VMOVUPS      Y5, (SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+16, DI
-	ADDQ $+128, SI
+	ADDQ $+8, BX
+	ADDQ $+32, SI
+	ADDQ $+128, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -8741,22 +2892,22 @@ short2end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
 	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      64(DX), Y3
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(BX), Y3
 	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VMOVUPS      96(DX), Y4
+	VMOVUPS      96(DX), Y3
+	VMOVUPS      96(BX), Y4
 	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
@@ -8796,309 +2947,30 @@ laneloop:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VPMADDUBSW   Y10, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
+	VMOVUPS      Y5, (SI)
 
 laneback:
-	ADDQ $+16, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ BX, BX
+	ADDQ  $+32, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
 	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  288(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	MOVQ  296(SP), DX
+	MOVQ  304(SP), BX
 
-piece12:
-	TESTQ $0x00000008, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000004, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000002, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-
-piece15:
-	TESTQ $0x00000001, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 16(SP)(AX*1)
-
-piece16:
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000008, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000004, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000002, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-
-piece20:
-	TESTQ $0x00000001, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
-
-piece21:
-	VMOVUPS     16(SP), Y0
-	VMOVUPS     144(SP), Y1
-	VMULPS      Y1, Y0, Y0
-	VMOVUPS     48(SP), Y1
-	VMOVUPS     176(SP), Y2
-	VMULPS      Y2, Y1, Y1
-	VMOVUPS     80(SP), Y2
-	VMOVUPS     208(SP), Y3
-	VMULPS      Y3, Y2, Y2
-	VMOVUPS     112(SP), Y3
-	VMOVUPS     240(SP), Y4
-	VMULPS      Y4, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanetailrare
-	VPAND       Y13, Y0, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y14, Y4, Y5
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPAND       Y13, Y1, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y14, Y4, Y6
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y13, Y2, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y14, Y4, Y7
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y13, Y3, Y4
-	VPMAXUD     Y15, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y14, Y4, Y8
-
-lanetailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VPMADDUBSW   Y10, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SP)
-
-lanetailback:
-	MOVQ BX, AX
-	SHRQ $0x01, AX
-	JCC  even22
-	ANDB $0x0f, (SP)(AX*1)
-
-even22:
-	TESTQ $0x00000010, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000008, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000004, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
-	TESTQ $0x00000002, BX
-	JEQ   piece26
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000001, BX
-	JEQ   piece27
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece27:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -9112,15 +2984,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVUPS      32(SI), Y1
+	VMOVUPS      32(DX), Y1
 	VMULPS       Y9, Y1, Y1
-	VMOVUPS      64(SI), Y2
+	VMOVUPS      64(DX), Y2
 	VMULPS       Y9, Y2, Y2
-	VMOVUPS      96(SI), Y3
+	VMOVUPS      96(DX), Y3
 	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
@@ -9160,94 +3032,40 @@ groupstream:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VPMADDUBSW   Y10, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVNTPS     X0, (DI)
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+32, R8
 	CMPQ         R8, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y14, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y5, Y6
-	VCMPPS       $0x07, Y0, Y0, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y0, Y5, Y5
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKUSWB    Y4, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VPMADDUBSW   Y10, Y2, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (DI)
-	JMP          groupback
+	MOVQ $+1, 320(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -9256,10 +3074,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -9267,15 +3085,15 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -9284,10 +3102,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -9295,15 +3113,15 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -9312,10 +3130,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -9323,99 +3141,38 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+48(SB), Y4
+	VMOVDQU      constantsAVX2<>+44(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y3, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      16(SP), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y14, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VMOVUPS      48(SP), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      80(SP), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VMOVUPS      112(SP), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y5, Y6
-	VCMPPS       $0x07, Y0, Y0, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y0, Y5, Y5
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKUSWB    Y4, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VPMADDUBSW   Y10, Y2, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SP)
-	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+32, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS 4(DX), Y8
-	VMOVUPS      (SI), Y0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y0
-	VMOVUPS      32(SI), Y1
+	VMOVUPS      32(DX), Y1
 	VMULPS       Y9, Y1, Y1
-	VMOVUPS      64(SI), Y2
+	VMOVUPS      64(DX), Y2
 	VMULPS       Y8, Y2, Y2
-	VMOVUPS      96(SI), Y3
+	VMOVUPS      96(DX), Y3
 	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
@@ -9455,84 +3212,49 @@ short2stream:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VPMADDUBSW   Y10, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVNTPS     X0, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+16, DI
-	ADDQ         $+128, SI
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y14, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y8, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y8, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y5, Y6
-	VCMPPS       $0x07, Y0, Y0, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y0, Y5, Y5
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKUSWB    Y4, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VPMADDUBSW   Y10, Y2, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (DI)
-	JMP          short2back
+	MOVQ $+2, 320(SP)
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
+	MOVQ $+3, 320(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 288(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 296(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
@@ -9540,64 +3262,1687 @@ lanerare:
 	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VMOVUPS      32(SI), Y0
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(DX), Y3
-	VMULPS       Y3, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
+	VMOVUPS      32(BX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      64(SI), Y0
+	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      64(DX), Y3
-	VMULPS       Y3, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y5
-	VMULPS       Y5, Y0, Y0
-	VPAND        Y13, Y0, Y5
+	VMOVUPS      64(BX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y13, Y3, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y12, Y0, Y6
+	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y5, Y6
-	VCMPPS       $0x07, Y0, Y0, Y5
+	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
-	VANDPS       Y0, Y5, Y5
-	VPMADDWD     Y11, Y4, Y4
+	VANDPS       Y3, Y5, Y3
+	VMOVUPS      96(DX), Y7
+	VMOVUPS      96(BX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y13, Y7, Y8
+	VPMAXUD      Y15, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y14, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKUSWB    Y4, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VPERMD       Y2, Y10, Y2
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y10, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VPMADDUBSW   Y10, Y2, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (DI)
+	VMOVUPS      Y2, (SI)
+	CMPQ         320(SP), $+1
+	JEQ          groupresume
+	CMPQ         320(SP), $+2
+	JEQ          short2resume
 	JMP          laneback
 
-lanetailrare:
-	VMOVUPS      16(SP), Y0
-	VMOVUPS      144(SP), Y1
+groupresume:
+	MOVQ         304(SP), BX
+	VBROADCASTSS (BX), Y9
+	JMP          groupback
+
+short2resume:
+	MOVQ 304(SP), BX
+	JMP  short2back
+
+// func QuantizeFpE2M1PackedAVX2(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeFpE2M1PackedAVX2(SB), $448-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x8080808, table, 0x10011001
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y15
+	VBROADCASTSS constantsAVX2<>+84(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+88(SB), Y11
+	MOVQ         groups+32(FP), R9
+	MOVQ         length+40(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R10, DI
+	IMULQ R9, DI
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	SUBQ         R9, DI
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+
+groupback:
+	ADDQ $+16, SI
+	ADDQ $+128, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  DI, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ BX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R11
+	MOVQ DI, R12
+
+grouppieces:
+	MOVQ R12, DI
+	CMPQ R9, DI
+	JGE  grouppiece
+	MOVQ R9, DI
+
+grouppiece:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	MOVQ         SI, 400(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 408(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R9, 432(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
+
+groupstaged:
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	MOVQ  408(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  432(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+16, SI
+	ADDQ $+128, DX
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (BX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      32(BX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      64(BX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      96(BX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y1, Y1
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y3
+	VFMADD231PS  Y14, Y0, Y3
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y5, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y3, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SI)
+
+laneback:
+	ADDQ  $+16, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  408(SP), DX
+	MOVQ  416(SP), BX
+	MOVQ  424(SP), R8
+
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	MOVQ $+1, 440(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+44(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ BX, R12
+	ADDQ R12, BX
+	ADDQ R12, R8
+	MOVQ DI, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	MOVQ $+2, 440(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
+	JMP  rare
+
+lanerare:
+	MOVQ $+3, 440(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 408(SP)
+	LEAQ 16(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y14, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VPMADDWD     Y11, Y3, Y3
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y14, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+	CMPQ         440(SP), $+1
+	JEQ          groupresume
+	CMPQ         440(SP), $+2
+	JEQ          short2resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         416(SP), BX
+	MOVQ         424(SP), R8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	JMP          groupback
+
+short2resume:
+	MOVQ 416(SP), BX
+	MOVQ 424(SP), R8
+	JMP  short2back
+
+// func QuantizeFpPowerOfTwoE2M1PackedAVX2(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX2(SB), $320-48
+	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 0x10011001
+	// per group: Y8 recip
+	// loaded at each use: 0x8080808
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         recip+16(FP), BX
+	VBROADCASTSS constantsAVX2<>+80(SB), Y15
+	VBROADCASTSS constantsAVX2<>+84(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+88(SB), Y11
+	VMOVUPS      constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS constantsAVX2<>+132(SB), Y9
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R9, DI
+	IMULQ R8, DI
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y8
+	SUBQ         R8, DI
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMULPS       Y8, Y1, Y1
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      96(DX), Y3
+	VMULPS       Y8, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
+
+groupback:
+	ADDQ $+16, SI
+	ADDQ $+128, DX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  DI, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y8
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ BX, R11
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS (DX), Y0
+	VMULPS  Y8, Y0, Y0
+	SUBQ    $+8, R8
+	JLT     groupmeet1cross
+
+groupmeet1:
+	VMOVUPS 32(DX), Y1
+	VMULPS  Y8, Y1, Y1
+	SUBQ    $+8, R8
+	JLT     groupmeet2cross
+
+groupmeet2:
+	VMOVUPS 64(DX), Y2
+	VMULPS  Y8, Y2, Y2
+	SUBQ    $+8, R8
+	JLT     groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(DX), Y3
+	VMULPS       Y8, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R10
+	MOVQ DI, R11
+
+grouppieces:
+	MOVQ R11, DI
+	CMPQ R8, DI
+	JGE  grouppiece
+	MOVQ R8, DI
+
+grouppiece:
+	VBROADCASTSS (BX), Y8
+	MOVQ         SI, 272(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 280(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R8, 296(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
+
+groupstaged:
+	MOVQ  272(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	MOVQ  280(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  296(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
+	TESTQ R10, R10
+	JEQ   groupdone
+	TESTQ R8, R8
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, DI
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMULPS       Y8, Y1, Y1
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y7, Y2, Y2
+	VMOVUPS      96(DX), Y3
+	VMULPS       Y7, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+16, SI
+	ADDQ $+128, DX
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(BX), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      96(DX), Y3
+	VMOVUPS      96(BX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SI)
+
+laneback:
+	ADDQ  $+16, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  272(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  280(SP), DX
+	MOVQ  288(SP), BX
+
+laneend:
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMULPS       Y8, Y1, Y1
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      96(DX), Y3
+	VMULPS       Y8, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	MOVQ $+1, 304(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 144(SP), BX
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y3, Y4, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMULPS       Y8, Y1, Y1
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y7, Y2, Y2
+	VMOVUPS      96(DX), Y3
+	VMULPS       Y7, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	MOVQ $+2, 304(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 144(SP), BX
+	JMP  rare
+
+lanerare:
+	MOVQ $+3, 304(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 272(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 280(SP)
+	LEAQ 16(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 144(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
@@ -9606,8 +4951,8 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
-	VMOVUPS      48(SP), Y0
-	VMOVUPS      176(SP), Y3
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y3
 	VMULPS       Y3, Y0, Y0
 	VPAND        Y13, Y0, Y3
 	VPMAXUD      Y15, Y3, Y3
@@ -9621,8 +4966,8 @@ lanetailrare:
 	VPACKSSDW    Y4, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      80(SP), Y0
-	VMOVUPS      208(SP), Y3
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y3
 	VMULPS       Y3, Y0, Y0
 	VPAND        Y13, Y0, Y3
 	VPMAXUD      Y15, Y3, Y3
@@ -9631,8 +4976,8 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
-	VMOVUPS      112(SP), Y0
-	VMOVUPS      240(SP), Y5
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y5
 	VMULPS       Y5, Y0, Y0
 	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
@@ -9652,13 +4997,25 @@ lanetailrare:
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VPMADDUBSW   Y10, Y2, Y0
+	VPERMD       Y2, Y10, Y2
+	VPMADDUBSW   Y9, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SP)
-	JMP          lanetailback
+	VMOVUPS      X0, (SI)
+	CMPQ         304(SP), $+1
+	JEQ          groupresume
+	CMPQ         304(SP), $+2
+	JEQ          short2resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         288(SP), BX
+	VBROADCASTSS (BX), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 288(SP), BX
+	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x7f800000
 DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
@@ -9671,17 +5028,17 @@ DATA constantsAVX2<>+28(SB)/4, $0x00000002
 DATA constantsAVX2<>+32(SB)/4, $0x00000006
 DATA constantsAVX2<>+36(SB)/4, $0x00000003
 DATA constantsAVX2<>+40(SB)/4, $0x00000007
-DATA constantsAVX2<>+44(SB)/4, $0x01010101
-DATA constantsAVX2<>+48(SB)/4, $0x00000000
-DATA constantsAVX2<>+52(SB)/4, $0x00000001
-DATA constantsAVX2<>+56(SB)/4, $0x00000002
-DATA constantsAVX2<>+60(SB)/4, $0x00000003
-DATA constantsAVX2<>+64(SB)/4, $0x00000004
-DATA constantsAVX2<>+68(SB)/4, $0x00000005
-DATA constantsAVX2<>+72(SB)/4, $0x00000006
-DATA constantsAVX2<>+76(SB)/4, $0x00000007
-DATA constantsAVX2<>+80(SB)/4, $0x4a80fed6
-DATA constantsAVX2<>+84(SB)/4, $0x3f800000
+DATA constantsAVX2<>+44(SB)/4, $0x00000000
+DATA constantsAVX2<>+48(SB)/4, $0x00000001
+DATA constantsAVX2<>+52(SB)/4, $0x00000002
+DATA constantsAVX2<>+56(SB)/4, $0x00000003
+DATA constantsAVX2<>+60(SB)/4, $0x00000004
+DATA constantsAVX2<>+64(SB)/4, $0x00000005
+DATA constantsAVX2<>+68(SB)/4, $0x00000006
+DATA constantsAVX2<>+72(SB)/4, $0x00000007
+DATA constantsAVX2<>+76(SB)/4, $0x01010101
+DATA constantsAVX2<>+80(SB)/4, $0x3f800000
+DATA constantsAVX2<>+84(SB)/4, $0x4a80fed6
 DATA constantsAVX2<>+88(SB)/4, $0x00401000
 DATA constantsAVX2<>+92(SB)/4, $0x08080808
 DATA constantsAVX2<>+96(SB)/4, $0x3c383000

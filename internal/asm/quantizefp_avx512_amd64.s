@@ -6,15 +6,15 @@
 
 // func QuantizeFpFloat8AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpFloat8AVX512(SB), NOSPLIT, $0-80
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeFpFloat8AVX512(SB), $880-80
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table
 	// per group: Z7 scale, Z6 recip
-	// vector registers in use at once: 28
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 26
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS least+32(FP), Z15
 	VBROADCASTSS ruler+36(FP), Z14
 	VBROADCASTSS weights+40(FP), Z13
@@ -33,46 +33,46 @@ TEXT ·QuantizeFpFloat8AVX512(SB), NOSPLIT, $0-80
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	SUBQ         R9, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z5
 	VFNMADD231PS Z6, Z0, Z5
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z4
 	VFNMADD231PS Z6, Z0, Z4
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z3
 	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z2
@@ -81,19 +81,19 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      320(SI), Z0
+	VMOVUPS      320(DX), Z0
 	VMULPS       Z6, Z0, Z16
 	VFMSUB231PS  Z7, Z16, Z0
 	VFNMADD231PS Z6, Z0, Z16
-	VMOVUPS      384(SI), Z0
+	VMOVUPS      384(DX), Z0
 	VMULPS       Z6, Z0, Z17
 	VFMSUB231PS  Z7, Z17, Z0
 	VFNMADD231PS Z6, Z0, Z17
-	VMOVUPS      448(SI), Z0
+	VMOVUPS      448(DX), Z0
 	VMULPS       Z6, Z0, Z18
 	VFMSUB231PS  Z7, Z18, Z0
 	VFNMADD231PS Z6, Z0, Z18
@@ -132,13 +132,13 @@ groupahead:
 	VPACKSSWB    Z19, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z22
 	VPERMD       Z22, Z8, Z22
-	VMOVUPS      Z22, (DI)
+	VMOVUPS      Z22, (SI)
 	VMOVAPS      Z1, Z5
 	VMOVAPS      Z16, Z4
 	VMOVAPS      Z17, Z3
 	VMOVAPS      Z18, Z2
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -146,26 +146,26 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFMSUB231PS.BCST  4(BX), Z17, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z17
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFMSUB231PS.BCST  4(BX), Z18, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z18
 	VCMPPS            $0x03, Z4, Z5, K1
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
@@ -201,42 +201,42 @@ groupturn:
 	VPACKSSWB         Z19, Z0, Z0
 	VPTERNLOGD        $0xf8, Z9, Z0, Z22
 	VPERMD            Z22, Z8, Z22
-	VMOVUPS           Z22, (DI)
+	VMOVUPS           Z22, (SI)
 	VMOVAPS           Z1, Z5
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+4, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
 	VFNMADD231PS Z6, Z0, Z4
@@ -275,34 +275,36 @@ grouploop:
 	VPACKSSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z9, Z1, Z5
 	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (DI)
+	VMOVUPS      Z5, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z6, Z1, Z0
 	VFNMADD231PS Z7, Z0, Z1
@@ -310,7 +312,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z7, Z0, Z2
 	VFMSUB231PS  Z6, Z2, Z0
 	VFNMADD231PS Z7, Z0, Z2
@@ -318,7 +320,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z7, Z0, Z3
 	VFMSUB231PS  Z6, Z3, Z0
 	VFNMADD231PS Z7, Z0, Z3
@@ -326,7 +328,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z7, Z0, Z4
 	VFMSUB231PS  Z6, Z4, Z0
 	VFNMADD231PS Z7, Z0, Z4
@@ -365,87 +367,87 @@ groupmeet3:
 	VPACKSSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z9, Z1, Z5
 	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z5, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
 	VFNMADD231PS Z6, Z0, Z4
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z11, Z1, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z10, Z1, Z5
 	VFMADD231PS  Z14, Z0, Z5
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z2, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z10, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z10, Z3, Z17
 	VFMADD231PS  Z14, Z0, Z17
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -469,26 +471,26 @@ grouptailnarrow:
 	VPTERNLOGD $0xf8, Z9, Z1, Z5
 	VPERMD     Z5, Z8, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
+	VMOVDQU8   Z5, K7, (SI)
+	LEAQ       (SI)(DI*1), SI
+	LEAQ       (DX)(DI*4), DX
 
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -506,111 +508,109 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (R8), Z0, Z6
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
 	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z5
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
 	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 
 short2ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFMSUB231PS.BCST  8(DX), Z1, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFMSUB231PS.BCST  8(BX), Z2, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFMSUB231PS.BCST  12(BX), Z3, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFMSUB231PS.BCST  12(BX), Z16, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z11, Z5, Z0
+	VPANDD            Z11, Z7, Z0
+	VPANDD            Z11, Z6, Z17
+	VPANDD            Z11, Z5, Z18
 	VPANDD            Z11, Z4, Z19
-	VPANDD            Z11, Z3, Z20
-	VPANDD            Z11, Z2, Z21
 	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z17, Z17
+	VPMAXUD           Z15, Z18, Z18
 	VPMAXUD           Z15, Z19, Z19
-	VPMAXUD           Z15, Z20, Z20
-	VPMAXUD           Z15, Z21, Z21
+	VPANDD            Z10, Z7, Z20
+	VPANDD            Z10, Z6, Z21
 	VPANDD            Z10, Z5, Z22
 	VPANDD            Z10, Z4, Z23
-	VPANDD            Z10, Z3, Z24
-	VPANDD            Z10, Z2, Z25
-	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z0, Z20
+	VFMADD231PS       Z14, Z17, Z21
+	VFMADD231PS       Z14, Z18, Z22
 	VFMADD231PS       Z14, Z19, Z23
-	VFMADD231PS       Z14, Z20, Z24
-	VFMADD231PS       Z14, Z21, Z25
+	VPMADDWD          Z13, Z20, Z20
+	VPMADDWD          Z13, Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPSRLW            $0x07, Z20, Z20
 	VPMADDWD          Z13, Z22, Z22
 	VPMADDWD          Z13, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
 	VPSRLW            $0x07, Z22, Z22
-	VPMADDWD          Z13, Z24, Z24
-	VPMADDWD          Z13, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x07, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPMINUB           Z12, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
-	VPTERNLOGD        $0xf8, Z9, Z0, Z22
-	VPERMD            Z22, Z8, Z22
-	VMOVUPS           Z22, (DI)
-	VMOVAPS           Z1, Z5
+	VPACKUSWB         Z22, Z20, Z20
+	VPMINUB           Z12, Z20, Z20
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPTERNLOGD        $0xf8, Z9, Z0, Z20
+	VPERMD            Z20, Z8, Z20
+	VMOVUPS           Z20, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
 	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	ADDQ              $+8, DX
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -621,11 +621,11 @@ short2loop:
 	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z11, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z10, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z13, Z5, Z5
-	VPMADDWD          Z13, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
+	VPMADDWD          Z13, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z11, Z3, Z0
@@ -634,11 +634,11 @@ short2loop:
 	VFMADD231PS       Z14, Z0, Z2
 	VPANDD            Z11, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z4, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z10, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z13, Z2, Z2
-	VPMADDWD          Z13, Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VPMADDWD          Z13, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x07, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	VPACKUSWB         Z2, Z5, Z5
@@ -646,13 +646,13 @@ short2loop:
 	VPACKSSWB         Z3, Z1, Z1
 	VPTERNLOGD        $0xf8, Z9, Z1, Z5
 	VPERMD            Z5, Z8, Z5
-	VMOVUPS           Z5, (DI)
+	VMOVUPS           Z5, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -674,155 +674,151 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VMOVUPS           64(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST 4(BX), Z16, Z2
-	VMOVUPS           128(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 8(BX), Z16, Z1
-	VMOVUPS           192(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST 4(R8), Z0, Z6
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST 8(R8), Z0, Z5
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFMSUB231PS.BCST  12(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 
 short4ahead:
-	VMOVUPS           256(SI), Z16
-	VMULPS.BCST       16(BX), Z16, Z17
-	VFMSUB231PS.BCST  16(DX), Z17, Z16
-	VFNMADD231PS.BCST 16(BX), Z16, Z17
-	VMOVUPS           320(SI), Z16
-	VMULPS.BCST       20(BX), Z16, Z18
-	VFMSUB231PS.BCST  20(DX), Z18, Z16
-	VFNMADD231PS.BCST 20(BX), Z16, Z18
-	VMOVUPS           384(SI), Z16
-	VMULPS.BCST       24(BX), Z16, Z19
-	VFMSUB231PS.BCST  24(DX), Z19, Z16
-	VFNMADD231PS.BCST 24(BX), Z16, Z19
-	VMOVUPS           448(SI), Z16
-	VMULPS.BCST       28(BX), Z16, Z20
-	VFMSUB231PS.BCST  28(DX), Z20, Z16
-	VFNMADD231PS.BCST 28(BX), Z16, Z20
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFMSUB231PS.BCST  16(BX), Z1, Z0
+	VFNMADD231PS.BCST 16(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFMSUB231PS.BCST  20(BX), Z2, Z0
+	VFNMADD231PS.BCST 20(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFMSUB231PS.BCST  24(BX), Z3, Z0
+	VFNMADD231PS.BCST 24(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z16
+	VFMSUB231PS.BCST  28(BX), Z16, Z0
+	VFNMADD231PS.BCST 28(R8), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z11, Z3, Z16
-	VPANDD            Z11, Z2, Z21
-	VPANDD            Z11, Z1, Z22
-	VPANDD            Z11, Z0, Z23
-	VPMAXUD           Z15, Z16, Z16
-	VPMAXUD           Z15, Z21, Z21
-	VPMAXUD           Z15, Z22, Z22
-	VPMAXUD           Z15, Z23, Z23
-	VPANDD            Z10, Z3, Z24
-	VPANDD            Z10, Z2, Z25
-	VPANDD            Z10, Z1, Z26
-	VPANDD            Z10, Z0, Z27
-	VFMADD231PS       Z14, Z16, Z24
-	VFMADD231PS       Z14, Z21, Z25
-	VFMADD231PS       Z14, Z22, Z26
-	VFMADD231PS       Z14, Z23, Z27
-	VPMADDWD          Z13, Z24, Z24
-	VPMADDWD          Z13, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x07, Z24, Z24
-	VPMADDWD          Z13, Z26, Z26
-	VPMADDWD          Z13, Z27, Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x07, Z26, Z26
-	VPACKUSWB         Z26, Z24, Z24
-	VPMINUB           Z12, Z24, Z24
-	VPACKSSDW         Z2, Z3, Z16
-	VPACKSSDW         Z0, Z1, Z21
-	VPACKSSWB         Z21, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z24
-	VPERMD            Z24, Z8, Z24
-	VMOVUPS           Z24, (DI)
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+16, DX
+	VPANDD            Z11, Z7, Z0
+	VPANDD            Z11, Z6, Z17
+	VPANDD            Z11, Z5, Z18
+	VPANDD            Z11, Z4, Z19
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z17, Z17
+	VPMAXUD           Z15, Z18, Z18
+	VPMAXUD           Z15, Z19, Z19
+	VPANDD            Z10, Z7, Z20
+	VPANDD            Z10, Z6, Z21
+	VPANDD            Z10, Z5, Z22
+	VPANDD            Z10, Z4, Z23
+	VFMADD231PS       Z14, Z0, Z20
+	VFMADD231PS       Z14, Z17, Z21
+	VFMADD231PS       Z14, Z18, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VPMADDWD          Z13, Z20, Z20
+	VPMADDWD          Z13, Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPSRLW            $0x07, Z20, Z20
+	VPMADDWD          Z13, Z22, Z22
+	VPMADDWD          Z13, Z23, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPSRLW            $0x07, Z22, Z22
+	VPACKUSWB         Z22, Z20, Z20
+	VPMINUB           Z12, Z20, Z20
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPTERNLOGD        $0xf8, Z9, Z0, Z20
+	VPERMD            Z20, Z8, Z20
+	VMOVUPS           Z20, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z11, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z10, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z11, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z13, Z17, Z17
-	VPMADDWD          Z13, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x07, Z17, Z17
+	VPANDD            Z10, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPMADDWD          Z13, Z5, Z5
+	VPMADDWD          Z13, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z11, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z10, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z11, Z16, Z0
+	VPANDD            Z11, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z10, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z13, Z2, Z2
-	VPMADDWD          Z13, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z13, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x07, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
-	VPMINUB           Z12, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z17
-	VPERMD            Z17, Z8, Z17
-	VMOVUPS           Z17, (DI)
+	VPTERNLOGD        $0xf8, Z9, Z1, Z5
+	VPERMD            Z5, Z8, Z5
+	VMOVUPS           Z5, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+16, R8
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -837,33 +833,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (BX), Z1
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R8), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
+	VMOVUPS      (BX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R8), Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(DX), Z4
+	VMOVUPS      64(BX), Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(R8), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
+	VMOVUPS      128(BX), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(R8), Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z6
+	VMOVUPS      192(BX), Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VCMPPS       $0x03, Z3, Z2, K1
@@ -901,98 +897,29 @@ laneloop:
 	VPACKSSWB    Z4, Z2, Z2
 	VPTERNLOGD   $0xf8, Z9, Z2, Z1
 	VPERMD       Z1, Z8, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  832(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  840(SP), DX
+	MOVQ  848(SP), BX
+	MOVQ  856(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K7, Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K7, Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VCMPPS       $0x03, Z3, Z2, K1
-	VCMPPS       $0x03, Z5, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VPANDD       Z11, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z2, Z1
-	VFMADD231PS  Z14, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z11, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z0, Z6
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z11, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z4, Z7
-	VFMADD231PS  Z14, Z0, Z7
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z11, Z5, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z5, Z16
-	VFMADD231PS  Z14, Z0, Z16
-
-lanetailnarrow:
-	VPMADDWD   Z13, Z1, Z1
-	VPMADDWD   Z13, Z6, Z6
-	VPACKSSDW  Z6, Z1, Z1
-	VPSRLW     $0x07, Z1, Z1
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z13, Z7, Z7
-	VPMADDWD   Z13, Z16, Z16
-	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x07, Z7, Z7
-	VPACKSSDW  Z5, Z4, Z4
-	VPACKUSWB  Z7, Z1, Z1
-	VPMINUB    Z12, Z1, Z1
-	VPACKSSWB  Z4, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
-	VPERMD     Z1, Z8, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8   Z1, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -1006,23 +933,23 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
 	VFNMADD231PS Z6, Z0, Z4
@@ -1061,9 +988,9 @@ groupstream:
 	VPACKSSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z9, Z1, Z5
 	VPERMD       Z5, Z8, Z5
-	VMOVNTPS     Z5, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	VMOVNTPS     Z5, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -1105,75 +1032,25 @@ grouplast:
 	VPACKSSWB   Z1, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z18
 	VPERMD      Z18, Z8, Z18
-	VMOVUPS     Z18, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	VMOVUPS     Z18, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	SUBQ        $+64, R9
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VDIVPS       Z7, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          groupback
+	MOVQ $+1, 872(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1181,14 +1058,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -1197,12 +1074,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1211,14 +1088,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -1227,12 +1104,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1241,14 +1118,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -1257,12 +1134,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1271,118 +1148,70 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
-	VDIVPS       Z7, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 840(SP)
+	LEAQ 64(SP), DX
+	MOVQ R9, 864(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 832(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 840(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 864(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -1393,11 +1222,11 @@ short2stream:
 	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z11, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z10, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z13, Z5, Z5
-	VPMADDWD          Z13, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
+	VPMADDWD          Z13, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z11, Z3, Z0
@@ -1406,11 +1235,11 @@ short2stream:
 	VFMADD231PS       Z14, Z0, Z2
 	VPANDD            Z11, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z4, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z10, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z13, Z2, Z2
-	VPMADDWD          Z13, Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VPMADDWD          Z13, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x07, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	VPACKUSWB         Z2, Z5, Z5
@@ -1418,217 +1247,137 @@ short2stream:
 	VPACKSSWB         Z3, Z1, Z1
 	VPTERNLOGD        $0xf8, Z9, Z1, Z5
 	VPERMD            Z5, Z8, Z5
-	VMOVNTPS          Z5, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z5, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VDIVPS       Z6, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short2back
+	MOVQ $+2, 872(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z11, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z10, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z11, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z13, Z17, Z17
-	VPMADDWD          Z13, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x07, Z17, Z17
+	VPANDD            Z10, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPMADDWD          Z13, Z5, Z5
+	VPMADDWD          Z13, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z11, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z10, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z11, Z16, Z0
+	VPANDD            Z11, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z10, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z10, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z13, Z2, Z2
-	VPMADDWD          Z13, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z13, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x07, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
-	VPMINUB           Z12, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z17
-	VPERMD            Z17, Z8, Z17
-	VMOVNTPS          Z17, (DI)
-	ADDQ              $+16, DX
+	VPTERNLOGD        $0xf8, Z9, Z1, Z5
+	VPERMD            Z5, Z8, Z5
+	VMOVNTPS          Z5, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K2, Z16
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VDIVPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K3, Z16
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VDIVPS       Z4, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPANDD       Z10, Z3, Z18
-	VFMADD231PS  Z14, Z17, Z18
-	VMOVAPS.Z    Z18, K4, Z18
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z16, Z16
-	VPMADDWD     Z13, Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPSRLW       $0x07, Z16, Z16
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z16, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short4back
+	MOVQ $+3, 872(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+4, 872(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 840(SP)
+	LEAQ 64(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z11, Z0, Z1
@@ -1637,8 +1386,8 @@ lanerare:
 	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VMOVUPS      64(DX), Z3
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
 	VPANDD       Z11, Z1, Z3
@@ -1652,8 +1401,8 @@ lanerare:
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VMOVUPS      128(DX), Z3
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
 	VPANDD       Z11, Z1, Z3
@@ -1662,8 +1411,8 @@ lanerare:
 	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VMOVUPS      192(DX), Z5
+	VMOVUPS      192(DX), Z3
+	VMOVUPS      192(BX), Z5
 	VDIVPS       Z5, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
 	VPANDD       Z11, Z3, Z5
@@ -1691,92 +1440,42 @@ lanerare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
+	CMPQ         872(SP), $+1
+	JEQ          groupresume
+	CMPQ         872(SP), $+2
+	JEQ          short2resume
+	CMPQ         872(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
-	VMOVUPS.Z    192(DX), K7, Z5
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         848(SP), BX
+	MOVQ         856(SP), R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	JMP          groupback
+
+short2resume:
+	MOVQ 848(SP), BX
+	MOVQ 856(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 848(SP), BX
+	MOVQ 856(SP), R8
+	JMP  short4back
 
 // func QuantizeFpPowerOfTwoFloat8AVX512(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoFloat8AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+TEXT ·QuantizeFpPowerOfTwoFloat8AVX512(SB), $624-72
+	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table
 	// per group: Z7 recip
 	// vector registers in use at once: 25
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         recip+16(FP), BX
 	VBROADCASTSS least+24(FP), Z15
 	VBROADCASTSS ruler+28(FP), Z14
 	VBROADCASTSS weights+32(FP), Z13
@@ -1795,48 +1494,48 @@ TEXT ·QuantizeFpPowerOfTwoFloat8AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z7
+	SUBQ         R8, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
 	JGE          groupfirst
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R8
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS (SI), Z0
+	VMOVUPS (DX), Z0
 	VMULPS  Z7, Z0, Z6
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DX), Z0
 	VMULPS  Z7, Z0, Z5
-	VMOVUPS 128(SI), Z0
+	VMOVUPS 128(DX), Z0
 	VMULPS  Z7, Z0, Z4
-	VMOVUPS 192(SI), Z0
+	VMOVUPS 192(DX), Z0
 	VMULPS  Z7, Z0, Z3
 	CMPQ    R8, $+128
 	JLT     groupends
 
 groupahead:
-	VMOVUPS     256(SI), Z0
+	VMOVUPS     256(DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VMOVUPS     320(SI), Z1
+	VMOVUPS     320(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VMOVUPS     384(SI), Z2
+	VMOVUPS     384(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VMOVUPS     448(SI), Z16
+	VMOVUPS     448(DX), Z16
 	VMULPS      Z7, Z16, Z16
 	VCMPPS      $0x03, Z5, Z6, K1
 	VCMPPS      $0x03, Z3, Z4, K2
@@ -1873,13 +1572,13 @@ groupahead:
 	VPACKSSWB   Z18, Z17, Z17
 	VPTERNLOGD  $0xf8, Z9, Z17, Z21
 	VPERMD      Z21, Z8, Z21
-	VMOVUPS     Z21, (DI)
+	VMOVUPS     Z21, (SI)
 	VMOVAPS     Z0, Z6
 	VMOVAPS     Z1, Z5
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+128
 	JGE         groupahead
@@ -1887,18 +1586,18 @@ groupahead:
 groupends:
 	CMPQ  R8, $+64
 	JNE   grouplast
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     448(SI), Z16
-	VMULPS.BCST 4(DX), Z16, Z16
+	VMOVUPS     256(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     320(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VMOVUPS     384(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VMOVUPS     448(DX), Z16
+	VMULPS.BCST 4(BX), Z16, Z16
 	VCMPPS      $0x03, Z5, Z6, K1
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
@@ -1934,34 +1633,34 @@ groupturn:
 	VPACKSSWB   Z18, Z17, Z17
 	VPTERNLOGD  $0xf8, Z9, Z17, Z21
 	VPERMD      Z21, Z8, Z21
-	VMOVUPS     Z21, (DI)
+	VMOVUPS     Z21, (SI)
 	VMOVAPS     Z0, Z6
 	VMOVAPS     Z1, Z5
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	ADDQ        $+4, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	ADDQ        $+4, BX
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	MOVQ        R9, R8
-	SUBQ        R8, BX
+	SUBQ        R8, DI
 	CMPQ        R8, $+64
 	JNE         groupturned
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS     (SI), Z0
+	VMOVUPS     (DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VMOVUPS     64(SI), Z1
+	VMOVUPS     64(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VMOVUPS     128(SI), Z2
+	VMOVUPS     128(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -1998,51 +1697,53 @@ grouploop:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R8
 	CMPQ R8, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS (SI), Z0
+	VMOVUPS (DX), Z0
 	VMULPS  Z7, Z0, Z0
 	SUBQ    $+16, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
-	VMOVUPS 64(SI), Z1
+	VMOVUPS 64(DX), Z1
 	VMULPS  Z7, Z1, Z1
 	SUBQ    $+16, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
-	VMOVUPS 128(SI), Z2
+	VMOVUPS 128(DX), Z2
 	VMULPS  Z7, Z2, Z2
 	SUBQ    $+16, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -2079,77 +1780,77 @@ groupmeet3:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Z5, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z7, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
+	VMOVUPS.Z    64(DX), K7, Z1
 	VMULPS       Z7, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z2
+	VMOVUPS.Z    128(DX), K7, Z2
 	VMULPS       Z7, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
+	VMOVUPS.Z    192(DX), K7, Z3
 	VMULPS       Z7, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z11, Z0, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z10, Z0, Z5
 	VFMADD231PS  Z14, Z4, Z5
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z1, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z10, Z1, Z6
 	VFMADD231PS  Z14, Z4, Z6
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z2, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z10, Z2, Z16
 	VFMADD231PS  Z14, Z4, Z16
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z11, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
@@ -2173,25 +1874,25 @@ grouptailnarrow:
 	VPTERNLOGD $0xf8, Z9, Z0, Z5
 	VPERMD     Z5, Z8, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
+	VMOVDQU8   Z5, K7, (SI)
+	LEAQ       (SI)(DI*1), SI
+	LEAQ       (DX)(DI*4), DX
 
-grouptailback:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*4), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+grouprest:
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -2209,24 +1910,24 @@ short2:
 	JGT         short2stream
 	CMPQ        R8, $+8
 	JLT         short2loop
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VMOVUPS     64(SI), Z0
-	VMULPS.BCST (DX), Z0, Z6
-	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z5
-	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z4
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z7
+	VMOVUPS     64(DX), Z0
+	VMULPS.BCST (BX), Z0, Z6
+	VMOVUPS     128(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z5
+	VMOVUPS     192(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z4
 
 short2ahead:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 12(DX), Z2, Z2
-	VMOVUPS     448(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	VMOVUPS     256(DX), Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VMOVUPS     320(DX), Z1
+	VMULPS.BCST 8(BX), Z1, Z1
+	VMOVUPS     384(DX), Z2
+	VMULPS.BCST 12(BX), Z2, Z2
+	VMOVUPS     448(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z6, Z7, K1
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
@@ -2262,27 +1963,27 @@ short2ahead:
 	VPACKSSWB   Z17, Z16, Z16
 	VPTERNLOGD  $0xf8, Z9, Z16, Z20
 	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (DI)
+	VMOVUPS     Z20, (SI)
 	VMOVAPS     Z0, Z7
 	VMOVAPS     Z1, Z6
 	VMOVAPS     Z2, Z5
 	VMOVAPS     Z3, Z4
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	ADDQ        $+8, BX
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+4
 	JGE         short2ahead
 
 short2loop:
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VMOVUPS     128(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VMOVUPS     192(DX), Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -2318,12 +2019,12 @@ short2loop:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+8, BX
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -2345,24 +2046,24 @@ short4:
 	JGT         short4stream
 	CMPQ        R8, $+16
 	JLT         short4loop
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VMOVUPS     64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z6
-	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z5
-	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z4
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z7
+	VMOVUPS     64(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z6
+	VMOVUPS     128(DX), Z0
+	VMULPS.BCST 8(BX), Z0, Z5
+	VMOVUPS     192(DX), Z0
+	VMULPS.BCST 12(BX), Z0, Z4
 
 short4ahead:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 16(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 24(DX), Z2, Z2
-	VMOVUPS     448(SI), Z3
-	VMULPS.BCST 28(DX), Z3, Z3
+	VMOVUPS     256(DX), Z0
+	VMULPS.BCST 16(BX), Z0, Z0
+	VMOVUPS     320(DX), Z1
+	VMULPS.BCST 20(BX), Z1, Z1
+	VMOVUPS     384(DX), Z2
+	VMULPS.BCST 24(BX), Z2, Z2
+	VMOVUPS     448(DX), Z3
+	VMULPS.BCST 28(BX), Z3, Z3
 	VCMPPS      $0x03, Z6, Z7, K1
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
@@ -2398,27 +2099,27 @@ short4ahead:
 	VPACKSSWB   Z17, Z16, Z16
 	VPTERNLOGD  $0xf8, Z9, Z16, Z20
 	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (DI)
+	VMOVUPS     Z20, (SI)
 	VMOVAPS     Z0, Z7
 	VMOVAPS     Z1, Z6
 	VMOVAPS     Z2, Z5
 	VMOVAPS     Z3, Z4
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	ADDQ        $+16, BX
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+8
 	JGE         short4ahead
 
 short4loop:
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VMOVUPS     128(DX), Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VMOVUPS     192(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -2454,12 +2155,12 @@ short4loop:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 short4back:
-	ADDQ $+16, DX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+16, BX
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
@@ -2474,22 +2175,22 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
 	VMULPS      Z1, Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     64(DX), Z2
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     64(BX), Z2
 	VMULPS      Z2, Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMOVUPS     128(DX), Z3
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     128(BX), Z3
 	VMULPS      Z3, Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMOVUPS     192(DX), Z4
+	VMOVUPS     192(DX), Z3
+	VMOVUPS     192(BX), Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -2526,85 +2227,27 @@ laneloop:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  576(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  584(SP), DX
+	MOVQ  592(SP), BX
 
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanetailrare
-	VPANDD      Z11, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z10, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z11, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z10, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z11, Z2, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z10, Z2, Z7
-	VFMADD231PS Z14, Z4, Z7
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z11, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z10, Z3, Z16
-	VFMADD231PS Z14, Z4, Z16
-
-lanetailnarrow:
-	VPMADDWD   Z13, Z5, Z5
-	VPMADDWD   Z13, Z6, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x07, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z13, Z7, Z7
-	VPMADDWD   Z13, Z16, Z16
-	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x07, Z7, Z7
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z7, Z5, Z5
-	VPMINUB    Z12, Z5, Z5
-	VPACKSSWB  Z2, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z5
-	VPERMD     Z5, Z8, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -2618,17 +2261,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	VMOVUPS     (DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VMOVUPS     64(SI), Z1
+	VMOVUPS     64(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VMOVUPS     128(SI), Z2
+	VMOVUPS     128(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -2665,9 +2308,9 @@ groupstream:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -2709,75 +2352,20 @@ grouplast:
 	VPACKSSWB   Z1, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z17
 	VPERMD      Z17, Z8, Z17
-	VMOVUPS     Z17, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	VMOVUPS     Z17, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	SUBQ        $+64, R8
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Z0
-	VMULPS       Z7, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VMULPS       Z7, Z3, Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          groupback
+	MOVQ $+1, 608(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2785,12 +2373,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -2799,10 +2387,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -2811,12 +2399,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -2825,10 +2413,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -2837,12 +2425,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -2851,10 +2439,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -2863,105 +2451,59 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z7, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
-	VMULPS       Z7, Z3, Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 576(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 584(SP)
+	LEAQ 64(SP), DX
+	MOVQ R8, 600(SP)
+	SUBQ R8, R8
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 576(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 584(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 600(SP), R8
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+64, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VMOVUPS     128(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VMOVUPS     192(DX), Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -2997,92 +2539,37 @@ short2stream:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+8, BX
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short2rare:
-	VMOVUPS      (SI), Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VMULPS.BCST  (DX), Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VMULPS.BCST  4(DX), Z3, Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short2back
+	MOVQ $+2, 608(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VMOVUPS     128(DX), Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VMOVUPS     192(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -3118,82 +2605,46 @@ short4stream:
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+16, BX
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
 	JMP         short4end
 
 short4rare:
-	VMOVUPS      (SI), Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VMULPS.BCST  8(DX), Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VMULPS.BCST  12(DX), Z3, Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short4back
+	MOVQ $+3, 608(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+4, 608(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 576(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 584(SP)
+	LEAQ 64(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z11, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -3202,8 +2653,8 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VMOVUPS      64(DX), Z3
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z3
 	VMULPS       Z3, Z1, Z1
 	VPANDD       Z11, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
@@ -3217,8 +2668,8 @@ lanerare:
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VMOVUPS      128(DX), Z3
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z3
 	VMULPS       Z3, Z1, Z1
 	VPANDD       Z11, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
@@ -3227,8 +2678,8 @@ lanerare:
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VMOVUPS      192(DX), Z5
+	VMOVUPS      192(DX), Z3
+	VMOVUPS      192(BX), Z5
 	VMULPS       Z5, Z3, Z3
 	VPANDD       Z11, Z3, Z5
 	VPMAXUD      Z15, Z5, Z5
@@ -3256,93 +2707,39 @@ lanerare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
+	CMPQ         608(SP), $+1
+	JEQ          groupresume
+	CMPQ         608(SP), $+2
+	JEQ          short2resume
+	CMPQ         608(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z10, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z11, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z10, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
-	VMOVUPS.Z    192(DX), K7, Z5
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z11, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z10, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z13, Z4, Z4
-	VPMADDWD     Z13, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         592(SP), BX
+	VBROADCASTSS (BX), Z7
+	JMP          groupback
+
+short2resume:
+	MOVQ 592(SP), BX
+	JMP  short2back
+
+short4resume:
+	MOVQ 592(SP), BX
+	JMP  short4back
 
 // func QuantizeFpE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpE2M1AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeFpE2M1AVX512(SB), $880-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
 	// per group: Z7 scale, Z6 recip
-	// vector registers in use at once: 28
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 26
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX512<>+80(SB), Z15
 	VBROADCASTSS constantsAVX512<>+84(SB), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -3361,46 +2758,46 @@ TEXT ·QuantizeFpE2M1AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z5
 	VFNMADD231PS Z6, Z0, Z5
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z4
 	VFNMADD231PS Z6, Z0, Z4
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z3
 	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z2
@@ -3409,19 +2806,19 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      320(SI), Z0
+	VMOVUPS      320(DX), Z0
 	VMULPS       Z6, Z0, Z16
 	VFMSUB231PS  Z7, Z16, Z0
 	VFNMADD231PS Z6, Z0, Z16
-	VMOVUPS      384(SI), Z0
+	VMOVUPS      384(DX), Z0
 	VMULPS       Z6, Z0, Z17
 	VFMSUB231PS  Z7, Z17, Z0
 	VFNMADD231PS Z6, Z0, Z17
-	VMOVUPS      448(SI), Z0
+	VMOVUPS      448(DX), Z0
 	VMULPS       Z6, Z0, Z18
 	VFMSUB231PS  Z7, Z18, Z0
 	VFNMADD231PS Z6, Z0, Z18
@@ -3461,13 +2858,13 @@ groupahead:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z22
 	VPSHUFB      Z22, Z9, Z22
 	VPERMD       Z22, Z8, Z22
-	VMOVUPS      Z22, (DI)
+	VMOVUPS      Z22, (SI)
 	VMOVAPS      Z1, Z5
 	VMOVAPS      Z16, Z4
 	VMOVAPS      Z17, Z3
 	VMOVAPS      Z18, Z2
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -3475,26 +2872,26 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFMSUB231PS.BCST  4(BX), Z17, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z17
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFMSUB231PS.BCST  4(BX), Z18, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z18
 	VCMPPS            $0x03, Z4, Z5, K1
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
@@ -3531,42 +2928,42 @@ groupturn:
 	VPTERNLOGD        $0xf8, Z11, Z0, Z22
 	VPSHUFB           Z22, Z9, Z22
 	VPERMD            Z22, Z8, Z22
-	VMOVUPS           Z22, (DI)
+	VMOVUPS           Z22, (SI)
 	VMOVAPS           Z1, Z5
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+4, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
 	VFNMADD231PS Z6, Z0, Z4
@@ -3606,34 +3003,36 @@ grouploop:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPSHUFB      Z5, Z9, Z5
 	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (DI)
+	VMOVUPS      Z5, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z6, Z1, Z0
 	VFNMADD231PS Z7, Z0, Z1
@@ -3641,7 +3040,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z7, Z0, Z2
 	VFMSUB231PS  Z6, Z2, Z0
 	VFNMADD231PS Z7, Z0, Z2
@@ -3649,7 +3048,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z7, Z0, Z3
 	VFMSUB231PS  Z6, Z3, Z0
 	VFNMADD231PS Z7, Z0, Z3
@@ -3657,7 +3056,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z7, Z0, Z4
 	VFMSUB231PS  Z6, Z4, Z0
 	VFNMADD231PS Z7, Z0, Z4
@@ -3697,87 +3096,87 @@ groupmeet3:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPSHUFB      Z5, Z9, Z5
 	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Z5, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
 	VFNMADD231PS Z6, Z0, Z4
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z13, Z1, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
 	VFMADD231PS  Z14, Z0, Z5
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z2, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z17
 	VFMADD231PS  Z14, Z0, Z17
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -3802,26 +3201,26 @@ grouptailnarrow:
 	VPSHUFB    Z5, Z9, Z5
 	VPERMD     Z5, Z8, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
+	VMOVDQU8   Z5, K7, (SI)
+	LEAQ       (SI)(DI*1), SI
+	LEAQ       (DX)(DI*4), DX
 
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -3839,112 +3238,110 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (R8), Z0, Z6
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
 	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z5
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
 	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 
 short2ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFMSUB231PS.BCST  8(DX), Z1, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFMSUB231PS.BCST  8(BX), Z2, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFMSUB231PS.BCST  12(BX), Z3, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFMSUB231PS.BCST  12(BX), Z16, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z7, Z0
+	VPANDD            Z13, Z6, Z17
+	VPANDD            Z13, Z5, Z18
 	VPANDD            Z13, Z4, Z19
-	VPANDD            Z13, Z3, Z20
-	VPANDD            Z13, Z2, Z21
 	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z17, Z17
+	VPMAXUD           Z15, Z18, Z18
 	VPMAXUD           Z15, Z19, Z19
-	VPMAXUD           Z15, Z20, Z20
-	VPMAXUD           Z15, Z21, Z21
+	VPANDD            Z12, Z7, Z20
+	VPANDD            Z12, Z6, Z21
 	VPANDD            Z12, Z5, Z22
 	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z0, Z20
+	VFMADD231PS       Z14, Z17, Z21
+	VFMADD231PS       Z14, Z18, Z22
 	VFMADD231PS       Z14, Z19, Z23
-	VFMADD231PS       Z14, Z20, Z24
-	VFMADD231PS       Z14, Z21, Z25
+	VPMADDWD          Z10, Z20, Z20
+	VPMADDWD          Z10, Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPSRLW            $0x0c, Z20, Z20
 	VPMADDWD          Z10, Z22, Z22
 	VPMADDWD          Z10, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
 	VPSRLW            $0x0c, Z22, Z22
-	VPMADDWD          Z10, Z24, Z24
-	VPMADDWD          Z10, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x0c, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
+	VPACKUSWB         Z22, Z20, Z20
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
 	VPSRLW            $0x04, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z0, Z22
-	VPSHUFB           Z22, Z9, Z22
-	VPERMD            Z22, Z8, Z22
-	VMOVUPS           Z22, (DI)
-	VMOVAPS           Z1, Z5
+	VPTERNLOGD        $0xf8, Z11, Z0, Z20
+	VPSHUFB           Z20, Z9, Z20
+	VPERMD            Z20, Z8, Z20
+	VMOVUPS           Z20, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
 	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	ADDQ              $+8, DX
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -3955,11 +3352,11 @@ short2loop:
 	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z5, Z5
-	VPMADDWD          Z10, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
@@ -3968,11 +3365,11 @@ short2loop:
 	VFMADD231PS       Z14, Z0, Z2
 	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	VPACKUSWB         Z2, Z5, Z5
@@ -3981,13 +3378,13 @@ short2loop:
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPSHUFB           Z5, Z9, Z5
 	VPERMD            Z5, Z8, Z5
-	VMOVUPS           Z5, (DI)
+	VMOVUPS           Z5, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -4009,157 +3406,153 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VMOVUPS           64(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST 4(BX), Z16, Z2
-	VMOVUPS           128(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 8(BX), Z16, Z1
-	VMOVUPS           192(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST 4(R8), Z0, Z6
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST 8(R8), Z0, Z5
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFMSUB231PS.BCST  12(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 
 short4ahead:
-	VMOVUPS           256(SI), Z16
-	VMULPS.BCST       16(BX), Z16, Z17
-	VFMSUB231PS.BCST  16(DX), Z17, Z16
-	VFNMADD231PS.BCST 16(BX), Z16, Z17
-	VMOVUPS           320(SI), Z16
-	VMULPS.BCST       20(BX), Z16, Z18
-	VFMSUB231PS.BCST  20(DX), Z18, Z16
-	VFNMADD231PS.BCST 20(BX), Z16, Z18
-	VMOVUPS           384(SI), Z16
-	VMULPS.BCST       24(BX), Z16, Z19
-	VFMSUB231PS.BCST  24(DX), Z19, Z16
-	VFNMADD231PS.BCST 24(BX), Z16, Z19
-	VMOVUPS           448(SI), Z16
-	VMULPS.BCST       28(BX), Z16, Z20
-	VFMSUB231PS.BCST  28(DX), Z20, Z16
-	VFNMADD231PS.BCST 28(BX), Z16, Z20
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFMSUB231PS.BCST  16(BX), Z1, Z0
+	VFNMADD231PS.BCST 16(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFMSUB231PS.BCST  20(BX), Z2, Z0
+	VFNMADD231PS.BCST 20(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFMSUB231PS.BCST  24(BX), Z3, Z0
+	VFNMADD231PS.BCST 24(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z16
+	VFMSUB231PS.BCST  28(BX), Z16, Z0
+	VFNMADD231PS.BCST 28(R8), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z13, Z3, Z16
-	VPANDD            Z13, Z2, Z21
-	VPANDD            Z13, Z1, Z22
-	VPANDD            Z13, Z0, Z23
-	VPMAXUD           Z15, Z16, Z16
-	VPMAXUD           Z15, Z21, Z21
-	VPMAXUD           Z15, Z22, Z22
-	VPMAXUD           Z15, Z23, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VPANDD            Z12, Z1, Z26
-	VPANDD            Z12, Z0, Z27
-	VFMADD231PS       Z14, Z16, Z24
-	VFMADD231PS       Z14, Z21, Z25
-	VFMADD231PS       Z14, Z22, Z26
-	VFMADD231PS       Z14, Z23, Z27
-	VPMADDWD          Z10, Z24, Z24
-	VPMADDWD          Z10, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x0c, Z24, Z24
-	VPMADDWD          Z10, Z26, Z26
-	VPMADDWD          Z10, Z27, Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x0c, Z26, Z26
-	VPACKUSWB         Z26, Z24, Z24
-	VPACKSSDW         Z2, Z3, Z16
-	VPACKSSDW         Z0, Z1, Z21
-	VPACKSSWB         Z21, Z16, Z16
-	VPSRLW            $0x04, Z16, Z16
-	VPTERNLOGD        $0xf8, Z11, Z16, Z24
-	VPSHUFB           Z24, Z9, Z24
-	VPERMD            Z24, Z8, Z24
-	VMOVUPS           Z24, (DI)
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+16, DX
+	VPANDD            Z13, Z7, Z0
+	VPANDD            Z13, Z6, Z17
+	VPANDD            Z13, Z5, Z18
+	VPANDD            Z13, Z4, Z19
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z17, Z17
+	VPMAXUD           Z15, Z18, Z18
+	VPMAXUD           Z15, Z19, Z19
+	VPANDD            Z12, Z7, Z20
+	VPANDD            Z12, Z6, Z21
+	VPANDD            Z12, Z5, Z22
+	VPANDD            Z12, Z4, Z23
+	VFMADD231PS       Z14, Z0, Z20
+	VFMADD231PS       Z14, Z17, Z21
+	VFMADD231PS       Z14, Z18, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VPMADDWD          Z10, Z20, Z20
+	VPMADDWD          Z10, Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPSRLW            $0x0c, Z20, Z20
+	VPMADDWD          Z10, Z22, Z22
+	VPMADDWD          Z10, Z23, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPSRLW            $0x0c, Z22, Z22
+	VPACKUSWB         Z22, Z20, Z20
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z0, Z20
+	VPSHUFB           Z20, Z9, Z20
+	VPERMD            Z20, Z8, Z20
+	VMOVUPS           Z20, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z13, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z10, Z17, Z17
-	VPMADDWD          Z10, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x0c, Z17, Z17
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPMADDWD          Z10, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z16, Z0
+	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VPSHUFB           Z17, Z9, Z17
-	VPERMD            Z17, Z8, Z17
-	VMOVUPS           Z17, (DI)
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPSHUFB           Z5, Z9, Z5
+	VPERMD            Z5, Z8, Z5
+	VMOVUPS           Z5, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+16, R8
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -4174,33 +3567,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (BX), Z1
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R8), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
+	VMOVUPS      (BX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R8), Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(DX), Z4
+	VMOVUPS      64(BX), Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(R8), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
+	VMOVUPS      128(BX), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(R8), Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z6
+	VMOVUPS      192(BX), Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VCMPPS       $0x03, Z3, Z2, K1
@@ -4239,99 +3632,29 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z11, Z2, Z1
 	VPSHUFB      Z1, Z9, Z1
 	VPERMD       Z1, Z8, Z1
-	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z1, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  832(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  840(SP), DX
+	MOVQ  848(SP), BX
+	MOVQ  856(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K7, Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K7, Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VCMPPS       $0x03, Z3, Z2, K1
-	VCMPPS       $0x03, Z5, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z14, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z0, Z6
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z7
-	VFMADD231PS  Z14, Z0, Z7
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z5, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z5, Z16
-	VFMADD231PS  Z14, Z0, Z16
-
-lanetailnarrow:
-	VPMADDWD   Z10, Z1, Z1
-	VPMADDWD   Z10, Z6, Z6
-	VPACKSSDW  Z6, Z1, Z1
-	VPSRLW     $0x0c, Z1, Z1
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z10, Z7, Z7
-	VPMADDWD   Z10, Z16, Z16
-	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x0c, Z7, Z7
-	VPACKSSDW  Z5, Z4, Z4
-	VPACKUSWB  Z7, Z1, Z1
-	VPACKSSWB  Z4, Z2, Z2
-	VPSRLW     $0x04, Z2, Z2
-	VPTERNLOGD $0xf8, Z11, Z2, Z1
-	VPSHUFB    Z1, Z9, Z1
-	VPERMD     Z1, Z8, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8   Z1, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -4345,23 +3668,23 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
 	VFNMADD231PS Z6, Z0, Z4
@@ -4401,9 +3724,9 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPSHUFB      Z5, Z9, Z5
 	VPERMD       Z5, Z8, Z5
-	VMOVNTPS     Z5, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
+	VMOVNTPS     Z5, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -4446,76 +3769,25 @@ grouplast:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z18
 	VPSHUFB     Z18, Z9, Z18
 	VPERMD      Z18, Z8, Z18
-	VMOVUPS     Z18, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	VMOVUPS     Z18, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	SUBQ        $+64, R9
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VDIVPS       Z7, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+160(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          groupback
+	MOVQ $+1, 872(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -4523,14 +3795,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -4539,12 +3811,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -4553,14 +3825,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -4569,12 +3841,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -4583,14 +3855,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -4599,12 +3871,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -4613,119 +3885,70 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
-	VDIVPS       Z7, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+160(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 840(SP)
+	LEAQ 64(SP), DX
+	MOVQ R9, 864(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 832(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 840(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 864(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -4736,11 +3959,11 @@ short2stream:
 	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z5, Z5
-	VPMADDWD          Z10, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
@@ -4749,11 +3972,11 @@ short2stream:
 	VFMADD231PS       Z14, Z0, Z2
 	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	VPACKUSWB         Z2, Z5, Z5
@@ -4762,220 +3985,138 @@ short2stream:
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPSHUFB           Z5, Z9, Z5
 	VPERMD            Z5, Z8, Z5
-	VMOVNTPS          Z5, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Z5, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VDIVPS       Z6, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+160(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short2back
+	MOVQ $+2, 872(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z13, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z10, Z17, Z17
-	VPMADDWD          Z10, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x0c, Z17, Z17
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPMADDWD          Z10, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z16, Z0
+	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VPSHUFB           Z17, Z9, Z17
-	VPERMD            Z17, Z8, Z17
-	VMOVNTPS          Z17, (DI)
-	ADDQ              $+16, DX
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPSHUFB           Z5, Z9, Z5
+	VPERMD            Z5, Z8, Z5
+	VMOVNTPS          Z5, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R8
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K2, Z16
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VDIVPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z14, Z3, Z16
-	VMOVAPS.Z    Z16, K3, Z16
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VDIVPS       Z4, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPANDD       Z12, Z3, Z18
-	VFMADD231PS  Z14, Z17, Z18
-	VMOVAPS.Z    Z18, K4, Z18
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z16, Z16
-	VPMADDWD     Z10, Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPSRLW       $0x0c, Z16, Z16
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z16, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+160(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short4back
+	MOVQ $+3, 872(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+4, 872(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 840(SP)
+	LEAQ 64(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z13, Z0, Z1
@@ -4984,8 +4125,8 @@ lanerare:
 	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VMOVUPS      64(DX), Z3
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
 	VPANDD       Z13, Z1, Z3
@@ -4999,8 +4140,8 @@ lanerare:
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VMOVUPS      128(DX), Z3
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
 	VPANDD       Z13, Z1, Z3
@@ -5009,8 +4150,8 @@ lanerare:
 	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VMOVUPS      192(DX), Z5
+	VMOVUPS      192(DX), Z3
+	VMOVUPS      192(BX), Z5
 	VDIVPS       Z5, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
 	VPANDD       Z13, Z3, Z5
@@ -5039,93 +4180,42 @@ lanerare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+160(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
+	CMPQ         872(SP), $+1
+	JEQ          groupresume
+	CMPQ         872(SP), $+2
+	JEQ          short2resume
+	CMPQ         872(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
-	VMOVUPS.Z    192(DX), K7, Z5
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+160(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         848(SP), BX
+	MOVQ         856(SP), R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	JMP          groupback
+
+short2resume:
+	MOVQ 848(SP), BX
+	MOVQ 856(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 848(SP), BX
+	MOVQ 856(SP), R8
+	JMP  short4back
 
 // func QuantizeFpPowerOfTwoE2M1AVX512(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+TEXT ·QuantizeFpPowerOfTwoE2M1AVX512(SB), $624-48
+	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
 	// per group: Z7 recip
 	// vector registers in use at once: 25
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         recip+16(FP), BX
 	VBROADCASTSS constantsAVX512<>+80(SB), Z15
 	VBROADCASTSS constantsAVX512<>+84(SB), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -5144,48 +4234,48 @@ TEXT ·QuantizeFpPowerOfTwoE2M1AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z7
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
 	JGE          groupfirst
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R8
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS (SI), Z0
+	VMOVUPS (DX), Z0
 	VMULPS  Z7, Z0, Z6
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DX), Z0
 	VMULPS  Z7, Z0, Z5
-	VMOVUPS 128(SI), Z0
+	VMOVUPS 128(DX), Z0
 	VMULPS  Z7, Z0, Z4
-	VMOVUPS 192(SI), Z0
+	VMOVUPS 192(DX), Z0
 	VMULPS  Z7, Z0, Z3
 	CMPQ    R8, $+128
 	JLT     groupends
 
 groupahead:
-	VMOVUPS     256(SI), Z0
+	VMOVUPS     256(DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VMOVUPS     320(SI), Z1
+	VMOVUPS     320(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VMOVUPS     384(SI), Z2
+	VMOVUPS     384(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VMOVUPS     448(SI), Z16
+	VMOVUPS     448(DX), Z16
 	VMULPS      Z7, Z16, Z16
 	VCMPPS      $0x03, Z5, Z6, K1
 	VCMPPS      $0x03, Z3, Z4, K2
@@ -5223,13 +4313,13 @@ groupahead:
 	VPTERNLOGD  $0xf8, Z11, Z17, Z21
 	VPSHUFB     Z21, Z9, Z21
 	VPERMD      Z21, Z8, Z21
-	VMOVUPS     Z21, (DI)
+	VMOVUPS     Z21, (SI)
 	VMOVAPS     Z0, Z6
 	VMOVAPS     Z1, Z5
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+128
 	JGE         groupahead
@@ -5237,18 +4327,18 @@ groupahead:
 groupends:
 	CMPQ  R8, $+64
 	JNE   grouplast
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     448(SI), Z16
-	VMULPS.BCST 4(DX), Z16, Z16
+	VMOVUPS     256(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     320(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VMOVUPS     384(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VMOVUPS     448(DX), Z16
+	VMULPS.BCST 4(BX), Z16, Z16
 	VCMPPS      $0x03, Z5, Z6, K1
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
@@ -5285,34 +4375,34 @@ groupturn:
 	VPTERNLOGD  $0xf8, Z11, Z17, Z21
 	VPSHUFB     Z21, Z9, Z21
 	VPERMD      Z21, Z8, Z21
-	VMOVUPS     Z21, (DI)
+	VMOVUPS     Z21, (SI)
 	VMOVAPS     Z0, Z6
 	VMOVAPS     Z1, Z5
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	ADDQ        $+4, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	ADDQ        $+4, BX
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	MOVQ        R9, R8
-	SUBQ        R8, BX
+	SUBQ        R8, DI
 	CMPQ        R8, $+64
 	JNE         groupturned
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS     (SI), Z0
+	VMOVUPS     (DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VMOVUPS     64(SI), Z1
+	VMOVUPS     64(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VMOVUPS     128(SI), Z2
+	VMOVUPS     128(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -5350,51 +4440,53 @@ grouploop:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R8
 	CMPQ R8, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS (SI), Z0
+	VMOVUPS (DX), Z0
 	VMULPS  Z7, Z0, Z0
 	SUBQ    $+16, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
-	VMOVUPS 64(SI), Z1
+	VMOVUPS 64(DX), Z1
 	VMULPS  Z7, Z1, Z1
 	SUBQ    $+16, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
-	VMOVUPS 128(SI), Z2
+	VMOVUPS 128(DX), Z2
 	VMULPS  Z7, Z2, Z2
 	SUBQ    $+16, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -5432,77 +4524,77 @@ groupmeet3:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Z5, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z7, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
+	VMOVUPS.Z    64(DX), K7, Z1
 	VMULPS       Z7, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z2
+	VMOVUPS.Z    128(DX), K7, Z2
 	VMULPS       Z7, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
+	VMOVUPS.Z    192(DX), K7, Z3
 	VMULPS       Z7, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z13, Z0, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z0, Z5
 	VFMADD231PS  Z14, Z4, Z5
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z1, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z1, Z6
 	VFMADD231PS  Z14, Z4, Z6
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z2, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z4, Z16
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
@@ -5527,25 +4619,25 @@ grouptailnarrow:
 	VPSHUFB    Z5, Z9, Z5
 	VPERMD     Z5, Z8, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
+	VMOVDQU8   Z5, K7, (SI)
+	LEAQ       (SI)(DI*1), SI
+	LEAQ       (DX)(DI*4), DX
 
-grouptailback:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*4), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+grouprest:
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -5563,24 +4655,24 @@ short2:
 	JGT         short2stream
 	CMPQ        R8, $+8
 	JLT         short2loop
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VMOVUPS     64(SI), Z0
-	VMULPS.BCST (DX), Z0, Z6
-	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z5
-	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z4
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z7
+	VMOVUPS     64(DX), Z0
+	VMULPS.BCST (BX), Z0, Z6
+	VMOVUPS     128(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z5
+	VMOVUPS     192(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z4
 
 short2ahead:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 12(DX), Z2, Z2
-	VMOVUPS     448(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	VMOVUPS     256(DX), Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VMOVUPS     320(DX), Z1
+	VMULPS.BCST 8(BX), Z1, Z1
+	VMOVUPS     384(DX), Z2
+	VMULPS.BCST 12(BX), Z2, Z2
+	VMOVUPS     448(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z6, Z7, K1
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
@@ -5617,27 +4709,27 @@ short2ahead:
 	VPTERNLOGD  $0xf8, Z11, Z16, Z20
 	VPSHUFB     Z20, Z9, Z20
 	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (DI)
+	VMOVUPS     Z20, (SI)
 	VMOVAPS     Z0, Z7
 	VMOVAPS     Z1, Z6
 	VMOVAPS     Z2, Z5
 	VMOVAPS     Z3, Z4
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	ADDQ        $+8, BX
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+4
 	JGE         short2ahead
 
 short2loop:
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VMOVUPS     128(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VMOVUPS     192(DX), Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -5674,12 +4766,12 @@ short2loop:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+8, BX
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -5701,24 +4793,24 @@ short4:
 	JGT         short4stream
 	CMPQ        R8, $+16
 	JLT         short4loop
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VMOVUPS     64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z6
-	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z5
-	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z4
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z7
+	VMOVUPS     64(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z6
+	VMOVUPS     128(DX), Z0
+	VMULPS.BCST 8(BX), Z0, Z5
+	VMOVUPS     192(DX), Z0
+	VMULPS.BCST 12(BX), Z0, Z4
 
 short4ahead:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 16(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 24(DX), Z2, Z2
-	VMOVUPS     448(SI), Z3
-	VMULPS.BCST 28(DX), Z3, Z3
+	VMOVUPS     256(DX), Z0
+	VMULPS.BCST 16(BX), Z0, Z0
+	VMOVUPS     320(DX), Z1
+	VMULPS.BCST 20(BX), Z1, Z1
+	VMOVUPS     384(DX), Z2
+	VMULPS.BCST 24(BX), Z2, Z2
+	VMOVUPS     448(DX), Z3
+	VMULPS.BCST 28(BX), Z3, Z3
 	VCMPPS      $0x03, Z6, Z7, K1
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
@@ -5755,27 +4847,27 @@ short4ahead:
 	VPTERNLOGD  $0xf8, Z11, Z16, Z20
 	VPSHUFB     Z20, Z9, Z20
 	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (DI)
+	VMOVUPS     Z20, (SI)
 	VMOVAPS     Z0, Z7
 	VMOVAPS     Z1, Z6
 	VMOVAPS     Z2, Z5
 	VMOVAPS     Z3, Z4
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	ADDQ        $+16, BX
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+8
 	JGE         short4ahead
 
 short4loop:
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VMOVUPS     128(DX), Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VMOVUPS     192(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -5812,12 +4904,12 @@ short4loop:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 short4back:
-	ADDQ $+16, DX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
+	ADDQ $+16, BX
+	ADDQ $+64, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
@@ -5832,22 +4924,22 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
 	VMULPS      Z1, Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     64(DX), Z2
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     64(BX), Z2
 	VMULPS      Z2, Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMOVUPS     128(DX), Z3
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     128(BX), Z3
 	VMULPS      Z3, Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMOVUPS     192(DX), Z4
+	VMOVUPS     192(DX), Z3
+	VMOVUPS     192(BX), Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -5885,86 +4977,27 @@ laneloop:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
+	VMOVUPS     Z5, (SI)
 
 laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
+	ADDQ  $+64, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  576(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	MOVQ  584(SP), DX
+	MOVQ  592(SP), BX
 
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanetailrare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z2, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z2, Z7
-	VFMADD231PS Z14, Z4, Z7
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z4, Z16
-
-lanetailnarrow:
-	VPMADDWD   Z10, Z5, Z5
-	VPMADDWD   Z10, Z6, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z10, Z7, Z7
-	VPMADDWD   Z10, Z16, Z16
-	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x0c, Z7, Z7
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z7, Z5, Z5
-	VPACKSSWB  Z2, Z0, Z0
-	VPSRLW     $0x04, Z0, Z0
-	VPTERNLOGD $0xf8, Z11, Z0, Z5
-	VPSHUFB    Z5, Z9, Z5
-	VPERMD     Z5, Z8, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -5978,17 +5011,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	VMOVUPS     (DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VMOVUPS     64(SI), Z1
+	VMOVUPS     64(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VMOVUPS     128(SI), Z2
+	VMOVUPS     128(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -6026,9 +5059,9 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -6071,76 +5104,20 @@ grouplast:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z17
 	VPSHUFB     Z17, Z9, Z17
 	VPERMD      Z17, Z8, Z17
-	VMOVUPS     Z17, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	VMOVUPS     Z17, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	SUBQ        $+64, R8
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS      (SI), Z0
-	VMULPS       Z7, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VMULPS       Z7, Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+160(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          groupback
+	MOVQ $+1, 608(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -6148,12 +5125,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -6162,10 +5139,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -6174,12 +5151,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -6188,10 +5165,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -6200,12 +5177,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -6214,10 +5191,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -6226,106 +5203,59 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z7, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
-	VMULPS       Z7, Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+160(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          grouptailback
+groupstage:
+	MOVQ SI, 576(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 584(SP)
+	LEAQ 64(SP), DX
+	MOVQ R8, 600(SP)
+	SUBQ R8, R8
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 576(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 584(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 600(SP), R8
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+64, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VMOVUPS     128(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VMOVUPS     192(DX), Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -6362,93 +5292,37 @@ short2stream:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+8, BX
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short2rare:
-	VMOVUPS      (SI), Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VMULPS.BCST  (DX), Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VMULPS.BCST  4(DX), Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+160(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short2back
+	MOVQ $+2, 608(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VMOVUPS     128(DX), Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VMOVUPS     192(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -6485,83 +5359,46 @@ short4stream:
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
+	VMOVNTPS    Z5, (SI)
+	ADDQ        $+16, BX
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
 	JMP         short4end
 
 short4rare:
-	VMOVUPS      (SI), Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VMULPS.BCST  8(DX), Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VMULPS.BCST  12(DX), Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+160(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short4back
+	MOVQ $+3, 608(SP)
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  rare
 
 lanerare:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
+	MOVQ $+4, 608(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 576(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 584(SP)
+	LEAQ 64(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
@@ -6570,8 +5407,8 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VMOVUPS      64(DX), Z3
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z3
 	VMULPS       Z3, Z1, Z1
 	VPANDD       Z13, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
@@ -6585,8 +5422,8 @@ lanerare:
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VMOVUPS      128(DX), Z3
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z3
 	VMULPS       Z3, Z1, Z1
 	VPANDD       Z13, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
@@ -6595,8 +5432,8 @@ lanerare:
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VMOVUPS      192(DX), Z5
+	VMOVUPS      192(DX), Z3
+	VMOVUPS      192(BX), Z5
 	VMULPS       Z5, Z3, Z3
 	VPANDD       Z13, Z3, Z5
 	VPMAXUD      Z15, Z5, Z5
@@ -6625,94 +5462,39 @@ lanerare:
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+160(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z2, (SI)
+	CMPQ         608(SP), $+1
+	JEQ          groupresume
+	CMPQ         608(SP), $+2
+	JEQ          short2resume
+	CMPQ         608(SP), $+3
+	JEQ          short4resume
 	JMP          laneback
 
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
-	VMOVUPS.Z    192(DX), K7, Z5
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+160(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
+groupresume:
+	MOVQ         592(SP), BX
+	VBROADCASTSS (BX), Z7
+	JMP          groupback
+
+short2resume:
+	MOVQ 592(SP), BX
+	JMP  short2back
+
+short4resume:
+	MOVQ 592(SP), BX
+	JMP  short4back
 
 // func QuantizeFpE2M1PackedAVX512(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE2M1PackedAVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+TEXT ·QuantizeFpE2M1PackedAVX512(SB), $848-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// per group: Z7 scale, Z6 recip
-	// vector registers in use at once: 28
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
+	// vector registers in use at once: 26
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX512<>+80(SB), Z15
 	VBROADCASTSS constantsAVX512<>+84(SB), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -6731,46 +5513,46 @@ TEXT ·QuantizeFpE2M1PackedAVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
+	MOVQ  R10, DI
+	IMULQ R9, DI
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	SUBQ         R9, R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	SUBQ         R9, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
-	CMPQ         R8, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R9
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z5
 	VFNMADD231PS Z6, Z0, Z5
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z4
 	VFNMADD231PS Z6, Z0, Z4
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z3
 	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z2
@@ -6779,19 +5561,19 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VMOVUPS      256(SI), Z0
+	VMOVUPS      256(DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      320(SI), Z0
+	VMOVUPS      320(DX), Z0
 	VMULPS       Z6, Z0, Z16
 	VFMSUB231PS  Z7, Z16, Z0
 	VFNMADD231PS Z6, Z0, Z16
-	VMOVUPS      384(SI), Z0
+	VMOVUPS      384(DX), Z0
 	VMULPS       Z6, Z0, Z17
 	VFMSUB231PS  Z7, Z17, Z0
 	VFNMADD231PS Z6, Z0, Z17
-	VMOVUPS      448(SI), Z0
+	VMOVUPS      448(DX), Z0
 	VMULPS       Z6, Z0, Z18
 	VFMSUB231PS  Z7, Z18, Z0
 	VFNMADD231PS Z6, Z0, Z18
@@ -6832,13 +5614,13 @@ groupahead:
 	VPERMD       Z22, Z9, Z22
 	VPMADDUBSW   Z8, Z22, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 	VMOVAPS      Z1, Z5
 	VMOVAPS      Z16, Z4
 	VMOVAPS      Z17, Z3
 	VMOVAPS      Z18, Z2
-	ADDQ         $+32, DI
-	ADDQ         $+256, SI
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
 	JGE          groupahead
@@ -6846,26 +5628,26 @@ groupahead:
 groupends:
 	CMPQ  R9, $+64
 	JNE   grouplast
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFMSUB231PS.BCST  4(BX), Z17, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z17
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFMSUB231PS.BCST  4(BX), Z18, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z18
 	VCMPPS            $0x03, Z4, Z5, K1
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
@@ -6903,42 +5685,42 @@ groupturn:
 	VPERMD            Z22, Z9, Z22
 	VPMADDUBSW        Z8, Z22, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Y0, (SI)
 	VMOVAPS           Z1, Z5
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
-	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+4, R8
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	MOVQ              R10, R9
-	SUBQ              R9, R8
+	SUBQ              R9, DI
 	CMPQ              R9, $+64
 	JNE               groupturned
-	TESTQ             R8, R8
+	TESTQ             DI, DI
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
 	VFNMADD231PS Z6, Z0, Z4
@@ -6979,34 +5761,36 @@ grouploop:
 	VPERMD       Z5, Z9, Z5
 	VPMADDUBSW   Z8, Z5, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+256, SI
+	ADDQ $+32, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R9
 	CMPQ R9, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R9, R8
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
 	TESTQ R9, R9
 	JEQ   groupnext
-	CMPQ  R8, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 
 groupmeet:
 	MOVQ R9, R11
-	MOVQ DX, R12
+	MOVQ BX, R12
 	SUBQ $+16, R9
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z6, Z1, Z0
 	VFNMADD231PS Z7, Z0, Z1
@@ -7014,7 +5798,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z7, Z0, Z2
 	VFMSUB231PS  Z6, Z2, Z0
 	VFNMADD231PS Z7, Z0, Z2
@@ -7022,7 +5806,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z7, Z0, Z3
 	VFMSUB231PS  Z6, Z3, Z0
 	VFNMADD231PS Z7, Z0, Z3
@@ -7030,7 +5814,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z7, Z0, Z4
 	VFMSUB231PS  Z6, Z4, Z0
 	VFNMADD231PS Z7, Z0, Z4
@@ -7071,87 +5855,87 @@ groupmeet3:
 	VPERMD       Z5, Z9, Z5
 	VPMADDUBSW   Z8, Z5, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R8
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
 	CMPQ         R9, $+1
 	JLT          groupnext
-	CMPQ         R8, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          groupmeet
 	JMP          groupbegin
 
 groupnext:
-	TESTQ R8, R8
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R10, R9
-	ADDQ $+4, DX
 	ADDQ $+4, BX
+	ADDQ $+4, R8
 	CMPQ R9, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
+	MOVQ DI, R11
+	MOVQ DI, R12
 
 grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
+	MOVQ R12, DI
+	CMPQ R9, DI
 	JGE  grouppiece
-	MOVQ R9, R8
+	MOVQ R9, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
 	VFNMADD231PS Z6, Z0, Z4
 	VCMPPS       $0x03, Z2, Z1, K1
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z13, Z1, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
 	VFMADD231PS  Z14, Z0, Z5
-	CMPQ         R8, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z2, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
-	CMPQ         R8, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z17
 	VFMADD231PS  Z14, Z0, Z17
-	CMPQ         R8, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -7178,33 +5962,33 @@ grouptailnarrow:
 	VMOVDQU8.Z Z5, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
+	VMOVDQU8   Y0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*4), DX
 
-grouptailback:
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
 	TESTQ R11, R11
 	JEQ   groupdone
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
-	ADDQ  $+4, DX
 	ADDQ  $+4, BX
+	ADDQ  $+4, R8
 
 groupmore:
 	TESTQ R12, R12
 	JNE   grouppieces
-	MOVQ  R11, R8
+	MOVQ  R11, DI
 	JMP   groupbegin
 
 groupdone:
@@ -7222,113 +6006,111 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (R8), Z0, Z6
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
 	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z5
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
 	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 
 short2ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFMSUB231PS.BCST  8(DX), Z1, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFMSUB231PS.BCST  8(BX), Z2, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFMSUB231PS.BCST  12(BX), Z3, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFMSUB231PS.BCST  12(BX), Z16, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z7, Z0
+	VPANDD            Z13, Z6, Z17
+	VPANDD            Z13, Z5, Z18
 	VPANDD            Z13, Z4, Z19
-	VPANDD            Z13, Z3, Z20
-	VPANDD            Z13, Z2, Z21
 	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z17, Z17
+	VPMAXUD           Z15, Z18, Z18
 	VPMAXUD           Z15, Z19, Z19
-	VPMAXUD           Z15, Z20, Z20
-	VPMAXUD           Z15, Z21, Z21
+	VPANDD            Z12, Z7, Z20
+	VPANDD            Z12, Z6, Z21
 	VPANDD            Z12, Z5, Z22
 	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z0, Z20
+	VFMADD231PS       Z14, Z17, Z21
+	VFMADD231PS       Z14, Z18, Z22
 	VFMADD231PS       Z14, Z19, Z23
-	VFMADD231PS       Z14, Z20, Z24
-	VFMADD231PS       Z14, Z21, Z25
+	VPMADDWD          Z10, Z20, Z20
+	VPMADDWD          Z10, Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPSRLW            $0x0c, Z20, Z20
 	VPMADDWD          Z10, Z22, Z22
 	VPMADDWD          Z10, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
 	VPSRLW            $0x0c, Z22, Z22
-	VPMADDWD          Z10, Z24, Z24
-	VPMADDWD          Z10, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x0c, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
+	VPACKUSWB         Z22, Z20, Z20
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
 	VPSRLW            $0x04, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z0, Z22
-	VPERMD            Z22, Z9, Z22
-	VPMADDUBSW        Z8, Z22, Z0
+	VPTERNLOGD        $0xf8, Z11, Z0, Z20
+	VPERMD            Z20, Z9, Z20
+	VPMADDUBSW        Z8, Z20, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
-	VMOVAPS           Z1, Z5
+	VMOVUPS           Y0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
 	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	ADDQ              $+8, DX
 	ADDQ              $+8, BX
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R8
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -7339,11 +6121,11 @@ short2loop:
 	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z5, Z5
-	VPMADDWD          Z10, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
@@ -7352,11 +6134,11 @@ short2loop:
 	VFMADD231PS       Z14, Z0, Z2
 	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	VPACKUSWB         Z2, Z5, Z5
@@ -7366,13 +6148,13 @@ short2loop:
 	VPERMD            Z5, Z9, Z5
 	VPMADDUBSW        Z8, Z5, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+256, SI
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
@@ -7394,159 +6176,155 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VMOVUPS           64(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST 4(BX), Z16, Z2
-	VMOVUPS           128(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 8(BX), Z16, Z1
-	VMOVUPS           192(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST 4(R8), Z0, Z6
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST 8(R8), Z0, Z5
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFMSUB231PS.BCST  12(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 
 short4ahead:
-	VMOVUPS           256(SI), Z16
-	VMULPS.BCST       16(BX), Z16, Z17
-	VFMSUB231PS.BCST  16(DX), Z17, Z16
-	VFNMADD231PS.BCST 16(BX), Z16, Z17
-	VMOVUPS           320(SI), Z16
-	VMULPS.BCST       20(BX), Z16, Z18
-	VFMSUB231PS.BCST  20(DX), Z18, Z16
-	VFNMADD231PS.BCST 20(BX), Z16, Z18
-	VMOVUPS           384(SI), Z16
-	VMULPS.BCST       24(BX), Z16, Z19
-	VFMSUB231PS.BCST  24(DX), Z19, Z16
-	VFNMADD231PS.BCST 24(BX), Z16, Z19
-	VMOVUPS           448(SI), Z16
-	VMULPS.BCST       28(BX), Z16, Z20
-	VFMSUB231PS.BCST  28(DX), Z20, Z16
-	VFNMADD231PS.BCST 28(BX), Z16, Z20
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFMSUB231PS.BCST  16(BX), Z1, Z0
+	VFNMADD231PS.BCST 16(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFMSUB231PS.BCST  20(BX), Z2, Z0
+	VFNMADD231PS.BCST 20(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFMSUB231PS.BCST  24(BX), Z3, Z0
+	VFNMADD231PS.BCST 24(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z16
+	VFMSUB231PS.BCST  28(BX), Z16, Z0
+	VFNMADD231PS.BCST 28(R8), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z13, Z3, Z16
-	VPANDD            Z13, Z2, Z21
-	VPANDD            Z13, Z1, Z22
-	VPANDD            Z13, Z0, Z23
-	VPMAXUD           Z15, Z16, Z16
-	VPMAXUD           Z15, Z21, Z21
-	VPMAXUD           Z15, Z22, Z22
-	VPMAXUD           Z15, Z23, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VPANDD            Z12, Z1, Z26
-	VPANDD            Z12, Z0, Z27
-	VFMADD231PS       Z14, Z16, Z24
-	VFMADD231PS       Z14, Z21, Z25
-	VFMADD231PS       Z14, Z22, Z26
-	VFMADD231PS       Z14, Z23, Z27
-	VPMADDWD          Z10, Z24, Z24
-	VPMADDWD          Z10, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x0c, Z24, Z24
-	VPMADDWD          Z10, Z26, Z26
-	VPMADDWD          Z10, Z27, Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x0c, Z26, Z26
-	VPACKUSWB         Z26, Z24, Z24
-	VPACKSSDW         Z2, Z3, Z16
-	VPACKSSDW         Z0, Z1, Z21
-	VPACKSSWB         Z21, Z16, Z16
-	VPSRLW            $0x04, Z16, Z16
-	VPTERNLOGD        $0xf8, Z11, Z16, Z24
-	VPERMD            Z24, Z9, Z24
-	VPMADDUBSW        Z8, Z24, Z16
-	VPMOVWB           Z16, Y16
-	VMOVUPS           Y16, (DI)
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+16, DX
+	VPANDD            Z13, Z7, Z0
+	VPANDD            Z13, Z6, Z17
+	VPANDD            Z13, Z5, Z18
+	VPANDD            Z13, Z4, Z19
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z17, Z17
+	VPMAXUD           Z15, Z18, Z18
+	VPMAXUD           Z15, Z19, Z19
+	VPANDD            Z12, Z7, Z20
+	VPANDD            Z12, Z6, Z21
+	VPANDD            Z12, Z5, Z22
+	VPANDD            Z12, Z4, Z23
+	VFMADD231PS       Z14, Z0, Z20
+	VFMADD231PS       Z14, Z17, Z21
+	VFMADD231PS       Z14, Z18, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VPMADDWD          Z10, Z20, Z20
+	VPMADDWD          Z10, Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPSRLW            $0x0c, Z20, Z20
+	VPMADDWD          Z10, Z22, Z22
+	VPMADDWD          Z10, Z23, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPSRLW            $0x0c, Z22, Z22
+	VPACKUSWB         Z22, Z20, Z20
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z0, Z20
+	VPERMD            Z20, Z9, Z20
+	VPMADDUBSW        Z8, Z20, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
 	ADDQ              $+16, BX
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R8
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z13, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z10, Z17, Z17
-	VPMADDWD          Z10, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x0c, Z17, Z17
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPMADDWD          Z10, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z16, Z0
+	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VPERMD            Z17, Z9, Z17
-	VPMADDUBSW        Z8, Z17, Z0
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPERMD            Z5, Z9, Z5
+	VPMADDUBSW        Z8, Z5, Z0
 	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Y0, (SI)
 
 short4back:
-	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+32, DI
-	ADDQ $+256, SI
+	ADDQ $+16, R8
+	ADDQ $+32, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
@@ -7561,33 +6339,33 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (BX), Z1
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R8), Z1
 	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
+	VMOVUPS      (BX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R8), Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(DX), Z4
+	VMOVUPS      64(BX), Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(R8), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
+	VMOVUPS      128(BX), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(R8), Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z6
+	VMOVUPS      192(BX), Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VCMPPS       $0x03, Z3, Z2, K1
@@ -7627,106 +6405,29 @@ laneloop:
 	VPERMD       Z1, Z9, Z1
 	VPMADDUBSW   Z8, Z1, Z0
 	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
+	ADDQ  $+32, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  800(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  808(SP), DX
+	MOVQ  816(SP), BX
+	MOVQ  824(SP), R8
 
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K7, Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K7, Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VCMPPS       $0x03, Z3, Z2, K1
-	VCMPPS       $0x03, Z5, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z14, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z0, Z6
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z7
-	VFMADD231PS  Z14, Z0, Z7
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z13, Z5, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z5, Z16
-	VFMADD231PS  Z14, Z0, Z16
-
-lanetailnarrow:
-	VPMADDWD   Z10, Z1, Z1
-	VPMADDWD   Z10, Z6, Z6
-	VPACKSSDW  Z6, Z1, Z1
-	VPSRLW     $0x0c, Z1, Z1
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z10, Z7, Z7
-	VPMADDWD   Z10, Z16, Z16
-	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x0c, Z7, Z7
-	VPACKSSDW  Z5, Z4, Z4
-	VPACKUSWB  Z7, Z1, Z1
-	VPACKSSWB  Z4, Z2, Z2
-	VPSRLW     $0x04, Z2, Z2
-	VPTERNLOGD $0xf8, Z11, Z2, Z1
-	VPERMD     Z1, Z9, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -7740,23 +6441,23 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
 	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z0
 	VMULPS       Z6, Z0, Z2
 	VFMSUB231PS  Z7, Z2, Z0
 	VFNMADD231PS Z6, Z0, Z2
-	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z0
 	VMULPS       Z6, Z0, Z3
 	VFMSUB231PS  Z7, Z3, Z0
 	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z0
 	VMULPS       Z6, Z0, Z4
 	VFMSUB231PS  Z7, Z4, Z0
 	VFNMADD231PS Z6, Z0, Z4
@@ -7797,9 +6498,9 @@ groupstream:
 	VPERMD       Z5, Z9, Z5
 	VPMADDUBSW   Z8, Z5, Z0
 	VPMOVWB      Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+256, SI
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
 	JGE          groupstream
@@ -7843,68 +6544,25 @@ grouplast:
 	VPERMD      Z18, Z9, Z18
 	VPMADDUBSW  Z8, Z18, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+256, SI
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
 	SUBQ        $+64, R9
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     64(SI), Z1
-	VDIVPS      Z7, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VMOVUPS     128(SI), Z1
-	VDIVPS      Z7, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     192(SI), Z3
-	VDIVPS      Z7, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z5, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         groupback
+	MOVQ $+1, 840(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -7912,14 +6570,14 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -7928,12 +6586,12 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -7942,14 +6600,14 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -7958,12 +6616,12 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -7972,14 +6630,14 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -7988,12 +6646,12 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -8002,117 +6660,72 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
 	ADDQ         R10, R9
-	ADDQ         $+4, DX
 	ADDQ         $+4, BX
+	ADDQ         $+4, R8
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VDIVPS      Z7, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z1
-	VDIVPS      Z7, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z1
-	VDIVPS      Z7, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z3
-	VDIVPS      Z7, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z5, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z2, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 800(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 808(SP)
+	LEAQ 32(SP), DX
+	MOVQ R9, 832(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 800(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 808(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 832(SP), R9
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
+	SUBQ BX, R12
 	ADDQ R12, BX
-	MOVQ R8, R11
+	ADDQ R12, R8
+	MOVQ DI, R11
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
@@ -8123,11 +6736,11 @@ short2stream:
 	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z5, Z5
-	VPMADDWD          Z10, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
@@ -8136,11 +6749,11 @@ short2stream:
 	VFMADD231PS       Z14, Z0, Z2
 	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z14, Z0, Z16
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	VPACKUSWB         Z2, Z5, Z5
@@ -8150,205 +6763,139 @@ short2stream:
 	VPERMD            Z5, Z9, Z5
 	VPMADDUBSW        Z8, Z5, Z0
 	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (DI)
-	ADDQ              $+8, DX
+	VMOVNTPS          Y0, (SI)
 	ADDQ              $+8, BX
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+8, R8
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     64(SI), Z1
-	VDIVPS      Z7, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VMOVUPS     128(SI), Z1
-	VDIVPS      Z6, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     192(SI), Z3
-	VDIVPS      Z6, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z5, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short2back
+	MOVQ $+2, 840(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
 	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
+	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z13, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
 	VPANDD            Z13, Z2, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z14, Z0, Z18
-	VPMADDWD          Z10, Z17, Z17
-	VPMADDWD          Z10, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x0c, Z17, Z17
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPMADDWD          Z10, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
 	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z16, Z0
+	VPANDD            Z13, Z4, Z0
 	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z14, Z0, Z18
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
 	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VPERMD            Z17, Z9, Z17
-	VPMADDUBSW        Z8, Z17, Z0
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPERMD            Z5, Z9, Z5
+	VPMADDUBSW        Z8, Z5, Z0
 	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (DI)
-	ADDQ              $+16, DX
+	VMOVNTPS          Y0, (SI)
 	ADDQ              $+16, BX
-	ADDQ              $+32, DI
-	ADDQ              $+256, SI
+	ADDQ              $+16, R8
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     64(SI), Z1
-	VDIVPS      Z6, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z3, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VMOVUPS     128(SI), Z1
-	VDIVPS      Z5, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z3, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     192(SI), Z3
-	VDIVPS      Z4, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z17
-	VPMAXUD     Z15, Z17, Z17
-	VPANDD      Z12, Z3, Z18
-	VFMADD231PS Z14, Z17, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z16, Z16
-	VPMADDWD    Z10, Z18, Z18
-	VPACKSSDW   Z18, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z16, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short4back
+	MOVQ $+3, 840(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
+	JMP  rare
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+4, 840(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 800(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 808(SP)
+	LEAQ 32(SP), DX
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z13, Z0, Z1
@@ -8357,8 +6904,8 @@ lanerare:
 	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     64(DX), Z3
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     64(BX), Z3
 	VDIVPS      Z3, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VPANDD      Z13, Z1, Z3
@@ -8372,8 +6919,8 @@ lanerare:
 	VPACKSSDW   Z4, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
 	VPACKSSDW   Z1, Z0, Z0
-	VMOVUPS     128(SI), Z1
-	VMOVUPS     128(DX), Z3
+	VMOVUPS     128(DX), Z1
+	VMOVUPS     128(BX), Z3
 	VDIVPS      Z3, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VPANDD      Z13, Z1, Z3
@@ -8382,8 +6929,8 @@ lanerare:
 	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     192(SI), Z3
-	VMOVUPS     192(DX), Z5
+	VMOVUPS     192(DX), Z3
+	VMOVUPS     192(BX), Z5
 	VDIVPS      Z5, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
 	VPANDD      Z13, Z3, Z5
@@ -8404,91 +6951,42 @@ lanerare:
 	VPERMD      Z2, Z9, Z2
 	VPMADDUBSW  Z8, Z2, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
+	CMPQ        840(SP), $+1
+	JEQ         groupresume
+	CMPQ        840(SP), $+2
+	JEQ         short2resume
+	CMPQ        840(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z1
-	VMOVUPS.Z   64(DX), K7, Z3
-	VDIVPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z1
-	VMOVUPS.Z   128(DX), K7, Z3
-	VDIVPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z3
-	VMOVUPS.Z   192(DX), K7, Z5
-	VDIVPS      Z5, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z2, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         816(SP), BX
+	MOVQ         824(SP), R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	JMP          groupback
+
+short2resume:
+	MOVQ 816(SP), BX
+	MOVQ 824(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 816(SP), BX
+	MOVQ 824(SP), R8
+	JMP  short4back
 
 // func QuantizeFpPowerOfTwoE2M1PackedAVX512(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX512(SB), NOSPLIT, $0-48
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX512(SB), $592-48
+	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// per group: Z7 recip
 	// vector registers in use at once: 25
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         recip+16(FP), BX
 	VBROADCASTSS constantsAVX512<>+80(SB), Z15
 	VBROADCASTSS constantsAVX512<>+84(SB), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -8507,48 +7005,48 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
+	MOVQ  R9, DI
+	IMULQ R8, DI
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+64
+	CMPQ         DI, $+64
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	SUBQ         R8, BX
+	VBROADCASTSS (BX), Z7
+	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
 	JGE          groupfirst
-	CMPQ         BX, $+256
+	CMPQ         DI, $+256
 	JLT          grouploop
 	TESTQ        $0x0000003f, R8
 	JEQ          groupfirst
 	JMP          grouploop
 
 groupfirst:
-	VMOVUPS (SI), Z0
+	VMOVUPS (DX), Z0
 	VMULPS  Z7, Z0, Z6
-	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DX), Z0
 	VMULPS  Z7, Z0, Z5
-	VMOVUPS 128(SI), Z0
+	VMOVUPS 128(DX), Z0
 	VMULPS  Z7, Z0, Z4
-	VMOVUPS 192(SI), Z0
+	VMOVUPS 192(DX), Z0
 	VMULPS  Z7, Z0, Z3
 	CMPQ    R8, $+128
 	JLT     groupends
 
 groupahead:
-	VMOVUPS     256(SI), Z0
+	VMOVUPS     256(DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VMOVUPS     320(SI), Z1
+	VMOVUPS     320(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VMOVUPS     384(SI), Z2
+	VMOVUPS     384(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VMOVUPS     448(SI), Z16
+	VMOVUPS     448(DX), Z16
 	VMULPS      Z7, Z16, Z16
 	VCMPPS      $0x03, Z5, Z6, K1
 	VCMPPS      $0x03, Z3, Z4, K2
@@ -8587,13 +7085,13 @@ groupahead:
 	VPERMD      Z21, Z9, Z21
 	VPMADDUBSW  Z8, Z21, Z17
 	VPMOVWB     Z17, Y17
-	VMOVUPS     Y17, (DI)
+	VMOVUPS     Y17, (SI)
 	VMOVAPS     Z0, Z6
 	VMOVAPS     Z1, Z5
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	ADDQ        $+32, DI
-	ADDQ        $+256, SI
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+128
 	JGE         groupahead
@@ -8601,18 +7099,18 @@ groupahead:
 groupends:
 	CMPQ  R8, $+64
 	JNE   grouplast
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   grouplast
 
 groupturn:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     448(SI), Z16
-	VMULPS.BCST 4(DX), Z16, Z16
+	VMOVUPS     256(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     320(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VMOVUPS     384(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VMOVUPS     448(DX), Z16
+	VMULPS.BCST 4(BX), Z16, Z16
 	VCMPPS      $0x03, Z5, Z6, K1
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
@@ -8650,34 +7148,34 @@ groupturn:
 	VPERMD      Z21, Z9, Z21
 	VPMADDUBSW  Z8, Z21, Z17
 	VPMOVWB     Z17, Y17
-	VMOVUPS     Y17, (DI)
+	VMOVUPS     Y17, (SI)
 	VMOVAPS     Z0, Z6
 	VMOVAPS     Z1, Z5
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	ADDQ        $+4, DX
-	ADDQ        $+32, DI
-	ADDQ        $+256, SI
+	ADDQ        $+4, BX
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
 	MOVQ        R9, R8
-	SUBQ        R8, BX
+	SUBQ        R8, DI
 	CMPQ        R8, $+64
 	JNE         groupturned
-	TESTQ       BX, BX
+	TESTQ       DI, DI
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS     (SI), Z0
+	VMOVUPS     (DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VMOVUPS     64(SI), Z1
+	VMOVUPS     64(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VMOVUPS     128(SI), Z2
+	VMOVUPS     128(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -8716,51 +7214,53 @@ grouploop:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 groupback:
-	ADDQ $+32, DI
-	ADDQ $+256, SI
+	ADDQ $+32, SI
+	ADDQ $+256, DX
 	SUBQ $+64, R8
 	CMPQ R8, $+64
 	JGE  grouploop
 
 groupwhole:
-	ADDQ  R8, BX
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
-	CMPQ  BX, $+64
+	CMPQ  DI, $+64
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 
 groupmeet:
 	MOVQ R8, R10
-	MOVQ DX, R11
+	MOVQ BX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS (SI), Z0
+	VMOVUPS (DX), Z0
 	VMULPS  Z7, Z0, Z0
 	SUBQ    $+16, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
-	VMOVUPS 64(SI), Z1
+	VMOVUPS 64(DX), Z1
 	VMULPS  Z7, Z1, Z1
 	SUBQ    $+16, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
-	VMOVUPS 128(SI), Z2
+	VMOVUPS 128(DX), Z2
 	VMULPS  Z7, Z2, Z2
 	SUBQ    $+16, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -8799,77 +7299,77 @@ groupmeet3:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, BX
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
 	CMPQ        R8, $+1
 	JLT         groupnext
-	CMPQ        BX, $+64
+	CMPQ        DI, $+64
 	JLT         grouptail
 	CMPQ        R8, $+64
 	JLT         groupmeet
 	JMP         groupbegin
 
 groupnext:
-	TESTQ BX, BX
+	TESTQ DI, DI
 	JEQ   groupdone
 
 groupskip:
 	ADDQ R9, R8
-	ADDQ $+4, DX
+	ADDQ $+4, BX
 	CMPQ R8, $+1
 	JLT  groupskip
 	JMP  groupbegin
 
 grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
+	MOVQ DI, R10
+	MOVQ DI, R11
 
 grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
+	MOVQ R11, DI
+	CMPQ R8, DI
 	JGE  grouppiece
-	MOVQ R8, BX
+	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
+	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z7, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
+	VMOVUPS.Z    64(DX), K7, Z1
 	VMULPS       Z7, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z2
+	VMOVUPS.Z    128(DX), K7, Z2
 	VMULPS       Z7, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
+	VMOVUPS.Z    192(DX), K7, Z3
 	VMULPS       Z7, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
-	JNE          grouptailrare
+	JNE          groupstage
 	VPANDD       Z13, Z0, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z0, Z5
 	VFMADD231PS  Z14, Z4, Z5
-	CMPQ         BX, $+17
+	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z1, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z1, Z6
 	VFMADD231PS  Z14, Z4, Z6
-	CMPQ         BX, $+33
+	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z2, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z4, Z16
-	CMPQ         BX, $+49
+	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z13, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
@@ -8896,32 +7396,32 @@ grouptailnarrow:
 	VMOVDQU8.Z Z5, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
-	LEAQ       1(BX), CX
+	LEAQ       1(DI), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
+	VMOVDQU8   Y0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*4), DX
 
-grouptailback:
-	MOVQ  BX, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(BX*4), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
+grouprest:
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
 	TESTQ R10, R10
 	JEQ   groupdone
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
-	ADDQ  $+4, DX
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
 	JNE   grouppieces
-	MOVQ  R10, BX
+	MOVQ  R10, DI
 	JMP   groupbegin
 
 groupdone:
@@ -8939,24 +7439,24 @@ short2:
 	JGT         short2stream
 	CMPQ        R8, $+8
 	JLT         short2loop
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VMOVUPS     64(SI), Z0
-	VMULPS.BCST (DX), Z0, Z6
-	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z5
-	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z4
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z7
+	VMOVUPS     64(DX), Z0
+	VMULPS.BCST (BX), Z0, Z6
+	VMOVUPS     128(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z5
+	VMOVUPS     192(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z4
 
 short2ahead:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 12(DX), Z2, Z2
-	VMOVUPS     448(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	VMOVUPS     256(DX), Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VMOVUPS     320(DX), Z1
+	VMULPS.BCST 8(BX), Z1, Z1
+	VMOVUPS     384(DX), Z2
+	VMULPS.BCST 12(BX), Z2, Z2
+	VMOVUPS     448(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z6, Z7, K1
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
@@ -8994,27 +7494,27 @@ short2ahead:
 	VPERMD      Z20, Z9, Z20
 	VPMADDUBSW  Z8, Z20, Z16
 	VPMOVWB     Z16, Y16
-	VMOVUPS     Y16, (DI)
+	VMOVUPS     Y16, (SI)
 	VMOVAPS     Z0, Z7
 	VMOVAPS     Z1, Z6
 	VMOVAPS     Z2, Z5
 	VMOVAPS     Z3, Z4
-	ADDQ        $+8, DX
-	ADDQ        $+32, DI
-	ADDQ        $+256, SI
+	ADDQ        $+8, BX
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+4
 	JGE         short2ahead
 
 short2loop:
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VMOVUPS     128(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VMOVUPS     192(DX), Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -9052,12 +7552,12 @@ short2loop:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 short2back:
-	ADDQ $+8, DX
-	ADDQ $+32, DI
-	ADDQ $+256, SI
+	ADDQ $+8, BX
+	ADDQ $+32, SI
+	ADDQ $+256, DX
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
@@ -9079,24 +7579,24 @@ short4:
 	JGT         short4stream
 	CMPQ        R8, $+16
 	JLT         short4loop
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VMOVUPS     64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z6
-	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z5
-	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z4
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z7
+	VMOVUPS     64(DX), Z0
+	VMULPS.BCST 4(BX), Z0, Z6
+	VMOVUPS     128(DX), Z0
+	VMULPS.BCST 8(BX), Z0, Z5
+	VMOVUPS     192(DX), Z0
+	VMULPS.BCST 12(BX), Z0, Z4
 
 short4ahead:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 16(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 24(DX), Z2, Z2
-	VMOVUPS     448(SI), Z3
-	VMULPS.BCST 28(DX), Z3, Z3
+	VMOVUPS     256(DX), Z0
+	VMULPS.BCST 16(BX), Z0, Z0
+	VMOVUPS     320(DX), Z1
+	VMULPS.BCST 20(BX), Z1, Z1
+	VMOVUPS     384(DX), Z2
+	VMULPS.BCST 24(BX), Z2, Z2
+	VMOVUPS     448(DX), Z3
+	VMULPS.BCST 28(BX), Z3, Z3
 	VCMPPS      $0x03, Z6, Z7, K1
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
@@ -9134,27 +7634,27 @@ short4ahead:
 	VPERMD      Z20, Z9, Z20
 	VPMADDUBSW  Z8, Z20, Z16
 	VPMOVWB     Z16, Y16
-	VMOVUPS     Y16, (DI)
+	VMOVUPS     Y16, (SI)
 	VMOVAPS     Z0, Z7
 	VMOVAPS     Z1, Z6
 	VMOVAPS     Z2, Z5
 	VMOVAPS     Z3, Z4
-	ADDQ        $+16, DX
-	ADDQ        $+32, DI
-	ADDQ        $+256, SI
+	ADDQ        $+16, BX
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+8
 	JGE         short4ahead
 
 short4loop:
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VMOVUPS     128(DX), Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VMOVUPS     192(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -9192,12 +7692,12 @@ short4loop:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 short4back:
-	ADDQ $+16, DX
-	ADDQ $+32, DI
-	ADDQ $+256, SI
+	ADDQ $+16, BX
+	ADDQ $+32, SI
+	ADDQ $+256, DX
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
@@ -9212,22 +7712,22 @@ short4end:
 	RET
 
 lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
 
 laneloop:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
 	VMULPS      Z1, Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     64(DX), Z2
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     64(BX), Z2
 	VMULPS      Z2, Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMOVUPS     128(DX), Z3
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     128(BX), Z3
 	VMULPS      Z3, Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMOVUPS     192(DX), Z4
+	VMOVUPS     192(DX), Z3
+	VMOVUPS     192(BX), Z4
 	VMULPS      Z4, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -9266,93 +7766,27 @@ laneloop:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
 
 laneback:
-	ADDQ $+32, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
+	ADDQ  $+32, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  552(SP), DX
+	MOVQ  560(SP), BX
 
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanetailrare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z2, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z2, Z7
-	VFMADD231PS Z14, Z4, Z7
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z13, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z4, Z16
-
-lanetailnarrow:
-	VPMADDWD   Z10, Z5, Z5
-	VPMADDWD   Z10, Z6, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z10, Z7, Z7
-	VPMADDWD   Z10, Z16, Z16
-	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x0c, Z7, Z7
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z7, Z5, Z5
-	VPACKSSWB  Z2, Z0, Z0
-	VPSRLW     $0x04, Z0, Z0
-	VPTERNLOGD $0xf8, Z11, Z0, Z5
-	VPERMD     Z5, Z9, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z5, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(BX), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-
-lanetailback:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -9366,17 +7800,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	VMOVUPS     (DX), Z0
 	VMULPS      Z7, Z0, Z0
-	VMOVUPS     64(SI), Z1
+	VMOVUPS     64(DX), Z1
 	VMULPS      Z7, Z1, Z1
-	VMOVUPS     128(SI), Z2
+	VMOVUPS     128(DX), Z2
 	VMULPS      Z7, Z2, Z2
-	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(DX), Z3
 	VMULPS      Z7, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -9415,9 +7849,9 @@ groupstream:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+256, SI
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
@@ -9461,68 +7895,20 @@ grouplast:
 	VPERMD      Z17, Z9, Z17
 	VPMADDUBSW  Z8, Z17, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+256, SI
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
 	SUBQ        $+64, R8
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VMULPS      Z7, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS      Z7, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VMOVUPS     128(SI), Z1
-	VMULPS      Z7, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     192(SI), Z3
-	VMULPS      Z7, Z3, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         groupback
+	MOVQ $+1, 576(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 288(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 groupmeet0mix:
@@ -9530,12 +7916,12 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet0mix
 
 groupmeet1cross:
@@ -9544,10 +7930,10 @@ groupmeet1cross:
 
 groupmeet1next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -9556,12 +7942,12 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet1mix
 
 groupmeet2cross:
@@ -9570,10 +7956,10 @@ groupmeet2cross:
 
 groupmeet2next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -9582,12 +7968,12 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet2mix
 
 groupmeet3cross:
@@ -9596,10 +7982,10 @@ groupmeet3cross:
 
 groupmeet3next:
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -9608,104 +7994,61 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
-	ADDQ         $+4, DX
+	ADDQ         $+4, BX
 	JMP          groupmeet3mix
 
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMULPS      Z7, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z1
-	VMULPS      Z7, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z1
-	VMULPS      Z7, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z3
-	VMULPS      Z7, Z3, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z2, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         grouptailback
+groupstage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 552(SP)
+	LEAQ 32(SP), DX
+	MOVQ R8, 568(SP)
+	SUBQ R8, R8
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 544(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 552(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 568(SP), R8
+	JMP  grouprest
 
 groupmeetrare:
 	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
 	SUBQ R11, R11
 	ADDQ $+64, R11
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VMOVUPS     128(DX), Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VMOVUPS     192(DX), Z3
+	VMULPS.BCST 4(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -9743,85 +8086,37 @@ short2stream:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+8, DX
-	ADDQ        $+32, DI
-	ADDQ        $+256, SI
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+8, BX
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
 	JMP         short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VMOVUPS     128(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short2back
+	MOVQ $+2, 576(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 288(SP), BX
+	JMP  rare
 
 short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	VMOVUPS     (DX), Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VMOVUPS     128(DX), Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VMOVUPS     192(DX), Z3
+	VMULPS.BCST 12(BX), Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
@@ -9859,75 +8154,46 @@ short4stream:
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (DI)
-	ADDQ        $+16, DX
-	ADDQ        $+32, DI
-	ADDQ        $+256, SI
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+16, BX
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
 	JMP         short4end
 
 short4rare:
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	VMOVUPS     128(SI), Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short4back
+	MOVQ $+3, 576(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 288(SP), BX
+	JMP  rare
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
+	MOVQ $+4, 576(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 552(SP)
+	LEAQ 32(SP), DX
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 288(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
 	VMULPS      Z1, Z0, Z0
 	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -9936,8 +8202,8 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     64(DX), Z3
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     64(BX), Z3
 	VMULPS      Z3, Z1, Z1
 	VPANDD      Z13, Z1, Z3
 	VPMAXUD     Z15, Z3, Z3
@@ -9951,8 +8217,8 @@ lanerare:
 	VPACKSSDW   Z4, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
 	VPACKSSDW   Z1, Z0, Z0
-	VMOVUPS     128(SI), Z1
-	VMOVUPS     128(DX), Z3
+	VMOVUPS     128(DX), Z1
+	VMOVUPS     128(BX), Z3
 	VMULPS      Z3, Z1, Z1
 	VPANDD      Z13, Z1, Z3
 	VPMAXUD     Z15, Z3, Z3
@@ -9961,8 +8227,8 @@ lanerare:
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     192(SI), Z3
-	VMOVUPS     192(DX), Z5
+	VMOVUPS     192(DX), Z3
+	VMOVUPS     192(BX), Z5
 	VMULPS      Z5, Z3, Z3
 	VPANDD      Z13, Z3, Z5
 	VPMAXUD     Z15, Z5, Z5
@@ -9983,80 +8249,27 @@ lanerare:
 	VPERMD      Z2, Z9, Z2
 	VPMADDUBSW  Z8, Z2, Z0
 	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Y0, (SI)
+	CMPQ        576(SP), $+1
+	JEQ         groupresume
+	CMPQ        576(SP), $+2
+	JEQ         short2resume
+	CMPQ        576(SP), $+3
+	JEQ         short4resume
 	JMP         laneback
 
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z1
-	VMOVUPS.Z   64(DX), K7, Z3
-	VMULPS      Z3, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z1
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z3
-	VMOVUPS.Z   192(DX), K7, Z5
-	VMULPS      Z5, Z3, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  Z2, K7, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8    Y0, K7, (DI)
-	JMP         lanetailback
+groupresume:
+	MOVQ         560(SP), BX
+	VBROADCASTSS (BX), Z7
+	JMP          groupback
+
+short2resume:
+	MOVQ 560(SP), BX
+	JMP  short2back
+
+short4resume:
+	MOVQ 560(SP), BX
+	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x7f800000
 DATA constantsAVX512<>+4(SB)/4, $0x7fffffff

@@ -6,15 +6,15 @@
 
 // func QuantizeFpFloat8NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpFloat8NEON(SB), NOSPLIT, $216-80
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·QuantizeFpFloat8NEON(SB), NOSPLIT, $264-80
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V10 0x80808080, V0 Shr, V0 Shl, V1 Shl, V9 Or
 	// per group: V8 scale, V7 recip
-	// vector registers in use at once: 20
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	// vector registers in use at once: 18
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS ruler+36(FP), F14
@@ -38,34 +38,34 @@ TEXT ·QuantizeFpFloat8NEON(SB), NOSPLIT, $216-80
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V1.S4, V0.S4
 	VFMLS V7.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x6e27dc02 // fmul v2.4s, v0.4s, v7.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V2.S4, V0.S4
 	VFMLS V7.S4, V0.S4, V2.S4
-	FMOVQ 32(R1), F0
+	FMOVQ 32(R2), F0
 	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V3.S4, V0.S4
 	VFMLS V7.S4, V0.S4, V3.S4
-	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F0
 	WORD $0x6e27dc04 // fmul v4.4s, v0.4s, v7.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V4.S4, V0.S4
@@ -108,29 +108,31 @@ grouploop:
 	VUZP2 V3.B16, V1.B16, V1.B16
 	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R2), [V7.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V7.S4, V1.S4, V0.S4
@@ -139,7 +141,7 @@ groupmeet0:
 	CMP $0, R5
 	BLT groupmeet1cross
 groupmeet1:
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V7.S4, V2.S4, V0.S4
@@ -148,7 +150,7 @@ groupmeet1:
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 32(R1), F0
+	FMOVQ 32(R2), F0
 	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V7.S4, V3.S4, V0.S4
@@ -157,7 +159,7 @@ groupmeet2:
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
-	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F0
 	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V7.S4, V4.S4, V0.S4
@@ -200,193 +202,101 @@ groupmeet3:
 	VUZP2 V3.B16, V1.B16, V1.B16
 	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V1.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V1.S4
-	FMOVQ 48(RSP), F0
-	WORD $0x6e27dc02 // fmul v2.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V2.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V2.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V3.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V3.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x6e27dc04 // fmul v4.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V4.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V12.B16, V1.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V0.S4, V5.S4
-	CMP $5, R4
-	BLT grouptailnarrow
-	VAND V12.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT grouptailnarrow
-	VAND V12.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V3.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-	CMP $13, R4
-	BLT grouptailnarrow
-	VAND V12.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V4.B16, V17.B16
-	VFMLA V14.S4, V0.S4, V17.S4
-grouptailnarrow:
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V0.H8, V0.H8
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V17.H8, V16.H8, V2.H8
-	VUZP2 V17.H8, V16.H8, V16.H8
-	WORD $0x4e69b610 // sqdmulh v16.8h, v16.8h, v9.8h
-	VADD V16.H8, V2.H8, V2.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMIN V13.B16, V0.B16, V0.B16
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	MOVD R5, 256(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R4, R0, R0
-	ADD R4<<2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 232(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 256(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R3), F1
+	FMOVQ (R2), F0
+	FMOVQ (R4), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V3.S4, V2.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R3), F1
+	FMOVQ 16(R2), F0
+	FMOVQ 16(R4), F1
 	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F4
+	FMOVQ 16(R3), F4
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V4.S4, V3.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V3.S4
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R3), F1
+	FMOVQ 32(R2), F0
+	FMOVQ 32(R4), F1
 	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 32(R2), F5
+	FMOVQ 32(R3), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V5.S4, V4.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R2), F0
+	FMOVQ 48(R4), F1
 	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R3), F6
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V6.S4, V5.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V5.S4
@@ -428,253 +338,43 @@ laneloop:
 	VUZP2 V4.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 32(RSP), F0
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 48(RSP), F0
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F4
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V4.S4, V3.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V3.S4
-	FMOVQ 64(RSP), F0
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 80(RSP), F0
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F6
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V6.S4, V5.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V5.S4
-	WORD $0x4e23f440 // fmax v0.4s, v2.4s, v3.4s
-	WORD $0x4e25f481 // fmax v1.4s, v4.4s, v5.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V2.B16, V1.B16
-	VFMLA V14.S4, V0.S4, V1.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	VAND V12.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	VAND V12.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V4.B16, V7.B16
-	VFMLA V14.S4, V0.S4, V7.S4
-	CMP $13, R4
-	BLT lanetailnarrow
-	VAND V12.B16, V5.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V5.B16, V8.B16
-	VFMLA V14.S4, V0.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V1.H8, V0.H8
-	VUZP2 V6.H8, V1.H8, V1.H8
-	WORD $0x4e69b421 // sqdmulh v1.8h, v1.8h, v9.8h
-	VADD V1.H8, V0.H8, V0.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
-	VADD V7.H8, V1.H8, V1.H8
-	VUZP2 V5.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMIN V13.B16, V0.B16, V0.B16
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V12.B16, V0.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V11.B16, V0.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R1), F2
-	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V12.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V11.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V2.B16, V4.B16, V2.B16
-	VUZP1 V6.H8, V3.H8, V5.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
-	VADD V3.H8, V5.H8, V5.H8
-	VUZP2 V2.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F2
-	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V12.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VAND V11.B16, V2.B16, V16.B16
-	VFMLA V14.S4, V6.S4, V16.S4
-	VAND V16.B16, V3.B16, V16.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 48(R1), F6
-	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
-	VAND V12.B16, V6.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VAND V11.B16, V6.B16, V19.B16
-	VFMLA V14.S4, V18.S4, V19.S4
-	VAND V19.B16, V17.B16, V19.B16
-	VAND V6.B16, V17.B16, V6.B16
-	VUZP1 V19.H8, V16.H8, V18.H8
-	VUZP2 V19.H8, V16.H8, V16.H8
-	WORD $0x4e69b610 // sqdmulh v16.8h, v16.8h, v9.8h
-	VADD V16.H8, V18.H8, V18.H8
-	VUZP2 V6.H8, V2.H8, V2.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a45 // sqxtun2 v5.16b, v18.8h
-	VUMIN V13.B16, V5.B16, V5.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V17.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	FMOVS nan+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 264(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -682,12 +382,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
 	VMOV V1.B16, V8.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V7.B16, V31.B16, V1.B16
@@ -696,8 +396,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -705,13 +405,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R2), [V7.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -720,12 +420,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e0 // smax v0.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V2.B16
 	VBSL V8.B16, V31.B16, V2.B16
 	VMOV V2.B16, V8.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V2.B16
 	VBSL V7.B16, V31.B16, V2.B16
@@ -734,8 +434,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -743,13 +443,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R2), [V7.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -758,12 +458,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
 	VMOV V3.B16, V8.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V7.B16, V31.B16, V3.B16
@@ -772,8 +472,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -781,13 +481,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R2), [V7.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -796,12 +496,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
 	VMOV V4.B16, V8.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V7.B16, V31.B16, V4.B16
@@ -810,87 +510,44 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V12.B16, V0.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V11.B16, V0.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 48(RSP), F2
-	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V12.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V11.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V2.B16, V4.B16, V2.B16
-	VUZP1 V6.H8, V3.H8, V5.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
-	VADD V3.H8, V5.H8, V5.H8
-	VUZP2 V2.H8, V0.H8, V0.H8
-	FMOVQ 64(RSP), F2
-	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V12.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VAND V11.B16, V2.B16, V16.B16
-	VFMLA V14.S4, V6.S4, V16.S4
-	VAND V16.B16, V3.B16, V16.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 80(RSP), F6
-	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
-	VAND V12.B16, V6.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VAND V11.B16, V6.B16, V19.B16
-	VFMLA V14.S4, V18.S4, V19.S4
-	VAND V19.B16, V17.B16, V19.B16
-	VAND V6.B16, V17.B16, V6.B16
-	VUZP1 V19.H8, V16.H8, V18.H8
-	VUZP2 V19.H8, V16.H8, V16.H8
-	WORD $0x4e69b610 // sqdmulh v16.8h, v16.8h, v9.8h
-	VADD V16.H8, V18.H8, V18.H8
-	VUZP2 V6.H8, V2.H8, V2.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a45 // sqxtun2 v5.16b, v18.8h
-	VUMIN V13.B16, V5.B16, V5.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V17.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	FMOVS nan+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
+	MOVD $2, R16
+	MOVD R16, 264(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V12.B16, V0.B16, V2.B16
@@ -899,8 +556,8 @@ lanerare:
 	VFMLA V14.S4, V2.S4, V3.S4
 	VAND V3.B16, V1.B16, V3.B16
 	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R1), F2
-	FMOVQ 16(R2), F4
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F4
 	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VAND V12.B16, V2.B16, V5.B16
@@ -914,8 +571,8 @@ lanerare:
 	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
 	VADD V3.H8, V5.H8, V5.H8
 	VUZP2 V2.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V12.B16, V2.B16, V6.B16
@@ -924,8 +581,8 @@ lanerare:
 	VFMLA V14.S4, V6.S4, V7.S4
 	VAND V7.B16, V3.B16, V7.B16
 	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 48(R1), F6
-	FMOVQ 48(R2), F8
+	FMOVQ 48(R2), F6
+	FMOVQ 48(R3), F8
 	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
 	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
 	VAND V12.B16, V6.B16, V16.B16
@@ -956,89 +613,28 @@ lanerare:
 	VDUP V0.S[0], V0.S4
 	VAND V0.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
+	MOVD 264(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V12.B16, V0.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V11.B16, V0.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 48(RSP), F2
-	FMOVQ 112(RSP), F4
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V12.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V11.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V2.B16, V4.B16, V2.B16
-	VUZP1 V6.H8, V3.H8, V5.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
-	VADD V3.H8, V5.H8, V5.H8
-	VUZP2 V2.H8, V0.H8, V0.H8
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V12.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VAND V11.B16, V2.B16, V7.B16
-	VFMLA V14.S4, V6.S4, V7.S4
-	VAND V7.B16, V3.B16, V7.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 80(RSP), F6
-	FMOVQ 144(RSP), F8
-	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VAND V12.B16, V6.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V11.B16, V6.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	VAND V17.B16, V8.B16, V17.B16
-	VAND V6.B16, V8.B16, V6.B16
-	VUZP1 V17.H8, V7.H8, V16.H8
-	VUZP2 V17.H8, V7.H8, V7.H8
-	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
-	VADD V7.H8, V16.H8, V16.H8
-	VUZP2 V6.H8, V2.H8, V2.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a05 // sqxtun2 v5.16b, v16.8h
-	VUMIN V13.B16, V5.B16, V5.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	FMOVS nan+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	B groupback
 
 // func QuantizeFpPowerOfTwoFloat8NEON(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoFloat8NEON(SB), NOSPLIT, $152-72
-	// pointers: R0 q, R1 x, R2 recip, R3 elements left, R4 groups left, R5 length
+TEXT ·QuantizeFpPowerOfTwoFloat8NEON(SB), NOSPLIT, $200-72
+	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R4 groups left, R5 length
 	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V10 0x80808080, V0 Shr, V0 Shl, V1 Shl, V9 Or
 	// per group: V8 recip
-	// vector registers in use at once: 19
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD recip+16(FP), R2
+	// vector registers in use at once: 18
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD recip+16(FP), R3
 	FMOVS least+24(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS ruler+28(FP), F14
@@ -1062,24 +658,24 @@ TEXT ·QuantizeFpPowerOfTwoFloat8NEON(SB), NOSPLIT, $152-72
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V8.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V8.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	FMOVQ 16(R1), F1
+	FMOVQ 16(R2), F1
 	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	FMOVQ 48(R1), F3
+	FMOVQ 48(R2), F3
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
@@ -1119,46 +715,48 @@ grouploop:
 	VUZP2 V2.B16, V0.B16, V0.B16
 	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	MOVD R4, R6
-	MOVD R2, R7
+	MOVD R3, R7
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
-	FMOVQ 16(R1), F1
+	FMOVQ 16(R2), F1
 	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
-	FMOVQ 48(R1), F3
+	FMOVQ 48(R2), F3
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
@@ -1198,164 +796,84 @@ groupmeet3:
 	VUZP2 V2.B16, V0.B16, V0.B16
 	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F4, (R1)
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	FMOVQ 48(RSP), F1
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	FMOVQ 64(RSP), F2
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	FMOVQ 80(RSP), F3
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS grouptailrare
-	VAND V12.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	CMP $5, R3
-	BLT grouptailnarrow
-	VAND V12.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	CMP $9, R3
-	BLT grouptailnarrow
-	VAND V12.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V2.B16, V7.B16
-	VFMLA V14.S4, V4.S4, V7.S4
-	CMP $13, R3
-	BLT grouptailnarrow
-	VAND V12.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V3.B16, V16.B16
-	VFMLA V14.S4, V4.S4, V16.S4
-grouptailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V4.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V16.H8, V7.H8, V1.H8
-	VUZP2 V16.H8, V7.H8, V7.H8
-	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
-	VADD V7.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V13.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V8.S4]
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $32, RSP, R2
+	MOVD R4, 184(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R3, R0, R0
-	ADD R3<<2, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 168(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 184(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ 48(R1), F3
-	FMOVQ 48(R2), F4
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
@@ -1395,211 +913,36 @@ laneloop:
 	VUZP2 V2.B16, V0.B16, V0.B16
 	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ 80(RSP), F3
-	FMOVQ 144(RSP), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	VAND V12.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	CMP $5, R3
-	BLT lanetailnarrow
-	VAND V12.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	CMP $9, R3
-	BLT lanetailnarrow
-	VAND V12.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V2.B16, V7.B16
-	VFMLA V14.S4, V4.S4, V7.S4
-	CMP $13, R3
-	BLT lanetailnarrow
-	VAND V12.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V3.B16, V8.B16
-	VFMLA V14.S4, V4.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V4.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
-	VADD V7.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V13.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 168(RSP), R2
+	MOVD 176(RSP), R3
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V12.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V11.B16, V0.B16, V2.B16
-	VFMLA V14.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R1), F3
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	VAND V12.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V3.B16
-	VUZP1 V5.H8, V2.H8, V6.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	WORD $0x4e69b442 // sqdmulh v2.8h, v2.8h, v9.8h
-	VADD V2.H8, V6.H8, V6.H8
-	VUZP2 V3.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F2
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	VAND V12.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V11.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 48(R1), F7
-	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	VAND V12.B16, V7.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V11.B16, V7.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
-	VAND V17.B16, V16.B16, V17.B16
-	VAND V7.B16, V16.B16, V7.B16
-	VUZP1 V17.H8, V5.H8, V18.H8
-	VUZP2 V17.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V18.H8, V18.H8
-	VUZP2 V7.H8, V2.H8, V2.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a46 // sqxtun2 v6.16b, v18.8h
-	VUMIN V13.B16, V6.B16, V6.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V16.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	FMOVS nan+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 192(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R4, R16
@@ -1607,7 +950,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -1616,7 +959,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -1624,11 +967,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -1637,7 +980,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V8.B16, V31.B16, V2.B16
@@ -1646,7 +989,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -1654,11 +997,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -1667,7 +1010,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
@@ -1676,7 +1019,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -1684,11 +1027,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -1697,7 +1040,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -1706,85 +1049,37 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V12.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V11.B16, V0.B16, V2.B16
-	VFMLA V14.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 48(RSP), F3
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	VAND V12.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V3.B16
-	VUZP1 V5.H8, V2.H8, V6.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	WORD $0x4e69b442 // sqdmulh v2.8h, v2.8h, v9.8h
-	VADD V2.H8, V6.H8, V6.H8
-	VUZP2 V3.H8, V0.H8, V0.H8
-	FMOVQ 64(RSP), F2
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	VAND V12.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V11.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 80(RSP), F7
-	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	VAND V12.B16, V7.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V11.B16, V7.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
-	VAND V17.B16, V16.B16, V17.B16
-	VAND V7.B16, V16.B16, V7.B16
-	VUZP1 V17.H8, V5.H8, V18.H8
-	VUZP2 V17.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V18.H8, V18.H8
-	VUZP2 V7.H8, V2.H8, V2.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a46 // sqxtun2 v6.16b, v18.8h
-	VUMIN V13.B16, V6.B16, V6.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V16.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	FMOVS nan+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R6, R4
-	SUB R2, R7, R7
-	ADD R7, R2, R2
-	MOVD R3, R6
+	SUB R3, R7, R7
+	ADD R7, R3, R3
+	MOVD R0, R6
 	SUB R7, R7, R7
 	ADD $16, R7, R7
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
+	MOVD $2, R16
+	MOVD R16, 192(RSP)
+	B rare
+lanestage:
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	VAND V12.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
@@ -1793,8 +1088,8 @@ lanerare:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V2.B16, V1.B16, V2.B16
 	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R1), F3
-	FMOVQ 16(R2), F4
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R3), F4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	VAND V12.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
@@ -1808,8 +1103,8 @@ lanerare:
 	WORD $0x4e69b442 // sqdmulh v2.8h, v2.8h, v9.8h
 	VADD V2.H8, V6.H8, V6.H8
 	VUZP2 V3.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	VAND V12.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
@@ -1818,8 +1113,8 @@ lanerare:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V5.B16, V3.B16, V5.B16
 	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 48(R1), F7
-	FMOVQ 48(R2), F8
+	FMOVQ 48(R2), F7
+	FMOVQ 48(R3), F8
 	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
 	VAND V12.B16, V7.B16, V8.B16
 	VUMAX V15.S4, V8.S4, V8.S4
@@ -1850,90 +1145,27 @@ lanerare:
 	VDUP V0.S[0], V0.S4
 	VAND V0.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, (R0)
+	FMOVQ F6, (R1)
+	MOVD 192(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V11.B16, V0.B16, V2.B16
-	VFMLA V14.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 48(RSP), F3
-	FMOVQ 112(RSP), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	VAND V12.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V3.B16
-	VUZP1 V5.H8, V2.H8, V6.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	WORD $0x4e69b442 // sqdmulh v2.8h, v2.8h, v9.8h
-	VADD V2.H8, V6.H8, V6.H8
-	VUZP2 V3.H8, V0.H8, V0.H8
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	VAND V12.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V11.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 80(RSP), F7
-	FMOVQ 144(RSP), F8
-	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	VAND V12.B16, V7.B16, V8.B16
-	VUMAX V15.S4, V8.S4, V8.S4
-	VAND V11.B16, V7.B16, V16.B16
-	VFMLA V14.S4, V8.S4, V16.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VAND V16.B16, V8.B16, V16.B16
-	VAND V7.B16, V8.B16, V7.B16
-	VUZP1 V16.H8, V5.H8, V17.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V17.H8, V17.H8
-	VUZP2 V7.H8, V2.H8, V2.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a26 // sqxtun2 v6.16b, v17.8h
-	VUMIN V13.B16, V6.B16, V6.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	FMOVS nan+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 176(RSP), R3
+	VLD1R (R3), [V8.S4]
+	B groupback
 
 // func QuantizeFpE2M1NEON(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpE2M1NEON(SB), NOSPLIT, $216-56
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·QuantizeFpE2M1NEON(SB), NOSPLIT, $264-56
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007, V9 table
 	// per group: V8 scale, V7 recip
-	// vector registers in use at once: 20
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	// vector registers in use at once: 18
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	MOVD $1065353216, R16
 	VDUP R16, V15.S4
 	MOVD $1249967830, R16
@@ -1952,34 +1184,34 @@ TEXT ·QuantizeFpE2M1NEON(SB), NOSPLIT, $216-56
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V1.S4, V0.S4
 	VFMLS V7.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x6e27dc02 // fmul v2.4s, v0.4s, v7.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V2.S4, V0.S4
 	VFMLS V7.S4, V0.S4, V2.S4
-	FMOVQ 32(R1), F0
+	FMOVQ 32(R2), F0
 	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V3.S4, V0.S4
 	VFMLS V7.S4, V0.S4, V3.S4
-	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F0
 	WORD $0x6e27dc04 // fmul v4.4s, v0.4s, v7.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V4.S4, V0.S4
@@ -2023,29 +1255,31 @@ grouploop:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R2), [V7.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V7.S4, V1.S4, V0.S4
@@ -2054,7 +1288,7 @@ groupmeet0:
 	CMP $0, R5
 	BLT groupmeet1cross
 groupmeet1:
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V7.S4, V2.S4, V0.S4
@@ -2063,7 +1297,7 @@ groupmeet1:
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 32(R1), F0
+	FMOVQ 32(R2), F0
 	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V7.S4, V3.S4, V0.S4
@@ -2072,7 +1306,7 @@ groupmeet2:
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
-	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F0
 	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V7.S4, V4.S4, V0.S4
@@ -2116,194 +1350,101 @@ groupmeet3:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V1.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V1.S4
-	FMOVQ 48(RSP), F0
-	WORD $0x6e27dc02 // fmul v2.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V2.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V2.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V3.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V3.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x6e27dc04 // fmul v4.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V4.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V13.B16, V1.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V0.S4, V5.S4
-	CMP $5, R4
-	BLT grouptailnarrow
-	VAND V13.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT grouptailnarrow
-	VAND V13.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-	CMP $13, R4
-	BLT grouptailnarrow
-	VAND V13.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V17.B16
-	VFMLA V14.S4, V0.S4, V17.S4
-grouptailnarrow:
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V17.H8, V16.H8, V2.H8
-	VUZP2 V17.H8, V16.H8, V16.H8
-	VUSRA $6, V16.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	MOVD R5, 256(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R4, R0, R0
-	ADD R4<<2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 232(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 256(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R3), F1
+	FMOVQ (R2), F0
+	FMOVQ (R4), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V3.S4, V2.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R3), F1
+	FMOVQ 16(R2), F0
+	FMOVQ 16(R4), F1
 	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F4
+	FMOVQ 16(R3), F4
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V4.S4, V3.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V3.S4
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R3), F1
+	FMOVQ 32(R2), F0
+	FMOVQ 32(R4), F1
 	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 32(R2), F5
+	FMOVQ 32(R3), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V5.S4, V4.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R2), F0
+	FMOVQ 48(R4), F1
 	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R3), F6
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V6.S4, V5.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V5.S4
@@ -2346,255 +1487,43 @@ laneloop:
 	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, (R0)
+	FMOVQ F0, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 32(RSP), F0
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 48(RSP), F0
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F4
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V4.S4, V3.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V3.S4
-	FMOVQ 64(RSP), F0
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 80(RSP), F0
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F6
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V6.S4, V5.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V5.S4
-	WORD $0x4e23f440 // fmax v0.4s, v2.4s, v3.4s
-	WORD $0x4e25f481 // fmax v1.4s, v4.4s, v5.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V13.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V1.B16
-	VFMLA V14.S4, V0.S4, V1.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	VAND V13.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	VAND V13.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V7.B16
-	VFMLA V14.S4, V0.S4, V7.S4
-	CMP $13, R4
-	BLT lanetailnarrow
-	VAND V13.B16, V5.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V5.B16, V8.B16
-	VFMLA V14.S4, V0.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V1.H8, V0.H8
-	VUZP2 V6.H8, V1.H8, V1.H8
-	VUSRA $6, V1.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V5.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R1), F2
-	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V2.B16, V4.B16, V2.B16
-	VUZP1 V6.H8, V3.H8, V5.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V5.H8
-	VUMIN V10.H8, V5.H8, V5.H8
-	VUZP2 V2.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F2
-	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VAND V12.B16, V2.B16, V16.B16
-	VFMLA V14.S4, V6.S4, V16.S4
-	VAND V16.B16, V3.B16, V16.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 48(R1), F6
-	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
-	VAND V13.B16, V6.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VAND V12.B16, V6.B16, V19.B16
-	VFMLA V14.S4, V18.S4, V19.S4
-	VAND V19.B16, V17.B16, V19.B16
-	VAND V6.B16, V17.B16, V6.B16
-	VUZP1 V19.H8, V16.H8, V18.H8
-	VUZP2 V19.H8, V16.H8, V16.H8
-	VUSRA $6, V16.H8, V18.H8
-	VUMIN V10.H8, V18.H8, V18.H8
-	VUZP2 V6.H8, V2.H8, V2.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a45 // sqxtun2 v5.16b, v18.8h
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	VTBL V5.B16, [V9.B16], V5.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V17.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 264(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -2602,12 +1531,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
 	VMOV V1.B16, V8.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V7.B16, V31.B16, V1.B16
@@ -2616,8 +1545,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -2625,13 +1554,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R2), [V7.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -2640,12 +1569,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e0 // smax v0.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V2.B16
 	VBSL V8.B16, V31.B16, V2.B16
 	VMOV V2.B16, V8.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V2.B16
 	VBSL V7.B16, V31.B16, V2.B16
@@ -2654,8 +1583,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -2663,13 +1592,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R2), [V7.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -2678,12 +1607,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
 	VMOV V3.B16, V8.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V7.B16, V31.B16, V3.B16
@@ -2692,8 +1621,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -2701,13 +1630,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R2), [V7.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -2716,12 +1645,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
 	VMOV V4.B16, V8.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V7.B16, V31.B16, V4.B16
@@ -2730,88 +1659,44 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 48(RSP), F2
-	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V2.B16, V4.B16, V2.B16
-	VUZP1 V6.H8, V3.H8, V5.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V5.H8
-	VUMIN V10.H8, V5.H8, V5.H8
-	VUZP2 V2.H8, V0.H8, V0.H8
-	FMOVQ 64(RSP), F2
-	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VAND V12.B16, V2.B16, V16.B16
-	VFMLA V14.S4, V6.S4, V16.S4
-	VAND V16.B16, V3.B16, V16.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 80(RSP), F6
-	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
-	VAND V13.B16, V6.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VAND V12.B16, V6.B16, V19.B16
-	VFMLA V14.S4, V18.S4, V19.S4
-	VAND V19.B16, V17.B16, V19.B16
-	VAND V6.B16, V17.B16, V6.B16
-	VUZP1 V19.H8, V16.H8, V18.H8
-	VUZP2 V19.H8, V16.H8, V16.H8
-	VUSRA $6, V16.H8, V18.H8
-	VUMIN V10.H8, V18.H8, V18.H8
-	VUZP2 V6.H8, V2.H8, V2.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a45 // sqxtun2 v5.16b, v18.8h
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	VTBL V5.B16, [V9.B16], V5.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V17.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
+	MOVD $2, R16
+	MOVD R16, 264(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V13.B16, V0.B16, V2.B16
@@ -2820,8 +1705,8 @@ lanerare:
 	VFMLA V14.S4, V2.S4, V3.S4
 	VAND V3.B16, V1.B16, V3.B16
 	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R1), F2
-	FMOVQ 16(R2), F4
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F4
 	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VAND V13.B16, V2.B16, V5.B16
@@ -2835,8 +1720,8 @@ lanerare:
 	VUSRA $6, V3.H8, V5.H8
 	VUMIN V10.H8, V5.H8, V5.H8
 	VUZP2 V2.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V13.B16, V2.B16, V6.B16
@@ -2845,8 +1730,8 @@ lanerare:
 	VFMLA V14.S4, V6.S4, V7.S4
 	VAND V7.B16, V3.B16, V7.B16
 	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 48(R1), F6
-	FMOVQ 48(R2), F8
+	FMOVQ 48(R2), F6
+	FMOVQ 48(R3), F8
 	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
 	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
 	VAND V13.B16, V6.B16, V16.B16
@@ -2878,90 +1763,28 @@ lanerare:
 	VDUP R16, V0.S4
 	VAND V0.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
+	FMOVQ F5, (R1)
+	MOVD 264(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 48(RSP), F2
-	FMOVQ 112(RSP), F4
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V2.B16, V4.B16, V2.B16
-	VUZP1 V6.H8, V3.H8, V5.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V5.H8
-	VUMIN V10.H8, V5.H8, V5.H8
-	VUZP2 V2.H8, V0.H8, V0.H8
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V14.S4, V6.S4, V7.S4
-	VAND V7.B16, V3.B16, V7.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 80(RSP), F6
-	FMOVQ 144(RSP), F8
-	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VAND V13.B16, V6.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V12.B16, V6.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	VAND V17.B16, V8.B16, V17.B16
-	VAND V6.B16, V8.B16, V6.B16
-	VUZP1 V17.H8, V7.H8, V16.H8
-	VUZP2 V17.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V16.H8
-	VUMIN V10.H8, V16.H8, V16.H8
-	VUZP2 V6.H8, V2.H8, V2.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a05 // sqxtun2 v5.16b, v16.8h
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	VTBL V5.B16, [V9.B16], V5.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	B groupback
 
 // func QuantizeFpPowerOfTwoE2M1NEON(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoE2M1NEON(SB), NOSPLIT, $152-48
-	// pointers: R0 q, R1 x, R2 recip, R3 elements left, R4 groups left, R5 length
+TEXT ·QuantizeFpPowerOfTwoE2M1NEON(SB), NOSPLIT, $200-48
+	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R4 groups left, R5 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007, V9 table
 	// per group: V8 recip
-	// vector registers in use at once: 19
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD recip+16(FP), R2
+	// vector registers in use at once: 18
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD recip+16(FP), R3
 	MOVD $1065353216, R16
 	VDUP R16, V15.S4
 	MOVD $1249967830, R16
@@ -2980,24 +1803,24 @@ TEXT ·QuantizeFpPowerOfTwoE2M1NEON(SB), NOSPLIT, $152-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V8.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V8.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	FMOVQ 16(R1), F1
+	FMOVQ 16(R2), F1
 	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	FMOVQ 48(R1), F3
+	FMOVQ 48(R2), F3
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
@@ -3038,46 +1861,48 @@ grouploop:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
 	VTBL V4.B16, [V9.B16], V4.B16
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 groupback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	MOVD R4, R6
-	MOVD R2, R7
+	MOVD R3, R7
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
-	FMOVQ 16(R1), F1
+	FMOVQ 16(R2), F1
 	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
-	FMOVQ 48(R1), F3
+	FMOVQ 48(R2), F3
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
@@ -3118,165 +1943,84 @@ groupmeet3:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
 	VTBL V4.B16, [V9.B16], V4.B16
-	FMOVQ F4, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R3, R3
+	FMOVQ F4, (R1)
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	FMOVQ 48(RSP), F1
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	FMOVQ 64(RSP), F2
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	FMOVQ 80(RSP), F3
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS grouptailrare
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	CMP $5, R3
-	BLT grouptailnarrow
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	CMP $9, R3
-	BLT grouptailnarrow
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V14.S4, V4.S4, V7.S4
-	CMP $13, R3
-	BLT grouptailnarrow
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V16.B16
-	VFMLA V14.S4, V4.S4, V16.S4
-grouptailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V4.H8
-	VUMIN V10.H8, V4.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V16.H8, V7.H8, V1.H8
-	VUZP2 V16.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	VTBL V4.B16, [V9.B16], V4.B16
-	FMOVQ F4, 16(RSP)
-grouptailback:
+	VLD1R (R3), [V8.S4]
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $32, RSP, R2
+	MOVD R4, 184(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R3, R0, R0
-	ADD R3<<2, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	MOVD 168(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 184(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ 48(R1), F3
-	FMOVQ 48(R2), F4
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
@@ -3317,213 +2061,36 @@ laneloop:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
 	VTBL V4.B16, [V9.B16], V4.B16
-	FMOVQ F4, (R0)
+	FMOVQ F4, (R1)
 laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
+	ADD $16, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ 80(RSP), F3
-	FMOVQ 144(RSP), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	CMP $5, R3
-	BLT lanetailnarrow
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	CMP $9, R3
-	BLT lanetailnarrow
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V14.S4, V4.S4, V7.S4
-	CMP $13, R3
-	BLT lanetailnarrow
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V8.B16
-	VFMLA V14.S4, V4.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V4.H8
-	VUMIN V10.H8, V4.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	VTBL V4.B16, [V9.B16], V4.B16
-	FMOVQ F4, 16(RSP)
-lanetailback:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	MOVD 168(RSP), R2
+	MOVD 176(RSP), R3
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V14.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R1), F3
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V3.B16
-	VUZP1 V5.H8, V2.H8, V6.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	VUSRA $6, V2.H8, V6.H8
-	VUMIN V10.H8, V6.H8, V6.H8
-	VUZP2 V3.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F2
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 48(R1), F7
-	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	VAND V13.B16, V7.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V12.B16, V7.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
-	VAND V17.B16, V16.B16, V17.B16
-	VAND V7.B16, V16.B16, V7.B16
-	VUZP1 V17.H8, V5.H8, V18.H8
-	VUZP2 V17.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V18.H8
-	VUMIN V10.H8, V18.H8, V18.H8
-	VUZP2 V7.H8, V2.H8, V2.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a46 // sqxtun2 v6.16b, v18.8h
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	VTBL V6.B16, [V9.B16], V6.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V16.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 192(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R4, R16
@@ -3531,7 +2098,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -3540,7 +2107,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -3548,11 +2115,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -3561,7 +2128,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V8.B16, V31.B16, V2.B16
@@ -3570,7 +2137,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -3578,11 +2145,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -3591,7 +2158,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
@@ -3600,7 +2167,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -3608,11 +2175,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -3621,7 +2188,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -3630,86 +2197,37 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V14.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 48(RSP), F3
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V3.B16
-	VUZP1 V5.H8, V2.H8, V6.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	VUSRA $6, V2.H8, V6.H8
-	VUMIN V10.H8, V6.H8, V6.H8
-	VUZP2 V3.H8, V0.H8, V0.H8
-	FMOVQ 64(RSP), F2
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 80(RSP), F7
-	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	VAND V13.B16, V7.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V12.B16, V7.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
-	VAND V17.B16, V16.B16, V17.B16
-	VAND V7.B16, V16.B16, V7.B16
-	VUZP1 V17.H8, V5.H8, V18.H8
-	VUZP2 V17.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V18.H8
-	VUMIN V10.H8, V18.H8, V18.H8
-	VUZP2 V7.H8, V2.H8, V2.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a46 // sqxtun2 v6.16b, v18.8h
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	VTBL V6.B16, [V9.B16], V6.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V16.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R6, R4
-	SUB R2, R7, R7
-	ADD R7, R2, R2
-	MOVD R3, R6
+	SUB R3, R7, R7
+	ADD R7, R3, R3
+	MOVD R0, R6
 	SUB R7, R7, R7
 	ADD $16, R7, R7
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
+	MOVD $2, R16
+	MOVD R16, 192(RSP)
+	B rare
+lanestage:
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
@@ -3718,8 +2236,8 @@ lanerare:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V2.B16, V1.B16, V2.B16
 	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R1), F3
-	FMOVQ 16(R2), F4
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R3), F4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
@@ -3733,8 +2251,8 @@ lanerare:
 	VUSRA $6, V2.H8, V6.H8
 	VUMIN V10.H8, V6.H8, V6.H8
 	VUZP2 V3.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
@@ -3743,8 +2261,8 @@ lanerare:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V5.B16, V3.B16, V5.B16
 	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 48(R1), F7
-	FMOVQ 48(R2), F8
+	FMOVQ 48(R2), F7
+	FMOVQ 48(R3), F8
 	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
 	VAND V13.B16, V7.B16, V8.B16
 	VUMAX V15.S4, V8.S4, V8.S4
@@ -3776,91 +2294,27 @@ lanerare:
 	VDUP R16, V0.S4
 	VAND V0.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, (R0)
+	FMOVQ F6, (R1)
+	MOVD 192(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V14.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 48(RSP), F3
-	FMOVQ 112(RSP), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V3.B16
-	VUZP1 V5.H8, V2.H8, V6.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	VUSRA $6, V2.H8, V6.H8
-	VUMIN V10.H8, V6.H8, V6.H8
-	VUZP2 V3.H8, V0.H8, V0.H8
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 80(RSP), F7
-	FMOVQ 144(RSP), F8
-	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	VAND V13.B16, V7.B16, V8.B16
-	VUMAX V15.S4, V8.S4, V8.S4
-	VAND V12.B16, V7.B16, V16.B16
-	VFMLA V14.S4, V8.S4, V16.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VAND V16.B16, V8.B16, V16.B16
-	VAND V7.B16, V8.B16, V7.B16
-	VUZP1 V16.H8, V5.H8, V17.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V17.H8
-	VUMIN V10.H8, V17.H8, V17.H8
-	VUZP2 V7.H8, V2.H8, V2.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a26 // sqxtun2 v6.16b, v17.8h
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	VTBL V6.B16, [V9.B16], V6.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 176(RSP), R3
+	VLD1R (R3), [V8.S4]
+	B groupback
 
 // func QuantizeFpE2M1PackedNEON(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpE2M1PackedNEON(SB), NOSPLIT, $216-56
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+TEXT ·QuantizeFpE2M1PackedNEON(SB), NOSPLIT, $264-56
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
 	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 17
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
+	// vector registers in use at once: 15
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
 	MOVD $1065353216, R16
 	VDUP R16, V15.S4
 	MOVD $1249967830, R16
@@ -3878,34 +2332,34 @@ TEXT ·QuantizeFpE2M1PackedNEON(SB), NOSPLIT, $216-56
 	CMP $1, R6
 	BEQ lanes
 groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
+	MOVD R6, R0
+	MUL R5, R0, R0
 	MOVD R6, R5
 groupbegin:
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	SUB R5, R4, R4
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	SUB R5, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V9.S4, V1.S4, V0.S4
 	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V9.S4, V2.S4, V0.S4
 	VFMLS V8.S4, V0.S4, V2.S4
-	FMOVQ 32(R1), F0
+	FMOVQ 32(R2), F0
 	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V9.S4, V3.S4, V0.S4
 	VFMLS V8.S4, V0.S4, V3.S4
-	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F0
 	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V9.S4, V4.S4, V0.S4
@@ -3951,29 +2405,31 @@ grouploop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
 groupback:
-	ADD $8, R0, R0
-	ADD $64, R1, R1
+	ADD $8, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R5, R5
 	CMP $16, R5
 	BGE grouploop
 groupwhole:
-	ADD R5, R4, R4
+	CMP $0, R5
+	BLT groupstaged
+	ADD R5, R0, R0
 	CBZ R5, groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	MOVD R5, R7
-	MOVD R2, R8
+	MOVD R3, R8
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V1.S4, V0.S4
@@ -3982,7 +2438,7 @@ groupmeet0:
 	CMP $0, R5
 	BLT groupmeet1cross
 groupmeet1:
-	FMOVQ 16(R1), F0
+	FMOVQ 16(R2), F0
 	WORD $0x6e29dc02 // fmul v2.4s, v0.4s, v9.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V2.S4, V0.S4
@@ -3991,7 +2447,7 @@ groupmeet1:
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 32(R1), F0
+	FMOVQ 32(R2), F0
 	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V3.S4, V0.S4
@@ -4000,7 +2456,7 @@ groupmeet2:
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
-	FMOVQ 48(R1), F0
+	FMOVQ 48(R2), F0
 	WORD $0x6e29dc04 // fmul v4.4s, v0.4s, v9.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V8.S4, V4.S4, V0.S4
@@ -4046,207 +2502,101 @@ groupmeet3:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
-	ADD $8, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
+	FMOVD F1, (R1)
+	ADD $8, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R5
 	BLT groupnext
-	CMP $16, R4
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R5
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R4, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	CMP $1, R5
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
+	MOVD R0, R7
+	MOVD R0, R8
 grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
+	MOVD R8, R0
+	CMP R0, R5
 	BGE grouppiece
-	MOVD R5, R4
+	MOVD R5, R0
 grouppiece:
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 48(RSP), F0
-	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V2.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V2.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V4.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V13.B16, V1.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V0.S4, V5.S4
-	CMP $5, R4
-	BLT grouptailnarrow
-	VAND V13.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT grouptailnarrow
-	VAND V13.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V7.B16
-	VFMLA V14.S4, V0.S4, V7.S4
-	CMP $13, R4
-	BLT grouptailnarrow
-	VAND V13.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-grouptailnarrow:
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V16.H8, V7.H8, V2.H8
-	VUZP2 V16.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-grouptailback:
-	MOVD $0, R17
-	ADD R4<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	MOVD R5, 256(RSP)
+	SUB R5, R5, R5
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R20, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R20, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R20, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R4>>1, R0, R0
-	ADD R4<<2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD R0>>1, R1, R1
+	MOVD 232(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 256(RSP), R5
+grouprest:
+	SUB R0, R5, R5
+	SUB R0, R8, R8
+	SUB R0, R7, R7
 	CBZ R7, groupdone
 	CBNZ R5, groupmore
 	MOVD R6, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 groupmore:
 	CBNZ R8, grouppieces
-	MOVD R7, R4
+	MOVD R7, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
+	MOVD R5, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R3), F1
+	FMOVQ (R2), F0
+	FMOVQ (R4), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R2), F3
+	FMOVQ (R3), F3
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V3.S4, V2.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R3), F1
+	FMOVQ 16(R2), F0
+	FMOVQ 16(R4), F1
 	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F4
+	FMOVQ 16(R3), F4
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V4.S4, V3.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V3.S4
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R3), F1
+	FMOVQ 32(R2), F0
+	FMOVQ 32(R4), F1
 	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 32(R2), F5
+	FMOVQ 32(R3), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V5.S4, V4.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R3), F1
+	FMOVQ 48(R2), F0
+	FMOVQ 48(R4), F1
 	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F6
+	FMOVQ 48(R3), F6
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V6.S4, V5.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V5.S4
@@ -4291,259 +2641,43 @@ laneloop:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
 laneback:
-	ADD $8, R0, R0
-	ADD $64, R1, R1
+	ADD $8, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 32(RSP), F0
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 48(RSP), F0
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F4
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V4.S4, V3.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V3.S4
-	FMOVQ 64(RSP), F0
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 80(RSP), F0
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F6
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V6.S4, V5.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V5.S4
-	WORD $0x4e23f440 // fmax v0.4s, v2.4s, v3.4s
-	WORD $0x4e25f481 // fmax v1.4s, v4.4s, v5.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V13.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V1.B16
-	VFMLA V14.S4, V0.S4, V1.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	VAND V13.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	VAND V13.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V7.B16
-	VFMLA V14.S4, V0.S4, V7.S4
-	CMP $13, R4
-	BLT lanetailnarrow
-	VAND V13.B16, V5.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V5.B16, V8.B16
-	VFMLA V14.S4, V0.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V1.H8, V0.H8
-	VUZP2 V6.H8, V1.H8, V1.H8
-	VUSRA $6, V1.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V5.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R4<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R4, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R20, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R20, piece23
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R20, piece24
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece24:
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ 16(R1), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V5.B16, V2.B16, V5.B16
-	VAND V0.B16, V2.B16, V2.B16
-	VUZP1 V5.H8, V3.H8, V0.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ 32(R1), F2
-	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V3.B16
-	FMOVQ 48(R1), F2
-	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V14.S4, V6.S4, V7.S4
-	VAND V7.B16, V4.B16, V7.B16
-	VAND V2.B16, V4.B16, V4.B16
-	VUZP1 V7.H8, V5.H8, V2.H8
-	VUZP2 V7.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 264(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R5, R16
@@ -4551,12 +2685,12 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V8.B16, V31.B16, V1.B16
@@ -4565,8 +2699,8 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R5, R16
@@ -4574,13 +2708,13 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
@@ -4589,12 +2723,12 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e0 // smax v0.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V2.B16
 	VBSL V9.B16, V31.B16, V2.B16
 	VMOV V2.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V2.B16
 	VBSL V8.B16, V31.B16, V2.B16
@@ -4603,8 +2737,8 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R5, R16
@@ -4612,13 +2746,13 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
@@ -4627,12 +2761,12 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
 	VMOV V3.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V3.B16
 	VBSL V8.B16, V31.B16, V3.B16
@@ -4641,8 +2775,8 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R5, R16
@@ -4650,13 +2784,13 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
@@ -4665,12 +2799,12 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
+	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V4.B16
 	VBSL V8.B16, V31.B16, V4.B16
@@ -4679,79 +2813,44 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
-	ADD $4, R2, R2
 	ADD $4, R3, R3
+	ADD $4, R4, R4
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ 48(RSP), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V5.B16, V2.B16, V5.B16
-	VAND V0.B16, V2.B16, V2.B16
-	VUZP1 V5.H8, V3.H8, V0.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ 64(RSP), F2
-	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V3.B16
-	FMOVQ 80(RSP), F2
-	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V14.S4, V6.S4, V7.S4
-	VAND V7.B16, V4.B16, V7.B16
-	VAND V2.B16, V4.B16, V4.B16
-	VUZP1 V7.H8, V5.H8, V2.H8
-	VUZP2 V7.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
+	SUB R3, R8, R8
 	ADD R8, R3, R3
-	MOVD R4, R7
+	ADD R8, R4, R4
+	MOVD R0, R7
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
+	MOVD $2, R16
+	MOVD R16, 264(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V13.B16, V0.B16, V2.B16
@@ -4760,8 +2859,8 @@ lanerare:
 	VFMLA V14.S4, V2.S4, V3.S4
 	VAND V3.B16, V1.B16, V3.B16
 	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
 	VAND V13.B16, V0.B16, V4.B16
@@ -4775,8 +2874,8 @@ lanerare:
 	VUSRA $6, V3.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V13.B16, V2.B16, V4.B16
@@ -4785,8 +2884,8 @@ lanerare:
 	VFMLA V14.S4, V4.S4, V5.S4
 	VAND V5.B16, V3.B16, V5.B16
 	VAND V2.B16, V3.B16, V3.B16
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F4
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F4
 	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VAND V13.B16, V2.B16, V6.B16
@@ -4809,81 +2908,28 @@ lanerare:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
+	MOVD 264(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ 48(RSP), F0
-	FMOVQ 112(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V5.B16, V2.B16, V5.B16
-	VAND V0.B16, V2.B16, V2.B16
-	VUZP1 V5.H8, V3.H8, V0.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V3.B16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F4
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V14.S4, V6.S4, V7.S4
-	VAND V7.B16, V4.B16, V7.B16
-	VAND V2.B16, V4.B16, V4.B16
-	VUZP1 V7.H8, V5.H8, V2.H8
-	VUZP2 V7.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	B groupback
 
 // func QuantizeFpPowerOfTwoE2M1PackedNEON(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedNEON(SB), NOSPLIT, $152-48
-	// pointers: R0 q, R1 x, R2 recip, R3 elements left, R4 groups left, R5 length
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedNEON(SB), NOSPLIT, $200-48
+	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R4 groups left, R5 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
 	// per group: V9 recip
-	// vector registers in use at once: 16
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD recip+16(FP), R2
+	// vector registers in use at once: 14
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD recip+16(FP), R3
 	MOVD $1065353216, R16
 	VDUP R16, V15.S4
 	MOVD $1249967830, R16
@@ -4901,24 +2947,24 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedNEON(SB), NOSPLIT, $152-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
+	MOVD R5, R0
+	MUL R4, R0, R0
 	MOVD R5, R4
 groupbegin:
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V9.S4]
-	SUB R4, R3, R3
+	VLD1R (R3), [V9.S4]
+	SUB R4, R0, R0
 grouploop:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ 16(R1), F1
+	FMOVQ 16(R2), F1
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	FMOVQ 48(R1), F3
+	FMOVQ 48(R2), F3
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
@@ -4961,46 +3007,48 @@ grouploop:
 	VUZP1 V4.B16, V4.B16, V0.B16
 	VUZP2 V4.B16, V4.B16, V4.B16
 	VSLI $4, V4.B16, V0.B16
-	FMOVD F0, (R0)
+	FMOVD F0, (R1)
 groupback:
-	ADD $8, R0, R0
-	ADD $64, R1, R1
+	ADD $8, R1, R1
+	ADD $64, R2, R2
 	SUB $16, R4, R4
 	CMP $16, R4
 	BGE grouploop
 groupwhole:
-	ADD R4, R3, R3
+	CMP $0, R4
+	BLT groupstaged
+	ADD R4, R0, R0
 	CBZ R4, groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 groupmeet:
 	MOVD R4, R6
-	MOVD R2, R7
+	MOVD R3, R7
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R1), F0
+	FMOVQ (R2), F0
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
-	FMOVQ 16(R1), F1
+	FMOVQ 16(R2), F1
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
 groupmeet2:
-	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F2
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
-	FMOVQ 48(R1), F3
+	FMOVQ 48(R2), F3
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
@@ -5043,178 +3091,84 @@ groupmeet3:
 	VUZP1 V4.B16, V4.B16, V0.B16
 	VUZP2 V4.B16, V4.B16, V4.B16
 	VSLI $4, V4.B16, V0.B16
-	FMOVD F0, (R0)
-	ADD $8, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R3, R3
+	FMOVD F0, (R1)
+	ADD $8, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R0, R0
 	CMP $1, R4
 	BLT groupnext
-	CMP $16, R3
+	CMP $16, R0
 	BLT grouptail
 	CMP $16, R4
 	BLT groupmeet
 	B groupbegin
 groupnext:
-	CBZ R3, groupdone
+	CBZ R0, groupdone
 groupskip:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	CMP $1, R4
 	BLT groupskip
 	B groupbegin
 grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
+	MOVD R0, R6
+	MOVD R0, R7
 grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
+	MOVD R7, R0
+	CMP R0, R4
 	BGE grouppiece
-	MOVD R4, R3
+	MOVD R4, R0
 grouppiece:
-	VLD1R (R2), [V9.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ 48(RSP), F1
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	FMOVQ 64(RSP), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	FMOVQ 80(RSP), F3
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS grouptailrare
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	CMP $5, R3
-	BLT grouptailnarrow
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	CMP $9, R3
-	BLT grouptailnarrow
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V14.S4, V4.S4, V7.S4
-	CMP $13, R3
-	BLT grouptailnarrow
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V8.B16
-	VFMLA V14.S4, V4.S4, V8.S4
-grouptailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V4.H8
-	VUMIN V10.H8, V4.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	VUZP1 V4.B16, V4.B16, V0.B16
-	VUZP2 V4.B16, V4.B16, V4.B16
-	VSLI $4, V4.B16, V0.B16
-	FMOVD F0, 16(RSP)
-grouptailback:
-	MOVD $0, R17
-	ADD R3<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	VLD1R (R3), [V9.S4]
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $32, RSP, R2
+	MOVD R4, 184(RSP)
+	SUB R4, R4, R4
+	B grouploop
+groupstaged:
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R3, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R20, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R20, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R20, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R3>>1, R0, R0
-	ADD R3<<2, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD R0>>1, R1, R1
+	MOVD 168(RSP), R2
+	ADD R0<<2, R2, R2
+	MOVD 184(RSP), R4
+grouprest:
+	SUB R0, R4, R4
+	SUB R0, R7, R7
+	SUB R0, R6, R6
 	CBZ R6, groupdone
 	CBNZ R4, groupmore
 	MOVD R5, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 groupmore:
 	CBNZ R7, grouppieces
-	MOVD R6, R3
+	MOVD R6, R0
 	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
+	MOVD R4, R0
+	CMP $16, R0
+	BLT lanestage
 laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ 48(R1), F3
-	FMOVQ 48(R2), F4
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
@@ -5257,217 +3211,36 @@ laneloop:
 	VUZP1 V4.B16, V4.B16, V0.B16
 	VUZP2 V4.B16, V4.B16, V4.B16
 	VSLI $4, V4.B16, V0.B16
-	FMOVD F0, (R0)
+	FMOVD F0, (R1)
 laneback:
-	ADD $8, R0, R0
-	ADD $64, R1, R1
+	ADD $8, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
 	BGE laneloop
 lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ 80(RSP), F3
-	FMOVQ 144(RSP), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	CMP $5, R3
-	BLT lanetailnarrow
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	CMP $9, R3
-	BLT lanetailnarrow
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V14.S4, V4.S4, V7.S4
-	CMP $13, R3
-	BLT lanetailnarrow
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V8.B16
-	VFMLA V14.S4, V4.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V4.H8
-	VUMIN V10.H8, V4.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	VUZP1 V4.B16, V4.B16, V0.B16
-	VUZP2 V4.B16, V4.B16, V4.B16
-	VSLI $4, V4.B16, V0.B16
-	FMOVD F0, 16(RSP)
-lanetailback:
-	MOVD $0, R17
-	ADD R3<<2, R17, R16
-	MOVD $1, R17
-	LSL R16, R17, R16
-	SUB $1, R16, R16
-	MOVD 16(RSP), R19
-	AND R16, R19, R19
-	MOVD R19, 16(RSP)
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 160(RSP), R1
 	ADD $16, RSP, R16
-	MOVD R0, R17
-	ADD $1, R3, R20
-	MOVD $0, R19
-	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $2, R20, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	TBZ $1, R20, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R20, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	MOVD 168(RSP), R2
+	MOVD 176(RSP), R3
 laneend:
 	RET
 grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V14.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ 16(R1), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	VAND V13.B16, V0.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V0.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VAND V4.B16, V3.B16, V4.B16
-	VAND V0.B16, V3.B16, V3.B16
-	VUZP1 V4.H8, V2.H8, V0.H8
-	VUZP2 V4.H8, V2.H8, V2.H8
-	VUSRA $6, V2.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ 32(R1), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V4.B16, V3.B16, V4.B16
-	VAND V2.B16, V3.B16, V3.B16
-	FMOVQ 48(R1), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	VAND V13.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
-	VAND V6.B16, V5.B16, V6.B16
-	VAND V2.B16, V5.B16, V5.B16
-	VUZP1 V6.H8, V4.H8, V2.H8
-	VUZP2 V6.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
-	B groupback
+	MOVD $1, R16
+	MOVD R16, 192(RSP)
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
+	B rare
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R4, R16
@@ -5475,7 +3248,7 @@ groupmeet0mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
 	VBSL V9.B16, V31.B16, V1.B16
@@ -5484,7 +3257,7 @@ groupmeet0mix:
 	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet0mix
 groupmeet1cross:
 	ADD $3, R4, R16
@@ -5492,11 +3265,11 @@ groupmeet1cross:
 	BGE groupmeet1mix
 groupmeet1next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
@@ -5505,7 +3278,7 @@ groupmeet1mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
 	VBSL V9.B16, V31.B16, V2.B16
@@ -5514,7 +3287,7 @@ groupmeet1mix:
 	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet1mix
 groupmeet2cross:
 	ADD $3, R4, R16
@@ -5522,11 +3295,11 @@ groupmeet2cross:
 	BGE groupmeet2mix
 groupmeet2next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
@@ -5535,7 +3308,7 @@ groupmeet2mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
 	VBSL V9.B16, V31.B16, V3.B16
@@ -5544,7 +3317,7 @@ groupmeet2mix:
 	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet2mix
 groupmeet3cross:
 	ADD $3, R4, R16
@@ -5552,11 +3325,11 @@ groupmeet3cross:
 	BGE groupmeet3mix
 groupmeet3next:
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
@@ -5565,7 +3338,7 @@ groupmeet3mix:
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R2, R16
+	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
 	VBSL V9.B16, V31.B16, V4.B16
@@ -5574,77 +3347,37 @@ groupmeet3mix:
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
-	ADD $4, R2, R2
+	ADD $4, R3, R3
 	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V14.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ 48(RSP), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	VAND V13.B16, V0.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V0.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VAND V4.B16, V3.B16, V4.B16
-	VAND V0.B16, V3.B16, V3.B16
-	VUZP1 V4.H8, V2.H8, V0.H8
-	VUZP2 V4.H8, V2.H8, V2.H8
-	VUSRA $6, V2.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ 64(RSP), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V4.B16, V3.B16, V4.B16
-	VAND V2.B16, V3.B16, V3.B16
-	FMOVQ 80(RSP), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	VAND V13.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
-	VAND V6.B16, V5.B16, V6.B16
-	VAND V2.B16, V5.B16, V5.B16
-	VUZP1 V6.H8, V4.H8, V2.H8
-	VUZP2 V6.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	B grouptailback
 groupmeetrare:
 	MOVD R6, R4
-	SUB R2, R7, R7
-	ADD R7, R2, R2
-	MOVD R3, R6
+	SUB R3, R7, R7
+	ADD R7, R3, R3
+	MOVD R0, R6
 	SUB R7, R7, R7
 	ADD $16, R7, R7
 	B grouppieces
 lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
+	MOVD $2, R16
+	MOVD R16, 192(RSP)
+	B rare
+lanestage:
+	MOVD R1, 160(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 168(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
@@ -5653,8 +3386,8 @@ lanerare:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V2.B16, V1.B16, V2.B16
 	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R2), F3
+	FMOVQ 16(R2), F0
+	FMOVQ 16(R3), F3
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	VAND V13.B16, V0.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
@@ -5668,8 +3401,8 @@ lanerare:
 	VUSRA $6, V2.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
 	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
@@ -5678,8 +3411,8 @@ lanerare:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V4.B16, V3.B16, V4.B16
 	VAND V2.B16, V3.B16, V3.B16
-	FMOVQ 48(R1), F2
-	FMOVQ 48(R2), F5
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F5
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	VAND V13.B16, V2.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
@@ -5702,67 +3435,12 @@ lanerare:
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R0)
+	FMOVD F1, (R1)
+	MOVD 192(RSP), R16
+	CMP $1, R16
+	BEQ groupresume
 	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V14.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ 48(RSP), F0
-	FMOVQ 112(RSP), F3
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VAND V13.B16, V0.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V0.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VAND V4.B16, V3.B16, V4.B16
-	VAND V0.B16, V3.B16, V3.B16
-	VUZP1 V4.H8, V2.H8, V0.H8
-	VUZP2 V4.H8, V2.H8, V2.H8
-	VUSRA $6, V2.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VUZP2 V3.H8, V1.H8, V1.H8
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V4.B16, V3.B16, V4.B16
-	VAND V2.B16, V3.B16, V3.B16
-	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F5
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	VAND V13.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
-	VAND V6.B16, V5.B16, V6.B16
-	VAND V2.B16, V5.B16, V5.B16
-	VUZP1 V6.H8, V4.H8, V2.H8
-	VUZP2 V6.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, 16(RSP)
-	B lanetailback
+groupresume:
+	MOVD 176(RSP), R3
+	VLD1R (R3), [V9.S4]
+	B groupback

@@ -173,8 +173,7 @@ func (p *Printer) same(base uint32, name string, d, n V) { p.two(base, name, "4s
 // Text begins a function with frame bytes of stack for [Frame], a multiple of
 // 16, and args bytes of arguments and results.
 func (p *Printer) Text(name string, frame, args int) {
-	// NOSPLIT functions share what the stack guard leaves: some 800 bytes.
-	within("Text", "frame", frame, 0, 512)
+	within("Text", "frame", frame, 0, 1024)
 	within("Text", "size of arguments", args, 0, 1<<16)
 	if frame%16 != 0 {
 		fail("Text: frame %d is no multiple of 16", frame)
@@ -183,7 +182,25 @@ func (p *Printer) Text(name string, frame, args int) {
 	if frame > 0 {
 		frame += 8 // pads the saved link register, so that the frame is aligned
 	}
-	fmt.Fprintf(&p.buf, "\nTEXT ·%s(SB), NOSPLIT, $%d-%d\n", name, frame, args)
+	flags := "NOSPLIT"
+	if frame > 512 { // such functions share what the stack guard leaves: some 800 bytes
+		flags = "0"
+	}
+	fmt.Fprintf(&p.buf, "\nTEXT ·%s(SB), %s, $%d-%d\n", name, flags, frame, args)
+}
+
+// Routine begins a function without arguments or frame, which others call.
+func (p *Printer) Routine(name string) {
+	p.frame = 0
+	fmt.Fprintf(&p.buf, "\nTEXT ·%s(SB), NOSPLIT|NOFRAME, $0-0\n", name)
+}
+
+// CALL calls one, from a function with a frame, which keeps R30.
+func (p *Printer) CALL(routine string) {
+	if p.frame == 0 {
+		fail("CALL: no frame")
+	}
+	p.op("CALL", "·"+routine+"(SB)")
 }
 
 // RET returns; with a frame it is several instructions.

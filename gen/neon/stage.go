@@ -1,0 +1,159 @@
+package neon
+
+import (
+	"fmt"
+
+	"github.com/lowbit-go/lowbit/gen/neon/asm"
+	"github.com/lowbit-go/lowbit/gen/plan"
+)
+
+// Routines move a part of a tile to the frame and back for all functions. R16 is
+// the place in the frame, R17 that in memory, and R0 the number of elements, at
+// least one and less than a tile. They overwrite R16, R17, R19, R20, V0 and V31.
+
+const inFrame, inMemory, count = r0, r1, asm.R(0)
+
+func (m *Machine) call(a plan.Addr, p plan.GPR, does string, number int) {
+	m.XFRAME(inFrame, a.Disp)
+	m.XMOV(inMemory, asm.R(p))
+	m.CALL(fmt.Sprintf("%s%dNEON", does, number))
+}
+
+// StageIn copies elements to the frame, in front of zeros or copies of the first.
+func (m *Machine) StageIn(a plan.Addr, p plan.GPR, bits int, fill bool) {
+	if fill {
+		m.call(a, p, "stageFilled", bits)
+	} else {
+		m.call(a, p, "stageIn", bits)
+	}
+}
+
+// StageOut copies elements back; bits behind the last are zero.
+func (m *Machine) StageOut(p plan.GPR, a plan.Addr, bits int) { m.call(a, p, "stageOut", bits) }
+
+// StageOutMask copies a mask back, and brings p behind it.
+func (m *Machine) StageOutMask(p plan.GPR, a plan.Addr, kind string) {
+	m.maskKind(kind, func(bits int) {
+		m.StageOut(p, a, bits)
+		if bits == 1 { // none begins in the middle of a byte
+			m.XADDI(r0, count, 7)
+			m.XADDLSR(asm.R(p), asm.R(p), r0, 3)
+		} else {
+			m.XADD(asm.R(p), asm.R(p), count)
+		}
+	})
+}
+
+// SpreadTile puts a group's parameter in the frame, once for each element.
+func (m *Machine) SpreadTile(a plan.Addr, p plan.GPR, groups int) { m.call(a, p, "spread", groups) }
+
+// Keep stores a general register in the frame, KeepNumber a number.
+func (m *Machine) Keep(a plan.Addr, r plan.GPR) { m.XSTR(asm.D, asm.Frame(a.Disp), asm.R(r)) }
+func (m *Machine) KeepNumber(a plan.Addr, imm int) {
+	m.XMOVI(r0, imm)
+	m.XSTR(asm.D, asm.Frame(a.Disp), r0)
+}
+
+// Recall loads a general register from the frame.
+func (m *Machine) Recall(r plan.GPR, a plan.Addr) { m.XLDR(asm.D, asm.R(r), asm.Frame(a.Disp)) }
+
+// Point sets a general register to a place in the frame.
+func (m *Machine) Point(r plan.GPR, a plan.Addr) { m.XFRAME(asm.R(r), a.Disp) }
+
+// BranchKept jumps if a number was kept.
+func (m *Machine) BranchKept(a plan.Addr, imm int, l string) {
+	m.XLDR(asm.D, r0, asm.Frame(a.Disp))
+	m.XCMPI(r0, imm)
+	m.BEQ(l)
+}
+
+// Masks: there are no masked loads or stores.
+func (m *Machine) Masks() bool { return false }
+
+// What belongs to these is for machines that have them.
+func (m *Machine) TailMasks(plan.GPR)                        { panic("neon: no masks") }
+func (m *Machine) PartMask(plan.GPR)                         { panic("neon: no masks") }
+func (m *Machine) LoadPart(*plan.Seg, int, plan.Addr) plan.V { panic("neon: no masks") }
+
+// Routines prints all of them.
+func (m *Machine) Routines() {
+	for _, bits := range []int{1, 2, 4, 8, 16, 32} {
+		m.begin("stageIn", bits, fmt.Sprintf("copies elements of %d bits to the frame, in front of zeros.", bits))
+		m.MOVI(spare, 0)
+		m.fill(bits)
+		m.copy(inFrame, inMemory, bits)
+		m.begin("stageOut", bits, fmt.Sprintf("copies elements of %d bits back; bits behind the last are zero.", bits))
+		if bits < 8 {
+			m.clearBehind(bits)
+		}
+		m.copy(inMemory, inFrame, bits)
+	}
+	for _, size := range []asm.Size{asm.H, asm.S} {
+		bits := 8 << size
+		m.begin("stageFilled", bits, fmt.Sprintf("copies elements of %d bits to the frame, in front of copies of the first.", bits))
+		m.LD1R(size, spare, inMemory)
+		m.fill(bits)
+		m.copy(inFrame, inMemory, bits)
+	}
+	m.begin("spread", 1, "puts a group's parameter in the frame, once for each element of a tile.")
+	m.LD1R(asm.S, spare, inMemory)
+	m.fill(32)
+	m.RET()
+}
+
+func (m *Machine) begin(does string, number int, doc string) {
+	name := fmt.Sprintf("%s%dNEON", does, number)
+	fmt.Fprintf(&m.stubs, "\n// %s %s\nfunc %s()\n", name, doc, name)
+	m.Blank()
+	m.Printer.Comment(false, "func "+name+"()")
+	m.Routine(name)
+	m.labels = 0
+}
+
+// fill stores copies of a register all over a tile in the frame.
+func (m *Machine) fill(bits int) {
+	for off := 0; off < max(16, 16*bits/8); off += 16 {
+		m.STR(asm.Q, asm.At(inFrame, off), spare)
+	}
+}
+
+// clearBehind clears the bits behind the last element: all are in one word.
+func (m *Machine) clearBehind(bits int) {
+	word := asm.At(inFrame, 0)
+	size := map[int]asm.Size{1: asm.H, 2: asm.S, 4: asm.D}[bits]
+	m.XMOVI(r2, 0)
+	m.scaled(r3, r2, count, 8*bits)
+	m.XMOVI(r2, 1)
+	m.XLSL(r3, r2, r3)
+	m.XSUBI(r3, r3, 1)
+	m.XLDR(size, r2, word)
+	m.XAND(r2, r2, r3)
+	m.XSTR(size, word, r2)
+}
+
+// copy moves the elements and returns, in the powers of two that their number, or that of bytes, consists of.
+func (m *Machine) copy(to, from asm.R, bits int) {
+	n, bit := count, 3
+	if bits < 8 {
+		m.XADDI(r3, n, 8/bits-1)
+		m.XMOVI(r2, 0)
+		m.scaled(r3, r2, r3, bits)
+		n, bit, bits = r3, map[int]int{1: 1, 2: 2, 4: 3}[bits], 8
+	}
+	for ; bit >= 0; bit-- {
+		next := m.newLabel("piece")
+		m.TBZ(n, bit, next)
+		for size := bits << bit / 8; size > 0; size -= 16 {
+			if size >= 16 {
+				m.LD1P(spare, 1, from)
+				m.ST1P(to, spare, 1)
+				continue
+			}
+			s := map[int]asm.Size{1: asm.B, 2: asm.H, 4: asm.S, 8: asm.D}[size]
+			m.XLDRP(s, r2, from)
+			m.XSTRP(s, to, r2)
+		}
+		m.Label(next)
+	}
+	m.RET()
+}

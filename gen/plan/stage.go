@@ -1,0 +1,220 @@
+package plan
+
+import "github.com/lowbit-go/lowbit/gen/ir"
+
+// What is left of a tile is copied to the frame, filled up there, and done by
+// the loop's own code: pointers are set to the frame for one turn. Routines of
+// the machine, which all functions call, copy. A tile that the formula is not
+// right for is done in another way, of which a function has one copy: that
+// takes parameters one for each element, from the frame where they are a group's.
+
+// frame is what a function keeps on the stack.
+type frame struct {
+	size   int
+	stage  map[string]Addr // a tile of each array
+	saved  map[string]Addr // the pointers that are set to those
+	left   Addr            // what a row's group has left
+	origin Addr            // the shape that a rare tile is of
+}
+
+// take adds so many bytes.
+func (f *frame) take(size int) Addr {
+	a := Addr{Stack: true, Disp: f.size}
+	f.size += (size + 7) &^ 7
+	return a
+}
+
+// layout makes room for what is staged.
+func (p *planner) layout() frame {
+	f := frame{stage: map[string]Addr{}, saved: map[string]Addr{}}
+	passes := !p.m.Masks() || p.k.Grouped() || p.hasRare()
+	for _, a := range p.arrays() {
+		if !passes && a.Mem != ir.MemBits && a.Mem != ir.MemMask {
+			continue
+		}
+		bits := a.Mem.Bits()
+		if a.Mem == ir.MemMask {
+			bits = ir.MemByte.Bits()
+		}
+		f.stage[a.Name] = f.take(max(16, 4*p.m.Width()*bits/8))
+	}
+	if !passes {
+		return f
+	}
+	for _, a := range p.arrays() {
+		f.saved[a.Name] = f.take(8)
+	}
+	f.left, f.origin = f.take(8), f.take(8)
+	return f
+}
+
+// swap sets the pointer of an array to the frame.
+func (p *printer) swap(a *ir.Stream) {
+	p.m.Keep(p.pr.saved[a.Name], p.ptr[a.Name])
+	p.m.Point(p.ptr[a.Name], p.pr.stage[a.Name])
+}
+
+// passing are the arrays that a shape's last tile passes through the frame.
+func (p *printer) passing(sh *shape) []*ir.Stream {
+	if sh.lanes {
+		return p.arrays()
+	}
+	return p.streams
+}
+
+// stageIn sets pointers to what is left of a tile.
+func (p *printer) stageIn(sh *shape) {
+	for _, a := range p.passing(sh) {
+		if a.In {
+			p.m.StageIn(p.pr.stage[a.Name], p.ptr[a.Name], a.Mem.Bits(), p.k.Folds())
+		}
+		p.swap(a)
+	}
+}
+
+// stageOut stores results where they belong, and leaves the pointers behind what is done.
+func (p *printer) stageOut(sh *shape) {
+	for _, a := range p.passing(sh) {
+		ptr := p.ptr[a.Name]
+		p.m.Recall(ptr, p.pr.saved[a.Name])
+		switch {
+		case a.Mem == ir.MemMask:
+			p.m.StageOutMask(ptr, p.pr.stage[a.Name], a.Kind)
+			continue
+		case a.Out:
+			p.m.StageOut(ptr, p.pr.stage[a.Name], a.Mem.Bits())
+		}
+		if !sh.lanes && p.k.Grouped() { // others may follow
+			p.m.AddBits(ptr, p.n, a.Mem.Bits())
+		}
+	}
+}
+
+// tail does what is left of a tile, if anything is. Where that is staged, the loop's count is below zero behind it.
+func (p *printer) tail(sh *shape) {
+	m, n, name := p.m, p.n, sh.name
+	m.Label(name + "tail")
+	m.Branch(n, Equal, 0, name+"end")
+	if sh.tail == nil {
+		m.Branch(n, GreaterEqual, 0, name+"stage")
+		p.staged(sh)
+		m.Label(name + "end")
+		return
+	}
+	if p.pr.rare != nil {
+		m.Branch(n, Less, 0, name+"staged")
+	}
+	m.Label(name + "rest")
+	p.masked(sh)
+	m.Label(name + "end")
+	if p.pr.rare != nil {
+		p.aside = append(p.aside, func() {
+			m.Label(name + "staged")
+			p.staged(sh)
+			m.Jump(name + "end")
+		})
+	}
+}
+
+// rest is where fewer elements than a tile are done.
+func (sh *shape) rest() string {
+	if sh.tail == nil {
+		return sh.name + "stage"
+	}
+	return sh.name + "rest"
+}
+
+// staged ends a tile that was staged; the way to stage one is printed out of the loops' way.
+func (p *printer) staged(sh *shape) {
+	m := p.m
+	m.AddImm(p.n, 4*m.Width())
+	p.stageOut(sh)
+	p.aside = append(p.aside, func() {
+		m.Label(sh.name + "stage")
+		p.stageIn(sh)
+		m.Jump(sh.name + "loop")
+	})
+}
+
+// masked does what is left of a tile with masks.
+func (p *printer) masked(sh *shape) {
+	for _, a := range p.streams {
+		if a.In && a.Mem == ir.MemBits {
+			p.m.StageIn(p.pr.stage[a.Name], p.ptr[a.Name], a.Mem.Bits(), false)
+		}
+	}
+	p.m.TailMasks(p.n)
+	p.run(sh.tail)
+	for _, a := range p.streams {
+		ptr, at := p.ptr[a.Name], p.pr.stage[a.Name]
+		switch {
+		case a.Mem == ir.MemMask:
+			p.m.StageOutMask(ptr, at, a.Kind)
+			continue
+		case a.Out && a.Mem == ir.MemBits:
+			p.m.StageOut(ptr, at, a.Mem.Bits())
+		}
+		if !sh.lanes && p.k.Grouped() { // others may follow
+			p.m.AddBits(ptr, p.n, a.Mem.Bits())
+		}
+	}
+}
+
+// tile prints a shape's tile, and how it is done if it is a rare one.
+func (p *printer) tile(sh *shape) {
+	m, name := p.m, sh.name
+	p.run(sh.body)
+	if p.pr.rare == nil {
+		return
+	}
+	m.Label(name + "back")
+	p.origins = append(p.origins, sh)
+	number := len(p.origins)
+	p.aside = append(p.aside, func() {
+		m.Label(sh.body.alarm)
+		if p.k.Grouped() {
+			m.KeepNumber(p.pr.origin, number)
+		}
+		if !sh.lanes && p.k.Grouped() {
+			for _, q := range p.params() {
+				m.SpreadTile(p.pr.stage[q.Name], p.ptr[q.Name], sh.share)
+				p.swap(q)
+			}
+		}
+		m.Jump("rare")
+	})
+}
+
+// rarely prints what is done instead of a tile, and how each shape goes on.
+func (p *printer) rarely() {
+	m := p.m
+	if p.pr.rare == nil {
+		return
+	}
+	m.Label("rare")
+	p.run(p.pr.rare)
+	for i, sh := range p.origins {
+		if i < len(p.origins)-1 {
+			m.BranchKept(p.pr.origin, i+1, sh.name+"resume")
+		} else {
+			p.resume(sh)
+		}
+	}
+	for _, sh := range p.origins[:len(p.origins)-1] {
+		m.Label(sh.name + "resume")
+		p.resume(sh)
+	}
+}
+
+// resume goes on behind a rare tile.
+func (p *printer) resume(sh *shape) {
+	if !sh.lanes && p.k.Grouped() {
+		for _, q := range p.params() {
+			p.m.Recall(p.ptr[q.Name], p.pr.saved[q.Name])
+		}
+		if sh.share == 1 {
+			p.run(sh.group)
+		}
+	}
+	p.m.Jump(sh.name + "back")
+}

@@ -1,0 +1,316 @@
+package x86
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/lowbit-go/lowbit/gen/plan"
+)
+
+// Routines move a part of a tile to the frame and back for all functions. RAX is
+// the place in the frame, RCX that in memory, and RDI the number of elements, at
+// least one and less than a tile. They overwrite RAX, RCX, R14, the first two
+// vector registers, K0 and K7.
+
+var (
+	inFrame, inMemory, count, bytes = reg.RAX, reg.RCX, gprs[0], reg.R14
+
+	elementBits = []int{1, 2, 4, 8, 16, 32}
+)
+
+// routine is the name of one.
+func (m *Machine) routine(does string, number int) string {
+	isa := "AVX2"
+	if m.wide {
+		isa = "AVX512"
+	}
+	return fmt.Sprintf("%s%d%s", does, number, isa)
+}
+
+func (m *Machine) call(a plan.Addr, p plan.GPR, does string, number int) {
+	m.i("LEAQ", m.mem(a, 0), inFrame)
+	m.i("MOVQ", gprs[p], inMemory)
+	m.i("CALL", operand.LabelRef("·"+m.routine(does, number)+"(SB)"))
+}
+
+// StageIn copies elements to the frame, in front of zeros or copies of the first.
+func (m *Machine) StageIn(a plan.Addr, p plan.GPR, bits int, fill bool) {
+	if fill {
+		m.call(a, p, "stageFilled", bits)
+	} else {
+		m.call(a, p, "stageIn", bits)
+	}
+}
+
+// StageOut copies elements back; bits behind the last are zero.
+func (m *Machine) StageOut(p plan.GPR, a plan.Addr, bits int) { m.call(a, p, "stageOut", bits) }
+
+// StageOutMask copies a mask back, and brings p behind it.
+func (m *Machine) StageOutMask(p plan.GPR, a plan.Addr, kind string) {
+	m.maskKind(kind, func(bits int) {
+		m.StageOut(p, a, bits)
+		if bits == 1 { // none begins in the middle of a byte
+			m.i("LEAQ", operand.Mem{Base: count, Disp: 7}, scratch)
+			m.i("SHRQ", operand.Imm(3), scratch)
+			m.i("ADDQ", scratch, gprs[p])
+		} else {
+			m.i("ADDQ", count, gprs[p])
+		}
+	})
+}
+
+// SpreadTile puts parameters in the frame, each as often as its group has elements in a tile.
+func (m *Machine) SpreadTile(a plan.Addr, p plan.GPR, groups int) { m.call(a, p, "spread", groups) }
+
+// Keep stores a general register in the frame, KeepNumber a number.
+func (m *Machine) Keep(a plan.Addr, r plan.GPR) { m.i("MOVQ", gprs[r], m.mem(a, 0)) }
+func (m *Machine) KeepNumber(a plan.Addr, imm int) {
+	m.i("MOVQ", operand.I32(int32(imm)), m.mem(a, 0))
+}
+
+// Recall loads a general register from the frame.
+func (m *Machine) Recall(r plan.GPR, a plan.Addr) { m.i("MOVQ", m.mem(a, 0), gprs[r]) }
+
+// Point sets a general register to a place in the frame.
+func (m *Machine) Point(r plan.GPR, a plan.Addr) { m.i("LEAQ", m.mem(a, 0), gprs[r]) }
+
+// BranchKept jumps if a number was kept.
+func (m *Machine) BranchKept(a plan.Addr, imm int, l string) {
+	m.i("CMPQ", m.mem(a, 0), immediate(imm))
+	m.i("JEQ", operand.LabelRef(l))
+}
+
+// PartMask puts a bit for each of n elements into K7.
+func (m *Machine) PartMask(n plan.GPR) {
+	m.i("MOVQ", operand.I32(-1), scratch)
+	m.i("BZHIQ", gprs[n], scratch, scratch)
+	m.i("KMOVQ", scratch, ks[7])
+}
+
+// LoadPart loads those elements, over copies of the first.
+func (m *Machine) LoadPart(s *plan.Seg, bits int, at plan.Addr) plan.V {
+	fill, load := "VBROADCASTSS", "VMOVUPS"
+	if bits == 16 {
+		fill, load = "VPBROADCASTW", "VMOVDQU16"
+	}
+	return s.Op(plan.Vec, func(d int, _ []int) {
+		m.i(fill, m.mem(at, 0), m.vec(d))
+		m.i(load, m.mem(at, 0), ks[7], m.vec(d))
+	})
+}
+
+// Routines prints all of them.
+func (m *Machine) Routines() {
+	for _, bits := range elementBits {
+		m.begin("stageIn", bits, fmt.Sprintf("copies elements of %d bits to the frame, in front of zeros.", bits))
+		m.stageIn(bits)
+		m.begin("stageOut", bits, fmt.Sprintf("copies elements of %d bits back; bits behind the last are zero.", bits))
+		m.stageOut(bits)
+	}
+	for _, bits := range []int{16, 32} {
+		m.begin("stageFilled", bits, fmt.Sprintf("copies elements of %d bits to the frame, in front of copies of the first.", bits))
+		m.stageFilled(bits)
+	}
+	for _, groups := range []int{1, 2, 4} {
+		m.begin("spread", groups, fmt.Sprintf("puts the parameters of %d groups, which a tile holds, in the frame, once for each element.", groups))
+		for slot := range 4 {
+			m.i("VBROADCASTSS", operand.Mem{Base: inMemory, Disp: 4 * (slot * groups / 4)}, m.vec(0))
+			m.i("VMOVUPS", m.vec(0), operand.Mem{Base: inFrame, Disp: 4 * m.Width() * slot})
+		}
+		m.i("RET")
+	}
+}
+
+func (m *Machine) begin(does string, number int, doc string) {
+	name := m.routine(does, number)
+	m.ctx.Function(name)
+	m.ctx.SignatureExpr("func()")
+	m.ctx.Doc(name + " " + doc)
+	m.ctx.Attributes(attr.NOSPLIT | attr.NOFRAME)
+	m.labels = 0
+}
+
+func (m *Machine) stageIn(bits int) {
+	switch {
+	case m.wide:
+		m.masked(bits, func(name string, r reg.VecPhysical, disp int) {
+			m.i(name+"_Z", operand.Mem{Base: inMemory, Disp: disp}, ks[7], r)
+			m.i("VMOVUPS", r, operand.Mem{Base: inFrame, Disp: disp})
+		})
+	case bits == 32:
+		m.window(func(disp int) {
+			m.i("VMASKMOVPS", operand.Mem{Base: inMemory, Disp: disp}, m.vec(1), m.vec(0))
+			m.i("VMOVUPS", m.vec(0), operand.Mem{Base: inFrame, Disp: disp})
+		})
+	default:
+		m.zero(0)
+		for disp := 0; disp < max(16, 4*bits); disp += 32 {
+			if bits < 8 {
+				m.i("VMOVUPS", xs[0], operand.Mem{Base: inFrame, Disp: disp})
+			} else {
+				m.i("VMOVUPS", m.vec(0), operand.Mem{Base: inFrame, Disp: disp})
+			}
+		}
+		m.bytesOf(bits)
+		m.copyBytes(inMemory, inFrame)
+	}
+	m.i("RET")
+}
+
+func (m *Machine) stageFilled(bits int) {
+	fill := map[int]string{16: "VPBROADCASTW", 32: "VBROADCASTSS"}[bits]
+	first := operand.Mem{Base: inMemory}
+	switch {
+	case m.wide:
+		m.masked(bits, func(name string, r reg.VecPhysical, disp int) {
+			m.i(fill, first, r)
+			m.i(name, operand.Mem{Base: inMemory, Disp: disp}, ks[7], r)
+			m.i("VMOVUPS", r, operand.Mem{Base: inFrame, Disp: disp})
+		})
+	case bits == 32:
+		m.window(func(disp int) { // there is no third register for a blend
+			at := operand.Mem{Base: inFrame, Disp: disp}
+			m.i(fill, first, m.vec(0))
+			m.i("VMOVUPS", m.vec(0), at)
+			m.i("VMASKMOVPS", operand.Mem{Base: inMemory, Disp: disp}, m.vec(1), m.vec(0))
+			m.i("VPANDN", at, m.vec(1), m.vec(1))
+			m.i("VPOR", m.vec(1), m.vec(0), m.vec(0))
+			m.i("VMOVUPS", m.vec(0), at)
+		})
+	default:
+		m.i(fill, first, m.vec(0))
+		m.i("VMOVUPS", m.vec(0), operand.Mem{Base: inFrame})
+		m.i("VMOVUPS", m.vec(0), operand.Mem{Base: inFrame, Disp: 32})
+		m.bytesOf(bits)
+		m.copyBytes(inMemory, inFrame)
+	}
+	m.i("RET")
+}
+
+func (m *Machine) stageOut(bits int) {
+	if bits < 8 {
+		m.clearBehind(bits)
+	}
+	if m.wide {
+		m.masked(bits, func(name string, r reg.VecPhysical, disp int) {
+			m.i("VMOVUPS", operand.Mem{Base: inFrame, Disp: disp}, r)
+			m.i(name, r, ks[7], operand.Mem{Base: inMemory, Disp: disp})
+		})
+	} else {
+		m.bytesOf(bits)
+		m.copyBytes(inFrame, inMemory)
+	}
+	m.i("RET")
+}
+
+// bytesOf puts the number of bytes that the elements take into R14.
+func (m *Machine) bytesOf(bits int) {
+	switch {
+	case bits < 8:
+		m.i("LEAQ", operand.Mem{Base: count, Disp: 8/bits - 1}, bytes)
+		m.i("SHRQ", operand.Imm(uint64(log2(8/bits))), bytes)
+	case bits == 8:
+		m.i("MOVQ", count, bytes)
+	default:
+		m.i("MOVQ", count, bytes)
+		m.i("SHLQ", operand.Imm(uint64(log2(bits/8))), bytes)
+	}
+}
+
+// masked visits the registers that a tile of elements takes: K7 has those of each that are there,
+// and name is the instruction that moves these.
+func (m *Machine) masked(bits int, each func(name string, r reg.VecPhysical, disp int)) {
+	ones := m.constant(strings.Repeat("\xff", 8))
+	if bits < 8 {
+		r := reg.VecPhysical(xs[0])
+		if bits == 4 {
+			r = half(0)
+		}
+		m.bytesOf(bits)
+		m.i("BZHIQ", bytes, ones, bytes)
+		m.i("KMOVQ", bytes, ks[7])
+		each("VMOVDQU8", r, 0)
+		return
+	}
+	m.i("BZHIQ", count, ones, bytes)
+	m.i("KMOVQ", bytes, ks[7])
+	if bits > 8 {
+		m.i("KMOVQ", bytes, ks[0])
+	}
+	for i := range bits / 8 {
+		if i > 0 {
+			m.i("KSHIFTRQ", operand.Imm(uint64(512/bits*i)), ks[0], ks[7])
+		}
+		each(fmt.Sprintf("VMOVDQU%d", bits), m.vec(i%2), 64*i)
+	}
+}
+
+// window visits a tile's registers of 32-bit elements with AVX2: those that are there have ones in the second register.
+func (m *Machine) window(each func(disp int)) {
+	table := m.constant(strings.Repeat("\xff", 128) + strings.Repeat("\x00", 128))
+	m.i("LEAQ", table.Offset(128), bytes)
+	for range 4 { // bytes of an element
+		m.i("SUBQ", count, bytes)
+	}
+	for disp := 0; disp < 128; disp += 32 {
+		m.i("VMOVUPS", operand.Mem{Base: bytes, Disp: disp}, m.vec(1))
+		each(disp)
+	}
+}
+
+// clearBehind clears the bits behind the last element in its byte.
+func (m *Machine) clearBehind(bits int) {
+	whole := m.newLabel("whole")
+	all := func() {
+		m.i("MOVQ", count, bytes)
+		m.i("SHLQ", operand.Imm(uint64(log2(bits))), bytes)
+	}
+	all()
+	m.i("TESTQ", operand.U32(7), bytes)
+	m.i("JEQ", operand.LabelRef(whole))
+	m.i("SHRQ", operand.Imm(3), bytes)
+	m.i("ADDQ", bytes, inFrame)
+	m.i("SHLQ", operand.Imm(3), bytes)
+	m.i("NEGQ", bytes)
+	m.i("LEAQ", operand.Mem{Base: bytes, Index: count, Scale: uint8(bits)}, bytes)
+	m.i("BZHIL", bytes.As32(), operand.Mem{Base: inFrame}, bytes.As32())
+	m.i("MOVB", bytes.As8(), operand.Mem{Base: inFrame})
+	all()
+	m.i("SHRQ", operand.Imm(3), bytes)
+	m.i("SUBQ", bytes, inFrame)
+	m.ctx.Label(whole)
+}
+
+// copyBytes copies R14 bytes, less than 128, in the powers of two that the number consists of.
+func (m *Machine) copyBytes(from, to reg.GPPhysical) {
+	src, dst := operand.Mem{Base: from}, operand.Mem{Base: to}
+	for size := 64; size > 0; size /= 2 {
+		next := m.newLabel("piece")
+		m.i("TESTQ", operand.U32(uint32(size)), bytes)
+		m.i("JEQ", operand.LabelRef(next))
+		switch size {
+		case 64, 32:
+			for disp := 0; disp < size; disp += 32 {
+				m.i("VMOVUPS", src.Offset(disp), m.vec(0))
+				m.i("VMOVUPS", m.vec(0), dst.Offset(disp))
+			}
+		case 2, 1:
+			name := map[int]string{2: "W", 1: "B"}[size]
+			m.i("VPINSR"+name, operand.Imm(0), src, xs[0], xs[0])
+			m.i("VPEXTR"+name, operand.Imm(0), xs[0], dst)
+		default:
+			name := map[int]string{16: "VMOVUPS", 8: "VMOVQ", 4: "VMOVD"}[size]
+			m.i(name, src, xs[0])
+			m.i(name, xs[0], dst)
+		}
+		if size > 1 {
+			m.i("ADDQ", immediate(size), from)
+			m.i("ADDQ", immediate(size), to)
+		}
+		m.ctx.Label(next)
+	}
+}
